@@ -1,0 +1,423 @@
+"""What a campaign is asked to do: the configuration file and its rules."""
+
+import difflib
+import json
+import random
+import re
+import types
+import typing
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from peva_env.errors import ConfigError
+
+DEFAULT_OUTPUT_DIR = "peva-results"
+_MEMORY_FILE = "peva_faas.duckdb"
+_SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
+
+_LEGACY_KEYS = frozenset(
+    "config_path deploy_functions function_pid_regexes grafana k3s_host k3s_port k3s_ssh_key k3s_user k6_host "
+    "k6_log_stream k6_port k6_ssh_key k6_user k6_workspace_root loki max_retries openfaas_port prometheus_port "
+    "queries_path scaphandre_enabled tags timeout_buffer".split()
+)
+"""Keys of a PEVA-FAAS file that mean nothing here: they belong to its own deployment."""
+
+
+def duration_seconds(text: str) -> float:
+    """Return the seconds in a duration such as ``500ms``, ``30s``, ``2m`` or ``1h``.
+
+    Raises:
+        ValueError: not a number with one of these units, or not more than zero.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if not match:
+        raise ValueError("must be a number and a unit (ms, s, m, h), for example 30s")
+    seconds = float(match[1]) * _SECONDS_PER_UNIT[match[2]]
+    if seconds <= 0:
+        raise ValueError("must be longer than zero, for example 30s")
+    return seconds
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class FunctionConfig(_Section):
+    """One function: how it is called, how far it is loaded and, on the local node, where its code is."""
+
+    name: str = Field(max_length=63, description="unique; letters, digits, '-', '_' and single dots")
+    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"] = Field(
+        "GET", description="HTTP method of each request"
+    )
+    body: str = Field("", description="request body")
+    headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers of each request")
+    max_rate: int | None = Field(None, ge=0, description="highest rate to offer this function, in requests/s")
+    source: str | None = Field(
+        None, description="local node: 'file.py:target'; leave out to run the sample function of that name"
+    )
+    concurrency: int | None = Field(
+        None, ge=1, description="local node: requests served at once, more are answered 503 (8, or the sample's own)"
+    )
+    port: int | None = Field(None, ge=1, le=65535, description="local node: port on 127.0.0.1 (a free one)")
+
+    @field_validator("name")
+    @classmethod
+    def _safe_name(cls, name: str) -> str:
+        if not _FUNCTION_NAME.fullmatch(name):
+            raise ValueError("must start with a letter or digit and hold only letters, digits, '-', '_' or single dots")
+        return name
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _upper(cls, method: object) -> object:
+        return method.strip().upper() if isinstance(method, str) else method
+
+    @field_validator("source")
+    @classmethod
+    def _file_and_target(cls, source: str | None) -> str | None:
+        if source is not None and not all(source.rpartition(":")[::2]):
+            raise ValueError("must name a file and the function in it, for example functions/hello.py:hello")
+        return source
+
+
+class LinearRates(_Section):
+    """``min_rate, min_rate + step, ... max_rate``."""
+
+    type: Literal["linear"] = "linear"
+    min_rate: int = Field(0, ge=0)
+    max_rate: int = Field(200, ge=0)
+    step: int = Field(10, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _require_ordered(self, "min_rate", "max_rate")
+
+    def generate_rates(self) -> list[int]:
+        """Return the rates in requests per second, ascending."""
+        return list(range(self.min_rate, self.max_rate + 1, self.step))
+
+
+class RandomRates(_Section):
+    """``count`` different rates drawn from ``min_rate .. max_rate``; the same seed draws the same rates."""
+
+    type: Literal["random"]
+    min_rate: int = Field(10, ge=0)
+    max_rate: int = Field(200, ge=0)
+    count: int = Field(10, ge=1)
+    seed: int | None = Field(None, description="the campaign's seed where this is left out")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.count > self.max_rate - self.min_rate + 1:
+            raise ValueError(f"count must be at most max_rate - min_rate + 1; got {self.count}")
+        return _require_ordered(self, "min_rate", "max_rate")
+
+    def generate_rates(self) -> list[int]:
+        """Return the rates in requests per second, ascending."""
+        draw = random.Random(self.seed).sample  # noqa: S311 - load rates, not secrets
+        return sorted(draw(range(self.min_rate, self.max_rate + 1), self.count))
+
+
+class ExponentialRates(_Section):
+    """``base ** power`` for each power, up to ``max_rate`` where that is set."""
+
+    type: Literal["exponential"]
+    base: int = Field(2, ge=2)
+    min_power: int = Field(0, ge=0)
+    max_power: int = Field(8, ge=0, le=30)
+    max_rate: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max_rate is not None and self.base**self.min_power > self.max_rate:
+            raise ValueError(f"max_rate must be at least base ** min_power = {self.base**self.min_power}")
+        return _require_ordered(self, "min_power", "max_power")
+
+    def generate_rates(self) -> list[int]:
+        """Return the rates in requests per second, ascending."""
+        rates = [self.base**power for power in range(self.min_power, self.max_power + 1)]
+        return [rate for rate in rates if self.max_rate is None or rate <= self.max_rate]
+
+
+class CustomRates(_Section):
+    """The rates themselves; order and duplicates do not matter."""
+
+    type: Literal["custom"]
+    rates: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+
+    def generate_rates(self) -> list[int]:
+        """Return the rates in requests per second, ascending."""
+        return sorted(set(self.rates))
+
+
+RateStrategy = Annotated[LinearRates | RandomRates | ExponentialRates | CustomRates, Field(discriminator="type")]
+
+
+class CombinationConfig(_Section):
+    """How many functions are loaded at once: ``min_functions`` to ``max_functions - 1``."""
+
+    min_functions: int = Field(1, ge=1)
+    max_functions: int = Field(2, ge=1, description="exclusive")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max_functions <= self.min_functions:
+            raise ValueError(
+                f"max_functions is exclusive and must be above min_functions ({self.min_functions}); "
+                f"got {self.max_functions}"
+            )
+        return self
+
+
+class CooldownConfig(_Section):
+    """How the node comes to rest before each run."""
+
+    max_wait_seconds: float = Field(180, ge=0)
+    sleep_step_seconds: float = Field(5, gt=0, description="pause between two looks at the node")
+    idle_threshold_pct: float = Field(15, ge=0, le=100, description="at rest = within this share above the idle use")
+
+
+class OverloadConfig(_Section):
+    """When a function or the node counts as overloaded; CPU and RAM are percent of capacity."""
+
+    cpu_overload_pct_of_capacity: float = Field(80, ge=0, le=100)
+    ram_overload_pct: float = Field(90, ge=0, le=100)
+    success_rate_node_min: float = Field(0.95, ge=0, le=1)
+    success_rate_function_min: float = Field(0.90, ge=0, le=1)
+    replicas_overload_threshold: int = Field(15, ge=1)
+
+
+class MemoryConfig(_Section):
+    """Where measurements are kept, and which Parquet folders are read at the start and written at the end."""
+
+    backend: Literal["duckdb"] = "duckdb"
+    db_path: str = Field(
+        f"{DEFAULT_OUTPUT_DIR}/{_MEMORY_FILE}", min_length=1, description="beside the artifacts unless set"
+    )
+    preload_core_parquet_dir: str | None = Field(None, description="core tables to merge in at the start")
+    export_core_parquet_dir: str | None = Field(None, description="where to export the core tables")
+    export_raw_debug_parquet_dir: str | None = Field(None, description="where to export the raw k6 summaries")
+    preload_raw_debug: bool = Field(False, description="merge in the raw k6 summaries too")
+    schema_version: str = Field("peva_faas_mem_v1", min_length=1)
+
+
+class DfaasConfig(_Section):
+    """Everything a campaign needs to know. Unknown keys are refused."""
+
+    functions: list[FunctionConfig] = Field(
+        default_factory=lambda: [FunctionConfig(name="fetch")], min_length=1, description="functions under load"
+    )
+    rate_strategy: RateStrategy = Field(default_factory=LinearRates, description="rates to offer, in requests/s")
+    combinations: CombinationConfig = Field(default_factory=CombinationConfig)
+    duration: str = Field("30s", description="length of one run")
+    iterations: int = Field(3, ge=1, description="runs of each configuration; the majority decides")
+    timeout: str = Field("5s", description="how long one request may take; a slower one has failed")
+    cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
+    overload: OverloadConfig = Field(default_factory=OverloadConfig)
+    max_invalid_retries: int = Field(2, ge=0, description="how often a run that measured nothing is tried again")
+    selection_mode: Literal["online", "micro_batch"] = Field("online", description="when the policy is updated")
+    micro_batch_size: int = Field(8, description="events per update in micro_batch mode")
+    micro_batch_window_s: int = Field(30, description="longest wait for an update in micro_batch mode")
+    algorithm_entrypoint: str | None = Field(None, description="a policy of your own, as module:Class")
+    memory: MemoryConfig = Field(default_factory=MemoryConfig)
+    platform: Literal["local", "openfaas"] = "local"
+    gateway_url: str | None = Field(None, description="openfaas: the gateway")
+    prometheus_url: str | None = Field(None, description="openfaas: Prometheus")
+    k6_path: str | None = Field(None, description="the k6 binary, where it is not on the PATH")
+    k6_outputs: list[str] = Field(default_factory=list, description="passed to k6 as --out")
+    k6_tags: dict[str, str] = Field(default_factory=dict, description="passed to k6 as --tag")
+    seed: int | None = Field(None, ge=0)
+    output_dir: str = Field(DEFAULT_OUTPUT_DIR, min_length=1, description="where artifacts and memory are written")
+    run_id: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="name of the campaign")
+
+    @property
+    def duration_s(self) -> float:
+        """Length of one run in seconds."""
+        return duration_seconds(self.duration)
+
+    @property
+    def timeout_s(self) -> float:
+        """How long one request may take, in seconds."""
+        return duration_seconds(self.timeout)
+
+    @field_validator("duration", "timeout")
+    @classmethod
+    def _is_duration(cls, text: str) -> str:
+        duration_seconds(text)
+        return text.strip()
+
+    @field_validator("algorithm_entrypoint")
+    @classmethod
+    def _is_entrypoint(cls, entrypoint: str | None) -> str | None:
+        if entrypoint is not None and not all(entrypoint.partition(":")[::2]):
+            raise ValueError("must be module:Class, for example my_policies:Greedy")
+        return entrypoint
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate_rates(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("rates") is not None:
+            values = dict(values)
+            rates = values.pop("rates")
+            warnings.warn("'rates' is deprecated: write 'rate_strategy' with type: linear", DeprecationWarning, 2)
+            values.setdefault("rate_strategy", {"type": "linear", **rates} if isinstance(rates, Mapping) else rates)
+        return values
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        names = [function.name for function in self.functions]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"functions: the name {name!r} is used {names.count(name)} times, names are unique")
+        lowest = min(self.rate_strategy.generate_rates())
+        for i, function in enumerate(self.functions):
+            if function.max_rate is not None and function.max_rate < lowest:
+                raise ValueError(
+                    f"functions[{i}].max_rate = {function.max_rate} leaves {function.name!r} without a rate; "
+                    f"the lowest rate is {lowest}"
+                )
+        if self.combinations.min_functions > len(names):
+            raise ValueError(
+                f"combinations.min_functions = {self.combinations.min_functions} is more than the "
+                f"{len(names)} function(s) given"
+            )
+        if self.selection_mode == "micro_batch":
+            for key in ("micro_batch_size", "micro_batch_window_s"):
+                if getattr(self, key) < 1:
+                    raise ValueError(f"{key} = {getattr(self, key)}: must be at least 1 in micro_batch mode")
+        return self
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Self:
+        if "db_path" not in self.memory.model_fields_set:
+            self.memory = self.memory.model_copy(update={"db_path": f"{self.output_dir}/{_MEMORY_FILE}"})
+        if isinstance(self.rate_strategy, RandomRates) and self.rate_strategy.seed is None:
+            self.rate_strategy.seed = self.seed
+        return self
+
+
+def _require_ordered[T: _Section](section: T, low: str, high: str) -> T:
+    if getattr(section, high) < getattr(section, low):
+        raise ValueError(f"{high} must be at least {low} ({getattr(section, low)}); got {getattr(section, high)}")
+    return section
+
+
+def load_config(path: str | Path) -> DfaasConfig:
+    """Read a configuration from a YAML or JSON file, of this project or of PEVA-FAAS.
+
+    Paths of function sources are taken relative to the file. A PEVA-FAAS file (sections ``common`` and
+    ``plugins.peva_faas``) loads with one warning that lists the keys without a meaning here.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value is wrong; one line that names key, value and remedy.
+    """
+    path = Path(path)
+    data = _read_mapping(path)
+    if "plugins" in data:
+        data = _from_peva_faas(data, path)
+    for function in data.get("functions") or () if isinstance(data.get("functions"), list) else ():
+        if isinstance(function, dict) and isinstance(function.get("source"), str):
+            function["source"] = str(path.parent / function["source"])
+    return parse_config(data, where=str(path))
+
+
+def parse_config(data: Mapping[str, Any], *, where: str = "configuration") -> DfaasConfig:
+    """Validate plain data; ``where`` opens the message of the ``ConfigError`` that it may raise."""
+    try:
+        return DfaasConfig.model_validate(data)
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ConfigError(f"{where}: {problems[0]}{more}") from error
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not a text file in UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}: line {error.lineno} is not valid JSON: {error.msg}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1} " if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be parsed"
+        raise ConfigError(f"{path}: {line}is not valid YAML: {problem}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: must hold keys and values, for example 'duration: 30s'; it holds {data!r:.60}")
+    return data
+
+
+def _from_peva_faas(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    common = data.get("common") or {}
+    plugins = data.get("plugins") or {}
+    section = plugins.get("peva_faas") if isinstance(plugins, dict) else None
+    if not isinstance(common, dict) or not isinstance(section, dict):
+        raise ConfigError(f"{path}: a PEVA-FAAS file has the sections 'common' and 'plugins.peva_faas' with keys in them")
+    known = set(DfaasConfig.model_fields) | {"rates"}
+    ignored = sorted((common.keys() - known) | (section.keys() & _LEGACY_KEYS))
+    if ignored:
+        warnings.warn(f"{path}: these PEVA-FAAS keys mean nothing here: {', '.join(ignored)}", UserWarning, 3)
+    merged = _merge({key: common[key] for key in common.keys() & known}, section)
+    kept = {key: value for key, value in merged.items() if key not in _LEGACY_KEYS and value is not None}
+    return {"platform": "openfaas"} | kept
+
+
+def _merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in override.items():
+        both = isinstance(merged.get(key), dict) and isinstance(value, dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    """Turn one pydantic problem into ``path = value: what would be right``."""
+    location = [part for part in problem["loc"] if part not in ("linear", "random", "exponential", "custom")]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if problem["type"] == "extra_forbidden":
+        names = _known_names(DfaasConfig, location[:-1])
+        nearest = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.5)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known keys: {', '.join(sorted(names))}"
+        return f"{path}: unknown key; {hint}"
+    if problem["type"].startswith("union_tag"):
+        return f"{path}.type: must be linear, random, exponential or custom"
+    if problem["type"] == "missing":
+        return f"{path}: is required"
+    if not path or isinstance(problem["input"], dict):
+        return f"{path}: {message}" if path else message
+    return f"{path} = {problem['input']!r:.60}: {message}"
+
+
+def _known_names(model: type[BaseModel], path: list[Any]) -> list[str]:
+    """List the keys that may stand where a path points."""
+    models = [model]
+    for part in path:
+        if not isinstance(part, int):
+            models = [
+                found
+                for one in models
+                if part in one.model_fields
+                for found in _models_in(one.model_fields[part].annotation)
+            ]
+    return sorted({name for one in models for name in one.model_fields})
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif typing.get_origin(annotation) in (list, typing.Union, types.UnionType, Annotated):
+        for argument in typing.get_args(annotation):
+            yield from _models_in(argument)

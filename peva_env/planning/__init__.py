@@ -1,0 +1,1 @@
+"""What is measured next: the plan and how policies are found."""

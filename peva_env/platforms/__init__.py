@@ -1,0 +1,1 @@
+"""The node under test: what serves the functions, and how its use is measured."""

@@ -1,0 +1,54 @@
+"""The contract of a node under test, and what is measured of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Mean use of something over a window; CPU is percent of the node's capacity. None = not measured."""
+
+    cpu_pct: float | None = None
+    ram_bytes: int | None = None
+    ram_pct: float | None = None
+    power_uw: float | None = None
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUsage:
+    """Mean use of the node and of each of its functions over a window."""
+
+    node: Usage = field(default_factory=Usage)
+    functions: Mapping[str, Usage] = field(default_factory=dict)
+
+
+class Platform(Protocol):
+    """A node that serves functions and can be measured."""
+
+    name: str
+
+    def start(self) -> None:
+        """Bring the functions up and call each once.
+
+        Raises:
+            PlatformError: a function cannot be started, reached, or does not answer with success.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Release everything that ``start`` took; may be called twice, and without ``start``."""
+        ...
+
+    def url(self, function: str) -> str:
+        """Return where a function is called."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return, as plain data, what must be equal for two measurements to be comparable."""
+        ...
+
+    def usage(self, start_at: float, end_at: float) -> NodeUsage:
+        """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` is covered."""
+        ...

@@ -1,0 +1,1 @@
+"""Where measurements come from: live load, a recording, a simulation."""
