@@ -23,9 +23,11 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
 
 _LEGACY_KEYS = frozenset(
-    "config_path deploy_functions function_pid_regexes grafana k3s_host k3s_port k3s_ssh_key k3s_user k6_host "
-    "k6_log_stream k6_port k6_ssh_key k6_user k6_workspace_root loki max_retries openfaas_port prometheus_port "
-    "queries_path scaphandre_enabled tags timeout_buffer".split()
+    """
+    config_path deploy_functions function_pid_regexes grafana k3s_host k3s_port k3s_ssh_key k3s_user k6_host k6_log_stream
+    k6_port k6_ssh_key k6_user k6_workspace_root loki max_retries openfaas_port prometheus_port queries_path
+    scaphandre_enabled tags timeout_buffer
+    """.split()  # noqa: SIM905 - a list of names reads better as words
 )
 """Keys of a PEVA-FAAS file that mean nothing here: they belong to its own deployment."""
 
@@ -223,7 +225,7 @@ class DfaasConfig(_Section):
     overload: OverloadConfig = Field(default_factory=OverloadConfig)
     max_invalid_retries: int = Field(2, ge=0, description="how often a run that measured nothing is tried again")
     selection_mode: Literal["online", "micro_batch"] = Field("online", description="when the policy is updated")
-    micro_batch_size: int = Field(8, description="events per update in micro_batch mode")
+    micro_batch_size: int = Field(8, description="candidates per choice; events per update in micro_batch mode")
     micro_batch_window_s: int = Field(30, description="longest wait for an update in micro_batch mode")
     algorithm_entrypoint: str | None = Field(None, description="a policy of your own, as module:Class")
     memory: MemoryConfig = Field(default_factory=MemoryConfig)
@@ -363,7 +365,7 @@ def _from_peva_faas(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
     plugins = data.get("plugins") or {}
     section = plugins.get("peva_faas") if isinstance(plugins, dict) else None
     if not isinstance(common, dict) or not isinstance(section, dict):
-        raise ConfigError(f"{path}: a PEVA-FAAS file has the sections 'common' and 'plugins.peva_faas' with keys in them")
+        raise ConfigError(f"{path}: a PEVA-FAAS file has keys in its sections 'common' and 'plugins.peva_faas'")
     known = set(DfaasConfig.model_fields) | {"rates"}
     ignored = sorted((common.keys() - known) | (section.keys() & _LEGACY_KEYS))
     if ignored:

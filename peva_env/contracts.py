@@ -223,13 +223,24 @@ class MeasurementSource(Protocol):
         ...
 
 
+class CampaignObserver(Protocol):
+    """Is told of each run as it happens, for progress displays."""
+
+    def starting(self, config: Config, iteration: int) -> None:
+        """Take note that a run begins."""
+        ...
+
+    def measured(self, event: ExecutionEvent) -> None:
+        """Take note of a run that has ended and is stored."""
+        ...
+
+    def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:
+        """Take note of a configuration's verdict, and of how many configurations became known by it."""
+        ...
+
+
 class CampaignView(Protocol):
     """What an agent may see and touch of the environment that it drives."""
-
-    @property
-    def space(self) -> ConfigSpace:
-        """The space of configurations."""
-        ...
 
     @property
     def run_context(self) -> DfaasRunContext:
@@ -237,11 +248,11 @@ class CampaignView(Protocol):
         ...
 
     def policy_context(self) -> PolicyContext:
-        """What a policy's ``setup`` is given."""
+        """Return what a policy's ``setup`` is given."""
         ...
 
-    def attach_policy(self, policy: PolicyAlgorithm) -> None:
-        """Make the memory update this policy from now on."""
+    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
+        """Make the memory update this policy from now on, in the name of this agent."""
         ...
 
     def action(self, config: Config) -> Any:

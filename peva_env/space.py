@@ -159,8 +159,7 @@ class ConfigSpace(Sequence[Config]):
             rank, level = divmod(rank, len(self.rates_rps[i]))
             levels.append(level)
         return [
-            (self.functions[i], self.rates_rps[i][level])
-            for i, level in zip(positions, reversed(levels), strict=True)
+            (self.functions[i], self.rates_rps[i][level]) for i, level in zip(positions, reversed(levels), strict=True)
         ]
 
     def index(self, config: object, start: int = 0, stop: int | None = None) -> int:
@@ -182,7 +181,7 @@ class ConfigSpace(Sequence[Config]):
         return levels
 
     def from_levels(self, levels: Iterable[int]) -> Config:
-        """Return the configuration of one rate level per function (inverse of ``levels``); it may be outside the plan."""
+        """Return the configuration of one level per function (inverse of ``levels``); it may be outside the plan."""
         return [
             (name, rates[level - 1])
             for name, rates, level in zip(self.functions, self.rates_rps, levels, strict=True)
@@ -191,7 +190,7 @@ class ConfigSpace(Sequence[Config]):
 
     def _locate(self, config: object) -> tuple[list[int], list[int]]:
         if not isinstance(config, Iterable):
-            raise ValueError(f"a configuration is a list of (function, rate) pairs, not {config!r}")  # noqa: TRY004
+            raise ValueError(f"a configuration is a list of (function, rate) pairs, not {config!r}")
         names, rates = config_key(config)
         if not self.min_functions <= len(names) < self.max_functions or len(set(names)) < len(names):
             raise ValueError(
@@ -226,4 +225,3 @@ class ConfigSpace(Sequence[Config]):
     def __repr__(self) -> str:
         grid = ", ".join(f"{name}: {len(rates)}" for name, rates in zip(self.functions, self.rates_rps, strict=True))
         return f"ConfigSpace({self.n_configs} configurations of {{{grid}}})"
-

@@ -52,3 +52,7 @@ class Platform(Protocol):
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` is covered."""
         ...
+
+    def failure(self) -> str | None:
+        """Return in one line which function is gone and why, or None while all are there."""
+        ...

@@ -1,0 +1,48 @@
+"""The one loop that runs every agent on every environment."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from peva_env.contracts import Agent, EndStatus
+
+
+class _Env(Protocol):
+    """A Gymnasium environment around a ``PevaEnv``."""
+
+    @property
+    def unwrapped(self) -> Any: ...
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]: ...
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignResult:
+    """How a campaign ended, after how many steps and runs, and the sum of its rewards."""
+
+    status: EndStatus
+    n_steps: int
+    n_runs: int
+    total_reward: float
+
+
+def run_campaign(
+    env: _Env, agent: Agent, *, seed: int | None = None, options: dict[str, Any] | None = None
+) -> CampaignResult:
+    """Let an agent drive an environment until the map is complete, the budget is spent, or it asks for nothing more.
+
+    Raises:
+        PevaError: the campaign cannot go on; it is recorded as failed. Ctrl-C ends it as interrupted.
+    """
+    campaign = env.unwrapped
+    observation, info = env.reset(seed=seed, options=options)
+    n_steps, n_runs, total_reward, done = 0, 0, 0.0, False
+    with campaign.recording():
+        agent.begin(campaign)
+        while not done and (action := agent.act(observation, info)) is not None:
+            observation, reward, terminated, truncated, info = env.step(action)
+            n_steps, n_runs, total_reward = n_steps + 1, n_runs + info["n_runs"], total_reward + float(reward)
+            done = terminated or truncated
+        campaign.end(EndStatus.COMPLETE)
+    return CampaignResult(campaign.status, n_steps, n_runs, total_reward)

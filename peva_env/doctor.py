@@ -1,0 +1,87 @@
+"""Checks of everything that a campaign needs, each with what to do about it."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from peva_env.config import DfaasConfig
+from peva_env.errors import PevaError
+from peva_env.make import make_platform
+from peva_env.memory.database import Database
+from peva_env.planning.plan_builder import DfaasPlanBuilder
+from peva_env.sources.k6 import find_k6, k6_version
+
+_RPS_PER_CORE = 250
+"""What k6 and the functions bear together on one core without getting into each other's way, as measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome of one check: what was looked at, whether it is well, and what was found or is to be done."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def run_checks(config: DfaasConfig) -> Iterator[Check]:
+    """Check k6, the node, the paths and the load, one after the other. Nothing is left behind."""
+    yield _check("k6", lambda: _k6(config))
+    yield _check("node", lambda: _node(config))
+    yield _check("output_dir", lambda: _writable(Path(config.output_dir)))
+    yield _check("memory", lambda: _memory(config))
+    yield _check("load", lambda: _load(config))
+
+
+def _check(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except PevaError as error:
+        return Check(name, False, str(error))
+
+
+def _k6(config: DfaasConfig) -> str:
+    binary = find_k6(config.k6_path)
+    return f"k6 {k6_version(binary)} at {binary}"
+
+
+def _node(config: DfaasConfig) -> str:
+    platform = make_platform(config)
+    try:
+        platform.start()
+        return f"{platform.name} serves {', '.join(function.name for function in config.functions)}"
+    finally:
+        platform.stop()
+
+
+def _writable(folder: Path) -> str:
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise PevaError(f"{existing} is not a folder that can be written to; choose another path or change its rights")
+    return f"{folder} can be written to"
+
+
+def _memory(config: DfaasConfig) -> str:
+    path = Path(config.memory.db_path)
+    if not path.exists():
+        return f"{path} will be made; {_writable(path.parent)}"
+    database = Database(str(path), config.memory.schema_version)
+    database.open()
+    database.close()
+    return f"{path} is a memory of schema {config.memory.schema_version}"
+
+
+def _load(config: DfaasConfig) -> str:
+    space = DfaasPlanBuilder(config).build_space()
+    highest = sorted((rates[-1] for rates in space.rates_rps), reverse=True)
+    total_rps = sum(highest[: space.max_functions - 1])
+    bearable_rps = _RPS_PER_CORE * (psutil.cpu_count() or 1)
+    if config.platform == "local" and total_rps > bearable_rps:
+        raise PevaError(
+            f"up to {total_rps} requests/s are offered, k6 and a local node share {psutil.cpu_count()} core(s); "
+            f"stay under {bearable_rps}, or the generator's own load blurs the verdicts"
+        )
+    return f"up to {total_rps} requests/s"

@@ -1,0 +1,199 @@
+"""One configuration, end to end: is it known, its iterations, its verdict, and everything written down."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.artifacts import ArtifactWriter
+from peva_env.contracts import (
+    CampaignObserver,
+    DfaasRunContext,
+    EventKind,
+    ExecutionEvent,
+    MeasurementSource,
+    Verdict,
+)
+from peva_env.errors import InvalidRunError
+from peva_env.frontier import MonotoneMap
+from peva_env.interrupts import uninterrupted
+from peva_env.memory.engine import InProcessMemoryEngine
+from peva_env.space import Config, ConfigKey, config_key
+from peva_env.verdict import majority
+
+__all__ = ["Budget", "ConfigOutcome", "DfaasConfigExecutor", "DfaasRunContext"]
+
+_NOT_RUN = -1
+"""Iteration number of an event that stands for a configuration that was not run."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a campaign may spend: k6 runs, and seconds of machine time (cooldown plus run). None = no limit."""
+
+    runs: int | None = None
+    seconds: float | None = None
+    spent_runs: int = 0
+    spent_s: float = 0.0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more may be started."""
+        return 0.0 in self.left
+
+    @property
+    def left(self) -> tuple[float, float]:
+        """Shares of the runs and of the seconds that are left, 1 without a limit."""
+        return _share_left(self.spent_runs, self.runs), _share_left(self.spent_s, self.seconds)
+
+    def spend(self, cost_s: float) -> None:
+        """Charge one run."""
+        self.spent_runs += 1
+        self.spent_s += cost_s
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigOutcome:
+    """What became of a configuration in one step.
+
+    ``verdict`` is None where the budget ended before the last iteration; ``resolved`` counts the configurations that
+    became known by it.
+    """
+
+    events: tuple[ExecutionEvent, ...] = ()
+    verdict: Verdict | None = None
+    skip_reason: str | None = None
+    resolved: int = 0
+
+
+@dataclass(slots=True)
+class DfaasConfigExecutor:
+    """Measures configurations one after the other, for one campaign.
+
+    The order of writing is memory first, artifacts second: what is in a CSV file is in the memory. Neither is cut short
+    by Ctrl-C.
+    """
+
+    source: MeasurementSource
+    memory: InProcessMemoryEngine
+    artifacts: ArtifactWriter
+    known: MonotoneMap
+    context: DfaasRunContext
+    context_hash: str
+    max_invalid_retries: int
+    budget: Budget
+    observer: CampaignObserver | None = None
+
+    def restore(self, history: Iterable[ExecutionEvent]) -> None:
+        """Rebuild from earlier events what is complete, what is overloaded and what was skipped for it."""
+        for key in dict.fromkeys(event.config_key for event in history):
+            config = _pairs(key)
+            if self.memory.is_seen(key) and config in self.known.space:
+                self._conclude(config, majority(self.memory.verdicts(key)))
+
+    def execute(self, config: Config, rng: np.random.Generator) -> ConfigOutcome:
+        """Run what a configuration lacks, unless it is known already.
+
+        Raises:
+            InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
+        """
+        skip_reason = self.skip_reason(config)
+        if skip_reason:
+            return self._skip(config, skip_reason)
+        key = config_key(config)
+        events: list[ExecutionEvent] = []
+        while self.memory.missing_runs(key):
+            if self.budget.exhausted:
+                return ConfigOutcome(tuple(events))
+            events.append(self._run(config, rng))
+            self._require_valid(events)
+        verdict = majority(self.memory.verdicts(key))
+        with uninterrupted():
+            self.artifacts.record_complete(key)
+            resolved = self._conclude(config, verdict)
+        if self.observer:
+            self.observer.concluded(config, verdict, resolved)
+        return ConfigOutcome(tuple(events), verdict, resolved=resolved)
+
+    def skip_reason(self, config: Config) -> str | None:
+        """Return why a configuration need not be run, or None."""
+        key = config_key(config)
+        if key in self.context.existing_index:
+            return "already measured"
+        base = self.known.dominated(config)
+        return f"dominates {_text(base)}, which is overloaded" if base else None
+
+    def _skip(self, config: Config, reason: str) -> ConfigOutcome:
+        key = config_key(config)
+        if key not in self.context.existing_index and not self.memory.is_skipped(key):
+            self._record_skips([config])
+        return ConfigOutcome(verdict=self.known.verdict(config), skip_reason=reason)
+
+    def _run(self, config: Config, rng: np.random.Generator) -> ExecutionEvent:
+        iteration = self.memory.next_iteration(config_key(config))
+        if self.observer:
+            self.observer.starting(config, iteration)
+        measured = self.source.measure(config, iteration=iteration, rng=rng)
+        event = replace(measured, run_id=self.context.run_id, repetition=self.context.repetition)
+        with uninterrupted():
+            self.budget.spend(event.cost_s)
+            self.memory.ingest_event(event)
+            self.artifacts.record_run(event)
+        if self.observer:
+            self.observer.measured(event)
+        return event
+
+    def _require_valid(self, events: list[ExecutionEvent]) -> None:
+        in_a_row = list(takewhile(lambda event: event.verdict is Verdict.INVALID, reversed(events)))
+        if len(in_a_row) > self.max_invalid_retries:
+            raise InvalidRunError(
+                f"{_text(in_a_row[0].config_pairs)}: {len(in_a_row)} run(s) in a row measured nothing: "
+                f"{'; '.join(in_a_row[0].reasons)}"
+            )
+
+    def _conclude(self, config: Config, verdict: Verdict) -> int:
+        resolved = self.known.update(config, verdict)
+        self.context.existing_index.add(config_key(config))
+        inferred = self._inferred(config, resolved)
+        if inferred:
+            self._record_skips(inferred)
+        return len(resolved)
+
+    def _inferred(self, config: Config, resolved: NDArray[np.int64]) -> list[Config]:
+        configs = (self.known.space.config(int(index)) for index in resolved)
+        return [one for one in configs if one != config and not self.memory.is_skipped(config_key(one))]
+
+    def _record_skips(self, configs: list[Config]) -> None:
+        now = time.time()
+        skips = [
+            ExecutionEvent(
+                config_key=config_key(config),
+                iteration=_NOT_RUN,
+                verdict=Verdict.OVERLOADED,
+                run_id=self.context.run_id,
+                repetition=self.context.repetition,
+                kind=EventKind.SKIPPED,
+                reasons=(self.skip_reason(config) or "",),
+                started_at=now,
+                ended_at=now,
+                context_hash=self.context_hash,
+            )
+            for config in configs
+        ]
+        self.memory.ingest_skips(skips)
+        self.artifacts.record_skips(skip.config_key for skip in skips)
+
+
+def _share_left(spent: float, limit: float | None) -> float:
+    return 1.0 if limit is None else max(0.0, 1 - spent / limit) if limit > 0 else 0.0
+
+
+def _pairs(key: ConfigKey) -> Config:
+    return list(zip(*key, strict=True))
+
+
+def _text(config: Config) -> str:
+    return " + ".join(f"{name} {rate} rps" for name, rate in config)

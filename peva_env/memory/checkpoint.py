@@ -1,0 +1,126 @@
+"""The memory as Parquet folders: one file a table, core apart from raw debug."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+import duckdb
+
+from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory import schema
+from peva_env.memory.database import explain, first_difference
+from peva_env.memory.store import DuckDBMemoryStore
+
+
+class ParquetCheckpoint:
+    """Exports the memory's tables to Parquet, and merges such folders into it.
+
+    Args:
+        store: a started store.
+        core_dir: folder of the core tables, for export and preload; None leaves them out of ``export_all``.
+        debug_dir: folder of the raw k6 summaries, likewise.
+    """
+
+    CORE_TABLES: ClassVar[tuple[str, ...]] = schema.CORE_TABLES
+    DEBUG_TABLES: ClassVar[tuple[str, ...]] = schema.DEBUG_TABLES
+
+    def __init__(
+        self, store: DuckDBMemoryStore, *, core_dir: str | Path | None = None, debug_dir: str | Path | None = None
+    ) -> None:
+        self._database = store.database
+        self.core_dir = Path(core_dir) if core_dir else None
+        self.debug_dir = Path(debug_dir) if debug_dir else None
+
+    def export_all(self) -> None:
+        """Export the core tables, the debug tables, or both: those whose folder was given."""
+        if self.core_dir:
+            self.export_core()
+        if self.debug_dir:
+            self.export_debug()
+
+    def export_core(self) -> None:
+        """Write the core tables to ``core_dir``; each file replaces the older one only when it is complete."""
+        self._export(self.CORE_TABLES, self._required(self.core_dir, "core_dir"))
+
+    def export_debug(self) -> None:
+        """Write the raw k6 summaries to ``debug_dir``, likewise."""
+        self._export(self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
+
+    def preload_core(self) -> None:
+        """Merge the core tables of ``core_dir`` into the memory: all or nothing, and what is there stays.
+
+        Raises:
+            SchemaMismatchError: the folder is of another schema version, or a table's columns differ.
+            MemoryStoreError: a file is missing or cannot be read.
+        """
+        self._preload(self.CORE_TABLES, self._required(self.core_dir, "core_dir"))
+
+    def preload_debug(self) -> None:
+        """Merge the raw k6 summaries of ``debug_dir`` into the memory, likewise."""
+        self._preload(self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
+
+    def _required(self, folder: Path | None, name: str) -> Path:
+        if folder is None:
+            raise MemoryStoreError(f"no {name} was given to export to or preload from")
+        return folder
+
+    def _export(self, tables: Iterable[str], folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
+        except OSError as error:
+            raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
+        try:
+            for table in tables:
+                self._copy_out(table, aside / f"{table}.parquet")
+            for table in tables:
+                (aside / f"{table}.parquet").replace(folder / f"{table}.parquet")
+        except duckdb.Error as error:
+            raise MemoryStoreError(f"cannot export to {folder}: {explain(error)}") from error
+        finally:
+            shutil.rmtree(aside)
+
+    def _copy_out(self, table: str, path: Path) -> None:
+        order = ", ".join(schema.TABLES[table].key)
+        label = _quoted(self._database.schema_version)
+        self._database.connection.execute(
+            f"COPY (SELECT * FROM {table} ORDER BY {order}) TO {_quoted(path)} "  # noqa: S608
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{schema_version: {label}}})"
+        )
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+    def _preload(self, tables: tuple[str, ...], folder: Path) -> None:
+        for table in tables:
+            self._check_file(table, folder / f"{table}.parquet")
+        with self._database.transaction(f"preload {folder}") as connection:
+            for table in tables:
+                source = _quoted(folder / f"{table}.parquet")
+                connection.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM read_parquet({source})")  # noqa: S608
+
+    def _check_file(self, table: str, path: Path) -> None:
+        connection = self._database.connection
+        try:
+            described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({_quoted(path)})").fetchall()  # noqa: S608
+            labels = connection.execute(
+                f"SELECT decode(value) FROM parquet_kv_metadata({_quoted(path)}) "  # noqa: S608
+                "WHERE decode(key) = 'schema_version'"
+            ).fetchall()
+        except duckdb.Error as error:
+            raise MemoryStoreError(f"cannot preload {path}: {explain(error)}") from error
+        if labels != [(self._database.schema_version,)]:
+            found = labels[0][0] if labels else "missing"
+            raise SchemaMismatchError(
+                f"cannot preload {path}: schema_version is {found}, {self._database.schema_version!r} is asked for"
+            )
+        columns = {table: {str(row[0]): str(row[1]) for row in described}}
+        difference = first_difference(columns, {table: schema.TABLES[table].columns})
+        if difference:
+            raise SchemaMismatchError(f"cannot preload {path}: {difference}")
+
+
+def _quoted(value: str | Path) -> str:
+    return "'" + str(value).replace("'", "''") + "'"

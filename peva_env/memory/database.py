@@ -1,0 +1,175 @@
+"""The DuckDB file itself: opened by one process, checked against the schema, written in transactions."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from peva_env import __version__
+from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory.schema import TABLES
+
+_LOCK_HOLDER = re.compile(r"lock is held in (?P<program>\S+)(?: \(PID (?P<pid>\d+)\))?")
+
+
+class Database:
+    """One DuckDB file with the memory's tables and nothing else; ``path`` may be ``:memory:``."""
+
+    def __init__(self, path: str, schema_version: str) -> None:
+        self.path = path
+        self.schema_version = schema_version
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ``open`` has been called, and ``close`` has not."""
+        return self._connection is not None
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The open connection.
+
+        Raises:
+            MemoryStoreError: the file is not open.
+        """
+        if self._connection is None:
+            raise MemoryStoreError(f"memory {self.path} is not open: call startup() first")
+        return self._connection
+
+    def open(self) -> None:
+        """Open the file, or make it, and check its schema.
+
+        Raises:
+            MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
+            SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
+        """
+        self._connection = self._connect()
+        try:
+            if self._columns():
+                self._check_tables()
+                self.check_label(self.label())
+            else:
+                self._create_tables()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def label(self) -> str:
+        """Return the schema label that the file carries."""
+        row = self.connection.execute("SELECT schema_version FROM memory_schema_meta").fetchone()
+        return str(row[0]) if row else ""
+
+    def check_label(self, schema_version: str) -> None:
+        """Raise ``SchemaMismatchError`` unless a label is the one that this file was opened for."""
+        if schema_version != self.schema_version:
+            raise SchemaMismatchError(
+                f"memory {self.path}: schema_version is {schema_version!r}, but {self.schema_version!r} is asked for; "
+                "choose another db_path, or the version that wrote this one"
+            )
+
+    @contextmanager
+    def transaction(self, purpose: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Run a block as one transaction: on disk when the block is left, undone when it raises.
+
+        Raises:
+            MemoryStoreError: DuckDB refused; the message names the purpose.
+        """
+        connection = self.connection
+        try:
+            connection.begin()
+            yield connection
+            connection.commit()
+        except BaseException as error:
+            _roll_back(connection)
+            if isinstance(error, duckdb.Error):
+                raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {explain(error)}") from error
+            raise
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        try:
+            if self.path != ":memory:":
+                Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            return duckdb.connect(self.path)
+        except OSError as error:
+            raise MemoryStoreError(f"memory {self.path}: its folder cannot be made: {error.strerror}") from error
+        except duckdb.Error as error:
+            raise MemoryStoreError(f"memory {self.path}: {explain(error)}") from error
+
+    def _columns(self) -> dict[str, dict[str, str]]:
+        rows = self.connection.execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND NOT internal ORDER BY table_name, column_index"
+        ).fetchall()
+        found: dict[str, dict[str, str]] = {}
+        for table, column, kind in rows:
+            found.setdefault(table, {})[column] = kind
+        return found
+
+    def _check_tables(self) -> None:
+        difference = first_difference(self._columns(), {name: table.columns for name, table in TABLES.items()})
+        if difference:
+            raise SchemaMismatchError(
+                f"memory {self.path}: not of schema_version {self.schema_version!r}: {difference}; nothing was changed"
+            )
+
+    def _create_tables(self) -> None:
+        with self.transaction("make the tables") as connection:
+            for name, table in TABLES.items():
+                connection.execute(table.ddl(name))
+            insert(
+                connection,
+                "memory_schema_meta",
+                {"schema_version": self.schema_version, "created_at": time.time(), "package_version": __version__},
+            )
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, record: Mapping[str, Any]) -> None:
+    """Insert one row given as a mapping from column to value."""
+    marks = ", ".join("?" * len(record))
+    connection.execute(f"INSERT INTO {table} ({', '.join(record)}) VALUES ({marks})", list(record.values()))  # noqa: S608
+
+
+def first_difference(found: Mapping[str, Mapping[str, str]], wanted: Mapping[str, Mapping[str, str]]) -> str | None:
+    """Return in words the first difference between tables as found and as wanted, or None."""
+    for table in sorted(wanted.keys() - found.keys()):
+        return f"table {table} is missing"
+    for table in sorted(found.keys() - wanted.keys()):
+        return f"table {table} does not belong"
+    for table, columns in wanted.items():
+        for position, (column, kind) in enumerate(columns.items()):
+            actual = list(found[table].items())[position : position + 1]
+            if actual != [(column, kind)]:
+                got = " ".join(actual[0]) if actual else "nothing"
+                return f"table {table} has {got} where {column} {kind} should be"
+        if len(found[table]) > len(columns):
+            return f"table {table} has a column {list(found[table])[len(columns)]} too many"
+    return None
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.rollback()
+    except duckdb.Error:
+        return  # begin or commit failed: there is no transaction left to roll back
+
+
+def explain(error: duckdb.Error) -> str:
+    """Return DuckDB's complaint as one line that says what to do."""
+    text = str(error).splitlines()[0]
+    holder = _LOCK_HOLDER.search(text)
+    if holder:
+        who = f"process {holder['pid']} ({Path(holder['program']).name})" if holder["pid"] else holder["program"]
+        return f"in use by {who}; wait for it, stop it, or choose another db_path"
+    if "not a valid DuckDB database" in text:
+        return "is not a DuckDB database; choose another db_path"
+    return text.removeprefix("IO Error: ")

@@ -1,0 +1,176 @@
+"""The memory at work: stores events, knows what is complete, and drives the policy's updates."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, PolicyAlgorithm, Verdict
+from peva_env.errors import PolicyError
+from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.store import DuckDBMemoryStore, Session
+from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.space import ConfigKey
+
+
+class InProcessMemoryEngine:
+    """Store, checkpoint and policy in one process.
+
+    A configuration is *complete* when it has ``iterations`` valid runs in the session's context and repetition.
+
+    Args:
+        store: the DuckDB store; ``startup`` opens it.
+        iterations: valid runs that make a configuration complete.
+        checkpoint: where ``checkpoint()`` exports to, if anywhere.
+        preload: folders to merge in at ``startup``, if any.
+        selection_mode: ``online`` updates the policy after each event, ``micro_batch`` when ``micro_batch_size`` are
+            pending or ``micro_batch_window_s`` seconds have passed since the first of them.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        store: DuckDBMemoryStore,
+        *,
+        iterations: int = 1,
+        checkpoint: ParquetCheckpoint | None = None,
+        preload: ParquetCheckpoint | None = None,
+        selection_mode: str = "online",
+        micro_batch_size: int = 8,
+        micro_batch_window_s: float = 30,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = store
+        self._iterations = iterations
+        self._checkpoint = checkpoint
+        self._preload = preload
+        self._mode = selection_mode
+        self._batch_size = micro_batch_size
+        self._window_s = micro_batch_window_s
+        self._clock = clock
+        self._policy: PolicyAlgorithm = NoOpPolicy()
+        self._pending: list[ExecutionEvent] = []
+        self._pending_since = 0.0
+        self._session: Session | None = None
+        self._verdicts: dict[ConfigKey, list[Verdict]] = {}
+        self._next_iteration: dict[ConfigKey, int] = {}
+        self._skipped: set[ConfigKey] = set()
+
+    def startup(self) -> None:
+        """Open the store and merge in what was to be preloaded.
+
+        Raises:
+            MemoryStoreError: the store or a preloaded folder cannot be used; see ``DuckDBMemoryStore.startup``.
+        """
+        self.store.startup()
+        if self._preload and self._preload.core_dir:
+            self._preload.preload_core()
+        if self._preload and self._preload.debug_dir:
+            self._preload.preload_debug()
+
+    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
+        """Update this policy from now on, and enter the agent in the session."""
+        self._policy = policy
+        if self._session is not None:
+            self.store.name_agent(self._session.run_id, agent)
+
+    def open_session(self, session: Session) -> list[ExecutionEvent]:
+        """Begin or resume a campaign, and return the events that its context and repetition already have."""
+        self.store.open_session(session)
+        self._session = session
+        self._pending.clear()
+        history = self.store.events(session.context_hash, session.repetition)
+        self._verdicts.clear()
+        self._next_iteration.clear()
+        self._skipped.clear()
+        for event in history:
+            self._remember(event)
+        return history
+
+    def close_session(self, status: EndStatus, detail: str | None = None) -> None:
+        """Record how the campaign ended; without an open session nothing happens."""
+        if self._session is not None:
+            self.store.close_session(self._session.run_id, status, detail)
+            self._session = None
+
+    def close(self) -> None:
+        """Close the store; may be called twice."""
+        self.store.close()
+
+    def is_seen(self, key: ConfigKey) -> bool:
+        """Tell whether a configuration is complete in this session's context and repetition."""
+        return self.missing_runs(key) == 0
+
+    def is_skipped(self, key: ConfigKey) -> bool:
+        """Tell whether a configuration is recorded as skipped."""
+        return key in self._skipped
+
+    def missing_runs(self, key: ConfigKey) -> int:
+        """Return how many valid runs a configuration still lacks."""
+        return max(0, self._iterations - len(self._verdicts.get(key, ())))
+
+    def next_iteration(self, key: ConfigKey) -> int:
+        """Return the number of a configuration's next run; INVALID runs have numbers too."""
+        return self._next_iteration.get(key, 0)
+
+    def verdicts(self, key: ConfigKey) -> list[Verdict]:
+        """Return the verdicts of a configuration's valid runs."""
+        return list(self._verdicts.get(key, ()))
+
+    def ingest_event(self, event: ExecutionEvent) -> None:
+        """Store an event durably, then update the policy; INVALID and skipped events are stored only.
+
+        Raises:
+            MemoryStoreError: the event cannot be stored.
+            PolicyError: the policy raised; the event is stored.
+        """
+        if not self.store.insert_events([event]):
+            return
+        self._remember(event)
+        if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
+            self._learn(event)
+
+    def ingest_skips(self, events: Sequence[ExecutionEvent]) -> None:
+        """Store events of configurations that need not be run, in one transaction."""
+        self.store.insert_events(events)
+        for event in events:
+            self._remember(event)
+
+    def checkpoint(self) -> None:
+        """Hand pending events to the policy, then write the exports that were asked for."""
+        self._flush()
+        if self._checkpoint:
+            self._checkpoint.export_all()
+
+    def _remember(self, event: ExecutionEvent) -> None:
+        if event.kind is EventKind.SKIPPED:
+            self._skipped.add(event.config_key)
+            return
+        self._next_iteration[event.config_key] = max(self.next_iteration(event.config_key), event.iteration + 1)
+        if event.verdict is not Verdict.INVALID:
+            self._verdicts.setdefault(event.config_key, []).append(event.verdict)
+
+    def _learn(self, event: ExecutionEvent) -> None:
+        if self._mode == "online":
+            self._update("update_online", event, 1)
+            return
+        if not self._pending:
+            self._pending_since = self._clock()
+        self._pending.append(event)
+        window_over = self._clock() - self._pending_since >= self._window_s
+        if len(self._pending) >= self._batch_size or window_over:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            events, self._pending = self._pending, []
+            self._update("update_batch", events, len(events))
+
+    def _update(self, method: str, argument: ExecutionEvent | list[ExecutionEvent], n_events: int) -> None:
+        name = type(self._policy).__name__
+        try:
+            score: Any = getattr(self._policy, method)(argument)
+        except Exception as error:
+            raise PolicyError(f"policy {name} failed in {method}: {error!r}; the event is stored") from error
+        if self._session is not None:
+            reported = float(score) if isinstance(score, int | float) else None
+            self.store.record_policy_update(self._session.run_id, name, self._mode, n_events, reported)

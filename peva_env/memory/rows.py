@@ -1,0 +1,73 @@
+"""Events as rows of ``execution_events``, and back."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.memory.schema import TABLES
+
+EVENT_COLUMNS = tuple(TABLES["execution_events"].columns)
+
+_FUNCTION_COLUMNS = {
+    "name": "function_names",
+    "rate_rps": "rates_rps",
+    "cpu_pct": "function_cpu_pct",
+    "ram_bytes": "function_ram_bytes",
+    "power_uw": "function_power_uw",
+}
+"""Columns of a function's values whose name differs from that of the field."""
+
+_FUNCTION_FIELDS = {field.name: _FUNCTION_COLUMNS.get(field.name, field.name) for field in fields(FunctionMeasurement)}
+_NODE_FIELDS = tuple(field.name for field in fields(NodeMeasurement))
+_PLAIN_FIELDS = tuple(
+    field.name
+    for field in fields(ExecutionEvent)
+    if field.name
+    not in ("config_key", "kind", "verdict", "reasons", "functions", "overloaded_functions", "node", "raw_summary")
+)
+
+
+def event_record(event: ExecutionEvent) -> dict[str, Any]:
+    """Return an event as a mapping from column to plain value."""
+    names, rates = event.config_key
+    record: dict[str, Any] = {
+        column: [getattr(function, field) for function in event.functions] for field, column in _FUNCTION_FIELDS.items()
+    }
+    record |= {field: getattr(event.node, field) for field in _NODE_FIELDS}
+    record |= {field: getattr(event, field) for field in _PLAIN_FIELDS}
+    return record | {
+        "config_id": event.config_id,
+        "kind": str(event.kind),
+        "verdict": str(event.verdict),
+        "reasons": list(event.reasons),
+        "function_names": list(names),
+        "rates_rps": list(rates),
+        "failed": [dict(function.failed) for function in event.functions],
+        "overloaded_functions": list(event.overloaded_functions),
+    }
+
+
+def event_from_record(record: Mapping[str, Any]) -> ExecutionEvent:
+    """Return the event of a row; the inverse of ``event_record``, but for the raw summary, which is kept apart."""
+    return ExecutionEvent(
+        config_key=(tuple(record["function_names"]), tuple(record["rates_rps"])),
+        kind=EventKind(record["kind"]),
+        verdict=Verdict(record["verdict"]),
+        reasons=tuple(record["reasons"]),
+        functions=tuple(
+            FunctionMeasurement(**{field: record[column][i] for field, column in _FUNCTION_FIELDS.items()})
+            for i in range(len(record["offered"]))
+        ),
+        overloaded_functions=tuple(record["overloaded_functions"]),
+        node=NodeMeasurement(**{field: record[field] for field in _NODE_FIELDS}),
+        **{field: record[field] for field in _PLAIN_FIELDS},
+    )
+
+
+def event_row(event: ExecutionEvent) -> list[Any]:
+    """Return an event's values in the order of the table's columns, as DuckDB takes them."""
+    record = event_record(event)
+    # A map must name its keys and values apart: a plain dict would be read as a struct with the union of all keys.
+    record["failed"] = [{"key": list(kinds), "value": list(kinds.values())} for kinds in record["failed"]]
+    return [record[column] for column in EVENT_COLUMNS]

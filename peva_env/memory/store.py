@@ -1,0 +1,191 @@
+"""The memory's file: one DuckDB database, one writer, six tables.
+
+Every write is one transaction; when a method that writes returns, DuckDB has flushed it to disk.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from peva_env.contracts import EndStatus, ExecutionEvent
+from peva_env.errors import MemoryStoreError
+from peva_env.memory.database import Database, insert
+from peva_env.memory.rows import EVENT_COLUMNS, event_from_record, event_row
+
+DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One campaign: who measured what, under which context, with which versions."""
+
+    run_id: str
+    repetition: int
+    context_hash: str
+    context: Mapping[str, Any]
+    selection_mode: str = "online"
+    seed: int | None = None
+    k6_version: str | None = None
+    package_version: str = ""
+
+
+class DuckDBMemoryStore:
+    """Reads and writes the memory's tables. ``path`` may be ``:memory:``.
+
+    Args:
+        path: the database file; it and its folder are made by ``startup`` if they are not there.
+        schema_version: the label that the file must carry.
+    """
+
+    def __init__(self, path: str | Path, schema_version: str = DEFAULT_SCHEMA_VERSION) -> None:
+        self.database = Database(str(path), schema_version)
+
+    def startup(self) -> None:
+        """Open the file, or make it, and check its schema. Sessions found running belong to a process that died.
+
+        Raises:
+            MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
+            SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
+        """
+        if self.database.is_open:
+            return
+        self.database.open()
+        with self.database.transaction("mark crashed sessions") as connection:
+            connection.execute(
+                "UPDATE run_sessions SET status = ? WHERE status = ?", [EndStatus.CRASHED, EndStatus.RUNNING]
+            )
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        self.database.close()
+
+    def schema_version(self) -> str:
+        """Return the schema label of the file."""
+        return self.database.label()
+
+    def validate_preload_schema(self, schema_version: str) -> None:
+        """Check that a label is the one that this store was opened for.
+
+        Raises:
+            SchemaMismatchError: it is another; there is no automatic migration.
+        """
+        self.database.check_label(schema_version)
+
+    def insert_events(self, events: Sequence[ExecutionEvent]) -> int:
+        """Store events with their catalogue rows and raw summaries, all or none; return how many were new.
+
+        Raises:
+            MemoryStoreError: a different event is stored under the same key, or the file cannot be written.
+        """
+        with self.database.transaction("store an event") as connection:
+            return sum(self._insert_event(connection, event) for event in events)
+
+    def events(self, context_hash: str, repetition: int | None = None) -> list[ExecutionEvent]:
+        """Return the events of a context, of one repetition or of all, in the order of their measurement."""
+        query = f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events WHERE context_hash = ?"  # noqa: S608
+        parameters: list[Any] = [context_hash]
+        if repetition is not None:
+            query += " AND repetition = ?"
+            parameters.append(repetition)
+        rows = self.database.connection.execute(
+            query + " ORDER BY started_at, config_id, iteration", parameters
+        ).fetchall()
+        return [event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) for row in rows]
+
+    def last_repetition(self, context_hash: str) -> int:
+        """Return the highest repetition with an event of this context, 0 if there is none."""
+        row = self.database.connection.execute(
+            "SELECT max(repetition) FROM execution_events WHERE context_hash = ?", [context_hash]
+        ).fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
+
+    def open_session(self, session: Session) -> None:
+        """Record that a campaign starts; one of the same run_id and context goes on.
+
+        Raises:
+            MemoryStoreError: the run_id belongs to a campaign of another context or repetition.
+        """
+        known = self.database.connection.execute(
+            "SELECT context_hash, repetition FROM run_sessions WHERE run_id = ?", [session.run_id]
+        ).fetchone()
+        if known and known != (session.context_hash, session.repetition):
+            raise MemoryStoreError(
+                f"memory {self.database.path}: run_id {session.run_id!r} is that of a campaign of another context "
+                "or repetition; choose another run_id, or leave it out"
+            )
+        with self.database.transaction("open a session") as connection:
+            if known:
+                connection.execute(
+                    "UPDATE run_sessions SET status = ?, ended_at = NULL, detail = NULL WHERE run_id = ?",
+                    [EndStatus.RUNNING, session.run_id],
+                )
+            else:
+                insert(connection, "run_sessions", _session_record(session))
+
+    def name_agent(self, run_id: str, agent: str) -> None:
+        """Record which agent drives a campaign."""
+        with self.database.transaction("name the agent") as connection:
+            connection.execute("UPDATE run_sessions SET agent = ? WHERE run_id = ?", [agent, run_id])
+
+    def close_session(self, run_id: str, status: EndStatus, detail: str | None = None) -> None:
+        """Record how a campaign ended."""
+        with self.database.transaction("close a session") as connection:
+            connection.execute(
+                "UPDATE run_sessions SET status = ?, ended_at = ?, detail = ? WHERE run_id = ?",
+                [status, time.time(), detail, run_id],
+            )
+
+    def record_policy_update(self, run_id: str, policy: str, mode: str, n_events: int, score: float | None) -> None:
+        """Record one update of a policy."""
+        with self.database.transaction("record a policy update") as connection:
+            connection.execute(
+                "INSERT INTO policy_updates SELECT ?, coalesce(max(update_index) + 1, 0), ?, ?, ?, ?, ? "
+                "FROM policy_updates WHERE run_id = ?",
+                [run_id, time.time(), policy, mode, n_events, score, run_id],
+            )
+
+    def _insert_event(self, connection: duckdb.DuckDBPyConnection, event: ExecutionEvent) -> bool:
+        marks = ", ".join("?" * len(EVENT_COLUMNS))
+        statement = f"INSERT OR IGNORE INTO execution_events VALUES ({marks})"  # noqa: S608
+        inserted = connection.execute(statement, event_row(event)).fetchone()
+        if not (inserted and inserted[0]):
+            self._require_same(connection, event)
+            return False
+        names, rates = event.config_key
+        catalogue = [event.config_id, list(names), list(rates), len(names), sum(rates)]
+        connection.execute("INSERT OR IGNORE INTO config_catalog VALUES (?, ?, ?, ?, ?)", catalogue)
+        if event.raw_summary is not None:
+            summary = json.dumps(event.raw_summary, separators=(",", ":"))
+            connection.execute("INSERT INTO k6_raw_summaries VALUES (?, ?, ?, ?, ?)", [*event.event_key, summary])
+        return True
+
+    def _require_same(self, connection: duckdb.DuckDBPyConnection, event: ExecutionEvent) -> None:
+        row = connection.execute(
+            f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events "  # noqa: S608
+            "WHERE config_id = ? AND iteration = ? AND repetition = ? AND run_id = ?",
+            list(event.event_key),
+        ).fetchone()
+        if row is None or event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) != event:
+            raise MemoryStoreError(
+                f"memory {self.database.path}: under {event.event_key} another event is stored; one is written once"
+            )
+
+
+def _session_record(session: Session) -> dict[str, Any]:
+    return {
+        "run_id": session.run_id,
+        "repetition": session.repetition,
+        "started_at": time.time(),
+        "status": str(EndStatus.RUNNING),
+        "selection_mode": session.selection_mode,
+        "seed": session.seed,
+        "context_hash": session.context_hash,
+        "context_json": json.dumps(session.context, sort_keys=True),
+        "k6_version": session.k6_version,
+        "package_version": session.package_version,
+    }

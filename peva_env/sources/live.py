@@ -1,0 +1,113 @@
+"""Live measurements: k6 against a node that serves real functions."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from peva_env.config import FunctionConfig, OverloadConfig
+from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.errors import LoadGeneratorError
+from peva_env.platforms.base import NodeUsage, Platform, Usage
+from peva_env.platforms.cooldown import Cooldown, Rest
+from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
+from peva_env.space import Config, config_key
+from peva_env.verdict import Judgement, judge
+
+_WARM_UP_S = 1.0
+_WARM_UP_SHARE = 0.2
+"""The steady part of a run begins after this share of it, at most ``_WARM_UP_S``."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSource:
+    """Measures configurations with k6 on a started platform; cooldown, load, metrics and verdict make one event."""
+
+    platform: Platform
+    generator: K6
+    cooldown: Cooldown
+    functions: Mapping[str, FunctionConfig]
+    duration_s: float
+    rules: OverloadConfig
+    context_hash: str
+
+    def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:  # noqa: ARG002
+        """Run one iteration. Chance is the node's own: ``rng`` is not used."""
+        began_at = time.time()
+        rest = self.cooldown.wait()
+        event = ExecutionEvent(
+            config_key=config_key(config),
+            iteration=iteration,
+            verdict=Verdict.INVALID,
+            started_at=began_at,
+            duration_s=self.duration_s,
+            cooldown_s=rest.waited_s,
+            context_hash=self.context_hash,
+        )
+        event = replace(event, reasons=(rest.problem,)) if rest.problem else self._load(event, config, rest)
+        ended_at = time.time()
+        return replace(event, ended_at=ended_at, cost_s=ended_at - began_at)
+
+    def close(self) -> None:
+        """Stop the node."""
+        self.platform.stop()
+
+    def _load(self, event: ExecutionEvent, config: Config, rest: Rest) -> ExecutionEvent:
+        try:
+            result = self.generator.run(self._loads(config), duration_s=self.duration_s)
+        except LoadGeneratorError as error:
+            return replace(event, reasons=(str(error),))
+        usage = self._steady_usage(result)
+        functions = tuple(_with_usage(function, usage) for function in result.functions)
+        node = _node(usage.node, rest.idle)
+        problem = self.platform.failure()
+        judgement = Judgement(Verdict.INVALID, (problem,)) if problem else judge(functions, node, self.rules)
+        return replace(
+            event,
+            verdict=judgement.verdict,
+            reasons=judgement.reasons,
+            margin=judgement.margin,
+            overloaded_functions=judgement.overloaded_functions,
+            functions=functions,
+            node=node,
+            generator_cpu_pct=result.generator_cpu_pct,
+            raw_summary=result.raw_summary or None,
+        )
+
+    def _loads(self, config: Config) -> Sequence[FunctionLoad]:
+        loads = []
+        for name, rate_rps in config:
+            function = self.functions[name]
+            url = self.platform.url(name)
+            loads.append(FunctionLoad(name, rate_rps, url, function.method, function.body, function.headers))
+        return loads
+
+    def _steady_usage(self, result: LoadResult) -> NodeUsage:
+        warm_up_s = min(_WARM_UP_S, _WARM_UP_SHARE * self.duration_s)
+        start_at = result.load_started_at
+        return self.platform.usage(start_at + warm_up_s, start_at + self.duration_s)
+
+
+def _with_usage(function: FunctionMeasurement, usage: NodeUsage) -> FunctionMeasurement:
+    used = usage.functions.get(function.name, Usage())
+    return replace(
+        function,
+        cpu_pct=used.cpu_pct,
+        ram_bytes=used.ram_bytes,
+        power_uw=used.power_uw,
+        replicas=used.replicas,
+    )
+
+
+def _node(used: Usage, idle: Usage) -> NodeMeasurement:
+    return NodeMeasurement(
+        cpu_pct=used.cpu_pct,
+        ram_bytes=used.ram_bytes,
+        ram_pct=used.ram_pct,
+        power_uw=used.power_uw,
+        idle_cpu_pct=idle.cpu_pct,
+        idle_ram_bytes=idle.ram_bytes,
+        idle_ram_pct=idle.ram_pct,
+        idle_power_uw=idle.power_uw,
+    )

@@ -1,0 +1,88 @@
+"""The overload rules: from what a run measured to what it says of the node.
+
+A function is overloaded if its success rate over *offered* load is under its minimum, or its replicas reach the
+threshold. The node is overloaded if the mean success of the functions with traffic is under its minimum, its CPU or RAM
+is over its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
+capacity. What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from peva_env.config import OverloadConfig
+from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with every rule that fired, and the smallest signed distance to a threshold (see ``margin``)."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    margin: float | None = None
+    overloaded_functions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One rule applied to one value: ``margin`` is the distance to the limit as a share of it, negative = it fired."""
+
+    text: str
+    margin: float
+    fired: bool
+    function: str | None = None
+
+
+def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
+    """Apply the overload rules to one run."""
+    missing = [name for name, value in (("CPU", node.cpu_pct), ("RAM", node.ram_pct)) if value is None]
+    if missing:
+        return Judgement(Verdict.INVALID, (f"{' and '.join(missing)} of the node not measured",))
+    checks = [*_function_checks(functions, rules), *_node_checks(functions, node, rules)]
+    fired = [check for check in checks if check.fired]
+    return Judgement(
+        verdict=Verdict.OVERLOADED if fired else Verdict.OK,
+        reasons=tuple(check.text for check in fired),
+        margin=min(check.margin for check in checks),
+        overloaded_functions=tuple(dict.fromkeys(check.function for check in fired if check.function)),
+    )
+
+
+def majority(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return what most valid iterations say: OVERLOADED if more than half of them do, INVALID if there is none."""
+    valid = [verdict for verdict in verdicts if verdict is not Verdict.INVALID]
+    if not valid:
+        return Verdict.INVALID
+    return Verdict.OVERLOADED if 2 * valid.count(Verdict.OVERLOADED) > len(valid) else Verdict.OK
+
+
+def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadConfig) -> Iterator[_Check]:
+    for function in functions:
+        yield _at_least(
+            f"success of {function.name}", function.success_rate, rules.success_rate_function_min, function.name
+        )
+        if function.replicas is not None:
+            limit = rules.replicas_overload_threshold
+            text = f"replicas of {function.name} {function.replicas} >= {limit}"
+            yield _Check(text, (limit - function.replicas) / limit, function.replicas >= limit, function.name)
+
+
+def _node_checks(
+    functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
+) -> Iterator[_Check]:
+    loaded = [function.success_rate for function in functions if function.offered]
+    if loaded:
+        yield _at_least("mean success", sum(loaded) / len(loaded), rules.success_rate_node_min)
+    if node.cpu_pct is not None:
+        yield _at_most("node CPU", node.cpu_pct, rules.cpu_overload_pct_of_capacity)
+    if node.ram_pct is not None:
+        yield _at_most("node RAM", node.ram_pct, rules.ram_overload_pct)
+
+
+def _at_least(what: str, value: float, limit: float, function: str | None = None) -> _Check:
+    return _Check(f"{what} {value:.3f} < {limit:g}", (value - limit) / (limit or 1), value < limit, function)
+
+
+def _at_most(what: str, value_pct: float, limit_pct: float) -> _Check:
+    text = f"{what} {value_pct:.1f} % > {limit_pct:g} %"
+    return _Check(text, (limit_pct - value_pct) / (limit_pct or 1), value_pct > limit_pct)
