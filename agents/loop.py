@@ -1,20 +1,11 @@
 """The one loop that runs every agent on every environment."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
+
+import gymnasium
 
 from peva_env.contracts import Agent, EndStatus
-
-
-class _Env(Protocol):
-    """A Gymnasium environment around a ``PevaEnv``."""
-
-    @property
-    def unwrapped(self) -> Any: ...
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]: ...
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +19,14 @@ class CampaignResult:
 
 
 def run_campaign(
-    env: _Env, agent: Agent, *, seed: int | None = None, options: dict[str, Any] | None = None
+    env: gymnasium.Env[Any, Any], agent: Agent, *, seed: int | None = None, options: dict[str, Any] | None = None
 ) -> CampaignResult:
     """Let an agent drive an environment until the map is complete, the budget is spent, or it asks for nothing more.
 
     Raises:
         PevaError: the campaign cannot go on; it is recorded as failed. Ctrl-C ends it as interrupted.
     """
-    campaign = env.unwrapped
+    campaign: Any = env.unwrapped
     observation, info = env.reset(seed=seed, options=options)
     n_steps, n_runs, total_reward, done = 0, 0, 0.0, False
     with campaign.recording():

@@ -177,9 +177,10 @@ def _print_result(console: Console, campaign: PevaEnv, progress: Progress) -> No
     print_map(console, campaign.known)
     known = campaign.known
     skipped = known.space.n_configs - known.n_unknown - len(known.measured)
+    took = duration_text(sum(event.cost_s for event in progress.events))
     console.print(
         f"{campaign.status}: {len(known.measured)} configurations measured, {skipped} skipped, "
-        f"{known.n_unknown} unknown; {len(progress.events)} runs took {duration_text(sum(event.cost_s for event in progress.events))}",
+        f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
         soft_wrap=True,
         highlight=False,
     )

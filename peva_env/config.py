@@ -24,9 +24,9 @@ _FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
 
 _LEGACY_KEYS = frozenset(
     """
-    config_path deploy_functions function_pid_regexes grafana k3s_host k3s_port k3s_ssh_key k3s_user k6_host k6_log_stream
-    k6_port k6_ssh_key k6_user k6_workspace_root loki max_retries openfaas_port prometheus_port queries_path
-    scaphandre_enabled tags timeout_buffer
+    config_path deploy_functions function_pid_regexes grafana k3s_host k3s_port k3s_ssh_key k3s_user k6_host
+    k6_log_stream k6_port k6_ssh_key k6_user k6_workspace_root loki max_retries openfaas_port prometheus_port
+    queries_path scaphandre_enabled tags timeout_buffer
     """.split()  # noqa: SIM905 - a list of names reads better as words
 )
 """Keys of a PEVA-FAAS file that mean nothing here: they belong to its own deployment."""
@@ -254,6 +254,13 @@ class DfaasConfig(_Section):
     def _is_duration(cls, text: str) -> str:
         duration_seconds(text)
         return text.strip()
+
+    @field_validator("duration")
+    @classmethod
+    def _long_enough_for_k6(cls, text: str) -> str:
+        if duration_seconds(text) < 1:
+            raise ValueError("must be at least 1s, k6 runs nothing shorter")
+        return text
 
     @field_validator("algorithm_entrypoint")
     @classmethod

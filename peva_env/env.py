@@ -48,8 +48,8 @@ class CampaignHost(Protocol):
         """Begin a campaign."""
         ...
 
-    def end(self, campaign: Campaign, status: EndStatus, detail: str | None) -> None:
-        """Record how a campaign ended."""
+    def end(self, status: EndStatus, detail: str | None) -> None:
+        """Record how the campaign ended that was opened last."""
         ...
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
@@ -69,8 +69,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     """An agent picks a configuration, the node is measured, and what is known of the map grows.
 
     Actions: the index of a configuration in plan order (``Discrete``); for a space beyond ``DENSE_LIMIT`` one rate
-    level per function, 0 = absent (``MultiDiscrete``). Observations: see ``observation_space`` in ``peva_env.observation``.
-    Reward: see ``peva_env.objectives``. An episode is a campaign: ``terminated`` when no configuration is unknown,
+    level per function, 0 = absent (``MultiDiscrete``). Observations: see ``peva_env.observation``. Reward: see
+    ``peva_env.objectives``. An episode is a campaign: ``terminated`` when no configuration is unknown,
     ``truncated`` when the budget is spent.
 
     What is already known is not run again: such an action is a legal no-op with a small negative reward, and
@@ -140,7 +140,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         """Record how the running campaign ended; without one nothing happens."""
         if self._campaign is not None and self.status is EndStatus.RUNNING:
             self.status = status
-            self.host.end(self._campaign, status, detail)
+            self.host.end(status, detail)
 
     @contextmanager
     def recording(self) -> Iterator[None]:

@@ -112,7 +112,7 @@ class LiveCampaigns:
             self.close()
             raise
 
-    def end(self, campaign: Campaign, status: EndStatus, detail: str | None) -> None:
+    def end(self, status: EndStatus, detail: str | None) -> None:
         """Write the checkpoint and record how the campaign ended.
 
         A campaign that failed writes no checkpoint: its policy or its memory may be what failed.

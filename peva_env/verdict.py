@@ -3,7 +3,10 @@
 A function is overloaded if its success rate over *offered* load is under its minimum, or its replicas reach the
 threshold. The node is overloaded if the mean success of the functions with traffic is under its minimum, its CPU or RAM
 is over its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
-capacity. What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID.
+capacity.
+
+What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID. So is one in which most
+requests to a function found nobody at its address: a mistake of the configuration or a function that is gone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +14,9 @@ from dataclasses import dataclass
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
+
+_NOBODY_THERE = ("status_404", "connection_refused", "connection_dns")
+"""Kinds of failure, as ``peva_env.sources.k6.FAILURE_KINDS`` names them, that speak of the address, not of the load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +41,9 @@ class _Check:
 
 def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
     """Apply the overload rules to one run."""
-    missing = [name for name, value in (("CPU", node.cpu_pct), ("RAM", node.ram_pct)) if value is None]
-    if missing:
-        return Judgement(Verdict.INVALID, (f"{' and '.join(missing)} of the node not measured",))
+    problems = [*_absent(functions), *_not_measured(node)]
+    if problems:
+        return Judgement(Verdict.INVALID, tuple(problems))
     checks = [*_function_checks(functions, rules), *_node_checks(functions, node, rules)]
     fired = [check for check in checks if check.fired]
     return Judgement(
@@ -54,6 +60,20 @@ def majority(verdicts: Iterable[Verdict]) -> Verdict:
     if not valid:
         return Verdict.INVALID
     return Verdict.OVERLOADED if 2 * valid.count(Verdict.OVERLOADED) > len(valid) else Verdict.OK
+
+
+def _absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+    for function in functions:
+        nobody = {kind: function.failed[kind] for kind in _NOBODY_THERE if function.failed.get(kind)}
+        if 2 * sum(nobody.values()) > function.sent:
+            found = ", ".join(f"{count} {kind}" for kind, count in nobody.items())
+            yield f"{function.name} was not there for most of {function.sent} requests: {found}"
+
+
+def _not_measured(node: NodeMeasurement) -> Iterator[str]:
+    for name, value in (("CPU", node.cpu_pct), ("RAM", node.ram_pct)):
+        if value is None:
+            yield f"{name} of the node not measured"
 
 
 def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadConfig) -> Iterator[_Check]:

@@ -29,8 +29,8 @@ class Rest:
 class Cooldown:
     """Waits until CPU and RAM of a node are within a threshold of a rolling idle baseline.
 
-    At rest means ``use <= max(idle * (1 + threshold), idle + 5 points)``. The first look after ``start`` of the node sets
-    the baseline; every later one at rest moves it a little, so that slow drift (a heap that grows) is not load.
+    At rest means ``use <= max(idle * (1 + threshold), idle + 5 points)``. The first look sets the baseline; every later
+    one at rest moves it a little, so that slow drift (a heap that grows) is not taken for load.
     """
 
     def __init__(
@@ -77,5 +77,3 @@ def _blend(old: Usage, new: Usage) -> Usage:
         return None if a is None or b is None else a + _ROLLING_WEIGHT * (b - a)
 
     return Usage(cpu_pct=mean(old.cpu_pct, new.cpu_pct), ram_pct=mean(old.ram_pct, new.ram_pct))
-
-

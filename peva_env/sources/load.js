@@ -1,0 +1,55 @@
+// The load of one run, for k6 0.57 and later. Nothing is generated: which scenarios run, how long and at what rate
+// comes as options (k6 --config), what each of them sends comes from the plan file.
+//
+//   PEVA_PLAN     JSON array: [{method, url, body, params}, ...], one request per function
+//   PEVA_SUMMARY  where the summary is written
+//   PEVA_REQUEST  index into the plan; each scenario sets its own
+//
+// Code at this level runs once per virtual user, of which there can be thousands: the plan is parsed once for all of
+// them, and one counter with a tag costs half of what a counter per kind of failure does.
+import http from 'k6/http';
+import { SharedArray } from 'k6/data';
+import { Counter } from 'k6/metrics';
+
+const INVALID_URL = 1020;
+const requests = new SharedArray('requests', () => JSON.parse(open(__ENV.PEVA_PLAN)));
+const failures = new Counter('peva_failures');
+const own = {}; // a SharedArray parses an element at each access: every virtual user keeps those that it sends
+
+http.setResponseCallback(http.expectedStatuses({ min: 200, max: 299 }));
+
+// Runs after the virtual users are initialised, just before the scenarios start.
+export function setup() {
+  return { load_started_ms: Date.now() };
+}
+
+export default function () {
+  const index = __ENV.PEVA_REQUEST;
+  const request = own[index] || (own[index] = requests[index]);
+  const response = http.request(request.method, request.url, request.body, request.params);
+  if (response.error_code === INVALID_URL) throw new Error(`${request.url}: ${response.error}`); // nothing was sent
+  const kind = failureKind(response.error_code, response.status);
+  if (kind) failures.add(1, { kind });
+}
+
+// An error code under 1400 says that no whole answer came, whatever the status line said.
+function failureKind(code, status) {
+  if (code && (code < 1400 || code >= 1600)) return transportFailure(code);
+  if (status >= 200 && status < 300) return '';
+  if (status === 404 || status === 429) return `status_${status}`;
+  if (status >= 300 && status < 600) return `status_${Math.floor(status / 100)}xx`;
+  return 'other';
+}
+
+function transportFailure(code) {
+  if (code === 1050 || code === 1211) return 'timeout';
+  if (code === 1212) return 'connection_refused';
+  if (code === 1201 || code === 1220) return 'connection_reset';
+  if (code >= 1100 && code < 1200) return 'connection_dns';
+  if (code >= 1300 && code < 1400) return 'connection_tls';
+  return code === 1000 || (code >= 1200 && code < 1300) ? 'connection_other' : 'other';
+}
+
+export function handleSummary(data) {
+  return { [__ENV.PEVA_SUMMARY]: JSON.stringify(data) };
+}

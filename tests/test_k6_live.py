@@ -1,0 +1,232 @@
+"""The real k6 against a real server on 127.0.0.1 whose paths say how it behaves."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import psutil
+import pytest
+
+from peva_env.contracts import FunctionMeasurement
+from peva_env.errors import LoadGeneratorError
+from peva_env.sources.k6 import K6, FunctionLoad
+
+pytestmark = pytest.mark.live
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Server:
+    """Answers ``/delay/SECONDS``, ``/status/CODE``, ``/hang``, ``/reset``, ``/close``, ``/half`` and ``/echo``."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[bytes, bytes]] = []  # head and body of each /echo
+        self._port: Future[int] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self._thread.start()
+        self._base = f"http://127.0.0.1:{self._port.result(timeout=5)}"
+
+    def url(self, path: str) -> str:
+        return self._base + path
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(timeout=5)
+
+    async def _serve(self) -> None:
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=1024)
+        self._port.set_result(server.sockets[0].getsockname()[1])
+        await self._ended.wait()
+        server.close()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await self._answer(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+        body = await reader.readexactly(int(length[0])) if length else b""
+        what, _, value = head.split()[1].decode().strip("/").partition("/")
+        if what == "reset":
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        elif what == "half":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        elif what == "echo":
+            self.requests.append((head, body))
+        if what in ("reset", "half", "close"):
+            return False
+        await asyncio.sleep(3600 if what == "hang" else float(value) if what == "delay" else 0)
+        status = value if what == "status" else "200"
+        writer.write(f"HTTP/1.1 {status} Status\r\nLocation: /echo\r\nContent-Length: 2\r\n\r\nok".encode())
+        return True
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def measure(url: str, rate_rps: int, *, timeout_s: float = 1.0, max_vus: int = 500) -> FunctionMeasurement:
+    result = K6(timeout_s=timeout_s, max_vus=max_vus).run([FunctionLoad("f", rate_rps, url)], duration_s=1)
+    (function,) = result.functions
+    assert function.sent + function.dropped == function.offered
+    assert function.succeeded + sum(function.failed.values()) == function.sent
+    assert abs(function.offered - rate_rps) <= 2
+    return function
+
+
+def running_k6() -> list[psutil.Process]:
+    """The k6 processes that this process has started."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            found += [process] if any("PEVA_PLAN=" in word for word in process.cmdline()) else []
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_each_function_gets_its_own_rate_and_figures(server: Server) -> None:
+    loads = [
+        FunctionLoad("quick", 60, server.url("/delay/0")),
+        FunctionLoad("absent", 0, server.url("/delay/0")),
+        FunctionLoad("slow", 30, server.url("/delay/0.1")),
+    ]
+    result = K6(timeout_s=2).run(loads, duration_s=1)
+    quick, absent, slow = result.functions
+    assert abs(quick.offered - 60) <= 2
+    assert abs(slow.offered - 30) <= 2
+    assert quick.succeeded == quick.sent == quick.offered
+    assert (quick.success_rate, absent.success_rate, slow.success_rate) == (1, 1, 1)
+    assert absent.offered == 0
+    assert slow.p50_ms == pytest.approx(105, abs=6)
+    assert slow.p99_ms == pytest.approx(150, abs=50)
+    assert quick.p50_ms == pytest.approx(10, abs=10)
+    assert result.started_at < result.load_started_at < result.ended_at - 1
+    assert result.generator_cpu_pct is not None
+    assert 0 < result.generator_cpu_pct < 100
+    assert result.raw_summary["functions"] == {"f0": "quick", "f1": "absent", "f2": "slow"}
+
+
+def test_a_function_slower_than_the_timeout_succeeds_never(server: Server) -> None:
+    function = measure(server.url("/hang"), 200, timeout_s=0.5)
+    assert function.success_rate == 0
+    assert function.failed == {"timeout": function.sent}
+    assert function.dropped <= 10  # while all users wait for timeouts that are some milliseconds late
+    assert function.p95_ms is None
+
+
+def test_requests_for_which_no_user_was_free_count_as_failures(server: Server) -> None:
+    function = measure(server.url("/delay/0.5"), 50, max_vus=10)
+    assert function.succeeded == function.sent <= 30
+    assert function.dropped >= 20
+    assert function.success_rate == function.succeeded / function.offered
+
+
+def test_failures_are_counted_by_kind(server: Server) -> None:
+    urls = {
+        "status_3xx": server.url("/status/302"),
+        "status_404": server.url("/status/404"),
+        "status_429": server.url("/status/429"),
+        "status_4xx": server.url("/status/400"),
+        "status_5xx": server.url("/status/503"),
+        "timeout": server.url("/hang"),
+        "connection_refused": f"http://127.0.0.1:{free_port()}/",
+        "connection_reset": server.url("/reset"),
+        "connection_other": server.url("/half"),
+        "connection_dns": "http://function.invalid/",
+    }
+    loads = [FunctionLoad(kind, 5, url) for kind, url in urls.items()]
+    result = K6(timeout_s=0.5).run(loads, duration_s=1)
+    assert {f.name: f.failed for f in result.functions} == {f.name: {f.name: f.sent} for f in result.functions}
+    assert all(f.success_rate == 0 and f.mean_ms is None for f in result.functions)
+    assert measure(server.url("/close"), 5).failed.keys() == {"connection_other"}
+
+
+def test_variables_in_the_environment_change_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"K6_DURATION": "9s", "K6_RPS": "1", "K6_NO_SUMMARY": "true", "K6_VUS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    started = time.monotonic()
+    assert measure(server.url("/delay/0"), 20).success_rate == 1
+    assert time.monotonic() - started < 2
+
+
+def test_requests_arrive_byte_for_byte(server: Server) -> None:
+    text = "`${__ENV.HOME}` '\"\\ </script> è世\U0001f600"
+    load = FunctionLoad(
+        name="na'me\n${x}",
+        rate_rps=2,
+        url=server.url("/echo/a%20b?q='\"$%7Bx%7D"),
+        method="POST",
+        body=f"first\r\nsecond\n\x00\t{text}",
+        headers={"X-Text": text, "Content-Type": "application/x-own"},
+    )
+    server.requests.clear()
+    result = K6(timeout_s=1).run([load], duration_s=1)
+    assert result.functions[0].name == load.name
+    head, body = server.requests[0]
+    assert body == load.body.encode()
+    lines = head.split(b"\r\n")
+    assert lines[0].startswith(b"POST /echo/a%20b?q=")
+    assert b"X-Text: " + text.encode() in lines
+    assert b"Content-Type: application/x-own" in lines
+
+
+def test_an_interruption_leaves_no_k6_behind(server: Server) -> None:
+    def interrupt() -> None:
+        while not running_k6():
+            time.sleep(0.05)
+        time.sleep(0.5)
+        interrupted.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupted: list[float] = []
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        K6(timeout_s=5).run([FunctionLoad("f", 20, server.url("/hang"))], duration_s=30)
+    assert not running_k6()
+    assert time.monotonic() - interrupted[0] < 0.4
+    thread.join()
+
+
+def test_tags_reach_an_output_as_they_stand(server: Server, tmp_path: Path) -> None:
+    samples = tmp_path / "samples.json"
+    k6 = K6(timeout_s=1, outputs=[f"json={samples}"], tags={"node": "a,b=c", "run": "0"})
+    k6.run([FunctionLoad("f", 2, server.url("/delay/0"))], duration_s=1, tags={"run": "7", "scenario": "mine"})
+    points = [json.loads(line) for line in samples.read_text().splitlines()]
+    tags = next(point["data"]["tags"] for point in points if point["metric"] == "http_reqs" and "tags" in point["data"])
+    assert tags == {"node": "a,b=c", "run": "7", "scenario": "f0", "expected_response": "true"}
+
+
+def test_an_output_that_does_not_exist_is_refused_in_words_of_k6(server: Server) -> None:
+    with pytest.raises(LoadGeneratorError, match="invalid output type 'nowhere'"):
+        K6(timeout_s=1, outputs=["nowhere"]).run([FunctionLoad("f", 1, server.url("/"))], duration_s=1)
+
+
+def test_a_url_that_k6_cannot_send_is_named(server: Server) -> None:
+    with pytest.raises(LoadGeneratorError, match="%zz: invalid URL"):
+        K6(timeout_s=1).run([FunctionLoad("f", 5, server.url("/%zz"))], duration_s=1)
