@@ -1,20 +1,18 @@
 """What a campaign is asked to do: the configuration file and its rules."""
 
-import difflib
 import json
-import random
 import re
-import types
-import typing
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from peva_env.errors import ConfigError
+from peva_env.explain import explain
+from peva_env.rates import LinearRates, RandomRates, RateStrategy, Section
 
 DEFAULT_OUTPUT_DIR = "peva-results"
 _MEMORY_FILE = "peva_faas.duckdb"
@@ -47,11 +45,7 @@ def duration_seconds(text: str) -> float:
     return seconds
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-
-class FunctionConfig(_Section):
+class FunctionConfig(Section):
     """One function: how it is called, how far it is loaded and, on the local node, where its code is."""
 
     name: str = Field(max_length=63, description="unique; letters, digits, '-', '_' and single dots")
@@ -89,80 +83,7 @@ class FunctionConfig(_Section):
         return source
 
 
-class LinearRates(_Section):
-    """``min_rate, min_rate + step, ... max_rate``."""
-
-    type: Literal["linear"] = "linear"
-    min_rate: int = Field(0, ge=0)
-    max_rate: int = Field(200, ge=0)
-    step: int = Field(10, ge=1)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        return _require_ordered(self, "min_rate", "max_rate")
-
-    def generate_rates(self) -> list[int]:
-        """Return the rates in requests per second, ascending."""
-        return list(range(self.min_rate, self.max_rate + 1, self.step))
-
-
-class RandomRates(_Section):
-    """``count`` different rates drawn from ``min_rate .. max_rate``; the same seed draws the same rates."""
-
-    type: Literal["random"]
-    min_rate: int = Field(10, ge=0)
-    max_rate: int = Field(200, ge=0)
-    count: int = Field(10, ge=1)
-    seed: int | None = Field(None, description="the campaign's seed where this is left out")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.count > self.max_rate - self.min_rate + 1:
-            raise ValueError(f"count must be at most max_rate - min_rate + 1; got {self.count}")
-        return _require_ordered(self, "min_rate", "max_rate")
-
-    def generate_rates(self) -> list[int]:
-        """Return the rates in requests per second, ascending."""
-        draw = random.Random(self.seed).sample  # noqa: S311 - load rates, not secrets
-        return sorted(draw(range(self.min_rate, self.max_rate + 1), self.count))
-
-
-class ExponentialRates(_Section):
-    """``base ** power`` for each power, up to ``max_rate`` where that is set."""
-
-    type: Literal["exponential"]
-    base: int = Field(2, ge=2)
-    min_power: int = Field(0, ge=0)
-    max_power: int = Field(8, ge=0, le=30)
-    max_rate: int | None = Field(None, ge=1)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.max_rate is not None and self.base**self.min_power > self.max_rate:
-            raise ValueError(f"max_rate must be at least base ** min_power = {self.base**self.min_power}")
-        return _require_ordered(self, "min_power", "max_power")
-
-    def generate_rates(self) -> list[int]:
-        """Return the rates in requests per second, ascending."""
-        rates = [self.base**power for power in range(self.min_power, self.max_power + 1)]
-        return [rate for rate in rates if self.max_rate is None or rate <= self.max_rate]
-
-
-class CustomRates(_Section):
-    """The rates themselves; order and duplicates do not matter."""
-
-    type: Literal["custom"]
-    rates: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
-
-    def generate_rates(self) -> list[int]:
-        """Return the rates in requests per second, ascending."""
-        return sorted(set(self.rates))
-
-
-RateStrategy = Annotated[LinearRates | RandomRates | ExponentialRates | CustomRates, Field(discriminator="type")]
-
-
-class CombinationConfig(_Section):
+class CombinationConfig(Section):
     """How many functions are loaded at once: ``min_functions`` to ``max_functions - 1``."""
 
     min_functions: int = Field(1, ge=1)
@@ -178,7 +99,7 @@ class CombinationConfig(_Section):
         return self
 
 
-class CooldownConfig(_Section):
+class CooldownConfig(Section):
     """How the node comes to rest before each run."""
 
     max_wait_seconds: float = Field(180, ge=0)
@@ -186,7 +107,7 @@ class CooldownConfig(_Section):
     idle_threshold_pct: float = Field(15, ge=0, le=100, description="at rest = within this share above the idle use")
 
 
-class OverloadConfig(_Section):
+class OverloadConfig(Section):
     """When a function or the node counts as overloaded; CPU and RAM are percent of capacity."""
 
     cpu_overload_pct_of_capacity: float = Field(80, ge=0, le=100)
@@ -196,7 +117,7 @@ class OverloadConfig(_Section):
     replicas_overload_threshold: int = Field(15, ge=1)
 
 
-class MemoryConfig(_Section):
+class MemoryConfig(Section):
     """Where measurements are kept, and which Parquet folders are read at the start and written at the end."""
 
     backend: Literal["duckdb"] = "duckdb"
@@ -210,7 +131,7 @@ class MemoryConfig(_Section):
     schema_version: str = Field("peva_faas_mem_v1", min_length=1)
 
 
-class DfaasConfig(_Section):
+class DfaasConfig(Section):
     """Everything a campaign needs to know. Unknown keys are refused."""
 
     functions: list[FunctionConfig] = Field(
@@ -308,14 +229,9 @@ class DfaasConfig(_Section):
         if "db_path" not in self.memory.model_fields_set:
             self.memory = self.memory.model_copy(update={"db_path": f"{self.output_dir}/{_MEMORY_FILE}"})
         if isinstance(self.rate_strategy, RandomRates) and self.rate_strategy.seed is None:
-            self.rate_strategy.seed = self.seed
+            # Never left to chance: a campaign that is resumed must find the same plan.
+            self.rate_strategy.seed = self.seed or 0
         return self
-
-
-def _require_ordered[T: _Section](section: T, low: str, high: str) -> T:
-    if getattr(section, high) < getattr(section, low):
-        raise ValueError(f"{high} must be at least {low} ({getattr(section, low)}); got {getattr(section, high)}")
-    return section
 
 
 def load_config(path: str | Path) -> DfaasConfig:
@@ -342,7 +258,7 @@ def parse_config(data: Mapping[str, Any], *, where: str = "configuration") -> Df
     try:
         return DfaasConfig.model_validate(data)
     except ValidationError as error:
-        problems = [_explain(problem) for problem in error.errors()]
+        problems = [explain(problem, DfaasConfig) for problem in error.errors()]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ConfigError(f"{where}: {problems[0]}{more}") from error
 
@@ -388,45 +304,3 @@ def _merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
         both = isinstance(merged.get(key), dict) and isinstance(value, dict)
         merged[key] = _merge(merged[key], value) if both else value
     return merged
-
-
-def _explain(problem: Mapping[str, Any]) -> str:
-    """Turn one pydantic problem into ``path = value: what would be right``."""
-    location = [part for part in problem["loc"] if part not in ("linear", "random", "exponential", "custom")]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    if problem["type"] == "extra_forbidden":
-        names = _known_names(DfaasConfig, location[:-1])
-        nearest = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known keys: {', '.join(sorted(names))}"
-        return f"{path}: unknown key; {hint}"
-    if problem["type"].startswith("union_tag"):
-        return f"{path}.type: must be linear, random, exponential or custom"
-    if problem["type"] == "missing":
-        return f"{path}: is required"
-    if not path or isinstance(problem["input"], dict):
-        return f"{path}: {message}" if path else message
-    return f"{path} = {problem['input']!r:.60}: {message}"
-
-
-def _known_names(model: type[BaseModel], path: list[Any]) -> list[str]:
-    """List the keys that may stand where a path points."""
-    models = [model]
-    for part in path:
-        if not isinstance(part, int):
-            models = [
-                found
-                for one in models
-                if part in one.model_fields
-                for found in _models_in(one.model_fields[part].annotation)
-            ]
-    return sorted({name for one in models for name in one.model_fields})
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    elif typing.get_origin(annotation) in (list, typing.Union, types.UnionType, Annotated):
-        for argument in typing.get_args(annotation):
-            yield from _models_in(argument)

@@ -5,8 +5,8 @@ threshold. The node is overloaded if the mean success of the functions with traf
 is over its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
 capacity.
 
-What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID. So is one in which most
-requests to a function found nobody at its address: a mistake of the configuration or a function that is gone.
+What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID. So is one in which
+most requests to a function found nobody at its address: a mistake of the configuration, or a function that is gone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

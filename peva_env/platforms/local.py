@@ -34,7 +34,7 @@ class LocalNode:
         *,
         ready_timeout_s: float = 15.0,
         request_timeout_s: float = 5.0,
-        sample_interval_s: float = 0.1,
+        sample_interval_s: float = 0.05,
     ) -> None:
         """Remember what to serve; nothing is looked at before ``start`` or ``describe``."""
         self.name = f"local:{platform.node()}"

@@ -20,7 +20,7 @@ import psutil
 from peva_env.platforms.base import NodeUsage, Usage
 
 _KEPT_S = 3600.0
-"""How far back windows may reach. Four functions sampled ten times a second keep about 20 MB in an hour."""
+"""How far back windows may reach. Four functions sampled twenty times a second keep about 40 MB in an hour."""
 
 _PATIENCE_S = 2.0
 """How long after a window's end its last sample may come, on a machine under load."""

@@ -1,0 +1,124 @@
+"""A node whose capacities are known: the fake at the edge for tests of the environment and of agents."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from peva_env.artifacts import ArtifactWriter
+from peva_env.contracts import (
+    DfaasRunContext,
+    EndStatus,
+    ExecutionEvent,
+    FunctionMeasurement,
+    NodeMeasurement,
+    PolicyAlgorithm,
+    Verdict,
+)
+from peva_env.env import Campaign
+from peva_env.execution import Budget, DfaasConfigExecutor
+from peva_env.frontier import MonotoneMap
+from peva_env.memory.engine import InProcessMemoryEngine
+from peva_env.memory.store import DuckDBMemoryStore, Session
+from peva_env.space import Config, ConfigSpace, config_key
+
+RUN_S = 2.0
+
+
+class ScriptedSource:
+    """Overloaded where a function gets more than its capacity; remembers what it was asked to run."""
+
+    def __init__(self, capacity_rps: Mapping[str, int]) -> None:
+        self.runs: list[Config] = []
+        self.closed = False
+        self._capacity_rps = capacity_rps
+
+    def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:
+        self.runs.append(config)
+        overloaded = tuple(name for name, rate in config if rate > self._capacity_rps[name])
+        return ExecutionEvent(
+            config_key=config_key(config),
+            iteration=iteration,
+            verdict=Verdict.OVERLOADED if overloaded else Verdict.OK,
+            reasons=tuple(f"{name} is over its capacity" for name in overloaded),
+            margin=-0.5 if overloaded else 0.05,
+            functions=tuple(self._function(name, rate) for name, rate in config),
+            overloaded_functions=overloaded,
+            node=NodeMeasurement(cpu_pct=10.0, ram_pct=20.0, ram_bytes=1),
+            started_at=float(len(self.runs)),
+            ended_at=len(self.runs) + RUN_S,
+            duration_s=RUN_S,
+            cost_s=RUN_S,
+            context_hash="c",
+        )
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _function(self, name: str, rate: int) -> FunctionMeasurement:
+        served = min(rate, self._capacity_rps[name])
+        lost = {"status_5xx": rate - served} if rate > served else {}
+        success = served / rate if rate else 1.0
+        return FunctionMeasurement(name, rate, rate, rate, 0, served, lost, success, p95_ms=50.0, replicas=1)
+
+
+class ScriptedHost:
+    """Campaigns on a scripted node, with a real memory and real artifacts."""
+
+    def __init__(
+        self,
+        space: ConfigSpace,
+        capacity_rps: Mapping[str, int],
+        folder: Path,
+        *,
+        iterations: int = 1,
+        budget: tuple[int | None, float | None] = (None, None),
+        **engine: Any,
+    ) -> None:
+        self.space = space
+        self.source = ScriptedSource(capacity_rps)
+        self.memory = InProcessMemoryEngine(DuckDBMemoryStore(folder / "m.duckdb"), iterations=iterations, **engine)
+        self.ended: list[tuple[EndStatus, str | None]] = []
+        self._folder = folder
+        self._budget = budget
+        self._campaigns = 0
+
+    @property
+    def paths(self) -> list[Path]:
+        return []
+
+    def open(self, options: Mapping[str, Any]) -> Campaign:
+        self.memory.startup()
+        self._campaigns += 1
+        repetition = 1 if options.get("warm_start") else self._campaigns
+        session = Session(f"run-{self._campaigns}", repetition, "c", {})
+        history = self.memory.open_session(session)
+        executor = DfaasConfigExecutor(
+            source=self.source,
+            memory=self.memory,
+            artifacts=ArtifactWriter(self._folder, self.space.functions),
+            known=MonotoneMap(self.space),
+            context=DfaasRunContext(configs=self.space, run_id=session.run_id, repetition=repetition),
+            context_hash="c",
+            max_invalid_retries=0,
+            budget=Budget(*self._budget),
+        )
+        executor.restore(history)
+        return Campaign(executor, tuple(history))
+
+    def end(self, status: EndStatus, detail: str | None) -> None:
+        self.ended.append((status, detail))
+        if status is not EndStatus.FAILED:
+            self.memory.checkpoint()
+        self.memory.close_session(status, detail)
+
+    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
+        self.memory.attach_policy(policy, agent=agent)
+
+    def config_data(self) -> dict[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        self.source.close()
+        self.memory.close()

@@ -1,0 +1,169 @@
+"""Agents and the one loop: the scheduler proposes, the policy decides, nothing is swallowed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.cartesian import CartesianAgent
+from agents.loop import run_campaign
+from agents.policy_agent import PolicyAgent
+from peva_env.config import DfaasConfig
+from peva_env.contracts import ConfigScheduler, EndStatus, ExecutionEvent, PolicyAlgorithm, PolicyContext
+from peva_env.env import PevaEnv
+from peva_env.errors import PolicyError
+from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.planning.cartesian_scheduler import CartesianScheduler
+from peva_env.space import Config, ConfigSpace
+from tests.fixtures.custom_algo import CustomPolicy
+from tests.scripted import ScriptedHost
+
+SPACE = ConfigSpace({"a": [10, 20, 30], "b": [10, 20]}, max_functions=3)
+CAPACITY = {"a": 10, "b": 20}
+
+type MakeHost = Callable[..., ScriptedHost]
+
+
+@pytest.fixture
+def make_host(tmp_path: Path) -> Iterator[MakeHost]:
+    made: list[ScriptedHost] = []
+
+    def make(space: ConfigSpace = SPACE, **options: Any) -> ScriptedHost:
+        made.append(ScriptedHost(space, CAPACITY, tmp_path / str(len(made)), **options))
+        return made[-1]
+
+    yield make
+    for host in made:
+        host.close()
+
+
+def test_the_defaults_meet_their_contracts() -> None:
+    assert isinstance(CartesianScheduler(), ConfigScheduler)
+    assert isinstance(NoOpPolicy(), PolicyAlgorithm)
+
+
+def test_the_baseline_measures_in_plan_order_and_leaves_out_what_is_dominated(make_host: MakeHost) -> None:
+    host = make_host()
+    result = run_campaign(PevaEnv(host), CartesianAgent())
+    assert host.source.runs == [
+        [("a", 10)],
+        [("a", 20)],
+        [("b", 10)],
+        [("b", 20)],
+        [("a", 10), ("b", 10)],
+        [("a", 10), ("b", 20)],
+        [("a", 20), ("b", 10)],
+    ]
+    assert (result.status, result.n_runs) == (EndStatus.COMPLETE, 7)
+
+
+def test_with_three_planned_and_one_seen_exactly_two_are_executed(make_host: MakeHost) -> None:
+    host = make_host(ConfigSpace({"a": [1, 2, 3]}))
+    env = PevaEnv(host)
+    env.reset()
+    env.step(0)
+    run_campaign(env, PolicyAgent(NoOpPolicy(), CartesianScheduler(), batch_size=3), options={"warm_start": True})
+    assert host.source.runs == [[("a", 1)], [("a", 2)], [("a", 3)]]
+
+
+def test_a_resumed_campaign_with_nothing_left_runs_nothing(make_host: MakeHost) -> None:
+    host = make_host()
+    env = PevaEnv(host)
+    run_campaign(env, CartesianAgent(), options={"warm_start": True})
+    runs = len(host.source.runs)
+    result = run_campaign(env, CartesianAgent(), options={"warm_start": True})
+    assert (result.status, result.n_runs, len(host.source.runs)) == (EndStatus.COMPLETE, 0, runs)
+
+
+def test_the_policy_decides_the_order(make_host: MakeHost) -> None:
+    host = make_host(ConfigSpace({"a": [1, 2, 3, 4]}))
+    policy = CustomPolicy()
+    run_campaign(PevaEnv(host), PolicyAgent(policy, CartesianScheduler(), batch_size=2))
+    assert host.source.runs == [[("a", 2)], [("a", 1)], [("a", 4)], [("a", 3)]]
+    assert [event.config_pairs for event in policy.online] == host.source.runs
+
+
+def test_micro_batches_are_flushed_at_the_end(make_host: MakeHost) -> None:
+    host = make_host(ConfigSpace({"a": [1, 2, 3]}), selection_mode="micro_batch", micro_batch_size=2)
+    policy = CustomPolicy()
+    run_campaign(PevaEnv(host), PolicyAgent(policy, CartesianScheduler()))
+    assert [len(batch) for batch in policy.batches] == [2, 1]
+
+
+class Chooses(NoOpPolicy):
+    """Returns what it was made with, whatever the candidates are."""
+
+    def __init__(self, choice: Any) -> None:
+        self._choice = choice
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
+        if isinstance(self._choice, Exception):
+            raise self._choice
+        chosen: Sequence[Config] = self._choice
+        return chosen
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ([[("z", 1)]], r"policy Chooses: choose_batch returned \[\('z', 1\)\], which is no candidate"),
+        ([[("a", 10)], [("a", 10)]], "which is no candidate"),
+        ([3], "policy Chooses failed in choose_batch: TypeError"),
+        (ValueError("boom"), r"policy Chooses failed in choose_batch: ValueError\('boom'\)"),
+    ],
+)
+def test_a_policy_that_breaks_the_contract_stops_the_campaign(make_host: MakeHost, choice: Any, said: str) -> None:
+    host = make_host()
+    with pytest.raises(PolicyError, match=said):
+        run_campaign(PevaEnv(host), PolicyAgent(Chooses(choice), CartesianScheduler()))
+    assert [status for status, _ in host.ended] == [EndStatus.FAILED]
+
+
+def test_a_policy_that_never_chooses_is_stopped(make_host: MakeHost) -> None:
+    host = make_host(ConfigSpace({"a": range(2000)}))
+    with pytest.raises(PolicyError, match="returned nothing 1000 times in a row"):
+        run_campaign(PevaEnv(host), PolicyAgent(Chooses([]), CartesianScheduler(), batch_size=1))
+
+
+class RaisesOnUpdate(NoOpPolicy):
+    """Cannot learn."""
+
+    def update_online(self, event: ExecutionEvent) -> None:
+        raise RuntimeError("cannot learn")
+
+
+def test_a_policy_that_cannot_learn_stops_the_campaign_with_the_event_stored(make_host: MakeHost) -> None:
+    host = make_host()
+    with pytest.raises(PolicyError, match="RaisesOnUpdate failed in update_online"):
+        run_campaign(PevaEnv(host), PolicyAgent(RaisesOnUpdate(), CartesianScheduler()))
+    assert len(host.memory.store.events("c")) == 1
+    assert [status for status, _ in host.ended] == [EndStatus.FAILED]
+
+
+class WantsSetup(NoOpPolicy):
+    """Keeps what it is given before its first choice."""
+
+    def setup(self, context: PolicyContext) -> None:
+        self.context = context
+
+
+def test_a_policy_that_wants_it_gets_space_and_history_once(make_host: MakeHost) -> None:
+    host = make_host(ConfigSpace({"a": [1, 2]}))
+    env = PevaEnv(host)
+    env.reset()
+    env.step(0)
+    policy = WantsSetup()
+    run_campaign(env, PolicyAgent(policy, CartesianScheduler()), seed=7, options={"warm_start": True})
+    assert policy.context.space is host.space
+    assert policy.context.seed == 7
+    assert [event.config_pairs for event in policy.context.history] == [[("a", 1)]]
+
+
+def test_agents_are_found_by_name() -> None:
+    factory = entry_points(group="peva_env.agents")["cartesian"].load()
+    assert factory(DfaasConfig()).name == "cartesian"
+    custom = factory(DfaasConfig(algorithm_entrypoint="tests.fixtures.custom_algo:CustomPolicy"))
+    assert isinstance(custom.policy, CustomPolicy)
+    assert entry_points(group="peva_env.loops")["campaign"].load() is run_campaign

@@ -1,0 +1,94 @@
+"""A room imports only rooms above it; agents see no memory and no source; importing peva_env is light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import peva_env
+
+ROOT = Path(__file__).parents[1]
+
+ROOMS = [
+    ["errors", "explain", "interrupts", "processes", "rates", "space"],
+    ["contracts"],
+    ["config"],
+    ["verdict"],
+    ["frontier"],
+    ["observation"],
+    ["objectives"],
+    ["planning"],
+    ["memory"],
+    ["platforms"],
+    ["sources"],
+    ["artifacts"],
+    ["execution"],
+    ["env"],
+    ["make"],
+    ["console", "doctor"],
+    ["cli"],
+]
+"""From the top down. A room may import what stands in a line above it, and, within a line, what comes before it."""
+
+RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room in line)}
+
+FOR_AGENTS = {"errors", "space", "contracts", "config", "frontier", "observation", "planning", "rates"}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "peva_env")
+
+
+def rooms_imported(path: Path) -> set[str]:
+    parts = (name.split(".") for name in imports_of(path))
+    return {part[1] for part in parts if part[0] == "peva_env" and len(part) > 1} & RANK.keys()
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "peva_env").parts[0].removesuffix(".py")
+
+
+SOURCES = [path for path in sorted((ROOT / "peva_env").rglob("*.py")) if room_of(path) != "__init__"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
+    room = room_of(path)
+    below = {other for other in rooms_imported(path) if RANK[other] > RANK[room]}
+    assert not below, f"{room} imports {below}, which stand below it"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_peva_env_never_imports_agents(path: Path) -> None:
+    assert not [name for name in imports_of(path) if name.split(".")[0] == "agents"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "agents").glob("*.py")), ids=lambda path: path.name)
+def test_agents_see_contracts_and_space_never_memory_or_sources(path: Path) -> None:
+    assert rooms_imported(path) <= FOR_AGENTS
+
+
+def run_python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+
+def test_importing_peva_env_loads_nothing_heavy() -> None:
+    loaded = run_python("import sys, peva_env; print(*{name.split('.')[0] for name in sys.modules})").split()
+    heavy = {"torch", "sklearn", "pandas", "matplotlib", "duckdb", "pyarrow", "pydantic", "psutil", "rich", "typer"}
+    assert not heavy & set(loaded)
+
+
+def test_the_public_names_are_sorted_and_there() -> None:
+    assert peva_env.__all__ == sorted(peva_env.__all__)
+    for name in peva_env.__all__:
+        assert getattr(peva_env, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        peva_env.nope  # noqa: B018

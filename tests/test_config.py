@@ -1,0 +1,233 @@
+"""The configuration: defaults, rules, and errors that say what would be right."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from peva_env.config import DfaasConfig, duration_seconds, load_config, parse_config
+from peva_env.errors import ConfigError
+from peva_env.make import SAMPLE_CONFIG
+
+PEVA_FAAS_FILE = """
+common:
+  timeout_buffer: 10
+  duration: 20s
+  someone_elses_key: 1
+plugins:
+  peva_faas:
+    k3s_host: 10.0.0.50
+    k3s_user: ubuntu
+    gateway_url: http://10.0.0.50:31112
+    prometheus_url: http://10.0.0.50:30411
+    k6_outputs: [loki=http://10.0.0.9:3100/loki/api/v1/push]
+    k6_tags: {environment: lab}
+    grafana: {enabled: true, url: "http://10.0.0.9:3000"}
+    functions:
+      - {name: figlet, method: post, body: "Hello", headers: {Content-Type: text/plain}, max_rate: 100}
+      - {name: env}
+    rates: {min_rate: 0, max_rate: 100, step: 20}
+    combinations: {min_functions: 1, max_functions: 3}
+    iterations: 2
+    algorithm_entrypoint: null
+    overload: {cpu_overload_pct_of_capacity: 70}
+    queries_path: queries.yml
+    deploy_functions: true
+    scaphandre_enabled: false
+    memory: {backend: duckdb, db_path: old/peva_faas.duckdb}
+"""
+
+
+def write(folder: Path, text: str, name: str = "peva.yml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problem_of(data: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(data)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_defaults_are_those_of_peva_faas() -> None:
+    config = DfaasConfig()
+    assert (config.memory.backend, config.memory.preload_raw_debug) == ("duckdb", False)
+    assert config.memory.schema_version == "peva_faas_mem_v1"
+    assert config.memory.db_path.endswith("peva_faas.duckdb")
+    assert config.memory.preload_core_parquet_dir is None
+    assert config.memory.export_core_parquet_dir is None
+    assert config.memory.export_raw_debug_parquet_dir is None
+    assert (config.selection_mode, config.micro_batch_size, config.micro_batch_window_s) == ("online", 8, 30)
+    assert config.algorithm_entrypoint is None
+    assert (config.duration_s, config.iterations, len(config.functions)) == (30, 3, 1)
+    assert config.rate_strategy.generate_rates() == list(range(0, 201, 10))
+    assert (config.combinations.min_functions, config.combinations.max_functions) == (1, 2)
+    assert (config.cooldown.max_wait_seconds, config.cooldown.sleep_step_seconds) == (180, 5)
+    assert config.overload.replicas_overload_threshold == 15
+
+
+@pytest.mark.parametrize("key", ["micro_batch_size", "micro_batch_window_s"])
+def test_micro_batches_need_size_and_window(key: str) -> None:
+    data: dict[str, Any] = {"selection_mode": "micro_batch", key: 0}
+    with pytest.raises(ValidationError, match=key):
+        DfaasConfig(**data)
+    assert DfaasConfig(**{key: 0}).selection_mode == "online"
+
+
+def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
+    assert DfaasConfig(output_dir="out").memory.db_path == "out/peva_faas.duckdb"
+    placed = parse_config({"output_dir": "out", "memory": {"db_path": "elsewhere/m.duckdb"}})
+    assert placed.memory.db_path == "elsewhere/m.duckdb"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"durations": "3s"}, "durations: unknown key; did you mean 'duration'?"),
+        ({"functions": [{"name": "a", "maxrate": 3}]}, "functions[0].maxrate: unknown key; did you mean 'max_rate'?"),
+        ({"memory": {"dbpath": "x"}}, "memory.dbpath: unknown key; did you mean 'db_path'?"),
+        ({"rate_strategy": {"type": "linear", "count": 3}}, "known keys: max_rate, min_rate, step, type"),
+        ({"rate_strategy": {"min_rate": 3}}, "rate_strategy.type: must be one of linear, random"),
+        ({"rate_strategy": {"type": "custom", "rates": []}}, "rate_strategy.rates = []"),
+        ({"rate_strategy": {"type": "custom", "rates": [-1]}}, "rate_strategy.rates[0] = -1"),
+        ({"rate_strategy": {"type": "linear", "min_rate": 5, "max_rate": 4}}, "max_rate must be at least min_rate (5)"),
+        ({"rate_strategy": {"type": "random", "min_rate": 1, "max_rate": 3, "count": 9}}, "count must be at most"),
+        ({"rate_strategy": {"type": "exponential", "max_rate": 1, "min_power": 3}}, "at least base ** min_power = 8"),
+        ({"combinations": {"min_functions": 2, "max_functions": 2}}, "max_functions is exclusive"),
+        ({"combinations": {"min_functions": 2, "max_functions": 3}}, "more than the 1 function(s)"),
+        ({"functions": [{"name": "a"}, {"name": "a"}]}, "the name 'a' is used 2 times"),
+        (
+            {"functions": [{"name": "a", "max_rate": 5}], "rate_strategy": {"type": "custom", "rates": [9]}},
+            "max_rate = 5",
+        ),
+        ({"functions": []}, "functions = []"),
+        ({"functions": [{"name": "a", "method": "FETCH"}]}, "functions[0].method = 'FETCH'"),
+        ({"functions": [{"name": "a", "source": "main.py"}]}, "functions/hello.py:hello"),
+        ({"functions": [{"name": "a", "port": 70000}]}, "functions[0].port = 70000"),
+        ({"duration": "0s"}, "duration = '0s': must be longer than zero"),
+        ({"duration": "500ms"}, "must be at least 1s"),
+        ({"duration": "30"}, "must be a number and a unit"),
+        ({"iterations": 0}, "iterations = 0"),
+        ({"algorithm_entrypoint": "policies"}, "must be module:Class"),
+        ({"memory": {"backend": "sqlite"}}, "memory.backend = 'sqlite'"),
+        ({"run_id": "a/b"}, "run_id = 'a/b'"),
+    ],
+)
+def test_an_error_names_key_value_and_remedy(data: dict[str, Any], said: str) -> None:
+    assert said in problem_of(data)
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", 'a"b', "..", "a..b", "", "a b", "-a", "a.", "a\n", "ä", "a:b", "a|b", "x" * 64]
+)
+def test_a_function_name_that_could_become_a_path_or_code_is_refused(name: str) -> None:
+    assert "functions[0].name" in problem_of({"functions": [{"name": name}]})
+
+
+@pytest.mark.parametrize("name", ["figlet", "env.ns", "a-b_c", "0"])
+def test_a_plain_function_name_is_taken(name: str) -> None:
+    assert parse_config({"functions": [{"name": name}]}).functions[0].name == name
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1500ms", 1.5), ("30s", 30), ("2m", 120), ("1h", 3600), ("1.5s", 1.5)])
+def test_durations(text: str, seconds: float) -> None:
+    assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rates"),
+    [
+        ({"type": "linear", "min_rate": 5, "max_rate": 20, "step": 10}, [5, 15]),
+        ({"type": "exponential", "min_power": 2, "max_power": 9, "max_rate": 40}, [4, 8, 16, 32]),
+        ({"type": "custom", "rates": [30, 10, 30]}, [10, 30]),
+    ],
+)
+def test_rate_strategies(strategy: dict[str, Any], rates: list[int]) -> None:
+    assert parse_config({"rate_strategy": strategy}).rate_strategy.generate_rates() == rates
+
+
+def test_random_rates_are_the_same_at_every_start() -> None:
+    strategy = {"type": "random", "count": 5}
+    rates = parse_config({"rate_strategy": strategy}).rate_strategy.generate_rates()
+    assert rates == parse_config({"rate_strategy": strategy}).rate_strategy.generate_rates()
+    assert rates == sorted(set(rates))
+    assert len(rates) == 5
+    assert rates != parse_config({"rate_strategy": strategy, "seed": 1}).rate_strategy.generate_rates()
+
+
+def test_the_older_rates_are_migrated_with_a_deprecation_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="rate_strategy"):
+        config = parse_config({"rates": {"min_rate": 10, "max_rate": 30, "step": 10}})
+    assert config.rate_strategy.generate_rates() == [10, 20, 30]
+
+
+def test_a_peva_faas_file_loads_with_one_warning_about_what_means_nothing(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        config = load_config(write(tmp_path, PEVA_FAAS_FILE))
+    ignored = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    assert len(ignored) == 1
+    assert ignored[0].endswith(
+        "deploy_functions, grafana, k3s_host, k3s_user, queries_path, scaphandre_enabled, someone_elses_key, "
+        "timeout_buffer"
+    )
+    assert (config.platform, config.gateway_url) == ("openfaas", "http://10.0.0.50:31112")
+    assert (config.duration, config.iterations, config.functions[0].method) == ("20s", 2, "POST")
+    assert config.rate_strategy.generate_rates() == [0, 20, 40, 60, 80, 100]
+    assert config.overload.cpu_overload_pct_of_capacity == 70
+    assert config.memory.db_path == "old/peva_faas.duckdb"
+
+
+def test_a_misspelt_key_of_a_peva_faas_file_is_not_ignored(tmp_path: Path) -> None:
+    path = write(tmp_path, "plugins: {peva_faas: {duratoin: 3s}}")
+    with pytest.raises(ConfigError, match="did you mean 'duration'"):
+        load_config(path)
+
+
+def test_json_and_yaml_say_the_same(tmp_path: Path) -> None:
+    yaml_file = write(tmp_path, "duration: 7s\nfunctions: [{name: a}]")
+    json_file = write(tmp_path, json.dumps({"duration": "7s", "functions": [{"name": "a"}]}), "peva.json")
+    assert load_config(yaml_file) == load_config(json_file)
+
+
+def test_sources_are_taken_relative_to_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "functions: [{name: a, source: 'fn/main.py:handler'}]")
+    assert load_config(path).functions[0].source == f"{tmp_path}/fn/main.py:handler"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.yml", "functions: [{name: a", "line 1 is not valid YAML"),
+        ("a.json", '{"duration": ', "line 1 is not valid JSON"),
+        ("a.yml", "", "must hold keys and values"),
+        ("a.yml", "- 1", "must hold keys and values"),
+        ("a.yml", "plugins: {other: {}}", "sections 'common' and 'plugins.peva_faas'"),
+    ],
+)
+def test_a_file_that_is_no_configuration(tmp_path: Path, name: str, text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_config(write(tmp_path, text, name))
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "none.yml")
+    (tmp_path / "bin.yml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not a text file"):
+        load_config(tmp_path / "bin.yml")
+
+
+def test_the_sample_loads_and_names_every_key() -> None:
+    config = load_config(SAMPLE_CONFIG)
+    text = SAMPLE_CONFIG.read_text(encoding="utf-8")
+    unsampled = {"gateway_url", "prometheus_url"}  # of the platform that is not there yet
+    assert {key for key in DfaasConfig.model_fields if f"{key}:" not in text} == unsampled
+    assert [function.name for function in config.functions] == ["fetch", "checkout"]

@@ -1,0 +1,79 @@
+"""What is known of the map after each verdict, checked against dominance itself."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peva_env import frontier
+from peva_env.contracts import Verdict
+from peva_env.frontier import MonotoneMap
+from peva_env.space import Config, ConfigSpace, config_key, dominates
+
+SPACE = ConfigSpace({"a": [1, 2, 3], "b": [1, 2], "c": [5]}, max_functions=4)
+
+measurements = st.lists(
+    st.tuples(st.integers(0, SPACE.n_configs - 1), st.sampled_from([Verdict.OK, Verdict.OVERLOADED])), max_size=12
+)
+
+
+def expected_label(config: Config, measured: dict[str, Verdict]) -> int:
+    if str(config) in measured:
+        return -1 if measured[str(config)] is Verdict.OK else 1
+    overloaded = [base for base in SPACE if measured.get(str(base)) is Verdict.OVERLOADED]
+    return int(any(dominates(base, config) for base in overloaded))
+
+
+@given(measurements)
+def test_labels_are_what_dominance_says(found: list[tuple[int, Verdict]]) -> None:
+    # each configuration once: what a second, contradicting measurement means is not this map's to say
+    measured = {str(SPACE.config(index)): verdict for index, verdict in dict(found).items()}
+    known = MonotoneMap(SPACE)
+    for index, verdict in dict(found).items():
+        before = known.n_unknown
+        resolved = known.update(SPACE.config(index), verdict)
+        assert before - known.n_unknown == len(resolved)
+    assert known.labels is not None
+    assert known.labels.tolist() == [expected_label(config, measured) for config in SPACE]
+    assert known.n_unknown == int(np.count_nonzero(known.labels == 0))
+
+
+@given(measurements)
+def test_a_space_without_an_array_knows_the_same(found: list[tuple[int, Verdict]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frontier, "DENSE_LIMIT", 3)
+        sparse = MonotoneMap(SPACE)
+    dense = MonotoneMap(SPACE)
+    for index, verdict in dict(found).items():
+        sparse.update(SPACE.config(index), verdict)
+        dense.update(SPACE.config(index), verdict)
+    assert sparse.labels is None
+    assert [sparse.verdict(config) for config in SPACE] == [dense.verdict(config) for config in SPACE]
+    assert sparse.n_unknown >= dense.n_unknown
+
+
+def test_an_overloaded_configuration_resolves_all_above_it_in_its_set_of_functions() -> None:
+    known = MonotoneMap(SPACE)
+    resolved = known.update([("a", 2), ("b", 1)], Verdict.OVERLOADED)
+    assert [SPACE.config(int(index)) for index in resolved] == [
+        [("a", 2), ("b", 1)],
+        [("a", 2), ("b", 2)],
+        [("a", 3), ("b", 1)],
+        [("a", 3), ("b", 2)],
+    ]
+    assert known.dominated([("a", 3), ("b", 2)]) == [("a", 2), ("b", 1)]
+    assert known.dominated([("a", 2), ("b", 1)]) is None
+    assert known.verdict([("a", 1), ("b", 2)]) is None
+    assert known.verdict([("a", 3)]) is None
+
+
+def test_an_ok_configuration_resolves_itself_only() -> None:
+    known = MonotoneMap(SPACE)
+    assert known.update([("a", 3)], Verdict.OK).tolist() == [SPACE.index([("a", 3)])]
+    assert known.n_unknown == SPACE.n_configs - 1
+    assert known.measured == {config_key([("a", 3)]): Verdict.OK}
+
+
+def test_invalid_is_never_a_label() -> None:
+    with pytest.raises(ValueError, match="not a label"):
+        MonotoneMap(SPACE).update([("a", 1)], Verdict.INVALID)

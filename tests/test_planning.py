@@ -1,0 +1,96 @@
+"""The plan, its cost, and the scheduler that walks it without replacement."""
+
+from itertools import islice
+
+import pytest
+
+from peva_env.config import DfaasConfig, parse_config
+from peva_env.contracts import DfaasRunContext
+from peva_env.planning.cartesian_scheduler import CartesianScheduler
+from peva_env.planning.plan_builder import DfaasPlanBuilder
+from peva_env.space import Config, ConfigSpace, config_key
+
+
+def two_functions() -> DfaasConfig:
+    return parse_config(
+        {
+            "functions": [{"name": "b", "max_rate": 10}, {"name": "a"}],
+            "rate_strategy": {"type": "custom", "rates": [10, 20]},
+            "combinations": {"min_functions": 1, "max_functions": 3},
+            "duration": "10s",
+            "iterations": 2,
+        }
+    )
+
+
+PLAN: list[Config] = [
+    [("a", 10)],
+    [("a", 20)],
+    [("b", 10)],
+    [("a", 10), ("b", 10)],
+    [("a", 20), ("b", 10)],
+]
+
+
+def test_the_builder_makes_the_plan_step_by_step() -> None:
+    planner = DfaasPlanBuilder(two_functions())
+    rates = planner.build_rates()
+    assert planner.build_function_names() == ["a", "b"]
+    assert rates == [10, 20]
+    assert planner.build_rates_by_function(rates) == {"b": [10]}
+    assert list(planner.build_configurations(["a", "b"], rates, {"b": [10]})) == PLAN
+    assert list(planner.build_space()) == PLAN
+
+
+def test_the_estimate_counts_load_and_cooldown() -> None:
+    estimate = DfaasPlanBuilder(two_functions()).estimate()
+    assert (estimate.n_configs, estimate.n_runs, estimate.load_s) == (5, 10, 100)
+    assert estimate.cooldown_s > 0
+    assert DfaasPlanBuilder(two_functions()).estimate_runtime_seconds() == round(estimate.total_s)
+
+
+def test_a_batch_is_the_next_of_the_plan_in_plan_order() -> None:
+    scheduler = CartesianScheduler(DfaasPlanBuilder(two_functions()))
+    ctx = DfaasRunContext()
+    assert scheduler.propose_batch(ctx=ctx, desired_size=4) == PLAN[:4]
+    assert not scheduler.exhausted
+    assert scheduler.propose_batch(ctx=ctx, desired_size=4) == PLAN[4:]
+    assert scheduler.exhausted
+    assert scheduler.propose_batch(ctx=ctx, desired_size=4) == []
+
+
+def test_what_is_seen_drops_out_and_nothing_takes_its_place() -> None:
+    ctx = DfaasRunContext(configs=PLAN, existing_index={config_key([("a", 10)])})
+    assert CartesianScheduler().propose_batch(ctx=ctx, desired_size=3) == PLAN[1:3]
+
+
+def test_an_entirely_seen_batch_is_empty_but_not_the_end() -> None:
+    ctx = DfaasRunContext(configs=PLAN, existing_index={config_key(config) for config in PLAN[:2]})
+    scheduler = CartesianScheduler()
+    assert scheduler.propose_batch(ctx=ctx, desired_size=2) == []
+    assert not scheduler.exhausted
+    assert scheduler.propose_batch(ctx=ctx, desired_size=2) == PLAN[2:4]
+
+
+def test_another_campaign_starts_the_walk_again() -> None:
+    scheduler = CartesianScheduler()
+    for _ in range(2):
+        assert scheduler.propose_batch(ctx=DfaasRunContext(configs=PLAN), desired_size=2) == PLAN[:2]
+
+
+def test_the_campaigns_own_plan_comes_before_the_builders() -> None:
+    scheduler = CartesianScheduler(DfaasPlanBuilder(two_functions()))
+    assert scheduler.propose_batch(ctx=DfaasRunContext(configs=[[("z", 1)]]), desired_size=2) == [[("z", 1)]]
+
+
+def test_a_huge_plan_is_walked_lazily() -> None:
+    space = ConfigSpace({name: range(1000) for name in "abc"}, min_functions=3, max_functions=4)
+    batch = CartesianScheduler().propose_batch(ctx=DfaasRunContext(configs=space), desired_size=100)
+    assert batch == list(islice(space, 100))
+
+
+def test_nothing_to_schedule_is_an_error() -> None:
+    with pytest.raises(ValueError, match="nothing to schedule"):
+        CartesianScheduler().propose_batch(ctx=DfaasRunContext(), desired_size=1)
+    with pytest.raises(ValueError, match="desired_size must be at least 1"):
+        CartesianScheduler().propose_batch(ctx=DfaasRunContext(configs=PLAN), desired_size=0)

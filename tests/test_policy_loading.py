@@ -1,0 +1,51 @@
+"""Policies by entry point: found, or refused in one line that names what is missing."""
+
+from pathlib import Path
+
+import pytest
+
+from peva_env.contracts import PolicyAlgorithm
+from peva_env.errors import PolicyError
+from peva_env.planning.algorithm_loader import NoOpPolicy, load_policy_algorithm
+from tests.fixtures.custom_algo import CustomPolicy
+
+
+def test_without_an_entry_point_the_policy_does_nothing() -> None:
+    policy = load_policy_algorithm(None)
+    assert isinstance(policy, NoOpPolicy)
+    assert policy.choose_batch(candidates=[[("a", 1)], [("a", 2)]], desired_size=1) == [[("a", 1)]]
+
+
+def test_a_users_class_is_loaded() -> None:
+    policy = load_policy_algorithm("tests.fixtures.custom_algo:CustomPolicy")
+    assert isinstance(policy, CustomPolicy)
+    assert isinstance(policy, PolicyAlgorithm)
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "said"),
+    [
+        ("custom_algo", "must be module:Class"),
+        (":CustomPolicy", "must be module:Class"),
+        ("tests.fixtures.none:CustomPolicy", "there is no module 'tests.fixtures.none'"),
+        ("none.at_all:CustomPolicy", "there is no module 'none'"),
+        ("tests.fixtures.custom_algo:Nope", "has no class 'Nope'"),
+        ("tests.fixtures.custom_algo:not_a_class", "has no class 'not_a_class'"),
+        ("tests.fixtures.custom_algo:LacksBatch", "lacks update_batch"),
+        ("tests.fixtures.custom_algo:NeedsArguments", "cannot be made without arguments"),
+    ],
+)
+def test_what_cannot_be_loaded_is_named(entrypoint: str, said: str) -> None:
+    with pytest.raises(PolicyError, match=said) as caught:
+        load_policy_algorithm(entrypoint)
+    assert entrypoint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_fails_is_told_from_one_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_policy.py").write_text("import a_module_that_is_not_there\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PolicyError, match=r"importing 'broken_policy' failed: .*a_module_that_is_not_there"):
+        load_policy_algorithm("broken_policy:Policy")

@@ -1,0 +1,113 @@
+"""The overload rules."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peva_env.config import OverloadConfig
+from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.verdict import judge, majority
+
+RULES = OverloadConfig()
+CALM = NodeMeasurement(cpu_pct=20.0, ram_pct=30.0)
+
+
+def function(
+    success_rate: float, *, name: str = "a", offered: int = 100, replicas: int | None = 1, failed: str = "status_5xx"
+) -> FunctionMeasurement:
+    succeeded = round(success_rate * offered)
+    lost = offered - succeeded
+    return FunctionMeasurement(
+        name=name,
+        rate_rps=offered,
+        offered=offered,
+        sent=offered,
+        dropped=0,
+        succeeded=succeeded,
+        failed={failed: lost} if lost else {},
+        success_rate=success_rate,
+        replicas=replicas,
+    )
+
+
+def test_a_calm_node_is_ok_with_the_distance_to_the_nearest_threshold() -> None:
+    judgement = judge([function(1.0)], CALM, RULES)
+    assert judgement.verdict is Verdict.OK
+    assert judgement.reasons == ()
+    assert judgement.margin == pytest.approx((1 - 0.95) / 0.95)
+
+
+@pytest.mark.parametrize(
+    ("functions", "node", "reason"),
+    [
+        ([function(0.89)], CALM, "success of a 0.890 < 0.9"),
+        ([function(0.93), function(0.96, name="b")], CALM, "mean success 0.945 < 0.95"),
+        ([function(1.0, replicas=15)], CALM, "replicas of a 15 >= 15"),
+        ([function(1.0)], NodeMeasurement(cpu_pct=80.1, ram_pct=30), "node CPU 80.1 % > 80 %"),
+        ([function(1.0)], NodeMeasurement(cpu_pct=1, ram_pct=90.5), "node RAM 90.5 % > 90 %"),
+    ],
+)
+def test_each_rule_fires_with_its_reason(
+    functions: list[FunctionMeasurement], node: NodeMeasurement, reason: str
+) -> None:
+    judgement = judge(functions, node, RULES)
+    assert judgement.verdict is Verdict.OVERLOADED
+    assert reason in judgement.reasons
+    assert judgement.margin is not None
+    assert judgement.margin <= 0
+
+
+def test_thresholds_themselves_are_ok() -> None:
+    on_the_edge = NodeMeasurement(cpu_pct=80.0, ram_pct=90.0)
+    assert judge([function(0.95, replicas=14)], on_the_edge, RULES).verdict is Verdict.OK
+
+
+def test_the_overloaded_function_is_named() -> None:
+    judgement = judge([function(0.5), function(1.0, name="b")], CALM, RULES)
+    assert judgement.overloaded_functions == ("a",)
+
+
+def test_a_function_without_traffic_does_not_count_in_the_mean() -> None:
+    idle = function(1.0, name="idle", offered=0)
+    assert judge([function(0.93), idle], CALM, RULES).verdict is Verdict.OVERLOADED
+
+
+@pytest.mark.parametrize("node", [NodeMeasurement(ram_pct=1.0), NodeMeasurement(cpu_pct=1.0)])
+def test_what_was_not_measured_is_not_taken_for_healthy(node: NodeMeasurement) -> None:
+    judgement = judge([function(1.0)], node, RULES)
+    assert judgement.verdict is Verdict.INVALID
+    assert judgement.margin is None
+
+
+@pytest.mark.parametrize("kind", ["status_404", "connection_refused", "connection_dns"])
+def test_a_function_that_was_not_there_is_not_overload(kind: str) -> None:
+    judgement = judge([function(0.2, failed=kind)], CALM, RULES)
+    assert judgement.verdict is Verdict.INVALID
+    assert judgement.reasons == (f"a was not there for most of 100 requests: 80 {kind}",)
+
+
+OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ([OK, OVERLOADED, OVERLOADED], OVERLOADED),
+        ([OK, OK, OVERLOADED], OK),
+        ([OK, OVERLOADED], OK),
+        ([OVERLOADED, INVALID, INVALID], OVERLOADED),
+        ([INVALID], INVALID),
+        ([], INVALID),
+    ],
+)
+def test_more_than_half_of_the_valid_iterations_decide(verdicts: list[Verdict], said: Verdict) -> None:
+    assert majority(verdicts) is said
+
+
+@given(st.floats(0, 1), st.floats(0, 100), st.floats(0, 100), st.integers(1, 30))
+def test_the_sign_of_the_margin_is_the_verdict(success: float, cpu_pct: float, ram_pct: float, replicas: int) -> None:
+    functions = [function(success, offered=1000, replicas=replicas)]
+    judgement = judge(functions, NodeMeasurement(cpu_pct=cpu_pct, ram_pct=ram_pct), RULES)
+    assert judgement.margin is not None
+    if judgement.margin:
+        assert (judgement.margin < 0) == (judgement.verdict is Verdict.OVERLOADED)
