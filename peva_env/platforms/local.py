@@ -109,7 +109,8 @@ class LocalNode:
             "kind": "local",
             "hostname": platform.node(),
             "cpu_count": usable_cores(),
-            "ram_total_bytes": psutil.virtual_memory().total,
+            # Rounded: another kernel on the same machine reserves a little more or less for itself.
+            "ram_gib": round(psutil.virtual_memory().total / 2**30),
             "functions": {
                 name: {"sha256": code.sha256, "target": code.target, "concurrency": code.concurrency}
                 for name, code in self._code.items()
