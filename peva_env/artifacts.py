@@ -7,11 +7,14 @@ ever appended to, one write a row, as things happen.
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
+from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.errors import PevaError
 from peva_env.space import ConfigKey
 
@@ -39,68 +42,127 @@ _NODE_COLUMNS = (
     "overloaded_node",
 )
 
+_ODD_BYTES = "surrogateescape"
+"""How bytes that are no UTF-8, such as half a character, are read: so that their number is kept."""
+
 
 class ArtifactWriter:
     """Appends a campaign's artifacts to one folder.
+
+    The memory is the truth and is written first: what a process that died did not get to write here, down to half a
+    line, ``catch_up`` supplies from the memory's events.
 
     Args:
         folder: made when it is not there.
         function_names: the functions of the plan; they fix the columns.
 
     Raises:
-        PevaError: the folder cannot be made or written, or holds results of other functions.
+        PevaError: the folder cannot be made or written, or holds results of other functions; nothing is changed then.
     """
 
     def __init__(self, folder: str | Path, function_names: Iterable[str]) -> None:
         self.folder = Path(folder)
         self._functions = sorted(function_names)
+        self._headers = {
+            "results.csv": _csv_line(_results_header(self._functions), ","),
+            "skipped.csv": _csv_line(_skipped_header(self._functions), ","),
+            "index.csv": _csv_line(["functions", "rates", "results_file"], ";"),
+            "events.jsonl": "",
+        }
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise PevaError(f"output_dir {self.folder}: cannot be made: {error.strerror}") from error
-        self._begin("results.csv", ",", _results_header(self._functions))
-        self._begin("skipped.csv", ",", _skipped_header(self._functions))
-        self._begin("index.csv", ";", ["functions", "rates", "results_file"])
+        self._begin()
 
     @property
     def paths(self) -> list[Path]:
         """The files that are there."""
-        names = ("results.csv", "skipped.csv", "index.csv", "events.jsonl")
-        return [self.folder / name for name in names if (self.folder / name).exists()]
+        return [self.folder / name for name in self._headers if (self.folder / name).exists()]
 
     def record_run(self, event: ExecutionEvent) -> None:
         """Append one run to ``events.jsonl`` and, unless it is INVALID, to ``results.csv``."""
-        self._append("events.jsonl", json.dumps(_event_record(event)) + "\n")
+        self._append("events.jsonl", _json_line(event))
         if event.verdict is not Verdict.INVALID:
-            self._append("results.csv", _csv_line(_results_row(self._functions, event), ","))
+            self._append("results.csv", self._result_line(event))
 
     def record_skips(self, keys: Iterable[ConfigKey]) -> None:
         """Append configurations that need not be run to ``skipped.csv``."""
-        lines = (_csv_line(_skipped_row(self._functions, key), ",") for key in keys)
-        self._append("skipped.csv", "".join(lines))
+        self._append("skipped.csv", "".join(map(self._skipped_line, keys)))
 
     def record_complete(self, key: ConfigKey) -> None:
         """Append a configuration all of whose iterations are done to ``index.csv``."""
-        names, rates = key
-        self._append("index.csv", _csv_line([str(list(names)), str(list(rates)), "results.csv"], ";"))
+        self._append("index.csv", _index_line(key))
 
-    def _begin(self, name: str, delimiter: str, header: Sequence[str]) -> None:
+    def catch_up(self, events: Iterable[ExecutionEvent], complete: Iterable[ConfigKey]) -> None:
+        """Append what the memory knows and the files lack.
+
+        A row of a CSV file names no campaign: one that an earlier campaign in the same folder wrote alike counts as
+        there.
+
+        Args:
+            events: what the memory holds of this campaign.
+            complete: the configurations all of whose iterations are done.
+        """
+        events = list(events)
+        runs = [event for event in events if event.kind is EventKind.MEASURED]
+        skips = [event.config_key for event in events if event.kind is EventKind.SKIPPED]
+        self._begin()
+        self._supply("events.jsonl", map(_json_line, runs))
+        self._supply("results.csv", [self._result_line(run) for run in runs if run.verdict is not Verdict.INVALID])
+        self._supply("skipped.csv", map(self._skipped_line, skips))
+        self._supply("index.csv", map(_index_line, complete))
+
+    def _begin(self) -> None:
+        """Check every file before the first is touched, cut off half a last line, and write headers where none is."""
+        found = {name: self._read(name) for name in self._headers}
+        for name, header in self._headers.items():
+            if not found[name].startswith(header) and not header.startswith(found[name]):
+                raise PevaError(f"output_dir {self.folder}: {name} is of other functions; choose another output_dir")
+        for name, header in self._headers.items():
+            whole, newline, half_a_line = found[name].rpartition("\n")
+            if half_a_line:
+                self._cut(name, len((whole + newline).encode(errors=_ODD_BYTES)))
+            if not newline:
+                self._append(name, header)
+
+    def _supply(self, name: str, lines: Iterable[str]) -> None:
+        there = Counter(_identity(f"{line}\n") for line in self._read(name).split("\n"))
+        lacking = []
+        for line in lines:
+            there[_identity(line)] -= 1
+            if there[_identity(line)] < 0:
+                lacking.append(line)
+        self._append(name, "".join(lacking))
+
+    def _result_line(self, event: ExecutionEvent) -> str:
+        return _csv_line(_results_row(self._functions, event), ",")
+
+    def _skipped_line(self, key: ConfigKey) -> str:
+        return _csv_line(_skipped_row(self._functions, key), ",")
+
+    def _read(self, name: str) -> str:
         path = self.folder / name
-        line = _csv_line(header, delimiter)
         try:
-            found = path.open(encoding="utf-8", newline="").readline() if path.exists() else ""
+            with path.open(encoding="utf-8", errors=_ODD_BYTES, newline="") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
         except OSError as error:
             raise PevaError(f"output_dir {self.folder}: {name} cannot be read: {error.strerror}") from error
-        if not found:
-            self._append(name, line)
-        elif found != line:
-            raise PevaError(f"output_dir {self.folder}: {name} is of other functions; choose another output_dir")
 
     def _append(self, name: str, text: str) -> None:
-        path = self.folder / name
+        with self._writing(name), (self.folder / name).open("a", encoding="utf-8", newline="") as file:
+            file.write(text)
+
+    def _cut(self, name: str, n_bytes: int) -> None:
+        with self._writing(name):
+            os.truncate(self.folder / name, n_bytes)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
         try:
-            with path.open("a", encoding="utf-8", newline="") as file:
-                file.write(text)
+            yield
         except OSError as error:
             raise PevaError(f"output_dir {self.folder}: {name} cannot be written: {error.strerror}") from error
 
@@ -109,6 +171,26 @@ def _csv_line(values: Sequence[object], delimiter: str) -> str:
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator="\n").writerow(values)
     return text.getvalue()
+
+
+def _index_line(key: ConfigKey) -> str:
+    names, rates = key
+    return _csv_line([str(list(names)), str(list(rates)), "results.csv"], ";")
+
+
+def _json_line(event: ExecutionEvent) -> str:
+    return json.dumps(_event_record(event)) + "\n"
+
+
+def _identity(line: str) -> object:
+    """Return what two lines of the same thing share: an event's key, or all of a CSV row's text."""
+    if not line.startswith("{"):
+        return line
+    try:
+        record = json.loads(line)
+        return record["config_id"], record["iteration"], record["repetition"], record["run_id"]
+    except (ValueError, KeyError):
+        return line
 
 
 def _event_record(event: ExecutionEvent) -> dict[str, object]:

@@ -4,12 +4,11 @@ import json
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from types import FrameType
+from typing import Annotated, Any, NoReturn
 
 import gymnasium
 import typer
@@ -18,12 +17,11 @@ from rich.text import Text
 
 from peva_env import __version__, make
 from peva_env.config import DfaasConfig, load_config
-from peva_env.console import Progress, config_text, duration_text, make_console, print_map, print_verdicts
+from peva_env.console import Progress, duration_text, make_console, print_map, print_plan, print_verdicts, say
 from peva_env.contracts import EndStatus
 from peva_env.doctor import run_checks
 from peva_env.env import PevaEnv
-from peva_env.errors import ConfigError, PevaError
-from peva_env.planning.plan_builder import DfaasPlanBuilder, PlanEstimate
+from peva_env.errors import ConfigError, PevaError, PolicyError
 
 EXIT_CODES = {EndStatus.COMPLETE: 0, EndStatus.BUDGET: 3, EndStatus.INTERRUPTED: 130, EndStatus.FAILED: 1}
 
@@ -62,8 +60,9 @@ def run(
     settings = _load(config)
     make_agent = _agent_factory(agent)
     if dry_run:
-        _print_plan(console, settings)
+        print_plan(console, settings)
         return
+    interrupts = _FirstInterrupt()
     env = gymnasium.make(
         "peva/FaasLive-v0",
         config=settings.model_dump(mode="json", exclude_unset=True),
@@ -71,15 +70,14 @@ def run(
         budget_seconds=budget_seconds,
     )
     options = {"repetition": repetition} if repetition else {"warm_start": True}
-    with _termination_as_interrupt():
-        status = _campaign(console, env, make_agent(settings), settings, options)
+    status = _campaign(console, env, make_agent(settings), settings, options, interrupts)
     raise typer.Exit(EXIT_CODES[status])
 
 
 @app.command()
 def plan(config: ConfigOption = None) -> None:
     """Count the configurations and quote the hours, before anything runs."""
-    _print_plan(make_console(), _load(config))
+    print_plan(make_console(), _load(config))
 
 
 @app.command()
@@ -90,7 +88,7 @@ def doctor(config: ConfigOption = None) -> None:
     for check in run_checks(_load(config)):
         failed |= not check.passed
         mark = Text("ok    ", "green") if check.passed else Text("FAILED", "red")
-        console.print(mark + Text(f" {check.name}: {check.detail}"), soft_wrap=True, highlight=False)
+        say(console, mark + Text(f" {check.name}: {check.detail}"))
     raise typer.Exit(1 if failed else 0)
 
 
@@ -123,8 +121,14 @@ def main() -> None:
     try:
         app()
     except PevaError as error:
-        typer.echo(f"peva-env: {error}", err=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
+    except OSError as error:  # a full disk, too many open files: the machine's trouble, not a fault of ours
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+
+
+def _fail(problem: str, code: int) -> NoReturn:
+    typer.echo(f"peva-env: {' '.join(problem.split())}", err=True)
+    sys.exit(code)
 
 
 def _load(path: Path | None) -> DfaasConfig:
@@ -140,7 +144,10 @@ def _agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
     found = {entry.name: entry for entry in entry_points(group="peva_env.agents")}
     if name not in found:
         raise ConfigError(f"--agent {name!r}: there is no such agent; there are: {', '.join(sorted(found))}")
-    factory: Callable[[DfaasConfig], Any] = found[name].load()
+    try:
+        factory: Callable[[DfaasConfig], Any] = found[name].load()
+    except Exception as error:
+        raise PolicyError(f"--agent {name!r} cannot be loaded: {error!r}") from error
     return factory
 
 
@@ -152,7 +159,12 @@ def _loop() -> Callable[..., Any]:
 
 
 def _campaign(
-    console: Console, env: gymnasium.Env[Any, Any], agent: Any, settings: DfaasConfig, options: dict[str, Any]
+    console: Console,
+    env: gymnasium.Env[Any, Any],
+    agent: Any,
+    settings: DfaasConfig,
+    options: dict[str, Any],
+    interrupts: "_FirstInterrupt",
 ) -> EndStatus:
     """Run the campaign and show what it found, however it ended."""
     campaign: Any = env.unwrapped
@@ -160,76 +172,55 @@ def _campaign(
     status = EndStatus.INTERRUPTED
     try:
         with progress:
-            status = _loop()(env, agent, options=options).status
+            status = _loop()(env, agent, seed=settings.seed, options=options).status
     except KeyboardInterrupt:
-        console.print("interrupted: the run in progress is discarded; the same command goes on from here")
+        say(console, "interrupted: the run in progress is discarded; the same command goes on from here")
     finally:
-        with _undisturbed():
-            env.close()
-            _print_result(console, campaign, progress)
+        interrupts.hear_no_more()
+        env.close()
+        _print_result(console, campaign, progress)
     return status
 
 
 def _print_result(console: Console, campaign: PevaEnv, progress: Progress) -> None:
     if not campaign.has_begun:
         return
-    print_verdicts(console, [*campaign.history, *progress.events])
-    print_map(console, campaign.known)
     known = campaign.known
+    print_verdicts(console, [*campaign.history, *progress.events], known.measured)
+    print_map(console, known)
     skipped = known.space.n_configs - known.n_unknown - len(known.measured)
     took = duration_text(sum(event.cost_s for event in progress.events))
-    console.print(
-        f"{campaign.status}: {len(known.measured)} configurations measured, {skipped} skipped, "
+    say(
+        console,
+        f"\n{campaign.status}: {len(known.measured)} configurations measured, {skipped} skipped, "
         f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
-        soft_wrap=True,
-        highlight=False,
     )
     for path in campaign.host.paths:
-        console.print(f"  {path}", soft_wrap=True, highlight=False)
+        say(console, f"  {path}")
 
 
-def _print_plan(console: Console, settings: DfaasConfig) -> None:
-    planner = DfaasPlanBuilder(settings)
-    space, estimate = planner.build_space(), planner.estimate()
-    for name, rates in zip(space.functions, space.rates_rps, strict=True):
-        console.print(f"  {name}: {len(rates)} rates, {rates[0]} to {rates[-1]} rps", highlight=False)
-    _print_estimate(console, estimate, settings)
-    first = [config_text(one) for one in islice(space, 5)]
-    console.print(f"first: {', '.join(first)}{', ...' if estimate.n_configs > len(first) else ''}", highlight=False)
+class _FirstInterrupt:
+    """Turns the first Ctrl-C, SIGTERM or closed terminal into ``KeyboardInterrupt`` and is deaf to those that follow.
 
+    Stopping takes a moment; interrupted itself it would leave a session that nobody closed. The signals are never given
+    back: the process ends after its campaign.
+    """
 
-def _print_estimate(console: Console, estimate: PlanEstimate, settings: DfaasConfig) -> None:
-    console.print(
-        f"{estimate.n_configs:,} configurations of {settings.combinations.min_functions} to "
-        f"{settings.combinations.max_functions - 1} functions x {settings.iterations} iterations "
-        f"= {estimate.n_runs:,} runs of {settings.duration}",
-        soft_wrap=True,
-        highlight=False,
-    )
-    for part, seconds in (("load", estimate.load_s), ("cooldown", estimate.cooldown_s), ("total", estimate.total_s)):
-        console.print(f"  {part:9}{seconds / 3600:>14,.2f} h  ({duration_text(seconds)})", highlight=False)
-    console.print("at most, if nothing is skipped; a node that is slow to come to rest takes longer", highlight=False)
+    def __init__(self) -> None:
+        self._heard = False
+        self._numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+            self._numbers.append(signal.SIGHUP)
+        for number in self._numbers:
+            signal.signal(number, self._hear)
 
+    def hear_no_more(self) -> None:
+        """Be deaf from now on: the campaign is over, what is left is to close and to report."""
+        self._heard = True
+        for number in self._numbers:  # not our own deaf handler: Python takes that away as it ends
+            signal.signal(number, signal.SIG_IGN)
 
-@contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM, and a terminal that closes, like Ctrl-C."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let the node be stopped and the memory be closed, however often Ctrl-C is pressed."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._heard:
+            self._heard = True
+            raise KeyboardInterrupt

@@ -95,9 +95,10 @@ class NodeMeasurement:
 class ExecutionEvent:
     """One run of one configuration: what the memory stores and what policies learn from.
 
-    A source fills in what it measured; the executor stamps ``run_id`` and ``repetition``. ``margin`` is the smallest
-    signed distance to an overload threshold as a share of that threshold: positive = OK by that much. Times are seconds
-    since the epoch. ``cost_s`` is machine time: cooldown plus run. ``raw_summary`` is k6's own JSON.
+    A source fills in what it measured; the executor stamps to which campaign it belongs: ``iteration``, ``run_id``,
+    ``repetition`` and ``context_hash``. ``margin`` is the smallest signed distance to an overload threshold as a share
+    of that threshold: positive = OK by that much. Times are seconds since the epoch. ``cost_s`` is machine time:
+    cooldown plus run. ``raw_summary`` is k6's own JSON.
     """
 
     config_key: ConfigKey

@@ -1,6 +1,7 @@
 """Checks of everything that a campaign needs, each with what to do about it."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,15 @@ from peva_env.config import DfaasConfig
 from peva_env.errors import PevaError
 from peva_env.make import make_platform
 from peva_env.memory.database import Database
+from peva_env.planning.algorithm_loader import load_policy_algorithm
 from peva_env.planning.plan_builder import DfaasPlanBuilder
 from peva_env.sources.k6 import find_k6, k6_version
 
 _RPS_PER_CORE = 250
 """What k6 and the functions bear together on one core without getting into each other's way, as measured."""
+
+_MIN_FREE_BYTES = 100 * 2**20
+"""Room for some ten thousand runs: DuckDB grows in steps of a quarter of a MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,10 @@ class Check:
 
 
 def run_checks(config: DfaasConfig) -> Iterator[Check]:
-    """Check k6, the node, the paths and the load, one after the other. Nothing is left behind."""
+    """Check k6, the node, the policy, the paths and the load, one after the other. Nothing is left behind."""
     yield _check("k6", lambda: _k6(config))
     yield _check("node", lambda: _node(config))
+    yield _check("policy", lambda: _policy(config))
     yield _check("output_dir", lambda: _writable(Path(config.output_dir)))
     yield _check("memory", lambda: _memory(config))
     yield _check("load", lambda: _load(config))
@@ -39,8 +45,8 @@ def run_checks(config: DfaasConfig) -> Iterator[Check]:
 def _check(name: str, look: Callable[[], str]) -> Check:
     try:
         return Check(name, True, look())
-    except PevaError as error:
-        return Check(name, False, str(error))
+    except (PevaError, OSError) as error:
+        return Check(name, False, " ".join(str(error).split()))
 
 
 def _k6(config: DfaasConfig) -> str:
@@ -57,10 +63,18 @@ def _node(config: DfaasConfig) -> str:
         platform.stop()
 
 
+def _policy(config: DfaasConfig) -> str:
+    load_policy_algorithm(config.algorithm_entrypoint)
+    return config.algorithm_entrypoint or "none, the agent's own order"
+
+
 def _writable(folder: Path) -> str:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise PevaError(f"{existing} is not a folder that can be written to; choose another path or change its rights")
+    free_bytes = shutil.disk_usage(existing).free
+    if free_bytes < _MIN_FREE_BYTES:
+        raise PevaError(f"{existing} has {free_bytes / 2**20:.0f} MiB left; make room, or choose another path")
     return f"{folder} can be written to"
 
 

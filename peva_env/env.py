@@ -139,8 +139,9 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def end(self, status: EndStatus, detail: str | None = None) -> None:
         """Record how the running campaign ended; without one nothing happens."""
         if self._campaign is not None and self.status is EndStatus.RUNNING:
-            self.status = status
+            self.status = EndStatus.FAILED  # unless the host can record the end as what it was
             self.host.end(status, detail)
+            self.status = status
 
     @contextmanager
     def recording(self) -> Iterator[None]:

@@ -88,11 +88,16 @@ class DfaasConfigExecutor:
     observer: CampaignObserver | None = None
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
-        """Rebuild from earlier events what is complete, what is overloaded and what was skipped for it."""
-        for key in dict.fromkeys(event.config_key for event in history):
-            config = _pairs(key)
-            if self.memory.is_seen(key) and config in self.known.space:
-                self._conclude(config, majority(self.memory.verdicts(key)))
+        """Rebuild from earlier events what is complete, what is overloaded and what was skipped for it.
+
+        Artifacts that a process which died did not get to write are supplied.
+        """
+        events = list(history)
+        keys = dict.fromkeys(event.config_key for event in events)
+        complete = [key for key in keys if self.memory.is_seen(key) and _pairs(key) in self.known.space]
+        self.artifacts.catch_up(events, complete)
+        for key in complete:
+            self._conclude(_pairs(key), majority(self.memory.verdicts(key)))
 
     def execute(self, config: Config, rng: np.random.Generator) -> ConfigOutcome:
         """Run what a configuration lacks, unless it is known already.
@@ -137,7 +142,13 @@ class DfaasConfigExecutor:
         if self.observer:
             self.observer.starting(config, iteration)
         measured = self.source.measure(config, iteration=iteration, rng=rng)
-        event = replace(measured, run_id=self.context.run_id, repetition=self.context.repetition)
+        event = replace(
+            measured,
+            iteration=iteration,
+            run_id=self.context.run_id,
+            repetition=self.context.repetition,
+            context_hash=self.context_hash,
+        )
         with uninterrupted():
             self.budget.spend(event.cost_s)
             self.memory.ingest_event(event)
@@ -183,8 +194,9 @@ class DfaasConfigExecutor:
             )
             for config in configs
         ]
-        self.memory.ingest_skips(skips)
-        self.artifacts.record_skips(skip.config_key for skip in skips)
+        with uninterrupted():
+            self.memory.ingest_skips(skips)
+            self.artifacts.record_skips(skip.config_key for skip in skips)
 
 
 def _share_left(spent: float, limit: float | None) -> float:

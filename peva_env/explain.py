@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-
 _TAGS = ("linear", "random", "exponential", "custom")
 """Where a value is one of several models, pydantic's location also holds which of them was tried."""
 

@@ -113,7 +113,7 @@ class LiveCampaigns:
             raise
 
     def end(self, status: EndStatus, detail: str | None) -> None:
-        """Write the checkpoint and record how the campaign ended.
+        """Record how the campaign ended, then write the checkpoint, which so holds the session's end.
 
         A campaign that failed writes no checkpoint: its policy or its memory may be what failed.
         """
@@ -122,8 +122,8 @@ class LiveCampaigns:
             with suppress(PevaError):
                 self.memory.close_session(status, detail)
             return
-        self.memory.checkpoint()
         self.memory.close_session(status, detail)
+        self.memory.checkpoint()
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
         """Make the memory update a policy from now on."""

@@ -109,9 +109,9 @@ class ScriptedHost:
 
     def end(self, status: EndStatus, detail: str | None) -> None:
         self.ended.append((status, detail))
+        self.memory.close_session(status, detail)
         if status is not EndStatus.FAILED:
             self.memory.checkpoint()
-        self.memory.close_session(status, detail)
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
         self.memory.attach_policy(policy, agent=agent)

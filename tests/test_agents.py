@@ -167,3 +167,17 @@ def test_agents_are_found_by_name() -> None:
     custom = factory(DfaasConfig(algorithm_entrypoint="tests.fixtures.custom_algo:CustomPolicy"))
     assert isinstance(custom.policy, CustomPolicy)
     assert entry_points(group="peva_env.loops")["campaign"].load() is run_campaign
+
+
+class RaisesOnBatch(NoOpPolicy):
+    """Cannot learn from what is left at the end."""
+
+    def update_batch(self, events: list[ExecutionEvent]) -> None:
+        raise RuntimeError("cannot learn")
+
+
+def test_a_policy_that_raises_in_the_last_batch_makes_the_campaign_fail(make_host: MakeHost) -> None:
+    env = PevaEnv(make_host(ConfigSpace({"a": [1, 2]}), selection_mode="micro_batch"))
+    with pytest.raises(PolicyError, match="RaisesOnBatch failed in update_batch"):
+        run_campaign(env, PolicyAgent(RaisesOnBatch(), CartesianScheduler()))
+    assert env.status is EndStatus.FAILED

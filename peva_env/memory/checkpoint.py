@@ -1,5 +1,6 @@
 """The memory as Parquet folders: one file a table, core apart from raw debug."""
 
+import glob
 import os
 import shutil
 import tempfile
@@ -78,10 +79,13 @@ class ParquetCheckpoint:
                 self._copy_out(table, aside / f"{table}.parquet")
             for table in tables:
                 (aside / f"{table}.parquet").replace(folder / f"{table}.parquet")
+            _sync(folder)
         except duckdb.Error as error:
             raise MemoryStoreError(f"cannot export to {folder}: {explain(error)}") from error
+        except OSError as error:
+            raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
         finally:
-            shutil.rmtree(aside)
+            shutil.rmtree(aside, ignore_errors=True)
 
     def _copy_out(self, table: str, path: Path) -> None:
         order = ", ".join(schema.TABLES[table].key)
@@ -90,23 +94,22 @@ class ParquetCheckpoint:
             f"COPY (SELECT * FROM {table} ORDER BY {order}) TO {_quoted(path)} "  # noqa: S608
             f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{schema_version: {label}}})"
         )
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync(path)
 
     def _preload(self, tables: tuple[str, ...], folder: Path) -> None:
         for table in tables:
             self._check_file(table, folder / f"{table}.parquet")
         with self._database.transaction(f"preload {folder}") as connection:
             for table in tables:
-                source = _quoted(folder / f"{table}.parquet")
+                source = _one_file(folder / f"{table}.parquet")
                 connection.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM read_parquet({source})")  # noqa: S608
 
     def _check_file(self, table: str, path: Path) -> None:
-        connection = self._database.connection
+        connection, source = self._database.connection, _one_file(path)
         try:
-            described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({_quoted(path)})").fetchall()  # noqa: S608
+            described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({source})").fetchall()  # noqa: S608
             labels = connection.execute(
-                f"SELECT decode(value) FROM parquet_kv_metadata({_quoted(path)}) "  # noqa: S608
+                f"SELECT decode(value) FROM parquet_kv_metadata({source}) "  # noqa: S608
                 "WHERE decode(key) = 'schema_version'"
             ).fetchall()
         except duckdb.Error as error:
@@ -120,6 +123,20 @@ class ParquetCheckpoint:
         difference = first_difference(columns, {table: schema.TABLES[table].columns})
         if difference:
             raise SchemaMismatchError(f"cannot preload {path}: {difference}")
+
+
+def _sync(path: Path) -> None:
+    """Have a file, or a folder's names, on disk before going on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _one_file(path: Path) -> str:
+    """Return the SQL literal that reads this very file: DuckDB takes ``*``, ``?`` and ``[`` for wildcards."""
+    return _quoted(glob.escape(str(path)))
 
 
 def _quoted(value: str | Path) -> str:

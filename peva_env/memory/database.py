@@ -15,6 +15,10 @@ from peva_env.memory.schema import TABLES
 
 _LOCK_HOLDER = re.compile(r"lock is held in (?P<program>\S+)(?: \(PID (?P<pid>\d+)\))?")
 
+_MAGIC = b"DUCK"
+_MAGIC_END = 12
+"""DuckDB's files begin with an 8-byte checksum and these four letters."""
+
 
 class Database:
     """One DuckDB file with the memory's tables and nothing else; ``path`` may be ``:memory:``."""
@@ -43,16 +47,25 @@ class Database:
     def open(self) -> None:
         """Open the file, or make it, and check its schema.
 
+        A file that is there is first looked at read-only: opened for writing, a foreign one would already be changed,
+        because DuckDB then works off the log that a killed process left beside it.
+
         Raises:
             MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
             SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
         """
-        self._connection = self._connect()
+        if self._is_there():
+            self._open(read_only=True)
+            self.close()
+        self._open(read_only=False)
+
+    def _open(self, *, read_only: bool) -> None:
+        self._connection = self._connect(read_only)
         try:
             if self._columns():
                 self._check_tables()
                 self.check_label(self.label())
-            else:
+            elif not read_only:
                 self._create_tables()
         except BaseException:
             self.close()
@@ -95,20 +108,38 @@ class Database:
                 raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {explain(error)}") from error
             raise
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
+    def _is_there(self) -> bool:
+        """Tell whether there is a database at ``path``, after making the folder for one that is not.
+
+        What does not begin like DuckDB's files is not given to DuckDB at all: it would try to download a reader for it.
+        """
+        if self.path == ":memory:":
+            return False
         try:
-            if self.path != ":memory:":
-                Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            return duckdb.connect(self.path)
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise MemoryStoreError(f"memory {self.path}: its folder cannot be made: {error.strerror}") from error
+        try:
+            with Path(self.path).open("rb") as file:
+                begins = file.read(_MAGIC_END)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise MemoryStoreError(f"memory {self.path}: cannot be read: {error.strerror}") from error
+        if not begins.endswith(_MAGIC) or len(begins) < _MAGIC_END:
+            raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; choose another db_path")
+        return True
+
+    def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        try:
+            return duckdb.connect(self.path, read_only=read_only)
         except duckdb.Error as error:
             raise MemoryStoreError(f"memory {self.path}: {explain(error)}") from error
 
     def _columns(self) -> dict[str, dict[str, str]]:
         rows = self.connection.execute(
-            "SELECT table_name, column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND NOT internal ORDER BY table_name, column_index"
+            "SELECT if(schema_name = 'main', table_name, schema_name || '.' || table_name), column_name, data_type "
+            "FROM duckdb_columns() WHERE database_name = current_database() AND NOT internal ORDER BY 1, column_index"
         ).fetchall()
         found: dict[str, dict[str, str]] = {}
         for table, column, kind in rows:
@@ -170,6 +201,6 @@ def explain(error: duckdb.Error) -> str:
     if holder:
         who = f"process {holder['pid']} ({Path(holder['program']).name})" if holder["pid"] else holder["program"]
         return f"in use by {who}; wait for it, stop it, or choose another db_path"
-    if "not a valid DuckDB database" in text:
-        return "is not a DuckDB database; choose another db_path"
+    if "different configuration than existing connections" in text:
+        return "in use by this process; close what has it open, or choose another db_path"
     return text.removeprefix("IO Error: ")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, PolicyAlgorithm, Verdict
@@ -15,7 +16,8 @@ from peva_env.space import ConfigKey
 class InProcessMemoryEngine:
     """Store, checkpoint and policy in one process.
 
-    A configuration is *complete* when it has ``iterations`` valid runs in the session's context and repetition.
+    A configuration is *complete* when it has ``iterations`` valid runs in the session's context and repetition. Events
+    of another context or repetition are stored, and that is all. Without a session every event counts.
 
     Args:
         store: the DuckDB store; ``startup`` opens it.
@@ -59,13 +61,18 @@ class InProcessMemoryEngine:
         """Open the store and merge in what was to be preloaded.
 
         Raises:
-            MemoryStoreError: the store or a preloaded folder cannot be used; see ``DuckDBMemoryStore.startup``.
+            MemoryStoreError: the store or a preloaded folder cannot be used; see ``DuckDBMemoryStore.startup``. The
+                store is closed.
         """
         self.store.startup()
-        if self._preload and self._preload.core_dir:
-            self._preload.preload_core()
-        if self._preload and self._preload.debug_dir:
-            self._preload.preload_debug()
+        try:
+            if self._preload and self._preload.core_dir:
+                self._preload.preload_core()
+            if self._preload and self._preload.debug_dir:
+                self._preload.preload_debug()
+        except BaseException:
+            self.store.close()
+            raise
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
         """Update this policy from now on, and enter the agent in the session."""
@@ -87,8 +94,22 @@ class InProcessMemoryEngine:
         return history
 
     def close_session(self, status: EndStatus, detail: str | None = None) -> None:
-        """Record how the campaign ended; without an open session nothing happens."""
-        if self._session is not None:
+        """Hand pending events to the policy and record how the campaign ended; without an open session do nothing.
+
+        The policy of a campaign that failed is left alone: it may be what failed.
+
+        Raises:
+            PolicyError: the policy raised; the session is recorded as failed.
+        """
+        if self._session is None:
+            return
+        try:
+            if status is not EndStatus.FAILED:
+                self._flush()
+        except PolicyError as error:
+            status, detail = EndStatus.FAILED, str(error)
+            raise
+        finally:
             self.store.close_session(self._session.run_id, status, detail)
             self._session = None
 
@@ -117,7 +138,7 @@ class InProcessMemoryEngine:
         return list(self._verdicts.get(key, ()))
 
     def ingest_event(self, event: ExecutionEvent) -> None:
-        """Store an event durably, then update the policy; INVALID and skipped events are stored only.
+        """Store an event durably, then update the policy. INVALID and skipped events teach it nothing.
 
         Raises:
             MemoryStoreError: the event cannot be stored.
@@ -126,7 +147,7 @@ class InProcessMemoryEngine:
         if not self.store.insert_events([event]):
             return
         self._remember(event)
-        if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
+        if self._belongs(event) and event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
             self._learn(event)
 
     def ingest_skips(self, events: Sequence[ExecutionEvent]) -> None:
@@ -141,7 +162,13 @@ class InProcessMemoryEngine:
         if self._checkpoint:
             self._checkpoint.export_all()
 
+    def _belongs(self, event: ExecutionEvent) -> bool:
+        session = self._session
+        return session is None or (event.context_hash, event.repetition) == (session.context_hash, session.repetition)
+
     def _remember(self, event: ExecutionEvent) -> None:
+        if not self._belongs(event):
+            return
         if event.kind is EventKind.SKIPPED:
             self._skipped.add(event.config_key)
             return
@@ -172,5 +199,5 @@ class InProcessMemoryEngine:
         except Exception as error:
             raise PolicyError(f"policy {name} failed in {method}: {error!r}; the event is stored") from error
         if self._session is not None:
-            reported = float(score) if isinstance(score, int | float) else None
+            reported = float(score) if isinstance(score, Real) else None
             self.store.record_policy_update(self._session.run_id, name, self._mode, n_events, reported)

@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.errors import MemoryStoreError
 from peva_env.memory.schema import TABLES
 
 EVENT_COLUMNS = tuple(TABLES["execution_events"].columns)
@@ -29,8 +30,15 @@ _PLAIN_FIELDS = tuple(
 
 
 def event_record(event: ExecutionEvent) -> dict[str, Any]:
-    """Return an event as a mapping from column to plain value."""
+    """Return an event as a mapping from column to plain value.
+
+    Raises:
+        MemoryStoreError: its functions are not those of its configuration, in the same order.
+    """
     names, rates = event.config_key
+    measured = [(function.name, function.rate_rps) for function in event.functions]
+    if measured and measured != event.config_pairs:
+        raise MemoryStoreError(f"event {event.event_key}: functions {measured} are not those of {event.config_pairs}")
     record: dict[str, Any] = {
         column: [getattr(function, field) for function in event.functions] for field, column in _FUNCTION_FIELDS.items()
     }

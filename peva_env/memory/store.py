@@ -19,6 +19,8 @@ from peva_env.memory.rows import EVENT_COLUMNS, event_from_record, event_row
 
 DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
 
+_INSERT_EVENT = f"INSERT INTO execution_events VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"  # noqa: S608
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -82,8 +84,15 @@ class DuckDBMemoryStore:
         Raises:
             MemoryStoreError: a different event is stored under the same key, or the file cannot be written.
         """
-        with self.database.transaction("store an event") as connection:
-            return sum(self._insert_event(connection, event) for event in events)
+        try:
+            with self.database.transaction("store an event") as connection:
+                for event in events:
+                    _insert_event(connection, event)
+        except MemoryStoreError as error:
+            if isinstance(error.__cause__, duckdb.ConstraintException):
+                return self._insert_new(events)
+            raise
+        return len(events)
 
     def events(self, context_hash: str, repetition: int | None = None) -> list[ExecutionEvent]:
         """Return the events of a context, of one repetition or of all, in the order of their measurement."""
@@ -149,31 +158,44 @@ class DuckDBMemoryStore:
                 [run_id, time.time(), policy, mode, n_events, score, run_id],
             )
 
-    def _insert_event(self, connection: duckdb.DuckDBPyConnection, event: ExecutionEvent) -> bool:
-        marks = ", ".join("?" * len(EVENT_COLUMNS))
-        statement = f"INSERT OR IGNORE INTO execution_events VALUES ({marks})"  # noqa: S608
-        inserted = connection.execute(statement, event_row(event)).fetchone()
-        if not (inserted and inserted[0]):
-            self._require_same(connection, event)
-            return False
-        names, rates = event.config_key
-        catalogue = [event.config_id, list(names), list(rates), len(names), sum(rates)]
-        connection.execute("INSERT OR IGNORE INTO config_catalog VALUES (?, ?, ?, ?, ?)", catalogue)
-        if event.raw_summary is not None:
-            summary = json.dumps(event.raw_summary, separators=(",", ":"))
-            connection.execute("INSERT INTO k6_raw_summaries VALUES (?, ?, ?, ?, ?)", [*event.event_key, summary])
-        return True
+    def _insert_new(self, events: Sequence[ExecutionEvent]) -> int:
+        """Store those events that are not there yet, all or none; return how many they were.
 
-    def _require_same(self, connection: duckdb.DuckDBPyConnection, event: ExecutionEvent) -> None:
+        Asking first is for the rare repeat: it, or ``INSERT OR IGNORE``, would double the cost of every event.
+        """
+        n_new = 0
+        with self.database.transaction("store an event") as connection:
+            for event in events:
+                if not self._has(connection, event):
+                    _insert_event(connection, event)
+                    n_new += 1
+        return n_new
+
+    def _has(self, connection: duckdb.DuckDBPyConnection, event: ExecutionEvent) -> bool:
         row = connection.execute(
             f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events "  # noqa: S608
             "WHERE config_id = ? AND iteration = ? AND repetition = ? AND run_id = ?",
             list(event.event_key),
         ).fetchone()
-        if row is None or event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) != event:
+        if row is None:
+            return False
+        if event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) != event:
             raise MemoryStoreError(
                 f"memory {self.database.path}: under {event.event_key} another event is stored; one is written once"
             )
+        return True
+
+
+def _insert_event(connection: duckdb.DuckDBPyConnection, event: ExecutionEvent) -> None:
+    connection.execute(_INSERT_EVENT, event_row(event))
+    in_catalogue = connection.execute("SELECT 1 FROM config_catalog WHERE config_id = ?", [event.config_id]).fetchone()
+    if not in_catalogue:
+        names, rates = event.config_key
+        entry = [event.config_id, list(names), list(rates), len(names), sum(rates)]
+        connection.execute("INSERT INTO config_catalog VALUES (?, ?, ?, ?, ?)", entry)
+    if event.raw_summary is not None:
+        summary = json.dumps(event.raw_summary, separators=(",", ":"))
+        connection.execute("INSERT INTO k6_raw_summaries VALUES (?, ?, ?, ?, ?)", [*event.event_key, summary])
 
 
 def _session_record(session: Session) -> dict[str, Any]:

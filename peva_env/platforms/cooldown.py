@@ -13,8 +13,8 @@ _WINDOW_S = 0.2
 _FLOOR_PCT = 5.0
 """Percentage points of capacity above the idle use that always count as rest: a share of nearly nothing is noise."""
 
-_ROLLING_WEIGHT = 0.2
-"""Weight of a new idle look in the rolling baseline."""
+_RISING_WEIGHT = 0.2
+"""Weight of an idle look above the rolling baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,9 @@ class Rest:
 class Cooldown:
     """Waits until CPU and RAM of a node are within a threshold of a rolling idle baseline.
 
-    At rest means ``use <= max(idle * (1 + threshold), idle + 5 points)``. The first look sets the baseline; every later
-    one at rest moves it a little, so that slow drift (a heap that grows) is not taken for load.
+    At rest means ``use <= max(idle * (1 + threshold), idle + 5 points)``. The first look sets the baseline. A later one
+    below it lowers it at once, so that a node that was still busy at first is found out; one above it that counts as
+    rest raises it a little, so that slow drift (a heap that grows) is not taken for load.
     """
 
     def __init__(
@@ -42,38 +43,37 @@ class Cooldown:
         self._baseline: Usage | None = None
 
     def wait(self) -> Rest:
-        """Return when the node is at rest, or when ``max_wait_seconds`` are over."""
-        began_at = time.time()
-        looked_at = began_at
+        """Return when the node is at rest, or after ``max_wait_seconds`` and one last look."""
+        began_at = looked_at = time.time()
         while True:
             idle = self._platform.usage(looked_at, looked_at + _WINDOW_S).node
             problem = self._problem(idle)
             waited_s = time.time() - began_at
             if problem is None:
-                self._baseline = idle if self._baseline is None else _blend(self._baseline, idle)
+                self._baseline = _follow(self._baseline or idle, idle)
                 return Rest(waited_s, idle)
-            if waited_s + self._config.sleep_step_seconds > self._config.max_wait_seconds:
+            left_s = self._config.max_wait_seconds - waited_s
+            if left_s <= 0:
                 return Rest(waited_s, idle, f"not at rest after {waited_s:.0f} s of cooldown: {problem}")
-            self._sleep(self._config.sleep_step_seconds)
+            self._sleep(min(left_s, self._config.sleep_step_seconds))
             looked_at = time.time()
 
     def _problem(self, now: Usage) -> str | None:
-        if self._baseline is None:
-            return None
+        baseline = self._baseline or now
         for what, value, idle in (
-            ("CPU", now.cpu_pct, self._baseline.cpu_pct),
-            ("RAM", now.ram_pct, self._baseline.ram_pct),
+            ("CPU", now.cpu_pct, baseline.cpu_pct),
+            ("RAM", now.ram_pct, baseline.ram_pct),
         ):
             if value is None or idle is None:
-                return f"{what} not measured"
+                return f"{what} of the node was not measured"
             limit = max(idle * (1 + self._config.idle_threshold_pct / 100), idle + _FLOOR_PCT)
             if value > limit:
-                return f"{what} {value:.1f} % > {limit:.1f} %"
+                return f"{what} {value:.1f} % > {limit:.1f} %, idle is {idle:.1f} %"
         return None
 
 
-def _blend(old: Usage, new: Usage) -> Usage:
-    def mean(a: float | None, b: float | None) -> float | None:
-        return None if a is None or b is None else a + _ROLLING_WEIGHT * (b - a)
+def _follow(baseline: Usage, idle: Usage) -> Usage:
+    def moved(old: float | None, new: float | None) -> float | None:
+        return None if old is None or new is None else min(new, old + _RISING_WEIGHT * (new - old))
 
-    return Usage(cpu_pct=mean(old.cpu_pct, new.cpu_pct), ram_pct=mean(old.ram_pct, new.ram_pct))
+    return Usage(cpu_pct=moved(baseline.cpu_pct, idle.cpu_pct), ram_pct=moved(baseline.ram_pct, idle.ram_pct))

@@ -19,6 +19,9 @@ _WARM_UP_S = 1.0
 _WARM_UP_SHARE = 0.2
 """The steady part of a run begins after this share of it, at most ``_WARM_UP_S``."""
 
+_GENERATOR_LIMIT_PCT = 80.0
+"""Share of all cores beyond which k6 may be what is too slow: 500 requests/s take 20 % of two cores."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveSource:
@@ -61,8 +64,10 @@ class LiveSource:
         usage = self._steady_usage(result)
         functions = tuple(_with_usage(function, usage) for function in result.functions)
         node = _node(usage.node, rest.idle)
-        problem = self.platform.failure()
-        judgement = Judgement(Verdict.INVALID, (problem,)) if problem else judge(functions, node, self.rules)
+        judgement = judge(functions, node, self.rules)
+        problem = self.platform.failure() or _saturation(judgement, result)
+        if problem:
+            judgement = Judgement(Verdict.INVALID, (problem,))
         return replace(
             event,
             verdict=judgement.verdict,
@@ -87,6 +92,14 @@ class LiveSource:
         warm_up_s = min(_WARM_UP_S, _WARM_UP_SHARE * self.duration_s)
         start_at = result.load_started_at
         return self.platform.usage(start_at + warm_up_s, start_at + self.duration_s)
+
+
+def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
+    """Say that the generator was at its limit, where the node would be blamed for it; what it reports as OK is OK."""
+    used_pct = result.generator_cpu_pct
+    if judgement.verdict is Verdict.OK or used_pct is None or used_pct <= _GENERATOR_LIMIT_PCT:
+        return None
+    return f"the load generator was saturated: k6 used {used_pct:.0f} % of all cores; offer less, or use more cores"
 
 
 def _with_usage(function: FunctionMeasurement, usage: NodeUsage) -> FunctionMeasurement:

@@ -1,0 +1,42 @@
+"""The plan of a campaign and what it costs, before anything runs."""
+
+from itertools import islice
+
+from rich.console import Console
+
+from peva_env.config import DfaasConfig
+from peva_env.console.text import config_text, duration_text, say
+from peva_env.planning.plan_builder import DfaasPlanBuilder, PlanEstimate
+
+_SHOWN = 5
+_HOUR = 3600
+_MANY_HOURS = 1e9
+
+
+def print_plan(console: Console, config: DfaasConfig) -> None:
+    """Print the rates of each function, the number of configurations and runs, the hours, and what comes first."""
+    planner = DfaasPlanBuilder(config)
+    space, estimate = planner.build_space(), planner.estimate()
+    for name, rates in zip(space.functions, space.rates_rps, strict=True):
+        span = f"{rates[0]} to {rates[-1]} rps" if len(rates) > 1 else f"{rates[0]} rps"
+        say(console, f"  {name}: {len(rates)} rate{'s' if len(rates) > 1 else ''}, {span}")
+    _print_estimate(console, estimate, config)
+    first = ", ".join(config_text(one) for one in islice(space, _SHOWN))
+    say(console, f"first: {first}{', ...' if estimate.n_configs > _SHOWN else ''}")
+
+
+def _print_estimate(console: Console, estimate: PlanEstimate, config: DfaasConfig) -> None:
+    say(
+        console,
+        f"{estimate.n_configs:,} configurations of {config.combinations.min_functions} to "
+        f"{config.combinations.max_functions - 1} functions x {config.iterations} iterations "
+        f"= {estimate.n_runs:,} runs of {config.duration}",
+    )
+    for part, seconds in (("load", estimate.load_s), ("cooldown", estimate.cooldown_s), ("total", estimate.total_s)):
+        say(console, f"  {part:9}{_hours(seconds):>16} h  ({duration_text(seconds)})")
+    say(console, "at most, if nothing is skipped; a node that is slow to come to rest takes longer")
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / _HOUR
+    return f"{hours:,.2f}" if hours < _MANY_HOURS else f"{hours:.2e}"

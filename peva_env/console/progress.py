@@ -1,0 +1,90 @@
+"""The progress of a campaign: two live lines in a terminal, one plain line per configuration elsewhere."""
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from peva_env.config import DfaasConfig
+from peva_env.console.text import STYLES, config_text, duration_text, say
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.env import PevaEnv
+from peva_env.planning.plan_builder import DfaasPlanBuilder
+from peva_env.space import Config
+
+_SPINNER = "|/-\\"
+_TURNS_PER_S = 4
+
+
+class Progress:
+    """Shows a campaign as it runs. Use it as a context manager around the campaign, and as the env's observer."""
+
+    def __init__(self, console: Console, env: PevaEnv, config: DfaasConfig) -> None:
+        self.events: list[ExecutionEvent] = []
+        self._console = console
+        self._env = env
+        self._iterations = config.iterations
+        self._runs_of_current = 0
+        self._current = "starting the node"
+        estimate = DfaasPlanBuilder(config).estimate()
+        self._planned_run_s = estimate.total_s / estimate.n_runs
+        live = Live(console=console, transient=True, get_renderable=self._lines, refresh_per_second=_TURNS_PER_S)
+        self._live = live if console.is_terminal else None
+
+    def __enter__(self) -> "Progress":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def starting(self, config: Config, iteration: int) -> None:
+        """Show which run is going on."""
+        self._current = f"{config_text(config)} (run {iteration + 1})"
+
+    def measured(self, event: ExecutionEvent) -> None:
+        """Take note of a run."""
+        self.events.append(event)
+        if event.verdict is Verdict.INVALID:
+            self._print(event.config_pairs, Verdict.INVALID, "; ".join(event.reasons))
+        elif event.kind is EventKind.MEASURED:
+            self._runs_of_current += 1
+
+    def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:
+        """Show a configuration's verdict, and why."""
+        self._runs_of_current = 0
+        # A run that was outvoted does not explain the verdict.
+        agreeing = [event for event in self.events if event.verdict is verdict and event.config_pairs == config]
+        reasons = list(agreeing[-1].reasons) if agreeing else []
+        skipped = [f"{resolved - 1} above it need not be run"] if resolved > 1 else []
+        self._print(config, verdict, "; ".join(reasons + skipped))
+
+    def _print(self, config: Config, verdict: Verdict, detail: str) -> None:
+        # In a terminal the counts stand in the live lines below.
+        line = Text("" if self._live else f"{self._counts()}  ")
+        line.append(f"{config_text(config)}: ")
+        line.append(str(verdict), STYLES[verdict])
+        line.append(f"  {detail}" if detail else "", "dim")
+        say(self._console, line)
+
+    def _counts(self) -> str:
+        if not self._env.has_begun:
+            return "0 done"
+        known = self._env.known
+        done, left = len(known.measured), known.n_unknown
+        skipped = known.space.n_configs - done - left
+        left_s = max(0, left * self._iterations - self._runs_of_current) * self._mean_run_s()
+        return f"{done:,} done, {skipped:,} skipped, {left:,} left (at most {duration_text(left_s)})"
+
+    def _mean_run_s(self) -> float:
+        costs = [event.cost_s for event in self.events]
+        return sum(costs) / len(costs) if costs else self._planned_run_s
+
+    def _lines(self) -> Text:
+        spinner = _SPINNER[int(time.monotonic() * _TURNS_PER_S) % len(_SPINNER)]
+        text = f"{spinner} {self._counts()}\n  now: {self._current}"
+        # Never wrapped: lines that change their height leave garbage in a terminal.
+        return Text(text, "bold", no_wrap=True, overflow="ellipsis")

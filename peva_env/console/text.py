@@ -1,0 +1,46 @@
+"""How things are called on the screen, and lines that are the same in a terminal and in a file."""
+
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from peva_env.contracts import Verdict
+
+STYLES = {Verdict.OK: "green", Verdict.OVERLOADED: "red", Verdict.INVALID: "yellow"}
+
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365.25 * 86_400
+_MANY_YEARS = 1e6
+_FILE_WIDTH = 120
+"""Width of tables where there is no terminal."""
+
+
+def config_text(config: Iterable[tuple[str, int]]) -> str:
+    """Return a configuration as people write it: ``checkout 80 + fetch 40``."""
+    return " + ".join(f"{name} {rate}" for name, rate in config)
+
+
+def duration_text(seconds: float) -> str:
+    """Return seconds in the units that matter: ``45s``, ``3m 05s``, ``2h 10m``, ``12 days``, ``4 years``."""
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m {whole % _MINUTE:02d}s"
+    if whole < 2 * _DAY:
+        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02d}m"
+    if whole < 2 * _YEAR:
+        return f"{whole / _DAY:.0f} days"
+    years = seconds / _YEAR
+    return f"{years:,.0f} years" if years < _MANY_YEARS else f"{years:.1e} years"
+
+
+def make_console() -> Console:
+    """Return the console of standard output."""
+    return Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+
+
+def say(console: Console, line: str | Text) -> None:
+    """Print one line: wrapped between words in a terminal, whole where another program or a file reads it."""
+    console.print(line, soft_wrap=not console.is_terminal, highlight=False, markup=False)

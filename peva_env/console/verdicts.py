@@ -1,0 +1,69 @@
+"""The table of what was measured."""
+
+from collections.abc import Container, Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from peva_env.console.text import STYLES, config_text, say
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.space import ConfigKey
+from peva_env.verdict import majority
+
+_MAX_ROWS = 40
+_GAP = 2
+_HEADINGS = ("configuration (rps)", "verdict", "agree", "margin", "success", "p95 ms", "CPU %")
+"""The most important first: what does not fit into a narrow terminal is left out from the end."""
+
+
+def print_verdicts(console: Console, events: Iterable[ExecutionEvent], complete: Container[ConfigKey]) -> None:
+    """Print one row per measured configuration; ``agree`` is how many of its runs say what the majority says.
+
+    A configuration that is not complete has no verdict yet.
+    """
+    runs: dict[ConfigKey, list[ExecutionEvent]] = {}
+    for event in events:
+        if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
+            runs.setdefault(event.config_key, []).append(event)
+    if not runs:
+        return
+    shown = sorted(runs, key=lambda key: (len(key[0]), key))[:_MAX_ROWS]
+    console.print()
+    console.print(_table([_row(key, runs[key], is_complete=key in complete) for key in shown], console.width))
+    if len(runs) > len(shown):
+        say(console, f"and {len(runs) - len(shown)} more, see results.csv")
+
+
+def _table(rows: Sequence[Sequence[Text]], width: int) -> Table:
+    cells = [[Text(heading, "bold") for heading in _HEADINGS], *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADINGS))]
+    n_columns = len(_HEADINGS)
+    while n_columns > 2 and sum(widths[:n_columns]) + _GAP * (n_columns - 1) > width:
+        n_columns -= 1
+    table = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
+    for column in range(n_columns):
+        table.add_column(justify="left" if column < 2 else "right", no_wrap=column > 0)
+    for row in cells:
+        table.add_row(*row[:n_columns])
+    return table
+
+
+def _row(key: ConfigKey, runs: Sequence[ExecutionEvent], *, is_complete: bool) -> list[Text]:
+    verdict = majority(run.verdict for run in runs)
+    agreeing = sum(run.verdict is verdict for run in runs)
+    success = [function.success_rate for run in runs for function in run.functions if function.offered]
+    p95_ms = [function.p95_ms for run in runs for function in run.functions if function.p95_ms is not None]
+    return [
+        Text(config_text(zip(*key, strict=True))),
+        Text(str(verdict), STYLES[verdict]) if is_complete else Text("incomplete", "dim"),
+        Text(f"{agreeing}/{len(runs)}"),
+        _mean([run.margin for run in runs if run.margin is not None], "+.2f"),
+        _mean(success, ".3f"),
+        _mean(p95_ms, ".0f"),
+        _mean([run.node.cpu_pct for run in runs if run.node.cpu_pct is not None], ".0f"),
+    ]
+
+
+def _mean(values: Sequence[float], form: str) -> Text:
+    return Text(format(sum(values) / len(values), form) if values else "-")

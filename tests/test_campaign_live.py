@@ -1,0 +1,449 @@
+"""Whole campaigns: the real command line, the real k6, real functions on 127.0.0.1."""
+
+import contextlib
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import psutil
+import pytest
+import yaml
+
+pytest.importorskip("functions_framework")
+
+from peva_env.config import CooldownConfig, OverloadConfig, parse_config
+from peva_env.contracts import ExecutionEvent, Verdict
+from peva_env.make import make_live_env
+from peva_env.platforms.cooldown import Cooldown
+from peva_env.platforms.local import LocalNode
+from peva_env.sources.k6 import K6
+from peva_env.sources.live import LiveSource
+
+pytestmark = pytest.mark.live
+
+COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
+MEMORY = Path("peva-results/peva_faas.duckdb")
+EVENTS = Path("peva-results/events.jsonl")
+CAMPAIGN_LIMIT_S = 120
+
+WAITS_50_MS = """
+    import asyncio
+    async def handle(request):
+        await asyncio.sleep(0.05)
+        return 'ok'
+"""
+AT_ONCE = "def handle(request): return 'ok'"
+ONE_AFTER_THE_OTHER = """
+    import asyncio
+    turn = asyncio.Lock()
+    async def handle(request):
+        async with turn:
+            await asyncio.sleep(0.05)
+        return 'ok'
+"""
+
+
+@pytest.fixture(autouse=True)
+def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def function(name: str, code: str, **settings: Any) -> dict[str, Any]:
+    """Write a user's own function and return its configuration."""
+    Path(f"{name}.py").write_text(textwrap.dedent(code))
+    return {"name": name, "source": f"{name}.py:handle", **settings}
+
+
+def campaign(*functions: dict[str, Any], rates: list[int], **settings: Any) -> dict[str, Any]:
+    return {
+        "functions": list(functions) or [function("quick", AT_ONCE)],
+        "rate_strategy": {"type": "custom", "rates": rates},
+        "duration": "1s",
+        "timeout": "1s",
+        "iterations": 1,
+        "cooldown": {"max_wait_seconds": 20, "sleep_step_seconds": 0.2},
+        **settings,
+    }
+
+
+def write(config: dict[str, Any]) -> None:
+    Path("peva.yml").write_text(yaml.safe_dump(config))
+
+
+def start(*args: str) -> subprocess.Popen[str]:
+    assert COMMAND is not None
+    command = [COMMAND, "run", "--config", "peva.yml", *args]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Return exit code, standard output and standard error."""
+    try:
+        output, errors = process.communicate(timeout=CAMPAIGN_LIMIT_S)
+    finally:
+        process.kill()
+    assert "Traceback" not in errors
+    return process.returncode, output, errors
+
+
+def run(*args: str) -> tuple[int, str, str]:
+    return finish(start(*args))
+
+
+def one_line(errors: str) -> str:
+    (line,) = errors.splitlines()
+    return line
+
+
+def query(sql: str) -> list[tuple[Any, ...]]:
+    """Ask a copy of the memory: looking must not replay or change what a killed process left."""
+    shutil.rmtree("copy", ignore_errors=True)
+    shutil.copytree(MEMORY.parent, "copy")
+    with duckdb.connect(str(Path("copy") / MEMORY.name)) as memory:
+        return memory.execute(sql).fetchall()
+
+
+def runs() -> list[tuple[Any, ...]]:
+    """Return every measured run in order: configuration, iteration, run_id, when, verdict."""
+    return query(
+        "SELECT rates_rps, iteration, run_id, started_at, verdict FROM execution_events "
+        "WHERE kind = 'measured' ORDER BY started_at"
+    )
+
+
+def statuses() -> list[str]:
+    return [status for (status,) in query("SELECT status FROM run_sessions ORDER BY started_at")]
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def n_events() -> int:
+    return len(EVENTS.read_text().splitlines()) if EVENTS.exists() else 0
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def k6_runs_in(process: subprocess.Popen[str]) -> bool:
+    return any("k6" in Path(child.name()).name for child in psutil.Process(process.pid).children())
+
+
+# --- from the first run to the last ---------------------------------------------------------------------------------
+
+
+def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_nothing() -> None:
+    limited = function("limited", WAITS_50_MS, concurrency=5)
+    write(campaign(limited, function("quick", AT_ONCE), rates=[20, 180], combinations={"max_functions": 3}))
+    code, output, errors = run()
+    assert (code, errors) == (0, "")
+
+    # limited 180 is overloaded, alone and beside quick 20; limited 180 + quick 180 need not be run.
+    measured = query(
+        "SELECT function_names, rates_rps, verdict FROM execution_events WHERE kind = 'measured' ORDER BY started_at"
+    )
+    assert [(names, rates) for names, rates, _ in measured] == [
+        (["limited"], [20]),
+        (["limited"], [180]),
+        (["quick"], [20]),
+        (["quick"], [180]),
+        (["limited", "quick"], [20, 20]),
+        (["limited", "quick"], [20, 180]),
+        (["limited", "quick"], [180, 20]),
+    ]
+    verdicts = [verdict for _, _, verdict in measured]
+    assert verdicts == ["OK", "OVERLOADED", "OK", "OK", "OK", "OK", "OVERLOADED"]
+    skipped = query("SELECT rates_rps, reasons FROM execution_events WHERE kind = 'skipped'")
+    assert skipped == [([180, 180], ["dominates limited 180 rps + quick 20 rps, which is overloaded"])]
+    assert query("SELECT count(*) FROM config_catalog") == [(8,)]
+    assert query("SELECT count(*) FROM k6_raw_summaries") == query("SELECT count(*) FROM policy_updates") == [(7,)]
+    assert statuses() == ["complete"]
+
+    with Path("peva-results/results.csv").open() as file:
+        results = list(csv.DictReader(file))
+    assert [row["overloaded_node"] for row in results] == [str(int(one == "OVERLOADED")) for one in verdicts]
+    assert [row["rate_function_limited"] or None for row in results] == ["20", "180", None, None, "20", "20", "180"]
+    assert [json.loads(line)["verdict"] for line in EVENTS.read_text().splitlines()] == verdicts
+    assert Path("peva-results/skipped.csv").read_text().splitlines()[1:] == ["limited,180,quick,180"]
+    index = [line.split(";") for line in Path("peva-results/index.csv").read_text().splitlines()]
+    assert index[0] == ["functions", "rates", "results_file"]
+    assert index[1:] == [[str(names), str(rates), "results.csv"] for names, rates, _ in measured]
+
+    lines = [line.split() for line in output.splitlines()]
+    assert "2 done, 0 skipped, 6 left (at most" in output.splitlines()[1]
+    assert ["180", "X", "X", "x"] in lines
+    assert ["20", "o", "o", "o"] in lines
+    assert "complete: 7 configurations measured, 1 skipped, 0 unknown; 7 runs took" in output
+    assert all(Path(name).exists() for name in output.split("runs took")[1].split()[1:])
+
+    code, output, errors = run()
+    assert (code, errors) == (0, "")
+    assert "complete: 7 configurations measured, 1 skipped, 0 unknown; 0 runs took 0s" in output
+    assert n_events() == len(runs()) == 7
+    assert len(Path("peva-results/skipped.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code", "status"),
+    [
+        ([signal.SIGINT, signal.SIGINT], 130, "interrupted"),
+        ([signal.SIGTERM], 130, "interrupted"),
+        ([signal.SIGKILL], -9, "crashed"),
+    ],
+    ids=["Ctrl-C twice", "SIGTERM", "SIGKILL"],
+)
+def test_a_stopped_campaign_goes_on_without_repeating_or_losing_anything(
+    numbers: list[signal.Signals], code: int, status: str
+) -> None:
+    write(campaign(rates=[10, 20, 30], iterations=2))
+    process = start()
+    # One configuration is complete, the next has one of its two runs, and the other one is going on.
+    assert wait_until(lambda: n_events() == 3 and k6_runs_in(process))
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert len(children) >= 3  # k6, a function, the guard
+    for number in numbers:
+        process.send_signal(number)
+    ended = finish(process)
+    assert (ended[0], ended[2]) == (code, "")
+    assert wait_until(lambda: all(map(is_gone, children)), timeout_s=5)
+
+    before = runs()
+    assert [(rates, iteration) for rates, iteration, *_ in before] == [([10], 0), ([10], 1), ([20], 0)]
+    assert statuses() == ["running" if code == -9 else status]
+
+    resumed = run()
+    assert (resumed[0], resumed[2]) == (0, "")
+    after = runs()
+    assert after[:3] == before
+    assert [(rates, iteration) for rates, iteration, *_ in after[3:]] == [([20], 1), ([30], 0), ([30], 1)]
+    assert Counter(verdict for *_, verdict in after) == {"OK": 6}
+    assert statuses() == [status, "complete"]
+    assert n_events() == len(Path("peva-results/results.csv").read_text().splitlines()) - 1 == 6
+    assert len(Path("peva-results/index.csv").read_text().splitlines()) == 4
+
+
+def test_a_spent_budget_ends_a_campaign_which_a_later_one_completes() -> None:
+    write(campaign(rates=[10, 20, 30, 40]))
+    code, output, _ = run("--budget-runs", "2")
+    assert (code, len(runs()), statuses()) == (3, 2, ["budget"])
+    assert "budget: 2 configurations measured, 0 skipped, 2 unknown" in output
+    assert run("--budget-seconds", "0.5")[0] == 3
+    assert (len(runs()), statuses()) == (3, ["budget", "budget"])
+    assert run()[0] == 0
+    assert [rates for rates, *_ in runs()] == [[10], [20], [30], [40]]
+
+
+def test_another_repetition_measures_all_again() -> None:
+    write(campaign(rates=[10]))
+    assert run()[0] == run("--repetition", "2")[0] == 0
+    assert query("SELECT repetition, iteration FROM execution_events ORDER BY ALL") == [(1, 0), (2, 0)]
+
+
+# --- policies -----------------------------------------------------------------------------------------------------
+
+
+def write_policy(name: str, update: str = "pass") -> str:
+    Path("my_policies.py").write_text(
+        textwrap.dedent(f"""
+        class {name}:
+            n_events = 0
+            def choose_batch(self, *, candidates, desired_size):
+                return list(reversed(candidates))[:desired_size]
+            def update_online(self, event):
+                self.n_events += 1
+                {update}
+            def update_batch(self, events): pass
+    """)
+    )
+    return f"my_policies:{name}"
+
+
+def test_a_policy_of_the_users_own_decides_what_runs_in_which_order() -> None:
+    write(campaign(rates=[10, 20, 30], algorithm_entrypoint=write_policy("LastFirst")))
+    code, _, errors = run()
+    assert (code, errors) == (0, "")
+    assert [rates for rates, *_ in runs()] == [[30], [20], [10]]
+    assert query("SELECT agent FROM run_sessions") == [("my_policies:LastFirst",)]
+
+
+def test_a_policy_that_raises_stops_the_campaign_and_what_was_measured_is_kept() -> None:
+    policy = write_policy("Weak", update="if self.n_events == 2: raise ZeroDivisionError('too much')")
+    write(campaign(rates=[10, 20, 30], algorithm_entrypoint=policy))
+    code, output, errors = run()
+    assert code == 1
+    assert "policy Weak failed in update_online: ZeroDivisionError('too much')" in one_line(errors)
+    assert [rates for rates, *_ in runs()] == [[30], [20]]
+    assert statuses() == ["failed"]
+    assert "failed: " in output
+
+
+# --- what goes wrong on the way -------------------------------------------------------------------------------------
+
+
+def test_a_function_that_dies_ends_the_campaign_with_its_last_words() -> None:
+    dies = """
+        import os, sys
+        calls = []
+        def handle(request):
+            calls.append(1)
+            if len(calls) > 15:  # in the second run: 1 + 10 calls came before
+                print('out of licences', file=sys.stderr, flush=True)
+                os._exit(3)
+            return 'ok'
+    """
+    write(campaign(function("mortal", dies, concurrency=1), rates=[10, 20], max_invalid_retries=1))
+    code, _, errors = run()
+    assert code == 1
+    assert "function 'mortal' ended with exit code 3" in one_line(errors)
+    assert "out of licences" in errors
+    assert [verdict for *_, verdict in runs()] == ["OK", "INVALID", "INVALID"]
+    assert statuses() == ["failed"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 32 MiB, where we may."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    unmount = shutil.which("umount")
+    command = [mount or "mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)]
+    if mount is None or unmount is None or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here (that takes root)")
+    yield folder
+    subprocess.run([unmount, "--lazy", str(folder)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    return filler
+
+
+def test_a_full_disk_ends_the_campaign_and_the_memory_opens_again(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_disk)
+    write(campaign(rates=[10, 20, 30]))
+    process = start()
+    assert wait_until(lambda: n_events() == 1)
+    filler = fill(small_disk)
+    code, _, errors = finish(process)
+    assert code == 1
+    assert str(MEMORY.parent) in one_line(errors)
+    filler.unlink()
+    before = runs()
+    assert [rates for rates, *_ in before][:1] == [[10]]
+    assert run()[0] == 0
+    assert runs()[: len(before)] == before
+    assert [rates for rates, *_ in runs()] == [[10], [20], [30]]
+
+
+# --- what a verdict is worth ----------------------------------------------------------------------------------------
+
+
+class Recorder:
+    """Notes every run of an environment."""
+
+    def __init__(self) -> None:
+        self.events: list[ExecutionEvent] = []
+
+    def starting(self, config: Any, iteration: int) -> None: ...
+
+    def measured(self, event: ExecutionEvent) -> None:
+        self.events.append(event)
+
+    def concluded(self, config: Any, verdict: Verdict, resolved: int) -> None: ...
+
+
+def test_a_function_of_known_capacity_is_judged_right_in_every_one_of_ten_tries() -> None:
+    # Five at once of 50 ms each: 100 requests/s.
+    limited = function("limited", WAITS_50_MS, concurrency=5)
+    env = make_live_env(campaign(limited, rates=[60, 160], iterations=10))
+    env.observer = recorder = Recorder()
+    env.reset(seed=1)
+    try:
+        for action in (0, 1):
+            env.step(action)
+    finally:
+        env.close()
+    judged = Counter((event.config_pairs[0][1], str(event.verdict)) for event in recorder.events)
+    assert judged == {(60, "OK"): 10, (160, "OVERLOADED"): 10}
+
+
+@pytest.fixture
+def serialised() -> Iterator[LocalNode]:
+    """Serves 20 requests/s and lets the others wait."""
+    config = parse_config({"functions": [function("serial", ONE_AFTER_THE_OTHER, concurrency=500)]})
+    with LocalNode(config.functions) as node:
+        yield node
+
+
+@pytest.mark.parametrize(("max_vus", "what"), [(1000, "timeout"), (20, "dropped")])
+def test_a_function_slower_than_the_clients_timeout_is_overloaded(
+    serialised: LocalNode, max_vus: int, what: str
+) -> None:
+    config = parse_config({"functions": [{"name": "serial"}]})
+    source = LiveSource(
+        platform=serialised,
+        generator=K6(timeout_s=1, max_vus=max_vus),
+        cooldown=Cooldown(serialised, CooldownConfig(max_wait_seconds=20, sleep_step_seconds=0.2)),
+        functions={one.name: one for one in config.functions},
+        duration_s=2,
+        rules=OverloadConfig(),
+        context_hash="",
+    )
+    event = source.measure([("serial", 60)], iteration=0, rng=np.random.default_rng(0))
+    (measured,) = event.functions
+    lost = {"dropped": measured.dropped, **measured.failed}
+    assert event.verdict is Verdict.OVERLOADED
+    assert lost[what] > 0
+    assert measured.offered == pytest.approx(120, abs=3)
+    assert measured.success_rate == pytest.approx(measured.succeeded / measured.offered)
+    assert measured.success_rate < 0.7
+
+
+def test_the_registered_environment_steps_for_real_without_an_import_of_ours() -> None:
+    script = f"""
+        import gymnasium, json
+        env = gymnasium.make("peva_env:peva/FaasLive-v0", config={campaign(rates=[10, 20])!r})
+        again = json.loads(env.spec.to_json())
+        assert again["id"] == "peva/FaasLive-v0" and again["kwargs"]["config"]["duration"] == "1s", again
+        observation, info = env.reset(seed=3)
+        assert env.observation_space.contains(observation)
+        assert info["action_mask"].tolist() == [1, 1]
+        observation, reward, terminated, truncated, info = env.step(1)
+        assert env.observation_space.contains(observation)
+        assert (info["verdict"], info["n_runs"], info["action_mask"].tolist()) == ("OK", 1, [1, 0]), info
+        *_, skipped = env.step(1)
+        assert skipped["skip_reason"] == "already measured"
+        assert env.step(0)[2]
+        env.close()
+    """
+    environment = {**os.environ, "PYTHONPATH": ""}
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(script)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [rates for rates, *_ in runs()] == [[20], [10]]

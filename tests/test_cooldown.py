@@ -1,0 +1,119 @@
+"""Before a run the node is at rest, or the run says why it was not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from peva_env.config import CooldownConfig
+from peva_env.platforms.base import NodeUsage, Platform, Usage
+from peva_env.platforms.cooldown import Cooldown, Rest
+
+
+class ScriptedNode:
+    """A node whose use is told beforehand, look by look; the last one lasts."""
+
+    name = "scripted"
+
+    def __init__(self, *looks: Usage) -> None:
+        self.looks = list(looks)
+        self.n_looks = 0
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def url(self, function: str) -> str:
+        raise NotImplementedError
+
+    def describe(self) -> Mapping[str, Any]:
+        return {}
+
+    def failure(self) -> str | None:
+        return None
+
+    def usage(self, start_at: float, end_at: float) -> NodeUsage:
+        assert end_at > start_at
+        self.n_looks += 1
+        return NodeUsage(self.looks.pop(0) if len(self.looks) > 1 else self.looks[0])
+
+
+def used(cpu_pct: float | None, ram_pct: float | None = 10.0) -> Usage:
+    return Usage(cpu_pct=cpu_pct, ram_pct=ram_pct)
+
+
+def cooldown(node: Platform, **settings: float) -> tuple[Cooldown, list[float]]:
+    """Return a cooldown whose pauses are noted instead of slept."""
+    pauses: list[float] = []
+    return Cooldown(node, CooldownConfig.model_validate(settings), sleep=pauses.append), pauses
+
+
+def rests(*cpu_pcts: float, **settings: float) -> list[Rest]:
+    """Look once per figure, with no patience."""
+    node = ScriptedNode(*map(used, cpu_pcts))
+    cooling, _ = cooldown(node, max_wait_seconds=0, **settings)
+    return [cooling.wait() for _ in cpu_pcts]
+
+
+def is_at_rest(*cpu_pcts: float, **settings: float) -> list[bool]:
+    return [rest.problem is None for rest in rests(*cpu_pcts, **settings)]
+
+
+def test_a_node_at_rest_is_looked_at_once_and_not_waited_for() -> None:
+    node = ScriptedNode(used(3))
+    cooling, pauses = cooldown(node)
+    assert cooling.wait().idle == used(3)
+    assert (node.n_looks, pauses) == (1, [])
+
+
+def test_a_busy_node_is_waited_for_until_it_is_back_near_its_idle_use() -> None:
+    node = ScriptedNode(used(3), used(60), used(30), used(4))
+    cooling, pauses = cooldown(node, sleep_step_seconds=5)
+    cooling.wait()
+    rest = cooling.wait()
+    assert (rest.problem, rest.idle.cpu_pct, pauses) == (None, 4, [5, 5])
+
+
+def test_a_node_that_stays_busy_is_reported_with_figures() -> None:
+    calm, busy = rests(10, 60)
+    assert calm.problem is None
+    assert busy.problem == "not at rest after 0 s of cooldown: CPU 60.0 % > 15.0 %, idle is 10.0 %"
+
+
+def test_ram_counts_like_cpu() -> None:
+    cooling, _ = cooldown(ScriptedNode(used(1, 20), used(1, 40)), max_wait_seconds=0)
+    cooling.wait()
+    assert "RAM 40.0 % > 25.0 %" in str(cooling.wait().problem)
+
+
+def test_no_pause_outlasts_the_longest_wait() -> None:
+    cooling, pauses = cooldown(ScriptedNode(used(1), used(50)), max_wait_seconds=0.05, sleep_step_seconds=60)
+    cooling.wait()
+    assert cooling.wait().problem
+    assert pauses
+    assert max(pauses) <= 0.05
+
+
+def test_a_share_above_the_idle_use_counts_as_rest() -> None:
+    assert is_at_rest(40, 48, idle_threshold_pct=25) == [True, True]
+    assert is_at_rest(40, 51, idle_threshold_pct=25) == [True, False]
+
+
+def test_a_few_points_above_next_to_nothing_are_noise() -> None:
+    assert is_at_rest(0, 4.9) == [True, True]
+    assert is_at_rest(0, 5.1) == [True, False]
+
+
+def test_slow_drift_is_followed() -> None:
+    assert all(is_at_rest(*[10 + 0.5 * step for step in range(60)]))
+
+
+def test_a_node_that_was_still_busy_at_first_is_found_out() -> None:
+    assert is_at_rest(80, 2, 60) == [True, True, False]
+
+
+@pytest.mark.parametrize("unmeasured", [used(None), used(1, None), Usage()])
+def test_what_was_not_measured_is_not_at_rest(unmeasured: Usage) -> None:
+    cooling, _ = cooldown(ScriptedNode(unmeasured, used(2)), max_wait_seconds=0)
+    assert "was not measured" in str(cooling.wait().problem)
+    assert cooling.wait().problem is None  # and it is not taken for the baseline
