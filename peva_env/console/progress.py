@@ -1,6 +1,7 @@
 """The progress of a campaign: two live lines in a terminal, one plain line per configuration elsewhere."""
 
 import time
+from dataclasses import replace
 
 from rich.console import Console
 from rich.live import Live
@@ -8,7 +9,7 @@ from rich.text import Text
 
 from peva_env.config import DfaasConfig
 from peva_env.console.text import STYLES, config_text, duration_text, say
-from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
 from peva_env.planning.plan_builder import DfaasPlanBuilder
 from peva_env.space import Config
@@ -25,7 +26,7 @@ class Progress:
         self._console = console
         self._env = env
         self._iterations = config.iterations
-        self._runs_of_current = 0
+        self._valid: list[ExecutionEvent] = []  # of the configuration that is running
         self._current = "starting the node"
         estimate = DfaasPlanBuilder(config).estimate()
         self._planned_run_s = estimate.total_s / estimate.n_runs
@@ -47,17 +48,18 @@ class Progress:
 
     def measured(self, event: ExecutionEvent) -> None:
         """Take note of a run."""
+        event = replace(event, raw_summary=None)  # nothing here shows it, and it is the bulk of an event
         self.events.append(event)
         if event.verdict is Verdict.INVALID:
             self._print(event.config_pairs, Verdict.INVALID, "; ".join(event.reasons))
-        elif event.kind is EventKind.MEASURED:
-            self._runs_of_current += 1
+        else:
+            self._valid.append(event)
 
     def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:
         """Show a configuration's verdict, and why."""
-        self._runs_of_current = 0
         # A run that was outvoted does not explain the verdict.
-        agreeing = [event for event in self.events if event.verdict is verdict and event.config_pairs == config]
+        agreeing = [event for event in self._valid if event.verdict is verdict]
+        self._valid.clear()
         reasons = list(agreeing[-1].reasons) if agreeing else []
         skipped = [f"{resolved - 1} above it need not be run"] if resolved > 1 else []
         self._print(config, verdict, "; ".join(reasons + skipped))
@@ -76,7 +78,7 @@ class Progress:
         known = self._env.known
         done, left = len(known.measured), known.n_unknown
         skipped = known.space.n_configs - done - left
-        left_s = max(0, left * self._iterations - self._runs_of_current) * self._mean_run_s()
+        left_s = max(0, left * self._iterations - len(self._valid)) * self._mean_run_s()
         return f"{done:,} done, {skipped:,} skipped, {left:,} left (at most {duration_text(left_s)})"
 
     def _mean_run_s(self) -> float:
