@@ -4,43 +4,25 @@ The CSV files have the columns and the order of PEVA-FAAS, so that what reads it
 ever appended to, one write a row, as things happen.
 """
 
-import csv
-import io
-import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
-from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, Verdict
+from peva_env.artifact_rows import (
+    csv_line,
+    identity,
+    index_line,
+    json_line,
+    results_header,
+    results_row,
+    skipped_header,
+    skipped_row,
+)
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.errors import PevaError
 from peva_env.space import ConfigKey
-
-_FUNCTION_COLUMNS = (
-    "function",
-    "rate_function",
-    "success_rate_function",
-    "cpu_usage_function",
-    "ram_usage_function",
-    "power_usage_function",
-    "replica",
-    "overloaded_function",
-    "medium_latency_function",
-)
-_NODE_COLUMNS = (
-    "cpu_usage_idle_node",
-    "cpu_usage_node",
-    "ram_usage_idle_node",
-    "ram_usage_node",
-    "ram_usage_idle_node_percentage",
-    "ram_usage_node_percentage",
-    "power_usage_idle_node",
-    "power_usage_node",
-    "rest_seconds",
-    "overloaded_node",
-)
 
 _ODD_BYTES = "surrogateescape"
 """How bytes that are no UTF-8, such as half a character, are read: so that their number is kept."""
@@ -64,9 +46,9 @@ class ArtifactWriter:
         self.folder = Path(folder)
         self._functions = sorted(function_names)
         self._headers = {
-            "results.csv": _csv_line(_results_header(self._functions), ","),
-            "skipped.csv": _csv_line(_skipped_header(self._functions), ","),
-            "index.csv": _csv_line(["functions", "rates", "results_file"], ";"),
+            "results.csv": csv_line(results_header(self._functions), ","),
+            "skipped.csv": csv_line(skipped_header(self._functions), ","),
+            "index.csv": csv_line(["functions", "rates", "results_file"], ";"),
             "events.jsonl": "",
         }
         try:
@@ -82,7 +64,7 @@ class ArtifactWriter:
 
     def record_run(self, event: ExecutionEvent) -> None:
         """Append one run to ``events.jsonl`` and, unless it is INVALID, to ``results.csv``."""
-        self._append("events.jsonl", _json_line(event))
+        self._append("events.jsonl", json_line(event))
         if event.verdict is not Verdict.INVALID:
             self._append("results.csv", self._result_line(event))
 
@@ -92,7 +74,7 @@ class ArtifactWriter:
 
     def record_complete(self, key: ConfigKey) -> None:
         """Append a configuration all of whose iterations are done to ``index.csv``."""
-        self._append("index.csv", _index_line(key))
+        self._append("index.csv", index_line(key))
 
     def catch_up(self, events: Iterable[ExecutionEvent], complete: Iterable[ConfigKey]) -> None:
         """Append what the memory knows and the files lack.
@@ -108,10 +90,10 @@ class ArtifactWriter:
         runs = [event for event in events if event.kind is EventKind.MEASURED]
         skips = [event.config_key for event in events if event.kind is EventKind.SKIPPED]
         self._begin()
-        self._supply("events.jsonl", map(_json_line, runs))
+        self._supply("events.jsonl", map(json_line, runs))
         self._supply("results.csv", [self._result_line(run) for run in runs if run.verdict is not Verdict.INVALID])
         self._supply("skipped.csv", map(self._skipped_line, skips))
-        self._supply("index.csv", map(_index_line, complete))
+        self._supply("index.csv", map(index_line, complete))
 
     def _begin(self) -> None:
         """Check every file before the first is touched, cut off half a last line, and write headers where none is."""
@@ -127,19 +109,19 @@ class ArtifactWriter:
                 self._append(name, header)
 
     def _supply(self, name: str, lines: Iterable[str]) -> None:
-        there = Counter(_identity(f"{line}\n") for line in self._read(name).split("\n"))
+        there = Counter(identity(f"{line}\n") for line in self._read(name).split("\n"))
         lacking = []
         for line in lines:
-            there[_identity(line)] -= 1
-            if there[_identity(line)] < 0:
+            there[identity(line)] -= 1
+            if there[identity(line)] < 0:
                 lacking.append(line)
         self._append(name, "".join(lacking))
 
     def _result_line(self, event: ExecutionEvent) -> str:
-        return _csv_line(_results_row(self._functions, event), ",")
+        return csv_line(results_row(self._functions, event), ",")
 
     def _skipped_line(self, key: ConfigKey) -> str:
-        return _csv_line(_skipped_row(self._functions, key), ",")
+        return csv_line(skipped_row(self._functions, key), ",")
 
     def _read(self, name: str) -> str:
         path = self.folder / name
@@ -165,94 +147,3 @@ class ArtifactWriter:
             yield
         except OSError as error:
             raise PevaError(f"output_dir {self.folder}: {name} cannot be written: {error.strerror}") from error
-
-
-def _csv_line(values: Sequence[object], delimiter: str) -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerow(values)
-    return text.getvalue()
-
-
-def _index_line(key: ConfigKey) -> str:
-    names, rates = key
-    return _csv_line([str(list(names)), str(list(rates)), "results.csv"], ";")
-
-
-def _json_line(event: ExecutionEvent) -> str:
-    return json.dumps(_event_record(event)) + "\n"
-
-
-def _identity(line: str) -> object:
-    """Return what two lines of the same thing share: an event's key, or all of a CSV row's text."""
-    if not line.startswith("{"):
-        return line
-    try:
-        record = json.loads(line)
-        return record["config_id"], record["iteration"], record["repetition"], record["run_id"]
-    except (ValueError, KeyError):
-        return line
-
-
-def _event_record(event: ExecutionEvent) -> dict[str, object]:
-    record = asdict(event)
-    del record["raw_summary"]
-    names, rates = record.pop("config_key")
-    return {"config_id": event.config_id, "config": dict(zip(names, rates, strict=True)), **record}
-
-
-def _results_header(functions: Sequence[str]) -> list[str]:
-    return [f"{column}_{name}" for name in functions for column in _FUNCTION_COLUMNS] + list(_NODE_COLUMNS)
-
-
-def _skipped_header(functions: Sequence[str]) -> list[str]:
-    return [f"{column}_{name}" for name in functions for column in ("function", "rate_function")]
-
-
-def _skipped_row(functions: Sequence[str], key: ConfigKey) -> list[object]:
-    rates = dict(zip(*key, strict=True))
-    return [cell for name in functions for cell in ((name, rates[name]) if name in rates else ("", ""))]
-
-
-def _results_row(functions: Sequence[str], event: ExecutionEvent) -> list[object]:
-    measured = {function.name: function for function in event.functions}
-    cells: list[object] = []
-    for name in functions:
-        if name in measured:
-            cells += _function_cells(measured[name], overloaded=name in event.overloaded_functions)
-        else:
-            cells += [""] * len(_FUNCTION_COLUMNS)
-    return cells + _node_cells(event)
-
-
-def _function_cells(function: FunctionMeasurement, *, overloaded: bool) -> list[object]:
-    return [
-        function.name,
-        function.rate_rps,
-        _decimal(function.success_rate),
-        _decimal(function.cpu_pct),
-        _decimal(function.ram_bytes),
-        _decimal(function.power_uw),
-        "nan" if function.replicas is None else function.replicas,
-        int(overloaded),
-        "nan" if function.mean_ms is None else round(function.mean_ms),
-    ]
-
-
-def _node_cells(event: ExecutionEvent) -> list[object]:
-    node = event.node
-    measured = (
-        node.idle_cpu_pct,
-        node.cpu_pct,
-        node.idle_ram_bytes,
-        node.ram_bytes,
-        node.idle_ram_pct,
-        node.ram_pct,
-        node.idle_power_uw,
-        node.power_uw,
-        event.cooldown_s,
-    )
-    return [*map(_decimal, measured), int(event.verdict is Verdict.OVERLOADED)]
-
-
-def _decimal(value: float | None) -> str:
-    return "nan" if value is None else f"{value:.3f}"

@@ -24,11 +24,12 @@ ROOMS = [
     ["memory"],
     ["platforms"],
     ["sources"],
-    ["artifacts"],
+    ["artifact_rows", "artifacts"],
     ["execution"],
     ["env"],
     ["make"],
-    ["console", "doctor"],
+    ["testing"],
+    ["console", "doctor", "cli_memory"],
     ["cli"],
 ]
 """From the top down. A room may import what stands in a line above it, and, within a line, what comes before it."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.checkpoint import ParquetCheckpoint
-from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.builders import event, full, session, small_disk
 from tests.strategies import events
 
@@ -44,7 +44,7 @@ def full_memory(tmp_path: Path) -> Iterator[DuckDBMemoryStore]:
     with closing(started(tmp_path / "full.duckdb")) as store:
         store.open_session(session(seed=1))
         store.insert_events([event(iteration=0, raw_summary={"metrics": {"n": 1}}), event([("é", 5)], 0)])
-        store.record_policy_update("run", "Greedy", "online", 1, 0.5)
+        store.insert_events([], [PolicyUpdate("run", 0, 1000.5, "Greedy", "online", 1, 0.5)])
         store.close_session("run", EndStatus.COMPLETE)
         yield store
 
@@ -159,13 +159,26 @@ def test_loading_the_same_folder_twice_changes_nothing(empty: DuckDBMemoryStore,
     assert content(empty) == once
 
 
-def test_what_the_database_has_stays(empty: DuckDBMemoryStore, exported: Path) -> None:
-    mine = [event(iteration=0, verdict=Verdict.OVERLOADED), event(iteration=7)]
-    empty.insert_events(mine)
+def test_the_newer_of_two_events_stays_whichever_side_has_it(empty: DuckDBMemoryStore, exported: Path) -> None:
+    newer = event(iteration=0, verdict=Verdict.OVERLOADED, ended_at=5000.0)
+    older = event([("é", 5)], iteration=0, verdict=Verdict.OVERLOADED, ended_at=1.0)
+    empty.insert_events([newer, older])
+    theirs = duckdb.execute(f"SELECT config_id FROM '{exported}/core/execution_events.parquet'").fetchall()  # noqa: S608
+    assert {newer.config_id, older.config_id} == {config_id for (config_id,) in theirs}
     ParquetCheckpoint(empty, core_dir=exported / "core").preload_core()
-    stored = empty.events("ctx")
-    assert len(stored) == 3
-    assert [one for one in stored if one in mine] == mine
+    stored = {one.config_id: one for one in empty.events("ctx")}
+    assert stored[newer.config_id] == newer
+    assert stored[older.config_id].ended_at > older.ended_at
+
+
+def test_the_end_of_a_session_outranks_its_beginning(empty: DuckDBMemoryStore, tmp_path: Path) -> None:
+    with closing(started(":memory:")) as other:
+        empty.open_session(session())
+        for status in ("running", "complete"):
+            ParquetCheckpoint(empty, core_dir=tmp_path / "core").export_core()
+            ParquetCheckpoint(other, core_dir=tmp_path / "core").preload_core()
+            assert content(other)["run_sessions"][0][4] == status
+            empty.close_session("run", EndStatus.COMPLETE)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -269,3 +282,19 @@ def test_a_spoilt_folder_is_refused_whole(
     assert "\n" not in str(caught.value)
     assert content(empty) == before
     empty.insert_events([event()])
+
+
+def test_an_export_says_what_is_in_it(full_memory: DuckDBMemoryStore, exported: Path) -> None:
+    path = exported / "core" / "execution_events.parquet"
+    rows = duckdb.execute(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{path}')").fetchall()  # noqa: S608
+    assert dict(rows) == {"schema_version": "peva_faas_mem_v1", "context_hashes": "ctx"}
+    codec = duckdb.execute(f"SELECT DISTINCT compression FROM parquet_metadata('{path}')").fetchall()  # noqa: S608
+    assert codec == [("ZSTD",)]
+
+
+def test_what_a_killed_export_left_aside_is_cleared_by_the_next(full_memory: DuckDBMemoryStore, exported: Path) -> None:
+    leftover = exported / "core" / ".export-killed"
+    leftover.mkdir()
+    (leftover / "execution_events.parquet").write_bytes(b"half")
+    ParquetCheckpoint(full_memory, core_dir=exported / "core").export_core()
+    assert not leftover.exists()

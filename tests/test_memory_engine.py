@@ -79,6 +79,7 @@ def pairs(bench: Bench) -> Iterator[InProcessMemoryEngine]:
 
 
 def updates(engine: InProcessMemoryEngine) -> list[tuple[object, ...]]:
+    engine.checkpoint()  # updates wait for the next event, or for this
     query = "SELECT run_id, update_index, policy, mode, n_events, score FROM policy_updates ORDER BY update_index"
     return engine.store.database.connection.execute(query).fetchall()
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.builders import event, full, function, session, small_disk, without_privileges
 from tests.strategies import events
 
@@ -379,9 +379,11 @@ def test_the_session_of_a_killed_process_is_found_crashed(path: Path) -> None:
 
 
 def test_policy_updates_are_numbered_within_their_run(store: DuckDBMemoryStore) -> None:
-    store.record_policy_update("one", "Greedy", "online", 1, 0.5)
-    store.record_policy_update("one", "Greedy", "online", 1, None)
-    store.record_policy_update("two", "Greedy", "micro_batch", 8, None)
+    assert store.next_update_index("one") == 0
+    store.insert_events([event()], [PolicyUpdate("one", 0, 1.0, "Greedy", "online", 1, 0.5)])
+    store.insert_events([], [PolicyUpdate("one", 1, 2.0, "Greedy", "online", 1)])
+    store.insert_events([], [PolicyUpdate("two", 0, 3.0, "Greedy", "micro_batch", 8)])
+    assert store.next_update_index("one") == 2
     assert query(store, "SELECT * EXCLUDE updated_at FROM policy_updates ORDER BY ALL") == [
         ("one", 0, "Greedy", "online", 1, 0.5),
         ("one", 1, "Greedy", "online", 1, None),

@@ -13,7 +13,10 @@ import duckdb
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory import schema
 from peva_env.memory.database import explain, first_difference
+from peva_env.memory.merge import merge_tables
 from peva_env.memory.store import DuckDBMemoryStore
+
+_ASIDE = ".export-"
 
 
 class ParquetCheckpoint:
@@ -51,7 +54,7 @@ class ParquetCheckpoint:
         self._export(self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
 
     def preload_core(self) -> None:
-        """Merge the core tables of ``core_dir`` into the memory: all or nothing, and what is there stays.
+        """Merge the core tables of ``core_dir`` into the memory: all or nothing, newest wins.
 
         Raises:
             SchemaMismatchError: the folder is of another schema version, or a table's columns differ.
@@ -71,12 +74,14 @@ class ParquetCheckpoint:
     def _export(self, tables: Iterable[str], folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            aside = Path(tempfile.mkdtemp(prefix=".export-", dir=folder))
+            _clear_leftovers(folder)
+            aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=folder))
         except OSError as error:
             raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
         try:
             for table in tables:
                 self._copy_out(table, aside / f"{table}.parquet")
+            # In this order: an export that is killed here has every session and configuration that its events name.
             for table in tables:
                 (aside / f"{table}.parquet").replace(folder / f"{table}.parquet")
             _sync(folder)
@@ -89,20 +94,26 @@ class ParquetCheckpoint:
 
     def _copy_out(self, table: str, path: Path) -> None:
         order = ", ".join(schema.TABLES[table].key)
-        label = _quoted(self._database.schema_version)
+        label, contexts = _quoted(self._database.schema_version), _quoted(self._contexts())
+        said = f"{{schema_version: {label}, context_hashes: {contexts}}}"
         self._database.connection.execute(
             f"COPY (SELECT * FROM {table} ORDER BY {order}) TO {_quoted(path)} "  # noqa: S608
-            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{schema_version: {label}}})"
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {said})"
         )
         _sync(path)
+
+    def _contexts(self) -> str:
+        """Return the hashes of all contexts in the memory, with commas between them."""
+        query = (
+            "SELECT DISTINCT context_hash FROM run_sessions UNION SELECT DISTINCT context_hash FROM execution_events"
+        )
+        return ",".join(sorted(row[0] for row in self._database.connection.execute(query).fetchall() if row[0]))
 
     def _preload(self, tables: tuple[str, ...], folder: Path) -> None:
         for table in tables:
             self._check_file(table, folder / f"{table}.parquet")
-        with self._database.transaction(f"preload {folder}") as connection:
-            for table in tables:
-                source = _one_file(folder / f"{table}.parquet")
-                connection.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM read_parquet({source})")  # noqa: S608
+        sources = {table: f"read_parquet({_one_file(folder / f'{table}.parquet')})" for table in tables}
+        merge_tables(self._database, sources, purpose=f"preload {folder}")
 
     def _check_file(self, table: str, path: Path) -> None:
         connection, source = self._database.connection, _one_file(path)
@@ -123,6 +134,12 @@ class ParquetCheckpoint:
         difference = first_difference(columns, {table: schema.TABLES[table].columns})
         if difference:
             raise SchemaMismatchError(f"cannot preload {path}: {difference}")
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what an export left aside that was killed: a memory has one writer, so nobody else is at it."""
+    for leftover in folder.glob(f"{_ASIDE}*"):
+        shutil.rmtree(leftover)
 
 
 def _sync(path: Path) -> None:

@@ -21,10 +21,17 @@ _MAGIC_END = 12
 
 
 class Database:
-    """One DuckDB file with the memory's tables and nothing else; ``path`` may be ``:memory:``."""
+    """One DuckDB file with the memory's tables and nothing else.
 
-    def __init__(self, path: str, schema_version: str) -> None:
-        self.path = path
+    Args:
+        path: the file, or ``:memory:``.
+        schema_version: the label that it must carry.
+        shown_as: how errors call it, where ``path`` is a copy that its user has never heard of.
+    """
+
+    def __init__(self, path: str, schema_version: str, *, shown_as: str | None = None) -> None:
+        self.path = shown_as or path
+        self._file = path
         self.schema_version = schema_version
         self._connection: duckdb.DuckDBPyConnection | None = None
 
@@ -113,14 +120,14 @@ class Database:
 
         What does not begin like DuckDB's files is not given to DuckDB at all: it would try to download a reader for it.
         """
-        if self.path == ":memory:":
+        if self._file == ":memory:":
             return False
         try:
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            Path(self._file).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise MemoryStoreError(f"memory {self.path}: its folder cannot be made: {error.strerror}") from error
         try:
-            with Path(self.path).open("rb") as file:
+            with Path(self._file).open("rb") as file:
                 begins = file.read(_MAGIC_END)
         except FileNotFoundError:
             return False
@@ -132,7 +139,7 @@ class Database:
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
-            return duckdb.connect(self.path, read_only=read_only)
+            return duckdb.connect(self._file, read_only=read_only)
         except duckdb.Error as error:
             raise MemoryStoreError(f"memory {self.path}: {explain(error)}") from error
 

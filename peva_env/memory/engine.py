@@ -8,7 +8,7 @@ from typing import Any
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, PolicyAlgorithm, Verdict
 from peva_env.errors import PolicyError
 from peva_env.memory.checkpoint import ParquetCheckpoint
-from peva_env.memory.store import DuckDBMemoryStore, Session
+from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 from peva_env.planning.algorithm_loader import NoOpPolicy
 from peva_env.space import ConfigKey
 
@@ -53,6 +53,8 @@ class InProcessMemoryEngine:
         self._pending: list[ExecutionEvent] = []
         self._pending_since = 0.0
         self._session: Session | None = None
+        self._updates: list[PolicyUpdate] = []  # made, but not stored yet
+        self._next_update = 0
         self._verdicts: dict[ConfigKey, list[Verdict]] = {}
         self._next_iteration: dict[ConfigKey, int] = {}
         self._skipped: set[ConfigKey] = set()
@@ -84,6 +86,7 @@ class InProcessMemoryEngine:
         """Begin or resume a campaign, and return the events that its context and repetition already have."""
         self.store.open_session(session)
         self._session = session
+        self._next_update = self.store.next_update_index(session.run_id)
         self._pending.clear()
         history = self.store.events(session.context_hash, session.repetition)
         self._verdicts.clear()
@@ -110,6 +113,7 @@ class InProcessMemoryEngine:
             status, detail = EndStatus.FAILED, str(error)
             raise
         finally:
+            self._record_updates()
             self.store.close_session(self._session.run_id, status, detail)
             self._session = None
 
@@ -144,7 +148,11 @@ class InProcessMemoryEngine:
             MemoryStoreError: the event cannot be stored.
             PolicyError: the policy raised; the event is stored.
         """
-        if not self.store.insert_events([event]):
+        # Updates are stored with the next event, or at the session's end: a commit of their own would cost half as much
+        # as the event itself.
+        is_new = self.store.insert_events([event], self._updates)
+        self._updates.clear()
+        if not is_new:
             return
         self._remember(event)
         if self._belongs(event) and event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
@@ -159,8 +167,14 @@ class InProcessMemoryEngine:
     def checkpoint(self) -> None:
         """Hand pending events to the policy, then write the exports that were asked for."""
         self._flush()
+        self._record_updates()
         if self._checkpoint:
             self._checkpoint.export_all()
+
+    def _record_updates(self) -> None:
+        if self._updates:
+            self.store.insert_events([], self._updates)
+            self._updates.clear()
 
     def _belongs(self, event: ExecutionEvent) -> bool:
         session = self._session
@@ -200,4 +214,8 @@ class InProcessMemoryEngine:
             raise PolicyError(f"policy {name} failed in {method}: {error!r}; the event is stored") from error
         if self._session is not None:
             reported = float(score) if isinstance(score, Real) else None
-            self.store.record_policy_update(self._session.run_id, name, self._mode, n_events, reported)
+            update = PolicyUpdate(
+                self._session.run_id, self._next_update, time.time(), name, self._mode, n_events, reported
+            )
+            self._updates.append(update)
+            self._next_update += 1

@@ -5,8 +5,8 @@ Every write is one transaction; when a method that writes returns, DuckDB has fl
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,19 @@ class Session:
     package_version: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyUpdate:
+    """One update of a policy: when (seconds since the epoch), how, from how many events, and the score it reported."""
+
+    run_id: str
+    update_index: int
+    updated_at: float
+    policy: str
+    mode: str
+    n_events: int
+    score: float | None = None
+
+
 class DuckDBMemoryStore:
     """Reads and writes the memory's tables. ``path`` may be ``:memory:``.
 
@@ -46,6 +59,7 @@ class DuckDBMemoryStore:
 
     def __init__(self, path: str | Path, schema_version: str = DEFAULT_SCHEMA_VERSION) -> None:
         self.database = Database(str(path), schema_version)
+        self._catalogued: set[str] = set()
 
     def startup(self) -> None:
         """Open the file, or make it, and check its schema. Sessions found running belong to a process that died.
@@ -78,21 +92,22 @@ class DuckDBMemoryStore:
         """
         self.database.check_label(schema_version)
 
-    def insert_events(self, events: Sequence[ExecutionEvent]) -> int:
-        """Store events with their catalogue rows and raw summaries, all or none; return how many were new.
+    def insert_events(self, events: Sequence[ExecutionEvent], updates: Sequence[PolicyUpdate] = ()) -> int:
+        """Store events with their catalogue rows and raw summaries, and policy updates, all or none.
+
+        Returns:
+            How many events were new.
 
         Raises:
             MemoryStoreError: a different event is stored under the same key, or the file cannot be written.
         """
         try:
-            with self.database.transaction("store an event") as connection:
-                for event in events:
-                    _insert_event(connection, event)
+            return self._insert(events, updates, lambda _: False)
         except MemoryStoreError as error:
+            # Asking first is for the rare repeat: it, or INSERT OR IGNORE, would double the cost of every event.
             if isinstance(error.__cause__, duckdb.ConstraintException):
-                return self._insert_new(events)
+                return self._insert(events, updates, self._has)
             raise
-        return len(events)
 
     def events(self, context_hash: str, repetition: int | None = None) -> list[ExecutionEvent]:
         """Return the events of a context, of one repetition or of all, in the order of their measurement."""
@@ -149,30 +164,30 @@ class DuckDBMemoryStore:
                 [status, time.time(), detail, run_id],
             )
 
-    def record_policy_update(self, run_id: str, policy: str, mode: str, n_events: int, score: float | None) -> None:
-        """Record one update of a policy."""
-        with self.database.transaction("record a policy update") as connection:
-            connection.execute(
-                "INSERT INTO policy_updates SELECT ?, coalesce(max(update_index) + 1, 0), ?, ?, ?, ?, ? "
-                "FROM policy_updates WHERE run_id = ?",
-                [run_id, time.time(), policy, mode, n_events, score, run_id],
-            )
+    def next_update_index(self, run_id: str) -> int:
+        """Return the number of a campaign's next policy update."""
+        row = self.database.connection.execute(
+            "SELECT coalesce(max(update_index) + 1, 0) FROM policy_updates WHERE run_id = ?", [run_id]
+        ).fetchone()
+        return int(row[0]) if row else 0
 
-    def _insert_new(self, events: Sequence[ExecutionEvent]) -> int:
-        """Store those events that are not there yet, all or none; return how many they were.
-
-        Asking first is for the rare repeat: it, or ``INSERT OR IGNORE``, would double the cost of every event.
-        """
-        n_new = 0
+    def _insert(
+        self, events: Sequence[ExecutionEvent], updates: Sequence[PolicyUpdate], has: Callable[[ExecutionEvent], bool]
+    ) -> int:
+        new = 0
+        catalogued = set(self._catalogued)
         with self.database.transaction("store an event") as connection:
             for event in events:
-                if not self._has(connection, event):
-                    _insert_event(connection, event)
-                    n_new += 1
-        return n_new
+                if not has(event):
+                    _insert_event(connection, event, catalogued)
+                    new += 1
+            for update in updates:
+                connection.execute("INSERT INTO policy_updates VALUES (?, ?, ?, ?, ?, ?, ?)", list(astuple(update)))
+        self._catalogued = catalogued
+        return new
 
-    def _has(self, connection: duckdb.DuckDBPyConnection, event: ExecutionEvent) -> bool:
-        row = connection.execute(
+    def _has(self, event: ExecutionEvent) -> bool:
+        row = self.database.connection.execute(
             f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events "  # noqa: S608
             "WHERE config_id = ? AND iteration = ? AND repetition = ? AND run_id = ?",
             list(event.event_key),
@@ -186,13 +201,13 @@ class DuckDBMemoryStore:
         return True
 
 
-def _insert_event(connection: duckdb.DuckDBPyConnection, event: ExecutionEvent) -> None:
+def _insert_event(connection: duckdb.DuckDBPyConnection, event: ExecutionEvent, catalogued: set[str]) -> None:
     connection.execute(_INSERT_EVENT, event_row(event))
-    in_catalogue = connection.execute("SELECT 1 FROM config_catalog WHERE config_id = ?", [event.config_id]).fetchone()
-    if not in_catalogue:
+    if event.config_id not in catalogued:
         names, rates = event.config_key
         entry = [event.config_id, list(names), list(rates), len(names), sum(rates)]
-        connection.execute("INSERT INTO config_catalog VALUES (?, ?, ?, ?, ?)", entry)
+        connection.execute("INSERT OR IGNORE INTO config_catalog VALUES (?, ?, ?, ?, ?)", entry)
+        catalogued.add(event.config_id)
     if event.raw_summary is not None:
         summary = json.dumps(event.raw_summary, separators=(",", ":"))
         connection.execute("INSERT INTO k6_raw_summaries VALUES (?, ?, ?, ?, ?)", [*event.event_key, summary])

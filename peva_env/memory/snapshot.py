@@ -1,0 +1,75 @@
+"""Reading a memory that another process is writing to, without stopping it or making it wait.
+
+DuckDB lets nobody else open a file that a writer has. But what it has committed lies in two files: the database, which
+changes only when DuckDB folds its log into it, and the log (``.wal``), which only grows in between. Copies of both,
+taken while the database itself did not change, are a memory as of the last commit; a half-written entry at the end of
+the log is what a crash would leave, and is left out in the same way.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from peva_env.errors import MemoryStoreError
+from peva_env.memory.database import Database
+
+_ATTEMPTS = 50
+_PAUSE_S = 0.1
+_SETTLED_S = 0.05
+"""A file system's clock may tick only every few ms: a file changed just now could change again within the same tick."""
+
+
+@contextmanager
+def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a memory for reading, as of its last commit, whoever else has it open.
+
+    Raises:
+        MemoryStoreError: there is no such file, it is not a memory, or it never stands still long enough to be copied.
+        SchemaMismatchError: it is of another schema version.
+    """
+    if not Path(path).is_file():
+        raise MemoryStoreError(f"memory {path}: there is no such file")
+    with tempfile.TemporaryDirectory(prefix="peva-snapshot-") as folder:
+        copy = Path(folder) / Path(path).name
+        _copy(Path(path), copy)
+        database = Database(str(copy), schema_version, shown_as=str(path))
+        database.open()
+        try:
+            yield database.connection
+        finally:
+            database.close()
+
+
+def _copy(path: Path, copy: Path) -> None:
+    log, log_copy = _log(path), _log(copy)
+    for _ in range(_ATTEMPTS):
+        before = _state(path)
+        shutil.copyfile(path, copy)
+        log_copy.unlink(missing_ok=True)
+        if log.exists():
+            _copy_if_there(log, log_copy)
+        if _state(path) == before and time.time() - before[0] / 1e9 > _SETTLED_S:
+            return
+        time.sleep(_PAUSE_S)
+    raise MemoryStoreError(f"memory {path}: it changed under each of {_ATTEMPTS} copies; try again")
+
+
+def _copy_if_there(path: Path, copy: Path) -> None:
+    try:
+        shutil.copyfile(path, copy)
+    except FileNotFoundError:
+        copy.unlink(missing_ok=True)  # folded into the database at this moment: the caller sees that it changed
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
