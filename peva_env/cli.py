@@ -217,8 +217,8 @@ class _FirstInterrupt:
     def hear_no_more(self) -> None:
         """Be deaf from now on: the campaign is over, what is left is to close and to report."""
         self._heard = True
-        for number in self._numbers:  # not our own deaf handler: Python takes that away as it ends
-            signal.signal(number, signal.SIG_IGN)
+        # Python takes our handler away as it ends; SIG_IGN in its place would complain of a signal just on its way.
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
 
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
         if not self._heard:
