@@ -1,6 +1,7 @@
 """The command line: ``peva-env run | plan | doctor | init | config``."""
 
 import json
+import os
 import signal
 import sys
 import warnings
@@ -22,6 +23,8 @@ from peva_env.contracts import EndStatus
 from peva_env.doctor import run_checks
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError, PolicyError
+
+_STDERR = 2
 
 EXIT_CODES = {EndStatus.COMPLETE: 0, EndStatus.BUDGET: 3, EndStatus.INTERRUPTED: 130, EndStatus.FAILED: 1}
 
@@ -117,6 +120,7 @@ def show_config(
 
 def main() -> None:
     """Run the command line; an error that a user can cause is one line on standard error."""
+    _fill_standard_descriptors()
     sys.path.insert(0, "")  # so that module:Class finds the user's own modules, as with python -m
     try:
         app()
@@ -124,6 +128,13 @@ def main() -> None:
         _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
     except OSError as error:  # a full disk, too many open files: the machine's trouble, not a fault of ours
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+
+
+def _fill_standard_descriptors() -> None:
+    """Open what is closed of descriptors 0 to 2, as in a service: a socket in its place would not reach a child."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(descriptor)
 
 
 def _fail(problem: str, code: int) -> NoReturn:
@@ -217,8 +228,14 @@ class _FirstInterrupt:
     def hear_no_more(self) -> None:
         """Be deaf from now on: the campaign is over, what is left is to close and to report."""
         self._heard = True
-        # Python takes our handler away as it ends; SIG_IGN in its place would complain of a signal just on its way.
-        signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
+        # SIG_IGN, since Python takes our handler away as it ends. Of a signal that arrives during the change it says
+        # that it was ignored, as an exception that nobody can catch; the second round is where it says so.
+        reported, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        try:
+            for number in self._numbers * 2:
+                signal.signal(number, signal.SIG_IGN)
+        finally:
+            sys.unraisablehook = reported
 
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
         if not self._heard:

@@ -402,3 +402,10 @@ def test_a_peva_faas_file_loads_with_one_warning_that_lists_what_means_nothing()
 def test_the_plan_of_a_peva_faas_file_is_the_same() -> None:
     # figlet is capped at 90: 10 rates, env has 21; alone 31, together 210.
     assert "241 configurations of 1 to 2 functions x 3 iterations" in peva("plan", "-c", write(PEVA_FAAS)).stdout
+
+
+def test_a_process_without_standard_streams_works_all_the_same() -> None:
+    # Else the first socket would get descriptor 0 or 1, and a child's own standard input would replace it.
+    command = ["sh", "-c", 'exec "$0" doctor <&- >&-', str(COMMAND)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,5 +1,6 @@
 """How things are called on the screen, and lines that are the same in a terminal and in a file."""
 
+import io
 import sys
 from collections.abc import Iterable
 
@@ -37,7 +38,9 @@ def duration_text(seconds: float) -> str:
 
 
 def make_console() -> Console:
-    """Return the console of standard output."""
+    """Return the console of standard output; a process that has none, such as a service, shows nothing."""
+    if sys.stdout is None:
+        return Console(file=io.StringIO(), quiet=True)
     return Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
 
 
