@@ -20,7 +20,7 @@ _RPS_PER_CORE = 250
 """What k6 and the functions bear together on one core without getting into each other's way, as measured."""
 
 _MIN_FREE_BYTES = 100 * 2**20
-"""Room for some ten thousand runs: DuckDB grows in steps of a quarter of a MiB."""
+"""A campaign begins with a few MiB; what has less room than this is about to be full anyhow."""
 
 
 @dataclass(frozen=True, slots=True)

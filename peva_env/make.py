@@ -56,7 +56,7 @@ def make_live_env(
     if config is not None and config_path is not None:
         raise ConfigError("give either config or config_path, not both")
     for name, value in (("budget_runs", budget_runs), ("budget_seconds", budget_seconds)):
-        if value is not None and value <= 0:
+        if value is not None and not value > 0:  # NaN is not either
             raise ConfigError(f"{name} = {value}: must be more than 0")
     parsed = load_config(config_path or SAMPLE_CONFIG) if config is None else parse_config(config)
     return PevaEnv(LiveCampaigns(parsed, budget_runs=budget_runs, budget_seconds=budget_seconds))
@@ -140,13 +140,21 @@ class LiveCampaigns:
         self._source = None
 
     def _started(self) -> tuple[LiveSource, ArtifactWriter]:
-        """Start k6, node, memory and artifacts, in the order in which a failure leaves least behind."""
+        """Start k6, node, memory and artifacts; a failure leaves no new memory behind."""
         if self._source is not None and self._artifacts is not None:
             return self._source, self._artifacts
         source = self._make_source()
         self._platform.start()
-        self.memory.startup()
-        self._artifacts = ArtifactWriter(self.output_dir, self.space.functions)
+        memory = Path(self._config.memory.db_path)
+        is_new = not memory.exists()
+        try:
+            self.memory.startup()
+            self._artifacts = ArtifactWriter(self.output_dir, self.space.functions)
+        except BaseException:
+            self.memory.close()
+            if is_new:
+                memory.unlink(missing_ok=True)
+            raise
         self._source = source
         return source, self._artifacts
 

@@ -409,3 +409,20 @@ def test_a_process_without_standard_streams_works_all_the_same() -> None:
     command = ["sh", "-c", 'exec "$0" doctor <&- >&-', str(COMMAND)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"output_dir": "file/x", "memory": {"db_path": "elsewhere.duckdb"}}, "file/x"),
+        ({"output_dir": "others"}, "results.csv is of other functions"),
+        ({"memory": {"preload_core_parquet_dir": "nowhere"}}, "nowhere"),
+    ],
+)
+def test_what_fails_after_the_memory_was_made_leaves_no_memory_behind(settings: dict[str, Any], named: str) -> None:
+    needs_node()
+    Path("file").write_text("")
+    Path("others").mkdir()
+    Path("others/results.csv").write_text("of,other,functions\n")
+    Path("peva-results").mkdir()
+    assert named in refusal(SMALL | settings, 1)

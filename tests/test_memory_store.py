@@ -156,7 +156,7 @@ def test_a_foreign_database_whose_process_was_killed_is_not_even_checkpointed(pa
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
 
-@pytest.mark.parametrize("content", [b"", b"figlet;env\n" * 500, b"SQLite format 3\0" + b"\0" * 4080])
+@pytest.mark.parametrize("content", [b"figlet;env\n" * 500, b"SQLite format 3\0" + b"\0" * 4080])
 def test_a_file_that_is_no_duckdb_database_is_refused_unchanged(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert "is not a DuckDB database" in refusal(path)
@@ -459,3 +459,10 @@ def test_a_full_disk_is_a_clear_error_and_costs_nothing_that_was_stored(tmp_path
 def test_a_full_disk_lets_no_memory_be_made(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk, full(disk):
         refusal(disk / "memory.duckdb")
+
+
+def test_an_empty_file_is_a_new_memory(tmp_path: Path) -> None:
+    (tmp_path / "m.duckdb").touch()  # what a disk that was full leaves
+    with closing(DuckDBMemoryStore(tmp_path / "m.duckdb")) as store:
+        store.startup()
+        assert store.schema_version() == "peva_faas_mem_v1"

@@ -129,6 +129,9 @@ class Database:
         try:
             with Path(self._file).open("rb") as file:
                 begins = file.read(_MAGIC_END)
+            if not begins:  # what is left when the disk was full as the file was made; DuckDB would refuse it for ever
+                Path(self._file).unlink()
+                return False
         except FileNotFoundError:
             return False
         except OSError as error:
