@@ -12,13 +12,32 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from peva_env.errors import ConfigError
 from peva_env.explain import explain
-from peva_env.rates import LinearRates, RandomRates, RateStrategy, Section
+from peva_env.rates import LinearRates, RandomRates, RateStrategy
+from peva_env.sections import (
+    DEFAULT_OUTPUT_DIR,
+    MEMORY_FILE,
+    CombinationConfig,
+    CooldownConfig,
+    FunctionConfig,
+    MemoryConfig,
+    OverloadConfig,
+    Section,
+)
 
-DEFAULT_OUTPUT_DIR = "peva-results"
-_MEMORY_FILE = "peva_faas.duckdb"
+__all__ = [
+    "CombinationConfig",
+    "CooldownConfig",
+    "DfaasConfig",
+    "FunctionConfig",
+    "MemoryConfig",
+    "OverloadConfig",
+    "duration_seconds",
+    "load_config",
+    "parse_config",
+]
+
 _SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-_FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
 
 _LEGACY_KEYS = frozenset(
     """
@@ -43,92 +62,6 @@ def duration_seconds(text: str) -> float:
     if seconds <= 0:
         raise ValueError("must be longer than zero, for example 30s")
     return seconds
-
-
-class FunctionConfig(Section):
-    """One function: how it is called, how far it is loaded and, on the local node, where its code is."""
-
-    name: str = Field(max_length=63, description="unique; letters, digits, '-', '_' and single dots")
-    method: Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"] = Field(
-        "GET", description="HTTP method of each request"
-    )
-    body: str = Field("", description="request body")
-    headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers of each request")
-    max_rate: int | None = Field(None, ge=0, description="highest rate to offer this function, in requests/s")
-    source: str | None = Field(
-        None, description="local node: 'file.py:target'; leave out to run the sample function of that name"
-    )
-    concurrency: int | None = Field(
-        None, ge=1, description="local node: requests served at once, more are answered 503 (8, or the sample's own)"
-    )
-    port: int | None = Field(None, ge=1, le=65535, description="local node: port on 127.0.0.1 (a free one)")
-
-    @field_validator("name")
-    @classmethod
-    def _safe_name(cls, name: str) -> str:
-        if not _FUNCTION_NAME.fullmatch(name):
-            raise ValueError("must start with a letter or digit and hold only letters, digits, '-', '_' or single dots")
-        return name
-
-    @field_validator("method", mode="before")
-    @classmethod
-    def _upper(cls, method: object) -> object:
-        return method.strip().upper() if isinstance(method, str) else method
-
-    @field_validator("source")
-    @classmethod
-    def _file_and_target(cls, source: str | None) -> str | None:
-        if source is not None and not all(source.rpartition(":")[::2]):
-            raise ValueError("must name a file and the function in it, for example functions/hello.py:hello")
-        return source
-
-
-class CombinationConfig(Section):
-    """How many functions are loaded at once: ``min_functions`` to ``max_functions - 1``."""
-
-    min_functions: int = Field(1, ge=1)
-    max_functions: int = Field(2, ge=1, description="exclusive")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.max_functions <= self.min_functions:
-            raise ValueError(
-                f"max_functions is exclusive and must be above min_functions ({self.min_functions}); "
-                f"got {self.max_functions}"
-            )
-        return self
-
-
-class CooldownConfig(Section):
-    """How the node comes to rest before each run."""
-
-    max_wait_seconds: float = Field(180, ge=0)
-    sleep_step_seconds: float = Field(5, gt=0, description="pause between two looks at the node")
-    idle_threshold_pct: float = Field(15, ge=0, le=100, description="at rest = within this share above the idle use")
-
-
-class OverloadConfig(Section):
-    """When a function or the node counts as overloaded; CPU and RAM are percent of capacity."""
-
-    cpu_overload_pct_of_capacity: float = Field(80, ge=0, le=100)
-    ram_overload_pct: float = Field(90, ge=0, le=100)
-    success_rate_node_min: float = Field(0.95, ge=0, le=1)
-    success_rate_function_min: float = Field(0.90, ge=0, le=1)
-    replicas_overload_threshold: int = Field(15, ge=1)
-
-
-class MemoryConfig(Section):
-    """Where measurements are kept, and which Parquet folders are read at the start and written at the end."""
-
-    backend: Literal["duckdb"] = "duckdb"
-    db_path: str = Field(
-        f"{DEFAULT_OUTPUT_DIR}/{_MEMORY_FILE}", min_length=1, description="beside the artifacts unless set"
-    )
-    preload_core_parquet_dir: str | None = Field(None, description="core tables to merge in at the start")
-    export_core_parquet_dir: str | None = Field(None, description="where to export the core tables")
-    export_raw_debug_parquet_dir: str | None = Field(None, description="where to export the raw k6 summaries")
-    preload_raw_debug: bool = Field(False, description="merge in the raw k6 summaries too")
-    schema_version: str = Field("peva_faas_mem_v1", min_length=1)
 
 
 class DfaasConfig(Section):
@@ -227,7 +160,7 @@ class DfaasConfig(Section):
     @model_validator(mode="after")
     def _fill_in(self) -> Self:
         if "db_path" not in self.memory.model_fields_set:
-            self.memory = self.memory.model_copy(update={"db_path": f"{self.output_dir}/{_MEMORY_FILE}"})
+            self.memory = self.memory.model_copy(update={"db_path": f"{self.output_dir}/{MEMORY_FILE}"})
         if isinstance(self.rate_strategy, RandomRates) and self.rate_strategy.seed is None:
             # Never left to chance: a campaign that is resumed must find the same plan.
             self.rate_strategy.seed = self.seed or 0

@@ -3,13 +3,9 @@
 import random
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class Section(BaseModel):
-    """A part of the configuration: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", validate_default=True)
+from peva_env.sections import Section, require_ordered
 
 
 class LinearRates(Section):
@@ -83,14 +79,3 @@ class CustomRates(Section):
 
 
 RateStrategy = Annotated[LinearRates | RandomRates | ExponentialRates | CustomRates, Field(discriminator="type")]
-
-
-def require_ordered[T: Section](section: T, low: str, high: str) -> T:
-    """Return the section if one of its values is not above another.
-
-    Raises:
-        ValueError: it is.
-    """
-    if getattr(section, high) < getattr(section, low):
-        raise ValueError(f"{high} must be at least {low} ({getattr(section, low)}); got {getattr(section, high)}")
-    return section
