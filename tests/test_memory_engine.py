@@ -298,3 +298,18 @@ def test_a_preload_that_fails_leaves_the_memory_closed_and_as_it_was(tmp_path: P
     with pytest.raises(MemoryStoreError, match="nowhere"):
         engine.startup()
     assert not store.database.is_open
+
+
+# Tensor cache
+
+
+def test_the_tensor_cache_follows_the_store_and_is_rebuilt_from_it(bench: Bench) -> None:
+    with closing(bench.start(iterations=2)) as engine:
+        for iteration, verdict in enumerate((Verdict.OK, Verdict.INVALID, Verdict.OVERLOADED)):
+            before = engine.tensor_cache_size()
+            engine.ingest_event(event(iteration=iteration, verdict=verdict))
+            assert engine.tensor_cache_size() == before + (verdict is not Verdict.INVALID)
+        features, labels = engine.tensors.features, engine.tensors.labels.tolist()
+    with closing(bench.start(iterations=2)) as again:
+        assert again.tensors.labels.tolist() == labels == [-1, 1]
+        assert again.tensors.features.tolist() == features.tolist()

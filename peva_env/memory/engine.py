@@ -9,12 +9,13 @@ from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, PolicyAlgor
 from peva_env.errors import PolicyError
 from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
+from peva_env.memory.tensor_cache import TensorCache
 from peva_env.planning.algorithm_loader import NoOpPolicy
 from peva_env.space import ConfigKey
 
 
 class InProcessMemoryEngine:
-    """Store, checkpoint and policy in one process.
+    """Store, checkpoint, tensor cache and policy in one process.
 
     A configuration is *complete* when it has ``iterations`` valid runs in the session's context and repetition. Events
     of another context or repetition are stored, and that is all. Without a session every event counts.
@@ -49,6 +50,7 @@ class InProcessMemoryEngine:
         self._batch_size = micro_batch_size
         self._window_s = micro_batch_window_s
         self._clock = clock
+        self.tensors = TensorCache()
         self._policy: PolicyAlgorithm = NoOpPolicy()
         self._pending: list[ExecutionEvent] = []
         self._pending_since = 0.0
@@ -72,6 +74,7 @@ class InProcessMemoryEngine:
                 self._preload.preload_core()
             if self._preload and self._preload.debug_dir:
                 self._preload.preload_debug()
+            self.tensors.rebuild(self.store.database.connection)
         except BaseException:
             self.store.close()
             raise
@@ -129,6 +132,10 @@ class InProcessMemoryEngine:
         """Tell whether a configuration is recorded as skipped."""
         return key in self._skipped
 
+    def tensor_cache_size(self) -> int:
+        """Return how many events the tensor cache holds: the valid measured ones of all campaigns."""
+        return len(self.tensors)
+
     def missing_runs(self, key: ConfigKey) -> int:
         """Return how many valid runs a configuration still lacks."""
         return max(0, self._iterations - len(self._verdicts.get(key, ())))
@@ -154,6 +161,7 @@ class InProcessMemoryEngine:
         self._updates.clear()
         if not is_new:
             return
+        self.tensors.add(event)
         self._remember(event)
         if self._belongs(event) and event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
             self._learn(event)

@@ -1,0 +1,19 @@
+"""The contracts as tests: subclass a suite, override ``make``, and pytest runs the whole of it.
+
+For one's own memory, source or policy, in a test file (pytest collects classes whose names begin with ``Test``)::
+
+    from peva_env.testing import PolicyContract
+
+    class TestMyPolicy(PolicyContract):
+        def make(self):
+            return MyPolicy()
+
+Put ``pytest.register_assert_rewrite("peva_env.testing")`` into ``conftest.py`` to see the values of an assertion that
+fails. Importing this package does not import pytest.
+"""
+
+from peva_env.testing.memory import MemoryContract
+from peva_env.testing.policy import PolicyContract
+from peva_env.testing.source import SourceContract
+
+__all__ = ["MemoryContract", "PolicyContract", "SourceContract"]

@@ -1,0 +1,81 @@
+"""The components that come with the package meet the suites that third parties are given."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peva_env.contracts import ExecutionEvent, MeasurementSource, MemoryEngine, PolicyAlgorithm
+from peva_env.memory.engine import InProcessMemoryEngine
+from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.space import Config
+from peva_env.testing import MemoryContract, PolicyContract, SourceContract
+from tests.builders import session
+from tests.scripted import ScriptedSource
+
+
+class TestMemoryInAFile(MemoryContract):
+    def make(self, folder: Path, policy: PolicyAlgorithm, **settings: Any) -> MemoryEngine:
+        engine = InProcessMemoryEngine(DuckDBMemoryStore(self.path(folder)), **settings)
+        engine.startup()
+        engine.open_session(session("contract-run", context_hash="contract"))
+        engine.attach_policy(policy, agent="contract")
+        return engine
+
+    def path(self, folder: Path) -> str:
+        return str(folder / "memory.duckdb")
+
+    def stored(self, engine: MemoryEngine) -> list[ExecutionEvent]:
+        assert isinstance(engine, InProcessMemoryEngine)
+        return engine.store.events("contract")
+
+    def close(self, engine: MemoryEngine) -> None:
+        assert isinstance(engine, InProcessMemoryEngine)
+        engine.close()
+
+
+class TestMemoryInMemory(TestMemoryInAFile):
+    persistent = False
+
+    def path(self, folder: Path) -> str:
+        return ":memory:"
+
+
+class TestScriptedSource(SourceContract):
+    deterministic = True
+
+    def make(self) -> MeasurementSource:
+        return ScriptedSource({"a": 20, "b": 30})
+
+    def configs(self) -> Sequence[Config]:
+        return [[("a", 10)], [("a", 20), ("b", 40)], [("a", 0), ("b", 30)]]
+
+
+class TestNoOpPolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return NoOpPolicy()
+
+
+class Forgetful(NoOpPolicy):
+    """Chooses what nobody offered."""
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
+        return [[("unheard of", 1)]]
+
+
+def test_a_suite_fails_for_a_component_that_breaks_its_contract() -> None:
+    class Broken(PolicyContract):
+        def make(self) -> PolicyAlgorithm:
+            return Forgetful()
+
+    with pytest.raises(AssertionError):
+        Broken().test_it_chooses_among_the_candidates_each_once_and_no_more_than_asked_for()
+
+
+def test_importing_the_suites_does_not_import_pytest() -> None:
+    code = "import sys, peva_env.testing; assert 'pytest' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
