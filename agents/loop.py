@@ -35,5 +35,5 @@ def run_campaign(
             observation, reward, terminated, truncated, info = env.step(action)
             n_steps, n_runs, total_reward = n_steps + 1, n_runs + info["n_runs"], total_reward + float(reward)
             done = terminated or truncated
-        campaign.end(EndStatus.COMPLETE)
+        campaign.end(EndStatus.STOPPED if campaign.known.n_unknown else EndStatus.COMPLETE)
     return CampaignResult(campaign.status, n_steps, n_runs, total_reward)

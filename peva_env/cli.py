@@ -26,7 +26,13 @@ from peva_env.errors import ConfigError, PevaError, PolicyError
 
 _STDERR = 2
 
-EXIT_CODES = {EndStatus.COMPLETE: 0, EndStatus.BUDGET: 3, EndStatus.INTERRUPTED: 130, EndStatus.FAILED: 1}
+EXIT_CODES = {
+    EndStatus.COMPLETE: 0,
+    EndStatus.STOPPED: 0,
+    EndStatus.BUDGET: 3,
+    EndStatus.INTERRUPTED: 130,
+    EndStatus.FAILED: 1,
+}
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -56,8 +62,8 @@ def run(
 ) -> None:
     """Run a campaign, or go on with one that was stopped.
 
-    Ends with 0 when the map is complete, 3 when the budget is spent, 130 when interrupted, 1 on an error, 2 on wrong
-    usage.
+    Ends with 0 when the map is complete or the agent has nothing more to ask, 3 when the budget is spent, 130 when
+    interrupted, 1 on an error, 2 on wrong usage.
     """
     console = make_console()
     settings = _load(config)

@@ -89,7 +89,7 @@ class DfaasConfig(Section):
     k6_path: str | None = Field(None, description="the k6 binary, where it is not on the PATH")
     k6_outputs: list[str] = Field(default_factory=list, description="passed to k6 as --out")
     k6_tags: dict[str, str] = Field(default_factory=dict, description="passed to k6 as --tag")
-    seed: int | None = Field(None, ge=0)
+    seed: int | None = Field(None, ge=0, le=2**63 - 1)
     output_dir: str = Field(DEFAULT_OUTPUT_DIR, min_length=1, description="where artifacts and memory are written")
     run_id: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="name of the campaign")
 
@@ -182,7 +182,7 @@ def load_config(path: str | Path) -> DfaasConfig:
         data = _from_peva_faas(data, path)
     for function in data.get("functions") or () if isinstance(data.get("functions"), list) else ():
         if isinstance(function, dict) and isinstance(function.get("source"), str):
-            function["source"] = str(path.parent / function["source"])
+            function["source"] = str(path.parent / Path(function["source"]).expanduser())
     return parse_config(data, where=str(path))
 
 

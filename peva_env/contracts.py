@@ -39,10 +39,14 @@ class EventKind(StrEnum):
 
 
 class EndStatus(StrEnum):
-    """How a campaign ended; ``RUNNING`` while it has not, ``CRASHED`` when the next start finds it so."""
+    """How a campaign ended; ``RUNNING`` while it has not, ``CRASHED`` when the next start finds it so.
+
+    ``COMPLETE`` leaves nothing unknown; ``STOPPED`` does, but its agent has nothing more to ask.
+    """
 
     RUNNING = "running"
     COMPLETE = "complete"
+    STOPPED = "stopped"
     BUDGET = "budget"
     INTERRUPTED = "interrupted"
     FAILED = "failed"

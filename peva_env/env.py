@@ -111,12 +111,14 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
         Raises:
             ResetNeeded: the campaign has ended.
+            IndexError: the action is not in the action space; nothing is changed.
             PevaError: the campaign cannot go on; it is recorded as failed.
         """
         executor = self._running().executor
         left_before = min(executor.budget.left)
+        config = self.space.config(action) if self._dense else self.space.from_levels(action)
         with self.recording():
-            outcome = self._execute(executor, action)
+            outcome = self._execute(executor, config)
         if outcome.events:
             self._last = outcome.events[-1]
         terminated = executor.known.n_unknown == 0
@@ -133,8 +135,10 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     def close(self) -> None:
         """End the campaign, if one is running, and release the node and the memory."""
-        self.end(EndStatus.INTERRUPTED)
-        self.host.close()
+        try:
+            self.end(EndStatus.INTERRUPTED)
+        finally:
+            self.host.close()
 
     def end(self, status: EndStatus, detail: str | None = None) -> None:
         """Record how the running campaign ended; without one nothing happens."""
@@ -208,8 +212,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             raise ResetNeeded(f"the campaign has ended ({self.status}): call reset() to begin another")
         return campaign
 
-    def _execute(self, executor: DfaasConfigExecutor, action: Any) -> ConfigOutcome:
-        config = self.space.config(action) if self._dense else self.space.from_levels(action)
+    def _execute(self, executor: DfaasConfigExecutor, config: Config) -> ConfigOutcome:
         if config not in self.space:
             return ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")
         return executor.execute(config, self.np_random)

@@ -14,7 +14,8 @@ _TAGS = ("linear", "random", "exponential", "custom")
 
 def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Turn one pydantic problem into ``path = value: what would be right``."""
-    location = [part for part in problem["loc"] if part not in _TAGS]
+    found = problem["loc"]
+    location = [part for i, part in enumerate(found) if not (part in _TAGS and found[i - 1] == "rate_strategy")]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     message = str(problem["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
@@ -36,7 +37,7 @@ def _known_names(model: type[BaseModel], path: Iterable[Any]) -> list[str]:
     """List the keys that may stand where a path points."""
     models = [model]
     for part in path:
-        if part in _TAGS:
+        if part in _TAGS and all("type" in one.model_fields for one in models):
             models = [one for one in models if part in typing.get_args(one.model_fields["type"].annotation)]
         elif not isinstance(part, int):
             fields = [one.model_fields[part] for one in models if part in one.model_fields]

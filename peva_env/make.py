@@ -27,6 +27,9 @@ from peva_env.platforms.local import LocalNode
 from peva_env.sources.k6 import K6, find_k6
 from peva_env.sources.live import LiveSource
 
+_MIN_PREFLIGHT_S = 5.0
+"""A function's first call may have to load things that the later ones find in place."""
+
 SAMPLE_CONFIG = Path(__file__).with_name("sample.yml")
 """The quick start: what runs where no configuration is given, and what ``peva-env init`` writes."""
 
@@ -70,7 +73,7 @@ def make_platform(config: DfaasConfig) -> Platform:
     """
     if config.platform != "local":
         raise ConfigError(f"platform = {config.platform!r}: is not available in this version; use 'local'")
-    return LocalNode(config.functions)
+    return LocalNode(config.functions, request_timeout_s=max(_MIN_PREFLIGHT_S, config.timeout_s))
 
 
 class LiveCampaigns:
@@ -141,8 +144,9 @@ class LiveCampaigns:
 
     def _started(self) -> tuple[LiveSource, ArtifactWriter]:
         """Start k6, node, memory and artifacts; a failure leaves no new memory behind."""
-        if self._source is not None and self._artifacts is not None:
+        if self._source is not None and self._artifacts is not None and self._platform.failure() is None:
             return self._source, self._artifacts
+        self.close()  # a node whose function died is begun anew
         source = self._make_source()
         self._platform.start()
         memory = Path(self._config.memory.db_path)
@@ -177,7 +181,7 @@ class LiveCampaigns:
         last = self.memory.store.last_repetition(source.context_hash)
         repetition = options.get("repetition") or (max(1, last) if options.get("warm_start") else last + 1)
         return Session(
-            run_id=self._config.run_id or f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}",
+            run_id=self._run_id(repetition),
             repetition=repetition,
             context_hash=source.context_hash,
             context=measurement_context(self._config, self._platform, source.generator.version),
@@ -186,6 +190,12 @@ class LiveCampaigns:
             k6_version=source.generator.version,
             package_version=__version__,
         )
+
+    def _run_id(self, repetition: int) -> str:
+        given = self._config.run_id
+        if given is None:
+            return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
+        return given if repetition == 1 else f"{given}-{repetition}"
 
     def _campaign(self, source: LiveSource, artifacts: ArtifactWriter, session: Session) -> Campaign:
         history = self.memory.open_session(session)

@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from peva_env.interrupts import uninterrupted
+
 _POLL_S = 0.01
 _GUARD_EXIT_S = 2.0
 _GUARD_SCRIPT = """
@@ -126,17 +128,18 @@ def start(
         OSError: the program cannot be started.
     """
     _guard.ensure()
-    process = subprocess.Popen(
-        args,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        env=env,
-        cwd=cwd,
-        pass_fds=pass_fds,
-        start_new_session=True,
-    )
-    _guard.add(process.pid)
+    with uninterrupted():  # else a Ctrl-C between the two would leave a child that nobody knows
+        process = subprocess.Popen(
+            args,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env=env,
+            cwd=cwd,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+        _guard.add(process.pid)
     return process
 
 

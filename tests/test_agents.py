@@ -181,3 +181,25 @@ def test_a_policy_that_raises_in_the_last_batch_makes_the_campaign_fail(make_hos
     with pytest.raises(PolicyError, match="RaisesOnBatch failed in update_batch"):
         run_campaign(env, PolicyAgent(RaisesOnBatch(), CartesianScheduler()))
     assert env.status is EndStatus.FAILED
+
+
+class TakesOne(NoOpPolicy):
+    """Chooses the first of each batch and leaves the others for good."""
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
+        return candidates[:1]
+
+
+def test_an_agent_with_nothing_more_to_ask_stops_a_campaign_that_is_not_complete(make_host: MakeHost) -> None:
+    host = make_host(ConfigSpace({"a": [1, 2, 3]}))
+    result = run_campaign(PevaEnv(host), PolicyAgent(TakesOne(), CartesianScheduler()))
+    assert (result.status, result.n_runs) == (EndStatus.STOPPED, 1)
+
+
+def test_the_policy_of_an_earlier_campaign_learns_nothing_from_the_next(make_host: MakeHost) -> None:
+    env = PevaEnv(make_host(ConfigSpace({"a": [1, 2]})))
+    policy = CustomPolicy()
+    run_campaign(env, PolicyAgent(policy, CartesianScheduler()))
+    env.reset()
+    env.step(0)
+    assert len(policy.online) == 2

@@ -116,6 +116,9 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"algorithm_entrypoint": "policies"}, "must be module:Class"),
         ({"memory": {"backend": "sqlite"}}, "memory.backend = 'sqlite'"),
         ({"run_id": "a/b"}, "run_id = 'a/b'"),
+        ({"seed": 2**63}, f"seed = {2**63}"),
+        ({"rate_strategy": {"type": "custom", "rates": [3_000_000_000]}}, "rate_strategy.rates[0] = 3000000000"),
+        ({"k6_tags": {"custom": 5}}, "k6_tags.custom = 5"),
     ],
 )
 def test_an_error_names_key_value_and_remedy(data: dict[str, Any], said: str) -> None:

@@ -11,10 +11,11 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
 from peva_env import frontier
-from peva_env.contracts import EndStatus, Verdict
+from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
-from peva_env.errors import ConfigError
+from peva_env.errors import ConfigError, PolicyError
 from peva_env.objectives import ILLEGAL_REWARD
+from peva_env.planning.algorithm_loader import NoOpPolicy
 from peva_env.space import ConfigSpace
 from tests.scripted import ScriptedHost
 
@@ -211,3 +212,26 @@ def test_the_verdict_of_each_configuration_is_kept_after_the_end(make_env: MakeE
     env.step(1)
     assert env.status is EndStatus.BUDGET
     assert env.known.measured == {(("a",), (20,)): Verdict.OVERLOADED}
+
+
+def test_an_action_outside_the_space_is_an_error_and_the_campaign_goes_on(make_env: MakeEnv) -> None:
+    env = make_env()
+    env.reset()
+    with pytest.raises(IndexError, match="outside"):
+        env.step(SPACE.n_configs)
+    *_, info = env.step(0)
+    assert info["verdict"] == "OK"
+
+
+def test_node_and_memory_are_released_even_if_the_end_cannot_be_recorded(make_env: MakeEnv) -> None:
+    class Raises(NoOpPolicy):
+        def update_batch(self, events: list[ExecutionEvent]) -> None:
+            raise RuntimeError("cannot learn")
+
+    env = make_env(selection_mode="micro_batch")
+    env.reset()
+    env.attach_policy(Raises(), agent="raises")
+    env.step(0)
+    with pytest.raises(PolicyError):
+        env.close()
+    assert host_of(env).source.closed

@@ -51,7 +51,7 @@ class Generator:
     def __init__(self, success: float = 1.0, cpu_pct: float | None = 5.0, error: str | None = None) -> None:
         self.success, self.cpu_pct, self.error = success, cpu_pct, error
 
-    def run(self, loads: Sequence[FunctionLoad], *, duration_s: float) -> LoadResult:
+    def run(self, loads: Sequence[FunctionLoad], *, duration_s: float, tags: Mapping[str, str]) -> LoadResult:
         if self.error:
             raise LoadGeneratorError(self.error)
         functions = tuple(self._measured(load, duration_s) for load in loads)

@@ -171,3 +171,31 @@ def test_a_fork_neither_hides_the_parents_death_nor_ends_its_children(parent: St
     assert not is_gone(childs_child)
     os.kill(fork, signal.SIGKILL)
     assert wait_until(lambda: is_gone(childs_child))
+
+
+STARTS_UNDER_FIRE = """
+import os, random, signal, sys, threading, time
+from peva_env import processes
+
+def shoot():
+    time.sleep(random.Random(int(sys.argv[1])).uniform(0, 0.004))
+    os.kill(os.getpid(), signal.SIGINT)
+
+processes.start(["/bin/true"])  # the guard is there
+threading.Thread(target=shoot).start()
+try:
+    processes.start(["/bin/sleep", "777.25"])
+    time.sleep(1)
+except KeyboardInterrupt:
+    pass
+"""
+
+
+def test_ctrl_c_while_a_child_starts_leaves_no_orphan() -> None:
+    for seed in range(20):
+        subprocess.run([sys.executable, "-c", STARTS_UNDER_FIRE, str(seed)], check=True, timeout=30)
+    time.sleep(0.5)
+    left = [process.pid for process in psutil.process_iter(["cmdline"]) if "777.25" in (process.info["cmdline"] or ())]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == []

@@ -89,6 +89,7 @@ class InProcessMemoryEngine:
         """Begin or resume a campaign, and return the events that its context and repetition already have."""
         self.store.open_session(session)
         self._session = session
+        self._policy = NoOpPolicy()  # an earlier campaign's policy has no part in this one
         self._next_update = self.store.next_update_index(session.run_id)
         self._pending.clear()
         history = self.store.events(session.context_hash, session.repetition)

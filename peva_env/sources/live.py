@@ -39,6 +39,7 @@ class LiveSource:
         """Run one iteration. Chance is the node's own: ``rng`` is not used."""
         began_at = time.time()
         rest = self.cooldown.wait()
+        problem = self.platform.failure() or rest.problem
         event = ExecutionEvent(
             config_key=config_key(config),
             iteration=iteration,
@@ -48,7 +49,7 @@ class LiveSource:
             cooldown_s=rest.waited_s,
             context_hash=self.context_hash,
         )
-        event = replace(event, reasons=(rest.problem,)) if rest.problem else self._load(event, config, rest)
+        event = replace(event, reasons=(problem,)) if problem else self._load(event, config, rest)
         ended_at = time.time()
         return replace(event, ended_at=ended_at, cost_s=ended_at - began_at)
 
@@ -58,7 +59,8 @@ class LiveSource:
 
     def _load(self, event: ExecutionEvent, config: Config, rest: Rest) -> ExecutionEvent:
         try:
-            result = self.generator.run(self._loads(config), duration_s=self.duration_s)
+            tags = {"config_id": event.config_id, "iteration": str(event.iteration)}
+            result = self.generator.run(self._loads(config), duration_s=self.duration_s, tags=tags)
         except LoadGeneratorError as error:
             return replace(event, reasons=(str(error),))
         usage = self._steady_usage(result)
