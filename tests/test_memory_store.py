@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import struct
 import subprocess
@@ -397,41 +396,7 @@ def test_the_last_repetition_is_that_of_the_same_context(store: DuckDBMemoryStor
     assert store.last_repetition("ctx") == 2
 
 
-# Disks and processes that die
-
-INGEST_FOR_EVER = """
-import itertools, sys
-from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.store import DuckDBMemoryStore
-from tests.builders import event, session
-engine = InProcessMemoryEngine(DuckDBMemoryStore(sys.argv[1]))
-engine.startup()
-engine.open_session(session(sys.argv[2]))
-for iteration in itertools.count():
-    engine.ingest_event(event(iteration=iteration, run_id=sys.argv[2], raw_summary={"metrics": {}}))
-    print(iteration, flush=True)
-"""
-
-
-def test_kill_9_loses_nothing_that_was_ingested(path: Path) -> None:
-    chance = random.Random(8)  # noqa: S311
-    told: set[tuple[str, int]] = set()
-    runs = [f"run{number}" for number in range(8)]
-    for run in runs:
-        child = subprocess.Popen(
-            [sys.executable, "-c", INGEST_FOR_EVER, str(path), run], stdout=subprocess.PIPE, text=True
-        )
-        assert child.stdout
-        told.add((run, int(child.stdout.readline())))
-        signal.sigtimedwait([], chance.uniform(0, 0.15))
-        told |= {(run, int(line)) for line in kill(child).split()}
-    with closing(DuckDBMemoryStore(path)) as store:
-        store.startup()
-        stored = {(stored.run_id, stored.iteration) for stored in store.events("ctx")}
-        assert told <= stored
-        assert len(stored) <= len(told) + len(runs), "at most the run in progress may be there without being told"
-        assert count(store, "k6_raw_summaries") == len(stored)
-        assert query(store, "SELECT DISTINCT status FROM run_sessions") == [("crashed",)]
+# Disks that are full
 
 
 def ingest_until_refused(store: DuckDBMemoryStore) -> None:

@@ -211,7 +211,7 @@ def explain(error: duckdb.Error) -> str:
     if holder:
         who = f"process {holder['pid']} ({Path(holder['program']).name})" if holder["pid"] else holder["program"]
         return f"in use by {who}; wait for it, stop it, or choose another db_path"
-    if "database file with version number" in text:
+    if "version number" in text and "we can only read" in text:
         return f"was written by another DuckDB than {duckdb.__version__}, install a newer one: {text}"
     if "different configuration than existing connections" in text:
         return "in use by this process; close what has it open, or choose another db_path"
