@@ -17,6 +17,10 @@ class PlatformError(PevaError):
     """The node under test cannot be started, reached or measured."""
 
 
+class MetricsError(PlatformError):
+    """What measures the node cannot be reached, or does not answer as it should."""
+
+
 class LoadGeneratorError(PevaError):
     """A k6 that is missing, or a k6 run that measured nothing."""
 

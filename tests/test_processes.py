@@ -182,8 +182,8 @@ def shoot():
     os.kill(os.getpid(), signal.SIGINT)
 
 processes.start(["/bin/true"])  # the guard is there
-threading.Thread(target=shoot).start()
 try:
+    threading.Thread(target=shoot).start()
     processes.start(["/bin/sleep", "777.25"])
     time.sleep(1)
 except KeyboardInterrupt:

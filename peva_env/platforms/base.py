@@ -18,10 +18,30 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class NodeUsage:
-    """Mean use of the node and of each of its functions over a window."""
+    """Mean use of the node and of each of its functions over a window.
+
+    ``missing`` says in one line each what could not be measured although it should have been, and why.
+    """
 
     node: Usage = field(default_factory=Usage)
     functions: Mapping[str, Usage] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+class Metrics(Protocol):
+    """Measures a node and its functions: psutil on the local node, Prometheus elsewhere."""
+
+    def usage(self, start_at: float, end_at: float) -> NodeUsage:
+        """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` is covered.
+
+        Raises:
+            MetricsError: what measures cannot be reached, or answers with an error, also after its retries.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release everything that is held; may be called twice."""
+        ...
 
 
 class Platform(Protocol):
@@ -50,7 +70,7 @@ class Platform(Protocol):
         ...
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
-        """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` is covered."""
+        """Return the mean use between two moments, as ``Metrics`` does."""
         ...
 
     def failure(self) -> str | None:
