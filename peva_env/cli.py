@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from peva_env import __version__, make
+from peva_env import __version__, cli_memory, make
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import Progress, duration_text, make_console, print_map, print_plan, print_verdicts, say
 from peva_env.contracts import EndStatus
@@ -37,6 +37,8 @@ EXIT_CODES = {
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
+
+app.add_typer(cli_memory.app, name="memory")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML or JSON file; without it the quick start on the local node.")

@@ -1,7 +1,5 @@
 """The composition root: builds environments from plain data. The registered ids point here."""
 
-import hashlib
-import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -18,6 +16,7 @@ from peva_env.errors import ConfigError, PevaError
 from peva_env.execution import Budget, DfaasConfigExecutor
 from peva_env.frontier import MonotoneMap
 from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.contexts import context_hash
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore, Session
 from peva_env.planning.plan_builder import DfaasPlanBuilder
@@ -252,8 +251,3 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
         "overload": config.overload.model_dump(),
         "generator": f"k6 {generator_version}",
     }
-
-
-def context_hash(context: Mapping[str, Any]) -> str:
-    """Return the first 16 hex digits of the sha256 of a context in canonical JSON."""
-    return hashlib.sha256(json.dumps(context, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]

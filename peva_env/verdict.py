@@ -1,9 +1,11 @@
 """The overload rules: from what a run measured to what it says of the node.
 
 A function is overloaded if its success rate over *offered* load is under its minimum, or its replicas reach the
-threshold. The node is overloaded if the mean success of the functions with traffic is under its minimum, its CPU or RAM
-is over its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
+threshold. The node is overloaded if the mean success of the configuration's functions is under its minimum, its CPU or
+RAM is over its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
 capacity.
+
+A function at rate 0 has success 1 and counts in the mean, as one at a very low rate does.
 
 What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID. So is one in which
 most requests to a function found nobody at its address: a mistake of the configuration, or a function that is gone.
@@ -90,9 +92,8 @@ def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadCo
 def _node_checks(
     functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
 ) -> Iterator[_Check]:
-    loaded = [function.success_rate for function in functions if function.offered]
-    if loaded:
-        yield _at_least("mean success", sum(loaded) / len(loaded), rules.success_rate_node_min)
+    mean_success = sum(function.success_rate for function in functions) / len(functions)
+    yield _at_least("mean success", mean_success, rules.success_rate_node_min)
     if node.cpu_pct is not None:
         yield _at_most("node CPU", node.cpu_pct, rules.cpu_overload_pct_of_capacity)
     if node.ram_pct is not None:

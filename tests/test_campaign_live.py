@@ -26,6 +26,8 @@ pytest.importorskip("functions_framework")
 from peva_env.config import CooldownConfig, OverloadConfig, parse_config
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.make import make_live_env
+from peva_env.memory.snapshot import reading
+from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.platforms.cooldown import Cooldown
 from peva_env.platforms.local import LocalNode
 from peva_env.sources.k6 import K6
@@ -201,6 +203,24 @@ def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_not
     assert "complete: 7 configurations measured, 1 skipped, 0 unknown; 0 runs took 0s" in output
     assert n_events() == len(runs()) == 7
     assert len(Path("peva-results/skipped.csv").read_text().splitlines()) == 2
+
+
+def test_another_process_reads_a_running_campaign_up_to_its_last_run() -> None:
+    write(campaign(rates=[20, 30, 40, 50]))
+    process = start()
+    assert wait_until(lambda: n_events() > 0)
+    told = []
+    while process.poll() is None:
+        # An event is in the memory before it is in the artifacts.
+        already = n_events()
+        with reading(MEMORY, DEFAULT_SCHEMA_VERSION) as memory:
+            ((n,),) = memory.execute("SELECT count(*) FROM execution_events").fetchall()
+        assert n >= already
+        told.append(n)
+    assert finish(process)[0] == 0
+    assert told == sorted(told)
+    assert told[0] < 4
+    assert len(runs()) == 4
 
 
 @pytest.mark.parametrize(

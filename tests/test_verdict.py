@@ -67,9 +67,11 @@ def test_the_overloaded_function_is_named() -> None:
     assert judgement.overloaded_functions == ("a",)
 
 
-def test_a_function_without_traffic_does_not_count_in_the_mean() -> None:
-    idle = function(1.0, name="idle", offered=0)
-    assert judge([function(0.93), idle], CALM, RULES).verdict is Verdict.OVERLOADED
+def test_a_function_at_rate_0_counts_in_the_mean_as_one_at_a_low_rate_does() -> None:
+    for offered in (0, 1):
+        other = function(1.0, name="other", offered=offered)
+        assert judge([function(0.93), other], CALM, RULES).verdict is Verdict.OK
+        assert judge([function(0.89), other], CALM, RULES).verdict is Verdict.OVERLOADED
 
 
 @pytest.mark.parametrize("node", [NodeMeasurement(ram_pct=1.0), NodeMeasurement(cpu_pct=1.0)])

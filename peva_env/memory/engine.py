@@ -8,6 +8,7 @@ from typing import Any
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, PolicyAlgorithm, Verdict
 from peva_env.errors import PolicyError
 from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.key_set import KeySet
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 from peva_env.memory.tensor_cache import TensorCache
 from peva_env.planning.algorithm_loader import NoOpPolicy
@@ -58,6 +59,7 @@ class InProcessMemoryEngine:
         self._updates: list[PolicyUpdate] = []  # made, but not stored yet
         self._next_update = 0
         self._verdicts: dict[ConfigKey, list[Verdict]] = {}
+        self._complete = KeySet()
         self._next_iteration: dict[ConfigKey, int] = {}
         self._skipped: set[ConfigKey] = set()
 
@@ -94,6 +96,7 @@ class InProcessMemoryEngine:
         self._pending.clear()
         history = self.store.events(session.context_hash, session.repetition)
         self._verdicts.clear()
+        self._complete.clear()
         self._next_iteration.clear()
         self._skipped.clear()
         for event in history:
@@ -127,7 +130,7 @@ class InProcessMemoryEngine:
 
     def is_seen(self, key: ConfigKey) -> bool:
         """Tell whether a configuration is complete in this session's context and repetition."""
-        return self.missing_runs(key) == 0
+        return key in self._complete
 
     def is_skipped(self, key: ConfigKey) -> bool:
         """Tell whether a configuration is recorded as skipped."""
@@ -198,6 +201,8 @@ class InProcessMemoryEngine:
         self._next_iteration[event.config_key] = max(self.next_iteration(event.config_key), event.iteration + 1)
         if event.verdict is not Verdict.INVALID:
             self._verdicts.setdefault(event.config_key, []).append(event.verdict)
+            if not self.missing_runs(event.config_key):
+                self._complete.add(event.config_key)
 
     def _learn(self, event: ExecutionEvent) -> None:
         if self._mode == "online":

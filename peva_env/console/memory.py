@@ -1,0 +1,75 @@
+"""What a memory holds, and what became of an import, on the screen."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from peva_env.console.text import say
+from peva_env.memory.dfaas_csv import ImportReport
+from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary
+
+_MIB = 2**20
+_DOUBTFUL_AGREEMENT = 0.99
+"""Recordings of the same rules agree better than this, so something else was told wrongly."""
+
+
+def print_memory(console: Console, path: Path, size_bytes: int, summary: MemorySummary) -> None:
+    """Print what a memory holds."""
+    events = ", ".join(f"{count.n:,} {count.kind} {count.verdict}" for count in summary.events) or "no events"
+    say(console, f"memory {path}: {size_bytes / _MIB:.1f} MiB, schema {summary.schema_version}")
+    say(console, f"{summary.n_configs:,} configurations; {events}")
+    _print_table(
+        console,
+        ("campaign", "status", "agent", "repetition", "runs", "started (UTC)", "context"),
+        [_campaign(campaign) for campaign in summary.campaigns],
+    )
+    _print_table(
+        console,
+        ("context", "node", "configurations", "runs", "skipped", "functions"),
+        [_context(context) for context in summary.contexts],
+    )
+
+
+def print_import(console: Console, report: ImportReport) -> None:
+    """Print what became of the lines of recordings, and how well the verdicts agree."""
+    events = report.merged["execution_events"]
+    say(
+        console,
+        f"{report.n_runs:,} runs and {report.n_skipped:,} skipped configurations imported: {events.inserted:,} new, "
+        f"{events.updated:,} changed, {events.kept:,} as they were",
+    )
+    if report.refusals:
+        say(console, f"lines refused: {len(report.refusals):,}")
+    for reason, n in Counter(refusal.reason for refusal in report.refusals).most_common():
+        say(console, f"  {n:,}: {reason}")
+    if report.n_compared:
+        say(console, f"verdicts: {report.agreement:.3%} of {report.n_compared:,} as recorded")
+    if report.agreement < _DOUBTFUL_AGREEMENT:
+        say(console, "so few agree that --cores, or the overload rules, are probably not those of the recording")
+
+
+def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if not rows:
+        return
+    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    for row in (headings, *rows):
+        table.add_row(*(Text(cell, "bold" if row is headings else "") for cell in row))
+    console.print()
+    # As wide as it is: cut off, a name or a hash is of no use to whom copies it.
+    console.print(table, soft_wrap=True, width=max(console.width, console.measure(table).maximum))
+
+
+def _campaign(campaign: CampaignSummary) -> list[str]:
+    started = datetime.fromtimestamp(campaign.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    numbers = (str(campaign.repetition), f"{campaign.n_runs:,}")
+    return [campaign.run_id, campaign.status, campaign.agent or "-", *numbers, started, campaign.context_hash]
+
+
+def _context(context: ContextSummary) -> list[str]:
+    counts = (f"{n:,}" for n in (context.n_configs, context.n_runs, context.n_skipped))
+    return [context.context_hash, context.node, *counts, ", ".join(context.functions)]

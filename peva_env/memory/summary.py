@@ -1,0 +1,98 @@
+"""What a memory holds, in numbers."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignSummary:
+    """One campaign; times are seconds since the epoch, ``ended_at`` None while it runs or if it was killed."""
+
+    run_id: str
+    status: str
+    agent: str | None
+    repetition: int
+    context_hash: str
+    started_at: float
+    ended_at: float | None
+    n_runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSummary:
+    """What was measured under one context: on which node, which functions."""
+
+    context_hash: str
+    node: str
+    functions: list[str]
+    n_configs: int
+    n_runs: int
+    n_skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventCount:
+    """How many events there are of a kind and verdict."""
+
+    kind: str
+    verdict: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySummary:
+    """All of it."""
+
+    schema_version: str
+    n_configs: int
+    campaigns: list[CampaignSummary]
+    contexts: list[ContextSummary]
+    events: list[EventCount]
+
+
+def summarize(connection: duckdb.DuckDBPyConnection) -> MemorySummary:
+    """Count what a memory holds."""
+    campaigns = connection.execute(
+        "SELECT s.run_id, s.status, s.agent, s.repetition, s.context_hash, s.started_at, s.ended_at, "
+        "count(e.run_id) FILTER (kind = 'measured') FROM run_sessions s LEFT JOIN execution_events e USING (run_id) "
+        "GROUP BY ALL ORDER BY s.started_at, s.run_id"
+    ).fetchall()
+    events = connection.execute(
+        "SELECT kind, verdict, count(*) FROM execution_events GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return MemorySummary(
+        schema_version=str(_one(connection, "SELECT schema_version FROM memory_schema_meta")),
+        n_configs=int(_one(connection, "SELECT count(*) FROM config_catalog")),
+        campaigns=[CampaignSummary(*row) for row in campaigns],
+        contexts=_contexts(connection),
+        events=[EventCount(*row) for row in events],
+    )
+
+
+def _contexts(connection: duckdb.DuckDBPyConnection) -> list[ContextSummary]:
+    rows = connection.execute(
+        "SELECT context_hash, any_value(context_json), count(DISTINCT config_id), "
+        "count(*) FILTER (kind = 'measured'), count(*) FILTER (kind = 'skipped') "
+        "FROM execution_events LEFT JOIN (SELECT context_hash, any_value(context_json) AS context_json "
+        "FROM run_sessions GROUP BY 1) USING (context_hash) GROUP BY 1 ORDER BY 4 DESC, 1"
+    ).fetchall()
+    return [ContextSummary(row[0], *_described(row[1]), *row[2:]) for row in rows]
+
+
+def _described(context_json: str | None) -> tuple[str, list[str]]:
+    """Return the node's name and the functions of a context, as far as it tells them."""
+    try:
+        context: Any = json.loads(context_json or "{}")
+        node, functions = context.get("node", {}), context.get("functions", {})
+    except (ValueError, AttributeError):
+        return "?", []
+    names = node if isinstance(node, dict) else {}
+    return str(names.get("name") or names.get("hostname") or "?"), sorted(functions)
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    row = connection.execute(query).fetchone()
+    return row[0] if row else None

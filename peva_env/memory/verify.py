@@ -1,0 +1,108 @@
+"""Recomputing every column that follows from others, and reporting where a memory says something else.
+
+Verdicts are recomputed by ``peva_env.verdict`` with the rules of the session's own context. A verdict INVALID is taken
+as it is: most of its causes, such as a k6 that failed, leave nothing to compute it from.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+from pydantic import ValidationError
+
+from peva_env.config import OverloadConfig
+from peva_env.contracts import ExecutionEvent
+from peva_env.memory.contexts import context_hash
+from peva_env.memory.dfaas_campaign import RECORDED_AS
+from peva_env.memory.rows import EVENT_COLUMNS, event_from_record
+from peva_env.memory.verify_sql import QUERIES
+from peva_env.verdict import judge
+
+_ROWS_AT_A_TIME = 1000
+_RUN_ID = EVENT_COLUMNS.index("run_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A value that is not what follows from the others, in words; ``key`` is the row's primary key."""
+
+    table: str
+    key: str
+    column: str
+    stored: str
+    recomputed: str
+
+
+def verify(connection: duckdb.DuckDBPyConnection) -> Iterator[Difference]:
+    """Yield every difference between what a memory holds and what follows from it. The cost is linear in its events."""
+    for query in QUERIES:
+        for row in connection.execute(query).fetchall():
+            yield Difference(*map(str, row))
+    yield from _contexts(connection)
+    yield from _verdicts(connection)
+
+
+def _contexts(connection: duckdb.DuckDBPyConnection) -> Iterator[Difference]:
+    sessions = connection.execute("SELECT run_id, context_hash, context_json FROM run_sessions ORDER BY 1").fetchall()
+    for run_id, stored, text in sessions:
+        try:
+            recomputed = context_hash(json.loads(text))
+        except (TypeError, ValueError):
+            yield Difference("run_sessions", run_id, "context_json", str(text), "JSON")
+            continue
+        if recomputed != stored:
+            yield Difference("run_sessions", run_id, "context_hash", str(stored), recomputed)
+
+
+def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Difference]:
+    rules = _rules(connection)
+    measured = connection.execute(
+        f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events "  # noqa: S608
+        "WHERE kind = 'measured' AND verdict <> 'INVALID' AND len(function_names) = len(offered)"
+    )
+    while rows := measured.fetchmany(_ROWS_AT_A_TIME):
+        for row in rows:
+            if row[_RUN_ID] in rules:
+                event = event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True)))
+                yield from _judged_anew(event, rules[row[_RUN_ID]])
+
+
+def _rules(connection: duckdb.DuckDBPyConnection) -> dict[str, OverloadConfig]:
+    """Return each session's rules, where its context holds them."""
+    rules = {}
+    for run_id, text in connection.execute("SELECT run_id, context_json FROM run_sessions").fetchall():
+        with suppress(TypeError, ValueError, KeyError, ValidationError):
+            rules[run_id] = OverloadConfig.model_validate(json.loads(text)["overload"])
+    return rules
+
+
+def _judged_anew(event: ExecutionEvent, rules: OverloadConfig) -> Iterator[Difference]:
+    judgement = judge(event.functions, event.node, rules)
+    compared: dict[str, tuple[Any, Any]] = {
+        "verdict": (event.verdict, judgement.verdict),
+        "reasons": (tuple(said for said in event.reasons if not said.startswith(RECORDED_AS)), judgement.reasons),
+        "overloaded_functions": (event.overloaded_functions, judgement.overloaded_functions),
+    }
+    if not _alike(event.margin, judgement.margin):
+        compared["margin"] = (event.margin, judgement.margin)
+    for column, (stored, recomputed) in compared.items():
+        if stored != recomputed:
+            yield Difference("execution_events", _key(event), column, _text(stored), _text(recomputed))
+
+
+def _alike(stored: float | None, recomputed: float | None) -> bool:
+    if stored is None or recomputed is None:
+        return stored is recomputed
+    return math.isclose(stored, recomputed, abs_tol=1e-9)
+
+
+def _key(event: ExecutionEvent) -> str:
+    return "/".join(map(str, event.event_key))
+
+
+def _text(value: object) -> str:
+    return "; ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,103 @@
+"""What of a memory is checked in SQL: queries of table, key, column, stored and recomputed, where the two differ."""
+
+from peva_env.memory.schema import TABLES
+
+_EVENT_KEY = "concat_ws('/', e.config_id, e.iteration, e.repetition, e.run_id)"
+_CONFIG_ID = (
+    "left(sha256(array_to_string(list_transform(list_zip(function_names, rates_rps), "
+    "lambda pair: concat(pair[1], ':', pair[2])), '|')), 12)"
+)
+_PER_FUNCTION = tuple(
+    column
+    for column, kind in TABLES["execution_events"].columns.items()
+    if kind.endswith("[]") and column not in ("reasons", "overloaded_functions", "function_names")
+)
+
+
+def _column(table: str, key: str, column: str, recomputed: str, *, where: str = "true") -> str:
+    return (
+        f"SELECT '{table}', {key}, '{column}', {column}, {recomputed} FROM {table} e "  # noqa: S608
+        f"WHERE {column} IS DISTINCT FROM {recomputed} AND {where} ORDER BY 2"
+    )
+
+
+def _length(column: str) -> str:
+    """Every list has a value for each function; a run that measured nothing, and a skip, have none."""
+    n = "len(function_names)" if column == "rates_rps" else "if(len(offered) = 0, 0, len(function_names))"
+    return (
+        f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', concat(len({column}), ' values'), "  # noqa: S608
+        f"concat({n}, ' values') FROM execution_events e WHERE len({column}) IS DISTINCT FROM {n} ORDER BY 2"
+    )
+
+
+def _orphans(table: str, key: str, column: str, parent: str, shared: tuple[str, ...]) -> str:
+    same = " AND ".join(f"p.{name} = e.{name}" for name in shared)
+    return (
+        f"SELECT '{table}', {key}, '{column}', e.{column}, 'a row of {parent}' FROM {table} e "  # noqa: S608
+        f"WHERE NOT EXISTS (SELECT 1 FROM {parent} p WHERE {same}) ORDER BY 2"
+    )
+
+
+def _of_session(column: str) -> str:
+    return (
+        f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', e.{column}, s.{column} "  # noqa: S608
+        "FROM execution_events e JOIN run_sessions s USING (run_id) "
+        f"WHERE e.{column} IS DISTINCT FROM s.{column} ORDER BY 2"
+    )
+
+
+_SUCCESS = f"""
+    SELECT 'execution_events', key, 'success_rate', concat(name, ' ', success_rate), if(offered = 0, 1, ok / offered)
+    FROM (
+        SELECT {_EVENT_KEY} AS key, unnest(e.function_names) AS name, unnest(e.success_rate) AS success_rate,
+            unnest(e.offered) AS offered, unnest(e.succeeded) AS ok, s.agent = 'imported' AS is_imported
+        FROM execution_events e LEFT JOIN run_sessions s USING (run_id) WHERE len(e.offered) = len(e.function_names)
+    )
+    -- a recording has rates with three decimals, and counts that were derived from them
+    WHERE abs(success_rate - if(offered = 0, 1, ok / offered))
+        > if(is_imported AND offered > 0, 0.5 / offered, 0) + 1e-9
+    ORDER BY 2
+"""  # noqa: S608
+
+_OFFERED = f"""
+    SELECT 'execution_events', key, 'offered', concat(name, ' ', offered), sent + dropped
+    FROM (
+        SELECT {_EVENT_KEY} AS key, unnest(e.function_names) AS name, unnest(e.offered) AS offered,
+            unnest(e.sent) AS sent, unnest(e.dropped) AS dropped
+        FROM execution_events e WHERE len(e.offered) = len(e.function_names)
+    )
+    WHERE offered IS DISTINCT FROM sent + dropped ORDER BY 2
+"""  # noqa: S608
+
+# Runs of a configuration are numbered through a campaign and those that go on with it; an imported one stands alone.
+_GAPS = """
+    SELECT 'execution_events', concat_ws('/', config_id, '*', repetition, run_id), 'iteration',
+        concat('up to ', last), concat(runs, ' runs')
+    FROM (
+        SELECT config_id, repetition, max(iteration) AS last, count(DISTINCT iteration) AS runs, max(run_id) AS run_id
+        FROM execution_events WHERE kind = 'measured' GROUP BY config_id, repetition, context_hash
+    )
+    WHERE last + 1 <> runs ORDER BY 2
+"""
+
+QUERIES: tuple[str, ...] = (
+    _column("config_catalog", "e.config_id", "config_id", _CONFIG_ID),
+    _column("config_catalog", "e.config_id", "n_functions", "len(function_names)"),
+    _column("config_catalog", "e.config_id", "total_rate_rps", "list_sum(rates_rps)"),
+    _column("config_catalog", "e.config_id", "function_names", "list_sort(function_names)"),
+    _column("execution_events", _EVENT_KEY, "config_id", _CONFIG_ID),
+    _column("execution_events", _EVENT_KEY, "function_names", "list_sort(function_names)"),
+    _column("execution_events", _EVENT_KEY, "iteration", "-1", where="kind = 'skipped'"),
+    _column("execution_events", _EVENT_KEY, "kind", "'skipped'", where="iteration = -1"),
+    _column("execution_events", _EVENT_KEY, "verdict", "'OVERLOADED'", where="kind = 'skipped'"),
+    *map(_length, _PER_FUNCTION),
+    _OFFERED,
+    _SUCCESS,
+    *map(_of_session, ("context_hash", "repetition")),
+    _GAPS,
+    _orphans("execution_events", _EVENT_KEY, "config_id", "config_catalog", ("config_id",)),
+    _orphans("execution_events", _EVENT_KEY, "run_id", "run_sessions", ("run_id",)),
+    _orphans("policy_updates", "concat_ws('/', e.run_id, e.update_index)", "run_id", "run_sessions", ("run_id",)),
+    _orphans("k6_raw_summaries", _EVENT_KEY, "run_id", "execution_events", TABLES["execution_events"].key),
+    _orphans("config_catalog", "e.config_id", "config_id", "execution_events", ("config_id",)),
+)
