@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from peva_env.space import Config, ConfigKey, ConfigSpace, config_id
 
@@ -154,14 +155,60 @@ class DfaasRunContext:
     repetition: int = 1
 
 
+class Tensors(Protocol):
+    """Valid measured events as arrays, a row each: ``n`` events, ``F`` functions, ``d`` features.
+
+    Arrays are views without a copy; later events do not show in them.
+    """
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The ``d`` columns: rates of the ``F`` functions first, then what came of them."""
+        ...
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The ``F`` functions, sorted."""
+        ...
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """What was asked and what came of it, (n, d); 0 where ``mask`` is false."""
+        ...
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Whether a feature was measured, (n, d)."""
+        ...
+
+    @property
+    def labels(self) -> NDArray[np.int8]:
+        """Verdicts, (n,): -1 OK, 1 overloaded."""
+        ...
+
+    def sample(self, batch_size: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """Draw events with replacement: copies of their features (batch_size, d) and labels (batch_size,)."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyContext:
-    """What a policy's optional ``setup`` is given, once, before its first choice."""
+    """What a policy's optional ``setup`` is given, once, before its first choice.
+
+    ``history`` is what this campaign goes on from: nothing, unless it is resumed. ``tensors`` is all that the memory
+    holds, of whatever campaign and context, preloaded ones included, and grows as the campaign goes on: what a policy
+    can learn from beforehand.
+    """
 
     space: ConfigSpace
     seed: int | None
     config: Mapping[str, Any]
     history: Sequence[ExecutionEvent]
+    tensors: Tensors
 
 
 @runtime_checkable

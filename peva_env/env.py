@@ -18,6 +18,7 @@ from peva_env.contracts import (
     ExecutionEvent,
     PolicyAlgorithm,
     PolicyContext,
+    Tensors,
 )
 from peva_env.execution import ConfigOutcome, DfaasConfigExecutor
 from peva_env.frontier import MonotoneMap, is_dense
@@ -28,10 +29,11 @@ from peva_env.space import Config, ConfigSpace
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One episode: its executor, and the events that its memory already held."""
+    """One episode: its executor, the events that it goes on from, and all that its memory holds."""
 
     executor: DfaasConfigExecutor
-    history: tuple[ExecutionEvent, ...] = ()
+    history: tuple[ExecutionEvent, ...]
+    tensors: Tensors
 
 
 class CampaignHost(Protocol):
@@ -195,7 +197,10 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     def policy_context(self) -> PolicyContext:
         """Return what a policy's ``setup`` is given."""
-        return PolicyContext(self.space, self.np_random_seed, self.host.config_data(), self._running().history)
+        campaign = self._running()
+        return PolicyContext(
+            self.space, self.np_random_seed, self.host.config_data(), campaign.history, campaign.tensors
+        )
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
         """Make the memory update this policy from now on, in the name of this agent."""

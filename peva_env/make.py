@@ -216,7 +216,7 @@ class LiveCampaigns:
             budget=Budget(*self._budget),
         )
         executor.restore(history)
-        return Campaign(executor, tuple(history))
+        return Campaign(executor, tuple(history), self.memory.tensors)
 
 
 def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:

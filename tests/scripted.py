@@ -105,7 +105,7 @@ class ScriptedHost:
             budget=Budget(*self._budget),
         )
         executor.restore(history)
-        return Campaign(executor, tuple(history))
+        return Campaign(executor, tuple(history), self.memory.tensors)
 
     def end(self, status: EndStatus, detail: str | None) -> None:
         self.ended.append((status, detail))

@@ -147,9 +147,10 @@ class WantsSetup(NoOpPolicy):
 
     def setup(self, context: PolicyContext) -> None:
         self.context = context
+        self.known_before = len(context.tensors)
 
 
-def test_a_policy_that_wants_it_gets_space_and_history_once(make_host: MakeHost) -> None:
+def test_a_policy_that_wants_it_gets_space_history_and_memory_once(make_host: MakeHost) -> None:
     host = make_host(ConfigSpace({"a": [1, 2]}))
     env = PevaEnv(host)
     env.reset()
@@ -159,6 +160,9 @@ def test_a_policy_that_wants_it_gets_space_and_history_once(make_host: MakeHost)
     assert policy.context.space is host.space
     assert policy.context.seed == 7
     assert [event.config_pairs for event in policy.context.history] == [[("a", 1)]]
+    assert policy.known_before == 1
+    assert policy.context.tensors.labels.tolist() == [-1, -1]
+    assert policy.context.tensors.features[:, 0].tolist() == [1, 2]
 
 
 def test_agents_are_found_by_name() -> None:

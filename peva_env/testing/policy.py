@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext, Verdict
+from peva_env.memory.tensor_cache import TensorCache
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event
 
@@ -26,7 +27,7 @@ class PolicyContract:
     def _ready(self) -> PolicyAlgorithm:
         policy: Any = self.make()
         if hasattr(policy, "setup"):
-            policy.setup(PolicyContext(_SPACE, seed=0, config={}, history=()))
+            policy.setup(PolicyContext(_SPACE, seed=0, config={}, history=(), tensors=TensorCache()))
         chosen: PolicyAlgorithm = policy
         return chosen
 
