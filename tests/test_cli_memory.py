@@ -78,6 +78,13 @@ def test_an_import_says_what_became_of_every_line() -> None:
     assert peva("memory", "verify", "m.duckdb").returncode == 0
 
 
+def test_of_many_reasons_for_refusal_the_ten_most_common_are_shown() -> None:
+    path = write(Path(STAMPED), row({"a": "10"}), *(row({"a": str(-n)}) for n in range(1, 13)), row({"a": "-12"}))
+    shown = peva("memory", "import-dfaas", str(path), *OPTIONS).stdout.splitlines()
+    assert shown[1:3] == ["lines refused: 13", "  2: rate_function_a is -12, negative"]
+    assert shown[12:14] == ["  and 2 other reasons; --refused lists them all", "verdicts: 100.000% of 1 as recorded"]
+
+
 def test_an_import_with_the_wrong_number_of_cores_is_suspicious() -> None:
     path = write(Path(STAMPED), row({"a": "10"}, cpu_usage_node="130"))
     assert "so few agree" in peva("memory", "import-dfaas", str(path), *OPTIONS, "--cores", "1").stdout

@@ -14,6 +14,9 @@ from peva_env.memory.dfaas_csv import ImportReport
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary
 
 _MIB = 2**20
+_MAX_REASONS = 10
+"""A unit that was told wrongly gives every line a reason of its own."""
+
 _DOUBTFUL_AGREEMENT = 0.99
 """Recordings of the same rules agree better than this, so something else was told wrongly."""
 
@@ -45,8 +48,11 @@ def print_import(console: Console, report: ImportReport) -> None:
     )
     if report.refusals:
         say(console, f"lines refused: {len(report.refusals):,}")
-    for reason, n in Counter(refusal.reason for refusal in report.refusals).most_common():
+    reasons = Counter(refusal.reason for refusal in report.refusals)
+    for reason, n in reasons.most_common(_MAX_REASONS):
         say(console, f"  {n:,}: {reason}")
+    if len(reasons) > _MAX_REASONS:
+        say(console, f"  and {len(reasons) - _MAX_REASONS:,} other reasons; --refused lists them all")
     if report.n_compared:
         say(console, f"verdicts: {report.agreement:.3%} of {report.n_compared:,} as recorded")
     if report.agreement < _DOUBTFUL_AGREEMENT:
