@@ -77,6 +77,9 @@ class DfaasConfig(Section):
     timeout: str = Field("5s", description="how long one request may take; a slower one has failed")
     cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
     overload: OverloadConfig = Field(default_factory=OverloadConfig)
+    max_total_rate: int | None = Field(
+        None, ge=1, description="requests/s, all functions together, beyond which nothing may be offered"
+    )
     max_invalid_retries: int = Field(2, ge=0, description="how often a run that measured nothing is tried again")
     selection_mode: Literal["online", "micro_batch"] = Field("online", description="when the policy is updated")
     micro_batch_size: int = Field(8, description="candidates per choice; events per update in micro_batch mode")
@@ -134,6 +137,15 @@ class DfaasConfig(Section):
         return values
 
     @model_validator(mode="after")
+    def _fill_in(self) -> Self:
+        if "db_path" not in self.memory.model_fields_set:
+            self.memory = self.memory.model_copy(update={"db_path": f"{self.output_dir}/{MEMORY_FILE}"})
+        if isinstance(self.rate_strategy, RandomRates) and self.rate_strategy.seed is None:
+            # Never left to chance: a campaign that is resumed must find the same plan.
+            self.rate_strategy.seed = self.seed or 0
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Self:
         names = [function.name for function in self.functions]
         for name in names:
@@ -151,20 +163,26 @@ class DfaasConfig(Section):
                 f"combinations.min_functions = {self.combinations.min_functions} is more than the "
                 f"{len(names)} function(s) given"
             )
+        heaviest = self._heaviest_total_rate()
+        if self.max_total_rate is not None and heaviest > self.max_total_rate:
+            raise ValueError(
+                f"max_total_rate = {self.max_total_rate}: the heaviest configuration of this plan offers {heaviest} "
+                "requests/s; lower the rates, a function's max_rate or combinations.max_functions"
+            )
         if self.selection_mode == "micro_batch":
             for key in ("micro_batch_size", "micro_batch_window_s"):
                 if getattr(self, key) < 1:
                     raise ValueError(f"{key} = {getattr(self, key)}: must be at least 1 in micro_batch mode")
         return self
 
-    @model_validator(mode="after")
-    def _fill_in(self) -> Self:
-        if "db_path" not in self.memory.model_fields_set:
-            self.memory = self.memory.model_copy(update={"db_path": f"{self.output_dir}/{MEMORY_FILE}"})
-        if isinstance(self.rate_strategy, RandomRates) and self.rate_strategy.seed is None:
-            # Never left to chance: a campaign that is resumed must find the same plan.
-            self.rate_strategy.seed = self.seed or 0
-        return self
+    def _heaviest_total_rate(self) -> int:
+        """Return the highest sum of rates in the plan, in requests per second."""
+        rates = self.rate_strategy.generate_rates()
+        tops = [
+            max(rate for rate in rates if function.max_rate is None or rate <= function.max_rate)
+            for function in self.functions
+        ]
+        return sum(sorted(tops, reverse=True)[: self.combinations.max_functions - 1])
 
 
 def load_config(path: str | Path) -> DfaasConfig:

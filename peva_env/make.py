@@ -16,7 +16,7 @@ from peva_env.errors import ConfigError, PevaError
 from peva_env.execution import Budget, DfaasConfigExecutor
 from peva_env.frontier import MonotoneMap
 from peva_env.memory.checkpoint import ParquetCheckpoint
-from peva_env.memory.contexts import context_hash
+from peva_env.memory.contexts import context_hash, digest
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore, Session
 from peva_env.planning.plan_builder import DfaasPlanBuilder
@@ -239,11 +239,18 @@ def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
 
 
 def measurement_context(config: DfaasConfig, platform: Platform, generator_version: str) -> dict[str, Any]:
-    """Return what must be equal for two measurements to be comparable, as plain data."""
+    """Return what must be equal for two measurements to be comparable, as plain data.
+
+    Of headers only digests: this is stored with every campaign, and a header may hold a token.
+    """
     return {
         "node": dict(platform.describe()),
         "functions": {
-            function.name: {"method": function.method, "body": function.body, "headers": function.headers}
+            function.name: {
+                "method": function.method,
+                "body": function.body,
+                "headers": {name: digest(value) for name, value in function.headers.items()},
+            }
             for function in config.functions
         },
         "duration_s": config.duration_s,

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import ClassVar
 
-import duckdb
-
-from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.errors import MemoryStoreError
 from peva_env.memory import schema
-from peva_env.memory.database import explain, first_difference
 from peva_env.memory.export import export_tables, one_file
 from peva_env.memory.merge import merge_tables
+from peva_env.memory.parquet_check import check_file
 from peva_env.memory.store import DuckDBMemoryStore
 
 
@@ -67,26 +65,6 @@ class ParquetCheckpoint:
 
     def _preload(self, tables: tuple[str, ...], folder: Path) -> None:
         for table in tables:
-            self._check_file(table, folder / f"{table}.parquet")
+            check_file(self._database.connection, table, folder / f"{table}.parquet", self._database.schema_version)
         sources = {table: f"read_parquet({one_file(folder / f'{table}.parquet')})" for table in tables}
         merge_tables(self._database, sources, purpose=f"preload {folder}")
-
-    def _check_file(self, table: str, path: Path) -> None:
-        connection, source = self._database.connection, one_file(path)
-        try:
-            described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({source})").fetchall()  # noqa: S608
-            labels = connection.execute(
-                f"SELECT decode(value) FROM parquet_kv_metadata({source}) "  # noqa: S608
-                "WHERE decode(key) = 'schema_version'"
-            ).fetchall()
-        except duckdb.Error as error:
-            raise MemoryStoreError(f"cannot preload {path}: {explain(error)}") from error
-        if labels != [(self._database.schema_version,)]:
-            found = labels[0][0] if labels else "missing"
-            raise SchemaMismatchError(
-                f"cannot preload {path}: schema_version is {found}, {self._database.schema_version!r} is asked for"
-            )
-        columns = {table: {str(row[0]): str(row[1]) for row in described}}
-        difference = first_difference(columns, {table: schema.TABLES[table].columns})
-        if difference:
-            raise SchemaMismatchError(f"cannot preload {path}: {difference}")

@@ -12,12 +12,20 @@ import duckdb
 from peva_env import __version__
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.schema import TABLES
+from peva_env.memory.schema_check import columns, first_difference, foreign_object
 
 _LOCK_HOLDER = re.compile(r"lock is held in (?P<program>\S+)(?: \(PID (?P<pid>\d+)\))?")
 
 _MAGIC = b"DUCK"
 _MAGIC_END = 12
 """DuckDB's files begin with an 8-byte checksum and these four letters."""
+
+
+_NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+"""All that is needed is built in; a file from a stranger must not make DuckDB fetch and run more."""
 
 
 class Database:
@@ -69,7 +77,7 @@ class Database:
     def _open(self, *, read_only: bool) -> None:
         self._connection = self._connect(read_only)
         try:
-            if self._columns():
+            if columns(self.connection):
                 self._check_tables()
                 self.check_label(self.label())
             elif not read_only:
@@ -142,22 +150,13 @@ class Database:
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
-            return duckdb.connect(self._file, read_only=read_only)
+            return duckdb.connect(self._file, read_only=read_only, config=_NO_DOWNLOADS)
         except duckdb.Error as error:
             raise MemoryStoreError(f"memory {self.path}: {explain(error)}") from error
 
-    def _columns(self) -> dict[str, dict[str, str]]:
-        rows = self.connection.execute(
-            "SELECT if(schema_name = 'main', table_name, schema_name || '.' || table_name), column_name, data_type "
-            "FROM duckdb_columns() WHERE database_name = current_database() AND NOT internal ORDER BY 1, column_index"
-        ).fetchall()
-        found: dict[str, dict[str, str]] = {}
-        for table, column, kind in rows:
-            found.setdefault(table, {})[column] = kind
-        return found
-
     def _check_tables(self) -> None:
-        difference = first_difference(self._columns(), {name: table.columns for name, table in TABLES.items()})
+        wanted = {name: table.columns for name, table in TABLES.items()}
+        difference = foreign_object(self.connection) or first_difference(columns(self.connection), wanted)
         if difference:
             raise SchemaMismatchError(
                 f"memory {self.path}: not of schema_version {self.schema_version!r}: {difference}; nothing was changed"
@@ -178,23 +177,6 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, record: Mapping[st
     """Insert one row given as a mapping from column to value."""
     marks = ", ".join("?" * len(record))
     connection.execute(f"INSERT INTO {table} ({', '.join(record)}) VALUES ({marks})", list(record.values()))  # noqa: S608
-
-
-def first_difference(found: Mapping[str, Mapping[str, str]], wanted: Mapping[str, Mapping[str, str]]) -> str | None:
-    """Return in words the first difference between tables as found and as wanted, or None."""
-    for table in sorted(wanted.keys() - found.keys()):
-        return f"table {table} is missing"
-    for table in sorted(found.keys() - wanted.keys()):
-        return f"table {table} does not belong"
-    for table, columns in wanted.items():
-        for position, (column, kind) in enumerate(columns.items()):
-            actual = list(found[table].items())[position : position + 1]
-            if actual != [(column, kind)]:
-                got = " ".join(actual[0]) if actual else "nothing"
-                return f"table {table} has {got} where {column} {kind} should be"
-        if len(found[table]) > len(columns):
-            return f"table {table} has a column {list(found[table])[len(columns)]} too many"
-    return None
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

@@ -63,7 +63,7 @@ class FunctionLoad:
             if not _TOKEN.fullmatch(header):
                 self._refuse(f"header {header!r}: is not a valid header name")
             if _CONTROL.search(value):
-                self._refuse(f"header {header!r} = {value!r}: must not hold line breaks or control characters")
+                self._refuse(f"header {header!r}: its value must not hold line breaks or control characters")
         try:
             "".join((self.body, *self.headers.values())).encode()
         except UnicodeEncodeError:
