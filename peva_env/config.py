@@ -20,8 +20,10 @@ from peva_env.sections import (
     CooldownConfig,
     FunctionConfig,
     MemoryConfig,
+    OpenFaasConfig,
     OverloadConfig,
     Section,
+    plain_url,
 )
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "DfaasConfig",
     "FunctionConfig",
     "MemoryConfig",
+    "OpenFaasConfig",
     "OverloadConfig",
     "duration_seconds",
     "load_config",
@@ -89,6 +92,7 @@ class DfaasConfig(Section):
     platform: Literal["local", "openfaas"] = "local"
     gateway_url: str | None = Field(None, description="openfaas: the gateway")
     prometheus_url: str | None = Field(None, description="openfaas: Prometheus")
+    openfaas: OpenFaasConfig = Field(default_factory=OpenFaasConfig, description="openfaas: namespace, password, CA")
     k6_path: str | None = Field(None, description="the k6 binary, where it is not on the PATH")
     k6_outputs: list[str] = Field(default_factory=list, description="passed to k6 as --out")
     k6_tags: dict[str, str] = Field(default_factory=dict, description="passed to k6 as --tag")
@@ -118,6 +122,11 @@ class DfaasConfig(Section):
         if duration_seconds(text) < 1:
             raise ValueError("must be at least 1s, k6 runs nothing shorter")
         return text
+
+    @field_validator("gateway_url", "prometheus_url")
+    @classmethod
+    def _is_plain_url(cls, url: str | None) -> str | None:
+        return None if url is None else plain_url(url)
 
     @field_validator("algorithm_entrypoint")
     @classmethod
@@ -188,8 +197,8 @@ class DfaasConfig(Section):
 def load_config(path: str | Path) -> DfaasConfig:
     """Read a configuration from a YAML or JSON file, of this project or of PEVA-FAAS.
 
-    Paths of function sources are taken relative to the file. A PEVA-FAAS file (sections ``common`` and
-    ``plugins.peva_faas``) loads with one warning that lists the keys without a meaning here.
+    Paths of function sources, of the password's file and of the CA's are taken relative to the file. A PEVA-FAAS file
+    (sections ``common`` and ``plugins.peva_faas``) loads with one warning that lists the keys without a meaning here.
 
     Raises:
         ConfigError: the file cannot be read, or a key or value is wrong; one line that names key, value and remedy.
@@ -200,7 +209,12 @@ def load_config(path: str | Path) -> DfaasConfig:
         data = _from_peva_faas(data, path)
     for function in data.get("functions") or () if isinstance(data.get("functions"), list) else ():
         if isinstance(function, dict) and isinstance(function.get("source"), str):
-            function["source"] = str(path.parent / Path(function["source"]).expanduser())
+            function["source"] = _beside(path, function["source"])
+    openfaas = data.get("openfaas")
+    if isinstance(openfaas, dict):
+        for key in {"password_file", "ca_file"} & openfaas.keys():
+            if openfaas[key] and isinstance(openfaas[key], str):
+                openfaas[key] = _beside(path, openfaas[key])
     return parse_config(data, where=str(path))
 
 
@@ -212,6 +226,10 @@ def parse_config(data: Mapping[str, Any], *, where: str = "configuration") -> Df
         problems = [explain(problem, DfaasConfig) for problem in error.errors()]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ConfigError(f"{where}: {problems[0]}{more}") from error
+
+
+def _beside(config: Path, other: str) -> str:
+    return str(config.parent / Path(other).expanduser())
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

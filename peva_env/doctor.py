@@ -1,5 +1,6 @@
 """Checks of everything that a campaign needs, each with what to do about it."""
 
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,10 +11,11 @@ import psutil
 
 from peva_env.config import DfaasConfig
 from peva_env.errors import PevaError
-from peva_env.make import make_platform
+from peva_env.make import make_deployed_functions, make_gateway, make_metrics, make_platform
 from peva_env.memory.database import Database
 from peva_env.planning.algorithm_loader import load_policy_algorithm
 from peva_env.planning.plan_builder import DfaasPlanBuilder
+from peva_env.platforms.deployed_function import DeployedFunction
 from peva_env.sources.k6 import find_k6, k6_version
 
 _RPS_PER_CORE = 250
@@ -35,7 +37,7 @@ class Check:
 def run_checks(config: DfaasConfig) -> Iterator[Check]:
     """Check k6, the node, the policy, the paths and the load, one after the other. Nothing is left behind."""
     yield _check("k6", lambda: _k6(config))
-    yield _check("node", lambda: _node(config))
+    yield from _node_checks(config)
     yield _check("policy", lambda: _policy(config))
     yield _check("output_dir", lambda: _writable(Path(config.output_dir)))
     yield _check("memory", lambda: _memory(config))
@@ -52,6 +54,28 @@ def _check(name: str, look: Callable[[], str]) -> Check:
 def _k6(config: DfaasConfig) -> str:
     binary = find_k6(config.k6_path)
     return f"k6 {k6_version(binary)} at {binary}"
+
+
+def _node_checks(config: DfaasConfig) -> Iterator[Check]:
+    if config.platform == "local":
+        yield _check("node", lambda: _node(config))
+        return
+    gateway = _check("gateway", lambda: make_gateway(config).check())
+    yield gateway
+    if gateway.passed:
+        for function in make_deployed_functions(config, make_gateway(config)):
+            yield _check(f"function {function.name}", functools.partial(_function, function))
+    yield _check("metrics", lambda: _metrics(config))
+
+
+def _function(function: DeployedFunction) -> str:
+    function.preflight()
+    return f"answers at {function.url}, ready replicas: {function.state().available}"
+
+
+def _metrics(config: DfaasConfig) -> str:
+    make_metrics(config).close()
+    return f"from Prometheus at {config.prometheus_url}"
 
 
 def _node(config: DfaasConfig) -> str:

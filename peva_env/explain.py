@@ -1,6 +1,7 @@
 """Turning what pydantic found wrong into one line that a user can act on."""
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +31,9 @@ def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path}: is required"
     if not path or isinstance(problem["input"], dict):
         return f"{path}: {message}" if path else message
-    return f"{path} = {problem['input']!r:.60}: {message}"
+    # What stands before an @ may be a password: 'http://user:password@host'.
+    shown = re.sub(r".*@", "'...@", repr(problem["input"]), flags=re.DOTALL)
+    return f"{path} = {shown:.60}: {message}"
 
 
 def _known_names(model: type[BaseModel], path: Iterable[Any]) -> list[str]:

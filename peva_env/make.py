@@ -20,9 +20,13 @@ from peva_env.memory.contexts import context_hash, digest
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore, Session
 from peva_env.planning.plan_builder import DfaasPlanBuilder
-from peva_env.platforms.base import Platform
+from peva_env.platforms.base import Metrics, Platform
 from peva_env.platforms.cooldown import Cooldown
+from peva_env.platforms.credentials import read_credentials, trust
+from peva_env.platforms.deployed_function import DeployedFunction
+from peva_env.platforms.gateway import Gateway
 from peva_env.platforms.local import LocalNode
+from peva_env.platforms.openfaas import OpenFaasNode
 from peva_env.sources.k6 import K6, find_k6
 from peva_env.sources.live import LiveSource
 
@@ -68,11 +72,44 @@ def make_platform(config: DfaasConfig) -> Platform:
     """Build the node that a configuration names; nothing is started.
 
     Raises:
-        ConfigError: the platform is not available.
+        ConfigError: an address, a password or a certificate that the platform needs is missing.
     """
-    if config.platform != "local":
-        raise ConfigError(f"platform = {config.platform!r}: is not available in this version; use 'local'")
-    return LocalNode(config.functions, request_timeout_s=max(_MIN_PREFLIGHT_S, config.timeout_s))
+    if config.platform == "local":
+        return LocalNode(config.functions, request_timeout_s=max(_MIN_PREFLIGHT_S, config.timeout_s))
+    gateway = make_gateway(config)
+    return OpenFaasNode(make_deployed_functions(config, gateway), gateway=gateway, metrics=make_metrics(config))
+
+
+def make_gateway(config: DfaasConfig) -> Gateway:
+    """Build the client of the gateway that a configuration names; nothing is sent.
+
+    Raises:
+        ConfigError: its address, password or CA certificate is missing.
+    """
+    if config.gateway_url is None:
+        raise ConfigError("platform = 'openfaas': gateway_url is needed, for example http://127.0.0.1:8080")
+    credentials = read_credentials(config.openfaas)
+    return Gateway(config.gateway_url, credentials=credentials, tls=trust(config.openfaas.ca_file))
+
+
+def make_deployed_functions(config: DfaasConfig, gateway: Gateway) -> list[DeployedFunction]:
+    """Build what is called through a gateway; nothing is sent."""
+    timeout_s = max(_MIN_PREFLIGHT_S, config.timeout_s)
+    return [
+        DeployedFunction(function, gateway, namespace=config.openfaas.namespace, timeout_s=timeout_s)
+        for function in config.functions
+    ]
+
+
+def make_metrics(config: DfaasConfig) -> Metrics:
+    """Build what measures a node that is not this machine; nothing is asked.
+
+    Raises:
+        ConfigError: the address of Prometheus is missing.
+    """
+    if config.prometheus_url is None:
+        raise ConfigError("platform = 'openfaas': prometheus_url is needed, for example http://127.0.0.1:9090")
+    raise ConfigError(f"prometheus_url = {config.prometheus_url!r}: is not available in this version")
 
 
 class LiveCampaigns:
@@ -164,7 +201,11 @@ class LiveCampaigns:
     def _make_source(self) -> LiveSource:
         config = self._config
         generator = K6(
-            find_k6(config.k6_path), timeout_s=config.timeout_s, outputs=config.k6_outputs, tags=config.k6_tags
+            find_k6(config.k6_path),
+            timeout_s=config.timeout_s,
+            outputs=config.k6_outputs,
+            tags=config.k6_tags,
+            ca_file=Path(config.openfaas.ca_file).expanduser() if config.openfaas.ca_file else None,
         )
         return LiveSource(
             platform=self._platform,

@@ -1,7 +1,8 @@
-"""The sections of the configuration: functions, combinations, cooldown, overload rules, memory."""
+"""The sections of the configuration: functions, combinations, cooldown, overload rules, memory, OpenFaaS."""
 
 import re
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -13,7 +14,8 @@ MEMORY_FILE = "peva_faas.duckdb"
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True)
+    # Inputs may hold a secret in the wrong place; our own errors show them with that left out.
+    model_config = ConfigDict(extra="forbid", validate_default=True, hide_input_in_errors=True)
 
 
 class FunctionConfig(Section):
@@ -100,6 +102,49 @@ class MemoryConfig(Section):
     export_raw_debug_parquet_dir: str | None = Field(None, description="where to export the raw k6 summaries")
     preload_raw_debug: bool = Field(False, description="merge in the raw k6 summaries too")
     schema_version: str = Field("peva_faas_mem_v1", min_length=1)
+
+
+class OpenFaasConfig(Section):
+    """How an OpenFaaS gateway is spoken to. The password itself is never part of the configuration."""
+
+    namespace: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
+        description="of functions whose name has none ('name.namespace'); the gateway's own where left out",
+    )
+    username: str = Field("admin", pattern=r"^[^:\x00-\x1f\x7f]+$", description="for basic auth")
+    password_file: str | None = Field(None, min_length=1, description="file that holds the password, and nothing else")
+    password_env: str | None = Field(None, min_length=1, description="environment variable that holds the password")
+    ca_file: str | None = Field(None, min_length=1, description="certificate (PEM) of the CA behind an https gateway")
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.password_file is not None and self.password_env is not None:
+            raise ValueError("give password_file or password_env, not both")
+        return self
+
+
+def plain_url(url: str) -> str:
+    """Return an http or https address without its last slash.
+
+    Raises:
+        ValueError: it is something else, or holds a user name or password, which would then be written everywhere.
+    """
+    url = url.strip()
+    if "@" in url:
+        raise ValueError(
+            "must hold no user name or password, for it is written to memory and artifacts; for the gateway's, "
+            "set openfaas.username and openfaas.password_file or openfaas.password_env"
+        )
+    parts = urlsplit(url)
+    wanted = "must be an http:// or https:// address, for example http://127.0.0.1:8080"
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s?#]", url):
+        raise ValueError(wanted)
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{wanted}; its port is no number up to 65535") from error
+    return url.rstrip("/")
 
 
 def require_ordered[T: Section](section: T, low: str, high: str) -> T:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 
-_NOBODY_THERE = ("status_404", "connection_refused", "connection_dns")
+_NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
 """Kinds of failure, as ``peva_env.sources.k6.FAILURE_KINDS`` names them, that speak of the address, not of the load."""
 
 

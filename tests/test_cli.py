@@ -122,7 +122,7 @@ def test_init_says_where_it_cannot_write() -> None:
 def test_every_key_of_the_sample_is_a_key_also_where_it_is_commented_out() -> None:
     peva("init")
     text = Path("peva.yml").read_text()
-    for section in ("overload", "memory"):  # as an editor would: take the comment sign off the whole block
+    for section in ("overload", "memory", "openfaas"):  # as an editor would: take the comment sign off the whole block
         start = text.index(f"# {section}:")
         block = text[start : text.index("\n\n", start)]
         text = text.replace(block, "\n".join(line.removeprefix("# ") for line in block.splitlines()))
@@ -352,9 +352,10 @@ def test_a_function_whose_code_is_missing_is_refused() -> None:
     )
 
 
-def test_openfaas_is_refused_before_anything_starts() -> None:
-    config = SMALL | {"platform": "openfaas", "gateway_url": "http://127.0.0.1:1"}
-    assert "platform = 'openfaas': is not available" in refusal(config, 2)
+def test_openfaas_without_its_addresses_is_refused_before_anything_starts() -> None:
+    openfaas = SMALL | {"platform": "openfaas"}
+    assert "platform = 'openfaas': gateway_url is needed" in refusal(openfaas, 2)
+    assert "prometheus_url is needed" in refusal(openfaas | {"gateway_url": "http://127.0.0.1:1"}, 2)
 
 
 # --- PEVA-FAAS ------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def test_the_readme_explains_every_key(key: str) -> None:
     assert f"`{key}`" in README
 
 
-@pytest.mark.parametrize("section", ["functions", "cooldown", "overload", "memory", "combinations"])
+@pytest.mark.parametrize("section", ["functions", "cooldown", "overload", "memory", "combinations", "openfaas"])
 def test_the_readme_explains_every_key_of_a_section(section: str) -> None:
     row = next(line for line in README.splitlines() if line.startswith(f"| `{section}`"))
     schema = DfaasConfig.model_json_schema()

@@ -74,6 +74,7 @@ class K6:
         outputs: what k6 gets as ``--out``, for example ``csv=samples.csv``. Outputs that are configured by ``K6_``
             variables run with their defaults: those variables are removed.
         tags: put on every sample that goes to an output.
+        ca_file: a certificate to trust besides the system's, for https addresses.
 
     Raises:
         LoadGeneratorError: there is no k6, or it is too old.
@@ -87,6 +88,7 @@ class K6:
         max_vus: int = MAX_VUS,
         outputs: Sequence[str] = (),
         tags: Mapping[str, str] | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         self.binary = binary if binary is not None else find_k6()
         self.version = k6_version(self.binary)
@@ -94,6 +96,7 @@ class K6:
         self._max_vus = max_vus
         self._outputs = tuple(outputs)
         self._tags = dict(tags or {})
+        self._ca_file = ca_file
 
     def run(
         self, loads: Sequence[FunctionLoad], *, duration_s: float, tags: Mapping[str, str] | None = None
@@ -154,7 +157,7 @@ class K6:
         limit_s = duration_s + self._timeout_s + STOP_MARGIN_S + _WALL_MARGIN_S
         with (folder / "stderr.txt").open("wb") as stderr:
             try:
-                process = processes.start(self._command(folder), env=k6_environment(), stderr=stderr)
+                process = processes.start(self._command(folder), env=k6_environment(self._ca_file), stderr=stderr)
             except OSError as error:
                 raise LoadGeneratorError(f"{self.binary} cannot be run: {error.strerror}") from error
             try:

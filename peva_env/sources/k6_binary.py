@@ -55,8 +55,11 @@ def k6_version(binary: Path) -> str:
     return version
 
 
-def k6_environment() -> dict[str, str]:
+def k6_environment(ca_file: Path | None = None) -> dict[str, str]:
     """Return the environment for k6: this process's own, without what would change a measurement behind our back.
+
+    With ``ca_file`` k6 also trusts that certificate: programs in Go read it from SSL_CERT_FILE, on Linux that is; on
+    macOS they trust the keychain alone.
 
     Any ``K6_`` variable can override the plan (``K6_DURATION``, ``K6_RPS``, ``K6_NO_SUMMARY``), and a proxy would be
     measured instead of the node. The one variable that is set keeps the summary in the form that k6 has had since 0.30.
@@ -66,7 +69,8 @@ def k6_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.upper().startswith("K6_") and name.upper() not in _PROXIES
     }
-    return kept | {"K6_NEW_MACHINE_READABLE_SUMMARY": "false"}
+    trusted = {"SSL_CERT_FILE": str(ca_file.absolute())} if ca_file else {}
+    return kept | trusted | {"K6_NEW_MACHINE_READABLE_SUMMARY": "false"}
 
 
 def _executable(value: str, setting: str) -> Path:

@@ -1,0 +1,122 @@
+"""A node that runs OpenFaaS: its functions are deployed already, and are called through its gateway."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+from peva_env.errors import PlatformError
+from peva_env.platforms.base import Metrics, NodeUsage, Usage
+from peva_env.platforms.deployed_function import DeployedFunction
+from peva_env.platforms.gateway import Gateway
+
+_RECOVERY_S = 10.0
+"""How long a function may take to be ready again. Overload makes readiness probes fail, and that is no fault of the
+measurement; Kubernetes needs some seconds to notice that it is over."""
+
+
+class OpenFaasNode:
+    """Functions behind a gateway; nothing is deployed, scaled or removed.
+
+    Args:
+        functions: what is called.
+        gateway: through which they are called.
+        metrics: measures the node; used again if the node is started again after ``stop``.
+    """
+
+    def __init__(self, functions: Sequence[DeployedFunction], *, gateway: Gateway, metrics: Metrics) -> None:
+        self.name = f"openfaas:{gateway.host}"
+        self._gateway = gateway
+        self._metrics = metrics
+        self._functions = {function.name: function for function in functions}
+        self._deployed: dict[str, Mapping[str, Any]] = {}
+
+    def __enter__(self) -> Self:
+        """Start the node."""
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Stop the node."""
+        self.stop()
+
+    def start(self) -> None:
+        """Call each function once; those that sleep are woken first.
+
+        Raises:
+            PlatformError: the gateway or a function cannot be reached, is not ready, or does not answer with success.
+        """
+        for function in self._functions.values():
+            function.preflight()
+        self.describe()
+
+    def stop(self) -> None:
+        """Forget what was deployed and release the metrics; the functions stay as they are."""
+        self._deployed = {}
+        self._metrics.close()
+
+    def url(self, function: str) -> str:
+        """Return where a function is called.
+
+        Raises:
+            PlatformError: it is none of the functions of this node.
+        """
+        if function not in self._functions:
+            known = ", ".join(self._functions)
+            raise PlatformError(f"the node {self.name} knows no function {function!r}; it knows: {known}")
+        return self._functions[function].url
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return which gateway it is and how each function is deployed, as it was when first asked for.
+
+        Replicas are not part of it: they are what the load moves.
+
+        Raises:
+            PlatformError: the gateway cannot be asked.
+        """
+        if not self._deployed:
+            self._deployed = {name: function.state().deployment for name, function in self._functions.items()}
+        return {"kind": "openfaas", "gateway": self._gateway.host, "functions": dict(self._deployed)}
+
+    def usage(self, start_at: float, end_at: float) -> NodeUsage:
+        """Return the mean use between two moments, and each function's ready replicas as they are now.
+
+        Raises:
+            MetricsError: what measures the node does not answer.
+        """
+        # Before the metrics, which wait for their scrapes: the replicas may be fewer by then.
+        replicas, problems = self._ready_replicas()
+        used = self._metrics.usage(start_at, end_at)
+        functions = {
+            name: replace(used.functions.get(name, Usage()), replicas=replicas.get(name)) for name in self._functions
+        }
+        return replace(used, functions=functions, missing=(*used.missing, *problems))
+
+    def failure(self) -> str | None:
+        """Return in one line which function cannot be measured now, and why; None while all can.
+
+        The gateway is asked for each function, twice if need be, the second time with patience: one that is slow after
+        an overload is no failure. A function without a ready replica has ten seconds to recover; one that was put to
+        sleep is woken. A function that was deployed anew is a failure: the runs before were of another one.
+        """
+        for name, function in self._functions.items():
+            try:
+                deployment = function.require_ready(_RECOVERY_S).deployment
+            except PlatformError as error:
+                return str(error)
+            before = self._deployed.get(name, deployment)
+            if deployment != before:
+                changed = next(key for key in before if deployment[key] != before[key])
+                return (
+                    f"function {name!r} was deployed anew, with {changed} {deployment[changed]!r} instead of "
+                    f"{before[changed]!r}: start the campaign again"
+                )
+        return None
+
+    def _ready_replicas(self) -> tuple[dict[str, int], tuple[str, ...]]:
+        ready: dict[str, int] = {}
+        try:
+            for name, function in self._functions.items():
+                ready[name] = function.state().available
+        except PlatformError as error:  # asking for the others would only take longer
+            return ready, (f"replicas were not told: {error}",)
+        return ready, ()
