@@ -2,7 +2,6 @@
 
 import csv
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -422,38 +421,3 @@ def test_a_campaigns_own_files_come_back_as_the_same_runs(store: DuckDBMemorySto
             (f.offered, f.succeeded, f.mean_ms) for f in run.functions
         ]
     assert sorted(back) == [((("a", "b"), (20, 40)), -1), ((("b",), (50,)), -1)]
-
-
-def recordings() -> Path:
-    """Return the folder of the real recordings, which are not this project's to publish."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("PEVA_SHARED_DATA") or beside) / "dfaas-2023-24"
-    if not folder.is_dir():
-        pytest.skip("the DFaaS recordings are not here; set PEVA_SHARED_DATA to the folder that holds dfaas-2023-24")
-    return folder
-
-
-def test_the_real_recordings_import_whole_agree_and_import_once(tmp_path: Path) -> None:
-    nodes = {"LIGHT": 2, "MID": 4}
-    files = {node: sorted((recordings() / node).glob("*.csv")) for node in nodes}
-    n_lines = sum(len(path.read_bytes().splitlines()) - 1 for paths in files.values() for path in paths)
-    store = DuckDBMemoryStore(tmp_path / "m.duckdb")
-    store.startup()
-    began = time.perf_counter()
-    reports = [bring(store, *files[node], node=node, cores=cores) for node, cores in nodes.items()]
-    took_s = time.perf_counter() - began
-    reasons = Counter(refusal.reason for report in reports for refusal in report.refusals)
-    n_runs, n_skipped = sum(report.n_runs for report in reports), sum(report.n_skipped for report in reports)
-    n_compared = sum(report.n_compared for report in reports)
-    n_disagreeing = sum(report.n_disagreeing for report in reports)
-    print(f"{n_runs} runs, {n_skipped} skipped, {reasons} in {took_s:.1f} s; {n_disagreeing} differ")  # noqa: T201
-    assert n_runs + n_skipped + reasons.total() == n_lines
-    assert set(reasons) <= {PIECE, "1 cells instead of 37"}
-    assert 1 - n_disagreeing / n_compared >= 0.9999
-    before = contents(store)
-    assert [bring(store, *files[node], node=node, cores=cores).n_runs for node, cores in nodes.items()] == [
-        report.n_runs for report in reports
-    ]
-    assert contents(store) == before
-    assert list(verify(store.database.connection)) == []
-    store.close()
