@@ -71,7 +71,7 @@ def campaign(gateway: StandIn, *rates: int, **settings: Any) -> dict[str, Any]:
     return {
         "platform": "openfaas",
         "gateway_url": gateway.url,
-        "functions": [{"name": "quick", "headers": {"X-Marker": MARKER}}],
+        "functions": [{"name": "quick", "method": "POST", "body": MARKER}],
         "rate_strategy": {"type": "custom", "rates": list(rates)},
         "duration": "1s",
         "timeout": "1s",
