@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from peva_env.platforms.base import Platform
 from peva_env.platforms.cooldown import Cooldown
 from peva_env.platforms.local import LocalNode
 from peva_env.sources.k6 import K6, find_k6
+from peva_env.sources.k6_settings import k6_settings
 from peva_env.sources.live import LiveSource
 
 _MIN_PREFLIGHT_S = 5.0
@@ -74,6 +76,16 @@ def make_platform(config: DfaasConfig) -> Platform:
     if config.platform != "local":
         raise ConfigError(f"platform = {config.platform!r}: is not available in this version; use 'local'")
     return LocalNode(config.functions, request_timeout_s=max(_MIN_PREFLIGHT_S, config.timeout_s))
+
+
+def make_generator(config: DfaasConfig) -> K6:
+    """Build the load generator; k6 itself is asked whether it takes what the configuration sets of it.
+
+    Raises:
+        LoadGeneratorError: there is no usable k6.
+        ConfigError: it refuses an output, a variable or an option, or a variable is not set.
+    """
+    return K6(find_k6(config.k6_path), timeout_s=config.timeout_s, settings=k6_settings(config))
 
 
 class LiveCampaigns:
@@ -164,9 +176,7 @@ class LiveCampaigns:
 
     def _make_source(self) -> LiveSource:
         config = self._config
-        generator = K6(
-            find_k6(config.k6_path), timeout_s=config.timeout_s, outputs=config.k6_outputs, tags=config.k6_tags
-        )
+        generator = make_generator(config)
         return LiveSource(
             platform=self._platform,
             generator=generator,
@@ -200,7 +210,7 @@ class LiveCampaigns:
     def _campaign(self, source: LiveSource, artifacts: ArtifactWriter, session: Session) -> Campaign:
         history = self.memory.open_session(session)
         executor = DfaasConfigExecutor(
-            source=source,
+            source=replace(source, run_id=session.run_id),
             memory=self.memory,
             artifacts=artifacts,
             known=MonotoneMap(self.space),
@@ -241,7 +251,7 @@ def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
 
 def measurement_context(config: DfaasConfig, platform: Platform, generator_version: str) -> dict[str, Any]:
     """Return what must be equal for two measurements to be comparable, as plain data."""
-    return {
+    context = {
         "node": dict(platform.describe()),
         "functions": {
             function.name: {"method": function.method, "body": function.body, "headers": function.headers}
@@ -252,6 +262,9 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
         "overload": config.overload.model_dump(),
         "generator": f"k6 {generator_version}",
     }
+    # Left out where there are none: such measurements stay comparable with those of before there were options.
+    options = {name: value for name, value in config.k6_options.items() if name != "cloud"}
+    return context | ({"k6_options": options} if options else {})
 
 
 def context_hash(context: Mapping[str, Any]) -> str:

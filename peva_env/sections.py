@@ -1,7 +1,8 @@
-"""The sections of the configuration: functions, combinations, cooldown, overload rules, memory."""
+"""The sections of the configuration: functions, combinations, cooldown, overload rules, memory, Grafana."""
 
 import re
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -100,6 +101,31 @@ class MemoryConfig(Section):
     export_raw_debug_parquet_dir: str | None = Field(None, description="where to export the raw k6 summaries")
     preload_raw_debug: bool = Field(False, description="merge in the raw k6 summaries too")
     schema_version: str = Field("peva_faas_mem_v1", min_length=1)
+
+
+class GrafanaConfig(Section):
+    """A Grafana that is told what the campaign does, as annotations. Its token never stands in the file."""
+
+    url: str = Field(description="address of Grafana, for example http://127.0.0.1:3000")
+    token_env: str | None = Field(None, min_length=1, description="variable that holds a service account's token")
+    token_file: str | None = Field(None, min_length=1, description="file that holds it instead")
+    dashboard_uid: str | None = Field(None, min_length=1, description="the one dashboard to annotate; all without it")
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f]", url):
+            raise ValueError("must be an http:// or https:// address, for example http://127.0.0.1:3000")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("must hold neither a user nor a query; a token is named by token_env or token_file")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.token_env and self.token_file:
+            raise ValueError("give token_env or token_file, not both")
+        return self
 
 
 def require_ordered[T: Section](section: T, low: str, high: str) -> T:
