@@ -192,8 +192,8 @@ class DfaasConfig(Section):
 def load_config(path: str | Path) -> DfaasConfig:
     """Read a configuration from a YAML or JSON file, of this project or of PEVA-FAAS.
 
-    Paths of function sources are taken relative to the file. A PEVA-FAAS file (sections ``common`` and
-    ``plugins.peva_faas``) loads with one warning that lists the keys without a meaning here.
+    Paths of function sources and of Grafana's token are taken relative to the file. A PEVA-FAAS file (sections
+    ``common`` and ``plugins.peva_faas``) loads with one warning that lists the keys without a meaning here.
 
     Raises:
         ConfigError: the file cannot be read, or a key or value is wrong; one line that names key, value and remedy.
@@ -205,6 +205,9 @@ def load_config(path: str | Path) -> DfaasConfig:
     for function in data.get("functions") or () if isinstance(data.get("functions"), list) else ():
         if isinstance(function, dict) and isinstance(function.get("source"), str):
             function["source"] = str(path.parent / Path(function["source"]).expanduser())
+    grafana = data.get("grafana")
+    if isinstance(grafana, dict) and isinstance(grafana.get("token_file"), str):
+        grafana["token_file"] = str(path.parent / Path(grafana["token_file"]).expanduser())
     return parse_config(data, where=str(path))
 
 

@@ -18,6 +18,7 @@ from peva_env.env import Campaign, PevaEnv
 from peva_env.errors import ConfigError, PevaError
 from peva_env.execution import Budget, DfaasConfigExecutor
 from peva_env.frontier import MonotoneMap
+from peva_env.grafana import GrafanaAnnotations, grafana_token
 from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore, Session
@@ -102,6 +103,7 @@ class LiveCampaigns:
         self._platform = make_platform(config)
         self._source: LiveSource | None = None
         self._artifacts: ArtifactWriter | None = None
+        self._annotations: GrafanaAnnotations | None = None
 
     @property
     def paths(self) -> list[Path]:
@@ -132,6 +134,8 @@ class LiveCampaigns:
 
         A campaign that failed writes no checkpoint: its policy or its memory may be what failed.
         """
+        if self._annotations:
+            self._annotations.end(status, detail)
         if status is EndStatus.FAILED:
             # The failure itself is on its way to the user; a memory that cannot even record it must not hide it.
             with suppress(PevaError):
@@ -153,6 +157,8 @@ class LiveCampaigns:
         self._platform.stop()
         self.memory.close()
         self._source = None
+        if self._annotations:
+            self._annotations.close()
 
     def _started(self) -> tuple[LiveSource, ArtifactWriter]:
         """Start k6, node, memory and artifacts; a failure leaves no new memory behind."""
@@ -160,6 +166,8 @@ class LiveCampaigns:
             return self._source, self._artifacts
         self.close()  # a node whose function died is begun anew
         source = self._make_source()
+        grafana = self._config.grafana
+        self._annotations = GrafanaAnnotations(grafana, grafana_token(grafana)) if grafana else None
         self._platform.start()
         memory = Path(self._config.memory.db_path)
         is_new = not memory.exists()
@@ -225,8 +233,13 @@ class LiveCampaigns:
             context_hash=session.context_hash,
             max_invalid_retries=self._config.max_invalid_retries,
             budget=Budget(*self._budget),
+            observers=(self._annotations,) if self._annotations else (),
         )
         executor.restore(history)
+        if self._annotations:
+            n_unknown = executor.known.n_unknown
+            text = f"peva-env campaign {session.run_id} on {self._platform.name}: {n_unknown} configurations unknown"
+            self._annotations.begin(session.run_id, text)
         return Campaign(executor, tuple(history))
 
 

@@ -115,7 +115,8 @@ class GrafanaConfig(Section):
     @classmethod
     def _is_address(cls, url: str) -> str:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f]", url):
+        _ = parts.port  # raises ValueError where it is none
+        if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[!-~]+", url):
             raise ValueError("must be an http:// or https:// address, for example http://127.0.0.1:3000")
         if parts.username is not None or parts.query or parts.fragment:
             raise ValueError("must hold neither a user nor a query; a token is named by token_env or token_file")

@@ -1,5 +1,7 @@
 """What a user sets of k6 beyond the load: what is refused, by whom, and where a run's files go."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from peva_env.doctor import run_checks
 from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.make import make_platform, measurement_context
 from peva_env.sources.k6 import K6, find_k6
+from peva_env.sources.k6_log import LOGGER
 from peva_env.sources.k6_outputs import PROMETHEUS_DEFAULTS, run_outputs
 from peva_env.sources.k6_settings import K6Settings, k6_settings
 from tests.test_k6 import LOAD, fake_k6, run_fake
@@ -202,3 +205,50 @@ def test_warnings_do_not_hide_the_error(tmp_path: Path) -> None:
     lines = """{"level":"warning","msg":"slow"}\\n{"level":"error","msg":"broken"}"""
     with pytest.raises(LoadGeneratorError, match=r"broken$"):
         run_fake(tmp_path, f"""printf '%b\\n' '{lines}' >&2; exit 107""")
+
+
+class Listener(logging.Handler):
+    """Tells a waiting script that it was heard."""
+
+    def __init__(self, sign: Path) -> None:
+        super().__init__()
+        self.sign = sign
+        self.said: list[tuple[int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append((record.levelno, record.getMessage()))
+        self.sign.touch()
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[Listener]:
+    listener = Listener(tmp_path / "heard")
+    LOGGER.addHandler(listener)
+    yield listener
+    LOGGER.removeHandler(listener)
+
+
+def test_what_k6_says_is_heard_while_it_runs_and_does_not_flood(tmp_path: Path, listener: Listener) -> None:
+    script = r"""
+    say() { printf '{"level":"%s","msg":"Request Failed","error":"%s"}\n' "$1" "$2" >&2; }
+    say info 'not of interest'
+    say warning 'port 1: planted-secret'
+    until [ -e "$(dirname "$0")/heard" ]; do sleep 0.01; done
+    for port in 2 3 4 5; do say warning "port $port: planted-secret"; done
+    say error 'esc \u001b[2J'
+    exit 107"""
+    settings = K6Settings(log=True, secrets={"K6_CLOUD_TOKEN": "planted-secret"})
+    binary = fake_k6(tmp_path, f"""case "$*" in *peva-none*) echo "'peva-none'" >&2; exit 255;; esac\n{script}""")
+    with pytest.raises(LoadGeneratorError, match=r"exit code 107 .*: Request Failed: esc \[2J$"):
+        K6(binary, timeout_s=0.1, settings=settings).run([LOAD], duration_s=0.1)
+    assert listener.said == [
+        (logging.WARNING, "k6: Request Failed: port 1: <K6_CLOUD_TOKEN>"),
+        (logging.ERROR, "k6: Request Failed: esc [2J"),
+        (logging.WARNING, "k6: 4 more like these in this run"),
+    ]
+
+
+def test_what_k6_says_is_kept_to_itself_unless_it_is_asked_for(tmp_path: Path, listener: Listener) -> None:
+    with pytest.raises(LoadGeneratorError, match="no summary"):
+        run_fake(tmp_path, """echo '{"level":"warning","msg":"x"}' >&2""")
+    assert not listener.said
