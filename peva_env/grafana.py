@@ -167,7 +167,7 @@ class _Mail:
                 with error:  # it holds the connection
                     self._problem = str(error)
             except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a name that is no host's
-                self._problem = str(error) or type(error).__name__
+                self._problem = str(getattr(error, "reason", error)) or type(error).__name__
 
     def _post(self, annotation: dict[str, Any]) -> None:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}

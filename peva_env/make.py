@@ -107,9 +107,9 @@ class LiveCampaigns:
 
     @property
     def paths(self) -> list[Path]:
-        """The files written so far."""
-        memory = Path(self._config.memory.db_path)
-        return ([memory] if memory.exists() else []) + (self._artifacts.paths if self._artifacts else [])
+        """The files written so far, and the folder of k6's own."""
+        others = [path for path in (Path(self._config.memory.db_path), self.output_dir / "k6") if path.exists()]
+        return others + (self._artifacts.paths if self._artifacts else [])
 
     def open(self, options: Mapping[str, Any]) -> Campaign:
         """Start what is not started yet, and begin or resume a campaign.

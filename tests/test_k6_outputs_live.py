@@ -14,6 +14,7 @@ from typing import Any
 import gymnasium
 import pytest
 
+from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6 import K6, FunctionLoad
 from peva_env.sources.k6_settings import K6Settings
 from tests.test_grafana import TOKEN, Grafana, serving
@@ -116,6 +117,14 @@ def test_an_output_that_nobody_takes_does_not_spoil_the_run(server: Server) -> N
     )
     result = K6(timeout_s=1, settings=settings).run([FunctionLoad("f", 10, server.url("/delay/0"))], duration_s=1)
     assert result.functions[0].success_rate == 1
+
+
+def test_a_cloud_that_cannot_be_reached_fails_the_run_in_words_of_k6(server: Server) -> None:
+    secrets = {"K6_CLOUD_TOKEN": TOKEN, "K6_CLOUD_HOST": f"http://127.0.0.1:{free_port()}"}
+    k6 = K6(timeout_s=1, settings=K6Settings(outputs=["cloud"], secrets=secrets))
+    with pytest.raises(LoadGeneratorError, match="connection refused") as caught:
+        k6.run([FunctionLoad("f", 10, server.url("/delay/0"))], duration_s=1)
+    assert "<K6_CLOUD_HOST>/v1/tests" in str(caught.value)
 
 
 def test_the_report_of_a_short_run_is_written(server: Server, tmp_path: Path) -> None:
