@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from peva_env.errors import ConfigError
 from peva_env.explain import explain
@@ -99,7 +99,9 @@ class DfaasConfig(Section):
         default_factory=list, description="names of such variables to take from the environment: tokens, passwords"
     )
     k6_tags: dict[str, str] = Field(default_factory=dict, description="put on every sample")
-    k6_options: dict[str, Any] = Field(default_factory=dict, description="k6 options that say how a request is sent")
+    k6_options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="k6 options that say how a request is sent"
+    )
     k6_dashboard: bool = Field(False, description="write k6's HTML report of each run")
     k6_log: bool = Field(False, description="show k6's warnings and errors while it runs")
     grafana: GrafanaConfig | None = Field(None, description="where to annotate the campaign")

@@ -28,7 +28,8 @@ OPTIONS = (
 """k6's options that say how requests reach their target, as they are called in its JSON."""
 
 _SYSTEM_TAGS = ("expected_response", "kind", "scenario")
-_SECRET = re.compile("TOKEN|PASSWORD|SECRET")
+_SECRET_NAME = re.compile("token|password|secret|authorization|api[-_]?key", re.IGNORECASE)
+_SECRET_HEADER = re.compile("authorization|api[-_]?key|bearer ", re.IGNORECASE)
 _LOAD = "the load comes from functions, rate_strategy and duration"
 _READ = "it would change the figures that are read from k6's summary"
 _REFUSED_ENV = {
@@ -96,7 +97,7 @@ def require_environment(values: Mapping[str, str], taken: Iterable[str]) -> None
     for name, value in values.items():
         where = f"k6_env.{name}"
         _require_output_setting(where, name)
-        if _SECRET.search(name) or "authorization" in value.lower():
+        if _SECRET_NAME.search(name) or _SECRET_HEADER.search(value):
             raise ValueError(f"{where}: is a secret; set it in the environment and list its name in k6_env_from")
         _require_no_password(where, value)
     for name in taken:

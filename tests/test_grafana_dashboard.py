@@ -27,7 +27,7 @@ DASHBOARD = json.loads((Path(__file__).parents[1] / "docs" / "grafana" / "peva-e
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TARGETS = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 TAGS = {"run_id": "mine", "config_id": "abc", "iteration": "0"}
 
 
@@ -129,7 +129,7 @@ def load(remote_write_url: str) -> None:
 
 def filled_in(expression: str, node: str) -> str:
     """Return an expression with Grafana's variables replaced by what a user could choose."""
-    chosen = {"$run_id": "mine", "$function": "fine|failing|slow", "$instance": node, "$__rate_interval": "4s"}
+    chosen = {"$run_id": "mine", "$function": "fine|failing|slow", "$instance": node, "$__rate_interval": "10s"}
     for name, value in chosen.items():
         expression = expression.replace(name, value)
     assert "$" not in expression

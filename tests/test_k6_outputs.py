@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def problem_of(**data: Any) -> str:
         ({"k6_env": {"HTTP_PROXY": "x"}}, "only settings of outputs are: K6_CLOUD_*, K6_CSV_*"),
         ({"k6_env": {"K6_CLOUD_TOKEN": "t"}}, "k6_env.K6_CLOUD_TOKEN: is a secret; set it in the environment"),
         ({"k6_env": {"K6_OTEL_HEADERS": "Authorization=Bearer t"}}, "k6_env.K6_OTEL_HEADERS: is a secret"),
+        ({"k6_env": {"K6_PROMETHEUS_RW_HEADERS_AUTHORIZATION": "pw"}}, "_AUTHORIZATION: is a secret"),
         ({"k6_env": {"K6_PROMETHEUS_RW_SERVER_URL": "http://u:pw@h/"}}, "holds a password; give it by a variable"),
         ({"k6_env_from": ["K6_VUS"]}, "k6_env_from: K6_VUS: is not passed to k6"),
         ({"k6_env": {"K6_OTEL_HEADERS": "a=b"}, "k6_env_from": ["K6_OTEL_HEADERS"]}, "is given in k6_env as well"),
@@ -47,6 +49,7 @@ def problem_of(**data: Any) -> str:
         ({"k6_options": {"tags": {}}}, "use k6_tags"),
         ({"k6_options": {"insecureSkipTlsVerify": True}}, "did you mean 'insecureSkipTLSVerify'?"),
         ({"k6_options": {"batch": 1}}, "what is passed on: blacklistIPs, "),
+        ({"k6_options": {"userAgent": date(2026, 1, 1)}}, "k6_options.userAgent"),
         ({"k6_tags": {"function": "x"}}, "k6_tags.function: is set for each run by itself"),
         ({"k6_outputs": ["influxdb=http://u:pw@h/db"]}, "k6_outputs[0]: holds a password"),
         ({"k6_outputs": ["json", "json=a.json"]}, "there is another json output"),
