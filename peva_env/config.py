@@ -5,13 +5,14 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from peva_env.errors import ConfigError
 from peva_env.explain import explain
+from peva_env.k6_keys import as_text, require_environment, require_options, require_outputs, require_tags
 from peva_env.rates import LinearRates, RandomRates, RateStrategy
 from peva_env.sections import (
     DEFAULT_OUTPUT_DIR,
@@ -19,6 +20,7 @@ from peva_env.sections import (
     CombinationConfig,
     CooldownConfig,
     FunctionConfig,
+    GrafanaConfig,
     MemoryConfig,
     OpenFaasConfig,
     OverloadConfig,
@@ -31,6 +33,7 @@ __all__ = [
     "CooldownConfig",
     "DfaasConfig",
     "FunctionConfig",
+    "GrafanaConfig",
     "MemoryConfig",
     "OpenFaasConfig",
     "OverloadConfig",
@@ -49,7 +52,8 @@ _LEGACY_KEYS = frozenset(
     queries_path scaphandre_enabled tags timeout_buffer
     """.split()  # noqa: SIM905 - a list of names reads better as words
 )
-"""Keys of a PEVA-FAAS file that mean nothing here: they belong to its own deployment."""
+"""Keys of a PEVA-FAAS file that mean nothing here: they belong to its own deployment, or, as ``grafana`` does, look
+different there."""
 
 
 def duration_seconds(text: str) -> float:
@@ -94,8 +98,20 @@ class DfaasConfig(Section):
     prometheus_url: str | None = Field(None, description="openfaas: Prometheus")
     openfaas: OpenFaasConfig = Field(default_factory=OpenFaasConfig, description="openfaas: namespace, password, CA")
     k6_path: str | None = Field(None, description="the k6 binary, where it is not on the PATH")
-    k6_outputs: list[str] = Field(default_factory=list, description="passed to k6 as --out")
-    k6_tags: dict[str, str] = Field(default_factory=dict, description="passed to k6 as --tag")
+    k6_outputs: list[str] = Field(default_factory=list, description="where k6 sends its samples, as for its --out")
+    k6_env: dict[str, Annotated[str, BeforeValidator(as_text)]] = Field(
+        default_factory=dict, description="K6_ variables that set up these outputs"
+    )
+    k6_env_from: list[str] = Field(
+        default_factory=list, description="names of such variables to take from the environment: tokens, passwords"
+    )
+    k6_tags: dict[str, str] = Field(default_factory=dict, description="put on every sample")
+    k6_options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="k6 options that say how a request is sent"
+    )
+    k6_dashboard: bool = Field(False, description="write k6's HTML report of each run")
+    k6_log: bool = Field(False, description="show k6's warnings and errors while it runs")
+    grafana: GrafanaConfig | None = Field(None, description="where to annotate the campaign")
     seed: int | None = Field(None, ge=0, le=2**63 - 1)
     output_dir: str = Field(DEFAULT_OUTPUT_DIR, min_length=1, description="where artifacts and memory are written")
     run_id: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="name of the campaign")
@@ -184,6 +200,14 @@ class DfaasConfig(Section):
                     raise ValueError(f"{key} = {getattr(self, key)}: must be at least 1 in micro_batch mode")
         return self
 
+    @model_validator(mode="after")
+    def _leaves_the_measurement_whole(self) -> Self:
+        require_outputs(self.k6_outputs)
+        require_environment(self.k6_env, self.k6_env_from)
+        require_tags(self.k6_tags)
+        require_options(self.k6_options)
+        return self
+
     def _heaviest_total_rate(self) -> int:
         """Return the highest sum of rates in the plan, in requests per second."""
         rates = self.rate_strategy.generate_rates()
@@ -194,11 +218,15 @@ class DfaasConfig(Section):
         return sum(sorted(tops, reverse=True)[: self.combinations.max_functions - 1])
 
 
+_PATHS = {"openfaas": {"password_file", "ca_file"}, "grafana": {"token_file"}}
+"""Keys of sections that name a file beside the configuration."""
+
+
 def load_config(path: str | Path) -> DfaasConfig:
     """Read a configuration from a YAML or JSON file, of this project or of PEVA-FAAS.
 
-    Paths of function sources, of the password's file and of the CA's are taken relative to the file. A PEVA-FAAS file
-    (sections ``common`` and ``plugins.peva_faas``) loads with one warning that lists the keys without a meaning here.
+    Paths are taken relative to the file. A PEVA-FAAS file (sections ``common`` and ``plugins.peva_faas``) loads with
+    one warning that lists the keys without a meaning here.
 
     Raises:
         ConfigError: the file cannot be read, or a key or value is wrong; one line that names key, value and remedy.
@@ -210,11 +238,12 @@ def load_config(path: str | Path) -> DfaasConfig:
     for function in data.get("functions") or () if isinstance(data.get("functions"), list) else ():
         if isinstance(function, dict) and isinstance(function.get("source"), str):
             function["source"] = _beside(path, function["source"])
-    openfaas = data.get("openfaas")
-    if isinstance(openfaas, dict):
-        for key in {"password_file", "ca_file"} & openfaas.keys():
-            if openfaas[key] and isinstance(openfaas[key], str):
-                openfaas[key] = _beside(path, openfaas[key])
+    for section, keys in _PATHS.items():
+        part = data.get(section)
+        if isinstance(part, dict):
+            for key in keys & part.keys():
+                if part[key] and isinstance(part[key], str):
+                    part[key] = _beside(path, part[key])
     return parse_config(data, where=str(path))
 
 
@@ -258,7 +287,7 @@ def _from_peva_faas(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
     section = plugins.get("peva_faas") if isinstance(plugins, dict) else None
     if not isinstance(common, dict) or not isinstance(section, dict):
         raise ConfigError(f"{path}: a PEVA-FAAS file has keys in its sections 'common' and 'plugins.peva_faas'")
-    known = set(DfaasConfig.model_fields) | {"rates"}
+    known = (set(DfaasConfig.model_fields) | {"rates"}) - _LEGACY_KEYS
     ignored = sorted((common.keys() - known) | (section.keys() & _LEGACY_KEYS))
     if ignored:
         warnings.warn(f"{path}: these PEVA-FAAS keys mean nothing here: {', '.join(ignored)}", UserWarning, 3)

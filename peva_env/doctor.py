@@ -11,12 +11,11 @@ import psutil
 
 from peva_env.config import DfaasConfig
 from peva_env.errors import PevaError
-from peva_env.make import make_deployed_functions, make_gateway, make_metrics, make_platform
+from peva_env.make import make_deployed_functions, make_gateway, make_generator, make_metrics, make_platform
 from peva_env.memory.database import Database
 from peva_env.planning.algorithm_loader import load_policy_algorithm
 from peva_env.planning.plan_builder import DfaasPlanBuilder
 from peva_env.platforms.deployed_function import DeployedFunction
-from peva_env.sources.k6 import find_k6, k6_version
 
 _RPS_PER_CORE = 250
 """What k6 and the functions bear together on one core without getting into each other's way, as measured."""
@@ -52,8 +51,8 @@ def _check(name: str, look: Callable[[], str]) -> Check:
 
 
 def _k6(config: DfaasConfig) -> str:
-    binary = find_k6(config.k6_path)
-    return f"k6 {k6_version(binary)} at {binary}"
+    generator = make_generator(config)
+    return f"k6 {generator.version} at {generator.binary}"
 
 
 def _node_checks(config: DfaasConfig) -> Iterator[Check]:

@@ -104,7 +104,9 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self.end(EndStatus.INTERRUPTED)
         self._last = None
         self._campaign = self.host.open(options or {})
-        self._campaign.executor.observer = self.observer
+        if self.observer is not None:
+            executor = self._campaign.executor
+            executor.observers = (*executor.observers, self.observer)
         self.status = EndStatus.RUNNING
         return self._observe(), self._info(ConfigOutcome())
 

@@ -1,7 +1,7 @@
 """One configuration, end to end: is it known, its iterations, its verdict, and everything written down."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -85,7 +85,7 @@ class DfaasConfigExecutor:
     context_hash: str
     max_invalid_retries: int
     budget: Budget
-    observer: CampaignObserver | None = None
+    observers: Sequence[CampaignObserver] = ()
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
         """Rebuild from earlier events what is complete, what is overloaded and what was skipped for it.
@@ -119,8 +119,8 @@ class DfaasConfigExecutor:
         with uninterrupted():
             self.artifacts.record_complete(key)
             resolved = self._conclude(config, verdict)
-        if self.observer:
-            self.observer.concluded(config, verdict, resolved)
+        for observer in self.observers:
+            observer.concluded(config, verdict, resolved)
         return ConfigOutcome(tuple(events), verdict, resolved=resolved)
 
     def skip_reason(self, config: Config) -> str | None:
@@ -139,8 +139,8 @@ class DfaasConfigExecutor:
 
     def _run(self, config: Config, rng: np.random.Generator) -> ExecutionEvent:
         iteration = self.memory.next_iteration(config_key(config))
-        if self.observer:
-            self.observer.starting(config, iteration)
+        for observer in self.observers:
+            observer.starting(config, iteration)
         measured = self.source.measure(config, iteration=iteration, rng=rng)
         event = replace(
             measured,
@@ -153,8 +153,8 @@ class DfaasConfigExecutor:
             self.budget.spend(event.cost_s)
             self.memory.ingest_event(event)
             self.artifacts.record_run(event)
-        if self.observer:
-            self.observer.measured(event)
+        for observer in self.observers:
+            observer.measured(event)
         return event
 
     def _require_valid(self, events: list[ExecutionEvent]) -> None:

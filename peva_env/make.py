@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from peva_env.env import Campaign, PevaEnv
 from peva_env.errors import ConfigError, PevaError
 from peva_env.execution import Budget, DfaasConfigExecutor
 from peva_env.frontier import MonotoneMap
+from peva_env.grafana import GrafanaAnnotations, grafana_token
 from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.contexts import context_hash, digest
 from peva_env.memory.engine import InProcessMemoryEngine
@@ -28,6 +30,7 @@ from peva_env.platforms.gateway import Gateway
 from peva_env.platforms.local import LocalNode
 from peva_env.platforms.openfaas import OpenFaasNode
 from peva_env.sources.k6 import K6, find_k6
+from peva_env.sources.k6_settings import k6_settings
 from peva_env.sources.live import LiveSource
 
 _MIN_PREFLIGHT_S = 5.0
@@ -112,6 +115,16 @@ def make_metrics(config: DfaasConfig) -> Metrics:
     raise ConfigError(f"prometheus_url = {config.prometheus_url!r}: is not available in this version")
 
 
+def make_generator(config: DfaasConfig) -> K6:
+    """Build the load generator; k6 itself is asked whether it takes what the configuration sets of it.
+
+    Raises:
+        LoadGeneratorError: there is no usable k6.
+        ConfigError: it refuses an output, a variable or an option, or a variable is not set.
+    """
+    return K6(find_k6(config.k6_path), timeout_s=config.timeout_s, settings=k6_settings(config))
+
+
 class LiveCampaigns:
     """Owns node, memory and artifacts of a live environment, and opens its campaigns."""
 
@@ -126,12 +139,13 @@ class LiveCampaigns:
         self._platform = make_platform(config)
         self._source: LiveSource | None = None
         self._artifacts: ArtifactWriter | None = None
+        self._annotations: GrafanaAnnotations | None = None
 
     @property
     def paths(self) -> list[Path]:
-        """The files written so far."""
-        memory = Path(self._config.memory.db_path)
-        return ([memory] if memory.exists() else []) + (self._artifacts.paths if self._artifacts else [])
+        """The files written so far, and the folder of k6's own."""
+        others = [path for path in (Path(self._config.memory.db_path), self.output_dir / "k6") if path.exists()]
+        return others + (self._artifacts.paths if self._artifacts else [])
 
     def open(self, options: Mapping[str, Any]) -> Campaign:
         """Start what is not started yet, and begin or resume a campaign.
@@ -156,6 +170,8 @@ class LiveCampaigns:
 
         A campaign that failed writes no checkpoint: its policy or its memory may be what failed.
         """
+        if self._annotations:
+            self._annotations.end(status, detail)
         if status is EndStatus.FAILED:
             # The failure itself is on its way to the user; a memory that cannot even record it must not hide it.
             with suppress(PevaError):
@@ -177,6 +193,8 @@ class LiveCampaigns:
         self._platform.stop()
         self.memory.close()
         self._source = None
+        if self._annotations:
+            self._annotations.close()
 
     def _started(self) -> tuple[LiveSource, ArtifactWriter]:
         """Start k6, node, memory and artifacts; a failure leaves no new memory behind."""
@@ -184,6 +202,8 @@ class LiveCampaigns:
             return self._source, self._artifacts
         self.close()  # a node whose function died is begun anew
         source = self._make_source()
+        grafana = self._config.grafana
+        self._annotations = GrafanaAnnotations(grafana, grafana_token(grafana)) if grafana else None
         self._platform.start()
         memory = Path(self._config.memory.db_path)
         is_new = not memory.exists()
@@ -200,13 +220,7 @@ class LiveCampaigns:
 
     def _make_source(self) -> LiveSource:
         config = self._config
-        generator = K6(
-            find_k6(config.k6_path),
-            timeout_s=config.timeout_s,
-            outputs=config.k6_outputs,
-            tags=config.k6_tags,
-            ca_file=Path(config.openfaas.ca_file).expanduser() if config.openfaas.ca_file else None,
-        )
+        generator = make_generator(config)
         return LiveSource(
             platform=self._platform,
             generator=generator,
@@ -240,7 +254,7 @@ class LiveCampaigns:
     def _campaign(self, source: LiveSource, artifacts: ArtifactWriter, session: Session) -> Campaign:
         history = self.memory.open_session(session)
         executor = DfaasConfigExecutor(
-            source=source,
+            source=replace(source, run_id=session.run_id),
             memory=self.memory,
             artifacts=artifacts,
             known=MonotoneMap(self.space),
@@ -255,8 +269,13 @@ class LiveCampaigns:
             context_hash=session.context_hash,
             max_invalid_retries=self._config.max_invalid_retries,
             budget=Budget(*self._budget),
+            observers=(self._annotations,) if self._annotations else (),
         )
         executor.restore(history)
+        if self._annotations:
+            n_unknown = executor.known.n_unknown
+            text = f"peva-env campaign {session.run_id} on {self._platform.name}: {n_unknown} configurations unknown"
+            self._annotations.begin(session.run_id, text)
         return Campaign(executor, tuple(history), self.memory.tensors)
 
 
@@ -284,7 +303,7 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
 
     Of headers only digests: this is stored with every campaign, and a header may hold a token.
     """
-    return {
+    context = {
         "node": dict(platform.describe()),
         "functions": {
             function.name: {
@@ -299,3 +318,6 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
         "overload": config.overload.model_dump(),
         "generator": f"k6 {generator_version}",
     }
+    # Left out where there are none: such measurements stay comparable with those of before there were options.
+    options = {name: value for name, value in config.k6_options.items() if name != "cloud"}
+    return context | ({"k6_options": options} if options else {})

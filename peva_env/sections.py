@@ -1,4 +1,4 @@
-"""The sections of the configuration: functions, combinations, cooldown, overload rules, memory, OpenFaaS."""
+"""The sections of the configuration: functions, combinations, cooldown, rules, memory, OpenFaaS, Grafana."""
 
 import re
 from typing import Literal, Self
@@ -145,6 +145,32 @@ def plain_url(url: str) -> str:
     except ValueError as error:
         raise ValueError(f"{wanted}; its port is no number up to 65535") from error
     return url.rstrip("/")
+
+
+class GrafanaConfig(Section):
+    """A Grafana that is told what the campaign does, as annotations. Its token never stands in the file."""
+
+    url: str = Field(description="address of Grafana, for example http://127.0.0.1:3000")
+    token_env: str | None = Field(None, min_length=1, description="variable that holds a service account's token")
+    token_file: str | None = Field(None, min_length=1, description="file that holds it instead")
+    dashboard_uid: str | None = Field(None, min_length=1, description="the one dashboard to annotate; all without it")
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        _ = parts.port  # raises ValueError where it is none
+        if parts.scheme not in ("http", "https") or not parts.hostname or not re.fullmatch(r"[!-~]+", url):
+            raise ValueError("must be an http:// or https:// address, for example http://127.0.0.1:3000")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("must hold neither a user nor a query; a token is named by token_env or token_file")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.token_env and self.token_file:
+            raise ValueError("give token_env or token_file, not both")
+        return self
 
 
 def require_ordered[T: Section](section: T, low: str, high: str) -> T:

@@ -13,7 +13,7 @@ import peva_env
 ROOT = Path(__file__).parents[1]
 
 ROOMS = [
-    ["errors", "explain", "interrupts", "processes", "sections", "rates", "space"],
+    ["errors", "explain", "interrupts", "k6_keys", "processes", "sections", "rates", "space"],
     ["contracts"],
     ["config"],
     ["verdict"],
@@ -25,6 +25,7 @@ ROOMS = [
     ["platforms"],
     ["sources"],
     ["artifact_rows", "artifacts"],
+    ["grafana"],
     ["execution"],
     ["env"],
     ["make"],

@@ -186,6 +186,13 @@ def test_a_peva_faas_file_loads_with_one_warning_about_what_means_nothing(tmp_pa
     assert config.memory.db_path == "old/peva_faas.duckdb"
 
 
+def test_a_grafana_section_of_peva_faas_is_not_taken_for_ours(tmp_path: Path) -> None:
+    text = "common: {grafana: {url: 'http://10.0.0.9:3000', token: x}}\nplugins: {peva_faas: {duration: 3s}}"
+    with pytest.warns(UserWarning, match="mean nothing here: grafana$"):
+        config = load_config(write(tmp_path, text))
+    assert config.grafana is None
+
+
 def test_a_misspelt_key_of_a_peva_faas_file_is_not_ignored(tmp_path: Path) -> None:
     path = write(tmp_path, "plugins: {peva_faas: {duratoin: 3s}}")
     with pytest.raises(ConfigError, match="did you mean 'duration'"):
@@ -198,9 +205,13 @@ def test_json_and_yaml_say_the_same(tmp_path: Path) -> None:
     assert load_config(yaml_file) == load_config(json_file)
 
 
-def test_sources_are_taken_relative_to_the_file(tmp_path: Path) -> None:
+def test_paths_are_taken_relative_to_the_file(tmp_path: Path) -> None:
     path = write(tmp_path, "functions: [{name: a, source: 'fn/main.py:handler'}]")
     assert load_config(path).functions[0].source == f"{tmp_path}/fn/main.py:handler"
+    path = write(tmp_path, "grafana: {url: 'http://127.0.0.1:3000', token_file: secrets/token}")
+    grafana = load_config(path).grafana
+    assert grafana is not None
+    assert grafana.token_file == f"{tmp_path}/secrets/token"
 
 
 @pytest.mark.parametrize(

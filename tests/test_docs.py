@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 from peva_env.cli import app
 from peva_env.cli_memory import app as memory
-from peva_env.config import DfaasConfig
+from peva_env.config import DfaasConfig, parse_config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+K6_BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "k6.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.mark.parametrize("key", DfaasConfig.model_fields)
@@ -22,12 +24,15 @@ def test_the_readme_explains_every_key(key: str) -> None:
     assert f"`{key}`" in README
 
 
-@pytest.mark.parametrize("section", ["functions", "cooldown", "overload", "memory", "combinations", "openfaas"])
+SECTIONS = ["functions", "cooldown", "overload", "memory", "combinations", "openfaas", "grafana"]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
 def test_the_readme_explains_every_key_of_a_section(section: str) -> None:
     row = next(line for line in README.splitlines() if line.startswith(f"| `{section}`"))
     schema = DfaasConfig.model_json_schema()
     part = schema["properties"][section]
-    name = (part.get("items") or part.get("allOf", [part])[0])["$ref"].rpartition("/")[2]
+    name = (part.get("items") or (part.get("allOf") or part.get("anyOf", [part]))[0])["$ref"].rpartition("/")[2]
     assert [key for key in schema["$defs"][name]["properties"] if key not in row] == []
 
 
@@ -43,6 +48,16 @@ def test_the_readme_names_every_command(group: typer.Typer, said: str) -> None:
 @pytest.mark.parametrize("words", ["Memory Core", "Debug Archive", "The schema is strict", "skip without replacement"])
 def test_the_readme_explains_what_existing_users_ask(words: str) -> None:
     assert words in README
+
+
+@pytest.mark.parametrize("text", K6_BLOCKS, ids=range(len(K6_BLOCKS)))
+def test_every_example_of_the_k6_page_is_a_configuration(text: str) -> None:
+    parse_config(yaml.safe_load(text))
+
+
+def test_the_k6_page_explains_every_key_of_k6() -> None:
+    keys = {key for text in K6_BLOCKS for key in yaml.safe_load(text)}
+    assert keys == {key for key in DfaasConfig.model_fields if key.startswith("k6_")} - {"k6_path"} | {"grafana"}
 
 
 @pytest.mark.live

@@ -160,6 +160,7 @@ def test_nothing_of_a_function_becomes_code() -> None:
     hostile = "`${__ENV.HOME}`');throw 1;//</script>"
     load = FunctionLoad(hostile, 1, "http://127.0.0.1/", body=hostile, headers={"x": hostile})
     options = k6_options([load], duration_s=1, timeout_s=1, max_vus=10, tags={})
+    assert options["scenarios"]["f0"].pop("tags") == {"function": hostile}  # a value that k6 does not look into
     assert hostile not in json.dumps(options)
     assert k6_requests([load], 1)[0]["body"] == hostile
 

@@ -1,7 +1,6 @@
 """The real k6 against a real server on 127.0.0.1 whose paths say how it behaves."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -10,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from pathlib import Path
 
 import psutil
 import pytest
@@ -211,20 +209,6 @@ def test_an_interruption_leaves_no_k6_behind(server: Server) -> None:
     assert not running_k6()
     assert time.monotonic() - interrupted[0] < 0.4
     thread.join()
-
-
-def test_tags_reach_an_output_as_they_stand(server: Server, tmp_path: Path) -> None:
-    samples = tmp_path / "samples.json"
-    k6 = K6(timeout_s=1, outputs=[f"json={samples}"], tags={"node": "a,b=c", "run": "0"})
-    k6.run([FunctionLoad("f", 2, server.url("/delay/0"))], duration_s=1, tags={"run": "7", "scenario": "mine"})
-    points = [json.loads(line) for line in samples.read_text().splitlines()]
-    tags = next(point["data"]["tags"] for point in points if point["metric"] == "http_reqs" and "tags" in point["data"])
-    assert tags == {"node": "a,b=c", "run": "7", "scenario": "f0", "expected_response": "true"}
-
-
-def test_an_output_that_does_not_exist_is_refused_in_words_of_k6(server: Server) -> None:
-    with pytest.raises(LoadGeneratorError, match="invalid output type 'nowhere'"):
-        K6(timeout_s=1, outputs=["nowhere"]).run([FunctionLoad("f", 1, server.url("/"))], duration_s=1)
 
 
 def test_a_url_that_k6_cannot_send_is_named(server: Server) -> None:

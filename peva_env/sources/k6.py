@@ -7,7 +7,6 @@ counts say of the node - overload, a wrong address, a generator at its limit - i
 import json
 import os
 import re
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,11 @@ from peva_env import processes
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6_binary import MIN_VERSION, find_k6, k6_environment, k6_version
+from peva_env.sources.k6_log import LogStream, first_error
+from peva_env.sources.k6_outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
 from peva_env.sources.k6_plan import FAILURE_KINDS, STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
+from peva_env.sources.k6_process import exit_meaning, wait
+from peva_env.sources.k6_settings import K6Settings, require_accepted
 from peva_env.sources.k6_summary import load_started_at, measurements, read_summary, unloaded
 
 __all__ = ["FAILURE_KINDS", "K6", "MAX_VUS", "MIN_VERSION", "FunctionLoad", "LoadResult", "find_k6", "k6_version"]
@@ -30,20 +33,8 @@ of a second and 180 MB, and give every request 2 s at 500 requests per second.""
 
 _SCRIPT = Path(__file__).with_name("load.js")
 _WALL_MARGIN_S = 30.0  # for the start, the virtual users and the summary, on a machine under load
-_POLL_S = 0.02
 _GRACE_S = 0.1  # k6 needs 0.01 s; after an interruption nobody waits for its summary
-_MESSAGE_LENGTH = 300
-_QUOTED = re.compile(r'\bmsg=("(?:[^"\\]|\\.)*")')
-_EXIT_MEANINGS = {
-    99: "a threshold failed",
-    104: "it refused its configuration",
-    105: "it was interrupted by a signal",
-    107: "its script raised an exception",
-    108: "its script aborted the test",
-    109: "it panicked",
-    255: "it refused its arguments or an output",
-    -9: "it was killed, perhaps for want of memory",
-}
+_ODD = re.compile(r"[^0-9A-Za-z._-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +62,11 @@ class K6:
         binary: the k6 to use; looked for as ``find_k6`` does where it is left out.
         timeout_s: how long one request may take.
         max_vus: most virtual users, of all functions together; see ``virtual_users`` for what a limit means.
-        outputs: what k6 gets as ``--out``, for example ``csv=samples.csv``. Outputs that are configured by ``K6_``
-            variables run with their defaults: those variables are removed.
-        tags: put on every sample that goes to an output.
-        ca_file: a certificate to trust besides the system's, for https addresses.
+        settings: what k6 does besides measuring.
 
     Raises:
         LoadGeneratorError: there is no k6, or it is too old.
+        ConfigError: k6 does not take the settings.
     """
 
     def __init__(
@@ -86,17 +75,14 @@ class K6:
         *,
         timeout_s: float,
         max_vus: int = MAX_VUS,
-        outputs: Sequence[str] = (),
-        tags: Mapping[str, str] | None = None,
-        ca_file: Path | None = None,
+        settings: K6Settings | None = None,
     ) -> None:
         self.binary = binary if binary is not None else find_k6()
         self.version = k6_version(self.binary)
         self._timeout_s = timeout_s
         self._max_vus = max_vus
-        self._outputs = tuple(outputs)
-        self._tags = dict(tags or {})
-        self._ca_file = ca_file
+        self._settings = settings or K6Settings()
+        require_accepted(self.binary, self._settings)
 
     def run(
         self, loads: Sequence[FunctionLoad], *, duration_s: float, tags: Mapping[str, str] | None = None
@@ -104,6 +90,11 @@ class K6:
         """Load all functions at once for ``duration_s`` and count what became of each request.
 
         Where all rates are 0, k6 is not started: the duration passes without load.
+
+        Args:
+            loads: the functions and their rates.
+            duration_s: how long.
+            tags: of this run, put on every sample; the files that k6 writes are named after their values.
 
         Raises:
             LoadGeneratorError: k6 failed, hung, or left requests unaccounted for. The message holds its own words.
@@ -116,9 +107,9 @@ class K6:
         with tempfile.TemporaryDirectory(prefix="peva-k6-") as name:
             folder = Path(name)
             self._write_plan(folder, loads, duration_s, tags or {})
-            cpu_s = self._execute(folder, duration_s)
+            cpu_s = self._execute(folder, duration_s, self._outputs(duration_s, tags or {}))
             ended_at = time.time()
-            functions, summary = _collect(folder, loads)
+            functions, summary = self._collect(folder, loads)
         load_start = load_started_at(summary)
         return LoadResult(
             functions=functions,
@@ -137,89 +128,84 @@ class K6:
             duration_s=duration_s,
             timeout_s=self._timeout_s,
             max_vus=self._max_vus,
-            tags={**self._tags, **tags},
+            tags={**self._settings.tags, **tags},
         )
+        options |= self._settings.options
+        if any(output.partition("=")[0] == "cloud" for output in self._settings.outputs):
+            options["systemTags"] += CLOUD_SYSTEM_TAGS
         (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
         (folder / "plan.json").write_text(json.dumps(k6_requests(loads, self._timeout_s)), encoding="utf-8")
 
-    def _command(self, folder: Path) -> list[str | Path]:
+    def _outputs(self, duration_s: float, tags: Mapping[str, str]) -> RunOutputs:
+        """Return the outputs of a run; the folders of its files are made."""
+        name = _ODD.sub("_", "-".join(tags.values())) or "run"
+        settings = self._settings
+        dashboard_s = duration_s if settings.dashboard else None
+        outputs = run_outputs(settings.outputs, name=name, folder=settings.folder, dashboard_s=dashboard_s)
+        for file in outputs.files:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LoadGeneratorError(f"{file.parent} cannot be made for k6's files: {error.strerror}") from error
+        return outputs
+
+    def _command(self, folder: Path, outputs: RunOutputs) -> list[str | Path]:
         # --config also keeps k6 from reading the user's own default configuration.
         command: list[str | Path] = [self.binary, "run", "--quiet", "--no-color", "--no-usage-report", "--address", ""]
-        command += ["--log-format", "json", "--log-output", f"file={folder / 'log.json'},level=error"]
+        # k6 holds back what it logs to a file, but not what goes to stderr; only the file can be kept to errors.
+        log_output = "stderr" if self._settings.log else f"file={folder / 'log.json'},level=error"
+        command += ["--log-format", "json", "--log-output", log_output]
         command += ["--config", folder / "options.json"]
         command += ["-e", f"PEVA_PLAN={folder / 'plan.json'}", "-e", f"PEVA_SUMMARY={folder / 'summary.json'}"]
-        for output in self._outputs:
-            command += ["--out", output]
-        return [*command, _SCRIPT]
+        return [*command, *outputs.arguments, _SCRIPT]
 
-    def _execute(self, folder: Path, duration_s: float) -> float:
+    def _execute(self, folder: Path, duration_s: float, outputs: RunOutputs) -> float:
         """Run k6 to its end and return its CPU seconds; whatever goes wrong, nothing of it is left running."""
         limit_s = duration_s + self._timeout_s + STOP_MARGIN_S + _WALL_MARGIN_S
+        env = {**k6_environment(self._settings.ca_file), **outputs.env, **self._settings.env, **self._settings.secrets}
+        log = LogStream(folder / "stderr.txt", self._settings.secrets) if self._settings.log else None
         with (folder / "stderr.txt").open("wb") as stderr:
             try:
-                process = processes.start(self._command(folder), env=k6_environment(self._ca_file), stderr=stderr)
+                process = processes.start(self._command(folder, outputs), env=env, stderr=stderr)
             except OSError as error:
                 raise LoadGeneratorError(f"{self.binary} cannot be run: {error.strerror}") from error
             try:
-                cpu_s = _wait(process, limit_s)
+                cpu_s = wait(process, limit_s, log)
             finally:
                 processes.stop(process, grace_s=_GRACE_S)
+        if log:
+            log.end()
         if cpu_s is None:
-            raise _failure(f"k6 did not end within {limit_s:g} s and was killed", folder)
+            raise self._failure(f"k6 did not end within {limit_s:g} s and was killed", folder)
         if process.returncode:
-            meaning = _EXIT_MEANINGS.get(process.returncode, "an exit code without a known meaning")
-            raise _failure(f"k6 failed with exit code {process.returncode} ({meaning})", folder)
+            meaning = exit_meaning(process.returncode)
+            raise self._failure(f"k6 failed with exit code {process.returncode} ({meaning})", folder)
         return cpu_s
 
+    def _collect(
+        self, folder: Path, loads: Sequence[FunctionLoad]
+    ) -> tuple[tuple[FunctionMeasurement, ...], dict[str, Any]]:
+        try:
+            summary = read_summary(folder / "summary.json")
+            return measurements(loads, summary), summary
+        except LoadGeneratorError as error:
+            raise self._failure(str(error), folder) from error
 
-def _wait(process: subprocess.Popen[bytes], limit_s: float) -> float | None:
-    """Return the CPU seconds that a process used until it ended, None if it did not end in time.
-
-    ``wait4`` gives the figure of this one child exactly, which ``RUSAGE_CHILDREN`` cannot where threads have children
-    of their own.
-    """
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return usage.ru_utime + usage.ru_stime
-        time.sleep(_POLL_S)
-    return None
+    def _failure(self, problem: str, folder: Path) -> LoadGeneratorError:
+        words = _own_words(folder, self._settings.secrets)
+        return LoadGeneratorError(f"{problem}: {words}" if words else problem)
 
 
 def _cpu_pct(cpu_s: float, wall_s: float) -> float:
     return min(100.0, 100.0 * cpu_s / (wall_s * (os.cpu_count() or 1)))
 
 
-def _collect(folder: Path, loads: Sequence[FunctionLoad]) -> tuple[tuple[FunctionMeasurement, ...], dict[str, Any]]:
-    try:
-        summary = read_summary(folder / "summary.json")
-        return measurements(loads, summary), summary
-    except LoadGeneratorError as error:
-        raise _failure(str(error), folder) from error
-
-
-def _failure(problem: str, folder: Path) -> LoadGeneratorError:
-    words = _own_words(folder)
-    return LoadGeneratorError(f"{problem}: {words}" if words else problem)
-
-
-def _own_words(folder: Path) -> str:
+def _own_words(folder: Path, secrets: Mapping[str, str]) -> str:
     """Return k6's first error in one line: from its log, or from stderr where it failed before it had one."""
     for name in ("log.json", "stderr.txt"):
         path = folder / name
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-        message = next((_message(line) for line in lines if line.strip()), "")
+        message = first_error(lines, secrets)
         if message:
-            return " ".join(message.split())[:_MESSAGE_LENGTH]
+            return message
     return ""
-
-
-def _message(line: str) -> str:
-    """Return what a log line says; k6 writes JSON in its log and ``key="value"`` pairs before it has opened it."""
-    quoted = _QUOTED.search(line)
-    try:
-        return str(json.loads(quoted[1]) if quoted else json.loads(line)["msg"])
-    except (KeyError, TypeError, ValueError):
-        return line

@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from peva_env.errors import LoadGeneratorError
 
 MIN_VERSION = (0, 57)
-_VERSION_LIMIT_S = 20.0
+_ANSWER_LIMIT_S = 20.0
 _VERSION = re.compile(r"\bk6(?:\.exe)? v?(\d+)\.(\d+)\.(\d+)")
 _PROXIES = frozenset({"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
 
@@ -42,7 +43,7 @@ def k6_version(binary: Path) -> str:
     Raises:
         LoadGeneratorError: it cannot be run, does not say its version, or is older than ``MIN_VERSION``.
     """
-    output = _version_output(binary)
+    output = ask_k6(binary, ["version"])
     match = _VERSION.search(output)
     if not match:
         said = " ".join(output.split())
@@ -55,6 +56,35 @@ def k6_version(binary: Path) -> str:
     return version
 
 
+def ask_k6(binary: Path, arguments: Sequence[str], *, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
+    """Return what a k6 says, on either stream, when it is run for a moment; its exit code is left aside.
+
+    Raises:
+        LoadGeneratorError: it cannot be run, or does not end.
+    """
+    # Through files: with a pipe, a child that the binary left behind could hold this process up for ever.
+    with tempfile.TemporaryFile() as script, tempfile.TemporaryFile() as output:
+        script.write(stdin.encode())
+        script.seek(0)
+        try:
+            subprocess.run(
+                [binary, *arguments],
+                env=k6_environment() | dict(env or {}),
+                stdin=script,
+                stdout=output,
+                stderr=output,
+                timeout=_ANSWER_LIMIT_S,
+                check=False,
+            )
+        except OSError as error:
+            raise LoadGeneratorError(f"{binary} cannot be run: {error.strerror}") from error
+        except subprocess.TimeoutExpired as error:
+            asked = f"'{binary.name} {arguments[0]}' took more than {_ANSWER_LIMIT_S:g} s"
+            raise LoadGeneratorError(f"{binary} is not a usable k6: {asked}") from error
+        output.seek(0)
+        return output.read().decode(errors="replace")
+
+
 def k6_environment(ca_file: Path | None = None) -> dict[str, str]:
     """Return the environment for k6: this process's own, without what would change a measurement behind our back.
 
@@ -62,7 +92,8 @@ def k6_environment(ca_file: Path | None = None) -> dict[str, str]:
     macOS they trust the keychain alone.
 
     Any ``K6_`` variable can override the plan (``K6_DURATION``, ``K6_RPS``, ``K6_NO_SUMMARY``), and a proxy would be
-    measured instead of the node. The one variable that is set keeps the summary in the form that k6 has had since 0.30.
+    measured instead of the node. What is set keeps the summary in the form that k6 has had since 0.30, and keeps newer
+    versions from replacing themselves by another k6 that they download.
     """
     kept = {
         name: value
@@ -70,7 +101,8 @@ def k6_environment(ca_file: Path | None = None) -> dict[str, str]:
         if not name.upper().startswith("K6_") and name.upper() not in _PROXIES
     }
     trusted = {"SSL_CERT_FILE": str(ca_file.absolute())} if ca_file else {}
-    return kept | trusted | {"K6_NEW_MACHINE_READABLE_SUMMARY": "false"}
+    own = {"K6_NEW_MACHINE_READABLE_SUMMARY": "false", "K6_AUTO_EXTENSION_RESOLUTION": "false"}
+    return kept | trusted | own
 
 
 def _executable(value: str, setting: str) -> Path:
@@ -90,25 +122,3 @@ def _packaged_k6() -> Path | None:
         return None
     located = (Path(str(file.locate())) for file in files if file.name == "k6")
     return next((path for path in located if shutil.which(path)), None)
-
-
-def _version_output(binary: Path) -> str:
-    # Into a file: with a pipe, a child that the binary left behind could hold this process up for ever.
-    with tempfile.TemporaryFile() as output:
-        try:
-            subprocess.run(
-                [binary, "version"],
-                env=k6_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                timeout=_VERSION_LIMIT_S,
-                check=False,
-            )
-        except OSError as error:
-            raise LoadGeneratorError(f"{binary} cannot be run: {error.strerror}") from error
-        except subprocess.TimeoutExpired as error:
-            message = f"{binary} is not a usable k6: '{binary.name} version' took more than {_VERSION_LIMIT_S:g} s"
-            raise LoadGeneratorError(message) from error
-        output.seek(0)
-        return output.read().decode(errors="replace")

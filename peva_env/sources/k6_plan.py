@@ -108,6 +108,7 @@ def k6_options(
                 "maxVUs": vus[index],
                 "gracefulStop": _milliseconds(timeout_s + STOP_MARGIN_S),
                 "env": {"PEVA_REQUEST": str(index)},
+                "tags": {"function": loads[index].name},
             }
             for index in active
         },

@@ -34,6 +34,7 @@ class LiveSource:
     duration_s: float
     rules: OverloadConfig
     context_hash: str
+    run_id: str = ""  # of the campaign; k6 puts it on its samples
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:  # noqa: ARG002
         """Run one iteration. Chance is the node's own: ``rng`` is not used."""
@@ -59,8 +60,7 @@ class LiveSource:
 
     def _load(self, event: ExecutionEvent, config: Config, rest: Rest) -> ExecutionEvent:
         try:
-            tags = {"config_id": event.config_id, "iteration": str(event.iteration)}
-            result = self.generator.run(self._loads(config), duration_s=self.duration_s, tags=tags)
+            result = self.generator.run(self._loads(config), duration_s=self.duration_s, tags=self._tags(event))
         except LoadGeneratorError as error:
             return replace(event, reasons=(str(error),))
         usage = self._steady_usage(result)
@@ -81,6 +81,10 @@ class LiveSource:
             generator_cpu_pct=result.generator_cpu_pct,
             raw_summary=result.raw_summary or None,
         )
+
+    def _tags(self, event: ExecutionEvent) -> dict[str, str]:
+        campaign = {"run_id": self.run_id} if self.run_id else {}
+        return campaign | {"config_id": event.config_id, "iteration": str(event.iteration)}
 
     def _loads(self, config: Config) -> Sequence[FunctionLoad]:
         loads = []
