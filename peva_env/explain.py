@@ -1,6 +1,7 @@
 """Turning what pydantic found wrong into one line that a user can act on."""
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +31,12 @@ def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path}: is required"
     if not path or isinstance(problem["input"], dict):
         return f"{path}: {message}" if path else message
-    return f"{path} = {problem['input']!r:.60}: {message}"
+    return f"{path} = {_shown(problem['input'])}: {message}"
+
+
+def _shown(value: Any) -> str:
+    """Quote a value without the password that an address may hold."""
+    return f"{re.sub(r'//.*@', '//***@', repr(value)):.60}"
 
 
 def _known_names(model: type[BaseModel], path: Iterable[Any]) -> list[str]:

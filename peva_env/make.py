@@ -24,6 +24,9 @@ from peva_env.planning.plan_builder import DfaasPlanBuilder
 from peva_env.platforms.base import Platform
 from peva_env.platforms.cooldown import Cooldown
 from peva_env.platforms.local import LocalNode
+from peva_env.platforms.metrics import PrometheusMetrics
+from peva_env.platforms.prometheus import Prometheus
+from peva_env.platforms.queries import load_queries
 from peva_env.sources.k6 import K6, find_k6
 from peva_env.sources.live import LiveSource
 
@@ -74,6 +77,24 @@ def make_platform(config: DfaasConfig) -> Platform:
     if config.platform != "local":
         raise ConfigError(f"platform = {config.platform!r}: is not available in this version; use 'local'")
     return LocalNode(config.functions, request_timeout_s=max(_MIN_PREFLIGHT_S, config.timeout_s))
+
+
+def make_metrics(config: DfaasConfig) -> PrometheusMetrics:
+    """Build what measures a node that is not this machine; nothing is sent before its ``check``.
+
+    Raises:
+        ConfigError: ``prometheus_url`` is not set, or the file of queries cannot be used.
+    """
+    if config.prometheus_url is None:
+        raise ConfigError("prometheus_url: is required, for example http://10.0.0.50:9090")
+    return PrometheusMetrics(
+        Prometheus(config.prometheus_url),
+        load_queries(config.queries_path),
+        [function.name for function in config.functions],
+        instance=config.prometheus_instance,
+        pid_regexes=config.function_pid_regexes,
+        scaphandre=config.scaphandre_enabled,
+    )
 
 
 class LiveCampaigns:

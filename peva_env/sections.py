@@ -2,6 +2,7 @@
 
 import re
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -13,7 +14,8 @@ MEMORY_FILE = "peva_faas.duckdb"
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True)
+    # A wrong value may hold a secret, and pydantic's own text would end up in a traceback.
+    model_config = ConfigDict(extra="forbid", validate_default=True, hide_input_in_errors=True)
 
 
 class FunctionConfig(Section):
@@ -111,3 +113,20 @@ def require_ordered[T: Section](section: T, low: str, high: str) -> T:
     if getattr(section, high) < getattr(section, low):
         raise ValueError(f"{high} must be at least {low} ({getattr(section, low)}); got {getattr(section, high)}")
     return section
+
+
+def require_plain_url(url: str) -> None:
+    """Accept the address of a server, and no secret in it.
+
+    Raises:
+        ValueError: it is not one of http or https, has no host or a wrong port, or holds a user, query or fragment.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user or password: an address is printed and stored")
+    try:
+        well_formed = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        well_formed = False
+    if not well_formed or parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", url):
+        raise ValueError("must be http:// or https:// with host and port, for example http://10.0.0.50:9090")
