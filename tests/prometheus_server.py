@@ -40,9 +40,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Server:
-    """A running Prometheus: its address, the real node exporter's ``instance``, and when made-up time began."""
+    """A running Prometheus: address, process, the real node exporter's ``instance``, and when made-up time began."""
 
     url: str
+    pid: int
     node: str
     began_at: float
 
@@ -70,7 +71,7 @@ def real_prometheus(folder: Path, targets: list[Target]) -> Iterator[Server]:
         options += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
         prometheus = running.enter_context(_process(["prometheus", *options], folder))
         _await_history(url, prometheus, folder)
-        yield Server(url, node, began_at)
+        yield Server(url, prometheus.pid, node, began_at)
 
 
 LEGACY_QUERIES = """

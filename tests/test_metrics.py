@@ -1,8 +1,11 @@
 """A real Prometheus tells what a real and several made-up machines used, and what it does not know."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -286,7 +289,7 @@ def test_a_node_that_is_scraped_too_seldom_is_refused_at_the_start(make: MakeMet
     assert re.search(r"slow:9100 is scraped every [23]\.\d s", said)
     assert "a run is 4.0 s" in said
     assert "set scrape_interval to 2.0s or less" in said
-    assert metrics.min_window_s == pytest.approx(6, abs=0.5)
+    assert metrics.min_window_s == pytest.approx(7.5, abs=1)
 
 
 def test_power_is_asked_for_with_scaphandre_only(make: MakeMetrics) -> None:
@@ -377,3 +380,20 @@ def test_our_own_queries_are_all_known_to_prometheus(make: MakeMetrics) -> None:
     metrics = make("figlet", function_pid_regexes={"figlet": ".*"}, scaphandre_enabled=True)
     metrics.check(6.0)
     assert {"cpu_usage_node", "power_usage_function"} <= load_queries(None).keys()
+
+
+def test_a_prometheus_that_stands_still_for_a_while_is_waited_for(make: MakeMetrics, server: Server) -> None:
+    metrics = make()
+    metrics.check(6.0)
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        impatient = Prometheus(server.url, patience_s=0.3, try_timeout_s=0.3)
+        with pytest.raises(MetricsError, match=r"no answer \(timed out\)"):
+            impatient.query("up", name="cpu_usage_node")
+        impatient.close()
+        continues = threading.Timer(1.0, os.kill, (server.pid, signal.SIGCONT))
+        continues.start()
+        assert recent(metrics).node.cpu_pct == pytest.approx(75, abs=0.1)
+        continues.join()
+    finally:
+        os.kill(server.pid, signal.SIGCONT)

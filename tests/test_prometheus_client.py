@@ -43,6 +43,13 @@ def test_nobody_listens() -> None:
     assert time.monotonic() - began_at < 20
 
 
+@pytest.mark.parametrize("host", ["{host.address}", "a..b", "<target-ip>"])
+def test_what_is_no_host_is_not_reached(host: str) -> None:
+    client = Prometheus(f"http://{host}:9090", patience_s=0.0)
+    with pytest.raises(MetricsError, match=r"cpu_usage_node: no answer \(.* is prometheus_url right\?"):
+        client.query("up", name="cpu_usage_node")
+
+
 @pytest.fixture
 def silent() -> Iterator[str]:
     """Give the address of a server that takes connections and says nothing."""

@@ -4,19 +4,21 @@ Notation: a *window* is the steady part of one run. Every mean is taken between 
 window, so that nothing before or after the run has a part in it and nothing is extrapolated to where no sample is.
 """
 
-import math
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 
 from peva_env.platforms.base import NodeUsage, Usage, steady_window
 from peva_env.platforms.clock import require_same_time
-from peva_env.platforms.node_finder import Node, cores, find_node
-from peva_env.platforms.prometheus import Prometheus, Series
-from peva_env.platforms.queries import Query, range_selectors, span
-from peva_env.platforms.scrapes import Scrapes, last_scrape, scrapes_between
+from peva_env.platforms.node_finder import Node, find_node
+from peva_env.platforms.prometheus import Prometheus
+from peva_env.platforms.queries import Query, span
+from peva_env.platforms.questions import Questions
+from peva_env.platforms.scrapes import last_scrape
 
 _MIN_SCRAPES = 2
+_MIN_WINDOW_INTERVALS = 2.5
+"""So long a window holds two scrapes even if one of them is late."""
+
 _POLL_S = 0.05
 _PATIENCE_INTERVALS = 2.5
 _PATIENCE_S = 1.0
@@ -58,6 +60,7 @@ class PrometheusMetrics:
         self._namespace = namespace
         self._pid_regexes = dict(pid_regexes or {})
         self._node: Node | None = None
+        self._run_window_s = 0.0
 
     def check(self, duration_s: float) -> None:
         """Find out, before anything runs, whether runs of ``duration_s`` seconds can be measured.
@@ -67,7 +70,7 @@ class PrometheusMetrics:
                 enough, a query is refused, or CPU or RAM of the node have no data.
         """
         start_s, end_s = steady_window(0.0, duration_s)
-        window_s = end_s - start_s
+        window_s = self._run_window_s = end_s - start_s
         self._prometheus.begin_round()
         require_same_time(self._prometheus, window_s)
         node = self._node = find_node(self._prometheus, self._queries, self._wanted_instance)
@@ -88,8 +91,12 @@ class PrometheusMetrics:
 
     @property
     def min_window_s(self) -> float:
-        """The shortest window that can be measured."""
-        return _MIN_SCRAPES * self._found().interval_s
+        """The shortest window, in seconds, in which there are always two scrapes.
+
+        Raises:
+            MetricsError: as in ``check``, if that was not called.
+        """
+        return _MIN_WINDOW_INTERVALS * self._found().interval_s
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` was scraped.
@@ -103,7 +110,8 @@ class PrometheusMetrics:
         node = self._found()
         self._await_scrape(node, end_at)
         self._prometheus.begin_round()
-        require_same_time(self._prometheus, end_at - start_at)
+        # A look at the node between runs may be short; a clock that is good enough for a run is for it, too.
+        require_same_time(self._prometheus, max(end_at - start_at, self._run_window_s))
         return self._measured(start_at, end_at)
 
     def close(self) -> None:
@@ -141,7 +149,7 @@ class PrometheusMetrics:
         return values | ({"pid_regex": self._pid_regexes[function]} if function in self._pid_regexes else {})
 
     def _measured(self, start_at: float, end_at: float) -> NodeUsage:
-        questions = _Questions(self._prometheus, self._queries, self._found(), start_at, end_at)
+        questions = Questions(self._prometheus, self._queries, self._found(), start_at, end_at)
         n_cores = questions.cores()
         ram_total_bytes = questions.mean("ram_total_node")
         node = Usage(
@@ -161,93 +169,6 @@ class PrometheusMetrics:
                 power_uw=questions.mean("power_usage_function", values) if "pid_regex" in values else None,
             )
         return NodeUsage(node, functions, tuple(questions.missing))
-
-
-class _NoData(Exception):  # noqa: N818 - an answer like any other, and never seen outside
-    """Why a query has no value in a window."""
-
-
-class _Questions:
-    """The queries of one window; what has no value is noted in ``missing``."""
-
-    def __init__(
-        self, prometheus: Prometheus, queries: Mapping[str, Query], node: Node, start_at: float, end_at: float
-    ) -> None:
-        self.missing: list[str] = []
-        self._prometheus = prometheus
-        self._queries = queries
-        self._node = node
-        self._start_at = start_at
-        self._end_at = end_at
-        self._scrapes: dict[tuple[str, ...], Scrapes] = {}
-
-    def cores(self) -> float | None:
-        """Return the number of the node's cores."""
-        found = cores(self._prometheus, self._queries, at=self._end_at).get(self._node.instance, [])
-        if len(found) == 1 and found[0] > 0:
-            return found[0]
-        self.missing.append(f"cores_node: gave {found or 'no data'} for {self._node.instance}")
-        return None
-
-    def mean(self, name: str, function: Mapping[str, str] | None = None) -> float | None:
-        """Return what a query gives; None if it gives nothing or is not asked."""
-        query = self._queries.get(name)
-        if query is None:
-            return None
-        what = f"{name} of {function['function_name']}" if function else name
-        text = query.filled({"instance": self._node.instance} | dict(function or {}))
-        try:
-            return _one(self._answer(query, text, what), adds_up=function is not None)
-        except _NoData as reason:
-            self.missing.append(f"{what}: {reason}")
-            return None
-
-    def _answer(self, query: Query, text: str, what: str) -> list[Series]:
-        if "{time_span}" in text:
-            start_at, end_at = self._scraped(query, text, what)
-            return self._prometheus.query(span(text, end_at - start_at), name=what, at=end_at)
-        if not query.is_range:
-            return self._prometheus.query(text, name=what, at=self._end_at)
-        step_s = min(query.step_s, self._node.interval_s)
-        return self._prometheus.query_range(
-            text, name=what, start_at=self._start_at, end_at=self._end_at, step_s=step_s
-        )
-
-    def _scraped(self, query: Query, text: str, what: str) -> tuple[float, float]:
-        """Return the first and the last scrape in the window of what a query reads."""
-        selectors = tuple(range_selectors(text))
-        if not selectors:  # a subquery: what it reads is not known
-            return self._start_at, self._end_at
-        if selectors not in self._scrapes:
-            self._scrapes[selectors] = scrapes_between(
-                self._prometheus,
-                selectors,
-                name=what,
-                start_at=self._start_at,
-                end_at=self._end_at,
-                step_s=self._node.interval_s / 2,
-            )
-        scrapes = self._scrapes[selectors]
-        interval_s = self._node.interval_s
-        if query.is_of_function:
-            # cAdvisor's samples may be as much as ten seconds apart however often it is scraped.
-            interval_s = max(interval_s, (self._end_at - self._start_at) / 5)
-        if problem := scrapes.problem(interval_s):
-            raise _NoData(problem)
-        return scrapes.at[0], scrapes.at[-1] + 0.001  # newer versions leave out a sample at the very beginning
-
-
-def _one(answer: Sequence[Series], *, adds_up: bool) -> float:
-    """Return the one value of an answer: the mean of each series over its points, the sum over series."""
-    if not answer:
-        raise _NoData("no data")
-    means = [statistics.fmean(value for _, value in series.points) for series in answer]
-    if any(math.isnan(mean) for mean in means):
-        raise _NoData("gave NaN")
-    if len(means) > 1 and not adds_up:
-        seen = ", ".join(sorted(series.labels.get("instance", "?") for series in answer))
-        raise _NoData(f"gave {len(means)} series ({seen}) where there must be one; select the node's in the query")
-    return sum(means)
 
 
 def _over(value: float | None, whole: float | None) -> float | None:

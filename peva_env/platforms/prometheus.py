@@ -91,7 +91,7 @@ class Prometheus:
                 if status < http.HTTPStatus.INTERNAL_SERVER_ERROR and status != http.HTTPStatus.TOO_MANY_REQUESTS:
                     return status, body
                 problem = f"answered with status {status}: {body[:_MAX_QUOTED_CHARS].decode(errors='replace')}"
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last: no name of a host
                 self.close()
                 problem = f"no answer ({error or type(error).__name__})"
             left_s = self._deadline - time.monotonic()
