@@ -47,9 +47,8 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 
 _LEGACY_KEYS = frozenset(
     """
-    config_path deploy_functions function_pid_regexes grafana k3s_host k3s_port k3s_ssh_key k3s_user k6_host
-    k6_log_stream k6_port k6_ssh_key k6_user k6_workspace_root loki max_retries openfaas_port prometheus_port
-    queries_path scaphandre_enabled tags timeout_buffer
+    config_path deploy_functions grafana k3s_host k3s_port k3s_ssh_key k3s_user k6_host k6_log_stream k6_port k6_ssh_key
+    k6_user k6_workspace_root loki max_retries openfaas_port prometheus_port tags timeout_buffer
     """.split()  # noqa: SIM905 - a list of names reads better as words
 )
 """Keys of a PEVA-FAAS file that mean nothing here: they belong to its own deployment, or, as ``grafana`` does, look
@@ -95,8 +94,18 @@ class DfaasConfig(Section):
     memory: MemoryConfig = Field(default_factory=MemoryConfig)
     platform: Literal["local", "openfaas"] = "local"
     gateway_url: str | None = Field(None, description="openfaas: the gateway")
-    prometheus_url: str | None = Field(None, description="openfaas: Prometheus")
+    prometheus_url: str | None = Field(None, description="openfaas: Prometheus, for example http://10.0.0.50:9090")
     openfaas: OpenFaasConfig = Field(default_factory=OpenFaasConfig, description="openfaas: namespace, password, CA")
+    prometheus_instance: str | None = Field(
+        None, min_length=1, description="the node's 'instance' label in Prometheus, where that sees several machines"
+    )
+    queries_path: str | None = Field(
+        None, min_length=1, description="file of Prometheus queries; built in ones without"
+    )
+    scaphandre_enabled: bool = Field(False, description="ask Prometheus for Scaphandre's power metrics")
+    function_pid_regexes: dict[str, str] = Field(
+        default_factory=dict, description="power of a function: its processes, by process id or command line"
+    )
     k6_path: str | None = Field(None, description="the k6 binary, where it is not on the PATH")
     k6_outputs: list[str] = Field(default_factory=list, description="where k6 sends its samples, as for its --out")
     k6_env: dict[str, Annotated[str, BeforeValidator(as_text)]] = Field(
@@ -232,12 +241,14 @@ def load_config(path: str | Path) -> DfaasConfig:
         ConfigError: the file cannot be read, or a key or value is wrong; one line that names key, value and remedy.
     """
     path = Path(path)
-    data = _read_mapping(path)
+    data = read_mapping(path)
     if "plugins" in data:
         data = _from_peva_faas(data, path)
     for function in data.get("functions") or () if isinstance(data.get("functions"), list) else ():
         if isinstance(function, dict) and isinstance(function.get("source"), str):
             function["source"] = _beside(path, function["source"])
+    if isinstance(data.get("queries_path"), str):
+        data["queries_path"] = _beside(path, data["queries_path"])
     for section, keys in _PATHS.items():
         part = data.get(section)
         if isinstance(part, dict):
@@ -261,7 +272,12 @@ def _beside(config: Path, other: str) -> str:
     return str(config.parent / Path(other).expanduser())
 
 
-def _read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML or JSON file that holds keys and values.
+
+    Raises:
+        ConfigError: it cannot be read, is neither, or holds something else.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)

@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +74,8 @@ def _function(function: DeployedFunction) -> str:
 
 
 def _metrics(config: DfaasConfig) -> str:
-    make_metrics(config).close()
+    with closing(make_metrics(config)) as metrics:
+        metrics.check(config.duration_s)
     return f"from Prometheus at {config.prometheus_url}"
 
 

@@ -22,13 +22,16 @@ from peva_env.memory.contexts import context_hash, digest
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore, Session
 from peva_env.planning.plan_builder import DfaasPlanBuilder
-from peva_env.platforms.base import Metrics, Platform
+from peva_env.platforms.base import Platform
 from peva_env.platforms.cooldown import Cooldown
 from peva_env.platforms.credentials import read_credentials, trust
 from peva_env.platforms.deployed_function import DeployedFunction
 from peva_env.platforms.gateway import Gateway
 from peva_env.platforms.local import LocalNode
+from peva_env.platforms.metrics import DEFAULT_NAMESPACE, PrometheusMetrics
 from peva_env.platforms.openfaas import OpenFaasNode
+from peva_env.platforms.prometheus import Prometheus
+from peva_env.platforms.queries import load_queries
 from peva_env.sources.k6 import K6, find_k6
 from peva_env.sources.k6_settings import k6_settings
 from peva_env.sources.live import LiveSource
@@ -80,7 +83,12 @@ def make_platform(config: DfaasConfig) -> Platform:
     if config.platform == "local":
         return LocalNode(config.functions, request_timeout_s=max(_MIN_PREFLIGHT_S, config.timeout_s))
     gateway = make_gateway(config)
-    return OpenFaasNode(make_deployed_functions(config, gateway), gateway=gateway, metrics=make_metrics(config))
+    return OpenFaasNode(
+        make_deployed_functions(config, gateway),
+        gateway=gateway,
+        metrics=make_metrics(config),
+        duration_s=config.duration_s,
+    )
 
 
 def make_gateway(config: DfaasConfig) -> Gateway:
@@ -104,17 +112,6 @@ def make_deployed_functions(config: DfaasConfig, gateway: Gateway) -> list[Deplo
     ]
 
 
-def make_metrics(config: DfaasConfig) -> Metrics:
-    """Build what measures a node that is not this machine; nothing is asked.
-
-    Raises:
-        ConfigError: the address of Prometheus is missing.
-    """
-    if config.prometheus_url is None:
-        raise ConfigError("platform = 'openfaas': prometheus_url is needed, for example http://127.0.0.1:9090")
-    raise ConfigError(f"prometheus_url = {config.prometheus_url!r}: is not available in this version")
-
-
 def make_generator(config: DfaasConfig) -> K6:
     """Build the load generator; k6 itself is asked whether it takes what the configuration sets of it.
 
@@ -123,6 +120,25 @@ def make_generator(config: DfaasConfig) -> K6:
         ConfigError: it refuses an output, a variable or an option, or a variable is not set.
     """
     return K6(find_k6(config.k6_path), timeout_s=config.timeout_s, settings=k6_settings(config))
+
+
+def make_metrics(config: DfaasConfig) -> PrometheusMetrics:
+    """Build what measures a node that is not this machine; nothing is sent before its ``check``.
+
+    Raises:
+        ConfigError: ``prometheus_url`` is not set, or the file of queries cannot be used.
+    """
+    if config.prometheus_url is None:
+        raise ConfigError("platform = 'openfaas': prometheus_url is needed, for example http://127.0.0.1:9090")
+    return PrometheusMetrics(
+        Prometheus(config.prometheus_url),
+        load_queries(config.queries_path),
+        [function.name for function in config.functions],
+        instance=config.prometheus_instance,
+        namespace=config.openfaas.namespace or DEFAULT_NAMESPACE,
+        pid_regexes=config.function_pid_regexes,
+        scaphandre=config.scaphandre_enabled,
+    )
 
 
 class LiveCampaigns:

@@ -1,6 +1,7 @@
 """The configuration: defaults, rules, and errors that say what would be right."""
 
 import json
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from peva_env.config import DfaasConfig, duration_seconds, load_config, parse_config
 from peva_env.errors import ConfigError
-from peva_env.make import SAMPLE_CONFIG
+from peva_env.make import SAMPLE_CONFIG, make_metrics
 
 PEVA_FAAS_FILE = """
 common:
@@ -175,10 +176,9 @@ def test_a_peva_faas_file_loads_with_one_warning_about_what_means_nothing(tmp_pa
         config = load_config(write(tmp_path, PEVA_FAAS_FILE))
     ignored = [str(warning.message) for warning in caught if warning.category is UserWarning]
     assert len(ignored) == 1
-    assert ignored[0].endswith(
-        "deploy_functions, grafana, k3s_host, k3s_user, queries_path, scaphandre_enabled, someone_elses_key, "
-        "timeout_buffer"
-    )
+    assert ignored[0].endswith("deploy_functions, grafana, k3s_host, k3s_user, someone_elses_key, timeout_buffer")
+    assert (config.queries_path, config.scaphandre_enabled) == (f"{tmp_path}/queries.yml", False)
+    assert config.prometheus_url == "http://10.0.0.50:30411"
     assert (config.platform, config.gateway_url) == ("openfaas", "http://10.0.0.50:31112")
     assert (config.duration, config.iterations, config.functions[0].method) == ("20s", 2, "POST")
     assert config.rate_strategy.generate_rates() == [0, 20, 40, 60, 80, 100]
@@ -237,6 +237,39 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     (tmp_path / "bin.yml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not a text file"):
         load_config(tmp_path / "bin.yml")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.5:9090", "https://prometheus.example/sub", "http://{host.address}:30411"]
+)
+def test_an_address_is_taken(url: str) -> None:
+    assert parse_config({"prometheus_url": url}).prometheus_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:9090", "ftp://h", "http://", "http://h:port", "http://h?a=b", "http://h#a", "http://h/a b", ""]
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    assert "prometheus_url = " in (said := problem_of({"prometheus_url": url}))
+    assert "for example http://127.0.0.1:8080" in said
+
+
+@pytest.mark.parametrize("user", ["admin:hunter2", "hunter2", "a:hunter2@b", "a:hunter2/"])
+def test_an_address_with_a_secret_is_refused_and_the_secret_is_not_told(user: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"prometheus_url": f"http://{user}@10.0.0.5:9090"})
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+    assert "prometheus_url = '...@10.0.0.5:9090'" in str(caught.value)
+
+
+def test_metrics_need_an_address() -> None:
+    with pytest.raises(ConfigError, match="prometheus_url is needed"):
+        make_metrics(parse_config({}))
+
+
+def test_the_file_of_queries_is_taken_relative_to_the_configuration(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "queries_path: q/mine.yml")).queries_path == f"{tmp_path}/q/mine.yml"
+    assert load_config(write(tmp_path, "queries_path: /q/mine.yml")).queries_path == "/q/mine.yml"
 
 
 def test_the_sample_loads_and_names_every_key() -> None:

@@ -117,3 +117,15 @@ def test_what_was_not_measured_is_not_at_rest(unmeasured: Usage) -> None:
     cooling, _ = cooldown(ScriptedNode(unmeasured, used(2)), max_wait_seconds=0)
     assert "was not measured" in str(cooling.wait().problem)
     assert cooling.wait().problem is None  # and it is not taken for the baseline
+
+
+def test_a_look_is_as_long_as_what_measures_the_node_needs() -> None:
+    spans = []
+
+    class Timed(ScriptedNode):
+        def usage(self, start_at: float, end_at: float) -> NodeUsage:
+            spans.append(end_at - start_at)
+            return super().usage(start_at, end_at)
+
+    Cooldown(Timed(used(3)), CooldownConfig(), window_s=2.5).wait()
+    assert spans == [pytest.approx(2.5)]

@@ -45,6 +45,10 @@ class Measured:
     def __init__(self, **functions: Usage) -> None:
         self.functions = functions
         self.closed = 0
+        self.checked_s: list[float] = []
+
+    def check(self, duration_s: float) -> None:
+        self.checked_s.append(duration_s)
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         return NodeUsage(Usage(cpu_pct=12.0, ram_pct=30.0), self.functions, ("power was not measured",))
@@ -63,7 +67,9 @@ def settings(gateway: StandIn, *functions: str | dict[str, Any], **openfaas: Any
 def node(gateway: StandIn, *functions: Any, metrics: Measured | None = None, **kw: Any) -> OpenFaasNode:
     config = settings(gateway, *functions, **kw)
     client = make_gateway(config)
-    return OpenFaasNode(make_deployed_functions(config, client), gateway=client, metrics=metrics or Measured())
+    return OpenFaasNode(
+        make_deployed_functions(config, client), gateway=client, metrics=metrics or Measured(), duration_s=5
+    )
 
 
 def impatient(gateway: StandIn, timeout_s: float) -> DeployedFunction:
@@ -255,7 +261,7 @@ def test_a_gateway_that_cannot_be_reached_is_refused(
     config = settings(serve()).model_copy(update={"gateway_url": url})
     client = make_gateway(config)
     with pytest.raises(PlatformError) as caught:
-        OpenFaasNode(make_deployed_functions(config, client), gateway=client, metrics=Measured()).start()
+        OpenFaasNode(make_deployed_functions(config, client), gateway=client, metrics=Measured(), duration_s=5).start()
     assert f"function 'figlet': {url}/system/function/figlet {said}" in str(caught.value)
 
 
@@ -386,7 +392,7 @@ def test_a_server_that_repeats_the_password_does_not_get_it_into_an_error(passwo
 def test_nothing_that_is_shown_or_stored_holds_the_password(serve: Serve, password_file: str) -> None:
     config = settings(serve(Served("figlet"), password=PASSWORD), password_file=password_file)
     client = make_gateway(config)
-    started = OpenFaasNode(make_deployed_functions(config, client), gateway=client, metrics=Measured())
+    started = OpenFaasNode(make_deployed_functions(config, client), gateway=client, metrics=Measured(), duration_s=5)
     shown = [config, config.model_dump(), config.model_dump_json(), started, started.describe(), started.name]
     shown += [vars(client), client.check(), measurement_context(config, started, "1.1.0")]
     assert all(PASSWORD not in f"{one!r}{one!s}" for one in shown)

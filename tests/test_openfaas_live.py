@@ -46,6 +46,8 @@ cli.main()
 class Calm:
     """Metrics of a node that is never busy."""
 
+    def check(self, duration_s: float) -> None: ...
+
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         return NodeUsage(Usage(cpu_pct=20.0, ram_bytes=2**30, ram_pct=30.0))
 

@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+_WARM_UP_S = 1.0
+_WARM_UP_SHARE = 0.2
+"""The steady part of a run begins after this share of it, at most ``_WARM_UP_S``."""
+
+
+def steady_window(started_at: float, duration_s: float) -> tuple[float, float]:
+    """Return when the steady part of a run begins and ends, in the time scale of ``started_at`` (seconds)."""
+    return started_at + min(_WARM_UP_S, _WARM_UP_SHARE * duration_s), started_at + duration_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class NodeUsage:
     missing: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class Metrics(Protocol):
     """Measures a node and its functions: psutil on the local node, Prometheus elsewhere."""
 
@@ -41,6 +51,18 @@ class Metrics(Protocol):
 
     def close(self) -> None:
         """Release everything that is held; may be called twice."""
+        ...
+
+
+class RemoteMetrics(Metrics, Protocol):
+    """Measures a node that is not this machine."""
+
+    def check(self, duration_s: float) -> None:
+        """Find out, before anything runs, whether runs of ``duration_s`` seconds can be measured.
+
+        Raises:
+            MetricsError: they cannot.
+        """
         ...
 
 

@@ -8,7 +8,7 @@ from peva_env.config import CooldownConfig
 from peva_env.platforms.base import Platform, Usage
 
 _WINDOW_S = 0.2
-"""Span of one look at the node: twenty ticks of the kernel's CPU clock."""
+"""Span of one look at a node on this machine: twenty ticks of the kernel's CPU clock."""
 
 _FLOOR_PCT = 5.0
 """Percentage points of capacity above the idle use that always count as rest: a share of nearly nothing is noise."""
@@ -35,9 +35,15 @@ class Cooldown:
     """
 
     def __init__(
-        self, platform: Platform, config: CooldownConfig, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        platform: Platform,
+        config: CooldownConfig,
+        *,
+        window_s: float = _WINDOW_S,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._platform = platform
+        self._window_s = window_s
         self._config = config
         self._sleep = sleep
         self._baseline: Usage | None = None
@@ -46,7 +52,7 @@ class Cooldown:
         """Return when the node is at rest, or after ``max_wait_seconds`` and one last look."""
         began_at = looked_at = time.time()
         while True:
-            idle = self._platform.usage(looked_at, looked_at + _WINDOW_S).node
+            idle = self._platform.usage(looked_at, looked_at + self._window_s).node
             problem = self._problem(idle)
             waited_s = time.time() - began_at
             if problem is None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from peva_env.errors import PlatformError
-from peva_env.platforms.base import Metrics, NodeUsage, Usage
+from peva_env.platforms.base import NodeUsage, RemoteMetrics, Usage
 from peva_env.platforms.deployed_function import DeployedFunction
 from peva_env.platforms.gateway import Gateway
 
@@ -21,12 +21,16 @@ class OpenFaasNode:
         functions: what is called.
         gateway: through which they are called.
         metrics: measures the node; used again if the node is started again after ``stop``.
+        duration_s: length of a run in seconds.
     """
 
-    def __init__(self, functions: Sequence[DeployedFunction], *, gateway: Gateway, metrics: Metrics) -> None:
+    def __init__(
+        self, functions: Sequence[DeployedFunction], *, gateway: Gateway, metrics: RemoteMetrics, duration_s: float
+    ) -> None:
         self.name = f"openfaas:{gateway.host}"
         self._gateway = gateway
         self._metrics = metrics
+        self._duration_s = duration_s
         self._functions = {function.name: function for function in functions}
         self._deployed: dict[str, Mapping[str, Any]] = {}
 
@@ -40,13 +44,15 @@ class OpenFaasNode:
         self.stop()
 
     def start(self) -> None:
-        """Call each function once; those that sleep are woken first.
+        """Call each function once, after waking those that sleep, and see whether the node can be measured.
 
         Raises:
             PlatformError: the gateway or a function cannot be reached, is not ready, or does not answer with success.
+            MetricsError: runs could not be measured.
         """
         for function in self._functions.values():
             function.preflight()
+        self._metrics.check(self._duration_s)
         self.describe()
 
     def stop(self) -> None:

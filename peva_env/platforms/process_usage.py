@@ -70,13 +70,14 @@ class UsageSampler:
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         """Return the mean use between two moments, from the samples inside; waits until ``end_at`` is covered."""
         window = self._window(start_at, end_at)
+        missing = () if len(window) > 1 else (f"{len(window)} samples in a window of {end_at - start_at:.3f} s",)
         totals = [_total(sample.readings) for sample in window]
         at = [sample.at for sample in window]
         functions = {
             name: _mean_usage(at, [sample.readings[i] for sample in window], replicas=True)
             for i, name in enumerate(self._groups)
         }
-        return NodeUsage(_mean_usage(at, totals, replicas=False), functions)
+        return NodeUsage(_mean_usage(at, totals, replicas=False), functions, missing)
 
     def _window(self, start_at: float, end_at: float) -> list[Sample]:
         patience_s = max(0.0, end_at - time.time()) + _PATIENCE_S

@@ -9,15 +9,11 @@ import numpy as np
 from peva_env.config import FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError
-from peva_env.platforms.base import NodeUsage, Platform, Usage
+from peva_env.platforms.base import NodeUsage, Platform, Usage, steady_window
 from peva_env.platforms.cooldown import Cooldown, Rest
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
 from peva_env.space import Config, config_key
 from peva_env.verdict import Judgement, judge
-
-_WARM_UP_S = 1.0
-_WARM_UP_SHARE = 0.2
-"""The steady part of a run begins after this share of it, at most ``_WARM_UP_S``."""
 
 _GENERATOR_LIMIT_PCT = 80.0
 """Share of all cores beyond which k6 may be what is too slow: 500 requests/s take 20 % of two cores."""
@@ -95,9 +91,7 @@ class LiveSource:
         return loads
 
     def _steady_usage(self, result: LoadResult) -> NodeUsage:
-        warm_up_s = min(_WARM_UP_S, _WARM_UP_SHARE * self.duration_s)
-        start_at = result.load_started_at
-        return self.platform.usage(start_at + warm_up_s, start_at + self.duration_s)
+        return self.platform.usage(*steady_window(result.load_started_at, self.duration_s))
 
 
 def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
