@@ -61,7 +61,6 @@ def cadvisor(now: float) -> str:
         f'{ours}container="figlet",pod="figlet-7d4f-abcde"': 0.3,
         f'{ours}container="figlet",pod="figlet-7d4f-fghij"': 0.5,
         f'{ours}container="figlet-plus",pod="figlet-plus-7d4f-abcde"': 0.7,
-        f'{ours}container="fig.let",pod="fig.let-7d4f-abcde"': 1.1,
         f'{ours}container="",pod="figlet-7d4f-abcde"': 0.3,
         'namespace="elsewhere",container="figlet",pod="figlet-7d4f-abcde"': 1.3,
         'id="/openfaas-fn/on-faasd"': 0.2,
@@ -231,18 +230,21 @@ def test_all_series_of_a_function_are_added_up_and_no_others(make: MakeMetrics) 
     assert usage.missing == ()
 
 
-def test_a_name_in_a_regular_expression_stands_for_itself(make: MakeMetrics) -> None:
+def test_a_query_of_ones_own_finds_the_pods_of_one_function(make: MakeMetrics) -> None:
     by_pod = """
   - name: ram_usage_function
     query: >-
       container_memory_working_set_bytes{container!="",namespace="{namespace}",
       pod=~"{function_name}-[a-z0-9]+-[a-z0-9]{5}"}
 """
-    usage = recent(make("figlet", "fig.let", queries=LEGACY_QUERIES + by_pod))
+    usage = recent(make("figlet", "figle", queries=LEGACY_QUERIES + by_pod))
     assert usage.functions["figlet"].ram_bytes == 80
-    assert usage.functions["fig.let"].ram_bytes == 110
-    usage = recent(make("fig.le", "f.glet", queries=LEGACY_QUERIES + by_pod))
-    assert [function.ram_bytes for function in usage.functions.values()] == [None, None]
+    assert usage.functions["figle"].ram_bytes is None
+
+
+def test_a_function_with_a_namespace_is_looked_for_there(make: MakeMetrics) -> None:
+    usage = recent(make("figlet", "figlet.elsewhere"))
+    assert [function.ram_bytes for function in usage.functions.values()] == [80, 130]
 
 
 def test_a_function_without_data_is_missing_and_not_zero(make: MakeMetrics) -> None:
@@ -294,12 +296,12 @@ def test_a_node_that_is_scraped_too_seldom_is_refused_at_the_start(make: MakeMet
 
 def test_power_is_asked_for_with_scaphandre_only(make: MakeMetrics) -> None:
     of_figlet = {"figlet": "python figlet.*", "by-id": "4[13]"}
-    usage = recent(make("figlet", "by-id", "fig.let", function_pid_regexes=of_figlet, scaphandre_enabled=True))
+    usage = recent(make("figlet", "by-id", "figlet-plus", function_pid_regexes=of_figlet, scaphandre_enabled=True))
     assert usage.node.power_uw == 50_000_000
     assert {name: function.power_uw for name, function in usage.functions.items()} == {
         "figlet": 3000,
         "by-id": 5000,
-        "fig.let": None,
+        "figlet-plus": None,
     }
     usage = recent(make("figlet", function_pid_regexes=of_figlet))
     assert (usage.node.power_uw, usage.functions["figlet"].power_uw) == (None, None)
