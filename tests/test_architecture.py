@@ -13,7 +13,7 @@ import peva_env
 ROOT = Path(__file__).parents[1]
 
 ROOMS = [
-    ["errors", "explain", "interrupts", "processes", "sections", "rates", "space"],
+    ["errors", "clock", "explain", "interrupts", "processes", "sections", "rates", "space"],
     ["contracts"],
     ["config"],
     ["verdict"],

@@ -21,7 +21,8 @@ from peva_env.memory.database import Database
 _ATTEMPTS = 50
 _PAUSE_S = 0.1
 _SETTLED_S = 0.05
-"""A file system's clock may tick only every few ms: a file changed just now could change again within the same tick."""
+"""A file system's clock may tick only every few ms: a file changed just now could change again within the same tick.
+One that was changed in the future was changed before the clock was set back."""
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def _copy(path: Path, copy: Path) -> None:
         log_copy.unlink(missing_ok=True)
         if log.exists():
             _copy_if_there(log, log_copy)
-        if _state(path) == before and time.time() - before[0] / 1e9 > _SETTLED_S:
+        if _state(path) == before and abs(time.time() - before[0] / 1e9) > _SETTLED_S:
             return
         time.sleep(_PAUSE_S)
     raise MemoryStoreError(f"memory {path}: it changed under each of {_ATTEMPTS} copies; try again")

@@ -29,7 +29,12 @@ class NodeUsage:
 
 
 class Metrics(Protocol):
-    """Measures a node and its functions: psutil on the local node, Prometheus elsewhere."""
+    """Measures a node and its functions: psutil on the local node, Prometheus elsewhere.
+
+    ``look_s`` is the shortest window, in seconds, whose use can be told.
+    """
+
+    look_s: float
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` is covered.
@@ -45,9 +50,10 @@ class Metrics(Protocol):
 
 
 class Platform(Protocol):
-    """A node that serves functions and can be measured."""
+    """A node that serves functions and can be measured; ``look_s`` is that of its ``Metrics``."""
 
     name: str
+    look_s: float
 
     def start(self) -> None:
         """Bring the functions up and call each once.

@@ -19,6 +19,9 @@ from peva_env.platforms.function_code import FunctionCode, resolve_all
 from peva_env.platforms.function_process import FunctionProcess
 from peva_env.platforms.process_usage import UsageSampler, usable_cores
 
+_LOOK_S = 0.2
+"""Shortest window whose CPU use means something: twenty ticks of the kernel's CPU clock."""
+
 
 class LocalNode:
     """A node on this machine; use it as a context manager, or call ``start`` and ``stop``.
@@ -38,6 +41,7 @@ class LocalNode:
     ) -> None:
         """Remember what to serve; nothing is looked at before ``start`` or ``describe``."""
         self.name = f"local:{platform.node()}"
+        self.look_s = _LOOK_S
         self._functions = list(functions)
         self._ready_timeout_s = ready_timeout_s
         self._request_timeout_s = request_timeout_s

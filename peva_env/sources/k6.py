@@ -18,9 +18,10 @@ from typing import Any
 from peva_env import processes
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
+from peva_env.platforms.process_usage import usable_cores
 from peva_env.sources.k6_binary import MIN_VERSION, find_k6, k6_environment, k6_version
 from peva_env.sources.k6_plan import FAILURE_KINDS, STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
-from peva_env.sources.k6_summary import load_started_at, measurements, read_summary, unloaded
+from peva_env.sources.k6_summary import late_share, load_started_at, measurements, read_summary, unloaded
 
 __all__ = ["FAILURE_KINDS", "K6", "MAX_VUS", "MIN_VERSION", "FunctionLoad", "LoadResult", "find_k6", "k6_version"]
 
@@ -52,8 +53,10 @@ class LoadResult:
 
     ``started_at`` and ``ended_at`` enclose the k6 process; ``load_started_at`` is when k6 had initialised its virtual
     users and began to send, by its own clock (it runs ``setup()`` just before). ``generator_cpu_pct`` is k6's own CPU
-    time, initialisation included, as percent of what all cores of this machine could give until the load ended: 50 on
+    time, initialisation included, as percent of what all cores that it may use could give until the load ended: 50 on
     two cores is one core fully used. ``raw_summary`` is k6's summary plus ``functions``, which maps scenarios to names.
+    ``late_share`` is the share of the run, 0..1, during which k6 was not on time, because it was stopped or got too
+    little CPU.
     """
 
     functions: tuple[FunctionMeasurement, ...]
@@ -62,6 +65,7 @@ class LoadResult:
     load_started_at: float
     generator_cpu_pct: float | None = None
     raw_summary: dict[str, Any] = field(default_factory=dict, repr=False)
+    late_share: float = 0.0
 
 
 class K6:
@@ -116,13 +120,14 @@ class K6:
             cpu_s = self._execute(folder, duration_s)
             ended_at = time.time()
             functions, summary = _collect(folder, loads)
-        load_start = load_started_at(summary)
+            load_start, late = load_started_at(summary), late_share(summary, duration_s)
         return LoadResult(
             functions=functions,
             started_at=started_at,
             ended_at=ended_at,
             load_started_at=load_start,
-            generator_cpu_pct=_cpu_pct(cpu_s, load_start + duration_s - started_at),
+            generator_cpu_pct=_cpu_pct(cpu_s, max(0.0, load_start - started_at) + duration_s),
+            late_share=late,
             raw_summary=summary | {"functions": {scenario(i): load.name for i, load in enumerate(loads)}},
         )
 
@@ -186,7 +191,7 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float) -> float | None:
 
 
 def _cpu_pct(cpu_s: float, wall_s: float) -> float:
-    return min(100.0, 100.0 * cpu_s / (wall_s * (os.cpu_count() or 1)))
+    return min(100.0, 100.0 * cpu_s / (wall_s * usable_cores()))
 
 
 def _collect(folder: Path, loads: Sequence[FunctionLoad]) -> tuple[tuple[FunctionMeasurement, ...], dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
-from peva_env.sources.k6_plan import FAILURE_KINDS, FunctionLoad, scenario
+from peva_env.sources.k6_plan import FAILURE_KINDS, PULSES_ON_TIME, PULSES_PER_S, FunctionLoad, scenario
 
 
 def read_summary(path: Path) -> dict[str, Any]:
@@ -50,6 +50,11 @@ def load_started_at(summary: Mapping[str, Any]) -> float:
         return float(summary["setup_data"]["load_started_ms"]) / 1000
     except (KeyError, TypeError, ValueError) as error:
         raise LoadGeneratorError("k6 wrote a summary that does not say when the load began") from error
+
+
+def late_share(summary: Mapping[str, Any], duration_s: float) -> float:
+    """Return the share of a run, 0..1, during which k6 was later than it may be, or did not get to run at all."""
+    return max(0.0, 1 - _count(summary["metrics"], PULSES_ON_TIME) / (PULSES_PER_S * duration_s))
 
 
 def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any]) -> FunctionMeasurement:
