@@ -7,7 +7,6 @@ the log is what a crash would leave, and is left out in the same way.
 """
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from peva_env import processes
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database
 
@@ -35,8 +35,8 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
     """
     if not Path(path).is_file():
         raise MemoryStoreError(f"memory {path}: there is no such file")
-    with tempfile.TemporaryDirectory(prefix="peva-snapshot-") as folder:
-        copy = Path(folder) / Path(path).name
+    with processes.temporary_folder("peva-snapshot-") as folder:
+        copy = folder / Path(path).name
         _copy(Path(path), copy)
         database = Database(str(copy), schema_version, shown_as=str(path))
         database.open()

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import platform
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,10 +69,10 @@ class LocalNode:
             raise PlatformError(f"the node {self.name} has been started already: stop it first")
         code = self._code
         with contextlib.ExitStack() as resources:
-            folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="peva-node-"))
+            folder = resources.enter_context(processes.temporary_folder("peva-node-"))
             served: dict[str, FunctionProcess] = {}
             resources.callback(_stop_all, served)
-            self._serve(code, Path(folder), served)
+            self._serve(code, folder, served)
             leaders = {name: function.process for name, function in served.items()}
             self._sampler = UsageSampler(leaders, self._sample_interval_s)
             resources.callback(self._sampler.close)

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -114,8 +113,7 @@ class K6:
             time.sleep(duration_s)
             idle = tuple(unloaded(load) for load in loads)
             return LoadResult(idle, started_at, time.time(), started_at, generator_cpu_pct=0.0)
-        with tempfile.TemporaryDirectory(prefix="peva-k6-") as name:
-            folder = Path(name)
+        with processes.temporary_folder("peva-k6-") as folder:
             self._write_plan(folder, loads, duration_s, tags or {})
             cpu_s = self._execute(folder, duration_s)
             ended_at = time.time()
