@@ -245,6 +245,7 @@ def test_a_killed_k6_is_an_error(tmp_path: Path) -> None:
     ("script", "problem"),
     [
         ("exit 0", "wrote no summary"),
+        (': > "$summary"', "an empty summary: is there no room left in "),
         ('echo "{" > "$summary"', "not valid JSON"),
         ("echo '[]' > \"$summary\"", "without metrics"),
         ("printf '\\377' > \"$summary\"", "not valid JSON"),

@@ -139,8 +139,11 @@ class K6:
             max_vus=self._max_vus,
             tags={**self._tags, **tags},
         )
-        (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
-        (folder / "plan.json").write_text(json.dumps(k6_requests(loads, self._timeout_s)), encoding="utf-8")
+        try:
+            (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
+            (folder / "plan.json").write_text(json.dumps(k6_requests(loads, self._timeout_s)), encoding="utf-8")
+        except OSError as error:
+            raise LoadGeneratorError(f"k6's plan cannot be written to {folder.parent}: {error.strerror}") from error
 
     def _command(self, folder: Path) -> list[str | Path]:
         # --config also keeps k6 from reading the user's own default configuration.

@@ -17,7 +17,10 @@ def read_summary(path: Path) -> dict[str, Any]:
         LoadGeneratorError: there is none, or it is not what load.js writes.
     """
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text:
+            raise LoadGeneratorError(f"k6 wrote an empty summary: is there no room left in {path.parent.parent}?")
+        summary = json.loads(text)
     except OSError as error:
         raise LoadGeneratorError("k6 wrote no summary") from error
     except ValueError as error:
