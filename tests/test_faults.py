@@ -74,7 +74,7 @@ def invalid_reasons() -> list[str]:
 
 @pytest.mark.parametrize("n_killed", [1, 2], ids=["one function", "the whole node"])
 def test_functions_killed_mid_run_make_it_invalid_and_the_next_start_goes_on(n_killed: int) -> None:
-    write(campaign(function("one", AT_ONCE), function("two", AT_ONCE), rates=[10, 20], max_invalid_retries=0))
+    write(campaign(function("one", AT_ONCE), function("two", AT_ONCE), rates=[10], max_invalid_retries=0))
     process = start()
     await_second_run(process)
     for server in children(process, "function_server.py")[:n_killed]:
@@ -82,13 +82,13 @@ def test_functions_killed_mid_run_make_it_invalid_and_the_next_start_goes_on(n_k
     code, _, errors = finish(process)
     assert code == 1
     assert one_line(errors) == (
-        "peva-env: one 20 rps: 1 run(s) in a row measured nothing: "
+        "peva-env: two 10 rps: 1 run(s) in a row measured nothing: "
         "function 'one' was ended by SIGKILL: its log is empty"
     )
     assert [verdict for *_, verdict in runs()] == ["OK", "INVALID"]
     assert statuses() == ["failed"]
     assert run()[0] == 0
-    assert [verdict for *_, verdict in runs()] == ["OK", "INVALID", "OK", "OK", "OK"]
+    assert [verdict for *_, verdict in runs()] == ["OK", "INVALID", "OK"]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_clock_that_jumps_costs_one_run(wall_s: float, sleep_s: float, reason:
 
 def test_a_full_disk_of_temporary_files_ends_the_campaign(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
-        write(campaign(rates=[10, 20, 30]))
+        write(campaign(rates=[10, 20], max_invalid_retries=0))
         process = start(TMPDIR=str(disk))
         await_second_run(process)
         with full(disk):
@@ -234,7 +234,7 @@ def test_a_full_disk_of_temporary_files_ends_the_campaign(tmp_path: Path) -> Non
     assert str(disk) in errors
     assert statuses() == ["failed"]
     assert run()[0] == 0
-    assert [rates for rates, *_ in runs()][-1] == [30]
+    assert [verdict for *_, verdict in runs()] == ["OK", "INVALID", "OK"]
 
 
 def test_a_memory_deleted_during_a_campaign_ends_it_before_the_next_run() -> None:
@@ -280,7 +280,7 @@ def test_kill_9_at_random_moments_leaves_no_process_no_folder_and_no_doubt(tmp_p
     temporary, chance = tmp_path / "temporary", random.Random(7)  # noqa: S311
     temporary.mkdir()
     write(campaign(rates=[10, 20, 30], iterations=2))
-    for _ in range(4):
+    for _ in range(3):
         process = start(TMPDIR=str(temporary))
         assert wait_until(lambda: any(temporary.iterdir()))  # the node's
         time.sleep(chance.uniform(0, 2))

@@ -36,7 +36,10 @@ PULSES_PER_S = 20
 
 PULSES_ON_TIME = "peva_pulses_on_time"
 
-_PULSE_VUS = 20  # each is busy for some microseconds, but a k6 that was held up starts many at once
+_PULSE_VUS = 60
+"""Each is busy for some microseconds, but a k6 that was held up for 3 s starts sixty at once. One that was held up for
+longer counts as late to the end: pulses without a user are dropped, and those after them are taken for these."""
+
 _LATE_MS = 50
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
