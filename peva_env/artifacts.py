@@ -101,12 +101,12 @@ class ArtifactWriter:
         for name, header in self._headers.items():
             if not found[name].startswith(header) and not header.startswith(found[name]):
                 raise PevaError(f"output_dir {self.folder}: {name} is of other functions; choose another output_dir")
-        for name, header in self._headers.items():
+        for name in self._headers:
             whole, newline, half_a_line = found[name].rpartition("\n")
             if half_a_line:
                 self._cut(name, len((whole + newline).encode(errors=_ODD_BYTES)))
             if not newline:
-                self._append(name, header)
+                self._append(name, "")
 
     def _supply(self, name: str, lines: Iterable[str]) -> None:
         there = Counter(identity(f"{line}\n") for line in self._read(name).split("\n"))
@@ -135,7 +135,8 @@ class ArtifactWriter:
 
     def _append(self, name: str, text: str) -> None:
         with self._writing(name), (self.folder / name).open("a", encoding="utf-8", newline="") as file:
-            file.write(text)
+            # A file that somebody removed meanwhile begins anew; its rows come back at the next start.
+            file.write(text if file.tell() else self._headers[name] + text)
 
     def _cut(self, name: str, n_bytes: int) -> None:
         with self._writing(name):

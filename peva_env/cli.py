@@ -65,7 +65,7 @@ def run(
     """Run a campaign, or go on with one that was stopped.
 
     Ends with 0 when the map is complete or the agent has nothing more to ask, 3 when the budget is spent, 130 when
-    interrupted, 1 on an error, 2 on wrong usage.
+    interrupted, 141 when nobody reads the output any more, 1 on an error, 2 on wrong usage.
     """
     console = make_console()
     settings = _load(config)

@@ -153,11 +153,14 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Run a block; whatever it raises ends the campaign, as interrupted or failed, and is raised again."""
+        """Run a block; whatever it raises ends the campaign, as interrupted or failed, and is raised again.
+
+        Interrupted: by Ctrl-C, or by an observer that wants the program to end (``SystemExit``).
+        """
         try:
             yield
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt)
+            interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
             self.end(EndStatus.INTERRUPTED if interrupted else EndStatus.FAILED, str(error) or None)
             raise
 

@@ -1,22 +1,25 @@
-"""Child processes that never outlive us, however we end.
+"""Child processes and temporary folders that never outlive us, however we end.
 
 - Each child has a session of its own, so its process group has its pid: Ctrl-C in the terminal does not reach it, and
   whatever it spawns can be ended with it.
-- A *guard*, one tiny process beside this one, knows every live group. It reads a pipe whose only writer is this
-  process: when we die, even by SIGKILL, it meets the end of the pipe and kills the groups.
+- A *guard*, one tiny process beside this one, knows every live group and every temporary folder. It reads a pipe whose
+  only writer is this process: when we die, even by SIGKILL, it meets the end of the pipe, kills the groups and removes
+  the folders.
 
 PR_SET_PDEATHSIG would not do: it fires when the *thread* that started the child ends, and macOS does not have it.
 """
 
 import atexit
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,51 +28,62 @@ from peva_env.interrupts import uninterrupted
 _POLL_S = 0.01
 _GUARD_EXIT_S = 2.0
 _GUARD_SCRIPT = """
-import os, signal, sys
+import json, os, signal, sys
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
-groups = set()
+held = set()
 for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-for group in groups:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except OSError:
-        pass
+    (held.add if line[0] == "+" else held.discard)(json.loads(line[1:]))
+for group in held:
+    if isinstance(group, int):
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except OSError:
+            pass
+import shutil, time
+for folder in held:
+    for _ in range(50):  # what was just killed may still write
+        if isinstance(folder, int) or not os.path.lexists(folder):
+            break
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.02)
 """
 
 
 class _Guard:
-    """Tells the guard process which groups live; starts it when first needed, and again should it die."""
+    """Tells the guard process what must not outlive us; starts it when first needed, and again should it die.
+
+    That is groups, by their number, and folders, by their path.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._groups: set[int] = set()
+        self._held: set[int | str] = set()
 
     def ensure(self) -> None:
         with self._lock:
             if not self._is_alive():
                 self._process = self._spawn()
-                for group in self._groups:
-                    self._tell(f"+{group}")
+                for one in self._held:
+                    self._tell("+", one)
 
-    def add(self, group: int) -> None:
+    def add(self, one: int | str) -> None:
         with self._lock:
-            self._groups.add(group)
-            self._tell(f"+{group}")
+            self._held.add(one)
+            self._tell("+", one)
 
-    def discard(self, group: int) -> None:
+    def discard(self, one: int | str) -> None:
         with self._lock:
-            self._groups.discard(group)
-            self._tell(f"-{group}")
+            self._held.discard(one)
+            self._tell("-", one)
 
     def holds(self, group: int) -> bool:
         with self._lock:
-            return group in self._groups
+            return group in self._held
 
     def close(self) -> None:
-        """End the guard; it kills what is still registered."""
+        """End the guard; it kills and removes what is still registered."""
         with self._lock:
             if self._process is not None and self._process.stdin is not None:
                 self._process.stdin.close()
@@ -77,12 +91,12 @@ class _Guard:
                     self._process.wait(_GUARD_EXIT_S)
 
     def forget(self) -> None:
-        """Begin anew in a forked child: guard and groups are the parent's, whose death this copy of the pipe hides."""
+        """Begin anew in a forked child: the guard is the parent's, whose death this copy of the pipe would hide."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             self._process.returncode = 0  # not ours to wait for; Popen would warn that it is still running
         self._process = None
-        self._groups = set()
+        self._held = set()
         self._lock = threading.Lock()  # another thread may have held the old one while we forked
 
     def _is_alive(self) -> bool:
@@ -99,11 +113,11 @@ class _Guard:
             start_new_session=True,
         )
 
-    def _tell(self, message: str) -> None:
+    def _tell(self, sign: str, one: int | str) -> None:
         pipe = self._process.stdin if self._process is not None else None
         if pipe is not None and not pipe.closed:
             with contextlib.suppress(BrokenPipeError):
-                pipe.write(f"{message}\n".encode())
+                pipe.write(f"{sign}{json.dumps(one)}\n".encode())
 
 
 _guard = _Guard()
@@ -141,6 +155,19 @@ def start(
         )
         _guard.add(process.pid)
     return process
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Give a folder that is removed when the block is left, and when we are killed inside it."""
+    _guard.ensure()
+    with contextlib.ExitStack() as resources:
+        with uninterrupted():
+            folder = tempfile.TemporaryDirectory(prefix=prefix)
+            _guard.add(folder.name)
+            resources.callback(_guard.discard, folder.name)
+            resources.enter_context(folder)
+        yield Path(folder.name)
 
 
 def stop(*processes: subprocess.Popen[bytes], grace_s: float = 1.0) -> None:

@@ -203,3 +203,18 @@ def test_half_a_character_is_cut_off_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_bytes(whole + "['é".encode()[:-1])
     ArtifactWriter(tmp_path, ["é"])
     assert (tmp_path / "index.csv").read_bytes() == whole
+
+
+def test_a_file_that_is_removed_during_a_campaign_begins_anew_and_is_whole_at_the_next_start(tmp_path: Path) -> None:
+    writer = ArtifactWriter(tmp_path, ["a"])
+    events = [event(iteration=iteration) for iteration in range(3)]
+    writer.record_run(events[0])
+    for name in ("results.csv", "events.jsonl"):
+        (tmp_path / name).unlink()
+    writer.record_run(events[1])
+    header, *rows = (tmp_path / "results.csv").read_text().splitlines()
+    assert header.startswith("function_a,")
+    assert len(rows) == 1
+    ArtifactWriter(tmp_path, ["a"]).catch_up(events, [])
+    assert len((tmp_path / "results.csv").read_text().splitlines()) == 4
+    assert len((tmp_path / "events.jsonl").read_text().splitlines()) == 3

@@ -84,10 +84,11 @@ def write(config: dict[str, Any]) -> None:
     Path("peva.yml").write_text(yaml.safe_dump(config))
 
 
-def start(*args: str) -> subprocess.Popen[str]:
+def start(*args: str, **environment: str) -> subprocess.Popen[str]:
     assert COMMAND is not None
     command = [COMMAND, "run", "--config", "peva.yml", *args]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env={**os.environ, **environment}, **pipes)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:

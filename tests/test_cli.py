@@ -427,3 +427,37 @@ def test_what_fails_after_the_memory_was_made_leaves_no_memory_behind(settings: 
     Path("others/results.csv").write_text("of,other,functions\n")
     Path("peva-results").mkdir()
     assert named in refusal(SMALL | settings, 1)
+
+
+# Ctrl-C and closed pipes
+
+INTERRUPTED_AT = """
+import os, signal, sys
+class Interrupts:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupts)
+sys.argv = ["peva-env", "run"]
+from peva_env_command import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["peva_env", "gymnasium", "duckdb", "typer", "peva_env.cli", "agents.cartesian"])
+def test_ctrl_c_while_python_still_imports_ends_quietly(module: str) -> None:
+    script = INTERRUPTED_AT.format(module=module)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 130
+    assert "Traceback" not in ended.stderr
+    assert not files()
+
+
+def test_a_plan_that_nobody_reads_ends_quietly() -> None:
+    assert COMMAND is not None
+    with subprocess.Popen([COMMAND, "plan"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (141, b"")

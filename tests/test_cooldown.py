@@ -1,11 +1,13 @@
 """Before a run the node is at rest, or the run says why it was not."""
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import pytest
 
 from peva_env.config import CooldownConfig
+from peva_env.errors import MetricsError
 from peva_env.platforms.base import NodeUsage, Platform, Usage
 from peva_env.platforms.cooldown import Cooldown, Rest
 
@@ -14,10 +16,12 @@ class ScriptedNode:
     """A node whose use is told beforehand, look by look; the last one lasts."""
 
     name = "scripted"
+    look_s = 2.5
 
-    def __init__(self, *looks: Usage) -> None:
+    def __init__(self, *looks: Usage | NodeUsage | MetricsError, failed: str | None = None) -> None:
         self.looks = list(looks)
         self.n_looks = 0
+        self.failed = failed
 
     def start(self) -> None: ...
 
@@ -30,12 +34,20 @@ class ScriptedNode:
         return {}
 
     def failure(self) -> str | None:
-        return None
+        return self.failed
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
-        assert end_at > start_at
+        assert end_at - start_at == pytest.approx(self.look_s)
         self.n_looks += 1
-        return NodeUsage(self.looks.pop(0) if len(self.looks) > 1 else self.looks[0])
+        look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(look, MetricsError):
+            raise look
+        return look if isinstance(look, NodeUsage) else NodeUsage(look)
+
+
+def scaled(cpu_pct: float = 3, **replicas: int | None) -> NodeUsage:
+    """Return the use of a node whose functions have so many replicas."""
+    return NodeUsage(used(cpu_pct), {name: Usage(replicas=count) for name, count in replicas.items()})
 
 
 def used(cpu_pct: float | None, ram_pct: float | None = 10.0) -> Usage:
@@ -119,13 +131,66 @@ def test_what_was_not_measured_is_not_at_rest(unmeasured: Usage) -> None:
     assert cooling.wait().problem is None  # and it is not taken for the baseline
 
 
-def test_a_look_is_as_long_as_what_measures_the_node_needs() -> None:
-    spans = []
+# Replicas, and a node that cannot be looked at
 
-    class Timed(ScriptedNode):
-        def usage(self, start_at: float, end_at: float) -> NodeUsage:
-            spans.append(end_at - start_at)
-            return super().usage(start_at, end_at)
 
-    Cooldown(Timed(used(3)), CooldownConfig(), window_s=2.5).wait()
-    assert spans == [pytest.approx(2.5)]
+def test_replicas_that_the_load_called_up_must_be_gone() -> None:
+    node = ScriptedNode(scaled(f=1, g=2), scaled(f=5, g=2), scaled(f=2, g=2), scaled(f=1, g=2))
+    cooling, pauses = cooldown(node, sleep_step_seconds=5)
+    assert cooling.wait().problem is None
+    assert (cooling.wait().problem, pauses) == (None, [5, 5])
+
+
+def test_replicas_that_stay_are_named() -> None:
+    cooling, _ = cooldown(ScriptedNode(scaled(f=1), scaled(f=4)), max_wait_seconds=0)
+    cooling.wait()
+    assert cooling.wait().problem == "not at rest after 0 s of cooldown: f has 4 replicas, idle are 1"
+
+
+def test_a_function_that_was_still_scaled_up_at_first_is_found_out() -> None:
+    cooling, _ = cooldown(ScriptedNode(scaled(f=3), scaled(f=1), scaled(f=3)), max_wait_seconds=0)
+    assert [cooling.wait().problem is None for _ in range(3)] == [True, True, False]
+
+
+def test_a_function_that_was_scaled_to_zero_meanwhile_may_come_back() -> None:
+    cooling, _ = cooldown(ScriptedNode(scaled(f=2), scaled(f=0), scaled(f=1), scaled(f=2)), max_wait_seconds=0)
+    assert [cooling.wait().problem is None for _ in range(4)] == [True, True, True, False]
+
+
+def test_replicas_that_nobody_tells_are_no_obstacle() -> None:
+    cooling, _ = cooldown(ScriptedNode(scaled(f=None), scaled(f=3), scaled(f=None)), max_wait_seconds=0)
+    assert [cooling.wait().problem for _ in range(3)] == [None, None, None]
+
+
+def test_metrics_that_cannot_be_reached_are_waited_for() -> None:
+    node = ScriptedNode(MetricsError("prometheus_url: connection refused"), used(3))
+    cooling, pauses = cooldown(node, sleep_step_seconds=5)
+    rest = cooling.wait()
+    assert (rest.problem, rest.idle, pauses) == (None, used(3), [5])
+
+
+def test_metrics_that_stay_away_are_a_problem_not_a_crash() -> None:
+    cooling, _ = cooldown(ScriptedNode(MetricsError("prometheus_url: connection refused")), max_wait_seconds=0)
+    assert cooling.wait().problem == "not at rest after 0 s of cooldown: prometheus_url: connection refused"
+
+
+def test_what_is_missing_says_why() -> None:
+    blind = NodeUsage(missing=("node_cpu_seconds_total: no series",))
+    cooling, _ = cooldown(ScriptedNode(blind), max_wait_seconds=0)
+    assert str(cooling.wait().problem).endswith("CPU of the node was not measured; node_cpu_seconds_total: no series")
+
+
+def test_a_node_that_is_gone_is_not_waited_for() -> None:
+    cooling, pauses = cooldown(ScriptedNode(Usage(), failed="function 'f' ended with exit code 1"))
+    assert (cooling.wait().problem, pauses) == ("function 'f' ended with exit code 1", [])
+
+
+def test_a_clock_that_is_set_back_does_not_prolong_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = count(10_000_000.0, -3600.0)
+    monkeypatch.setattr("time.time", lambda: next(times))
+    cooling, pauses = cooldown(ScriptedNode(used(1), used(60)), max_wait_seconds=0.05, sleep_step_seconds=60)
+    cooling.wait()
+    rest = cooling.wait()
+    assert rest.problem
+    assert 0 <= rest.waited_s < 60
+    assert max(pauses) <= 0.05

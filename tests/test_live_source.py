@@ -1,14 +1,18 @@
 """Cooldown, load, use and verdict make one event; a run that measured nothing is an event too."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from peva_env.clock import Moment
 from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
-from peva_env.errors import LoadGeneratorError
+from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms.base import NodeUsage, Usage
 from peva_env.platforms.cooldown import Cooldown
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
@@ -19,11 +23,13 @@ class Node:
     """Serves one function; ``failed`` is what it says of itself."""
 
     name = "fake"
+    look_s = 0.1
 
     def __init__(self, failed: str | None = None, cpu_pct: float = 20.0) -> None:
         self.failed = failed
         self.use = NodeUsage(Usage(cpu_pct, 2**20, 10.0), {"f": Usage(cpu_pct, 2**20, replicas=1)})
         self.windows: list[tuple[float, float]] = []
+        self.unreachable: str | None = None
         self.stopped = False
 
     def start(self) -> None: ...
@@ -42,20 +48,26 @@ class Node:
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         self.windows.append((start_at, end_at))
+        if self.unreachable:
+            raise MetricsError(self.unreachable)
         return self.use
 
 
 class Generator:
-    """Succeeds with a share of the load, or raises."""
+    """Succeeds with a share of the load, or raises; ``meanwhile`` happens while it runs."""
 
-    def __init__(self, success: float = 1.0, cpu_pct: float | None = 5.0, error: str | None = None) -> None:
-        self.success, self.cpu_pct, self.error = success, cpu_pct, error
+    def __init__(
+        self, success: float = 1.0, cpu_pct: float | None = 5.0, error: str | None = None, late_share: float = 0.0
+    ) -> None:
+        self.success, self.cpu_pct, self.error, self.late_share = success, cpu_pct, error, late_share
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def run(self, loads: Sequence[FunctionLoad], *, duration_s: float, tags: Mapping[str, str]) -> LoadResult:
+        self.meanwhile()
         if self.error:
             raise LoadGeneratorError(self.error)
         functions = tuple(self._measured(load, duration_s) for load in loads)
-        return LoadResult(functions, 100.0, 112.0, 101.0, self.cpu_pct, {"metrics": {}})
+        return LoadResult(functions, 100.0, 112.0, 101.0, self.cpu_pct, {"metrics": {}}, self.late_share)
 
     def _measured(self, load: FunctionLoad, duration_s: float) -> FunctionMeasurement:
         offered = round(load.rate_rps * duration_s)
@@ -115,6 +127,7 @@ def test_a_failing_function_is_overloaded() -> None:
         (Node(), Generator(error="k6 failed with exit code 107"), "k6 failed with exit code 107"),
         (Node(failed="function 'f' ended with exit code 1"), Generator(), "function 'f' ended with exit code 1"),
         (Node(), Generator(success=0.5, cpu_pct=95), "the load generator was saturated: k6 used 95 % of all cores"),
+        (Node(), Generator(success=0.5, late_share=0.48), "the load generator was late for 48 % of the run"),
     ],
 )
 def test_a_run_that_says_nothing_of_the_node_is_invalid_and_says_why(
@@ -127,6 +140,95 @@ def test_a_run_that_says_nothing_of_the_node_is_invalid_and_says_why(
 
 def test_a_saturated_generator_does_not_spoil_a_run_without_failures() -> None:
     assert measured(generator=Generator(cpu_pct=95)).verdict is Verdict.OK
+    assert measured(generator=Generator(late_share=0.9)).verdict is Verdict.OK
+
+
+def test_a_generator_that_is_a_little_late_may_still_find_a_node_overloaded() -> None:
+    assert measured(generator=Generator(success=0.5, late_share=0.1)).verdict is Verdict.OVERLOADED
+
+
+def test_a_function_that_dies_during_the_load_makes_the_run_invalid_whatever_k6_says() -> None:
+    node, generator = Node(), Generator()
+
+    def die() -> None:
+        node.failed = "function 'f' was ended by SIGKILL"
+
+    generator.meanwhile = die
+    event = measured(node, generator)
+    assert (event.verdict, event.reasons) == (Verdict.INVALID, ("function 'f' was ended by SIGKILL",))
+    assert event.functions[0].offered == 500
+
+
+# What measures the node
+
+
+def test_metrics_that_fail_after_the_load_make_the_run_invalid_and_keep_what_k6_counted() -> None:
+    node, generator = Node(), Generator()
+
+    def fail() -> None:
+        node.unreachable = "prometheus_url http://127.0.0.1:9: connection refused"
+
+    generator.meanwhile = fail
+    event = measured(node, generator)
+    assert (event.verdict, event.reasons) == (Verdict.INVALID, (node.unreachable,))
+    assert event.functions[0].offered == 500
+
+
+def test_metrics_that_fail_before_the_load_keep_k6_from_starting() -> None:
+    node = Node()
+    node.unreachable = "prometheus_url http://127.0.0.1:9: connection refused"
+    event = measured(node, Generator(error="must not be called"))
+    assert event.verdict is Verdict.INVALID
+    assert event.reasons == (f"not at rest after 0 s of cooldown: {node.unreachable}",)
+
+
+def test_what_was_not_measured_is_invalid_and_says_why() -> None:
+    node, generator = Node(), Generator()
+
+    def go_blind() -> None:
+        node.use = replace(node.use, node=Usage(ram_bytes=1, ram_pct=10.0), missing=("cpu: no series",))
+
+    generator.meanwhile = go_blind
+    assert measured(node, generator).reasons == ("CPU of the node not measured", "cpu: no series")
+
+
+# Clocks
+
+
+NOON = Moment(wall_s=1000.0, all_s=100.0, awake_s=100.0)
+
+
+@pytest.mark.parametrize(
+    ("later", "reason"),
+    [
+        (Moment(1012.0, 112.0, 112.0), None),
+        (Moment(1012.1, 112.0, 112.0), None),
+        (Moment(1042.0, 112.0, 112.0), "the clock was set by +30.0 s during the run"),
+        (Moment(982.0, 112.0, 112.0), "the clock was set by -30.0 s during the run"),
+        (Moment(1612.0, 712.0, 112.0), "the machine slept for 600.0 s during the run"),
+    ],
+)
+def test_a_clock_that_was_set_or_a_machine_that_slept_makes_the_run_invalid(later: Moment, reason: str | None) -> None:
+    moments = iter([NOON, later])
+    node = Node()
+    source = replace(live_source(node, Generator()), clock=lambda: next(moments))
+    event = source.measure([("f", 50)], iteration=0, rng=np.random.default_rng(0))
+    assert (event.verdict, event.reasons) == ((Verdict.INVALID, (reason,)) if reason else (Verdict.OK, ()))
+    assert len(node.windows) == (1 if reason else 2)  # a window of another time is not asked for: it may be to come
+
+
+def test_the_clocks_of_this_machine_agree() -> None:
+    began = Moment.now()
+    time.sleep(0.3)
+    assert began.jump_until(Moment.now()) is None
+
+
+def test_what_a_run_cost_does_not_hang_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = count(10_000_000.0, -3600.0)
+    monkeypatch.setattr("time.time", lambda: next(times))
+    event = measured()
+    assert 0 <= event.cost_s < 60
+    assert event.ended_at == event.started_at + event.cost_s
 
 
 def test_a_node_that_does_not_come_to_rest_is_not_loaded() -> None:

@@ -219,6 +219,17 @@ def test_usage_outside_of_what_was_sampled_is_not_measured(write_function: Write
     assert before.functions["mine"].cpu_pct is before.functions["mine"].replicas is None
 
 
+def test_a_clock_that_is_set_leaves_the_samples_where_they_are(
+    write_function: WriteFunction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = time.time
+    with LocalNode([write_function()]) as node:
+        assert node.usage(time.time(), time.time() + 0.3).node.cpu_pct is not None
+        for set_by_s in (-3600, 3600):
+            monkeypatch.setattr(time, "time", lambda by_s=set_by_s: read() + by_s)
+            assert node.usage(time.time() - 0.3, time.time()).node.cpu_pct is not None
+
+
 def test_a_function_that_dies_is_named_refuses_calls_and_does_not_stop_the_sampling(
     write_function: WriteFunction,
 ) -> None:

@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -431,3 +432,42 @@ def test_an_empty_file_is_a_new_memory(tmp_path: Path) -> None:
     with closing(DuckDBMemoryStore(tmp_path / "m.duckdb")) as store:
         store.startup()
         assert store.schema_version() == "peva_faas_mem_v1"
+
+
+# A file that is taken away while it is in use
+
+
+def vanish(path: Path) -> None:
+    path.unlink()
+
+
+def move_away(path: Path) -> None:
+    path.rename(path.with_name("moved.duckdb"))
+
+
+def replace_by_a_copy(path: Path) -> None:
+    shutil.copyfile(path, path.with_name("copy.duckdb"))
+    path.with_name("copy.duckdb").replace(path)
+
+
+@pytest.mark.parametrize("meanwhile", [vanish, move_away, replace_by_a_copy])
+def test_a_memory_that_is_taken_away_says_so_at_the_next_event(path: Path, meanwhile: Callable[[Path], None]) -> None:
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.insert_events([event()])
+        meanwhile(path)
+        with pytest.raises(MemoryStoreError, match="deleted, moved or replaced while it was in use") as caught:
+            store.insert_events([event(iteration=1)])
+    assert str(path) in str(caught.value)
+
+
+def test_a_memory_that_was_taken_away_and_put_back_is_whole(path: Path) -> None:
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.insert_events([event()])
+        path.rename(path.with_name("moved.duckdb"))
+        path.with_name("moved.duckdb").rename(path)
+        store.insert_events([event(iteration=1)])
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        assert len(store.events("ctx")) == 2

@@ -199,3 +199,41 @@ def test_ctrl_c_while_a_child_starts_leaves_no_orphan() -> None:
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert left == []
+
+
+# Temporary folders
+
+
+def test_a_temporary_folder_goes_when_the_block_is_left() -> None:
+    with processes.temporary_folder("peva-test-") as folder:
+        (folder / "file").write_text("")
+        assert folder.name.startswith("peva-test-")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("guard", ["the first guard", "a later guard"])
+def test_a_temporary_folder_goes_with_a_killed_owner_even_if_a_child_still_writes_into_it(
+    tmp_path: Path, parent: StartParent, guard: str
+) -> None:
+    odd = tmp_path / "odd \n'name"
+    odd.mkdir()
+    process, (child,) = parent(
+        f"""
+        import tempfile
+        tempfile.tempdir = {str(odd)!r}
+        with processes.temporary_folder("peva-test-") as folder:
+            if {guard == "a later guard"}:
+                (first,) = psutil.Process().children()
+                first.kill()
+                first.wait()
+            write = 'while :; do touch "$0/$(date +%N)"; done'
+            child = processes.start(["sh", "-c", write, folder])
+            while not any(folder.iterdir()):
+                time.sleep(0.01)
+            say(child.pid)
+            time.sleep(60)
+        """
+    )
+    assert list(odd.iterdir())
+    process.kill()
+    assert wait_until(lambda: is_gone(child) and not list(odd.iterdir()))

@@ -1,6 +1,8 @@
 """How things are called on the screen, and lines that are the same in a terminal and in a file."""
 
 import io
+import os
+import signal
 import sys
 from collections.abc import Iterable
 
@@ -15,6 +17,26 @@ _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365.25 * 86_400
 _MANY_YEARS = 1e6
 _FILE_WIDTH = 120
 """Width of tables where there is no terminal."""
+
+
+class OutputClosed(SystemExit):
+    """Nobody reads our standard output any more, as in ``peva-env run | head``: the program ends, without a word."""
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGPIPE)  # what a shell reports of a program that does not handle it
+
+    def __str__(self) -> str:
+        return "the output was closed"
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        # What is still in the buffer is written as Python ends: it must not fail again, then with a complaint.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        raise OutputClosed
 
 
 def config_text(config: Iterable[tuple[str, int]]) -> str:
@@ -40,8 +62,8 @@ def duration_text(seconds: float) -> str:
 def make_console() -> Console:
     """Return the console of standard output; a process that has none, such as a service, shows nothing."""
     if sys.stdout is None:
-        return Console(file=io.StringIO(), quiet=True)
-    return Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+        return _Console(file=io.StringIO(), quiet=True)
+    return _Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
 
 
 def say(console: Console, line: str | Text) -> None:

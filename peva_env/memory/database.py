@@ -42,6 +42,7 @@ class Database:
         self._file = path
         self.schema_version = schema_version
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._identity: tuple[int, int] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -73,6 +74,7 @@ class Database:
             self._open(read_only=True)
             self.close()
         self._open(read_only=False)
+        self._identity = self._find()
 
     def _open(self, *, read_only: bool) -> None:
         self._connection = self._connect(read_only)
@@ -110,13 +112,14 @@ class Database:
         """Run a block as one transaction: on disk when the block is left, undone when it raises.
 
         Raises:
-            MemoryStoreError: DuckDB refused; the message names the purpose.
+            MemoryStoreError: DuckDB refused, and the message names the purpose; or the file is no longer there.
         """
         connection = self.connection
         try:
             connection.begin()
             yield connection
             connection.commit()
+            self._require_file()
         except BaseException as error:
             _roll_back(connection)
             if isinstance(error, duckdb.Error):
@@ -147,6 +150,22 @@ class Database:
         if not begins.endswith(_MAGIC) or len(begins) < _MAGIC_END:
             raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; choose another db_path")
         return True
+
+    def _require_file(self) -> None:
+        # DuckDB goes on with a file that was deleted, and all that it writes is gone when it is closed.
+        if self._identity is not None and self._find() != self._identity:
+            raise MemoryStoreError(
+                f"memory {self.path}: it was deleted, moved or replaced while it was in use, so that nothing more can "
+                "be stored; put it back where it was, or start again without it"
+            )
+
+    def _find(self) -> tuple[int, int] | None:
+        """Return which file is at ``path`` now."""
+        try:
+            status = Path(self._file).stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:

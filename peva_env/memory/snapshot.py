@@ -7,7 +7,6 @@ the log is what a crash would leave, and is left out in the same way.
 """
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +14,15 @@ from pathlib import Path
 
 import duckdb
 
+from peva_env import processes
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database
 
 _ATTEMPTS = 50
 _PAUSE_S = 0.1
 _SETTLED_S = 0.05
-"""A file system's clock may tick only every few ms: a file changed just now could change again within the same tick."""
+"""A file system's clock may tick only every few ms: a file changed just now could change again within the same tick.
+One that was changed in the future was changed before the clock was set back."""
 
 
 @contextmanager
@@ -34,8 +35,8 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
     """
     if not Path(path).is_file():
         raise MemoryStoreError(f"memory {path}: there is no such file")
-    with tempfile.TemporaryDirectory(prefix="peva-snapshot-") as folder:
-        copy = Path(folder) / Path(path).name
+    with processes.temporary_folder("peva-snapshot-") as folder:
+        copy = folder / Path(path).name
         _copy(Path(path), copy)
         database = Database(str(copy), schema_version, shown_as=str(path))
         database.open()
@@ -53,7 +54,7 @@ def _copy(path: Path, copy: Path) -> None:
         log_copy.unlink(missing_ok=True)
         if log.exists():
             _copy_if_there(log, log_copy)
-        if _state(path) == before and time.time() - before[0] / 1e9 > _SETTLED_S:
+        if _state(path) == before and abs(time.time() - before[0] / 1e9) > _SETTLED_S:
             return
         time.sleep(_PAUSE_S)
     raise MemoryStoreError(f"memory {path}: it changed under each of {_ATTEMPTS} copies; try again")

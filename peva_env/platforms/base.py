@@ -41,6 +41,15 @@ class NodeUsage:
 class Metrics(Protocol):
     """Measures a node and its functions: psutil on the local node, Prometheus elsewhere."""
 
+    @property
+    def look_s(self) -> float:
+        """The shortest window, in seconds, whose use can be told.
+
+        Raises:
+            MetricsError: what measures cannot be reached to find out.
+        """
+        ...
+
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` is covered.
 
@@ -70,6 +79,11 @@ class Platform(Protocol):
     """A node that serves functions and can be measured."""
 
     name: str
+
+    @property
+    def look_s(self) -> float:
+        """The shortest look at the node, in seconds, as ``Metrics`` tells it."""
+        ...
 
     def start(self) -> None:
         """Bring the functions up and call each once.

@@ -1,14 +1,12 @@
 """Rest before each run: the node's use must be back near what it is when idle."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from peva_env.config import CooldownConfig
-from peva_env.platforms.base import Platform, Usage
-
-_WINDOW_S = 0.2
-"""Span of one look at a node on this machine: twenty ticks of the kernel's CPU clock."""
+from peva_env.errors import MetricsError
+from peva_env.platforms.base import NodeUsage, Platform, Usage
 
 _FLOOR_PCT = 5.0
 """Percentage points of capacity above the idle use that always count as rest: a share of nearly nothing is noise."""
@@ -26,60 +24,88 @@ class Rest:
     problem: str | None = None
 
 
-class Cooldown:
-    """Waits until CPU and RAM of a node are within a threshold of a rolling idle baseline.
+@dataclass(frozen=True, slots=True)
+class _Baseline:
+    """What the node uses when idle, and how many replicas each of its functions has then."""
 
-    At rest means ``use <= max(idle * (1 + threshold), idle + 5 points)``. The first look sets the baseline. A later one
-    below it lowers it at once, so that a node that was still busy at first is found out; one above it that counts as
-    rest raises it a little, so that slow drift (a heap that grows) is not taken for load.
+    node: Usage
+    replicas: Mapping[str, int] = field(default_factory=dict)
+
+    def follow(self, idle: NodeUsage) -> "_Baseline":
+        """Go down at once with an idle look that is lower, and slowly up with one that is higher."""
+        node = Usage(
+            cpu_pct=_moved(self.node.cpu_pct, idle.node.cpu_pct), ram_pct=_moved(self.node.ram_pct, idle.node.ram_pct)
+        )
+        return _Baseline(node, {**self.replicas, **_replicas(idle)})
+
+
+class Cooldown:
+    """Waits until CPU, RAM and replicas of a node are back near a rolling idle baseline.
+
+    At rest means ``use <= max(idle * (1 + threshold), idle + 5 points)``, and that no function has more replicas than
+    when it was idle. The first look sets the baseline. A later one below it lowers it at once, so that a node that was
+    still busy at first is found out; one above it that counts as rest raises it a little, so that slow drift (a heap
+    that grows) is not taken for load.
     """
 
     def __init__(
-        self,
-        platform: Platform,
-        config: CooldownConfig,
-        *,
-        window_s: float = _WINDOW_S,
-        sleep: Callable[[float], None] = time.sleep,
+        self, platform: Platform, config: CooldownConfig, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._platform = platform
-        self._window_s = window_s
         self._config = config
         self._sleep = sleep
-        self._baseline: Usage | None = None
+        self._baseline: _Baseline | None = None
 
     def wait(self) -> Rest:
-        """Return when the node is at rest, or after ``max_wait_seconds`` and one last look."""
-        began_at = looked_at = time.time()
-        while True:
-            idle = self._platform.usage(looked_at, looked_at + self._window_s).node
-            problem = self._problem(idle)
-            waited_s = time.time() - began_at
-            if problem is None:
-                self._baseline = _follow(self._baseline or idle, idle)
-                return Rest(waited_s, idle)
-            left_s = self._config.max_wait_seconds - waited_s
-            if left_s <= 0:
-                return Rest(waited_s, idle, f"not at rest after {waited_s:.0f} s of cooldown: {problem}")
-            self._sleep(min(left_s, self._config.sleep_step_seconds))
-            looked_at = time.time()
+        """Return when the node is at rest, or after ``max_wait_seconds`` and one last look.
 
-    def _problem(self, now: Usage) -> str | None:
-        baseline = self._baseline or now
+        A node that cannot be measured is looked at again, like a busy one; one that is gone is not waited for.
+        """
+        began = time.monotonic()
+        while True:
+            idle, problem = self._look()
+            waited_s = time.monotonic() - began
+            if problem is None:
+                return Rest(waited_s, idle)
+            gone = self._platform.failure()
+            left_s = self._config.max_wait_seconds - waited_s
+            if gone or left_s <= 0:
+                return Rest(waited_s, idle, gone or f"not at rest after {waited_s:.0f} s of cooldown: {problem}")
+            self._sleep(min(left_s, self._config.sleep_step_seconds))
+
+    def _look(self) -> tuple[Usage, str | None]:
+        """Return what the node uses now, and why that is not rest."""
+        now = time.time()
+        try:
+            idle = self._platform.usage(now, now + self._platform.look_s)
+        except MetricsError as error:
+            return Usage(), str(error)
+        baseline = self._baseline or _Baseline(idle.node, _replicas(idle))
+        problem = next(self._problems(idle, baseline), None)
+        if problem is None:
+            self._baseline = baseline.follow(idle)
+        return idle.node, problem
+
+    def _problems(self, now: NodeUsage, baseline: _Baseline) -> Iterator[str]:
         for what, value, idle in (
-            ("CPU", now.cpu_pct, baseline.cpu_pct),
-            ("RAM", now.ram_pct, baseline.ram_pct),
+            ("CPU", now.node.cpu_pct, baseline.node.cpu_pct),
+            ("RAM", now.node.ram_pct, baseline.node.ram_pct),
         ):
             if value is None or idle is None:
-                return f"{what} of the node was not measured"
+                yield "; ".join((f"{what} of the node was not measured", *now.missing))
+                continue
             limit = max(idle * (1 + self._config.idle_threshold_pct / 100), idle + _FLOOR_PCT)
             if value > limit:
-                return f"{what} {value:.1f} % > {limit:.1f} %, idle is {idle:.1f} %"
-        return None
+                yield f"{what} {value:.1f} % > {limit:.1f} %, idle is {idle:.1f} %"
+        for name, replicas in _replicas(now).items():
+            if replicas > baseline.replicas.get(name, replicas):
+                yield f"{name} has {replicas} replicas, idle are {baseline.replicas[name]}"
 
 
-def _follow(baseline: Usage, idle: Usage) -> Usage:
-    def moved(old: float | None, new: float | None) -> float | None:
-        return None if old is None or new is None else min(new, old + _RISING_WEIGHT * (new - old))
+def _replicas(usage: NodeUsage) -> dict[str, int]:
+    # A function that was scaled to zero while others were measured has one again as soon as it is called.
+    return {name: max(1, used.replicas) for name, used in usage.functions.items() if used.replicas is not None}
 
-    return Usage(cpu_pct=moved(baseline.cpu_pct, idle.cpu_pct), ram_pct=moved(baseline.ram_pct, idle.ram_pct))
+
+def _moved(old: float | None, new: float | None) -> float | None:
+    return None if old is None or new is None else min(new, old + _RISING_WEIGHT * (new - old))

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import platform
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,9 @@ from peva_env.platforms.base import NodeUsage
 from peva_env.platforms.function_code import FunctionCode, resolve_all
 from peva_env.platforms.function_process import FunctionProcess
 from peva_env.platforms.process_usage import UsageSampler, usable_cores
+
+_LOOK_S = 0.2
+"""Shortest window whose CPU use means something: twenty ticks of the kernel's CPU clock."""
 
 
 class LocalNode:
@@ -38,6 +40,7 @@ class LocalNode:
     ) -> None:
         """Remember what to serve; nothing is looked at before ``start`` or ``describe``."""
         self.name = f"local:{platform.node()}"
+        self.look_s = _LOOK_S
         self._functions = list(functions)
         self._ready_timeout_s = ready_timeout_s
         self._request_timeout_s = request_timeout_s
@@ -66,10 +69,10 @@ class LocalNode:
             raise PlatformError(f"the node {self.name} has been started already: stop it first")
         code = self._code
         with contextlib.ExitStack() as resources:
-            folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="peva-node-"))
+            folder = resources.enter_context(processes.temporary_folder("peva-node-"))
             served: dict[str, FunctionProcess] = {}
             resources.callback(_stop_all, served)
-            self._serve(code, Path(folder), served)
+            self._serve(code, folder, served)
             leaders = {name: function.process for name, function in served.items()}
             self._sampler = UsageSampler(leaders, self._sample_interval_s)
             resources.callback(self._sampler.close)

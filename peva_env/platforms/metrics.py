@@ -93,7 +93,7 @@ class PrometheusMetrics:
             raise self._prometheus.error(node.instance, f"cannot be measured: {lines}; does its node exporter run?")
 
     @property
-    def min_window_s(self) -> float:
+    def look_s(self) -> float:
         """The shortest window, in seconds, in which there are always two scrapes.
 
         Raises:

@@ -60,6 +60,15 @@ class OpenFaasNode:
         self._deployed = {}
         self._metrics.close()
 
+    @property
+    def look_s(self) -> float:
+        """The shortest look at the node, in seconds: two scrapes of what measures it.
+
+        Raises:
+            MetricsError: what measures the node does not answer.
+        """
+        return self._metrics.look_s
+
     def url(self, function: str) -> str:
         """Return where a function is called.
 

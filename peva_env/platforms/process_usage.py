@@ -35,7 +35,7 @@ class Reading(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """All groups at one moment (seconds since the epoch), in the order of their names."""
+    """All groups at one moment (monotonic seconds: a clock that is set moves nothing), in the order of their names."""
 
     at: float
     readings: tuple[Reading, ...]
@@ -68,8 +68,12 @@ class UsageSampler:
         self._thread.join()
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
-        """Return the mean use between two moments, from the samples inside; waits until ``end_at`` is covered."""
-        window = self._window(start_at, end_at)
+        """Return the mean use between two moments in seconds since the epoch, as the clock is set now.
+
+        It is that of the samples inside; waits until ``end_at`` is covered.
+        """
+        epoch = time.time() - time.monotonic()
+        window = self._window(start_at - epoch, end_at - epoch)
         missing = () if len(window) > 1 else (f"{len(window)} samples in a window of {end_at - start_at:.3f} s",)
         totals = [_total(sample.readings) for sample in window]
         at = [sample.at for sample in window]
@@ -80,7 +84,7 @@ class UsageSampler:
         return NodeUsage(_mean_usage(at, totals, replicas=False), functions, missing)
 
     def _window(self, start_at: float, end_at: float) -> list[Sample]:
-        patience_s = max(0.0, end_at - time.time()) + _PATIENCE_S
+        patience_s = max(0.0, end_at - time.monotonic()) + _PATIENCE_S
         with self._changed:
             self._changed.wait_for(lambda: self._closed.is_set() or self._samples[-1].at >= end_at, patience_s)
             return [sample for sample in self._samples if start_at <= sample.at <= end_at]
@@ -96,7 +100,7 @@ class UsageSampler:
         members = _members({group.id for group in self._groups.values()})
         readings = tuple(group.read(members[group.id]) for group in self._groups.values())
         with self._changed:
-            self._samples.append(Sample(time.time(), readings))
+            self._samples.append(Sample(time.monotonic(), readings))
             self._changed.notify_all()
 
 

@@ -5,9 +5,7 @@ counts say of the node - overload, a wrong address, a generator at its limit - i
 """
 
 import json
-import os
 import re
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +15,14 @@ from typing import Any
 from peva_env import processes
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
+from peva_env.platforms.process_usage import usable_cores
 from peva_env.sources.k6_binary import MIN_VERSION, find_k6, k6_environment, k6_version
 from peva_env.sources.k6_log import LogStream, first_error
 from peva_env.sources.k6_outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
 from peva_env.sources.k6_plan import FAILURE_KINDS, STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
 from peva_env.sources.k6_process import exit_meaning, wait
 from peva_env.sources.k6_settings import K6Settings, require_accepted
-from peva_env.sources.k6_summary import load_started_at, measurements, read_summary, unloaded
+from peva_env.sources.k6_summary import late_share, load_started_at, measurements, read_summary, unloaded
 
 __all__ = ["FAILURE_KINDS", "K6", "MAX_VUS", "MIN_VERSION", "FunctionLoad", "LoadResult", "find_k6", "k6_version"]
 
@@ -43,8 +42,10 @@ class LoadResult:
 
     ``started_at`` and ``ended_at`` enclose the k6 process; ``load_started_at`` is when k6 had initialised its virtual
     users and began to send, by its own clock (it runs ``setup()`` just before). ``generator_cpu_pct`` is k6's own CPU
-    time, initialisation included, as percent of what all cores of this machine could give until the load ended: 50 on
+    time, initialisation included, as percent of what all cores that it may use could give until the load ended: 50 on
     two cores is one core fully used. ``raw_summary`` is k6's summary plus ``functions``, which maps scenarios to names.
+    ``late_share`` is the share of the run, 0..1, during which k6 was not on time, because it was stopped or got too
+    little CPU.
     """
 
     functions: tuple[FunctionMeasurement, ...]
@@ -53,6 +54,7 @@ class LoadResult:
     load_started_at: float
     generator_cpu_pct: float | None = None
     raw_summary: dict[str, Any] = field(default_factory=dict, repr=False)
+    late_share: float = 0.0
 
 
 class K6:
@@ -104,19 +106,19 @@ class K6:
             time.sleep(duration_s)
             idle = tuple(unloaded(load) for load in loads)
             return LoadResult(idle, started_at, time.time(), started_at, generator_cpu_pct=0.0)
-        with tempfile.TemporaryDirectory(prefix="peva-k6-") as name:
-            folder = Path(name)
+        with processes.temporary_folder("peva-k6-") as folder:
             self._write_plan(folder, loads, duration_s, tags or {})
             cpu_s = self._execute(folder, duration_s, self._outputs(duration_s, tags or {}))
             ended_at = time.time()
             functions, summary = self._collect(folder, loads)
-        load_start = load_started_at(summary)
+            load_start, late = load_started_at(summary), late_share(summary, duration_s)
         return LoadResult(
             functions=functions,
             started_at=started_at,
             ended_at=ended_at,
             load_started_at=load_start,
-            generator_cpu_pct=_cpu_pct(cpu_s, load_start + duration_s - started_at),
+            generator_cpu_pct=_cpu_pct(cpu_s, max(0.0, load_start - started_at) + duration_s),
+            late_share=late,
             raw_summary=summary | {"functions": {scenario(i): load.name for i, load in enumerate(loads)}},
         )
 
@@ -133,8 +135,11 @@ class K6:
         options |= self._settings.options
         if any(output.partition("=")[0] == "cloud" for output in self._settings.outputs):
             options["systemTags"] += CLOUD_SYSTEM_TAGS
-        (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
-        (folder / "plan.json").write_text(json.dumps(k6_requests(loads, self._timeout_s)), encoding="utf-8")
+        try:
+            (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
+            (folder / "plan.json").write_text(json.dumps(k6_requests(loads, self._timeout_s)), encoding="utf-8")
+        except OSError as error:
+            raise LoadGeneratorError(f"k6's plan cannot be written to {folder.parent}: {error.strerror}") from error
 
     def _outputs(self, duration_s: float, tags: Mapping[str, str]) -> RunOutputs:
         """Return the outputs of a run; the folders of its files are made."""
@@ -197,7 +202,7 @@ class K6:
 
 
 def _cpu_pct(cpu_s: float, wall_s: float) -> float:
-    return min(100.0, 100.0 * cpu_s / (wall_s * (os.cpu_count() or 1)))
+    return min(100.0, 100.0 * cpu_s / (wall_s * usable_cores()))
 
 
 def _own_words(folder: Path, secrets: Mapping[str, str]) -> str:

@@ -31,6 +31,17 @@ STOP_MARGIN_S = 1.0
 """How much later than the last timeout k6 breaks off what still runs. Such requests would be counted nowhere, so this
 is generous; it costs nothing, for k6 ends as soon as the last request has."""
 
+PULSES_PER_S = 20
+"""How often k6 is made to tell whether it is on time; see ``_pulse``."""
+
+PULSES_ON_TIME = "peva_pulses_on_time"
+
+_PULSE_VUS = 60
+"""Each is busy for some microseconds, but a k6 that was held up for 3 s starts sixty at once. One that was held up for
+longer counts as late to the end: pulses without a user are dropped, and those after them are taken for these."""
+
+_LATE_MS = 50
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -111,8 +122,10 @@ def k6_options(
                 "tags": {"function": loads[index].name},
             }
             for index in active
-        },
-        "thresholds": {name: [rule] for index in active for name, rule in _submetrics(scenario(index)).items()},
+        }
+        | {"pulse": _pulse(duration_s)},
+        "thresholds": {name: [rule] for index in active for name, rule in _submetrics(scenario(index)).items()}
+        | {PULSES_ON_TIME: ["count>=0"]},
         "discardResponseBodies": True,
         "systemTags": ["expected_response", "scenario"],
         "summaryTrendStats": ["avg", "med", "p(90)", "p(95)", "p(99)", "count"],
@@ -130,6 +143,25 @@ def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -
     needed = [math.ceil(rate * timeout_s) + 1 if rate else 0 for rate in rates_rps]
     share = min(1.0, max_vus / max(1, sum(needed)))
     return [max(1, int(count * share)) if count else 0 for count in needed]
+
+
+def _pulse(duration_s: float) -> dict[str, Any]:
+    """Return a scenario that sends nothing: it is late where k6 itself is, whatever the functions do.
+
+    k6 starts what it is late with all at once, as soon as it can. Its counts do not show that; the node, which gets a
+    burst of requests, does.
+    """
+    return {
+        "executor": "constant-arrival-rate",
+        "exec": "pulse",
+        "rate": PULSES_PER_S,
+        "timeUnit": "1s",
+        "duration": _milliseconds(duration_s),
+        "preAllocatedVUs": _PULSE_VUS,
+        "maxVUs": _PULSE_VUS,
+        "gracefulStop": _milliseconds(STOP_MARGIN_S),
+        "env": {"PEVA_PULSE_MS": str(1000 // PULSES_PER_S), "PEVA_LATE_MS": str(_LATE_MS)},
+    }
 
 
 def _submetrics(name: str) -> dict[str, str]:

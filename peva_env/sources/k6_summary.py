@@ -7,7 +7,7 @@ from typing import Any
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
-from peva_env.sources.k6_plan import FAILURE_KINDS, FunctionLoad, scenario
+from peva_env.sources.k6_plan import FAILURE_KINDS, PULSES_ON_TIME, PULSES_PER_S, FunctionLoad, scenario
 
 
 def read_summary(path: Path) -> dict[str, Any]:
@@ -17,7 +17,10 @@ def read_summary(path: Path) -> dict[str, Any]:
         LoadGeneratorError: there is none, or it is not what load.js writes.
     """
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text:
+            raise LoadGeneratorError(f"k6 wrote an empty summary: is there no room left in {path.parent.parent}?")
+        summary = json.loads(text)
     except OSError as error:
         raise LoadGeneratorError("k6 wrote no summary") from error
     except ValueError as error:
@@ -50,6 +53,11 @@ def load_started_at(summary: Mapping[str, Any]) -> float:
         return float(summary["setup_data"]["load_started_ms"]) / 1000
     except (KeyError, TypeError, ValueError) as error:
         raise LoadGeneratorError("k6 wrote a summary that does not say when the load began") from error
+
+
+def late_share(summary: Mapping[str, Any], duration_s: float) -> float:
+    """Return the share of a run, 0..1, during which k6 was later than it may be, or did not get to run at all."""
+    return max(0.0, 1 - _count(summary["metrics"], PULSES_ON_TIME) / (PULSES_PER_S * duration_s))
 
 
 def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any]) -> FunctionMeasurement:

@@ -1,14 +1,15 @@
 """Live measurements: k6 against a node that serves real functions."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from peva_env.clock import Moment
 from peva_env.config import FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.errors import LoadGeneratorError
+from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms.base import NodeUsage, Platform, Usage, steady_window
 from peva_env.platforms.cooldown import Cooldown, Rest
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
@@ -17,6 +18,10 @@ from peva_env.verdict import Judgement, judge
 
 _GENERATOR_LIMIT_PCT = 80.0
 """Share of all cores beyond which k6 may be what is too slow: 500 requests/s take 20 % of two cores."""
+
+_LATE_LIMIT = 0.2
+"""Share of a run for which k6 may be late. Where a node was overloaded four times over it was 0.1 at most, where k6 was
+stopped for half of the run 0.48: see docs/decisions.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,11 @@ class LiveSource:
     rules: OverloadConfig
     context_hash: str
     run_id: str = ""  # of the campaign; k6 puts it on its samples
+    clock: Callable[[], Moment] = Moment.now
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:  # noqa: ARG002
         """Run one iteration. Chance is the node's own: ``rng`` is not used."""
-        began_at = time.time()
+        began_at, began = time.time(), time.monotonic()
         rest = self.cooldown.wait()
         problem = self.platform.failure() or rest.problem
         event = ExecutionEvent(
@@ -47,25 +53,28 @@ class LiveSource:
             context_hash=self.context_hash,
         )
         event = replace(event, reasons=(problem,)) if problem else self._load(event, config, rest)
-        ended_at = time.time()
-        return replace(event, ended_at=ended_at, cost_s=ended_at - began_at)
+        cost_s = time.monotonic() - began
+        return replace(event, ended_at=began_at + cost_s, cost_s=cost_s)
 
     def close(self) -> None:
         """Stop the node."""
         self.platform.stop()
 
     def _load(self, event: ExecutionEvent, config: Config, rest: Rest) -> ExecutionEvent:
+        began = self.clock()
         try:
             result = self.generator.run(self._loads(config), duration_s=self.duration_s, tags=self._tags(event))
         except LoadGeneratorError as error:
             return replace(event, reasons=(str(error),))
-        usage = self._steady_usage(result)
+        usage, problem = self._steady_usage(result, began)
         functions = tuple(_with_usage(function, usage) for function in result.functions)
         node = _node(usage.node, rest.idle)
         judgement = judge(functions, node, self.rules)
-        problem = self.platform.failure() or _saturation(judgement, result)
+        problem = self.platform.failure() or problem or _saturation(judgement, result)
         if problem:
             judgement = Judgement(Verdict.INVALID, (problem,))
+        elif judgement.verdict is Verdict.INVALID:
+            judgement = Judgement(Verdict.INVALID, (*judgement.reasons, *usage.missing))
         return replace(
             event,
             verdict=judgement.verdict,
@@ -90,16 +99,30 @@ class LiveSource:
             loads.append(FunctionLoad(name, rate_rps, url, function.method, function.body, function.headers))
         return loads
 
-    def _steady_usage(self, result: LoadResult) -> NodeUsage:
-        return self.platform.usage(*steady_window(result.load_started_at, self.duration_s))
+    def _steady_usage(self, result: LoadResult, began: Moment) -> tuple[NodeUsage, str | None]:
+        """Return the use during the steady part of a run, or none of it and why it cannot be told."""
+        jump = began.jump_until(self.clock())
+        if jump:  # the window would be one of another time, perhaps of one to come
+            return NodeUsage(), jump
+        try:
+            return self.platform.usage(*steady_window(result.load_started_at, self.duration_s)), None
+        except MetricsError as error:
+            return NodeUsage(), str(error)
 
 
 def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
     """Say that the generator was at its limit, where the node would be blamed for it; what it reports as OK is OK."""
-    used_pct = result.generator_cpu_pct
-    if judgement.verdict is Verdict.OK or used_pct is None or used_pct <= _GENERATOR_LIMIT_PCT:
+    if judgement.verdict is Verdict.OK:
         return None
-    return f"the load generator was saturated: k6 used {used_pct:.0f} % of all cores; offer less, or use more cores"
+    used_pct = result.generator_cpu_pct
+    if used_pct is not None and used_pct > _GENERATOR_LIMIT_PCT:
+        return f"the load generator was saturated: k6 used {used_pct:.0f} % of all cores; offer less, or use more cores"
+    if result.late_share > _LATE_LIMIT:
+        return (
+            f"the load generator was late for {100 * result.late_share:.0f} % of the run: k6 was stopped or got too "
+            "little CPU; offer less, or use more cores"
+        )
+    return None
 
 
 def _with_usage(function: FunctionMeasurement, usage: NodeUsage) -> FunctionMeasurement:

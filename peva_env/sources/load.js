@@ -4,9 +4,11 @@
 //   PEVA_PLAN     JSON array: [{method, url, body, params}, ...], one request per function
 //   PEVA_SUMMARY  where the summary is written
 //   PEVA_REQUEST  index into the plan; each scenario sets its own
+//   PEVA_PULSE_MS, PEVA_LATE_MS  time between two pulses, and how late one may be
 //
 // Code at this level runs once per virtual user, of which there can be thousands: the plan is parsed once for all of
 // them, and one counter with a tag costs half of what a counter per kind of failure does.
+import exec from 'k6/execution';
 import http from 'k6/http';
 import { SharedArray } from 'k6/data';
 import { Counter } from 'k6/metrics';
@@ -14,6 +16,7 @@ import { Counter } from 'k6/metrics';
 const INVALID_URL = 1020;
 const requests = new SharedArray('requests', () => JSON.parse(open(__ENV.PEVA_PLAN)));
 const failures = new Counter('peva_failures');
+const onTime = new Counter('peva_pulses_on_time');
 const own = {}; // a SharedArray parses an element at each access: every virtual user keeps those that it sends
 
 http.setResponseCallback(http.expectedStatuses({ min: 200, max: 299 }));
@@ -30,6 +33,12 @@ export default function () {
   if (response.error_code === INVALID_URL) throw new Error(`${request.url}: ${response.error}`); // nothing was sent
   const kind = failureKind(response.error_code, response.status);
   if (kind) failures.add(1, { kind });
+}
+
+// Sends nothing and waits for no function: what makes a pulse late makes k6's requests late, too.
+export function pulse() {
+  const dueAt = exec.scenario.startTime + exec.scenario.iterationInTest * __ENV.PEVA_PULSE_MS;
+  if (Date.now() - dueAt <= __ENV.PEVA_LATE_MS) onTime.add(1);
 }
 
 // An error code under 1400 says that no whole answer came, whatever the status line said.

@@ -1,0 +1,24 @@
+"""The start of the command ``peva-env``: Ctrl-C ends it without a traceback while Python is still importing, too.
+
+It stands beside the package, because whatever is imported from that imports Gymnasium and NumPy first, and these take
+most of the time.
+"""
+
+import os
+import signal
+from types import FrameType
+from typing import NoReturn
+
+
+def main() -> None:
+    """Import the command line and run it."""
+    handler = signal.signal(signal.SIGINT, _end)
+    from peva_env import cli
+
+    signal.signal(signal.SIGINT, handler)
+    cli.main()
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    # Nothing has begun that would have to be ended; an exception, however, can be lost on its way out of an import.
+    os._exit(128 + number)
