@@ -42,6 +42,8 @@ def serve() -> Iterator[Serve]:
 class Measured:
     """Metrics that are always the same; whether they were released is noted."""
 
+    look_s = 0.1
+
     def __init__(self, **functions: Usage) -> None:
         self.functions = functions
         self.closed = 0

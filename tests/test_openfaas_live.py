@@ -46,6 +46,8 @@ cli.main()
 class Calm:
     """Metrics of a node that is never busy."""
 
+    look_s = 0.1
+
     def check(self, duration_s: float) -> None: ...
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:

@@ -16,10 +16,7 @@ from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage
 from peva_env.platforms.function_code import FunctionCode, resolve_all
 from peva_env.platforms.function_process import FunctionProcess
-from peva_env.platforms.process_usage import UsageSampler, usable_cores
-
-_LOOK_S = 0.2
-"""Shortest window whose CPU use means something: twenty ticks of the kernel's CPU clock."""
+from peva_env.platforms.process_usage import LOOK_S, UsageSampler, usable_cores
 
 
 class LocalNode:
@@ -40,7 +37,7 @@ class LocalNode:
     ) -> None:
         """Remember what to serve; nothing is looked at before ``start`` or ``describe``."""
         self.name = f"local:{platform.node()}"
-        self.look_s = _LOOK_S
+        self.look_s = LOOK_S
         self._functions = list(functions)
         self._ready_timeout_s = ready_timeout_s
         self._request_timeout_s = request_timeout_s
