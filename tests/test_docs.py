@@ -69,11 +69,16 @@ def test_the_python_blocks_of_the_readme_run_one_after_the_other(tmp_path: Path)
         assert "OVERLOADED" in done.stdout
 
 
-FAULTS = [line for line in (ROOT / "docs" / "faults.md").read_text(encoding="utf-8").splitlines() if "::" in line]
+PROMISES = [
+    line
+    for page in ("faults", "security")
+    for line in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| ") and " test |" not in line
+]
 
 
-@pytest.mark.parametrize("row", FAULTS, ids=lambda row: row.split("|")[1].strip())
-def test_every_row_of_the_fault_table_names_a_test_that_is_there(row: str) -> None:
+@pytest.mark.parametrize("row", PROMISES, ids=lambda row: row.split("|")[1].strip())
+def test_every_fault_and_threat_names_a_test_that_is_there(row: str) -> None:
     for file, name in re.findall(r"`(tests/\w+\.py)::(\w+)`", row):
         assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
     assert row.count("::") == len(re.findall(r"`tests/\w+\.py::\w+`", row)) > 0
