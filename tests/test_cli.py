@@ -398,6 +398,7 @@ def test_a_peva_faas_file_loads_with_one_warning_that_lists_what_means_nothing()
     assert settings["memory"]["db_path"] == "old.duckdb"
     assert settings["k6_tags"] == {"environment": "lab"}
     assert settings["platform"] == "openfaas"
+    assert settings["queries_path"] == "queries.yml"
 
 
 def test_the_plan_of_a_peva_faas_file_is_the_same() -> None:
