@@ -1,11 +1,19 @@
-"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step memory-million]``.
+"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step memory-million capacity steps]``.
 
-Without a name all of them run but the last, which takes minutes.
+Without a name all of them run but the last three, which take minutes.
 """
 
 import sys
 
-from benchmarks import import_time, memory_million, memory_speed, space_speed, step_overhead
+from benchmarks import (
+    campaign_memory,
+    import_time,
+    known_capacity,
+    memory_million,
+    memory_speed,
+    space_speed,
+    step_overhead,
+)
 
 _ALL = {
     "space": space_speed.main,
@@ -13,7 +21,11 @@ _ALL = {
     "import": import_time.main,
     "step": step_overhead.main,
 }
-_LONG = {"memory-million": memory_million.main}
+_LONG = {
+    "memory-million": memory_million.main,
+    "capacity": known_capacity.main,
+    "steps": campaign_memory.main,
+}
 
 for name in sys.argv[1:] or _ALL:
     (_ALL | _LONG)[name]()

@@ -11,8 +11,8 @@ What was not measured is never taken for healthy: without CPU or RAM of the node
 most requests to a function found nobody at its address: a mistake of the configuration, or a function that is gone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
@@ -23,18 +23,28 @@ _NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connecti
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict with every rule that fired, and the smallest signed distance to a threshold (see ``margin``)."""
+    """A verdict with every rule that fired, and the signed distance to each threshold.
+
+    ``margins`` has a value for each rule, as a share of its threshold: positive = OK by that much. The smallest is the
+    run's ``margin``.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
-    margin: float | None = None
+    margins: Mapping[str, float] = field(default_factory=dict)
     overloaded_functions: tuple[str, ...] = ()
+
+    @property
+    def margin(self) -> float | None:
+        """The smallest signed distance to a threshold; None for an INVALID run."""
+        return min(self.margins.values(), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
     """One rule applied to one value: ``margin`` is the distance to the limit as a share of it, negative = it fired."""
 
+    name: str
     text: str
     margin: float
     fired: bool
@@ -51,7 +61,7 @@ def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules
     return Judgement(
         verdict=Verdict.OVERLOADED if fired else Verdict.OK,
         reasons=tuple(check.text for check in fired),
-        margin=min(check.margin for check in checks),
+        margins={check.name: check.margin for check in checks},
         overloaded_functions=tuple(dict.fromkeys(check.function for check in fired if check.function)),
     )
 
@@ -85,8 +95,9 @@ def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadCo
         )
         if function.replicas is not None:
             limit = rules.replicas_overload_threshold
-            text = f"replicas of {function.name} {function.replicas} >= {limit}"
-            yield _Check(text, (limit - function.replicas) / limit, function.replicas >= limit, function.name)
+            name = f"replicas of {function.name}"
+            text = f"{name} {function.replicas} >= {limit}"
+            yield _Check(name, text, (limit - function.replicas) / limit, function.replicas >= limit, function.name)
 
 
 def _node_checks(
@@ -101,9 +112,9 @@ def _node_checks(
 
 
 def _at_least(what: str, value: float, limit: float, function: str | None = None) -> _Check:
-    return _Check(f"{what} {value:.3f} < {limit:g}", (value - limit) / (limit or 1), value < limit, function)
+    return _Check(what, f"{what} {value:.3f} < {limit:g}", (value - limit) / (limit or 1), value < limit, function)
 
 
 def _at_most(what: str, value_pct: float, limit_pct: float) -> _Check:
     text = f"{what} {value_pct:.1f} % > {limit_pct:g} %"
-    return _Check(text, (limit_pct - value_pct) / (limit_pct or 1), value_pct > limit_pct)
+    return _Check(what, text, (limit_pct - value_pct) / (limit_pct or 1), value_pct > limit_pct)

@@ -62,6 +62,18 @@ def test_thresholds_themselves_are_ok() -> None:
     assert judge([function(0.95, replicas=14)], on_the_edge, RULES).verdict is Verdict.OK
 
 
+def test_every_threshold_has_its_signed_distance_and_the_smallest_is_the_runs() -> None:
+    judgement = judge([function(0.99, replicas=3)], NodeMeasurement(cpu_pct=100.0, ram_pct=45.0), RULES)
+    assert judgement.margins == {
+        "success of a": pytest.approx(0.1),
+        "replicas of a": pytest.approx(0.8),
+        "mean success": pytest.approx(0.04 / 0.95),
+        "node CPU": pytest.approx(-0.25),
+        "node RAM": pytest.approx(0.5),
+    }
+    assert judgement.margin == judgement.margins["node CPU"]
+
+
 def test_the_overloaded_function_is_named() -> None:
     judgement = judge([function(0.5), function(1.0, name="b")], CALM, RULES)
     assert judgement.overloaded_functions == ("a",)

@@ -1,0 +1,34 @@
+"""Says at the end which real parts the tests ran against."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from peva_env.errors import LoadGeneratorError
+from peva_env.sources.k6 import find_k6, k6_version
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    passed = terminalreporter.stats.get("passed", [])
+    n_with = {mark: sum(mark in report.keywords for report in passed) for mark in ("live", "prometheus")}
+    parts = f"{', '.join(_parts())}; {n_with['live']} tests sent real load, {n_with['prometheus']} asked Prometheus"
+    terminalreporter.write_line(f"real parts: {parts}")
+
+
+def _parts() -> Iterator[str]:
+    yield f"DuckDB {duckdb.__version__}"
+    try:
+        yield f"k6 {k6_version(find_k6())}"
+    except LoadGeneratorError:
+        yield "no k6"
+    for program in ("prometheus", "prometheus-node-exporter"):
+        yield _said(program) if shutil.which(program) else f"no {program}"
+
+
+def _said(program: str) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
+    version = (done.stdout + done.stderr).partition("version ")[2].split()[0].rstrip(",")
+    return f"{program} {version}"
