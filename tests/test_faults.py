@@ -199,7 +199,6 @@ main()
     ("wall_s", "sleep_s", "reason"),
     [
         (-30, 0, "the clock was set by -30.0 s during the run"),
-        (30, 0, "the clock was set by +30.0 s during the run"),
         (600, 600, "the machine slept for 600.0 s during the run"),
     ],
 )
@@ -279,17 +278,15 @@ def kill_9(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def test_kill_9_at_random_moments_leaves_no_process_no_folder_and_no_doubt(tmp_path: Path) -> None:
     temporary, chance = tmp_path / "temporary", random.Random(7)  # noqa: S311
     temporary.mkdir()
-    write(campaign(rates=[10, 20, 30], iterations=2))
+    write(campaign(rates=[10, 20, 30]))
     for _ in range(3):
         process = start(TMPDIR=str(temporary))
         assert wait_until(lambda: any(temporary.iterdir()))  # the node's
-        time.sleep(chance.uniform(0, 2))
+        time.sleep(chance.uniform(0, 1.5))
         ours = kill_9(process)
         assert wait_until(lambda left=ours: all(map(is_gone, left)), timeout_s=20)  # type: ignore[misc]
         assert wait_until(lambda: not any(temporary.iterdir()), timeout_s=20)
     assert run()[0] == 0
-    assert sorted((rates, iteration) for rates, iteration, *_ in runs()) == [
-        ([10], 0), ([10], 1), ([20], 0), ([20], 1), ([30], 0), ([30], 1),
-    ]  # fmt: skip
-    assert n_events() == 6
+    assert [(rates, iteration) for rates, iteration, *_ in runs()] == [([10], 0), ([20], 0), ([30], 0)]
+    assert n_events() == 3
     assert set(statuses()) <= {"crashed", "complete"}

@@ -29,8 +29,8 @@ FOLDERS, KILLS_A_FOLDER = 5, 10
 ITERATIONS = 2
 RUN_S = 0.005
 LONGEST_LIFE_S = 0.25
-RATES = list(range(10, 130, 10))
-CAPACITY_RPS = {"a": 100, "b": 70}
+RATES = list(range(10, 110, 10))
+CAPACITY_RPS = {"a": 80, "b": 60}
 
 PROCESSES = get_context("forkserver")  # forks from one that has imported everything
 PROCESSES.set_forkserver_preload(["tests.test_faults_killed"])

@@ -20,8 +20,8 @@ _GENERATOR_LIMIT_PCT = 80.0
 """Share of all cores beyond which k6 may be what is too slow: 500 requests/s take 20 % of two cores."""
 
 _LATE_LIMIT = 0.2
-"""Share of a run for which k6 may be late. Where a node was overloaded four times over it was 0.1 at most, where k6 was
-stopped for half of the run 0.48: see docs/decisions.md."""
+"""Share of a run for which k6 may be late. With nodes at up to forty times their capacity it was 0.1 at most, where k6
+was stopped for half of the run 0.48: see docs/decisions.md."""
 
 
 @dataclass(frozen=True, slots=True)
