@@ -12,8 +12,8 @@ import psutil
 
 from peva_env.config import DfaasConfig
 from peva_env.errors import PevaError
-from peva_env.make import make_deployed_functions, make_gateway, make_generator, make_metrics, make_platform
 from peva_env.memory.database import Database
+from peva_env.parts import make_deployed_functions, make_gateway, make_generator, make_metrics, make_platform
 from peva_env.planning.algorithm_loader import load_policy_algorithm
 from peva_env.planning.plan_builder import DfaasPlanBuilder
 from peva_env.platforms.deployed_function import DeployedFunction

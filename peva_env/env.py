@@ -99,7 +99,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin a campaign. What options there are is the host's to say: see ``peva_env.make``."""
+        """Begin a campaign. What options there are is the host's to say: see ``peva_env.live_campaigns``."""
         super().reset(seed=seed)
         self.end(EndStatus.INTERRUPTED)
         self._last = None

@@ -3,15 +3,15 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import duckdb
-import pytest
 
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6 import find_k6, k6_version
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:  # pytest 8.3 does not show its type
     passed = terminalreporter.stats.get("passed", [])
     n_with = {mark: sum(mark in report.keywords for report in passed) for mark in ("live", "prometheus")}
     parts = f"{', '.join(_parts())}; {n_with['live']} tests sent real load, {n_with['prometheus']} asked Prometheus"

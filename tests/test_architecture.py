@@ -28,6 +28,8 @@ ROOMS = [
     ["grafana"],
     ["execution"],
     ["env"],
+    ["parts"],
+    ["live_campaigns"],
     ["make"],
     ["testing"],
     ["console", "doctor", "cli_memory"],

@@ -11,7 +11,7 @@ import pytest
 from peva_env.config import parse_config
 from peva_env.doctor import run_checks
 from peva_env.errors import ConfigError, LoadGeneratorError
-from peva_env.make import make_platform, measurement_context
+from peva_env.parts import make_platform, measurement_context
 from peva_env.sources.k6 import K6, find_k6
 from peva_env.sources.k6_log import LOGGER
 from peva_env.sources.k6_outputs import PROMETHEUS_DEFAULTS, run_outputs

@@ -16,7 +16,7 @@ import pytest
 
 from peva_env.config import parse_config
 from peva_env.errors import MetricsError
-from peva_env.make import make_metrics
+from peva_env.parts import make_metrics
 from peva_env.platforms.base import Metrics, NodeUsage
 from peva_env.platforms.metrics import PrometheusMetrics
 from peva_env.platforms.process_usage import UsageSampler

@@ -11,7 +11,7 @@ import pytest
 from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.doctor import Check, run_checks
 from peva_env.errors import ConfigError, PlatformError
-from peva_env.make import make_deployed_functions, make_gateway, make_platform, measurement_context
+from peva_env.parts import make_deployed_functions, make_gateway, make_platform, measurement_context
 from peva_env.platforms import deployed_function, openfaas
 from peva_env.platforms import gateway as gateway_module
 from peva_env.platforms.base import NodeUsage, Usage

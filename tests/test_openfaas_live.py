@@ -17,7 +17,7 @@ import yaml
 
 pytest.importorskip("functions_framework")
 
-from peva_env import make
+from peva_env import parts
 from peva_env.config import parse_config
 from peva_env.errors import PlatformError
 from peva_env.make import make_live_env
@@ -34,9 +34,9 @@ LIMIT_S = 120
 
 RUN = """
 import sys
-from peva_env import cli, make
+from peva_env import cli, parts
 from tests.test_openfaas_live import Calm
-make.make_metrics = lambda config: Calm()
+parts.make_metrics = lambda config: Calm()
 sys.argv[0] = "peva-env"
 cli.main()
 """
@@ -169,7 +169,7 @@ def test_a_campaign_over_https_trusts_the_ca_it_was_given(
     upstream: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, certificate = throw_away_ca(tmp_path)
-    monkeypatch.setattr(make, "make_metrics", lambda config: Calm())
+    monkeypatch.setattr(parts, "make_metrics", lambda config: Calm())
     with serving(StandIn([Served("quick", upstream=upstream)]), tls=certificate) as gateway:
         assert gateway.url.startswith("https://")
         distrusted = make_live_env(campaign(gateway, 20))

@@ -18,9 +18,10 @@ from peva_env.artifacts import ArtifactWriter
 from peva_env.config import DfaasConfig, load_config
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
-from peva_env.make import LiveCampaigns, measurement_context
+from peva_env.live_campaigns import LiveCampaigns
 from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.parts import measurement_context
 from peva_env.platforms.local import LocalNode
 from peva_env.sections import FunctionConfig
 from peva_env.sources.k6_plan import FunctionLoad, k6_options, k6_requests
