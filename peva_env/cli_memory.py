@@ -150,8 +150,11 @@ def _opened(path: Path, schema_version: str) -> Iterator[DuckDBMemoryStore]:
 @contextmanager
 def _progress(console: Console, n_files: int) -> Iterator[Callable[[Path], None]]:
     """Show how many files have been read, in a terminal."""
+    if not console.is_terminal:
+        yield lambda _: None
+        return
     columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=n_files)
         yield lambda path: bar.update(task, advance=1, description=path.name)
 

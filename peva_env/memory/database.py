@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import duckdb
 from peva_env import __version__
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.schema import TABLES
-from peva_env.memory.schema_check import columns, first_difference, foreign_object
+from peva_env.memory.schema_check import look
 
 _LOCK_HOLDER = re.compile(r"lock is held in (?P<program>\S+)(?: \(PID (?P<pid>\d+)\))?")
 
@@ -70,23 +70,31 @@ class Database:
             MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
             SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
         """
-        if self._is_there():
-            self._open(read_only=True)
-            self.close()
-        self._open(read_only=False)
-        self._identity = self._find()
-
-    def _open(self, *, read_only: bool) -> None:
-        self._connection = self._connect(read_only)
+        is_memory = self._is_there() and self._look()
+        self._connection = self._connect(read_only=False)
         try:
-            if columns(self.connection):
-                self._check_tables()
-                self.check_label(self.label())
-            elif not read_only:
+            if not is_memory:
                 self._create_tables()
         except BaseException:
             self.close()
             raise
+        self._identity = self._find()
+
+    def _look(self) -> bool:
+        """Look at the file read-only: return whether there is anything in it, or raise for what is no memory."""
+        with closing(self._connect(read_only=True)) as connection:
+            try:
+                found = look(connection, {name: table.columns for name, table in TABLES.items()})
+            except duckdb.Error as error:
+                raise MemoryStoreError(f"memory {self.path}: {explain(error)}") from error
+        if found.difference:
+            raise SchemaMismatchError(
+                f"memory {self.path}: not of schema_version {self.schema_version!r}: {found.difference}; "
+                "nothing was changed"
+            )
+        if not found.is_empty:
+            self.check_label(found.label)
+        return not found.is_empty
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -172,14 +180,6 @@ class Database:
             return duckdb.connect(self._file, read_only=read_only, config=_NO_DOWNLOADS)
         except duckdb.Error as error:
             raise MemoryStoreError(f"memory {self.path}: {explain(error)}") from error
-
-    def _check_tables(self) -> None:
-        wanted = {name: table.columns for name, table in TABLES.items()}
-        difference = foreign_object(self.connection) or first_difference(columns(self.connection), wanted)
-        if difference:
-            raise SchemaMismatchError(
-                f"memory {self.path}: not of schema_version {self.schema_version!r}: {difference}; nothing was changed"
-            )
 
     def _create_tables(self) -> None:
         with self.transaction("make the tables") as connection:

@@ -1,44 +1,56 @@
 """Whether a database is a memory: exactly its tables and columns, and nothing that could act in their stead.
 
 A database file can bring views and macros of its own, and in it they come before DuckDB's: a macro ``count`` would
-answer in the place of ``count``, and a view in the place of a table reads whatever file it names. So everything is
-looked up under ``system.main``, which a file cannot change.
+answer in the place of ``count``, and a view in the place of a table reads whatever file it names. So a file is looked
+at with DuckDB's own names alone.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import duckdb
 
 type Columns = Mapping[str, Mapping[str, str]]
 """Types by column, by table."""
 
+_OWN_NAMES_ALONE = "SET search_path = 'system.main'"
 _COLUMNS = """
     SELECT if(schema_name = 'main', table_name, schema_name || '.' || table_name), column_name, data_type
-    FROM system.main.duckdb_columns()
-    WHERE database_name = ? AND NOT internal ORDER BY 1, column_index
+    FROM duckdb_columns() WHERE NOT internal ORDER BY 1, column_index
 """
 _FOREIGN = """
-    SELECT 'view ' || view_name FROM system.main.duckdb_views() WHERE database_name = ? AND NOT internal
-    UNION ALL
-    SELECT 'macro ' || function_name FROM system.main.duckdb_functions() WHERE database_name = ? AND NOT internal
-    UNION ALL
-    SELECT 'type ' || type_name FROM system.main.duckdb_types() WHERE database_name = ? AND NOT internal
+    SELECT 'view ' || view_name FROM duckdb_views() WHERE NOT internal
+    UNION ALL SELECT 'macro ' || function_name FROM duckdb_functions() WHERE NOT internal
+    UNION ALL SELECT 'type ' || type_name FROM duckdb_types() WHERE NOT internal
     ORDER BY 1
 """
 
 
-def columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """Return the columns of every table and view."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is in a database: its schema label ('' if it has none), and in words what is not as wanted, if anything."""
+
+    is_empty: bool
+    difference: str | None = None
+    label: str = ""
+
+
+def look(connection: duckdb.DuckDBPyConnection, wanted: Columns) -> Look:
+    """Look at the one file that a connection has open; the connection is of no use for anything else afterwards."""
+    connection.execute(_OWN_NAMES_ALONE)
+    (name,) = connection.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
     found: dict[str, dict[str, str]] = {}
-    for table, column, kind in connection.execute(_COLUMNS, [_name(connection)]).fetchall():
+    for table, column, kind in connection.execute(_COLUMNS).fetchall():
         found.setdefault(table, {})[column] = kind
-    return found
-
-
-def foreign_object(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """Return in words the first thing in a database that is no table, or None."""
-    row = connection.execute(_FOREIGN, [_name(connection)] * 3).fetchone()
-    return f"{row[0]} does not belong" if row else None
+    foreign = connection.execute(_FOREIGN).fetchone()
+    if not found and not foreign:
+        return Look(is_empty=True)
+    difference = f"{foreign[0]} does not belong" if foreign else first_difference(found, wanted)
+    if difference:
+        return Look(is_empty=False, difference=difference)
+    quoted = name[0].replace('"', '""')
+    label = connection.execute(f'SELECT schema_version FROM "{quoted}".main.memory_schema_meta').fetchone()  # noqa: S608
+    return Look(is_empty=False, label=str(label[0]) if label else "")
 
 
 def first_difference(found: Columns, wanted: Columns) -> str | None:
@@ -56,8 +68,3 @@ def first_difference(found: Columns, wanted: Columns) -> str | None:
         if len(found[table]) > len(kinds):
             return f"table {table} has a column {list(found[table])[len(kinds)]} too many"
     return None
-
-
-def _name(connection: duckdb.DuckDBPyConnection) -> str:
-    row = connection.execute("SELECT system.main.current_database()").fetchone()
-    return str(row[0]) if row else ""
