@@ -23,6 +23,7 @@ from peva_env.contracts import EndStatus
 from peva_env.doctor import run_checks
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError, PolicyError
+from peva_env.explain import one_line
 
 _STDERR = 2
 
@@ -146,7 +147,7 @@ def _fill_standard_descriptors() -> None:
 
 
 def _fail(problem: str, code: int) -> NoReturn:
-    typer.echo(f"peva-env: {' '.join(problem.split())}", err=True)
+    typer.echo(f"peva-env: {one_line(problem)}", err=True)
     sys.exit(code)
 
 

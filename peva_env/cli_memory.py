@@ -16,6 +16,7 @@ from peva_env.config import duration_seconds
 from peva_env.console import make_console, say
 from peva_env.console.memory import print_import, print_memory
 from peva_env.errors import ConfigError
+from peva_env.explain import one_line
 from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.dfaas_csv import Refusal, import_dfaas
 from peva_env.memory.export import export_tables
@@ -61,14 +62,22 @@ def verify_memory(memory: Memory, schema_version: Schema = DEFAULT_SCHEMA_VERSIO
     with reading(memory, schema_version) as connection:
         for n, found in enumerate(verify(connection), 1):
             if n <= _MAX_SHOWN:
-                say(console, f"{found.table} {found.key} {found.column}: {found.stored}, recomputed {found.recomputed}")
+                text = f"{found.table} {found.key} {found.column}: {found.stored}, recomputed {found.recomputed}"
+                say(console, one_line(text))
     say(console, f"differences: {n:,}" if n else f"{memory}: all that can be recomputed is as stored")
     raise typer.Exit(1 if n else 0)
 
 
 @app.command()
-def export(memory: Memory, core: Core, debug: Debug = None, schema_version: Schema = DEFAULT_SCHEMA_VERSION) -> None:
+def export(
+    memory: Memory,
+    core: Annotated[Path | None, typer.Option("--core", help="Folder for the core tables.")] = None,
+    debug: Annotated[Path | None, typer.Option("--debug", help="Folder for the raw k6 summaries.")] = None,
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
+) -> None:
     """Write a memory's tables as Parquet; a campaign may be running on it."""
+    if not core and not debug:
+        raise ConfigError("give --core, --debug or both: the folders to export to")
     with reading(memory, schema_version) as connection:
         for tables, folder in ((CORE_TABLES, core), (DEBUG_TABLES, debug)):
             if folder:
@@ -124,11 +133,13 @@ def import_recordings(
         report = import_dfaas(
             store, files, node=node, cores=cores, latency_unit=latency_unit, duration_s=duration_s, progress=progress
         )
-    print_import(console, report)
-    if refused:
-        _list_refusals(refused, report.refusals)
-        say(console, f"refused lines are listed in {refused}")
-    raise typer.Exit(0 if report.n_runs + report.n_skipped else 1)
+        is_empty = not report.n_runs + report.n_skipped
+        print_import(console, report)
+        if refused:
+            _list_refusals(refused, report.refusals)
+            say(console, f"refused lines are listed in {refused}")
+        if is_empty:
+            raise typer.Exit(1)
 
 
 @contextmanager

@@ -153,6 +153,13 @@ class DfaasConfig(Section):
     def _is_plain_url(cls, url: str | None) -> str | None:
         return None if url is None else plain_url(url)
 
+    @field_validator("output_dir")
+    @classmethod
+    def _is_path(cls, path: str) -> str:
+        if "\0" in path:
+            raise ValueError("must be the path of a folder, without a NUL character")
+        return path
+
     @field_validator("algorithm_entrypoint")
     @classmethod
     def _is_entrypoint(cls, entrypoint: str | None) -> str | None:
@@ -185,6 +192,11 @@ class DfaasConfig(Section):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"functions: the name {name!r} is used {names.count(name)} times, names are unique")
+        for name in self.function_pid_regexes:
+            if name not in names:
+                raise ValueError(
+                    f"function_pid_regexes.{name}: there is no such function; there are: {', '.join(names)}"
+                )
         lowest = min(self.rate_strategy.generate_rates())
         for i, function in enumerate(self.functions):
             if function.max_rate is not None and function.max_rate < lowest:
@@ -247,7 +259,7 @@ def load_config(path: str | Path) -> DfaasConfig:
     for function in data.get("functions") or () if isinstance(data.get("functions"), list) else ():
         if isinstance(function, dict) and isinstance(function.get("source"), str):
             function["source"] = _beside(path, function["source"])
-    if isinstance(data.get("queries_path"), str):
+    if data.get("queries_path") and isinstance(data["queries_path"], str):
         data["queries_path"] = _beside(path, data["queries_path"])
     for section, keys in _PATHS.items():
         part = data.get(section)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from peva_env.config import DfaasConfig
+from peva_env.config import DfaasConfig, GrafanaConfig
 from peva_env.errors import PevaError
+from peva_env.grafana import grafana_token
 from peva_env.memory.database import Database
 from peva_env.parts import make_deployed_functions, make_gateway, make_generator, make_metrics, make_platform
 from peva_env.planning.algorithm_loader import load_policy_algorithm
@@ -39,6 +40,8 @@ def run_checks(config: DfaasConfig) -> Iterator[Check]:
     yield _check("k6", lambda: _k6(config))
     yield from _node_checks(config)
     yield _check("policy", lambda: _policy(config))
+    if config.grafana:
+        yield _check("grafana", functools.partial(_grafana, config.grafana))
     yield _check("output_dir", lambda: _writable(Path(config.output_dir)))
     yield _check("memory", lambda: _memory(config))
     yield _check("load", lambda: _load(config))
@@ -77,6 +80,11 @@ def _metrics(config: DfaasConfig) -> str:
     with closing(make_metrics(config)) as metrics:
         metrics.check(config.duration_s)
     return f"from Prometheus at {config.prometheus_url}"
+
+
+def _grafana(grafana: GrafanaConfig) -> str:
+    told = "with a token" if grafana_token(grafana) else "without a token"
+    return f"annotations go to {grafana.url}, {told}"
 
 
 def _node(config: DfaasConfig) -> str:

@@ -1,4 +1,4 @@
-"""Turning what pydantic found wrong into one line that a user can act on."""
+"""Turning what was found wrong into one line that a user can act on."""
 
 import difflib
 import re
@@ -11,6 +11,11 @@ from pydantic import BaseModel
 
 _TAGS = ("linear", "random", "exponential", "custom")
 """Where a value is one of several models, pydantic's location also holds which of them was tried."""
+
+
+def one_line(text: str) -> str:
+    """Return text without line breaks and control characters, which could lead a terminal astray."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
 def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
@@ -29,7 +34,7 @@ def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path}.type: must be one of {', '.join(_TAGS)}"
     if problem["type"] == "missing":
         return f"{path}: is required"
-    if not path or isinstance(problem["input"], dict):
+    if not path or isinstance(problem["input"], dict) or "headers" in location:  # whose values may be tokens
         return f"{path}: {message}" if path else message
     # What stands before an @ may be a password: 'http://user:password@host'.
     shown = re.sub(r".*@", "'...@", repr(problem["input"]), flags=re.DOTALL)

@@ -1,12 +1,15 @@
 """The sections of the configuration: functions, combinations, cooldown, rules, memory, OpenFaaS, Grafana."""
 
 import re
+from collections.abc import Mapping
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 DEFAULT_OUTPUT_DIR = "peva-results"
 MEMORY_FILE = "peva_faas.duckdb"
 
@@ -47,6 +50,18 @@ class FunctionConfig(Section):
     @classmethod
     def _upper(cls, method: object) -> object:
         return method.strip().upper() if isinstance(method, str) else method
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        require_sendable(headers, "")
+        return headers
+
+    @field_validator("body")
+    @classmethod
+    def _sendable_body(cls, body: str) -> str:
+        require_sendable({}, body)
+        return body
 
     @field_validator("source")
     @classmethod
@@ -122,6 +137,24 @@ class OpenFaasConfig(Section):
         if self.password_file is not None and self.password_env is not None:
             raise ValueError("give password_file or password_env, not both")
         return self
+
+
+def require_sendable(headers: Mapping[str, str], body: str) -> None:
+    """Accept what reaches a function as it is written.
+
+    Raises:
+        ValueError: a header's name is none, or its value holds a line break. The value, which may be a token, is not
+            told.
+    """
+    for header, value in headers.items():
+        if not _TOKEN.fullmatch(header):
+            raise ValueError(f"header {header!r}: is not a valid header name")
+        if _CONTROL.search(value):
+            raise ValueError(f"header {header!r}: its value must not hold line breaks or control characters")
+    try:
+        "".join((body, *headers.values())).encode()
+    except UnicodeEncodeError:
+        raise ValueError("body or headers: must be valid Unicode text") from None
 
 
 def plain_url(url: str) -> str:

@@ -11,6 +11,7 @@ What was not measured is never taken for healthy: without CPU or RAM of the node
 most requests to a function found nobody at its address: a mistake of the configuration, or a function that is gone.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -84,7 +85,7 @@ def _absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
 
 def _not_measured(node: NodeMeasurement) -> Iterator[str]:
     for name, value in (("CPU", node.cpu_pct), ("RAM", node.ram_pct)):
-        if value is None:
+        if value is None or not math.isfinite(value):
             yield f"{name} of the node not measured"
 
 

@@ -95,6 +95,7 @@ def test_an_import_of_nothing_ends_with_1() -> None:
     ended = peva("memory", "import-dfaas", "results.csv", *OPTIONS)
     assert ended.returncode == 1
     assert "there is no column function_X" in ended.stdout
+    assert not Path("m.duckdb").exists()
 
 
 @pytest.mark.parametrize(
@@ -213,3 +214,26 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(args: list[str], sai
     before = files()
     assert said in complaint(peva("memory", *args), code)
     assert files() == before
+
+
+def test_a_name_from_a_stranger_cannot_lead_the_terminal_astray() -> None:
+    store = DuckDBMemoryStore("m.duckdb")
+    store.startup()
+    store.open_session(session())
+    store.name_agent("run", "\x1b]0;mine\x07\x1b[31m\nred")
+    store.close()
+    for command in ("info", "verify"):
+        shown = peva("memory", command, "m.duckdb")
+        assert "\x1b" not in shown.stdout + shown.stderr
+        assert "\x07" not in shown.stdout + shown.stderr
+
+
+def test_either_folder_may_be_exported_alone_but_one_must_be_named() -> None:
+    path = memory("m.duckdb", "run")
+    assert peva("memory", "export", path, "--debug", "debug").stdout == "wrote debug\n"
+    assert {path.name for path in Path("debug").iterdir()} == {"k6_raw_summaries.parquet"}
+    ended = peva("memory", "export", path)
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "peva-env: give --core, --debug or both: the folders to export to\n",
+    )

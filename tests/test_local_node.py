@@ -334,11 +334,6 @@ def test_a_function_that_does_not_answer_with_success_is_quoted(
     assert start_error(write_function(code), request_timeout_s=0.5) == f"function 'mine' {said}"
 
 
-def test_headers_that_cannot_be_sent_are_an_error_of_the_node(write_function: WriteFunction) -> None:
-    message = start_error(write_function(headers={"X-Bad": "line\nbreak"}))
-    assert message.startswith("function 'mine' could not be called: Invalid header value")
-
-
 def test_misuse_is_told(write_function: WriteFunction) -> None:
     node = LocalNode([write_function()])
     node.stop()

@@ -10,7 +10,7 @@ import pytest
 
 from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.doctor import Check, run_checks
-from peva_env.errors import ConfigError, PlatformError
+from peva_env.errors import ConfigError, MetricsError, PlatformError
 from peva_env.parts import make_deployed_functions, make_gateway, make_platform, measurement_context
 from peva_env.platforms import deployed_function, openfaas
 from peva_env.platforms import gateway as gateway_module
@@ -142,13 +142,12 @@ def test_use_is_that_of_the_metrics_with_the_ready_replicas(serve: Serve) -> Non
     assert (used.node.cpu_pct, used.missing) == (12.0, ("power was not measured",))
 
 
-def test_replicas_that_cannot_be_asked_for_are_missing_not_none_at_all(serve: Serve) -> None:
+def test_replicas_that_cannot_be_asked_for_are_not_taken_for_few(serve: Serve) -> None:
     gateway = serve(Served("figlet"))
     started = node(gateway, "figlet", "env")
     gateway.provider_down = True
-    used = started.usage(1.0, 2.0)
-    assert used.functions["figlet"].replicas is None
-    assert "replicas were not told: function 'figlet'" in used.missing[1]
+    with pytest.raises(MetricsError, match="replicas were not told: function 'figlet'"):
+        started.usage(1.0, 2.0)
 
 
 def test_stopping_releases_the_metrics_and_leaves_the_functions(serve: Serve) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peva_env.artifacts import ArtifactWriter
-from peva_env.config import DfaasConfig, load_config
+from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.live_campaigns import LiveCampaigns
@@ -120,6 +120,13 @@ def test_a_header_with_a_token_is_told_apart_but_not_told() -> None:
 
     assert context(PLANTED) != context(f"{PLANTED}!")
     assert PLANTED not in context(PLANTED)
+
+
+@pytest.mark.parametrize("value", [f"Bearer {PLANTED}\nX: y", f"{PLANTED}\x00", [PLANTED]])
+def test_a_configuration_with_a_header_that_cannot_be_sent_is_refused_without_its_value(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"functions\[0\]\.headers") as caught:
+        parse_config({"functions": [{"name": "fetch", "headers": {"Authorization": value}}]})
+    assert PLANTED not in str(caught.value)
 
 
 def test_an_error_about_a_header_does_not_show_its_value() -> None:

@@ -1,5 +1,7 @@
 """The overload rules."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,7 +88,15 @@ def test_a_function_at_rate_0_counts_in_the_mean_as_one_at_a_low_rate_does() -> 
         assert judge([function(0.89), other], CALM, RULES).verdict is Verdict.OVERLOADED
 
 
-@pytest.mark.parametrize("node", [NodeMeasurement(ram_pct=1.0), NodeMeasurement(cpu_pct=1.0)])
+@pytest.mark.parametrize(
+    "node",
+    [
+        NodeMeasurement(ram_pct=1.0),
+        NodeMeasurement(cpu_pct=1.0),
+        NodeMeasurement(cpu_pct=math.nan, ram_pct=1.0),
+        NodeMeasurement(cpu_pct=1.0, ram_pct=math.inf),
+    ],
+)
 def test_what_was_not_measured_is_not_taken_for_healthy(node: NodeMeasurement) -> None:
     judgement = judge([function(1.0)], node, RULES)
     assert judgement.verdict is Verdict.INVALID

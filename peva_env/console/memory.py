@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from peva_env.console.text import say
+from peva_env.explain import one_line
 from peva_env.memory.dfaas_csv import ImportReport
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary
 
@@ -64,7 +65,7 @@ def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Seque
         return
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
     for row in (headings, *rows):
-        table.add_row(*(Text(cell, "bold" if row is headings else "") for cell in row))
+        table.add_row(*(Text(one_line(cell), "bold" if row is headings else "") for cell in row))
     console.print()
     # As wide as it is: cut off, a name or a hash is of no use to whom copies it.
     console.print(table, soft_wrap=True, width=max(console.width, console.measure(table).maximum))

@@ -94,7 +94,7 @@ class FunctionProcess:
             )
         except TimeoutError as error:
             raise PlatformError(f"{self._label} did not answer its first call within {timeout_s:g} s") from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException) as error:
             ended = self._how_it_ended()
             problem = f"{ended}: {self.log_tail()}" if ended else f"{self._label} could not be called: {error}"
             raise PlatformError(problem) from error

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-from peva_env.errors import PlatformError
+from peva_env.errors import MetricsError, PlatformError
 from peva_env.platforms.base import NodeUsage, RemoteMetrics, Usage
 from peva_env.platforms.deployed_function import DeployedFunction
 from peva_env.platforms.gateway import Gateway
@@ -96,15 +96,15 @@ class OpenFaasNode:
         """Return the mean use between two moments, and each function's ready replicas as they are now.
 
         Raises:
-            MetricsError: what measures the node does not answer.
+            MetricsError: what measures the node, or tells the replicas, does not answer.
         """
         # Before the metrics, which wait for their scrapes: the replicas may be fewer by then.
-        replicas, problems = self._ready_replicas()
+        replicas = self._ready_replicas()
         used = self._metrics.usage(start_at, end_at)
         functions = {
-            name: replace(used.functions.get(name, Usage()), replicas=replicas.get(name)) for name in self._functions
+            name: replace(used.functions.get(name, Usage()), replicas=replicas[name]) for name in self._functions
         }
-        return replace(used, functions=functions, missing=(*used.missing, *problems))
+        return replace(used, functions=functions)
 
     def failure(self) -> str | None:
         """Return in one line which function cannot be measured now, and why; None while all can.
@@ -127,11 +127,8 @@ class OpenFaasNode:
                 )
         return None
 
-    def _ready_replicas(self) -> tuple[dict[str, int], tuple[str, ...]]:
-        ready: dict[str, int] = {}
+    def _ready_replicas(self) -> dict[str, int]:
         try:
-            for name, function in self._functions.items():
-                ready[name] = function.state().available
-        except PlatformError as error:  # asking for the others would only take longer
-            return ready, (f"replicas were not told: {error}",)
-        return ready, ()
+            return {name: function.state().available for name, function in self._functions.items()}
+        except PlatformError as error:
+            raise MetricsError(f"replicas were not told: {error}") from error

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from peva_env.explain import one_line
+
 LOGGER = logging.getLogger("peva_env.k6")
 
 _MESSAGE_LENGTH = 300
@@ -83,14 +85,9 @@ def _parsed(text: str) -> _Line:
     level = _LEVEL.search(text)
     try:
         if quoted:
-            return _Line(level[1] if level else "", _one_line(json.loads(quoted[1])))
+            return _Line(level[1] if level else "", one_line(json.loads(quoted[1])))
         entry = json.loads(text)
         detail = f": {entry['error']}" if "error" in entry else ""
-        return _Line(str(entry["level"]), _one_line(f"{entry['msg']}{detail}"))
+        return _Line(str(entry["level"]), one_line(f"{entry['msg']}{detail}"))
     except (KeyError, TypeError, ValueError):
-        return _Line("", _one_line(text))
-
-
-def _one_line(text: str) -> str:
-    """Return text without line breaks and control characters, which could lead a terminal astray."""
-    return "".join(character for character in " ".join(text.split()) if character.isprintable())
+        return _Line("", one_line(text))

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from peva_env.errors import ConfigError
+from peva_env.sections import require_sendable
 
 FAILURE_KINDS = (
     "timeout",
@@ -43,7 +44,6 @@ longer counts as late to the end: pulses without a user are dropped, and those a
 _LATE_MS = 50
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +70,10 @@ class FunctionLoad:
             self._refuse(f"url = {self.url!r}: must be an http:// or https:// address without blanks")
         if not _TOKEN.fullmatch(self.method):
             self._refuse(f"method = {self.method!r}: is not an HTTP method")
-        for header, value in self.headers.items():
-            if not _TOKEN.fullmatch(header):
-                self._refuse(f"header {header!r}: is not a valid header name")
-            if _CONTROL.search(value):
-                self._refuse(f"header {header!r}: its value must not hold line breaks or control characters")
         try:
-            "".join((self.body, *self.headers.values())).encode()
-        except UnicodeEncodeError:
-            self._refuse("body or headers: must be valid Unicode text")
+            require_sendable(self.headers, self.body)
+        except ValueError as error:
+            self._refuse(str(error))
 
     def _refuse(self, problem: str) -> None:
         raise ConfigError(f"function {self.name!r}: {problem}")

@@ -1,6 +1,7 @@
 """k6 as a process: waiting for its end, and what its exit code means."""
 
 import os
+import signal
 import subprocess
 import time
 
@@ -20,7 +21,9 @@ _EXIT_MEANINGS = {
 
 
 def exit_meaning(code: int) -> str:
-    """Return what an exit code of k6 means."""
+    """Return what an exit code of k6 means; negative ones are signals that it did not handle."""
+    if code < 0 and code not in _EXIT_MEANINGS:
+        return f"it was ended by {signal.Signals(-code).name}"
     return _EXIT_MEANINGS.get(code, "an exit code without a known meaning")
 
 
