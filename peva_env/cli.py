@@ -1,4 +1,4 @@
-"""The command line: ``peva-env run | plan | doctor | init | config``."""
+"""The command line: ``peva-env run | plan | doctor | init | config | memory``."""
 
 import json
 import os
@@ -94,7 +94,7 @@ def plan(config: ConfigOption = None) -> None:
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check k6, the node and the paths, and say what to do about each failure."""
+    """Check k6, the node or the gateway, what measures it, and the paths; say what to do about each failure."""
     console = make_console()
     failed = False
     for check in run_checks(_load(config)):
