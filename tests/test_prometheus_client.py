@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from peva_env.errors import MetricsError
-from peva_env.platforms.clock import require_same_time
 from peva_env.platforms.prometheus import Prometheus
+from peva_env.platforms.prometheus_clock import require_same_time
 from tests.prometheus_server import Answer, free_port, scalar, serving
 
 
