@@ -97,6 +97,10 @@ def test_queries_of_no_use_are_told(tmp_path: Path) -> None:
         ('node_a{v="{instance}"}', 'node_a{v="x:1"}'),
         ('sum by (node_name) (b{v="node_a"})', 'sum by (node_name) (b{v="node_a"})'),
         ("instance:node_a:rate", "instance:node_a:rate"),
+        ('sum(rate(x{node_name="a"}[1s]))', 'sum(rate(x{node_name="a"}[1s]))'),
+        ('x{b="}", node_name=~"a"} + node_a', 'x{b="}", node_name=~"a"} + node_a{instance="x:1", }'),
+        ('node_a{node_name="a"}', 'node_a{instance="x:1", node_name="a"}'),
+        ("node_cpu:rate5m", 'node_cpu:rate5m{instance="x:1", }'),
     ],
 )
 def test_a_query_that_names_no_machine_is_asked_of_the_node(text: str, filled: str) -> None:

@@ -15,6 +15,7 @@ from peva_env.errors import PlatformError
 
 _MAX_BODY_BYTES = 16 * 2**20
 _QUOTED_CHARS = 200
+_TRUST = "set openfaas.ca_file to the certificate of its CA"
 
 
 class NoAnswerError(PlatformError):
@@ -69,7 +70,7 @@ def call(
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, content.decode(errors="replace"), found)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswerError(f"{url} {_explained(error, timeout_s)}") from error
+        raise NoAnswerError(f"{url} {why_no_answer(error, timeout_s, trust=_TRUST)}") from error
     finally:
         connection.close()
 
@@ -81,11 +82,18 @@ def _connection(parts: SplitResult, timeout_s: float, tls: ssl.SSLContext | None
     return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
 
 
-def _explained(error: Exception, timeout_s: float) -> str:
+def why_no_answer(error: Exception, timeout_s: float, *, trust: str) -> str:
+    """Say why a request got no answer, and what to look at; goes on after the address.
+
+    Args:
+        error: what sending or receiving raised.
+        timeout_s: how long was waited.
+        trust: what makes a certificate trusted.
+    """
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"has a certificate that is not trusted ({error.verify_message.rstrip('.')}): set openfaas.ca_file to the "
-            "certificate of its CA, and use a host name that its certificate holds"
+            f"has a certificate that is not trusted ({error.verify_message.rstrip('.')}): {trust}, "
+            "and use a host name that its certificate holds"
         )
     if isinstance(error, ssl.SSLError):
         return f"does not speak TLS as it should ({error.reason}): is http:// meant instead of https://?"

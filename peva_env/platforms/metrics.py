@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from peva_env.platforms.base import NodeUsage, Usage, steady_window
-from peva_env.platforms.clock import require_same_time
 from peva_env.platforms.node_finder import Node, find_node
 from peva_env.platforms.prometheus import Prometheus
+from peva_env.platforms.prometheus_clock import require_same_time
 from peva_env.platforms.queries import Query, span
 from peva_env.platforms.questions import Questions
 from peva_env.platforms.scrapes import last_scrape
@@ -157,7 +157,7 @@ class PrometheusMetrics:
         n_cores = questions.cores()
         ram_total_bytes = questions.mean("ram_total_node")
         node = Usage(
-            cpu_pct=_over(questions.mean("cpu_usage_node"), n_cores),
+            cpu_pct=_at_most_all(_over(questions.mean("cpu_usage_node"), n_cores)),
             ram_bytes=_rounded(questions.mean("ram_usage_node")),
             ram_pct=questions.mean("ram_usage_node_pct"),
             power_uw=questions.mean("power_usage_node"),
@@ -177,6 +177,11 @@ class PrometheusMetrics:
 
 def _over(value: float | None, whole: float | None) -> float | None:
     return None if value is None or not whole else value / whole
+
+
+def _at_most_all(pct: float | None) -> float | None:
+    """Return percent of a whole; scrapes and cores are not read at one instant, and a busy node seems to exceed it."""
+    return None if pct is None else min(pct, 100.0)
 
 
 def _rounded(value: float | None) -> int | None:

@@ -3,16 +3,20 @@
 import http.client
 import json
 import math
+import socket
+import ssl
 import time
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from peva_env.errors import MetricsError
+from peva_env.platforms.http_call import why_no_answer
 
 _MAX_ANSWER_BYTES = 32 * 2**20
 _MAX_QUOTED_CHARS = 200
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
+_TRUST = "let this machine trust its CA, or name the CA's certificate in the environment variable SSL_CERT_FILE"
 
 
 class Series(NamedTuple):
@@ -26,7 +30,8 @@ class Prometheus:
     """Asks one Prometheus over a connection that is kept, without proxies.
 
     No answer, an answer of 5xx and one of 429 are tried again; all the tries of a *round* of queries together take at
-    most ``patience_s`` and the time of one try. Every other error answer ends at once in a ``MetricsError``.
+    most ``patience_s`` and the time of one try. Every other error answer ends at once in a ``MetricsError``, as does
+    a host name that does not exist or a certificate that is not trusted.
     """
 
     def __init__(self, url: str, *, patience_s: float = 10.0, try_timeout_s: float = 3.0) -> None:
@@ -72,7 +77,7 @@ class Prometheus:
 
     def _ask(self, endpoint: str, parameters: dict[str, str], name: str) -> list[Series]:
         path = f"{self._parts.path}/api/v1/{endpoint}?{urlencode(parameters)}"
-        status, body = self._get_with_retries(path, name)
+        status, body = self._get_with_retries(path)
         try:
             answer = json.loads(body)
             if status == http.HTTPStatus.OK and answer["status"] == "success":
@@ -82,7 +87,7 @@ class Prometheus:
             raise self.error(name, _not_prometheus(status, body)) from error
         raise self.error(name, f"{refusal}; mend the query, in the file of queries_path if there is one")
 
-    def _get_with_retries(self, path: str, name: str) -> tuple[int, bytes]:
+    def _get_with_retries(self, path: str) -> tuple[int, bytes]:
         pause_s, n_tries, began_at = _FIRST_PAUSE_S, 0, time.monotonic()
         while True:
             n_tries += 1
@@ -93,13 +98,19 @@ class Prometheus:
                 problem = f"answered with status {status}: {body[:_MAX_QUOTED_CHARS].decode(errors='replace')}"
             except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last: no name of a host
                 self.close()
-                problem = f"no answer ({error or type(error).__name__})"
+                problem = why_no_answer(error, self._try_timeout_s, trust=_TRUST)
+                if _stays(error):
+                    raise self._unreachable(f"{problem}; is prometheus_url right?") from error
             left_s = self._deadline - time.monotonic()
             if left_s <= pause_s:
-                tried = f"{n_tries} tries in {time.monotonic() - began_at:.1f} s"
-                raise self.error(name, f"{problem}, after {tried}; is it running, and is prometheus_url right?")
+                tried = f"after {n_tries} tries in {time.monotonic() - began_at:.1f} s"
+                raise self._unreachable(f"{problem} ({tried}; is it running, and is prometheus_url right?)")
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _unreachable(self, what: str) -> MetricsError:
+        """Return an error that names no query: whichever it was, it got no answer."""
+        return MetricsError(f"Prometheus at {self.url} {' '.join(what.split())}")
 
     def _get(self, path: str) -> tuple[int, bytes]:
         ends_at = time.monotonic() + self._try_timeout_s
@@ -113,8 +124,15 @@ class Prometheus:
                 body += chunk
                 # The socket's own timeout begins anew with every byte.
                 if time.monotonic() > ends_at or len(body) > _MAX_ANSWER_BYTES:
-                    raise TimeoutError(f"{len(body)} bytes in {self._try_timeout_s:.0f} s, and no end")
+                    raise OSError(f"{len(body)} bytes in {self._try_timeout_s:.0f} s, and no end")
             return response.status, bytes(body)
+
+
+def _stays(error: Exception) -> bool:
+    """Whether another try would fail in the same way; a name server that does not answer now may do so later."""
+    if isinstance(error, socket.gaierror):
+        return error.errno != socket.EAI_AGAIN
+    return isinstance(error, ssl.SSLCertVerificationError | UnicodeError)
 
 
 def _series(data: dict[str, Any]) -> list[Series]:

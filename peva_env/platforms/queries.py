@@ -46,8 +46,9 @@ _LABELS = rf"\{{(?:{_STRING}|[^{{}}\"'`])*\}}"
 _RANGE_SELECTOR = re.compile(rf"([a-zA-Z_:][\w:]*\s*(?:{_LABELS})?)\s*\[\s*\{{time_span\}}\s*\]")
 _NODE_SERIES = re.compile(
     rf"{_STRING}|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)"
-    rf"|(?<![\w:])(?P<name>node_\w+)(?:\s*(?P<labels>{_LABELS}))?"
+    rf"|(?<![\w:])(?P<name>node_[\w:]+)(?:\s*(?P<labels>{_LABELS}))?|{_LABELS}"
 )
+"""What else may begin with ``node_`` is passed over whole: strings, names of labels in a grouping or in braces."""
 
 
 @dataclass(frozen=True, slots=True)
