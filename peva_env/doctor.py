@@ -78,8 +78,9 @@ def _function(function: DeployedFunction) -> str:
 
 def _metrics(config: DfaasConfig) -> str:
     with closing(make_metrics(config)) as metrics:
-        metrics.check(config.duration_s)
-    return f"from Prometheus at {config.prometheus_url}"
+        missing = metrics.check(config.duration_s)
+    without = f"; no data of: {', '.join(missing)}" if missing else ""
+    return f"from Prometheus at {config.prometheus_url}{without}"
 
 
 def _grafana(grafana: GrafanaConfig) -> str:

@@ -263,6 +263,11 @@ def test_a_function_without_data_is_missing_and_not_zero(make: MakeMetrics) -> N
     assert usage.node.cpu_pct is not None
 
 
+def test_the_check_tells_which_functions_have_no_data(make: MakeMetrics) -> None:
+    assert make("figlet").check(6.0) == ()
+    assert make("figlet", "absent").check(6.0) == ("ram_usage_function of absent", "cpu_usage_function of absent")
+
+
 @pytest.mark.parametrize(
     ("instance", "line"),
     [("nan:9100", "ram_usage_node_pct: gave NaN"), ("no-memory:9100", "ram_usage_node_pct: no data")],

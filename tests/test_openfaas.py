@@ -1,5 +1,6 @@
 """Functions behind an OpenFaaS gateway: readiness, first calls, failures told apart, and a password that is kept."""
 
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from peva_env import doctor
 from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.doctor import Check, run_checks
 from peva_env.errors import ConfigError, MetricsError, PlatformError
@@ -44,13 +46,15 @@ class Measured:
 
     look_s = 0.1
 
-    def __init__(self, **functions: Usage) -> None:
+    def __init__(self, *missing: str, **functions: Usage) -> None:
+        self.missing = missing
         self.functions = functions
         self.closed = 0
         self.checked_s: list[float] = []
 
-    def check(self, duration_s: float) -> None:
+    def check(self, duration_s: float) -> tuple[str, ...]:
         self.checked_s.append(duration_s)
+        return self.missing
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         return NodeUsage(Usage(cpu_pct=12.0, ram_pct=30.0), self.functions, ("power was not measured",))
@@ -102,6 +106,17 @@ def test_each_function_is_called_once_as_the_load_will(serve: Serve) -> None:
     assert (method, body, headers["X-Kind"].encode("latin-1").decode()) == ("POST", "grüß", "ä")
     assert [call[0] for call in env.calls] == ["GET"]
     assert not [one for one in gateway.asked if "scale-function" in one]
+
+
+@pytest.mark.parametrize("missing", [(), ("cpu_usage_function of figlet", "power_usage_node")])
+def test_what_has_no_data_is_said_once(
+    missing: tuple[str, ...], serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    with node(serve(Served("figlet")), metrics=Measured(*missing)) as started:
+        started.usage(0, 1)
+        started.usage(1, 2)
+    line = "metrics: no data so far of cpu_usage_function of figlet, power_usage_node; runs are valid without"
+    assert caplog.record_tuples == ([("peva_env.metrics", logging.WARNING, line)] if missing else [])
 
 
 def test_a_namespace_is_that_of_every_function_without_one(serve: Serve) -> None:
@@ -521,6 +536,21 @@ def test_doctor_checks_gateway_and_functions_one_by_one(serve: Serve) -> None:
     assert "500 (boom): look at the function's log" in found["function env"].detail
     assert "deployed there: env, figlet" in found["function nope"].detail
     assert "prometheus_url is needed" in found["metrics"].detail
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"), [((), ""), (("cpu_usage_function of figlet",), "; no data of: cpu_usage_function of figlet")]
+)
+def test_doctor_says_what_is_not_measured(
+    missing: tuple[str, ...], said: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = Measured(*missing)
+    monkeypatch.setattr(doctor, "make_metrics", lambda config: metrics)
+    config = settings(serve(Served("figlet"))).model_copy(update={"prometheus_url": "http://127.0.0.1:9090"})
+    found = {check.name: check for check in run_checks(config)}["metrics"]
+    assert found.passed
+    assert found.detail == f"from Prometheus at http://127.0.0.1:9090{said}"
+    assert metrics.closed == 1
 
 
 def test_doctor_asks_for_no_function_where_the_gateway_is_not_well(serve: Serve) -> None:

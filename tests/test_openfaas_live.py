@@ -48,7 +48,8 @@ class Calm:
 
     look_s = 0.1
 
-    def check(self, duration_s: float) -> None: ...
+    def check(self, duration_s: float) -> tuple[str, ...]:
+        return ()
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         return NodeUsage(Usage(cpu_pct=20.0, ram_bytes=2**30, ram_pct=30.0))

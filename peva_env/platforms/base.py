@@ -66,8 +66,11 @@ class Metrics(Protocol):
 class RemoteMetrics(Metrics, Protocol):
     """Measures a node that is not this machine."""
 
-    def check(self, duration_s: float) -> None:
+    def check(self, duration_s: float) -> tuple[str, ...]:
         """Find out, before anything runs, whether runs of ``duration_s`` seconds can be measured.
+
+        Returns:
+            What a run can do without and has no data now, such as ``cpu_usage_function of figlet``.
 
         Raises:
             MetricsError: they cannot.

@@ -65,8 +65,10 @@ class PrometheusMetrics:
         self._node: Node | None = None
         self._run_window_s = 0.0
 
-    def check(self, duration_s: float) -> None:
+    def check(self, duration_s: float) -> tuple[str, ...]:
         """Find out, before anything runs, whether runs of ``duration_s`` seconds can be measured.
+
+        Returns the queries without which a run can be judged and which have no data, each with its function.
 
         Raises:
             MetricsError: Prometheus is not reached or has another time, the node is not found or not scraped often
@@ -91,6 +93,9 @@ class PrometheusMetrics:
         if usage.node.cpu_pct is None or usage.node.ram_pct is None:
             lines = "; ".join(line for line in usage.missing if "_node" in line.partition(":")[0])
             raise self._prometheus.error(node.instance, f"cannot be measured: {lines}; does its node exporter run?")
+        # Functions are scraped by another exporter, maybe less often: what a whole run would see counts.
+        longer = self._measured(last - max(window_s, _CHECKED_INTERVALS * node.interval_s), last)
+        return tuple(name for name in _names(usage.missing) if name in _names(longer.missing))
 
     @property
     def look_s(self) -> float:
@@ -173,6 +178,11 @@ class PrometheusMetrics:
                 power_uw=questions.mean("power_usage_function", values) if "pid_regex" in values else None,
             )
         return NodeUsage(node, functions, tuple(questions.missing))
+
+
+def _names(missing: Sequence[str]) -> list[str]:
+    """Return of which queries the lines of ``missing`` tell."""
+    return [line.partition(": ")[0] for line in missing]
 
 
 def _over(value: float | None, whole: float | None) -> float | None:

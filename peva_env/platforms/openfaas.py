@@ -1,5 +1,6 @@
 """A node that runs OpenFaaS: its functions are deployed already, and are called through its gateway."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -8,6 +9,8 @@ from peva_env.errors import MetricsError, PlatformError
 from peva_env.platforms.base import NodeUsage, RemoteMetrics, Usage
 from peva_env.platforms.deployed_function import DeployedFunction
 from peva_env.platforms.gateway import Gateway
+
+LOGGER = logging.getLogger("peva_env.metrics")
 
 _RECOVERY_S = 10.0
 """How long a function may take to be ready again. Overload makes readiness probes fail, and that is no fault of the
@@ -46,13 +49,16 @@ class OpenFaasNode:
     def start(self) -> None:
         """Call each function once, after waking those that sleep, and see whether the node can be measured.
 
+        What has no data, and no run needs, is logged once as a warning.
+
         Raises:
             PlatformError: the gateway or a function cannot be reached, is not ready, or does not answer with success.
             MetricsError: runs could not be measured.
         """
         for function in self._functions.values():
             function.preflight()
-        self._metrics.check(self._duration_s)
+        if missing := self._metrics.check(self._duration_s):
+            LOGGER.warning("metrics: no data so far of %s; runs are valid without", ", ".join(missing))
         self.describe()
 
     def stop(self) -> None:
