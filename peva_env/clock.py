@@ -11,9 +11,14 @@ from typing import Self
 _ALL_TIME = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 """The clock that also counts while the machine sleeps: CLOCK_MONOTONIC on macOS, which has no CLOCK_BOOTTIME."""
 
+_AT_ONE_TIME_S = 0.01
+_MAX_TRIES = 10
+"""Clocks are read one after the other, and a busy machine may do something else in between: then they are read again,
+so many times at most."""
+
 _TOLERANCE_S = 0.2
-"""Clocks are read one after the other, and a busy machine may do something else in between. Whoever disciplines a
-clock slews it below half a second or so, which moves the monotonic clock as well, and sets it beyond that."""
+"""Far more than is left of that. Whoever disciplines a clock slews it below half a second or so, which moves the
+monotonic clock as well, and sets it beyond that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +31,21 @@ class Moment:
 
     @classmethod
     def now(cls) -> Self:
-        """Read the clocks."""
+        """Read the clocks, again if they were not read at one time; what was read within the shortest time is taken."""
+        shortest_s, moment = cls._read()
+        for _ in range(_MAX_TRIES - 1):
+            if shortest_s <= _AT_ONE_TIME_S:
+                break
+            shortest_s, moment = min((shortest_s, moment), cls._read(), key=lambda read: read[0])
+        return moment
+
+    @classmethod
+    def _read(cls) -> tuple[float, Self]:
+        """Return how long it took to read the clocks, and what they said."""
         awake_s = time.monotonic()
         all_s = awake_s if _ALL_TIME is None else time.clock_gettime(_ALL_TIME)
-        return cls(time.time(), all_s, awake_s)
+        wall_s = time.time()
+        return time.monotonic() - awake_s, cls(wall_s, all_s, awake_s)
 
     def jump_until(self, later: "Moment") -> str | None:
         """Say in one line that the machine slept, or that the clock was set, between this moment and a later one."""

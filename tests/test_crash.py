@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -16,15 +15,13 @@ from peva_env.errors import MemoryStoreError
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore
 from tests.builders import RecordingPolicy, event, session
+from tests.forkserver import PROCESSES
 
 FILES, KILLS_A_FILE = 5, 10
 WAIT_FOR_AN_EVENT = 0.7  # the share of kills that come after a first event; the others hit the opening and its recovery
 LONGEST_LIFE_S = 0.15
 OFTEN = "SET wal_autocheckpoint = '64KB'"
 """DuckDB folds its log into the file all the time, so that kills come in the midst of that, too."""
-
-PROCESSES = get_context("forkserver")  # forks from one that has imported everything: a process is there in 20 ms
-PROCESSES.set_forkserver_preload(["tests.test_crash"])
 
 
 def ingest_for_ever(path: str, run: str, acknowledged: Connection) -> None:

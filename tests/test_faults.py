@@ -49,6 +49,9 @@ from tests.test_k6_live import running_k6
 
 pytestmark = pytest.mark.live
 
+LONG = "3s"
+"""How long a run takes within which a test must do something: on a busy machine it may be late."""
+
 
 @pytest.fixture(autouse=True)
 def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +77,9 @@ def invalid_reasons() -> list[str]:
 
 @pytest.mark.parametrize("n_killed", [1, 2], ids=["one function", "the whole node"])
 def test_functions_killed_mid_run_make_it_invalid_and_the_next_start_goes_on(n_killed: int) -> None:
-    write(campaign(function("one", AT_ONCE), function("two", AT_ONCE), rates=[10], max_invalid_retries=0))
+    write(
+        campaign(function("one", AT_ONCE), function("two", AT_ONCE), rates=[10], max_invalid_retries=0, duration=LONG)
+    )
     process = start()
     await_second_run(process)
     for server in children(process, "function_server.py")[:n_killed]:
@@ -99,12 +104,12 @@ def test_functions_killed_mid_run_make_it_invalid_and_the_next_start_goes_on(n_k
     ],
 )
 def test_a_k6_killed_from_outside_costs_one_run(number: signal.Signals, reason: str) -> None:
-    write(campaign(rates=[10, 20]))
+    write(campaign(rates=[10, 20], duration=LONG))
     process = start()
     await_second_run(process)
     (k6,) = children(process, "PEVA_PLAN=")
     assert wait_until(lambda: k6.num_threads() > 1)  # it is past its start, and has its own handler of signals
-    time.sleep(0.2)
+    time.sleep(1)
     k6.send_signal(number)
     code, output, errors = finish(process)
     assert (code, errors) == (0, "")
@@ -203,7 +208,7 @@ main()
     ],
 )
 def test_a_clock_that_jumps_costs_one_run(wall_s: float, sleep_s: float, reason: str) -> None:
-    write(campaign(rates=[10, 20]))
+    write(campaign(rates=[10, 20], duration=LONG))
     command = [sys.executable, "-c", WITH_A_CLOCK_OF_OUR_OWN, "run", "--config", "peva.yml"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     await_second_run(process)
@@ -223,7 +228,7 @@ def test_a_clock_that_jumps_costs_one_run(wall_s: float, sleep_s: float, reason:
 
 def test_a_full_disk_of_temporary_files_ends_the_campaign(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
-        write(campaign(rates=[10, 20], max_invalid_retries=0))
+        write(campaign(rates=[10, 20, 30], max_invalid_retries=0, duration=LONG))
         process = start(TMPDIR=str(disk))
         await_second_run(process)
         with full(disk):
@@ -233,11 +238,11 @@ def test_a_full_disk_of_temporary_files_ends_the_campaign(tmp_path: Path) -> Non
     assert str(disk) in errors
     assert statuses() == ["failed"]
     assert run()[0] == 0
-    assert [verdict for *_, verdict in runs()] == ["OK", "INVALID", "OK"]
+    assert Counter(verdict for *_, verdict in runs()) == {"OK": 3, "INVALID": 1}
 
 
 def test_a_memory_deleted_during_a_campaign_ends_it_before_the_next_run() -> None:
-    write(campaign(rates=[10, 20, 30], memory={"db_path": "memory.duckdb"}))
+    write(campaign(rates=[10, 20, 30], duration=LONG, memory={"db_path": "memory.duckdb"}))
     process = start()
     await_second_run(process)
     Path("memory.duckdb").unlink()
@@ -251,9 +256,9 @@ def test_a_memory_deleted_during_a_campaign_ends_it_before_the_next_run() -> Non
 
 
 def test_a_campaign_that_nobody_reads_is_interrupted_and_goes_on_later() -> None:
-    write(campaign(rates=[10, 20, 30]))
+    write(campaign(rates=[10, 20, 30], duration=LONG))
     process = start()
-    assert wait_until(lambda: n_events() == 1 and k6_runs_in(process))
+    await_second_run(process)
     ours = psutil.Process(process.pid).children(recursive=True)
     assert process.stdout
     process.stdout.close()
@@ -261,7 +266,7 @@ def test_a_campaign_that_nobody_reads_is_interrupted_and_goes_on_later() -> None
     assert process.stderr
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert wait_until(lambda: all(map(is_gone, ours)), timeout_s=10)
+    assert wait_until(lambda: all(map(is_gone, ours)), timeout_s=30)
     assert query("SELECT status, detail FROM run_sessions") == [("interrupted", "the output was closed")]
     assert run()[0] == 0
     assert [rates for rates, *_ in runs()] == [[10], [20], [30]]

@@ -9,7 +9,6 @@ import json
 import random
 import time
 from collections import Counter
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from peva_env.config import parse_config
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.env import PevaEnv
 from peva_env.space import Config, ConfigSpace
+from tests.forkserver import PROCESSES
 from tests.scripted import ScriptedHost
 
 FOLDERS, KILLS_A_FOLDER = 5, 10
@@ -31,9 +31,6 @@ RUN_S = 0.005
 LONGEST_LIFE_S = 0.25
 RATES = list(range(10, 110, 10))
 CAPACITY_RPS = {"a": 80, "b": 60}
-
-PROCESSES = get_context("forkserver")  # forks from one that has imported everything
-PROCESSES.set_forkserver_preload(["tests.test_faults_killed"])
 
 
 class Told:

@@ -289,5 +289,5 @@ def test_without_any_load_k6_is_not_started(tmp_path: Path) -> None:
     loads = [FunctionLoad(name, 0, "http://127.0.0.1:9/") for name in ("a", "b")]
     result = K6(fake_k6(tmp_path, "exit 1"), timeout_s=1).run(loads, duration_s=0.2)
     assert [(f.offered, f.success_rate, f.mean_ms) for f in result.functions] == [(0, 1.0, None)] * 2
-    assert 0.2 <= result.ended_at - result.started_at < 0.4
+    assert result.ended_at - result.started_at >= 0.2
     assert (result.generator_cpu_pct, result.raw_summary) == (0.0, {})

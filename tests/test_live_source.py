@@ -223,6 +223,35 @@ def test_the_clocks_of_this_machine_agree() -> None:
     assert began.jump_until(Moment.now()) is None
 
 
+class BusyMachine:
+    """Has its clocks stand still, but for what it does before a reading of the wall clock: a pause at a time."""
+
+    def __init__(self, *pauses_s: float) -> None:
+        self._now_s, self._pauses_s = 100.0, iter(pauses_s)
+
+    def monotonic(self) -> float:
+        return self._now_s
+
+    def clock_gettime(self, which: int) -> float:
+        return self._now_s
+
+    def time(self) -> float:
+        self._now_s += next(self._pauses_s, 0.0)
+        return 1000.0 + self._now_s
+
+
+@pytest.mark.parametrize(
+    ("pauses_s", "apart_s"), [((0.5,), 0.0), ((0.5, 0.005), 0.005), ((0.5, 0.5, 0.02, *[0.5] * 7), 0.02)]
+)
+def test_clocks_that_were_not_read_at_one_time_are_read_again(
+    pauses_s: tuple[float, ...], apart_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peva_env.clock.time", BusyMachine(*pauses_s))
+    moment = Moment.now()
+    assert moment.wall_s - moment.awake_s == pytest.approx(1000.0 + apart_s)
+    assert moment.all_s == moment.awake_s
+
+
 def test_what_a_run_cost_does_not_hang_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     times = count(10_000_000.0, -3600.0)
     monkeypatch.setattr("time.time", lambda: next(times))
