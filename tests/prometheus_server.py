@@ -9,12 +9,13 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
 import pytest
 import yaml
 
@@ -22,6 +23,7 @@ from peva_env.platforms.prometheus import Prometheus
 
 _BINARIES = ("prometheus", "prometheus-node-exporter")
 _READY_S = 30.0
+_TRIES = 3
 _MIN_HISTORY_S = 9.0
 
 Page = Callable[[float], str]
@@ -49,7 +51,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def real_prometheus(folder: Path, targets: list[Target]) -> Iterator[Server]:
+def real_prometheus(folder: Path, targets: list[Target], *options: str) -> Iterator[Server]:
     """Start Prometheus, the node exporter and made-up targets, until there is history; end all of them."""
     for binary in _BINARIES:
         if shutil.which(binary) is None:
@@ -57,21 +59,46 @@ def real_prometheus(folder: Path, targets: list[Target]) -> Iterator[Server]:
     with contextlib.ExitStack() as running:
         began_at = time.time()
         exporter = running.enter_context(_exporter(targets, began_at))
-        node_port, port = free_port(), free_port()
-        node = f"127.0.0.1:{node_port}"
-        jobs = [_real_job(node), *(_made_up_job(i, target, exporter) for i, target in enumerate(targets))]
-        config = {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-        collectors = ["--collector.disable-defaults", "--collector.cpu", "--collector.meminfo"]
-        running.enter_context(
-            _process(["prometheus-node-exporter", f"--web.listen-address={node}", *collectors], folder)
-        )
+        jobs = [_made_up_job(i, target, exporter) for i, target in enumerate(targets)]
+        prometheus, port, node = running.enter_context(_on_free_ports(folder, jobs, options))
         url = f"http://127.0.0.1:{port}"
-        options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
-        options += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
-        prometheus = running.enter_context(_process(["prometheus", *options], folder))
         _await_history(url, prometheus, folder)
         yield Server(url, prometheus.pid, node, began_at)
+
+
+@contextlib.contextmanager
+def _on_free_ports(
+    folder: Path, jobs: list[dict[str, Any]], options: Sequence[str]
+) -> Iterator[tuple[subprocess.Popen[bytes], int, str]]:
+    """Start the node exporter and Prometheus, again on other ports if somebody was quicker to take one."""
+    collectors = [f"--collector.{name}" for name in ("disable-defaults", "cpu", "meminfo", "loadavg", "netdev")]
+    for _ in range(_TRIES):
+        with contextlib.ExitStack() as running:
+            node_port, port = free_ports(2)
+            node = f"127.0.0.1:{node_port}"
+            config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [_real_job(node), *jobs]}
+            (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+            command = ["prometheus-node-exporter", f"--web.listen-address={node}", *collectors]
+            exporter = running.enter_context(_process(command, folder))
+            command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+            command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn", *options]
+            prometheus = running.enter_context(_process(command, folder))
+            if _listens(exporter, node_port) and _listens(prometheus, port):
+                yield prometheus, port, node
+                return
+    pytest.fail("".join(log.read_text() for log in folder.glob("*.log")))
+
+
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until a process listens on a port: False if it ends or does not within some time."""
+    deadline = time.monotonic() + _READY_S
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            connections = psutil.Process(process.pid).net_connections("inet")
+            if any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections):
+                return True
+        time.sleep(0.05)
+    return False
 
 
 LEGACY_QUERIES = """
@@ -134,10 +161,16 @@ def _await_history(url: str, process: subprocess.Popen[bytes], folder: Path) -> 
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
+
+
+def free_ports(n: int) -> list[int]:
+    """Return different ports of 127.0.0.1 that were free a moment ago."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(n)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 @contextlib.contextmanager

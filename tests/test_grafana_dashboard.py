@@ -1,10 +1,6 @@
 """Every panel of the dashboard shows something: of a real k6 and a real node exporter, in a real Prometheus."""
 
-import contextlib
 import json
-import os
-import shutil
-import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -18,11 +14,11 @@ import pytest
 
 from peva_env.sources.k6 import K6, FunctionLoad
 from peva_env.sources.k6_settings import K6Settings
-from tests.test_k6_live import Server, free_port
+from tests.prometheus_server import real_prometheus
+from tests.test_k6_live import Server
 
 pytestmark = [pytest.mark.live, pytest.mark.prometheus]
 
-BINARIES = ("prometheus", "prometheus-node-exporter")
 DASHBOARD = json.loads((Path(__file__).parents[1] / "docs" / "grafana" / "peva-env.json").read_text(encoding="utf-8"))
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TARGETS = [(panel["title"], target["expr"]) for panel in PANELS for target in panel["targets"]]
@@ -57,48 +53,14 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    missing = [binary for binary in BINARIES if shutil.which(binary) is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)} (apt-get install {' '.join(BINARIES)})")
     folder = tmp_path_factory.mktemp("prometheus")
-    server = Prometheus(f"http://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
-    scrape = {"job_name": "node", "static_configs": [{"targets": [server.node]}]}
-    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
-    (folder / "prometheus.yml").write_text(json.dumps(config))  # which is YAML, too
-    options = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.enable-remote-write-receiver"]
-    address = f"--web.listen-address={server.url.removeprefix('http://')}"
-    with (
-        running(folder, BINARIES[1], f"--web.listen-address={server.node}"),
-        running(folder, BINARIES[0], *options, address),
-    ):
-        wait_until(lambda: is_ready(server), folder)
+    with real_prometheus(folder, [], "--web.enable-remote-write-receiver") as running:
+        server = Prometheus(running.url, running.node)
         began_at = time.time()
         load(f"{server.url}/api/v1/write")
         ended_at = time.time()
         wait_until(lambda: bool(server.ask("query", query=f"up == 1 and timestamp(up) > {ended_at}")["result"]), folder)
         yield Prometheus(server.url, server.node, (began_at, ended_at))
-
-
-@contextlib.contextmanager
-def running(folder: Path, *command: str) -> Iterator[None]:
-    with (folder / f"{command[0]}.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={"PATH": os.environ["PATH"]})
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def is_ready(server: Prometheus) -> bool:
-    with contextlib.suppress(OSError), DIRECT.open(f"{server.url}/-/ready", timeout=PATIENCE_S):
-        # Two scrapes, that there are rates from the first second of the load on.
-        return bool(server.ask("query", query="count_over_time(up[1m]) > 1")["result"])
-    return False
 
 
 def wait_until(condition: Callable[[], bool], folder: Path) -> None:

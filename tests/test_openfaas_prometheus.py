@@ -21,6 +21,7 @@ from tests.prometheus_server import Server, free_port, real_prometheus
 pytestmark = [pytest.mark.live, pytest.mark.prometheus]
 
 LIMIT_S = 120
+COMMAND = "from peva_env_command import main; main()"
 WITHOUT = (
     "metrics: no data so far of ram_usage_function of quick, cpu_usage_function of quick; runs are valid without\n"
 )
@@ -46,7 +47,7 @@ def campaign(gateway: StandIn, prometheus: str, **settings: Any) -> dict[str, An
 
 def start(config: dict[str, Any]) -> subprocess.Popen[str]:
     Path("peva.yml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "peva_env.cli", "run", "--config", "peva.yml"]
+    command = [sys.executable, "-c", COMMAND, "run", "--config", "peva.yml"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

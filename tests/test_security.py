@@ -105,8 +105,9 @@ def test_an_entry_point_is_loaded_by_a_run_that_names_it_and_by_nothing_else(tmp
     (tmp_path / "mine.py").write_text("from pathlib import Path\nPath('loaded').touch()\n")
     (tmp_path / "peva.yml").write_text("algorithm_entrypoint: mine:Policy\n")
     for command in ("plan", "config"):
-        arguments = [sys.executable, "-m", "peva_env.cli", command, "--config", "peva.yml"]
-        subprocess.run(arguments, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+        program = "from peva_env_command import main; main()"
+        arguments = [sys.executable, "-c", program, command, "--config", "peva.yml"]
+        assert subprocess.run(arguments, cwd=tmp_path, check=True, capture_output=True, timeout=60).stdout
     assert not (tmp_path / "loaded").exists()
 
 
