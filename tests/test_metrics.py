@@ -314,7 +314,7 @@ def test_power_is_asked_for_with_scaphandre_only(make: MakeMetrics) -> None:
         "by-id": 5000,
         "figlet-plus": None,
     }
-    usage = recent(make("figlet", function_pid_regexes=of_figlet))
+    usage = recent(make("figlet", "by-id", function_pid_regexes=of_figlet))
     assert (usage.node.power_uw, usage.functions["figlet"].power_uw) == (None, None)
 
 
