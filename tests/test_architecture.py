@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[1]
 
 ROOMS = [
     ["errors", "clock", "explain", "interrupts", "k6_keys", "processes", "sections", "rates", "space"],
+    ["records"],
     ["contracts"],
+    ["campaign_config"],
     ["config"],
     ["verdict"],
     ["frontier"],

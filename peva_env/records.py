@@ -1,0 +1,130 @@
+"""What is measured, as frozen records.
+
+Units are in the names: ``rate_rps`` requests per second, ``_ms`` milliseconds, ``_s`` seconds, ``_pct`` percent of
+capacity (0..100, whatever the number of cores), ``_bytes`` bytes, ``_uw`` microwatts. ``None`` means "not measured".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from peva_env.space import Config, ConfigKey, config_id
+
+
+class Verdict(StrEnum):
+    """What a run, or the majority of a configuration's runs, says of the node."""
+
+    OK = "OK"
+    OVERLOADED = "OVERLOADED"
+    INVALID = "INVALID"
+
+
+class EventKind(StrEnum):
+    """Whether an event was measured, or stands for a configuration that was not run."""
+
+    MEASURED = "measured"
+    SKIPPED = "skipped"
+
+
+class EndStatus(StrEnum):
+    """How a campaign ended; ``RUNNING`` while it has not, ``CRASHED`` when the next start finds it so.
+
+    ``COMPLETE`` leaves nothing unknown; ``STOPPED`` does, but its agent has nothing more to ask.
+    """
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    BUDGET = "budget"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionMeasurement:
+    """What one run did to one function. Counts are requests; ``success_rate`` is over *offered* load, 0..1.
+
+    ``offered = sent + dropped``: requests that the generator could not start because all its virtual users were waiting
+    are failures of the node. A function at rate 0 has no traffic and success rate 1. Latencies are of successful
+    requests only, None where there were none.
+    """
+
+    name: str
+    rate_rps: int
+    offered: int
+    sent: int
+    dropped: int
+    succeeded: int
+    failed: Mapping[str, int]
+    success_rate: float
+    mean_ms: float | None = None
+    p50_ms: float | None = None
+    p90_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    cpu_pct: float | None = None
+    ram_bytes: int | None = None
+    power_uw: float | None = None
+    replicas: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMeasurement:
+    """Mean use of the node over the steady part of a run, and before it (``idle_``)."""
+
+    cpu_pct: float | None = None
+    ram_bytes: int | None = None
+    ram_pct: float | None = None
+    power_uw: float | None = None
+    idle_cpu_pct: float | None = None
+    idle_ram_bytes: int | None = None
+    idle_ram_pct: float | None = None
+    idle_power_uw: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionEvent:
+    """One run of one configuration: what the memory stores and what policies learn from.
+
+    A source fills in what it measured; the executor stamps to which campaign it belongs: ``iteration``, ``run_id``,
+    ``repetition`` and ``context_hash``. ``margin`` is the smallest signed distance to an overload threshold as a share
+    of that threshold: positive = OK by that much. Times are seconds since the epoch. ``cost_s`` is machine time:
+    cooldown plus run. ``raw_summary`` is k6's own JSON.
+    """
+
+    config_key: ConfigKey
+    iteration: int
+    verdict: Verdict
+    run_id: str = ""
+    repetition: int = 1
+    kind: EventKind = EventKind.MEASURED
+    reasons: tuple[str, ...] = ()
+    margin: float | None = None
+    functions: tuple[FunctionMeasurement, ...] = ()
+    overloaded_functions: tuple[str, ...] = ()
+    node: NodeMeasurement = field(default_factory=NodeMeasurement)
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    duration_s: float = 0.0
+    cooldown_s: float = 0.0
+    cost_s: float = 0.0
+    generator_cpu_pct: float | None = None
+    context_hash: str = ""
+    raw_summary: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def config_pairs(self) -> Config:
+        """The configuration as a list of (function, rate) pairs."""
+        return list(zip(*self.config_key, strict=True))
+
+    @property
+    def config_id(self) -> str:
+        """The configuration's 12-digit id."""
+        return config_id(self.config_pairs)
+
+    @property
+    def event_key(self) -> tuple[str, int, int, str]:
+        """What makes an event unique: ``(config_id, iteration, repetition, run_id)``."""
+        return self.config_id, self.iteration, self.repetition, self.run_id
