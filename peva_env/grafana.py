@@ -6,15 +6,12 @@ waits for one. What a Grafana that is down, slow or unwilling did not take is co
 Format: Grafana's HTTP API, ``POST /api/annotations``; times are milliseconds since the epoch.
 """
 
-import http.client
 import json
 import logging
 import os
 import queue
 import threading
 import time
-import urllib.error
-import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from pydantic import SecretStr
 
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
+from peva_env.http_call import NoAnswerError, call
 from peva_env.sections import GrafanaConfig
 from peva_env.space import Config
 
@@ -129,14 +127,14 @@ class _Mail:
 
     def __init__(self, url: str, token: SecretStr | None) -> None:
         self._url = url
-        self._token = token
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(_CAPACITY)
         self._ended = threading.Event()
         self._sent = 0
         self._arrived = 0
-        self._problem = "it was too slow"
-        # Through no proxy and along no redirection: the token is for this Grafana alone.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+        self._problem = f"{url} was too slow"
         self._thread = threading.Thread(target=self._deliver, name="peva-grafana", daemon=True)
         self._thread.start()
 
@@ -156,32 +154,22 @@ class _Mail:
         lost = self._sent - self._arrived
         if not lost:
             return None
-        return f"{lost} of {self._sent} annotations did not reach {self._url}: {self._problem}"
+        return f"{lost} of {self._sent} annotations did not arrive: {self._problem}"
 
     def _deliver(self) -> None:
         while (annotation := self._waiting.get()) is not None and not self._ended.is_set():
             try:
-                self._post(annotation)
+                answer = call(
+                    self._url,
+                    method="POST",
+                    body=json.dumps(annotation),
+                    headers=self._headers,
+                    timeout_s=_POST_LIMIT_S,
+                )
+            except NoAnswerError as error:
+                self._problem = str(error)
+                continue
+            if answer.ok:
                 self._arrived += 1
-            except urllib.error.HTTPError as error:
-                with error:  # it holds the connection
-                    self._problem = str(error)
-            except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a name that is no host's
-                self._problem = str(getattr(error, "reason", error)) or type(error).__name__
-
-    def _post(self, annotation: dict[str, Any]) -> None:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
-        request = urllib.request.Request(  # noqa: S310 - the configuration allows http and https alone
-            self._url, json.dumps(annotation).encode(), headers, method="POST"
-        )
-        with self._opener.open(request, timeout=_POST_LIMIT_S):
-            pass
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: the answer counts as an error."""
-
-    def redirect_request(self, *_arguments: Any) -> None:
-        """Return no other request."""
+            else:
+                self._problem = f"{self._url} answered with status {answer.status}"  # its text may repeat the token

@@ -4,8 +4,8 @@ import time
 
 from peva_env.config import FunctionConfig
 from peva_env.errors import PlatformError
+from peva_env.http_call import Answer, NoAnswerError
 from peva_env.platforms.gateway import FunctionState, Gateway
-from peva_env.platforms.http_call import Answer, NoAnswerError
 
 _COLD_START_S = 120.0
 """How long a function that sleeps may take to wake: the gateway itself gives up after 100 s."""

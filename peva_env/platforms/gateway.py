@@ -15,14 +15,15 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from peva_env.errors import PlatformError
+from peva_env.http_call import Answer, NoAnswerError, call
 from peva_env.platforms.credentials import Credentials
-from peva_env.platforms.http_call import Answer, NoAnswerError, call
 
 _TIMEOUTS_S = (3.0, 10.0)
 """Each question is asked twice before it counts as unanswered. The second time with patience: a gateway that has just
 been overloaded is slow, but alive."""
 
 _PAUSE_S = 1.0
+_TRUST = "set openfaas.ca_file to the certificate of its CA"
 _SCALING_LABELS = "com.openfaas.scale."
 
 
@@ -111,7 +112,9 @@ class Gateway:
         Raises:
             NoAnswerError: there was no whole answer in time.
         """
-        return call(self.url + path, method=method, body=body, headers=headers, timeout_s=timeout_s, tls=self._tls)
+        return call(
+            self.url + path, method=method, body=body, headers=headers, timeout_s=timeout_s, tls=self._tls, trust=_TRUST
+        )
 
     def _absent(self, name: str, namespace: str | None) -> str:
         where = f" in namespace {namespace!r}" if namespace else ""
@@ -133,13 +136,13 @@ class Gateway:
         headers = {"Authorization": self._credentials.header} if self._credentials and path != "/healthz" else {}
         first_timeout_s, last_timeout_s = _TIMEOUTS_S
         try:
-            answer = call(url, headers=headers, timeout_s=first_timeout_s, tls=self._tls)
+            answer = call(url, headers=headers, timeout_s=first_timeout_s, tls=self._tls, trust=_TRUST)
             if answer.status < 500:
                 return answer
         except NoAnswerError:
             pass
         time.sleep(_PAUSE_S)
-        return call(url, headers=headers, timeout_s=last_timeout_s, tls=self._tls)
+        return call(url, headers=headers, timeout_s=last_timeout_s, tls=self._tls, trust=_TRUST)
 
     def _json(self, path: str, answer: Answer) -> Any:
         if not answer.ok:

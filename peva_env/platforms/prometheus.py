@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from peva_env.errors import MetricsError
-from peva_env.platforms.http_call import why_no_answer
+from peva_env.http_call import TRUST, why_no_answer
 
 _MAX_ANSWER_BYTES = 32 * 2**20
 _MAX_QUOTED_CHARS = 200
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
-_TRUST = "let this machine trust its CA, or name the CA's certificate in the environment variable SSL_CERT_FILE"
 
 
 class Series(NamedTuple):
@@ -98,7 +97,7 @@ class Prometheus:
                 problem = f"answered with status {status}: {body[:_MAX_QUOTED_CHARS].decode(errors='replace')}"
             except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last: no name of a host
                 self.close()
-                problem = why_no_answer(error, self._try_timeout_s, trust=_TRUST)
+                problem = why_no_answer(error, self._try_timeout_s, trust=TRUST)
                 if _stays(error):
                     raise self._unreachable(f"{problem}; is prometheus_url right?") from error
             left_s = self._deadline - time.monotonic()

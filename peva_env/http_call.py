@@ -15,7 +15,8 @@ from peva_env.errors import PlatformError
 
 _MAX_BODY_BYTES = 16 * 2**20
 _QUOTED_CHARS = 200
-_TRUST = "set openfaas.ca_file to the certificate of its CA"
+TRUST = "let this machine trust its CA, or name the CA's certificate in the environment variable SSL_CERT_FILE"
+"""What makes a certificate trusted where no key of the configuration does."""
 
 
 class NoAnswerError(PlatformError):
@@ -49,8 +50,9 @@ def call(
     headers: Mapping[str, str] | None = None,
     timeout_s: float,
     tls: ssl.SSLContext | None = None,
+    trust: str = TRUST,
 ) -> Answer:
-    """Send one request over a connection of its own.
+    """Send one request over a connection of its own; ``trust`` is for the error, see ``why_no_answer``.
 
     Raises:
         NoAnswerError: no whole answer came; the message begins with the address and says what to look at. The timeout
@@ -70,7 +72,7 @@ def call(
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, content.decode(errors="replace"), found)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswerError(f"{url} {why_no_answer(error, timeout_s, trust=_TRUST)}") from error
+        raise NoAnswerError(f"{url} {why_no_answer(error, timeout_s, trust=trust)}") from error
     finally:
         connection.close()
 
