@@ -12,6 +12,7 @@ import numpy as np
 
 from peva_env.config import parse_config
 from peva_env.contracts import EndStatus, Verdict
+from peva_env.execution import DfaasConfigExecutor
 from peva_env.live_campaigns import LiveCampaigns
 
 ITERATIONS = 3
@@ -41,7 +42,8 @@ def record(folder: Path) -> None:
     rates = {"checkout": range(20, 241, 20), "primes": range(15, 181, 15)}
     plan = [config for config in host.space if all(rate in rates[name] for name, rate in config)]
     runs = [config for config in plan for _ in range(ITERATIONS)]
-    executor = host.open({}).executor
+    executor = host.open({}, word=0).executor
+    assert isinstance(executor, DfaasConfigExecutor)
     for done, position in enumerate(rng.permutation(len(runs))):
         config, verdict = runs[position], Verdict.INVALID
         while verdict is Verdict.INVALID:

@@ -1,16 +1,16 @@
 """The environment: choosing the next measurement as a Gymnasium problem."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from operator import index as as_index
+from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
+from peva_env.campaign import Campaign, CampaignHost, ConfigOutcome
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -18,53 +18,14 @@ from peva_env.contracts import (
     ExecutionEvent,
     PolicyAlgorithm,
     PolicyContext,
-    Tensors,
 )
-from peva_env.execution import ConfigOutcome, DfaasConfigExecutor
-from peva_env.frontier import MonotoneMap, is_dense
-from peva_env.objectives import ILLEGAL_REWARD, frontier_reward
-from peva_env.observation import Observation, observation_space, observe
+from peva_env.episode_words import EpisodeWords
+from peva_env.frontier import LABELS, UNKNOWN_LABEL, MonotoneMap, is_dense
+from peva_env.objectives import ILLEGAL_REWARD, FrontierObjective, Objective, Step
+from peva_env.observation import Last, Observation, level_shares, nothing_yet, observation_space, observe
 from peva_env.space import Config, ConfigSpace
 
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """One episode: its executor, the events that it goes on from, and all that its memory holds."""
-
-    executor: DfaasConfigExecutor
-    history: tuple[ExecutionEvent, ...]
-    tensors: Tensors
-
-
-class CampaignHost(Protocol):
-    """Opens and ends an environment's campaigns; it owns the node, the memory and the artifacts."""
-
-    space: ConfigSpace
-
-    @property
-    def paths(self) -> list[Path]:
-        """The files written so far."""
-        ...
-
-    def open(self, options: Mapping[str, Any]) -> Campaign:
-        """Begin a campaign."""
-        ...
-
-    def end(self, status: EndStatus, detail: str | None) -> None:
-        """Record how the campaign ended that was opened last."""
-        ...
-
-    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
-        """Make the memory update a policy from now on."""
-        ...
-
-    def config_data(self) -> dict[str, Any]:
-        """Return the configuration as plain data."""
-        ...
-
-    def close(self) -> None:
-        """Release everything; may be called twice."""
-        ...
+_NOT_IN_PLAN = ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")
 
 
 class PevaEnv(gymnasium.Env[Observation, Any]):
@@ -81,13 +42,15 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - gymnasium declares it so
 
-    def __init__(self, host: CampaignHost) -> None:
+    def __init__(self, host: CampaignHost, objective: Objective | None = None) -> None:
         self.host = host
-        self.space = host.space
         self.observer: CampaignObserver | None = None
         self.status = EndStatus.COMPLETE
+        self._objective = objective or FrontierObjective(host.space)
+        self._memo = np.zeros(1)
         self._campaign: Campaign | None = None
-        self._last: ExecutionEvent | None = None
+        self._last = nothing_yet(host.space)
+        self._episodes = EpisodeWords()
         self._dense = is_dense(host.space)
         self.observation_space: gymnasium.Space[Any] = observation_space(host.space, with_map=self._dense)
         self.action_space: gymnasium.Space[Any] = (
@@ -99,16 +62,17 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin a campaign. What options there are is the host's to say: see ``peva_env.live_campaigns``."""
+        """Begin a campaign. What options there are is the host's to say: see ``peva_env.make``."""
         super().reset(seed=seed)
         self.end(EndStatus.INTERRUPTED)
-        self._last = None
-        self._campaign = self.host.open(options or {})
+        self._last = nothing_yet(self.space)
+        self._memo[:] = 0
+        self._campaign = self.host.open(options or {}, self._episodes.next(self.np_random, begin=seed is not None))
         if self.observer is not None:
             executor = self._campaign.executor
             executor.observers = (*executor.observers, self.observer)
         self.status = EndStatus.RUNNING
-        return self._observe(), self._info(ConfigOutcome())
+        return self._observe(), {**self._campaign.info, **self._info(ConfigOutcome(), None)}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Measure the configuration that an action asks for, unless it is known.
@@ -120,19 +84,17 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         """
         executor = self._running().executor
         left_before = min(executor.budget.left)
-        config = self.space.config(action) if self._dense else self.space.from_levels(action)
+        index = self._index(action)
         with self.recording():
-            outcome = self._execute(executor, config)
-        if outcome.events:
-            self._last = outcome.events[-1]
+            outcome = executor.execute(index, self.np_random) if index is not None else _NOT_IN_PLAN
+        executor.budget.spent_steps += 1
+        if outcome.measurement is not None and index is not None:
+            self._last = Last(level_shares(self.space, index), outcome.measurement)
         terminated = executor.known.n_unknown == 0
         truncated = not terminated and executor.budget.exhausted
-        if outcome.skip_reason:
-            reward = ILLEGAL_REWARD
-        else:
-            spent_share = left_before - min(executor.budget.left)
-            reward = frontier_reward(outcome.resolved, self.space.n_configs, spent_share)
-        observation, info = self._observe(), self._info(outcome)
+        spent = left_before - min(executor.budget.left)
+        reward = ILLEGAL_REWARD if outcome.skip_reason else self._reward(index, outcome, spent)
+        observation, info = self._observe(), self._info(outcome, index)
         if terminated or truncated:
             self.end(EndStatus.COMPLETE if terminated else EndStatus.BUDGET)
         return observation, reward, terminated, truncated, info
@@ -166,9 +128,10 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions are not known yet, in sb3-contrib's form: (N,), or all functions' levels in a row."""
-        labels = self._running().executor.known.labels
-        if labels is not None:
-            return np.equal(labels, 0)
+        known = self._running().executor.known
+        if known.labels is not None:
+            unknown: NDArray[np.bool_] = known.labels == UNKNOWN_LABEL
+            return unknown if known.recorded is None else unknown & known.recorded
         return np.ones(sum(len(rates) + 1 for rates in self.space.rates_rps), bool)
 
     def action(self, config: Config) -> Any:
@@ -179,6 +142,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         """
         index = self.space.index(config)
         return index if self._dense else np.array(self.space.levels(config), np.int64)
+
+    @property
+    def space(self) -> ConfigSpace:
+        """The configurations of the campaign that was opened last."""
+        return self.host.space
 
     @property
     def has_begun(self) -> bool:
@@ -222,30 +190,48 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             raise ResetNeeded(f"the campaign has ended ({self.status}): call reset() to begin another")
         return campaign
 
-    def _execute(self, executor: DfaasConfigExecutor, config: Config) -> ConfigOutcome:
-        if config not in self.space:
-            return ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")
-        return executor.execute(config, self.np_random)
+    def _index(self, action: Any) -> int | None:
+        """Return the index of the configuration that an action asks for, None if the plan does not have it."""
+        if self._dense:
+            index = as_index(action)
+            if not 0 <= index < self.space.n_configs:
+                raise IndexError(f"action {index} is outside 0..{self.space.n_configs - 1}")
+            return index
+        config = self.space.from_levels(action)
+        return self.space.index(config) if config in self.space else None
+
+    def _reward(self, index: int | None, outcome: ConfigOutcome, spent: float) -> float:
+        measurement = outcome.measurement or self._last.measurement
+        config = dict(self.space.config(index)) if index is not None else {}
+        step = Step(
+            resolved=np.array([outcome.resolved / self.known.n_configs]),
+            spent=np.array([spent]),
+            labels=np.array([LABELS[outcome.verdict] if outcome.verdict else UNKNOWN_LABEL], np.int8),
+            rates_rps=np.array([[config.get(name, 0) for name in self.space.functions]], np.int32),
+            values=measurement.values[None],
+            mask=measurement.mask[None],
+        )
+        return float(self._objective.reward(step, self._memo)[0])
 
     def _observe(self) -> Observation:
         executor = self._running().executor
         return observe(executor.known, self._last, executor.budget.left)
 
-    def _info(self, outcome: ConfigOutcome) -> dict[str, Any]:
+    def _info(self, outcome: ConfigOutcome, index: int | None) -> dict[str, Any]:
         executor = self._running().executor
-        last = outcome.events[-1] if outcome.events else None
         info: dict[str, Any] = {
             "action_mask": self._info_mask(),
             "n_unknown": executor.known.n_unknown,
             "n_resolved": outcome.resolved,
-            "n_runs": len(outcome.events),
-            "cost_s": sum(event.cost_s for event in outcome.events),
+            "n_runs": outcome.n_runs,
+            "cost_s": outcome.cost_s,
         }
         if outcome.verdict:
             info["verdict"] = str(outcome.verdict)
-        if last:
-            info["config"] = last.config_pairs
-            info["reasons"] = list(last.reasons)
+        if outcome.n_runs and index is not None:
+            info["config"] = self.space.config(index)
+        if outcome.events:
+            info["reasons"] = list(outcome.events[-1].reasons)
         if outcome.skip_reason:
             info["skip_reason"] = outcome.skip_reason
         return info

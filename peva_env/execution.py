@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.artifacts import ArtifactWriter
+from peva_env.campaign import Budget, ConfigOutcome, config_text, why_known
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -21,52 +22,14 @@ from peva_env.errors import InvalidRunError
 from peva_env.frontier import MonotoneMap
 from peva_env.interrupts import uninterrupted
 from peva_env.memory.engine import InProcessMemoryEngine
+from peva_env.observation import measurement_of
 from peva_env.space import Config, ConfigKey, config_key
 from peva_env.verdict import majority
 
-__all__ = ["Budget", "ConfigOutcome", "DfaasConfigExecutor", "DfaasRunContext"]
+__all__ = ["DfaasConfigExecutor", "DfaasRunContext"]
 
 _NOT_RUN = -1
 """Iteration number of an event that stands for a configuration that was not run."""
-
-
-@dataclass(slots=True)
-class Budget:
-    """What a campaign may spend: k6 runs, and seconds of machine time (cooldown plus run). None = no limit."""
-
-    runs: int | None = None
-    seconds: float | None = None
-    spent_runs: int = 0
-    spent_s: float = 0.0
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether nothing more may be started."""
-        return 0.0 in self.left
-
-    @property
-    def left(self) -> tuple[float, float]:
-        """Shares of the runs and of the seconds that are left, 1 without a limit."""
-        return _share_left(self.spent_runs, self.runs), _share_left(self.spent_s, self.seconds)
-
-    def spend(self, cost_s: float) -> None:
-        """Charge one run."""
-        self.spent_runs += 1
-        self.spent_s += cost_s
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigOutcome:
-    """What became of a configuration in one step.
-
-    ``verdict`` is None where the budget ended before the last iteration; ``resolved`` counts the configurations that
-    became known by it.
-    """
-
-    events: tuple[ExecutionEvent, ...] = ()
-    verdict: Verdict | None = None
-    skip_reason: str | None = None
-    resolved: int = 0
 
 
 @dataclass(slots=True)
@@ -99,12 +62,13 @@ class DfaasConfigExecutor:
         for key in complete:
             self._conclude(_pairs(key), majority(self.memory.verdicts(key)))
 
-    def execute(self, config: Config, rng: np.random.Generator) -> ConfigOutcome:
+    def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
         """Run what a configuration lacks, unless it is known already.
 
         Raises:
             InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
         """
+        config = self.known.space.config(index)
         skip_reason = self.skip_reason(config)
         if skip_reason:
             return self._skip(config, skip_reason)
@@ -112,7 +76,7 @@ class DfaasConfigExecutor:
         events: list[ExecutionEvent] = []
         while self.memory.missing_runs(key):
             if self.budget.exhausted:
-                return ConfigOutcome(tuple(events))
+                return self._outcome(events)
             events.append(self._run(config, rng))
             self._require_valid(events)
         verdict = majority(self.memory.verdicts(key))
@@ -121,15 +85,26 @@ class DfaasConfigExecutor:
             resolved = self._conclude(config, verdict)
         for observer in self.observers:
             observer.concluded(config, verdict, resolved)
-        return ConfigOutcome(tuple(events), verdict, resolved=resolved)
+        return self._outcome(events, verdict, resolved)
 
     def skip_reason(self, config: Config) -> str | None:
         """Return why a configuration need not be run, or None."""
         key = config_key(config)
         if key in self.context.existing_index:
             return "already measured"
-        base = self.known.dominated(config)
-        return f"dominates {_text(base)}, which is overloaded" if base else None
+        return why_known(self.known, config)
+
+    def _outcome(
+        self, events: Sequence[ExecutionEvent], verdict: Verdict | None = None, resolved: int = 0
+    ) -> ConfigOutcome:
+        return ConfigOutcome(
+            verdict=verdict,
+            resolved=resolved,
+            n_runs=len(events),
+            cost_s=sum(event.cost_s for event in events),
+            measurement=measurement_of(self.known.space, events[-1]) if events else None,
+            events=tuple(events),
+        )
 
     def _skip(self, config: Config, reason: str) -> ConfigOutcome:
         key = config_key(config)
@@ -161,7 +136,7 @@ class DfaasConfigExecutor:
         in_a_row = list(takewhile(lambda event: event.verdict is Verdict.INVALID, reversed(events)))
         if len(in_a_row) > self.max_invalid_retries:
             raise InvalidRunError(
-                f"{_text(in_a_row[0].config_pairs)}: {len(in_a_row)} run(s) in a row measured nothing: "
+                f"{config_text(in_a_row[0].config_pairs)}: {len(in_a_row)} run(s) in a row measured nothing: "
                 f"{'; '.join(in_a_row[0].reasons)}"
             )
 
@@ -199,13 +174,5 @@ class DfaasConfigExecutor:
             self.artifacts.record_skips(skip.config_key for skip in skips)
 
 
-def _share_left(spent: float, limit: float | None) -> float:
-    return 1.0 if limit is None else max(0.0, 1 - spent / limit) if limit > 0 else 0.0
-
-
 def _pairs(key: ConfigKey) -> Config:
     return list(zip(*key, strict=True))
-
-
-def _text(config: Config) -> str:
-    return " + ".join(f"{name} {rate} rps" for name, rate in config)

@@ -10,11 +10,11 @@ from typing import Any
 
 from peva_env import __version__
 from peva_env.artifacts import ArtifactWriter
+from peva_env.campaign import Budget, Campaign
 from peva_env.config import DfaasConfig
 from peva_env.contracts import DfaasRunContext, EndStatus, PolicyAlgorithm
-from peva_env.env import Campaign
 from peva_env.errors import ConfigError, PevaError
-from peva_env.execution import Budget, DfaasConfigExecutor
+from peva_env.execution import DfaasConfigExecutor
 from peva_env.frontier import MonotoneMap
 from peva_env.grafana import GrafanaAnnotations, grafana_token
 from peva_env.memory.contexts import context_hash
@@ -47,7 +47,7 @@ class LiveCampaigns:
         others = [path for path in (Path(self._config.memory.db_path), self.output_dir / "k6") if path.exists()]
         return others + (self._artifacts.paths if self._artifacts else [])
 
-    def open(self, options: Mapping[str, Any]) -> Campaign:
+    def open(self, options: Mapping[str, Any], word: int) -> Campaign:  # noqa: ARG002 - chance is the node's own
         """Start what is not started yet, and begin or resume a campaign.
 
         Raises:

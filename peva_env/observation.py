@@ -3,10 +3,11 @@
 Every array is a fresh copy and holds no NaN: what was not measured is 0 with mask 0.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.frontier import MonotoneMap
@@ -14,7 +15,25 @@ from peva_env.space import ConfigSpace
 
 type Observation = dict[str, np.ndarray[Any, Any]]
 
-_LATENCY_CAP_S = 60.0
+LATENCY_CAP_S = 60.0
+"""Highest latency that an observation tells."""
+
+N_RUN_VALUES = 3
+"""Values of a measurement that are of the run as a whole; those of the ``F`` functions follow."""
+
+
+class Measurement(NamedTuple):
+    """What a run measured, in the layout of ``last_measurement`` and ``last_mask``."""
+
+    values: NDArray[np.float32]  # (3 + 2 F,)
+    mask: NDArray[np.int8]  # (3 + 2 F,)
+
+
+class Last(NamedTuple):
+    """What ran last: its rate level of each function as a share (F,), and what it measured."""
+
+    level_shares: NDArray[np.float32]
+    measurement: Measurement
 
 
 def observation_space(space: ConfigSpace, *, with_map: bool) -> spaces.Dict:
@@ -29,9 +48,9 @@ def observation_space(space: ConfigSpace, *, with_map: bool) -> spaces.Dict:
     - ``budget``: float32 (2,), shares of the runs and of the seconds that are left, 1 without a limit.
     """
     n_functions = len(space.functions)
-    n_values = 3 + 2 * n_functions
+    n_values = N_RUN_VALUES + 2 * n_functions
     low = np.array([0, 0, -1] + [0] * 2 * n_functions, np.float32)
-    high = np.array([1, 1, 1] + [1] * n_functions + [_LATENCY_CAP_S] * n_functions, np.float32)
+    high = np.array([1, 1, 1] + [1] * n_functions + [LATENCY_CAP_S] * n_functions, np.float32)
     parts: dict[str, spaces.Space[Any]] = {
         "last_config": spaces.Box(0, 1, (n_functions,), np.float32),
         "last_measurement": spaces.Box(low, high, (n_values,), np.float32),
@@ -44,46 +63,57 @@ def observation_space(space: ConfigSpace, *, with_map: bool) -> spaces.Dict:
     return spaces.Dict(parts)
 
 
-def observe(known: MonotoneMap, last: ExecutionEvent | None, budget_left: tuple[float, float]) -> Observation:
+def nothing_yet(space: ConfigSpace) -> Last:
+    """Return what stands for the last run where there was none."""
+    n_functions = len(space.functions)
+    n_values = N_RUN_VALUES + 2 * n_functions
+    blank = Measurement(np.zeros(n_values, np.float32), np.zeros(n_values, np.int8))
+    return Last(np.zeros(n_functions, np.float32), blank)
+
+
+def observe(known: MonotoneMap, last: Last, budget_left: tuple[float, float]) -> Observation:
     """Return the observation of what is known now; ``budget_left`` are the shares of runs and seconds left."""
-    space = known.space
-    values, mask = _last_measurement(space, last)
     observation: Observation = {
-        "last_config": _level_shares(space, last),
-        "last_measurement": values,
-        "last_mask": mask,
-        "progress": np.array([1 - known.n_unknown / space.n_configs], np.float32),
         "budget": np.array(budget_left, np.float32),
+        "last_config": last.level_shares.copy(),
+        "last_mask": last.measurement.mask.copy(),
+        "last_measurement": last.measurement.values.copy(),
     }
     if known.labels is not None:
         observation["map"] = known.labels.copy()
+    observation["progress"] = np.array([1 - known.n_unknown / known.n_configs], np.float32)
     return observation
 
 
-def _level_shares(space: ConfigSpace, last: ExecutionEvent | None) -> np.ndarray[Any, Any]:
-    if last is None:
-        return np.zeros(len(space.functions), np.float32)
-    levels = np.array(space.levels(last.config_pairs), np.float32)
-    return levels / np.array([len(rates) for rates in space.rates_rps], np.float32)
+def level_shares(space: ConfigSpace, index: int) -> NDArray[np.float32]:
+    """Return the rate levels of a configuration as shares of the functions' levels, (F,); 0 = absent."""
+    shares: NDArray[np.float32] = np.array(space.levels(space.config(index)), np.float32)
+    shares /= np.array([len(rates) for rates in space.rates_rps], np.float32)
+    return shares
 
 
-def _last_measurement(
-    space: ConfigSpace, last: ExecutionEvent | None
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def measurement_of(space: ConfigSpace, event: ExecutionEvent) -> Measurement:
+    """Return what an event measured."""
     n_functions = len(space.functions)
-    raw: list[float | None] = [None] * (3 + 2 * n_functions)
-    if last is not None:
-        cpu_pct, ram_pct = last.node.cpu_pct, last.node.ram_pct
-        raw[0] = None if cpu_pct is None else cpu_pct / 100
-        raw[1] = None if ram_pct is None else ram_pct / 100
-        raw[2] = last.margin
-        for function in last.functions:
-            position = 3 + space.functions.index(function.name)
-            raw[position] = function.success_rate
-            raw[position + n_functions] = None if function.p95_ms is None else function.p95_ms / 1000
+    raw: list[float | None] = [None] * (N_RUN_VALUES + 2 * n_functions)
+    cpu_pct, ram_pct = event.node.cpu_pct, event.node.ram_pct
+    raw[:N_RUN_VALUES] = (
+        None if cpu_pct is None else cpu_pct / 100,
+        None if ram_pct is None else ram_pct / 100,
+        event.margin,
+    )
+    for function in event.functions:
+        position = N_RUN_VALUES + space.functions.index(function.name)
+        raw[position] = function.success_rate
+        raw[position + n_functions] = None if function.p95_ms is None else function.p95_ms / 1000
     mask = np.array([value is not None for value in raw], np.int8)
-    values = np.array([value or 0.0 for value in raw], np.float32)
-    values[:2] = values[:2].clip(0, 1)
-    values[2] = values[2].clip(-1, 1)
-    values[3 + n_functions :] = values[3 + n_functions :].clip(0, _LATENCY_CAP_S)
-    return values, mask
+    return Measurement(clipped(np.array([value or 0.0 for value in raw], np.float32), n_functions), mask)
+
+
+def clipped(values: NDArray[np.float32], n_functions: int) -> NDArray[np.float32]:
+    """Clip measurements (..., 3 + 2 F) to the bounds of ``last_measurement``, in place."""
+    values[..., :2].clip(0, 1, out=values[..., :2])
+    values[..., 2].clip(-1, 1, out=values[..., 2])
+    latencies_s = values[..., N_RUN_VALUES + n_functions :]
+    latencies_s.clip(0, LATENCY_CAP_S, out=latencies_s)
+    return values

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from peva_env.artifacts import ArtifactWriter
+from peva_env.campaign import Budget, Campaign
 from peva_env.contracts import (
     DfaasRunContext,
     EndStatus,
@@ -16,8 +17,7 @@ from peva_env.contracts import (
     PolicyAlgorithm,
     Verdict,
 )
-from peva_env.env import Campaign
-from peva_env.execution import Budget, DfaasConfigExecutor
+from peva_env.execution import DfaasConfigExecutor
 from peva_env.frontier import MonotoneMap
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore, Session
@@ -88,7 +88,7 @@ class ScriptedHost:
     def paths(self) -> list[Path]:
         return []
 
-    def open(self, options: Mapping[str, Any]) -> Campaign:
+    def open(self, options: Mapping[str, Any], word: int) -> Campaign:
         self.memory.startup()
         self._campaigns += 1
         repetition = 1 if options.get("warm_start") else self._campaigns

@@ -13,7 +13,8 @@ import peva_env
 ROOT = Path(__file__).parents[1]
 
 ROOMS = [
-    ["errors", "clock", "explain", "http_call", "interrupts", "k6_keys", "processes", "sections", "rates", "space"],
+    ["errors", "clock", "explain", "http_call", "interrupts", "k6_keys", "processes", "sections", "rates"],
+    ["space", "loading"],
     ["records"],
     ["contracts"],
     ["campaign_config"],
@@ -22,6 +23,7 @@ ROOMS = [
     ["frontier"],
     ["observation"],
     ["objectives"],
+    ["campaign"],
     ["planning"],
     ["memory"],
     ["platforms"],
@@ -29,8 +31,12 @@ ROOMS = [
     ["artifact_rows", "artifacts"],
     ["grafana"],
     ["execution"],
+    ["offline"],
+    ["episode_words"],
     ["env"],
     ["parts"],
+    ["worlds"],
+    ["vector"],
     ["live_campaigns"],
     ["make"],
     ["testing"],

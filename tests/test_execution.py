@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from peva_env.artifacts import ArtifactWriter
+from peva_env.campaign import Budget, ConfigOutcome
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.errors import InvalidRunError, PevaError, PolicyError
-from peva_env.execution import Budget, ConfigOutcome, DfaasConfigExecutor, DfaasRunContext
+from peva_env.execution import DfaasConfigExecutor, DfaasRunContext
 from peva_env.frontier import MonotoneMap
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore
@@ -78,7 +79,7 @@ class Campaign:
         self.memory.close()
 
     def execute(self, **rates: int) -> ConfigOutcome:
-        return self.executor.execute(sorted(rates.items()), np.random.default_rng(0))
+        return self.executor.execute(SPACE.index(rates.items()), np.random.default_rng(0))
 
     @property
     def stored(self) -> list[ExecutionEvent]:

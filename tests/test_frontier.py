@@ -61,8 +61,8 @@ def test_an_overloaded_configuration_resolves_all_above_it_in_its_set_of_functio
         [("a", 3), ("b", 1)],
         [("a", 3), ("b", 2)],
     ]
-    assert known.dominated([("a", 3), ("b", 2)]) == [("a", 2), ("b", 1)]
-    assert known.dominated([("a", 2), ("b", 1)]) is None
+    assert known.evidence([("a", 3), ("b", 2)]) == ([("a", 2), ("b", 1)], Verdict.OVERLOADED)
+    assert known.evidence([("a", 2), ("b", 1)]) is None
     assert known.verdict([("a", 1), ("b", 2)]) is None
     assert known.verdict([("a", 3)]) is None
 

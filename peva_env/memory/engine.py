@@ -11,7 +11,7 @@ from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.key_set import KeySet
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 from peva_env.memory.tensor_cache import TensorCache
-from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.planning.policy_updates import PolicyUpdates
 from peva_env.space import ConfigKey
 
 
@@ -48,13 +48,14 @@ class InProcessMemoryEngine:
         self._checkpoint = checkpoint
         self._preload = preload
         self._mode = selection_mode
-        self._batch_size = micro_batch_size
-        self._window_s = micro_batch_window_s
-        self._clock = clock
         self.tensors = TensorCache()
-        self._policy: PolicyAlgorithm = NoOpPolicy()
-        self._pending: list[ExecutionEvent] = []
-        self._pending_since = 0.0
+        self._policy_updates = PolicyUpdates(
+            mode=selection_mode,
+            batch_size=micro_batch_size,
+            window_s=micro_batch_window_s,
+            clock=clock,
+            updated=self._updated,
+        )
         self._session: Session | None = None
         self._updates: list[PolicyUpdate] = []  # made, but not stored yet
         self._next_update = 0
@@ -83,7 +84,7 @@ class InProcessMemoryEngine:
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
         """Update this policy from now on, and enter the agent in the session."""
-        self._policy = policy
+        self._policy_updates.policy = policy
         if self._session is not None:
             self.store.name_agent(self._session.run_id, agent)
 
@@ -91,9 +92,8 @@ class InProcessMemoryEngine:
         """Begin or resume a campaign, and return the events that its context and repetition already have."""
         self.store.open_session(session)
         self._session = session
-        self._policy = NoOpPolicy()  # an earlier campaign's policy has no part in this one
+        self._policy_updates.begin()  # an earlier campaign's policy has no part in this one
         self._next_update = self.store.next_update_index(session.run_id)
-        self._pending.clear()
         history = self.store.events(session.context_hash, session.repetition)
         self._verdicts.clear()
         self._complete.clear()
@@ -115,7 +115,7 @@ class InProcessMemoryEngine:
             return
         try:
             if status is not EndStatus.FAILED:
-                self._flush()
+                self._policy_updates.flush()
         except PolicyError as error:
             status, detail = EndStatus.FAILED, str(error)
             raise
@@ -168,7 +168,7 @@ class InProcessMemoryEngine:
         self.tensors.add(event)
         self._remember(event)
         if self._belongs(event) and event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
-            self._learn(event)
+            self._policy_updates.learn(event)
 
     def ingest_skips(self, events: Sequence[ExecutionEvent]) -> None:
         """Store events of configurations that need not be run, in one transaction."""
@@ -178,7 +178,7 @@ class InProcessMemoryEngine:
 
     def checkpoint(self) -> None:
         """Hand pending events to the policy, then write the exports that were asked for."""
-        self._flush()
+        self._policy_updates.flush()
         self._record_updates()
         if self._checkpoint:
             self._checkpoint.export_all()
@@ -204,32 +204,12 @@ class InProcessMemoryEngine:
             if not self.missing_runs(event.config_key):
                 self._complete.add(event.config_key)
 
-    def _learn(self, event: ExecutionEvent) -> None:
-        if self._mode == "online":
-            self._update("update_online", event, 1)
-            return
-        if not self._pending:
-            self._pending_since = self._clock()
-        self._pending.append(event)
-        window_over = self._clock() - self._pending_since >= self._window_s
-        if len(self._pending) >= self._batch_size or window_over:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._pending:
-            events, self._pending = self._pending, []
-            self._update("update_batch", events, len(events))
-
-    def _update(self, method: str, argument: ExecutionEvent | list[ExecutionEvent], n_events: int) -> None:
-        name = type(self._policy).__name__
-        try:
-            score: Any = getattr(self._policy, method)(argument)
-        except Exception as error:
-            raise PolicyError(f"policy {name} failed in {method}: {error!r}; the event is stored") from error
+    def _updated(self, policy: str, n_events: int, score: Any) -> None:
+        """Take note of an update, which is stored with the next event."""
         if self._session is not None:
             reported = float(score) if isinstance(score, Real) else None
             update = PolicyUpdate(
-                self._session.run_id, self._next_update, time.time(), name, self._mode, n_events, reported
+                self._session.run_id, self._next_update, time.time(), policy, self._mode, n_events, reported
             )
             self._updates.append(update)
             self._next_update += 1

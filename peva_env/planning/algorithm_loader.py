@@ -1,12 +1,11 @@
 """Policies: the default one, and how a user's own is found."""
 
-import importlib
 import inspect
 from collections.abc import Sequence
-from typing import Any
 
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
 from peva_env.errors import PolicyError
+from peva_env.loading import load_class
 from peva_env.space import Config
 
 
@@ -35,7 +34,7 @@ def load_policy_algorithm(entrypoint: str | None) -> PolicyAlgorithm:
     """
     if entrypoint is None:
         return NoOpPolicy()
-    policy_class = _find_class(entrypoint)
+    policy_class = load_class(entrypoint, what="policy", error=PolicyError)
     missing = [name for name in _CONTRACT if not callable(getattr(policy_class, name, None))]
     if missing:
         raise PolicyError(f"policy {entrypoint!r} is not a PolicyAlgorithm: it lacks {', '.join(missing)}")
@@ -44,19 +43,3 @@ def load_policy_algorithm(entrypoint: str | None) -> PolicyAlgorithm:
     except Exception as error:
         raise PolicyError(f"policy {entrypoint!r} cannot be made without arguments: {error!r}") from error
     return policy
-
-
-def _find_class(entrypoint: str) -> type[Any]:
-    module_name, _, class_name = entrypoint.partition(":")
-    if not module_name or not class_name:
-        raise PolicyError(f"policy {entrypoint!r} must be module:Class, for example my_policies:Greedy")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        absent = isinstance(error, ModuleNotFoundError) and error.name and module_name.startswith(error.name)
-        problem = f"there is no module {error.name!r}" if absent else f"importing {module_name!r} failed: {error!r}"  # type: ignore[attr-defined]
-        raise PolicyError(f"policy {entrypoint!r} cannot be loaded: {problem}") from error
-    found = getattr(module, class_name, None)
-    if not isinstance(found, type):
-        raise PolicyError(f"policy {entrypoint!r} cannot be loaded: {module_name!r} has no class {class_name!r}")
-    return found
