@@ -21,7 +21,7 @@ _MAGIC_END = 12
 """DuckDB's files begin with an 8-byte checksum and these four letters."""
 
 
-_NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
+NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
@@ -177,7 +177,7 @@ class Database:
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
-            return duckdb.connect(self._file, read_only=read_only, config=_NO_DOWNLOADS)
+            return duckdb.connect(self._file, read_only=read_only, config=NO_DOWNLOADS)
         except duckdb.Error as error:
             raise MemoryStoreError(f"memory {self.path}: {explain(error)}") from error
 

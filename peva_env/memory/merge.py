@@ -58,13 +58,15 @@ def _newest_wins(table: str) -> str:
     if not values:
         return "ON CONFLICT DO NOTHING"
     changes = ", ".join(f"{column} = excluded.{column}" for column in values)
-    newer = f"{_rank(table, 'excluded', values)} > {_rank(table, table, values)}"
+    newer = f"{rank(table, 'excluded')} > {rank(table, table)}"
     return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} WHERE {newer}"
 
 
-def _rank(table: str, row: str, values: list[str]) -> str:
+def rank(table: str, row: str) -> str:
+    """Return the SQL expression by which rows of one key are compared, the greatest staying."""
     newness = _NEWNESS.get(table, "0").format(row=row)
-    return f"row({', '.join([newness, *(f'{row}.{column}' for column in values)])})"
+    values = (f"{row}.{column}" for column in TABLES[table].columns if column not in TABLES[table].key)
+    return f"row({', '.join([newness, *values])})"
 
 
 def _count(connection: duckdb.DuckDBPyConnection, source: str) -> int:
