@@ -3,8 +3,8 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.memory.store import Session
+from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.store import DuckDBMemoryStore, Session
 from peva_env.space import Config, config_key
 
 NOBODY_UID = 65534
@@ -145,3 +146,16 @@ def without_privileges() -> Iterator[Path]:
             yield folder
         finally:
             os.seteuid(0)
+
+
+def write_recording(
+    folder: Path, *events: ExecutionEvent, contexts: Mapping[str, Mapping[str, Any]] | None = None
+) -> Path:
+    """Write the core Parquet folder of a memory that holds these events; ``contexts`` are those of their hashes."""
+    with closing(DuckDBMemoryStore(":memory:")) as store:
+        store.startup()
+        for number, (context_hash, context) in enumerate((contexts or {}).items()):
+            store.open_session(Session(f"session-{number}", 1, context_hash, context))
+        store.insert_events(events)
+        ParquetCheckpoint(store, core_dir=folder).export_core()
+    return folder

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
-from peva_env.memory.recording import ArrowTable, Recording, event_of, load_recording
+from peva_env.memory.recording import Recording, StoredEvents, load_recording
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.sources.episodes import Indices, Outcomes, Words, uniforms
 from peva_env.sources.replay_maps import RecordedMap, recorded_maps, selected, shared_spaces
@@ -49,7 +49,7 @@ class ReplayWorld:
         self._maps = _with_both_verdicts(self._recording, scenarios)
         self._spaces = shared_spaces(self._maps)
         self._runs = lay_out(self._recording.rows, self._maps, self._spaces)
-        self._stored: dict[str, ArrowTable] = {}
+        self._stored: dict[str, StoredEvents] = {}
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -87,13 +87,10 @@ class ReplayWorld:
         place = self.begin(np.array([word], np.uint64), np.array([scenario])).places(np.array([index]), iteration)[0]
         if place == self._runs.nowhere:
             return None
-        row = self._runs.rows[place]
         context_hash = self._maps[scenario].context_hash
         if context_hash not in self._stored:
             self._stored[context_hash] = self._recording.stored(context_hash)
-        contexts = self._recording.rows.context_hash
-        position = np.count_nonzero(contexts.codes[:row] == contexts.values.index(context_hash))
-        return event_of(self._stored[context_hash], int(position))
+        return self._stored[context_hash].event(int(self._runs.rows[place]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,8 @@ class RecordedRuns:
     def draw(self, scenarios: Indices, indices: Indices, draws: NDArray[np.float64]) -> Indices:
         """Return the place (n,) that a uniform draw (n,) in [0, 1) picks among those of a configuration."""
         cells = scenarios * self.count.shape[1] + indices
-        within: Indices = (draws * self.count.take(cells)).astype(np.int64)
-        return within + self.first.take(cells)
+        places: Indices = self.first.take(cells) + (draws * self.count.take(cells)).astype(np.int64)
+        return places
 
     def outcomes(self, places: Indices) -> Outcomes:
         """Return copies of what is recorded at these places."""
