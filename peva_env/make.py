@@ -1,6 +1,6 @@
 """The composition root: builds environments from plain data. The registered ids point here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.live_campaigns import LiveCampaigns
 from peva_env.objectives import make_objective
+from peva_env.vector import PevaVectorEnv
+from peva_env.worlds import OfflineParts, replay_parts, sim_parts
 
 SAMPLE_CONFIG = Path(__file__).with_name("sample.yml")
 """The quick start: what runs where no configuration is given, and what ``peva-env init`` writes."""
@@ -48,3 +50,86 @@ def make_live_env(
     parsed = load_config(config_path or SAMPLE_CONFIG) if config is None else parse_config(config)
     host = LiveCampaigns(parsed, budget_runs=budget_runs, budget_seconds=budget_seconds)
     return PevaEnv(host, make_objective(reward, reward_kwargs or {}, host.space))
+
+
+def make_sim_env(
+    node: str | Mapping[str, Any] = "random",
+    *,
+    rates_rps: Mapping[str, Sequence[int]] | None = None,
+    min_functions: int | None = None,
+    max_functions: int | None = None,
+    noise: float = 0.03,
+    duration_s: float = 30.0,
+    overload: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> PevaEnv:
+    """Build ``peva/FaasSim-v0``: a simulated node. All arguments are plain data; nothing is written.
+
+    Args:
+        node: ``"random"``, a new node for each episode; ``"local"``, the local node of the quick start; or plain data
+            of a node of your own, see ``peva_env.sources.node_spec``.
+        rates_rps: rates of each function; without it functions ``a`` and ``b``, 0 to 200 step 10.
+        min_functions: the smallest number of functions in a configuration; all of them unless given.
+        max_functions: **exclusive** upper bound of that number; one more than there are functions unless given.
+        noise: standard deviation of a run's slowness, as a share.
+        duration_s: length of a run.
+        overload: thresholds of the overload rules, as ``overload`` of ``DfaasConfig``.
+        settings: what every offline environment takes:
+            ``budget_runs`` (64), runs that an episode may spend, None for no limit;
+            ``budget_seconds`` (None), seconds of recorded or simulated machine time, likewise;
+            ``max_steps`` (four times the runs), steps after which an episode is truncated, so that one which only asks
+            for what is known ends;
+            ``dominance`` (``two_sided``), how verdicts are inferred, see ``peva_env.frontier``;
+            ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
+            ``selection_mode`` (``online``) and ``micro_batch_size`` (8), when an attached policy is updated.
+
+    Raises:
+        ConfigError: an argument cannot be used.
+    """
+    return _offline_env(
+        sim_parts(
+            node,
+            rates_rps=rates_rps,
+            min_functions=min_functions,
+            max_functions=max_functions,
+            noise=noise,
+            duration_s=duration_s,
+            overload=overload,
+            **settings,
+        )
+    )
+
+
+def make_replay_env(
+    data: str | Sequence[str] = "local-node-v1", *, scenarios: Sequence[str] | None = None, **settings: Any
+) -> PevaEnv:
+    """Build ``peva/FaasReplay-v0``: recorded measurements. All arguments are plain data; nothing is written.
+
+    An episode is one recorded map (a scenario), drawn at reset; ``reset(options={"scenario": name})`` fixes which.
+    ``info["n_unrecorded"]`` says how many configurations have no record; they are masked for ever.
+
+    Args:
+        data: a folder of core Parquet or several, as ``peva-env memory export --core`` writes them, or the name of a
+            dataset that comes with the package (``peva_env.datasets``).
+        scenarios: names of maps, or how their names begin; all without it.
+        settings: see ``make_sim_env``.
+
+    Raises:
+        ConfigError: an argument cannot be used, or there is nothing to replay.
+        MemoryStoreError: a file cannot be read, or is of another schema.
+    """
+    return _offline_env(replay_parts(data, scenarios=scenarios, **settings))
+
+
+def make_sim_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
+    """Build ``num_envs`` of ``peva/FaasSim-v0`` side by side; the other arguments are those of ``make_sim_env``."""
+    return PevaVectorEnv(num_envs, sim_parts(**arguments), autoreset_mode)
+
+
+def make_replay_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
+    """Build ``num_envs`` of ``peva/FaasReplay-v0`` side by side; other arguments are those of ``make_replay_env``."""
+    return PevaVectorEnv(num_envs, replay_parts(**arguments), autoreset_mode)
+
+
+def _offline_env(parts: OfflineParts) -> PevaEnv:
+    return PevaEnv(parts.campaigns(), parts.objective)

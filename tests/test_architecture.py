@@ -32,7 +32,7 @@ ROOMS = [
     ["grafana"],
     ["execution"],
     ["offline"],
-    ["episode_words"],
+    ["episode_words", "campaign_state"],
     ["env"],
     ["parts"],
     ["worlds"],

@@ -1,0 +1,237 @@
+"""Thousands of offline campaigns side by side, stepped in NumPy without a Python loop over them.
+
+Notation: ``n`` environments, ``N`` configurations, ``F`` functions, ``V = 3 + 2 F`` values of a measurement. The state
+is a structure of arrays with the leading axis ``n``. Environment ``i`` is, step for step, what a single one would be
+that was seeded as it was.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.utils.seeding import np_random
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from peva_env.campaign_state import CampaignState
+from peva_env.contracts import Verdict
+from peva_env.episode_words import episode_words, first_word
+from peva_env.errors import ConfigError
+from peva_env.frontier import OK_LABEL, is_dense
+from peva_env.objectives import ILLEGAL_REWARD, Step
+from peva_env.observation import Observation, observation_space
+from peva_env.offline import chosen_scenario, drawn_scenarios
+from peva_env.worlds import OfflineParts
+
+type Info = dict[str, Any]
+type Arrays = NDArray[Any]
+
+_VERDICT_TEXTS = np.array([str(Verdict.OK), "", str(Verdict.OVERLOADED)])
+
+
+class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
+    """``num_envs`` offline campaigns.
+
+    ``reset`` takes a seed (environment ``i`` gets ``seed + i``) or a list of them, and the options ``scenario`` and,
+    for a part of the environments, ``reset_mask`` (n,) bool. Infos are arrays, one row an environment: ``action_mask``,
+    ``n_unknown``, ``n_resolved``, ``n_runs``, ``cost_s`` and ``verdict`` (empty where nothing is known).
+
+    Args:
+        num_envs: how many.
+        parts: what they are built of.
+        autoreset_mode: when an environment whose episode has ended begins the next one: any of gymnasium's modes.
+
+    Raises:
+        ConfigError: the space is too large to hold a label for each configuration.
+    """
+
+    def __init__(
+        self, num_envs: int, parts: OfflineParts, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP
+    ) -> None:
+        space = parts.world.space(0)
+        if num_envs < 1:
+            raise ConfigError(f"num_envs = {num_envs}: must be at least 1")
+        if not is_dense(space):
+            raise ConfigError(f"{space.n_configs:,} configurations are too many to step side by side; give fewer rates")
+        self.num_envs = num_envs
+        self.world = parts.world
+        self.space = space
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self.render_mode = None
+        self.single_observation_space = observation_space(space, with_map=True)
+        self.single_action_space = gymnasium.spaces.Discrete(space.n_configs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._objective = parts.objective
+        self._state = CampaignState(num_envs, space, parts.settings)
+        self._firsts: NDArray[np.uint64] | None = None
+        self._numbers = np.zeros(num_envs, np.int64)
+        self._memo = np.zeros(num_envs)
+        self._ended = np.zeros(num_envs, np.bool_)
+        self._has_begun = False
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Begin the next episode of each environment, or of those in ``options["reset_mask"]``.
+
+        Raises:
+            ConfigError: an unknown option or scenario, or as many seeds as there are not environments.
+        """
+        asked = dict(options or {})
+        mask = _checked_mask(asked.pop("reset_mask", None), self.num_envs)
+        if mask is not None and not self._has_begun:
+            raise ResetNeeded("the first reset must be of all environments, without a reset_mask")
+        scenario = chosen_scenario(asked, self.world.scenarios)
+        where = np.arange(self.num_envs) if mask is None else mask.nonzero()[0]
+        self._seed(_seeds(seed, self.num_envs), where)
+        self._begin(where, scenario)
+        infos = self._infos(np.zeros(self.num_envs, np.bool_))
+        return self._state.observation(), infos | self._marked(self._scenario_info(), where)
+
+    def step(self, actions: Arrays) -> tuple[Observation, Arrays, Arrays, Arrays, Info]:
+        """Measure in each environment the configuration that its action asks for, unless it is known.
+
+        Raises:
+            ResetNeeded: there was no reset, or an episode has ended and autoreset is disabled.
+            IndexError: an action is not in the action space; nothing is changed.
+        """
+        if not self._has_begun:
+            raise ResetNeeded("there are no campaigns yet: call reset() first")
+        if self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any():
+            raise ResetNeeded(f"{self._ended.sum()} episodes have ended: reset them with options={{'reset_mask': ...}}")
+        begins = self._ended if self.autoreset_mode is AutoresetMode.NEXT_STEP else np.zeros(self.num_envs, np.bool_)
+        asked = self._checked_actions(actions, begins)
+        if begins.any():
+            self._begin(begins.nonzero()[0])
+        rewards, terminated, truncated, legal = self._advance(asked, ~begins)
+        infos: Info = {}
+        ended = self._ended = terminated | truncated
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
+            infos = self._finals(ended, legal)
+            self._begin(ended.nonzero()[0])
+            legal = legal & ~ended
+        infos |= self._infos(legal)
+        if begins.any() or "final_obs" in infos:
+            infos |= self._marked(self._scenario_info(), (begins | ended).nonzero()[0])
+        return self._state.observation(), rewards, terminated, truncated, infos
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return which actions are not known yet in each environment, (n, N)."""
+        return self._state.unknown.copy()
+
+    def _advance(self, actions: Arrays, active: NDArray[np.bool_]) -> tuple[Arrays, Arrays, Arrays, NDArray[np.bool_]]:
+        """Step the active environments; return rewards, terminations, truncations, and who measured something."""
+        state = self._state
+        legal = state.is_unknown(actions) & active
+        left_before = state.left()
+        outcomes = self._episodes.outcomes(actions)
+        state.measure(actions, legal, outcomes)
+        state.spent_steps += active
+        spent = left_before - state.left()
+        rewards = np.where(active, ILLEGAL_REWARD, 0.0)
+        rows = legal.nonzero()[0]
+        if rows.size:
+            memo = self._memo[rows]
+            step = Step(
+                resolved=state.n_resolved[rows] / state.n_configs[rows],
+                spent=spent[rows],
+                labels=outcomes.labels[rows],
+                rates_rps=state.rates_rps[actions[rows]],
+                values=outcomes.values[rows],
+                mask=outcomes.mask[rows],
+            )
+            rewards[rows] = self._objective.reward(step, memo)
+            self._memo[rows] = memo
+        terminated = (state.n_unknown == 0) & active
+        return rewards, terminated, state.exhausted() & active & ~terminated, legal
+
+    def _begin(self, where: NDArray[np.int64], scenario: int | None = None) -> None:
+        """Begin the next episode of some environments."""
+        if self._firsts is None:
+            raise ResetNeeded("there are no campaigns yet: call reset() first")
+        words = episode_words(self._firsts[where], self._numbers[where])
+        self._numbers[where] += 1
+        scenarios = drawn_scenarios(words, len(self.world.scenarios))
+        if scenario is not None:
+            scenarios[:] = scenario
+        fresh = self.world.begin(words, scenarios)
+        if len(where) == self.num_envs:
+            self._episodes = fresh
+        else:
+            self._episodes.put(where, fresh)
+        self._state.begin(where, scenarios, self.world.recorded(scenarios))
+        self._memo[where] = 0
+        self._ended[where] = False
+        self._has_begun = True
+
+    def _seed(self, seeds: Sequence[int | None], where: NDArray[np.int64]) -> None:
+        """Draw the first words of those that are given a seed, and of all that never had one."""
+        fresh = self._firsts is None
+        firsts = np.zeros(self.num_envs, np.uint64) if self._firsts is None else self._firsts
+        for i in where:
+            if fresh or seeds[i] is not None:
+                firsts[i] = first_word(np_random(seeds[i])[0])
+                self._numbers[i] = 0
+        self._firsts = firsts
+
+    def _checked_actions(self, actions: Arrays, begins: NDArray[np.bool_]) -> Arrays:
+        asked = np.asarray(actions)
+        if asked.shape != (self.num_envs,) or not np.issubdtype(asked.dtype, np.integer):
+            raise IndexError(f"actions must be {self.num_envs} whole numbers; got {asked.dtype} of shape {asked.shape}")
+        asked = np.where(begins, 0, asked)
+        wrong = (asked < 0) | (asked >= self.space.n_configs)
+        if wrong.any():
+            raise IndexError(f"action {asked[wrong][0]} is outside 0..{self.space.n_configs - 1}")
+        return asked
+
+    def _infos(self, legal: NDArray[np.bool_]) -> Info:
+        state = self._state
+        return self._marked(
+            {
+                "action_mask": state.unknown.astype(np.int8),
+                "n_unknown": state.n_unknown.copy(),
+                "n_resolved": np.where(legal, state.n_resolved, 0),
+                "n_runs": legal.astype(np.int64),
+                "cost_s": np.where(legal, state.cost_s, 0.0),
+                "verdict": _VERDICT_TEXTS[np.where(legal, state.labels_measured, 0) - OK_LABEL],
+            },
+            slice(None),
+        )
+
+    def _finals(self, ended: NDArray[np.bool_], legal: NDArray[np.bool_]) -> Info:
+        """Return the last observation and info of episodes that have ended, in gymnasium's form."""
+        where = ended.nonzero()[0]
+        observation = self._state.observation()
+        finals = {"final_obs": self._marked(dict(observation), where), "final_info": self._infos(legal)}
+        return self._marked(finals, where)
+
+    def _scenario_info(self) -> Info:
+        state = self._state
+        return {"scenario": state.scenarios.copy(), "n_unrecorded": self.space.n_configs - state.n_configs}
+
+    def _marked(self, arrays: Mapping[str, Any], where: Any) -> Info:
+        """Return arrays with, for each, which rows of it mean something, under its name with an underscore."""
+        mark = np.zeros(self.num_envs, np.bool_)
+        mark[where] = True
+        return {**arrays, **{f"_{name}": mark.copy() for name in arrays}}
+
+
+def _seeds(seed: int | Sequence[int | None] | None, n: int) -> Sequence[int | None]:
+    if seed is None or isinstance(seed, int):
+        return [None if seed is None else seed + i for i in range(n)]
+    if len(seed) != n:
+        raise ConfigError(f"{len(seed)} seeds for {n} environments: give one number, or as many as there are")
+    return seed
+
+
+def _checked_mask(mask: Any, n: int) -> NDArray[np.bool_] | None:
+    if mask is None:
+        return None
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (n,) or not mask.any():
+        raise ConfigError(f"reset_mask must be a bool array of shape ({n},) with at least one True")
+    return mask

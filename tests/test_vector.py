@@ -1,0 +1,193 @@
+"""Environments side by side are, step for step, the single ones that were seeded alike; in every autoreset mode."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peva_env.env import PevaEnv
+from peva_env.errors import ConfigError
+from peva_env.objectives import make_objective
+from peva_env.offline import OfflineSettings
+from peva_env.vector import PevaVectorEnv
+from peva_env.worlds import OfflineParts
+from tests.toy_world import SPACE, ToyWorld
+
+N_ENVS = 5
+NUMBERS = ("n_unknown", "n_resolved", "n_runs", "cost_s")
+
+modes = pytest.mark.parametrize("mode", list(AutoresetMode))
+
+
+def parts(reward: str = "frontier", **settings: Any) -> OfflineParts:
+    plain: dict[str, Any] = {"budget_runs": 6, "max_steps": 9}
+    return OfflineParts(ToyWorld(), OfflineSettings(**plain | settings), make_objective(reward, {}, SPACE), {})
+
+
+def single(made: OfflineParts) -> PevaEnv:
+    return PevaEnv(made.campaigns(), made.objective)
+
+
+def side_by_side(make: Callable[[], OfflineParts], mode: AutoresetMode) -> tuple[SyncVectorEnv, PevaVectorEnv]:
+    reference = SyncVectorEnv([lambda: single(make())] * N_ENVS, autoreset_mode=mode)
+    return reference, PevaVectorEnv(N_ENVS, make(), mode)
+
+
+def assert_same(expected: Any, found: Any, rows: np.ndarray[Any, Any] | None = None) -> None:
+    rows = np.ones(N_ENVS, bool) if rows is None else rows
+    assert list(expected) == list(found)
+    for name in expected:
+        assert expected[name].dtype == found[name].dtype
+        np.testing.assert_array_equal(expected[name][rows], found[name][rows], err_msg=name)
+
+
+def assert_same_infos(expected: dict[str, Any], found: dict[str, Any], rows: Any = slice(None)) -> None:
+    masks = np.stack([np.asarray(mask) for mask in expected["action_mask"]])
+    np.testing.assert_array_equal(masks[rows], found["action_mask"][rows])
+    for name in NUMBERS:
+        np.testing.assert_array_equal(np.asarray(expected[name])[rows], found[name][rows], err_msg=name)
+
+
+def masked_choice(infos: dict[str, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Choose what is unknown nine times out of ten."""
+    free = [np.flatnonzero(mask) for mask in infos["action_mask"]]
+    chosen = [
+        int(rng.choice(one)) if len(one) and rng.random() < 0.9 else int(rng.integers(len(SPACE))) for one in free
+    ]
+    return np.array(chosen)
+
+
+@modes
+@pytest.mark.parametrize("dominance", ["one_sided", "two_sided"])
+@pytest.mark.parametrize("reward", ["frontier", "goodput"])
+def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str, reward: str) -> None:
+    reference, vector = side_by_side(lambda: parts(reward, dominance=dominance, budget_seconds=170.0), mode)
+    rng = np.random.default_rng(5)
+    expected, expected_infos = reference.reset(seed=3)
+    found, infos = vector.reset(seed=3)
+    assert_same(expected, found)
+    assert_same_infos(expected_infos, infos)
+    n_ended = 0
+    for _ in range(60):
+        actions = masked_choice(infos, rng)
+        expected, *outcomes, expected_infos = reference.step(actions)
+        found, *found_outcomes, infos = vector.step(actions)
+        assert_same(expected, found)
+        for one, other in zip(outcomes, found_outcomes, strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert_same_infos(expected_infos, infos)
+        ended = outcomes[1] | outcomes[2]
+        n_ended += ended.sum()
+        if mode is AutoresetMode.SAME_STEP and ended.any():
+            np.testing.assert_array_equal(infos["_final_obs"], ended)
+            assert_same(expected_infos["final_obs"] | {}, infos["final_obs"], ended)
+            assert_same_infos(expected_infos["final_info"], infos["final_info"], ended)
+        if mode is AutoresetMode.DISABLED and ended.any():
+            expected, expected_infos = reference.reset(options={"reset_mask": ended})
+            found, fresh = vector.reset(options={"reset_mask": ended})
+            assert_same(expected, found)
+            infos["action_mask"][ended] = fresh["action_mask"][ended]
+    assert n_ended > 10
+
+
+@given(st.integers(0, 2**31), st.lists(st.integers(0, len(SPACE) - 1), min_size=1, max_size=8))
+def test_an_episode_ends_as_the_laws_say(seed: int, actions: list[int]) -> None:
+    made = parts(budget_runs=5, max_steps=7)
+    env, vector = single(made), PevaVectorEnv(1, made)
+    _, info = env.reset(seed=seed)
+    vector.reset(seed=seed)
+    n_recorded, total, n_runs = info["n_unknown"], 0.0, 0
+    for steps, action in enumerate(actions, start=1):
+        _, reward, terminated, truncated, info = env.step(action)
+        assert vector.step(np.array([action]))[1][0] == reward
+        total, n_runs = total + reward, n_runs + info["n_runs"]
+        assert terminated == (info["n_unknown"] == 0)
+        assert truncated == (not terminated and (n_runs >= 5 or steps >= 7))
+        illegal = steps - n_runs
+        expected = (n_recorded - info["n_unknown"]) / n_recorded - n_runs / 5 - 0.001 * illegal
+        assert total == pytest.approx(expected)
+        if terminated or truncated:
+            break
+
+
+def test_observations_are_copies() -> None:
+    vector = PevaVectorEnv(2, parts())
+    first, infos = vector.reset(seed=0)
+    for array in (*first.values(), infos["action_mask"]):
+        array[:] = 1
+    second, *_ = vector.step(np.array([0, 1]))
+    assert not (second["map"] == 1).all()
+    assert second["last_config"][0].tolist() != [1.0, 1.0]
+    assert vector.action_masks().any()
+
+
+def test_observations_and_actions_are_in_their_spaces() -> None:
+    vector = PevaVectorEnv(3, parts())
+    observation, _ = vector.reset(seed=1)
+    assert observation in vector.observation_space
+    observation, *_ = vector.step(vector.action_space.sample())
+    assert observation in vector.observation_space
+
+
+def test_a_scenario_can_be_fixed() -> None:
+    vector = PevaVectorEnv(8, parts())
+    _, infos = vector.reset(seed=1)
+    assert set(infos["scenario"]) == {0, 1}
+    _, infos = vector.reset(seed=1, options={"scenario": "high"})
+    assert infos["scenario"].tolist() == [1] * 8
+    assert (infos["n_unrecorded"] > 0).all()
+    with pytest.raises(ConfigError, match="did you mean 'high'"):
+        vector.reset(options={"scenario": "hihg"})
+
+
+def test_a_part_is_reset_by_a_mask() -> None:
+    vector = PevaVectorEnv(2, parts(), AutoresetMode.DISABLED)
+    with pytest.raises(ResetNeeded, match="first reset must be of all"):
+        vector.reset(options={"reset_mask": np.array([True, False])})
+    vector.reset(seed=1)
+    before, *_ = vector.step(np.array([3, 3]))
+    after, _ = vector.reset(options={"reset_mask": np.array([True, False])})
+    assert not after["map"][0].any()
+    np.testing.assert_array_equal(after["map"][1], before["map"][1])
+
+
+def test_what_cannot_be_done_is_refused_in_words() -> None:
+    vector = PevaVectorEnv(2, parts(budget_runs=1), AutoresetMode.DISABLED)
+    with pytest.raises(ResetNeeded, match=r"call reset\(\) first"):
+        vector.step(np.array([0, 0]))
+    vector.reset(seed=0)
+    for actions, said in (([0], "2 whole numbers"), ([0, 99], "99 is outside 0..18"), ([0.5, 1.0], "float64")):
+        with pytest.raises(IndexError, match=said):
+            vector.step(np.array(actions))
+    vector.step(np.array([0, 1]))
+    with pytest.raises(ResetNeeded, match="2 episodes have ended"):
+        vector.step(np.array([0, 1]))
+    with pytest.raises(ConfigError, match="3 seeds for 2 environments"):
+        vector.reset(seed=[1, 2, 3])
+    with pytest.raises(ConfigError, match="reset_mask must be a bool array"):
+        vector.reset(options={"reset_mask": np.array([1, 0])})
+    with pytest.raises(ConfigError, match="num_envs = 0"):
+        PevaVectorEnv(0, parts())
+
+
+def test_a_space_too_large_for_labels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peva_env.frontier.DENSE_LIMIT", 5)
+    with pytest.raises(ConfigError, match="too many to step side by side"):
+        PevaVectorEnv(2, parts())
+
+
+@pytest.mark.parametrize("name", ["FaasSim", "FaasReplay"])
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+def test_it_is_made_by_name(name: str, mode: str) -> None:
+    vector: Any = gymnasium.make_vec(
+        f"peva_env:peva/{name}-v0", num_envs=3, vectorization_mode="vector_entry_point", autoreset_mode=mode
+    )
+    observation, infos = vector.reset(seed=1)
+    assert observation in vector.observation_space
+    assert infos["action_mask"].shape == (3, vector.single_action_space.n)

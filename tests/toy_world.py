@@ -1,0 +1,79 @@
+"""A world whose outcomes are written down: what offline environments are tested with."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.contracts import ExecutionEvent, MeasurementSource, Verdict
+from peva_env.frontier import VERDICTS
+from peva_env.sources.episodes import Indices, Outcomes, Words, uniforms
+from peva_env.space import Config, ConfigSpace
+from peva_env.testing.examples import example_event
+
+SPACE = ConfigSpace({"a": [10, 20, 30, 40], "b": [5, 10, 15]}, max_functions=3)
+
+
+@dataclass
+class ToyEpisodes:
+    """Overloaded from a total rate on, which chance moves a little."""
+
+    world: "ToyWorld"
+    words: Words
+    scenarios: Indices
+
+    def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
+        total = self.world.total_rps[indices]
+        limit = self.world.limits_rps[self.scenarios] + 4 * uniforms(self.words, indices, iteration)
+        labels = np.where(total > limit, 1, -1).astype(np.int8)
+        labels[~self.world.recorded(self.scenarios)[np.arange(len(self.scenarios)), indices]] = 0
+        values = np.zeros((len(indices), 7), np.float32)
+        values[:, 0] = total / 100
+        values[:, 2] = np.clip((limit - total) / limit, -1, 1)
+        values[:, 3:] = [0.5, 1.0, 0.05, 0.2]
+        return Outcomes(labels, values, np.ones_like(values, np.int8), 30 + total / 100)
+
+    def put(self, where: Indices, fresh: "ToyEpisodes") -> None:
+        self.words[where], self.scenarios[where] = fresh.words, fresh.scenarios
+
+
+class ToySource:
+    """Gives events with the verdicts of an episode."""
+
+    def __init__(self, world: "ToyWorld", word: int, scenario: int) -> None:
+        self._episode = world.begin(np.array([word], np.uint64), np.array([scenario]))
+
+    def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:
+        index = np.array([SPACE.index(config)])
+        label = int(self._episode.outcomes(index, iteration).labels[0])
+        return example_event(config, iteration, VERDICTS.get(label, Verdict.INVALID), run_id="", context_hash="")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class ToyWorld:
+    """Two scenarios of one space; in the second, nothing with ``b`` at 15 was recorded."""
+
+    scenarios = ("low", "high")
+
+    def __init__(self) -> None:
+        self.total_rps = np.array([sum(rate for _, rate in config) for config in SPACE])
+        self.limits_rps = np.array([22.0, 40.0])
+        self._recorded = np.array([[True] * len(SPACE), [("b", 15) not in config for config in SPACE]])
+
+    def space(self, scenario: int) -> ConfigSpace:
+        return SPACE
+
+    def recorded(self, scenarios: Indices) -> NDArray[np.bool_]:
+        return self._recorded[scenarios]
+
+    def begin(self, words: Words, scenarios: Indices) -> ToyEpisodes:
+        return ToyEpisodes(self, words.copy(), scenarios.copy())
+
+    def source(self, word: int, scenario: int) -> MeasurementSource:
+        return ToySource(self, word, scenario)
+
+    def context(self, scenario: int) -> dict[str, Any]:
+        return {"limit_rps": float(self.limits_rps[scenario])}
