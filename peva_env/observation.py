@@ -14,7 +14,7 @@ from peva_env.space import ConfigSpace
 
 type Observation = dict[str, np.ndarray[Any, Any]]
 
-_LATENCY_CAP_S = 60.0
+LATENCY_CAP_S = 60.0
 
 
 def observation_space(space: ConfigSpace, *, with_map: bool) -> spaces.Dict:
@@ -31,7 +31,7 @@ def observation_space(space: ConfigSpace, *, with_map: bool) -> spaces.Dict:
     n_functions = len(space.functions)
     n_values = 3 + 2 * n_functions
     low = np.array([0, 0, -1] + [0] * 2 * n_functions, np.float32)
-    high = np.array([1, 1, 1] + [1] * n_functions + [_LATENCY_CAP_S] * n_functions, np.float32)
+    high = np.array([1, 1, 1] + [1] * n_functions + [LATENCY_CAP_S] * n_functions, np.float32)
     parts: dict[str, spaces.Space[Any]] = {
         "last_config": spaces.Box(0, 1, (n_functions,), np.float32),
         "last_measurement": spaces.Box(low, high, (n_values,), np.float32),
@@ -85,5 +85,5 @@ def _last_measurement(
     values = np.array([value or 0.0 for value in raw], np.float32)
     values[:2] = values[:2].clip(0, 1)
     values[2] = values[2].clip(-1, 1)
-    values[3 + n_functions :] = values[3 + n_functions :].clip(0, _LATENCY_CAP_S)
+    values[3 + n_functions :] = values[3 + n_functions :].clip(0, LATENCY_CAP_S)
     return values, mask

@@ -18,7 +18,7 @@ ROOMS = [
     ["contracts"],
     ["campaign_config"],
     ["config"],
-    ["verdict"],
+    ["verdict", "verdict_arrays"],
     ["frontier"],
     ["observation"],
     ["objectives"],
