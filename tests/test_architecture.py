@@ -19,7 +19,7 @@ ROOMS = [
     ["contracts"],
     ["campaign_config"],
     ["config"],
-    ["verdict"],
+    ["verdict", "verdict_arrays"],
     ["frontier"],
     ["observation"],
     ["objectives"],

@@ -12,6 +12,7 @@ from peva_env.contracts import ExecutionEvent, MeasurementSource, MemoryEngine, 
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config
 from peva_env.testing import MemoryContract, PolicyContract, SourceContract
 from tests.builders import session
@@ -53,6 +54,16 @@ class TestScriptedSource(SourceContract):
 
     def configs(self) -> Sequence[Config]:
         return [[("a", 10)], [("a", 20), ("b", 40)], [("a", 0), ("b", 30)]]
+
+
+class TestSimulatedSource(SourceContract):
+    deterministic = True
+
+    def make(self) -> MeasurementSource:
+        return SimulatedWorld({"a": range(0, 201, 10), "b": range(0, 201, 10)}, "random").source(7)
+
+    def configs(self) -> Sequence[Config]:
+        return [[("a", 10)], [("b", 0)], [("a", 20), ("b", 40)], [("a", 0), ("b", 30)], [("a", 200), ("b", 200)]]
 
 
 class TestNoOpPolicy(PolicyContract):

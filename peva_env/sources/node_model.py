@@ -1,0 +1,212 @@
+"""A node as a queueing model: what rates of its functions do to it, for many nodes side by side.
+
+Notation: ``n`` nodes (or one node under ``n`` loads), ``F`` functions; arrays are (F, n) or (n,), and a single node is
+(F, 1) or (1,), which broadcasts. Function ``f`` is offered ``r`` requests/s, needs ``d`` s of CPU and ``z`` s in which
+it only holds its slot, and has ``c`` slots. The node has ``C`` cores; the load generator gives up on a request after
+``T`` s, and hence has ``r T`` virtual users. ``rho`` is the share of the cores in use.
+
+    sigma(rho) = 1 + ErlangC(C, C rho) / (C (1 - rho))       how much longer a CPU phase takes than on an idle node
+    h_f        = d_f sigma(rho) + z_f                        how long a request holds its slot
+    a_f        = r_f h_f / min(c_f, r_f T)                   how often its slots (or virtual users) would be full
+    x_f        = r_f / max(1, a_f)                           throughput
+    rho        = sum of x_f d_f / C                          the fixed point that is solved for
+    success_f  = 1 / (1 + a_f^16)^(1/16)                     = min(1, 1 / a_f), with its edge rounded
+
+``sigma`` is the mean response of an M/M/C queue over its service time (Kleinrock, "Queueing Systems", vol. 1, 1975,
+section 3.5; Harchol-Balter, "Performance Modeling and Design of Computer Systems", 2013, chapter 14). On one core it is
+1 / (1 - rho), which processor sharing has for *any* distribution of the service time (Kleinrock, vol. 2, 1976, section
+4.4; Harchol-Balter, chapter 30). Losing what finds all slots taken, at the rate at which they are short, is the fluid
+limit of a loss system: Kelly, "Loss networks", Annals of Applied Probability 1 (1991).
+
+**Monotone.** ``phi(rho) = sum of x_f d_f / C`` falls in ``rho``, since ``sigma`` rises; so ``rho = phi(rho)`` has one
+solution. Raise any rate: were ``rho`` to fall, ``sigma`` would fall, every ``a_f`` of an unchanged rate too, so every
+``x_f`` would rise (the raised one as well: ``x = min(r, min(c, r T) / h)`` rises in ``r``), hence ``rho`` would rise, a
+contradiction. So CPU use rises in every rate, with it every ``h_f``, ``a_f = h_f max(r_f / c_f, 1 / T)`` and the memory
+in use, and every success falls. Whatever overloads a node, more load does too.
+
+**The same in every company.** Only ``+ - * /``, ``sqrt`` and comparisons are used, all correctly rounded, element by
+element, and sums over functions are taken in their order: a row comes out bit for bit the same alone, in a table of a
+space or in a batch.
+"""
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.sources.episodes import Indices
+
+type Floats = NDArray[np.float64]
+
+MAX_CORES = 128
+OVERHEAD_S = 0.001
+"""What server and connection add to each request, while it holds its slot: with it, 50 ms of waiting in 5 slots serve
+97 requests/s, as the live local node does, and not 100."""
+
+_CELLS = 1024  # of the table of speeds, for each number of cores
+_NEWTON_STEPS = 7
+_LEAST_SPEED = 1e-12  # where all cores are taken; not 0, by which could not be divided
+
+_LN_SHARE = {50: 0.6931471805599453, 90: 2.302585092994046, 95: 2.995732273553991, 99: 4.605170185988092}
+"""``ln(1 / (1 - share))``: the percentiles of an exponential distribution with mean 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Parameters of ``n`` nodes with ``F`` functions each."""
+
+    cores: Floats  # (n,): whole numbers up to MAX_CORES
+    ram_bytes: Floats  # (n,)
+    cpu_s: Floats  # (F, n): CPU time of a request
+    held_s: Floats  # (F, n): what else a request holds its slot for, OVERHEAD_S included
+    slots: Floats  # (F, n): requests served at once
+    base_bytes: Floats  # (F, n): memory of a function without requests
+    request_bytes: Floats  # (F, n): memory of a request in flight
+
+    def put(self, where: Indices, fresh: Self) -> None:
+        """Replace the nodes at ``where`` (k,) by ``k`` others."""
+        for field in fields(self):
+            getattr(self, field.name)[..., where] = getattr(fresh, field.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What nodes do under a load."""
+
+    busy: Floats  # (n,): share of the cores in use, rho
+    memory: Floats  # (n,): share of the RAM in use, at most 1
+    success: Floats  # (F, n): share of the offered requests that succeed; 1 where none is offered
+    cpu_s: Floats  # (F, n): CPU time of a request, d
+    held_s: Floats  # (F, n): what else it takes on an idle node, z
+    stretched_s: Floats  # (F, n): what its CPU phase takes, waiting for a core included, d sigma
+    in_flight: Floats  # (F, n): requests that hold a slot
+
+    @property
+    def cores_taken(self) -> Floats:
+        """The cores that each function uses, (F, n)."""
+        return self.in_flight / (self.stretched_s + self.held_s) * self.cpu_s
+
+    def mean_s(self, timeout_s: float) -> Floats:
+        """Return the mean latency (F, n)."""
+        return np.minimum(self.stretched_s + self.held_s, timeout_s)
+
+    def percentile_s(self, percent: int, timeout_s: float) -> Floats:
+        """Return the 50th, 90th, 95th or 99th percentile of latency (F, n), the waiting taken as exponential."""
+        waiting_s = (self.stretched_s - self.cpu_s) * _LN_SHARE[percent]
+        return np.minimum(self.cpu_s + self.held_s + waiting_s, timeout_s)
+
+
+def serve(nodes: Nodes, rates_rps: Floats, slowness: Floats, timeout_s: float) -> Served:
+    """Return what nodes do under rates (F, n), when all takes ``slowness`` (n,) times as long as it should."""
+    cpu_s = nodes.cpu_s * slowness
+    held_s = nodes.held_s * slowness
+    per_s = np.maximum(rates_rps / nodes.slots, (rates_rps > 0) * (1 / timeout_s))  # a = per_s h
+    load = rates_rps * cpu_s / nodes.cores
+    cpu_part, held_part = cpu_s * per_s, held_s * per_s
+    tables = _first_cells(nodes.cores)
+    busy = np.minimum(in_order(load), 1.0)  # true wherever no function is at its limit
+    speed, _ = _speed(tables, busy)
+    limited = np.logical_or.reduce(cpu_part + held_part * speed > speed, axis=0)
+    rows = np.flatnonzero(limited)
+    if rows.size:
+        picked = tables if tables.size == 1 else tables[rows]
+        busy[rows] = _solve(picked, load[:, rows], cpu_part[:, rows], held_part[:, rows])
+        speed[rows] = _speed(picked, busy[rows])[0]
+    taken = cpu_part + held_part * speed  # a = taken / speed
+    stretched_s = cpu_s / speed
+    in_flight = np.minimum(rates_rps * (stretched_s + held_s), np.minimum(nodes.slots, rates_rps * timeout_s))
+    used_bytes = in_order(nodes.base_bytes + nodes.request_bytes * in_flight)
+    return Served(
+        busy=busy,
+        memory=np.minimum(used_bytes / nodes.ram_bytes, 1.0),
+        success=_admitted(taken, speed),
+        cpu_s=cpu_s,
+        held_s=held_s,
+        stretched_s=stretched_s,
+        in_flight=in_flight,
+    )
+
+
+def sigma(cores: Floats, busy: Floats) -> Floats:
+    """Return how much longer a CPU phase takes than on an idle node, for shares of the cores in use that broadcast."""
+    stretch: Floats = 1 / _speed(_first_cells(cores), busy)[0]
+    return stretch
+
+
+def in_order(values: Floats) -> Floats:
+    """Return the sum over functions of (F, n), added up in their order, as a new array (n,)."""
+    total: Floats = values[0].copy()
+    for row in values[1:]:
+        total += row
+    return total
+
+
+def _solve(tables: Indices, load: Floats, cpu_part: Floats, held_part: Floats) -> Floats:
+    """Solve ``rho = phi(rho)`` by Newton's method from above.
+
+    With ``v = 1 / sigma`` (concave and falling in ``rho``), ``x_f / r_f = min(1, v / taken)`` is concave and rising in
+    ``v``, so ``phi`` is concave: no tangent cuts it below its root, and the steps fall to the root without passing it.
+    """
+    start = in_order(load / np.maximum(cpu_part + held_part, 1.0))  # phi(0), which phi does not exceed
+    busy = np.minimum(start, 1.0)
+    for _ in range(_NEWTON_STEPS):
+        speed, slope = _speed(tables, busy)
+        taken = cpu_part + held_part * speed
+        at_limit = taken > speed
+        taken = np.maximum(taken, speed)
+        share = load / taken
+        excess = in_order(share) * speed - busy
+        bend = in_order(share * cpu_part / taken * at_limit)
+        busy = np.maximum(busy + excess / (1.0 - bend * slope), 0.0)
+    return busy
+
+
+def _admitted(taken: Floats, speed: Floats) -> Floats:
+    """Return ``1 / (1 + a^16)^(1/16)`` of ``a = taken / speed``: 16 is four squarings, and four square roots."""
+    most = np.maximum(taken, speed)
+    power = np.minimum(taken, speed) / most
+    for _ in range(4):
+        power *= power
+    power += 1.0
+    for _ in range(4):
+        np.sqrt(power, out=power)
+    success: Floats = speed / most / power
+    return success
+
+
+def _speed(tables: Indices, busy: Floats) -> tuple[Floats, Floats]:
+    """Return ``1 / sigma(rho)`` (n,) and its slope (n,), ``tables`` being where each node's table begins."""
+    intercepts, slopes = _speed_tables()
+    cells = np.minimum(busy * _CELLS, _CELLS - 1).astype(np.intp) + tables
+    slope = slopes.take(cells, mode="clip")
+    return np.maximum(intercepts.take(cells, mode="clip") + slope * busy, _LEAST_SPEED), slope
+
+
+def _first_cells(cores: Floats) -> Indices:
+    return (cores.astype(np.int64) - 1) * _CELLS
+
+
+@cache
+def _speed_tables() -> tuple[Floats, Floats]:
+    """Return the lines that join ``1 / sigma`` at ``_CELLS + 1`` points, for 1, 2, ... ``MAX_CORES`` cores.
+
+    It is ``1 / sigma`` that is interpolated: it falls from 1 to 0 without a pole, and for one core is a straight line.
+    """
+    busy = np.arange(_CELLS + 1) / _CELLS
+    lines = []
+    for cores in range(1, MAX_CORES + 1):
+        speed = cores * (1 - busy) / (cores * (1 - busy) + erlang_c(cores, cores * busy))
+        slope = np.diff(speed) * _CELLS
+        lines.append((speed[:-1] - slope * busy[:-1], slope))
+    intercepts, slopes = (np.concatenate(parts) for parts in zip(*lines, strict=True))
+    return intercepts, slopes
+
+
+def erlang_c(cores: int, erlangs: Floats) -> Floats:
+    """Return the probability of having to wait in M/M/C (n,), by the recursion of Erlang's B over the servers."""
+    blocked = np.ones_like(erlangs)
+    for servers in range(1, cores + 1):
+        blocked = erlangs * blocked / (servers + erlangs * blocked)
+    return blocked / (1 - erlangs / cores * (1 - blocked))
