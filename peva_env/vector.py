@@ -104,13 +104,14 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             raise ResetNeeded("there are no campaigns yet: call reset() first")
         if self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any():
             raise ResetNeeded(f"{self._ended.sum()} episodes have ended: reset them with options={{'reset_mask': ...}}")
-        begins = self._ended if self.autoreset_mode is AutoresetMode.NEXT_STEP else np.zeros(self.num_envs, np.bool_)
+        begins = self._ended & (self.autoreset_mode is AutoresetMode.NEXT_STEP)
         asked = self._checked_actions(actions, begins)
         if begins.any():
             self._begin(begins.nonzero()[0])
         rewards, terminated, truncated, legal = self._advance(asked, ~begins)
         infos: Info = {}
-        ended = self._ended = terminated | truncated
+        ended = terminated | truncated
+        self._ended = ended.copy()
         if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
             infos = self._finals(ended, legal)
             self._begin(ended.nonzero()[0])

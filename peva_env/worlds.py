@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from peva_env import datasets
-from peva_env.config import OverloadConfig, parse_config
 from peva_env.errors import ConfigError
 from peva_env.objectives import Objective, make_objective
 from peva_env.offline import OfflineCampaigns, OfflineSettings
@@ -58,7 +57,7 @@ def sim_parts(
         max_functions=max_functions,
         noise=noise,
         duration_s=duration_s,
-        rules=parse_overload(overload or {}),
+        rules=overload,
     )
     return _parts(world, settings, {"node": node, "rates_rps": rates, "noise": noise})
 
@@ -75,15 +74,6 @@ def replay_parts(
 def _folder(data: str) -> Path:
     """Return a folder of core Parquet: that of a dataset which comes with the package, or the one of that name."""
     return datasets.load(data) if data in datasets.names() else Path(data)
-
-
-def parse_overload(values: Mapping[str, Any]) -> OverloadConfig:
-    """Return overload rules from plain data.
-
-    Raises:
-        ConfigError: an unknown key, or a value out of range.
-    """
-    return parse_config({"overload": dict(values)}).overload
 
 
 def _parts(world: World, settings: Mapping[str, Any], arguments: Mapping[str, Any]) -> OfflineParts:
