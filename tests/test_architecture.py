@@ -13,7 +13,19 @@ import peva_env
 ROOT = Path(__file__).parents[1]
 
 ROOMS = [
-    ["errors", "clock", "explain", "http_call", "interrupts", "k6_keys", "processes", "sections", "rates", "space"],
+    [
+        "errors",
+        "clock",
+        "datasets",
+        "explain",
+        "http_call",
+        "interrupts",
+        "k6_keys",
+        "processes",
+        "sections",
+        "rates",
+        "space",
+    ],
     ["records"],
     ["contracts"],
     ["campaign_config"],
