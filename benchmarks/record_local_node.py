@@ -1,10 +1,12 @@
 """Takes the recording ``local-node-v1``: every mix of two functions on the local node, also what must be overloaded.
 
-``python -m benchmarks.record_local_node FOLDER`` writes the memory and its Parquet export there; it takes 22 minutes
-on an otherwise idle machine of two cores.
+``python -m benchmarks.record_local_node FOLDER`` writes the memory and its Parquet export there, ``core``, and the same
+without the machine's name to ``published``; it takes 22 minutes on an otherwise idle machine of two cores.
 """
 
+import json
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +16,13 @@ from peva_env.config import parse_config
 from peva_env.contracts import EndStatus, Verdict
 from peva_env.execution import DfaasConfigExecutor
 from peva_env.live_campaigns import LiveCampaigns
+from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.contexts import context_hash
+from peva_env.memory.store import DuckDBMemoryStore
 
 ITERATIONS = 3
 SEED = 20261123
+NAME = "local-node-v1"
 
 
 def record(folder: Path) -> None:
@@ -32,7 +38,7 @@ def record(folder: Path) -> None:
                 "iterations": ITERATIONS,
                 "cooldown": {"max_wait_seconds": 30, "sleep_step_seconds": 0.5},
                 "seed": SEED,
-                "run_id": "local-node-v1",
+                "run_id": NAME,
                 "output_dir": str(folder),
                 "memory": {"export_core_parquet_dir": str(folder / "core")},
             }
@@ -50,13 +56,32 @@ def record(folder: Path) -> None:
             key = tuple(name for name, _ in config), tuple(rate for _, rate in config)
             iteration = host.memory.next_iteration(key)
             event = executor.source.measure(config, iteration=iteration, rng=rng)
-            run_id, context_hash = executor.context.run_id, executor.context_hash
-            host.memory.ingest_event(replace(event, run_id=run_id, context_hash=context_hash))
+            run_id = executor.context.run_id
+            host.memory.ingest_event(replace(event, run_id=run_id, context_hash=executor.context_hash))
             verdict = event.verdict
             print(f"{done + 1}/{len(runs)}", config, verdict, "; ".join(event.reasons), flush=True)
     host.end(EndStatus.COMPLETE, None)
     host.close()
 
 
+def publish(core: Path, published: Path) -> None:
+    """Write a recording anew under the node's public name instead of the machine's, and under the hash that follows."""
+    with closing(DuckDBMemoryStore(":memory:")) as store:
+        store.startup()
+        ParquetCheckpoint(store, core_dir=core).preload_core()
+        connection = store.database.connection
+        ((text,),) = connection.execute("SELECT context_json FROM run_sessions").fetchall()
+        context = json.loads(text)
+        del context["node"]["hostname"]
+        context["node"]["name"] = NAME
+        new_hash = context_hash(context)
+        connection.execute("UPDATE run_sessions SET context_json = ?", [json.dumps(context, sort_keys=True)])
+        for table in ("run_sessions", "execution_events"):
+            connection.execute(f"UPDATE {table} SET context_hash = ?", [new_hash])
+        ParquetCheckpoint(store, core_dir=published).export_core()
+
+
 if __name__ == "__main__":
-    record(Path(sys.argv[1]))
+    folder = Path(sys.argv[1])
+    record(folder)
+    publish(folder / "core", folder / "published")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 ROOMS = [
     ["errors", "clock", "explain", "http_call", "interrupts", "k6_keys", "processes", "sections", "rates"],
-    ["space", "loading"],
+    ["space", "loading", "datasets"],
     ["records"],
     ["contracts"],
     ["campaign_config"],

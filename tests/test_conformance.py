@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from peva_env import datasets
 from peva_env.contracts import ExecutionEvent, MeasurementSource, MemoryEngine, PolicyAlgorithm
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config
 from peva_env.testing import MemoryContract, PolicyContract, SourceContract
@@ -64,6 +66,16 @@ class TestSimulatedSource(SourceContract):
 
     def configs(self) -> Sequence[Config]:
         return [[("a", 10)], [("b", 0)], [("a", 20), ("b", 40)], [("a", 0), ("b", 30)], [("a", 200), ("b", 200)]]
+
+
+class TestReplaySource(SourceContract):
+    deterministic = True
+
+    def make(self) -> MeasurementSource:
+        return ReplayWorld(datasets.load("local-node-v1")).source(2**63 + 1, 0)
+
+    def configs(self) -> Sequence[Config]:
+        return [[("checkout", 20)], [("primes", 165)], [("checkout", 160), ("primes", 165)], [("checkout", 240)]]
 
 
 class TestNoOpPolicy(PolicyContract):
