@@ -17,6 +17,22 @@ measurements = st.lists(
 )
 
 
+def loads(config: Config) -> list[int]:
+    """Return the rates of all functions, 0 where absent."""
+    return [dict(config).get(name, 0) for name in SPACE.functions]
+
+
+def implied(config: Config, measured: dict[str, Verdict]) -> set[Verdict]:
+    """Return what measured configurations say of another one, by the definition of two-sided dominance."""
+    said: set[Verdict] = set()
+    for base in SPACE:
+        verdict = measured.get(str(base))
+        more = [mine - other for mine, other in zip(loads(config), loads(base), strict=True)]
+        if (verdict is Verdict.OVERLOADED and min(more) >= 0) or (verdict is Verdict.OK and max(more) <= 0):
+            said.add(verdict)
+    return said
+
+
 def expected_label(config: Config, measured: dict[str, Verdict]) -> int:
     if str(config) in measured:
         return -1 if measured[str(config)] is Verdict.OK else 1
@@ -50,6 +66,42 @@ def test_a_space_without_an_array_knows_the_same(found: list[tuple[int, Verdict]
     assert sparse.labels is None
     assert [sparse.verdict(config) for config in SPACE] == [dense.verdict(config) for config in SPACE]
     assert sparse.n_unknown >= dense.n_unknown
+
+
+@given(measurements)
+def test_two_sided_labels_are_what_all_functions_rates_say(found: list[tuple[int, Verdict]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frontier, "DENSE_LIMIT", 3)
+        sparse = MonotoneMap(SPACE, dominance="two_sided")
+    known = MonotoneMap(SPACE, dominance="two_sided")
+    measured: dict[str, Verdict] = {}
+    for index, verdict in found:
+        if implied(SPACE.config(index), measured) - {verdict}:
+            continue  # what contradicting measurements mean is not said here
+        measured[str(SPACE.config(index))] = verdict
+        before = known.n_unknown
+        resolved = known.update(SPACE.config(index), verdict)
+        assert len(resolved) == before - known.n_unknown
+        sparse.update(SPACE.config(index), verdict)
+    for config in SPACE:
+        said = implied(config, measured)
+        if len(said) < 2:
+            assert known.verdict(config) is next(iter(said), None)
+            assert sparse.verdict(config) is known.verdict(config)
+            evidence = known.evidence(config)
+            if said and str(config) not in measured:
+                assert evidence is not None
+                assert measured[str(evidence[0])] is evidence[1]
+                assert {evidence[1]} == said
+
+
+def test_only_what_can_be_measured_counts_as_unknown() -> None:
+    recorded = np.arange(SPACE.n_configs) % 2 == 0
+    known = MonotoneMap(SPACE, dominance="two_sided", recorded=recorded)
+    assert known.n_unknown == known.n_configs == int(recorded.sum())
+    resolved = known.update(SPACE.config(0), Verdict.OVERLOADED)
+    assert recorded[resolved].all()
+    assert known.n_unknown == known.n_configs - len(resolved)
 
 
 def test_an_overloaded_configuration_resolves_all_above_it_in_its_set_of_functions() -> None:

@@ -12,8 +12,7 @@ import pytest
 from peva_env import datasets
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError, PevaError
-from peva_env.frontier import MonotoneMap
-from peva_env.observation import observe
+from peva_env.observation import measurement_of
 from peva_env.sources.episodes import Episodes, Outcomes, World
 from peva_env.sources.replay import ReplayWorld
 from peva_env.space import Config
@@ -189,9 +188,9 @@ def test_outcomes_are_the_events_that_the_source_gives_number_by_number(world: R
         outcomes, source = everywhere(world, word, iteration=iteration), world.source(word, 0)
         for index in range(space.n_configs):
             measured = source.measure(space.config(index), iteration=iteration, rng=np.random.default_rng(0))
-            seen = observe(MonotoneMap(space), measured, (1, 1))
-            assert np.array_equal(seen["last_measurement"], outcomes.values[index])
-            assert np.array_equal(seen["last_mask"], outcomes.mask[index])
+            seen = measurement_of(space, measured)
+            assert np.array_equal(seen.values, outcomes.values[index])
+            assert np.array_equal(seen.mask, outcomes.mask[index])
             assert outcomes.cost_s[index] == measured.cost_s
             assert outcomes.labels[index] == {Verdict.OK: -1, Verdict.OVERLOADED: 1}[measured.verdict]
 
