@@ -1,6 +1,6 @@
-"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step memory-million capacity steps]``.
+"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
-Without a name all of them run but the last three, which take minutes.
+Without a name all of them run but ``memory-million``, ``capacity`` and ``steps``, which take minutes.
 """
 
 import sys
@@ -11,6 +11,7 @@ from benchmarks import (
     known_capacity,
     memory_million,
     memory_speed,
+    offline_speed,
     space_speed,
     step_overhead,
 )
@@ -20,6 +21,7 @@ _ALL = {
     "memory": memory_speed.main,
     "import": import_time.main,
     "step": step_overhead.main,
+    "offline": offline_speed.main,
 }
 _LONG = {
     "memory-million": memory_million.main,

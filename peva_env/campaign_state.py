@@ -3,6 +3,8 @@
 Notation: ``n`` campaigns, ``N`` configurations, ``F`` functions, ``V = 3 + 2 F`` values of a measurement.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,9 @@ from peva_env.offline import OfflineSettings
 from peva_env.sources.episodes import Outcomes
 from peva_env.space import ConfigSpace
 
+_CELLS_TOGETHER = 2**19
+"""So many labels, of as many campaigns as that is, are worked on at once: what stays in a core's cache."""
+
 type Flags = NDArray[np.bool_]
 type Numbers = NDArray[np.int64]
 
@@ -20,31 +25,33 @@ class Reach:
     """Which configurations a measured one tells of, looked up by rows.
 
     For each function and each of its rates a row (N,) says which configurations have no lower rate of it, and another
-    one which have no higher; what a measurement reaches is where all functions' rows agree.
+    one which have no higher; what a measurement reaches is where all functions' rows agree. A last row reaches nothing.
     """
 
     def __init__(self, grid: RateGrid, *, one_sided: bool) -> None:
-        self._rows: list[Flags] = []  # of each function: (2 x rates, N)
+        self._rows: list[Flags] = []  # of each function: (2 x rates + 1, N)
         self._codes: list[Numbers] = []  # of each function: its rate's number in each configuration, (N,)
         for rates_rps in grid.rates_rps:
             rates, codes = np.unique(rates_rps, return_inverse=True)
-            self._rows.append(np.concatenate([rates_rps >= rates[:, None], rates_rps <= rates[:, None]]))
+            nothing = np.zeros((1, len(rates_rps)), np.bool_)
+            self._rows.append(np.concatenate([rates_rps >= rates[:, None], rates_rps <= rates[:, None], nothing]))
             self._codes.append(codes)
         self._sets = grid.sets
         self._one_sided = one_sided
         self._configs = np.arange(len(grid.sets))
 
-    def of(self, actions: Numbers, is_ok: Flags) -> Flags:
-        """Return what the measured configurations (n,) tell of: (n, N)."""
-        reached: Flags | None = None
-        for rows, codes in zip(self._rows, self._codes, strict=True):
-            found = rows[codes[actions] + is_ok * (len(rows) // 2)]
-            reached = found if reached is None else np.logical_and(reached, found, out=reached)
-        assert reached is not None  # noqa: S101 - a space has at least one function
+    def find(self, actions: Numbers, labels: NDArray[np.int8], reached: Flags, work: Flags) -> None:
+        """Write what the measured configurations (n,) tell of to ``reached`` (n, N); ``work`` is of the same shape."""
+        for number, (rows, codes) in enumerate(zip(self._rows, self._codes, strict=True)):
+            n_rates = len(rows) // 2
+            code = codes[actions] + (labels == OK_LABEL) * n_rates
+            code[labels == UNKNOWN_LABEL] = 2 * n_rates
+            np.take(rows, code, axis=0, out=work if number else reached, mode="clip")
+            if number:
+                reached &= work
         if self._one_sided:
             reached &= self._sets == self._sets[actions, None]
-            reached &= ~is_ok[:, None] | (self._configs == actions[:, None])
-        return reached
+            reached &= (labels != OK_LABEL)[:, None] | (self._configs == actions[:, None])
 
 
 class CampaignState:
@@ -68,10 +75,15 @@ class CampaignState:
         self._last_mask = np.zeros(self._last_values.shape, np.int8)
         self._spent_runs = np.zeros(n, np.int64)
         self._spent_s = np.zeros(n)
+        self._shares_left = np.ones((2, n))  # of runs and seconds
         self._settings = settings
         self._reach = Reach(grid, one_sided=settings.dominance == "one_sided")
         self._shares = np.stack([level_shares(space, index) for index in range(n_configs)])
         self._rows = np.arange(n)
+        n_together = max(1, min(n, _CELLS_TOGETHER // n_configs))
+        self._blocks = [slice(first, min(first + n_together, n)) for first in range(0, n, n_together)]
+        self._fresh, self._work = np.zeros((2, n_together, n_configs), np.bool_)
+        self._count_kind = np.uint16 if n_configs < 2**16 else np.uint32  # the smaller, the faster
 
     def begin(self, where: Numbers, scenarios: Numbers, recorded: Flags) -> None:
         """Begin campaigns at some rows (k,); ``recorded`` (k, N) says what can be measured in them."""
@@ -83,6 +95,7 @@ class CampaignState:
         for spent in (self.spent_steps, self._spent_runs, self._spent_s, self.n_resolved, self.cost_s):
             spent[where] = 0
         self.labels_measured[where] = 0
+        self._shares_left[:, where] = 1
 
     def is_unknown(self, actions: Numbers) -> Flags:
         """Return whether what the actions ask for can be measured and is unknown, (n,)."""
@@ -91,26 +104,36 @@ class CampaignState:
     def measure(self, actions: Numbers, legal: Flags, outcomes: Outcomes) -> None:
         """Enter the outcomes of legal actions."""
         labels = np.where(legal, outcomes.labels, np.int8(UNKNOWN_LABEL))
-        fresh = self._reach.of(actions, labels == OK_LABEL)
-        fresh &= self._labels == UNKNOWN_LABEL
-        np.add(self._labels, fresh * labels[:, None], out=self._labels)
-        fresh &= legal[:, None]
-        self.unknown &= np.logical_not(fresh, out=fresh)
-        n_unknown = self.unknown.sum(axis=1, dtype=np.uint32)
-        self.n_resolved = self.n_unknown - n_unknown
-        self.n_unknown = n_unknown.astype(np.int64)
+        for block in self._blocks:
+            self.n_resolved[block] = self._infer(block, actions[block], labels[block])
+        self.n_unknown -= self.n_resolved
         self.labels_measured = labels
         self.cost_s = np.where(legal, outcomes.cost_s, 0.0)
         self._spent_runs += legal
         self._spent_s += self.cost_s
+        self._count_left()
         where = legal[:, None]
-        np.copyto(self._last_config, self._shares[actions], where=where)
+        np.copyto(self._last_config, self._shares.take(actions, axis=0), where=where)
         np.copyto(self._last_values, outcomes.values, where=where)
         np.copyto(self._last_mask, outcomes.mask, where=where)
 
+    def _infer(self, block: slice, actions: Numbers, labels: NDArray[np.int8]) -> NDArray[Any]:
+        """Label what became known in some campaigns, and return how many configurations that are in each."""
+        fresh, work = self._fresh[: len(actions)], self._work[: len(actions)]
+        self._reach.find(actions, labels, fresh, work)
+        fresh &= self.unknown[block]
+        self.unknown[block] ^= fresh
+        self._labels[block] += np.multiply(fresh.view(np.int8), labels[:, None], out=work.view(np.int8))
+        return fresh.sum(axis=1, dtype=self._count_kind)
+
+    def _count_left(self) -> None:
+        settings = self._settings
+        _share_left(self._spent_runs, settings.budget_runs, self._shares_left[0])
+        _share_left(self._spent_s, settings.budget_seconds, self._shares_left[1])
+
     def left(self) -> NDArray[np.float64]:
         """Return the share of the budget that is left, (n,)."""
-        return np.minimum(*self._shares_left())
+        return self._shares_left.min(axis=0)
 
     def exhausted(self) -> Flags:
         """Return whether nothing more may be started, (n,)."""
@@ -121,7 +144,7 @@ class CampaignState:
     def observation(self) -> Observation:
         """Return what is known now, copied."""
         return {
-            "budget": np.stack(self._shares_left(), axis=1).astype(np.float32),
+            "budget": self._shares_left.T.astype(np.float32, order="C"),
             "last_config": self._last_config.copy(),
             "last_mask": self._last_mask.copy(),
             "last_measurement": self._last_values.copy(),
@@ -129,10 +152,9 @@ class CampaignState:
             "progress": (1 - self.n_unknown / self.n_configs).astype(np.float32)[:, None],
         }
 
-    def _shares_left(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        runs = _share_left(self._spent_runs, self._settings.budget_runs)
-        return runs, _share_left(self._spent_s, self._settings.budget_seconds)
 
-
-def _share_left(spent: NDArray[np.int64] | NDArray[np.float64], limit: float | None) -> NDArray[np.float64]:
-    return np.ones(len(spent)) if limit is None else np.maximum(0.0, 1 - spent / limit)
+def _share_left(spent: NDArray[np.int64] | NDArray[np.float64], limit: float | None, left: NDArray[np.float64]) -> None:
+    if limit is not None:
+        np.divide(spent, limit, out=left)
+        np.subtract(1, left, out=left)
+        np.maximum(left, 0.0, out=left)

@@ -91,8 +91,8 @@ class _Antichain:
 class MonotoneMap:
     """Labels of a space's configurations, kept up to date as verdicts arrive.
 
-    ``labels`` is None for spaces beyond ``DENSE_LIMIT``; everything else works for any size. ``n_unknown`` counts the
-    configurations that can be measured and are unknown; ``recorded`` (N,) says which ones can, all without it.
+    ``labels`` is None for spaces beyond ``DENSE_LIMIT``; everything else works for any size. ``recorded`` (N,) says
+    which configurations can be measured, all without it: only these are labelled, and counted by ``n_unknown``.
     """
 
     def __init__(
@@ -170,10 +170,12 @@ class MonotoneMap:
             scope = grid.scope(index, self.dominance)
             reached = grid.reached(index, label, scope)
             reached &= labels[scope] == UNKNOWN_LABEL
+            if self.recorded is not None:
+                reached &= self.recorded[scope]
             fresh = reached.nonzero()[0] + (scope.start or 0)
         labels[fresh] = label
         labels[index] = label
-        return fresh if self.recorded is None else fresh[self.recorded[fresh]]
+        return fresh
 
     def _catch_up(self) -> None:
         """Take in what was entered: only who asks for reasons pays for them."""

@@ -1,0 +1,79 @@
+"""How fast offline environments step, with full observations and masks.
+
+Reference: Gymnasium's CartPole stepped by its ``SyncVectorEnv``, as many environments in the same process. Actions are
+legal ones drawn at random, as an agent with masks asks; choosing them is not timed. Of several rounds the fastest
+counts, for both.
+"""
+
+import time
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from benchmarks.timing import report
+
+_ENVS = 1024
+_ROUNDS = 8
+_CUBE = {name: range(0, 201, 10) for name in "abc"}
+
+
+def main() -> None:
+    """Print the figures of offline environments."""
+    cartpole = _cartpole_steps_per_s()
+    for name in ("FaasReplay", "FaasSim"):
+        speed = _vector_steps_per_s(f"peva/{name}-v0")
+        reference = ("CartPole, SyncVectorEnv", cartpole / 1e3)
+        report(f"{name}, {_ENVS} side by side", speed / 1e3, "k/s", target=">= 10 x", reference=reference)
+    speed = _vector_steps_per_s("peva/FaasSim-v0", n_steps=5, rates_rps=_CUBE)
+    report(f"FaasSim, 21 x 21 x 21, {_ENVS} side by side", speed / 1e3, "k/s", target=">= 50")
+    for name in ("FaasReplay", "FaasSim"):
+        report(f"{name}, single", _single_steps_per_s(f"peva/{name}-v0") / 1e3, "k/s", target=">= 20")
+
+
+def _cartpole_steps_per_s(n_steps: int = 10) -> float:
+    env: Any = gymnasium.make_vec("CartPole-v1", num_envs=_ENVS, vectorization_mode="sync")
+    env.reset(seed=0)
+    fastest_s = np.inf
+    for _ in range(_ROUNDS):
+        actions = [env.action_space.sample() for _ in range(n_steps)]
+        started = time.perf_counter()
+        for action in actions:
+            env.step(action)
+        fastest_s = min(fastest_s, time.perf_counter() - started)
+    return _ENVS * n_steps / fastest_s
+
+
+def _vector_steps_per_s(env_id: str, *, n_steps: int = 40, **arguments: Any) -> float:
+    mode: Any = {"vectorization_mode": "vector_entry_point", "autoreset_mode": "SameStep"}
+    env: Any = gymnasium.make_vec(f"peva_env:{env_id}", num_envs=_ENVS, **mode, **arguments)
+    _, infos = env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    fastest_s = np.inf
+    for _ in range(_ROUNDS):
+        spent_s = 0.0
+        for _ in range(n_steps):
+            actions = (infos["action_mask"] * rng.random(infos["action_mask"].shape, np.float32)).argmax(axis=1)
+            started = time.perf_counter()
+            *_, infos = env.step(actions)
+            spent_s += time.perf_counter() - started
+        fastest_s = min(fastest_s, spent_s)
+    return _ENVS * n_steps / fastest_s
+
+
+def _single_steps_per_s(env_id: str, n_steps: int = 1000) -> float:
+    env: Any = gymnasium.make(f"peva_env:{env_id}").unwrapped
+    _, info = env.reset(seed=0)
+    rng = np.random.default_rng(0)
+    fastest_s = np.inf
+    for _ in range(_ROUNDS):
+        spent_s = 0.0
+        for _ in range(n_steps):
+            action = int(rng.choice(np.flatnonzero(info["action_mask"])))
+            started = time.perf_counter()
+            *_, terminated, truncated, info = env.step(action)
+            if terminated or truncated:
+                _, info = env.reset()
+            spent_s += time.perf_counter() - started
+        fastest_s = min(fastest_s, spent_s)
+    return n_steps / fastest_s
