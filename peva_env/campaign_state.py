@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.frontier import OK_LABEL, UNKNOWN_LABEL, RateGrid
-from peva_env.observation import N_RUN_VALUES, Observation, level_shares
+from peva_env.observation import N_RUN_VALUES, Observation
 from peva_env.offline import OfflineSettings
 from peva_env.sources.episodes import Outcomes
 from peva_env.space import ConfigSpace
@@ -78,7 +78,7 @@ class CampaignState:
         self._shares_left = np.ones((2, n))  # of runs and seconds
         self._settings = settings
         self._reach = Reach(grid, one_sided=settings.dominance == "one_sided")
-        self._shares = np.stack([level_shares(space, index) for index in range(n_configs)])
+        self._level_shares = grid.level_shares
         self._rows = np.arange(n)
         n_together = max(1, min(n, _CELLS_TOGETHER // n_configs))
         self._blocks = [slice(first, min(first + n_together, n)) for first in range(0, n, n_together)]
@@ -113,7 +113,7 @@ class CampaignState:
         self._spent_s += self.cost_s
         self._count_left()
         where = legal[:, None]
-        np.copyto(self._last_config, self._shares.take(actions, axis=0), where=where)
+        np.copyto(self._last_config, self._level_shares.take(actions, axis=0), where=where)
         np.copyto(self._last_values, outcomes.values, where=where)
         np.copyto(self._last_mask, outcomes.mask, where=where)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import index as as_index
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -20,12 +20,19 @@ from peva_env.contracts import (
     PolicyContext,
 )
 from peva_env.episode_words import EpisodeWords
-from peva_env.frontier import LABELS, UNKNOWN_LABEL, MonotoneMap, is_dense
+from peva_env.frontier import LABELS, UNKNOWN_LABEL, MonotoneMap, RateGrid, is_dense
 from peva_env.objectives import ILLEGAL_REWARD, FrontierObjective, Objective, Step
 from peva_env.observation import Last, Observation, level_shares, nothing_yet, observation_space, observe
 from peva_env.space import Config, ConfigSpace
 
 _NOT_IN_PLAN = ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")
+
+
+class _Load(NamedTuple):
+    """A configuration as arrays, (F,) each: its rates' numbers as shares of all, and its rates."""
+
+    level_shares: NDArray[np.float32]
+    rates_rps: NDArray[np.int32]
 
 
 class PevaEnv(gymnasium.Env[Observation, Any]):
@@ -52,6 +59,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._last = nothing_yet(host.space)
         self._episodes = EpisodeWords()
         self._dense = is_dense(host.space)
+        self._grid = RateGrid(host.space) if self._dense else None
         self.observation_space: gymnasium.Space[Any] = observation_space(host.space, with_map=self._dense)
         self.action_space: gymnasium.Space[Any] = (
             gymnasium.spaces.Discrete(host.space.n_configs)
@@ -89,11 +97,13 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             outcome = executor.execute(index, self.np_random) if index is not None else _NOT_IN_PLAN
         executor.budget.spent_steps += 1
         if outcome.measurement is not None and index is not None:
-            self._last = Last(level_shares(self.space, index), outcome.measurement)
+            self._last = Last(self._load(index).level_shares, outcome.measurement)
         terminated = executor.known.n_unknown == 0
         truncated = not terminated and executor.budget.exhausted
         spent = left_before - min(executor.budget.left)
-        reward = ILLEGAL_REWARD if outcome.skip_reason else self._reward(index, outcome, spent)
+        reward = ILLEGAL_REWARD
+        if index is not None and not outcome.skip_reason:
+            reward = self._reward(index, outcome, spent)
         observation, info = self._observe(), self._info(outcome, index)
         if terminated or truncated:
             self.end(EndStatus.COMPLETE if terminated else EndStatus.BUDGET)
@@ -200,14 +210,22 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         config = self.space.from_levels(action)
         return self.space.index(config) if config in self.space else None
 
-    def _reward(self, index: int | None, outcome: ConfigOutcome, spent: float) -> float:
+    def _load(self, index: int) -> _Load:
+        """Return a configuration as arrays."""
+        if self._grid is not None:
+            return _Load(self._grid.level_shares[index], self._grid.rates_rps[:, index])
+        config = self.space.config(index)
+        rates_rps = dict(config)
+        rates = np.array([rates_rps.get(name, 0) for name in self.space.functions], np.int32)
+        return _Load(level_shares(self.space, config), rates)
+
+    def _reward(self, index: int, outcome: ConfigOutcome, spent: float) -> float:
         measurement = outcome.measurement or self._last.measurement
-        config = dict(self.space.config(index)) if index is not None else {}
         step = Step(
             resolved=np.array([outcome.resolved / self.known.n_configs]),
             spent=np.array([spent]),
             labels=np.array([LABELS[outcome.verdict] if outcome.verdict else UNKNOWN_LABEL], np.int8),
-            rates_rps=np.array([[config.get(name, 0) for name in self.space.functions]], np.int32),
+            rates_rps=self._load(index).rates_rps[None],
             values=measurement.values[None],
             mask=measurement.mask[None],
         )

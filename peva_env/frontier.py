@@ -39,11 +39,13 @@ def is_dense(space: ConfigSpace) -> bool:
 class RateGrid:
     """The rates of every configuration as arrays: what dominance compares.
 
-    ``rates_rps`` is int32 (F, N), 0 for a function that is absent; ``sets`` numbers the sets of functions, (N,).
+    ``rates_rps`` is int32 (F, N), 0 for a function that is absent; ``level_shares`` float32 (N, F), the number of the
+    rate among the function's rates as a share of them, 0 = absent; ``sets`` numbers the sets of functions, (N,).
     """
 
     def __init__(self, space: ConfigSpace) -> None:
         self.rates_rps = np.zeros((len(space.functions), space.n_configs), np.int32)
+        self.level_shares = np.zeros((space.n_configs, len(space.functions)), np.float32)
         self.sets = np.zeros(space.n_configs, np.int32)
         self._bounds: list[slice] = []
         position = {name: i for i, name in enumerate(space.functions)}
@@ -52,7 +54,9 @@ class RateGrid:
             block = slice(offset, offset + int(np.prod(shape)))
             levels = np.unravel_index(np.arange(block.stop - block.start), shape)
             for name, level in zip(names, levels, strict=True):
-                self.rates_rps[position[name], block] = np.array(space.rates_rps[position[name]])[level]
+                rates_rps = np.array(space.rates_rps[position[name]])
+                self.rates_rps[position[name], block] = rates_rps[level]
+                self.level_shares[block, position[name]] = (level + 1).astype(np.float32) / np.float32(len(rates_rps))
             self.sets[block] = number
             self._bounds.append(block)
 

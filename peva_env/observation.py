@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.frontier import MonotoneMap
-from peva_env.space import ConfigSpace
+from peva_env.space import Config, ConfigSpace
 
 type Observation = dict[str, np.ndarray[Any, Any]]
 
@@ -85,9 +85,9 @@ def observe(known: MonotoneMap, last: Last, budget_left: tuple[float, float]) ->
     return observation
 
 
-def level_shares(space: ConfigSpace, index: int) -> NDArray[np.float32]:
+def level_shares(space: ConfigSpace, config: Config) -> NDArray[np.float32]:
     """Return the rate levels of a configuration as shares of the functions' levels, (F,); 0 = absent."""
-    shares: NDArray[np.float32] = np.array(space.levels(space.config(index)), np.float32)
+    shares: NDArray[np.float32] = np.array(space.levels(config), np.float32)
     shares /= np.array([len(rates) for rates in space.rates_rps], np.float32)
     return shares
 
