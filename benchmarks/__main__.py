@@ -1,6 +1,6 @@
-"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step memory-million capacity steps]``.
+"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step memory-million replay capacity steps]``.
 
-Without a name all of them run but the last three, which take minutes.
+Without a name all of them run but the last four, which take minutes.
 """
 
 import sys
@@ -11,6 +11,7 @@ from benchmarks import (
     known_capacity,
     memory_million,
     memory_speed,
+    replay_speed,
     space_speed,
     step_overhead,
 )
@@ -23,6 +24,7 @@ _ALL = {
 }
 _LONG = {
     "memory-million": memory_million.main,
+    "replay": replay_speed.main,
     "capacity": known_capacity.main,
     "steps": campaign_memory.main,
 }

@@ -12,11 +12,9 @@ import pytest
 from peva_env import datasets
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError, PevaError
-from peva_env.frontier import MonotoneMap
-from peva_env.observation import observe
 from peva_env.sources.episodes import Episodes, Outcomes, World
 from peva_env.sources.replay import ReplayWorld
-from peva_env.space import Config
+from peva_env.space import Config, ConfigSpace
 from tests.builders import event, function, write_recording
 
 LIGHT = {"node": {"name": "LIGHT", "cores": 2}}
@@ -44,6 +42,21 @@ def everywhere(world: ReplayWorld, word: int = 7, scenario: int = 0, iteration: 
     """Return the outcomes of all configurations in one episode."""
     episodes = world.begin(np.array([word], np.uint64), np.array([scenario]))
     return episodes.outcomes(np.arange(world.space(scenario).n_configs), iteration)
+
+
+def numbers_of(space: ConfigSpace, event: ExecutionEvent) -> list[float | None]:
+    """Return what an event measured, in the layout of observations; None where it did not."""
+
+    def share(pct: float | None) -> float | None:
+        return None if pct is None else pct / 100
+
+    of = {function.name: function for function in event.functions}
+    success = [of[name].success_rate if name in of else None for name in space.functions]
+    p95_ms = [of[name].p95_ms if name in of else None for name in space.functions]
+    return [
+        share(event.node.cpu_pct), share(event.node.ram_pct), event.margin, *success,
+        *(None if value is None else value / 1000 for value in p95_ms),
+    ]  # fmt: skip
 
 
 # --- maps -----------------------------------------------------------------------------------------------------------
@@ -189,9 +202,9 @@ def test_outcomes_are_the_events_that_the_source_gives_number_by_number(world: R
         outcomes, source = everywhere(world, word, iteration=iteration), world.source(word, 0)
         for index in range(space.n_configs):
             measured = source.measure(space.config(index), iteration=iteration, rng=np.random.default_rng(0))
-            seen = observe(MonotoneMap(space), measured, (1, 1))
-            assert np.array_equal(seen["last_measurement"], outcomes.values[index])
-            assert np.array_equal(seen["last_mask"], outcomes.mask[index])
+            values = numbers_of(space, measured)
+            assert outcomes.values[index].tolist() == np.array([value or 0 for value in values], np.float32).tolist()
+            assert outcomes.mask[index].tolist() == [value is not None for value in values]
             assert outcomes.cost_s[index] == measured.cost_s
             assert outcomes.labels[index] == {Verdict.OK: -1, Verdict.OVERLOADED: 1}[measured.verdict]
 
