@@ -1,6 +1,7 @@
-"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step memory-million replay capacity steps]``.
+"""Run the benchmarks that are named.
 
-Without a name all of them run but the last four, which take minutes.
+``python -m benchmarks [space memory import step memory-million replay capacity steps]``; without a name all of them run
+but the last four, which take up to some minutes.
 """
 
 import sys
