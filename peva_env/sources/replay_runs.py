@@ -29,6 +29,7 @@ class RecordedRuns:
 
     first: Indices  # (S, N): the first place of a configuration, nowhere if it has none
     count: Indices  # (S, N): how many it has
+    recorded: NDArray[np.bool_]  # (S, N): whether it has any
     rows: Indices  # (K,): the recording's row
     labels: NDArray[np.int8]  # (K + 1,)
     values: NDArray[np.float32]  # (K + 1, V)
@@ -92,6 +93,7 @@ def lay_out(rows: Rows, maps: Sequence[RecordedMap], spaces: Sequence[ConfigSpac
     return RecordedRuns(
         first=first.reshape(len(maps), n_configs),
         count=count.reshape(len(maps), n_configs),
+        recorded=(count > 0).reshape(len(maps), n_configs),
         rows=chosen,
         labels=np.append(rows.keys["label"][chosen], 0).astype(np.int8),
         values=values,
