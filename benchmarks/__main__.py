@@ -1,6 +1,13 @@
+<<<<<<< HEAD
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
 Without a name all of them run but ``memory-million``, ``capacity`` and ``steps``, which take minutes.
+=======
+"""Run the benchmarks that are named.
+
+``python -m benchmarks [space memory import step memory-million replay capacity steps]``; without a name all of them run
+but the last four, which take up to some minutes.
+>>>>>>> replay
 """
 
 import sys
@@ -11,7 +18,11 @@ from benchmarks import (
     known_capacity,
     memory_million,
     memory_speed,
+<<<<<<< HEAD
     offline_speed,
+=======
+    replay_speed,
+>>>>>>> replay
     space_speed,
     step_overhead,
 )
@@ -25,6 +36,7 @@ _ALL = {
 }
 _LONG = {
     "memory-million": memory_million.main,
+    "replay": replay_speed.main,
     "capacity": known_capacity.main,
     "steps": campaign_memory.main,
 }

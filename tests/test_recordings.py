@@ -4,15 +4,20 @@ import os
 import time
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.contexts import context_hash
 from peva_env.memory.dfaas_csv import ImportReport, import_dfaas
 from peva_env.memory.dfaas_rows import PIECE
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
+from peva_env.sources.replay import ReplayWorld
 
 CORES = {"LIGHT": 2, "MID": 4}
 
@@ -25,6 +30,12 @@ def files() -> dict[str, list[Path]]:
     if not folder.is_dir():
         pytest.skip("the DFaaS recordings are not here; set PEVA_SHARED_DATA to the folder that holds dfaas-2023-24")
     return {node: sorted((folder / node).glob("*.csv")) for node in CORES}
+
+
+MAJORITIES = """
+    SELECT function_names, rates_rps, count(*) FILTER (verdict = 'OVERLOADED') * 2 > count(*) FROM execution_events
+    WHERE kind = 'measured' AND verdict <> 'INVALID' AND context_hash = ? GROUP BY ALL
+"""
 
 
 def bring(store: DuckDBMemoryStore, node: str, paths: list[Path], cores: int) -> ImportReport:
@@ -57,6 +68,49 @@ def test_they_import_whole_agree_and_import_once(files: dict[str, list[Path]], t
             bring(store, node, files[node], cores)
         assert contents(store) == before
         assert list(verify(store.database.connection)) == []
+
+
+def test_replayed_they_say_of_each_configuration_what_most_of_its_runs_said(
+    files: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    with closing(DuckDBMemoryStore(":memory:")) as store:
+        store.startup()
+        for node, cores in CORES.items():
+            bring(store, node, files[node], cores)
+        ParquetCheckpoint(store, core_dir=tmp_path).export_core()
+        world = ReplayWorld(tmp_path)
+        assert Counter(name.partition(":")[0] for name in world.scenarios) == {"LIGHT": 8, "MID": 4}
+        assert {space.rates_rps for space in map(world.space, range(12))} == {(tuple(range(0, 201, 10)),) * 3}
+        n_runs = 0
+        for scenario, name in enumerate(world.scenarios):
+            space, labels = world.space(scenario), world.majority_labels(scenario)
+            majorities = store.database.connection.execute(
+                MAJORITIES, [context_hash(world.context(scenario))]
+            ).fetchall()
+            expected = np.zeros(21**3, np.int8)
+            for names, rates, overloaded in majorities:
+                expected[space.index(zip(names, rates, strict=True))] = 1 if overloaded else -1
+            assert np.array_equal(labels, expected)
+            assert np.array_equal(world.recorded(np.array([scenario]))[0], expected != 0)
+            n_recorded = int(np.count_nonzero(labels))
+            share = np.count_nonzero(labels == 1) / n_recorded
+            print(f"{name}: {n_recorded} of 9261 recorded, {share:.1%} overloaded")  # noqa: T201
+            n_runs += n_recorded
+        assert n_runs == 15_834
+
+
+def test_replayed_they_give_the_runs_of_the_recording_in_full(files: dict[str, list[Path]], tmp_path: Path) -> None:
+    with closing(DuckDBMemoryStore(":memory:")) as store:
+        store.startup()
+        bring(store, "MID", files["MID"], CORES["MID"])
+        ParquetCheckpoint(store, core_dir=tmp_path).export_core()
+        world = ReplayWorld(tmp_path, scenarios=["MID:curl+eat-memory+nmap"])
+        stored = {event.event_key: event for event in store.events(context_hash(world.context(0)))}
+    source, rng = world.source(9, 0), np.random.default_rng(0)
+    for index in np.flatnonzero(world.recorded(np.array([0]))[0]):
+        event = source.measure(world.space(0).config(int(index)), iteration=0, rng=rng)
+        same = [replace(event, iteration=iteration) for iteration in range(3)]
+        assert any(stored[one.event_key] == one for one in same if one.event_key in stored)
 
 
 @pytest.mark.parametrize(("node", "flagged"), [("LIGHT", 0.97), ("MID", 0.999)])

@@ -1,6 +1,7 @@
 """Replay: maps out of recordings, and episodes whose every outcome is a recorded run."""
 
 import pickle
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -301,3 +302,10 @@ def test_a_world_can_be_sent_to_another_process(world: ReplayWorld) -> None:
     assert other.source(3, 0).measure(config, iteration=0, rng=rng) == world.source(3, 0).measure(
         config, iteration=0, rng=rng
     )
+
+
+def test_the_example_of_its_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "replay.md").read_text(encoding="utf-8")
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(code, {})  # noqa: S102
+    assert "local-node-v1:checkout+primes" in capsys.readouterr().out

@@ -62,8 +62,7 @@ class ReplayWorld:
 
     def recorded(self, scenarios: Indices) -> NDArray[np.bool_]:
         """Return which configurations have a record, (n, N)."""
-        recorded: NDArray[np.bool_] = self._runs.count[scenarios] > 0
-        return recorded
+        return self._runs.recorded.take(scenarios, axis=0)
 
     def majority_labels(self, scenario: int) -> NDArray[np.int8]:
         """Return what most recorded runs say of each configuration, (N,): -1 OK, 1 overloaded, 0 no record."""

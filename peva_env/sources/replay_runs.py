@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.memory.tensor_rows import FUNCTION_QUANTITIES, RUN_QUANTITIES, Rows
+from peva_env.observation import LATENCY_CAP_S
 from peva_env.sources.episodes import Indices, Outcomes
 from peva_env.sources.replay_maps import Group, RecordedMap
 from peva_env.space import ConfigSpace
-
-_LATENCY_CAP_S = 60.0
-"""As in observations."""
 
 _SUCCESS, _P95 = (FUNCTION_QUANTITIES.index(name) for name in ("success_rate", "p95_ms"))
 _CPU, _RAM, _MARGIN, _COST = (RUN_QUANTITIES.index(name) for name in ("cpu_pct", "ram_pct", "margin", "cost_s"))
@@ -29,6 +27,7 @@ class RecordedRuns:
 
     first: Indices  # (S, N): the first place of a configuration, nowhere if it has none
     count: Indices  # (S, N): how many it has
+    recorded: NDArray[np.bool_]  # (S, N): whether it has any
     rows: Indices  # (K,): the recording's row
     labels: NDArray[np.int8]  # (K + 1,)
     values: NDArray[np.float32]  # (K + 1, V)
@@ -92,6 +91,7 @@ def lay_out(rows: Rows, maps: Sequence[RecordedMap], spaces: Sequence[ConfigSpac
     return RecordedRuns(
         first=first.reshape(len(maps), n_configs),
         count=count.reshape(len(maps), n_configs),
+        recorded=(count > 0).reshape(len(maps), n_configs),
         rows=chosen,
         labels=np.append(rows.keys["label"][chosen], 0).astype(np.int8),
         values=values,
@@ -126,7 +126,7 @@ def _fill(values: NDArray[np.float32], mask: NDArray[np.int8], rows: Rows, part:
     for position, measured in zip(part.positions, part.group.measured.T, strict=True):
         of_function = rows.of_function[measured]
         columns.append((3 + position, of_function[:, _SUCCESS], 0.0, 1.0))
-        columns.append((3 + n_functions + position, of_function[:, _P95] / 1000, 0.0, _LATENCY_CAP_S))
+        columns.append((3 + n_functions + position, of_function[:, _P95] / 1000, 0.0, LATENCY_CAP_S))
     for column, raw, low, high in columns:
         is_measured = ~np.isnan(raw)
         # Clipped before it becomes a float32, which a huge number would not fit; + 0.0 makes a zero of -0.0.
