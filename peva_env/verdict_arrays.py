@@ -4,8 +4,6 @@ Notation: ``n`` runs, ``F`` functions; ``success`` is (F, n), 1 where a function
 quotients are taken as ``judge`` takes them, so that labels and margins are the same to the last bit.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +12,7 @@ from peva_env.config import OverloadConfig
 type Floats = NDArray[np.float64]
 
 
-def success_margins(success: Floats, present: NDArray[Any], n_present: Floats, rules: OverloadConfig) -> Floats:
+def success_margins(success: Floats, present: Floats, n_present: Floats, rules: OverloadConfig) -> Floats:
     """Return the smallest margin (n,) of the rules on success.
 
     Args:

@@ -17,7 +17,7 @@ class ConfigTable:
     """``N`` configurations of ``F`` functions, in plan order."""
 
     rates_rps: NDArray[np.float64]  # (F, N): 0 where the function is absent
-    present: NDArray[np.int8]  # (F, N): 1 where it is part of the configuration, at whatever rate
+    present: NDArray[np.float64]  # (F, N): 1 where it is part of the configuration, at whatever rate
     n_present: NDArray[np.float64]  # (N,)
 
     @classmethod
@@ -32,7 +32,7 @@ class ConfigTable:
                 f"offline episodes need a space of at most {MAX_CONFIGS} configurations; it has {space.n_configs}"
             )
         rates_rps = np.zeros((len(space.functions), space.n_configs))
-        present = np.zeros(rates_rps.shape, np.int8)
+        present = np.zeros(rates_rps.shape)
         for names in space.function_sets():
             first, shape = space.block(names)
             block = slice(first, first + int(np.prod(shape)))
@@ -41,4 +41,4 @@ class ConfigTable:
                 position = space.functions.index(name)
                 rates_rps[position, block] = np.array(space.rates_rps[position])[level]
                 present[position, block] = 1
-        return cls(rates_rps, present, present.sum(axis=0).astype(np.float64))
+        return cls(rates_rps, present, present.sum(axis=0))

@@ -46,7 +46,9 @@ OVERHEAD_S = 0.001
 97 requests/s, as the live local node does, and not 100."""
 
 _CELLS = 1024  # of the table of speeds, for each number of cores
-_NEWTON_STEPS = 7
+_FIRST_STEPS = 4  # of Newton's method, after which about one row in ten needs more
+_MOST_STEPS = 60  # after them; six are the most that has been seen
+_SMALL_STEP = 1e-9  # the error after a smaller step is far smaller still
 _LEAST_SPEED = 1e-12  # where all cores are taken; not 0, by which could not be divided
 
 _LN_SHARE = {50: 0.6931471805599453, 90: 2.302585092994046, 95: 2.995732273553991, 99: 4.605170185988092}
@@ -108,12 +110,11 @@ def serve(nodes: Nodes, rates_rps: Floats, slowness: Floats, timeout_s: float) -
     tables = _first_cells(nodes.cores)
     busy = np.minimum(in_order(load), 1.0)  # true wherever no function is at its limit
     speed, _ = _speed(tables, busy)
-    limited = np.logical_or.reduce(cpu_part + held_part * speed > speed, axis=0)
-    rows = np.flatnonzero(limited)
+    rows = np.flatnonzero(np.logical_or.reduce(cpu_part + held_part * speed > speed, axis=0))
     if rows.size:
-        picked = tables if tables.size == 1 else tables[rows]
-        busy[rows] = _solve(picked, load[:, rows], cpu_part[:, rows], held_part[:, rows])
-        speed[rows] = _speed(picked, busy[rows])[0]
+        limited = _Limited(tables, nodes.cores, load, cpu_part, held_part).take(rows)
+        solved = limited.solve()
+        busy[rows], speed[rows] = solved, _speed(limited.tables, solved)[0]
     taken = cpu_part + held_part * speed  # a = taken / speed
     stretched_s = cpu_s / speed
     in_flight = np.minimum(rates_rps * (stretched_s + held_s), np.minimum(nodes.slots, rates_rps * timeout_s))
@@ -143,24 +144,65 @@ def in_order(values: Floats) -> Floats:
     return total
 
 
-def _solve(tables: Indices, load: Floats, cpu_part: Floats, held_part: Floats) -> Floats:
-    """Solve ``rho = phi(rho)`` by Newton's method from above.
+@dataclass(slots=True)
+class _Limited:
+    """Nodes of which a function is at its limit, and where the search for their ``rho`` has come to."""
 
-    With ``v = 1 / sigma`` (concave and falling in ``rho``), ``x_f / r_f = min(1, v / taken)`` is concave and rising in
-    ``v``, so ``phi`` is concave: no tangent cuts it below its root, and the steps fall to the root without passing it.
-    """
-    start = in_order(load / np.maximum(cpu_part + held_part, 1.0))  # phi(0), which phi does not exceed
-    busy = np.minimum(start, 1.0)
-    for _ in range(_NEWTON_STEPS):
-        speed, slope = _speed(tables, busy)
-        taken = cpu_part + held_part * speed
+    tables: Indices  # (n,) or (1,): where each node's table of speeds begins
+    cores: Floats  # (n,) or (1,)
+    load: Floats  # (F, n): r d / C
+    cpu_part: Floats  # (F, n): a = cpu_part sigma + held_part
+    held_part: Floats  # (F, n)
+
+    def take(self, rows: Indices) -> "_Limited":
+        one = len(self.tables) == 1
+        tables, cores = (self.tables, self.cores) if one else (self.tables.take(rows), self.cores.take(rows))
+        parts = (part.take(rows, axis=1) for part in (self.load, self.cpu_part, self.held_part))
+        return _Limited(tables, cores, *parts)
+
+    def solve(self) -> Floats:
+        """Solve ``rho = phi(rho)`` by Newton's method; each row takes as many steps as it needs for itself.
+
+        With ``v = 1 / sigma`` (concave and falling in ``rho``), ``x_f / r_f = min(1, v / (cpu_part + held_part v))`` is
+        concave and rising in ``v``, so ``phi`` is concave in ``rho``: a tangent meets zero at the root or above, and
+        from there the steps fall to the root without passing it.
+        """
+        most = np.minimum(in_order(self.load / np.maximum(self.cpu_part + self.held_part, 1.0)), 1.0)  # phi(0)
+        busy = np.minimum(self._guess(), most)
+        for _ in range(_FIRST_STEPS):
+            step = self._step(busy)
+            busy = np.minimum(np.maximum(busy + step, 0.0), most)
+        rows = np.flatnonzero(np.abs(step) > _SMALL_STEP)
+        for _ in range(_MOST_STEPS):
+            if not rows.size:
+                break
+            rest = self.take(rows)
+            step = rest._step(busy[rows])
+            busy[rows] = np.minimum(np.maximum(busy[rows] + step, 0.0), most[rows])
+            rows = rows[np.abs(step) > _SMALL_STEP]
+        return busy
+
+    def _guess(self) -> Floats:
+        """Return the root for one function, the mean of those that there are, and ``v = C (1 - rho)``: its tangent."""
+        total = in_order(self.load)
+        cpu = in_order(self.load * self.cpu_part) / total
+        held = in_order(self.load * self.held_part) / total
+        linear = cpu / self.cores + total - held
+        root = np.sqrt(linear * linear + 4 * held * cpu / self.cores)
+        speed = 2 * cpu / np.maximum(linear + root, _LEAST_SPEED)
+        return np.where(speed < 1, 1 - speed / self.cores, 1.0)
+
+    def _step(self, busy: Floats) -> Floats:
+        speed, slope = _speed(self.tables, busy)
+        taken = self.held_part * speed
+        taken += self.cpu_part
         at_limit = taken > speed
-        taken = np.maximum(taken, speed)
-        share = load / taken
+        share = self.load / np.maximum(taken, speed, out=taken)
         excess = in_order(share) * speed - busy
-        bend = in_order(share * cpu_part / taken * at_limit)
-        busy = np.maximum(busy + excess / (1.0 - bend * slope), 0.0)
-    return busy
+        share *= self.cpu_part
+        share /= taken
+        share *= at_limit
+        return excess / (1.0 - in_order(share) * slope)
 
 
 def _admitted(taken: Floats, speed: Floats) -> Floats:

@@ -20,15 +20,15 @@ class SimulatedFunction(Section):
     cpu_ms: float = Field(gt=0, le=600_000, description="CPU time of a request")
     io_ms: float = Field(0, ge=0, le=600_000, description="time in which a request only holds its slot")
     concurrency: int = Field(ge=1, le=1_000_000, description="requests served at once; more are answered 503")
-    base_mib: float = Field(0, ge=0, description="memory without requests")
-    request_mib: float = Field(0, ge=0, description="memory of each request in flight")
+    base_mib: float = Field(0, ge=0, le=1e9, description="memory without requests")
+    request_mib: float = Field(0, ge=0, le=1e9, description="memory of each request in flight")
 
 
 class SimulatedNode(Section):
     """A node: its capacity and its functions."""
 
     cores: int = Field(ge=1, le=MAX_CORES)
-    ram_mib: float = Field(gt=0)
+    ram_mib: float = Field(gt=0, le=1e9)
     functions: dict[str, SimulatedFunction] = Field(min_length=1)
 
 

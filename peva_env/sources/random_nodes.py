@@ -8,7 +8,7 @@ The distribution, for a space whose highest rate of function ``f`` is ``R_f`` (a
 - share of 0.8 C cores in use at ``cap_f``: uniform in 0.1..1, which gives the CPU time of a request;
 - slots: 2..32, alike, but no more than half of what ``cap_f`` starts within a timeout, and no fewer than CPU takes;
 - I/O time such that these slots are full at ``cap_f`` of the function alone;
-- memory: 3 to 10 % of the RAM for each function without requests, and log-uniform in 0.02..1.1 times the RAM,
+- memory: 3 to 10 % of the RAM for each function without requests, and log-uniform in 0.02..1.6 times the RAM,
   divided by the number of functions, with all slots taken: so RAM binds in about one node in ten.
 """
 
@@ -39,7 +39,7 @@ def _log_uniform(low: float, high: float) -> Floats:
 
 
 _CAPACITIES = _log_uniform(0.25, 1.25)
-_MEMORIES = _log_uniform(0.02, 1.1)
+_MEMORIES = _log_uniform(0.02, 1.6)
 
 
 def require_room(highest_rps: Sequence[int], timeout_s: float) -> None:

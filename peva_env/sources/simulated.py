@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from peva_env.config import OverloadConfig
 from peva_env.errors import ConfigError
 from peva_env.explain import explain
+from peva_env.sources.config_table import ConfigTable
 from peva_env.sources.episodes import Indices, Words, hashed
 from peva_env.sources.node_model import Nodes
 from peva_env.sources.node_spec import SimulatedNode, build_node, parse_node
@@ -69,7 +70,7 @@ class SimulatedWorld:
             space = ConfigSpace(rates_rps, min_functions=min_functions, max_functions=most)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"rates_rps: {error}") from error
-        self._bench = Bench(space=space, rules=_parse_rules(rules or {}), **settings)
+        self._bench = Bench(space=space, table=ConfigTable.of(space), rules=_parse_rules(rules or {}), **settings)
         self._highest_rps = [rates[-1] for rates in space.rates_rps]
         self._spec: SimulatedNode | None = None
         self._node: Nodes | None = None

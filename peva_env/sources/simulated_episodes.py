@@ -39,16 +39,12 @@ class Bench:
     """What is measured, and how: the same for all episodes of a world."""
 
     space: ConfigSpace
+    table: ConfigTable  # of the space
     noise: float
     duration_s: float
     cooldown_s: float
     timeout_s: float
     rules: OverloadConfig
-
-    @cached_property
-    def table(self) -> ConfigTable:
-        """The configurations as arrays."""
-        return ConfigTable.of(self.space)
 
     @cached_property
     def offered(self) -> Floats:
@@ -93,7 +89,9 @@ class SimulatedEpisodes:
         p95_ms = 1000 * runs.served.percentile_s(95, bench.timeout_s)
         success_at, p95_at = 3, 3 + len(p95_ms)
         mask = bench.mask.take(indices, axis=0)
-        mask[:, p95_at:] &= (runs.succeeded > 0).T
+        nothing = runs.succeeded == 0
+        if nothing.any():  # of such a function no latency is known
+            mask[:, p95_at:][nothing.T] = 0
         values = np.empty(mask.shape, np.float32)
         values[:, 0] = runs.cpu_pct / 100
         values[:, 1] = runs.ram_pct / 100
