@@ -1,13 +1,6 @@
-<<<<<<< HEAD
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
-Without a name all of them run but ``memory-million``, ``capacity`` and ``steps``, which take minutes.
-=======
-"""Run the benchmarks that are named.
-
-``python -m benchmarks [space memory import step memory-million replay capacity steps]``; without a name all of them run
-but the last four, which take up to some minutes.
->>>>>>> replay
+Without a name all of them run but ``memory-million``, ``replay``, ``capacity`` and ``steps``, which take longer.
 """
 
 import sys
@@ -18,11 +11,8 @@ from benchmarks import (
     known_capacity,
     memory_million,
     memory_speed,
-<<<<<<< HEAD
     offline_speed,
-=======
     replay_speed,
->>>>>>> replay
     space_speed,
     step_overhead,
 )
