@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.frontier import OK_LABEL, UNKNOWN_LABEL, RateGrid
+from peva_env.frontier import OK_LABEL, RateGrid
 from peva_env.observation import N_RUN_VALUES, Observation
 from peva_env.offline import OfflineSettings
 from peva_env.sources.episodes import Outcomes
@@ -25,15 +25,16 @@ class Reach:
     """Which configurations a measured one tells of, looked up by rows.
 
     For each function and each of its rates a row (N,) says which configurations have no lower rate of it, and another
-    one which have no higher; what a measurement reaches is where all functions' rows agree. A last row reaches nothing.
+    one which have no higher; a third reaches nothing. What a measurement reaches is where all functions' rows agree.
     """
 
     def __init__(self, grid: RateGrid, *, one_sided: bool) -> None:
-        self._rows: list[Flags] = []  # of each function: (2 x rates + 1, N)
+        self._sides = np.array([1, 2, 0])
+        self._rows: list[Flags] = []  # of each function: (3 x rates, N)
         self._codes: list[Numbers] = []  # of each function: its rate's number in each configuration, (N,)
         for rates_rps in grid.rates_rps:
             rates, codes = np.unique(rates_rps, return_inverse=True)
-            nothing = np.zeros((1, len(rates_rps)), np.bool_)
+            nothing = np.zeros((len(rates), len(rates_rps)), np.bool_)
             self._rows.append(np.concatenate([rates_rps >= rates[:, None], rates_rps <= rates[:, None], nothing]))
             self._codes.append(codes)
         self._sets = grid.sets
@@ -42,11 +43,11 @@ class Reach:
 
     def find(self, actions: Numbers, labels: NDArray[np.int8], reached: Flags, work: Flags) -> None:
         """Write what the measured configurations (n,) tell of to ``reached`` (n, N); ``work`` is of the same shape."""
+        side = self._sides.take(labels + 1)  # whose rows: of OK, of unknown, of overloaded
         for number, (rows, codes) in enumerate(zip(self._rows, self._codes, strict=True)):
-            n_rates = len(rows) // 2
-            code = codes[actions] + (labels == OK_LABEL) * n_rates
-            code[labels == UNKNOWN_LABEL] = 2 * n_rates
-            np.take(rows, code, axis=0, out=work if number else reached, mode="clip")
+            code = codes.take(actions)
+            code += side * (len(rows) // 3)
+            rows.take(code, axis=0, out=work if number else reached, mode="clip")
             if number:
                 reached &= work
         if self._one_sided:
@@ -103,19 +104,19 @@ class CampaignState:
 
     def measure(self, actions: Numbers, legal: Flags, outcomes: Outcomes) -> None:
         """Enter the outcomes of legal actions."""
-        labels = np.where(legal, outcomes.labels, np.int8(UNKNOWN_LABEL))
+        labels = outcomes.labels * legal
         for block in self._blocks:
             self.n_resolved[block] = self._infer(block, actions[block], labels[block])
         self.n_unknown -= self.n_resolved
         self.labels_measured = labels
-        self.cost_s = np.where(legal, outcomes.cost_s, 0.0)
+        self.cost_s = outcomes.cost_s * legal
         self._spent_runs += legal
         self._spent_s += self.cost_s
         self._count_left()
-        where = legal[:, None]
-        np.copyto(self._last_config, self._level_shares.take(actions, axis=0), where=where)
-        np.copyto(self._last_values, outcomes.values, where=where)
-        np.copyto(self._last_mask, outcomes.mask, where=where)
+        ran: Any = slice(None) if legal.all() else legal.nonzero()[0]
+        self._last_config[ran] = self._level_shares.take(actions[ran], axis=0)
+        self._last_values[ran] = outcomes.values[ran]
+        self._last_mask[ran] = outcomes.mask[ran]
 
     def _infer(self, block: slice, actions: Numbers, labels: NDArray[np.int8]) -> NDArray[Any]:
         """Label what became known in some campaigns, and return how many configurations that are in each."""
@@ -135,11 +136,13 @@ class CampaignState:
         """Return the share of the budget that is left, (n,)."""
         return self._shares_left.min(axis=0)
 
-    def exhausted(self) -> Flags:
-        """Return whether nothing more may be started, (n,)."""
+    def exhausted(self, left: NDArray[np.float64]) -> Flags:
+        """Return whether nothing more may be started, (n,), with this share of the budget left."""
         steps = self._settings.max_steps
-        spent: Flags = self.left() == 0.0
-        return spent if steps is None else spent | (self.spent_steps >= steps)
+        spent: Flags = left == 0.0
+        if steps is not None:
+            spent |= self.spent_steps >= steps
+        return spent
 
     def observation(self) -> Observation:
         """Return what is known now, copied."""

@@ -24,6 +24,7 @@ from peva_env.frontier import OK_LABEL, is_dense
 from peva_env.objectives import ILLEGAL_REWARD, Step
 from peva_env.observation import Observation, observation_space
 from peva_env.offline import chosen_scenario, drawn_scenarios
+from peva_env.sources.episodes import Outcomes
 from peva_env.worlds import OfflineParts
 
 type Info = dict[str, Any]
@@ -102,54 +103,74 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         """
         if not self._has_begun:
             raise ResetNeeded("there are no campaigns yet: call reset() first")
-        if self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any():
-            raise ResetNeeded(f"{self._ended.sum()} episodes have ended: reset them with options={{'reset_mask': ...}}")
-        begins = self._ended & (self.autoreset_mode is AutoresetMode.NEXT_STEP)
+        begins = self._ended.nonzero()[0]
+        if begins.size and self.autoreset_mode is AutoresetMode.DISABLED:
+            raise ResetNeeded(f"{begins.size} episodes have ended: reset them with options={{'reset_mask': ...}}")
         asked = self._checked_actions(actions, begins)
-        if begins.any():
-            self._begin(begins.nonzero()[0])
-        rewards, terminated, truncated, legal = self._advance(asked, ~begins)
+        if begins.size:
+            self._begin(begins)
+        rewards, terminated, truncated, legal = self._advance(asked, begins)
         infos: Info = {}
         ended = terminated | truncated
-        self._ended = ended.copy()
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
-            infos = self._finals(ended, legal)
-            self._begin(ended.nonzero()[0])
-            legal = legal & ~ended
+        fresh = ended.nonzero()[0]
+        if fresh.size and self.autoreset_mode is AutoresetMode.SAME_STEP:
+            infos = self._finals(fresh, legal)
+            self._begin(fresh)
+            legal[fresh] = False
+            begins = fresh
+        else:
+            self._ended = ended
         infos |= self._infos(legal)
-        if begins.any() or "final_obs" in infos:
-            infos |= self._marked(self._scenario_info(), (begins | ended).nonzero()[0])
+        if begins.size:
+            infos |= self._marked(self._scenario_info(), begins)
         return self._state.observation(), rewards, terminated, truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions are not known yet in each environment, (n, N)."""
         return self._state.unknown.copy()
 
-    def _advance(self, actions: Arrays, active: NDArray[np.bool_]) -> tuple[Arrays, Arrays, Arrays, NDArray[np.bool_]]:
-        """Step the active environments; return rewards, terminations, truncations, and who measured something."""
+    def _advance(
+        self, actions: Arrays, begins: NDArray[np.int64]
+    ) -> tuple[Arrays, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Step all environments but those that have just begun.
+
+        Return rewards, terminations, truncations, and which environments measured something.
+        """
         state = self._state
-        legal = state.is_unknown(actions) & active
+        legal = state.is_unknown(actions)
+        legal[begins] = False
         left_before = state.left()
         outcomes = self._episodes.outcomes(actions)
         state.measure(actions, legal, outcomes)
-        state.spent_steps += active
-        spent = left_before - state.left()
-        rewards = np.where(active, ILLEGAL_REWARD, 0.0)
-        rows = legal.nonzero()[0]
-        if rows.size:
-            memo = self._memo[rows]
-            step = Step(
-                resolved=state.n_resolved[rows] / state.n_configs[rows],
-                spent=spent[rows],
-                labels=outcomes.labels[rows],
-                rates_rps=state.rates_rps[actions[rows]],
-                values=outcomes.values[rows],
-                mask=outcomes.mask[rows],
-            )
-            rewards[rows] = self._objective.reward(step, memo)
-            self._memo[rows] = memo
-        terminated = (state.n_unknown == 0) & active
-        return rewards, terminated, state.exhausted() & active & ~terminated, legal
+        left = state.left()
+        state.spent_steps += 1
+        state.spent_steps[begins] = 0
+        if legal.all():
+            rewards = self._rewards(actions, outcomes, left_before - left, slice(None))
+        else:
+            rows = legal.nonzero()[0]
+            rewards = np.full(self.num_envs, ILLEGAL_REWARD)
+            rewards[begins] = 0
+            rewards[rows] = self._rewards(actions, outcomes, left_before - left, rows)
+        terminated = state.n_unknown == 0
+        truncated = state.exhausted(left) & ~terminated
+        for ended in (terminated, truncated):
+            ended[begins] = False
+        return rewards, terminated, truncated, legal
+
+    def _rewards(self, actions: Arrays, outcomes: Outcomes, spent: Arrays, rows: Any) -> Arrays:
+        state, memo = self._state, self._memo[rows]
+        step = Step(
+            resolved=state.n_resolved[rows] / state.n_configs[rows],
+            spent=spent[rows],
+            labels=outcomes.labels[rows],
+            rates_rps=state.rates_rps.take(actions[rows], axis=0),
+            values=outcomes.values[rows],
+            mask=outcomes.mask[rows],
+        )
+        rewards = self._objective.reward(step, memo)
+        self._memo[rows] = memo
+        return rewards
 
     def _begin(self, where: NDArray[np.int64], scenario: int | None = None) -> None:
         """Begin the next episode of some environments."""
@@ -180,36 +201,35 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
                 self._numbers[i] = 0
         self._firsts = firsts
 
-    def _checked_actions(self, actions: Arrays, begins: NDArray[np.bool_]) -> Arrays:
-        asked = np.asarray(actions)
+    def _checked_actions(self, actions: Arrays, begins: NDArray[np.int64]) -> Arrays:
+        asked = np.array(actions)
         if asked.shape != (self.num_envs,) or not np.issubdtype(asked.dtype, np.integer):
             raise IndexError(f"actions must be {self.num_envs} whole numbers; got {asked.dtype} of shape {asked.shape}")
-        asked = np.where(begins, 0, asked)
-        wrong = (asked < 0) | (asked >= self.space.n_configs)
-        if wrong.any():
-            raise IndexError(f"action {asked[wrong][0]} is outside 0..{self.space.n_configs - 1}")
+        asked[begins] = 0
+        for wrong in (asked.min(), asked.max()):
+            if not 0 <= wrong < self.space.n_configs:
+                raise IndexError(f"action {wrong} is outside 0..{self.space.n_configs - 1}")
         return asked
 
     def _infos(self, legal: NDArray[np.bool_]) -> Info:
         state = self._state
-        return self._marked(
-            {
-                "action_mask": state.unknown.astype(np.int8),
-                "n_unknown": state.n_unknown.copy(),
-                "n_resolved": np.where(legal, state.n_resolved, 0),
-                "n_runs": legal.astype(np.int64),
-                "cost_s": np.where(legal, state.cost_s, 0.0),
-                "verdict": _VERDICT_TEXTS[np.where(legal, state.labels_measured, 0) - OK_LABEL],
-            },
-            slice(None),
-        )
+        infos = {
+            "action_mask": state.unknown.view(np.int8).copy(),
+            "n_unknown": state.n_unknown.copy(),
+            "n_resolved": state.n_resolved * legal,
+            "n_runs": legal.astype(np.int64),
+            "cost_s": state.cost_s * legal,
+            "verdict": _VERDICT_TEXTS.take(state.labels_measured * legal - OK_LABEL),
+        }
+        return self._marked(infos, slice(None))
 
-    def _finals(self, ended: NDArray[np.bool_], legal: NDArray[np.bool_]) -> Info:
+    def _finals(self, ended: NDArray[np.int64], legal: NDArray[np.bool_]) -> Info:
         """Return the last observation and info of episodes that have ended, in gymnasium's form."""
-        where = ended.nonzero()[0]
-        observation = self._state.observation()
-        finals = {"final_obs": self._marked(dict(observation), where), "final_info": self._infos(legal)}
-        return self._marked(finals, where)
+        finals = {
+            "final_obs": self._marked(dict(self._state.observation()), ended),
+            "final_info": self._infos(legal),
+        }
+        return self._marked(finals, ended)
 
     def _scenario_info(self) -> Info:
         state = self._state
@@ -219,7 +239,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         """Return arrays with, for each, which rows of it mean something, under its name with an underscore."""
         mark = np.zeros(self.num_envs, np.bool_)
         mark[where] = True
-        return {**arrays, **{f"_{name}": mark.copy() for name in arrays}}
+        return {**arrays, **{f"_{name}": mark for name in arrays}}
 
 
 def _seeds(seed: int | Sequence[int | None] | None, n: int) -> Sequence[int | None]:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
-from peva_env.frontier import MonotoneMap
-from peva_env.observation import observe
+from peva_env.observation import measurement_of
 from peva_env.sources.episodes import Words
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config, ConfigSpace, dominates
@@ -47,8 +46,8 @@ def mixes(word: int, world: SimulatedWorld) -> np.ndarray[Any, Any]:
 
 
 def observed(space: ConfigSpace, event: ExecutionEvent) -> tuple[list[float], list[int]]:
-    observation = observe(MonotoneMap(space), event, (1.0, 1.0))
-    return observation["last_measurement"].tolist(), observation["last_mask"].tolist()
+    measured = measurement_of(space, event)
+    return measured.values.tolist(), measured.mask.tolist()
 
 
 @pytest.mark.parametrize("node", ["random", SMALL])
