@@ -1,4 +1,4 @@
-"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step memory-million capacity steps]``.
+"""Run the benchmarks that are named, of the ones below: ``python -m benchmarks space memory``.
 
 Without a name all of them run but the last three, which take minutes.
 """
@@ -11,6 +11,7 @@ from benchmarks import (
     known_capacity,
     memory_million,
     memory_speed,
+    simulated_speed,
     space_speed,
     step_overhead,
 )
@@ -20,6 +21,7 @@ _ALL = {
     "memory": memory_speed.main,
     "import": import_time.main,
     "step": step_overhead.main,
+    "simulated": simulated_speed.main,
 }
 _LONG = {
     "memory-million": memory_million.main,
