@@ -13,6 +13,7 @@ from benchmarks import (
     memory_speed,
     offline_speed,
     replay_speed,
+    simulated_speed,
     space_speed,
     step_overhead,
 )
@@ -23,6 +24,7 @@ _ALL = {
     "import": import_time.main,
     "step": step_overhead.main,
     "offline": offline_speed.main,
+    "simulated": simulated_speed.main,
 }
 _LONG = {
     "memory-million": memory_million.main,

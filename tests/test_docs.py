@@ -12,6 +12,7 @@ import yaml
 from peva_env.cli import app
 from peva_env.cli_memory import app as memory
 from peva_env.config import DfaasConfig, parse_config
+from peva_env.sources.node_spec import SimulatedFunction, SimulatedNode
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -67,6 +68,18 @@ def test_the_python_blocks_of_the_readme_run_one_after_the_other(tmp_path: Path)
         assert done.returncode == 0, done.stderr
         assert "OK" in done.stdout
         assert "OVERLOADED" in done.stdout
+
+
+def test_the_python_blocks_of_the_page_on_simulation_run() -> None:
+    page = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(code, {})  # noqa: S102
+
+
+def test_the_page_on_simulation_names_every_key_of_a_node() -> None:
+    page = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+    keys = [*SimulatedNode.model_fields, *SimulatedFunction.model_fields]
+    assert [key for key in keys if f'"{key}"' not in page] == []
 
 
 PROMISES = [

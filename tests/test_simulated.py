@@ -196,7 +196,7 @@ def one(concurrency: int, io_ms: float) -> SimulatedWorld:
 def test_what_finds_no_slot_is_refused() -> None:
     (measured,) = one(5, 100).source(0).measure([("a", 100)], iteration=0, rng=ANY).functions
     assert (measured.offered, measured.sent, measured.dropped) == (3000, 3000, 0)
-    assert measured.failed == {"status_503": 3000 - measured.succeeded}
+    assert measured.failed == {"status_5xx": 3000 - measured.succeeded}
     assert measured.success_rate == pytest.approx(0.495, abs=0.005)
 
 

@@ -12,6 +12,7 @@ from peva_env.sources.simulated_episodes import Runs, SimulatedEpisodes
 from peva_env.space import Config, config_key
 from peva_env.verdict import judge
 
+_REFUSED = "status_5xx"  # what k6 makes of a 503
 _PERCENTILES = (50, 90, 95, 99)
 
 
@@ -75,7 +76,7 @@ class SimulatedSource:
             sent=offered - (lost - refused),
             dropped=lost - refused,
             succeeded=offered - lost,
-            failed={"status_503": refused} if refused else {},
+            failed={_REFUSED: refused} if refused else {},
             success_rate=float(runs.success[f, 0]),
             cpu_pct=float(100 * served.cores_taken[f, 0] / nodes.cores[0]),
             ram_bytes=int(nodes.base_bytes[f, 0] + nodes.request_bytes[f, 0] * served.in_flight[f, 0]),
