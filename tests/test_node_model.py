@@ -150,14 +150,16 @@ def test_without_slots_in_the_way_the_timeout_is_the_limit() -> None:
     assert served.in_flight[0, 0] == 100 * TIMEOUT_S
 
 
-@pytest.mark.parametrize("rates_rps", [(50, 50), (200, 30), (1000, 1000), (1e5, 0)])
-def test_what_is_found_is_the_fixed_point(rates_rps: tuple[float, float]) -> None:
-    nodes = node(2, [0.02, 0.005], [0.001, 0.3], [8, 20])
-    served = under(nodes, *rates_rps)
-    throughput_rps = served.in_flight / (served.stretched_s + served.held_s)
-    assert served.busy[0] == pytest.approx(float((throughput_rps * nodes.cpu_s).sum()) / 2, abs=1e-9)
-    assert served.busy[0] == pytest.approx(float(served.cores_taken.sum()) / 2, abs=1e-9)
-    assert 0 < served.busy[0] < 1
+def test_with_all_cores_taken_as_much_is_served_as_they_can_do() -> None:
+    served = under(node(2, 0.02, 0.0, 8), 1000)
+    assert served.busy[0] == 1
+    assert 1000 * served.success[0, 0] == pytest.approx(2 / 0.02)
+    assert served.stretched_s[0, 0] == pytest.approx(0.02 * 8 / 2)
+
+
+def test_where_slots_are_short_no_more_cpu_is_used_than_they_let_in() -> None:
+    served = under(node(2, [0.02, 0.01], 0.08, [5, 1000]), 1000, 20)
+    assert served.busy[0] == pytest.approx((5 / 0.1 * 0.02 + 20 * 0.01) / 2)
 
 
 def test_memory_grows_with_what_is_in_flight_and_is_never_more_than_there_is() -> None:

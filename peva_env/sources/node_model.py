@@ -5,24 +5,24 @@ Notation: ``n`` nodes (or one node under ``n`` loads), ``F`` functions; arrays a
 it only holds its slot, and has ``c`` slots. The node has ``C`` cores; the load generator gives up on a request after
 ``T`` s, and hence has ``r T`` virtual users. ``rho`` is the share of the cores in use.
 
+    m_f        = min(c_f, r_f T)                             how many requests it can have in flight
+    x_f        = min(r_f, m_f / (d_f + z_f))                 how many a second that lets in, at best
+    rho        = min(1, sum of x_f d_f / C)                  share of the cores in use
     sigma(rho) = 1 + ErlangC(C, C rho) / (C (1 - rho))       how much longer a CPU phase takes than on an idle node
-    h_f        = d_f sigma(rho) + z_f                        how long a request holds its slot
-    a_f        = r_f h_f / min(c_f, r_f T)                   how often its slots (or virtual users) would be full
-    x_f        = r_f / max(1, a_f)                           throughput
-    rho        = sum of x_f d_f / C                          the fixed point that is solved for
+    s          = min(sigma(rho), max(1, sum of m_f / C))     the same, when no more can wait than are let in
+    h_f        = d_f s + z_f                                 how long a request holds its slot
+    a_f        = r_f h_f / m_f                               how often its slots (or virtual users) would be full
     success_f  = 1 / (1 + a_f^16)^(1/16)                     = min(1, 1 / a_f), with its edge rounded
 
 ``sigma`` is the mean response of an M/M/C queue over its service time (Kleinrock, "Queueing Systems", vol. 1, 1975,
 section 3.5; Harchol-Balter, "Performance Modeling and Design of Computer Systems", 2013, chapter 14). On one core it is
 1 / (1 - rho), which processor sharing has for *any* distribution of the service time (Kleinrock, vol. 2, 1976, section
 4.4; Harchol-Balter, chapter 30). Losing what finds all slots taken, at the rate at which they are short, is the fluid
-limit of a loss system: Kelly, "Loss networks", Annals of Applied Probability 1 (1991).
+limit of a loss system: Kelly, "Loss networks", Annals of Applied Probability 1 (1991). With all cores taken and all
+slots full, ``s`` is what sharing the cores evenly among the slots gives: throughput is what the cores can do.
 
-**Monotone.** ``phi(rho) = sum of x_f d_f / C`` falls in ``rho``, since ``sigma`` rises; so ``rho = phi(rho)`` has one
-solution. Raise any rate: were ``rho`` to fall, ``sigma`` would fall, every ``a_f`` of an unchanged rate too, so every
-``x_f`` would rise (the raised one as well: ``x = min(r, min(c, r T) / h)`` rises in ``r``), hence ``rho`` would rise, a
-contradiction. So CPU use rises in every rate, with it every ``h_f``, ``a_f = h_f max(r_f / c_f, 1 / T)`` and the memory
-in use, and every success falls. Whatever overloads a node, more load does too.
+**Monotone.** Raise any rate: its ``m`` and ``x`` rise, or stay; so do ``rho``, ``s``, every ``h`` and the memory in use;
+and ``a_f = h_f max(r_f / c_f, 1 / T)`` rises, so every success falls. Whatever overloads a node, more load does too.
 
 **The same in every company.** Only ``+ - * /``, ``sqrt`` and comparisons are used, all correctly rounded, element by
 element, and sums over functions are taken in their order: a row comes out bit for bit the same alone, in a table of a
@@ -46,10 +46,7 @@ OVERHEAD_S = 0.001
 97 requests/s, as the live local node does, and not 100."""
 
 _CELLS = 1024  # of the table of speeds, for each number of cores
-_FIRST_STEPS = 4  # of Newton's method, after which about one row in ten needs more
-_MOST_STEPS = 60  # after them; six are the most that has been seen
-_SMALL_STEP = 1e-9  # the error after a smaller step is far smaller still
-_LEAST_SPEED = 1e-12  # where all cores are taken; not 0, by which could not be divided
+_LEAST = 1e-12  # of what is divided by
 
 _LN_SHARE = {50: 0.6931471805599453, 90: 2.302585092994046, 95: 2.995732273553991, 99: 4.605170185988092}
 """``ln(1 / (1 - share))``: the percentiles of an exponential distribution with mean 1."""
@@ -104,25 +101,19 @@ def serve(nodes: Nodes, rates_rps: Floats, slowness: Floats, timeout_s: float) -
     """Return what nodes do under rates (F, n), when all takes ``slowness`` (n,) times as long as it should."""
     cpu_s = nodes.cpu_s * slowness
     held_s = nodes.held_s * slowness
-    per_s = np.maximum(rates_rps / nodes.slots, (rates_rps > 0) * (1 / timeout_s))  # a = per_s h
-    load = rates_rps * cpu_s / nodes.cores
-    cpu_part, held_part = cpu_s * per_s, held_s * per_s
-    tables = _first_cells(nodes.cores)
-    busy = np.minimum(in_order(load), 1.0)  # true wherever no function is at its limit
-    speed, _ = _speed(tables, busy)
-    rows = np.flatnonzero(np.logical_or.reduce(cpu_part + held_part * speed > speed, axis=0))
-    if rows.size:
-        limited = _Limited(tables, nodes.cores, load, cpu_part, held_part).take(rows)
-        solved = limited.solve()
-        busy[rows], speed[rows] = solved, _speed(limited.tables, solved)[0]
-    taken = cpu_part + held_part * speed  # a = taken / speed
-    stretched_s = cpu_s / speed
-    in_flight = np.minimum(rates_rps * (stretched_s + held_s), np.minimum(nodes.slots, rates_rps * timeout_s))
+    limit = np.minimum(nodes.slots, rates_rps * timeout_s)
+    admitted_rps = np.minimum(rates_rps, limit / (cpu_s + held_s))
+    busy = np.minimum(in_order(admitted_rps * cpu_s) / nodes.cores, 1.0)
+    crowd = np.maximum(in_order(limit), nodes.cores)
+    stretch = np.minimum(1 / _speed(_first_cells(nodes.cores), busy), crowd / nodes.cores)
+    stretched_s = cpu_s * stretch
+    asked = rates_rps * (stretched_s + held_s)
+    in_flight = np.minimum(asked, limit)
     used_bytes = in_order(nodes.base_bytes + nodes.request_bytes * in_flight)
     return Served(
         busy=busy,
         memory=np.minimum(used_bytes / nodes.ram_bytes, 1.0),
-        success=_admitted(taken, speed),
+        success=_admitted(asked, limit),
         cpu_s=cpu_s,
         held_s=held_s,
         stretched_s=stretched_s,
@@ -132,7 +123,7 @@ def serve(nodes: Nodes, rates_rps: Floats, slowness: Floats, timeout_s: float) -
 
 def sigma(cores: Floats, busy: Floats) -> Floats:
     """Return how much longer a CPU phase takes than on an idle node, for shares of the cores in use that broadcast."""
-    stretch: Floats = 1 / _speed(_first_cells(cores), busy)[0]
+    stretch: Floats = 1 / _speed(_first_cells(cores), busy)
     return stretch
 
 
@@ -144,86 +135,24 @@ def in_order(values: Floats) -> Floats:
     return total
 
 
-@dataclass(slots=True)
-class _Limited:
-    """Nodes of which a function is at its limit, and where the search for their ``rho`` has come to."""
-
-    tables: Indices  # (n,) or (1,): where each node's table of speeds begins
-    cores: Floats  # (n,) or (1,)
-    load: Floats  # (F, n): r d / C
-    cpu_part: Floats  # (F, n): a = cpu_part sigma + held_part
-    held_part: Floats  # (F, n)
-
-    def take(self, rows: Indices) -> "_Limited":
-        one = len(self.tables) == 1
-        tables, cores = (self.tables, self.cores) if one else (self.tables.take(rows), self.cores.take(rows))
-        parts = (part.take(rows, axis=1) for part in (self.load, self.cpu_part, self.held_part))
-        return _Limited(tables, cores, *parts)
-
-    def solve(self) -> Floats:
-        """Solve ``rho = phi(rho)`` by Newton's method; each row takes as many steps as it needs for itself.
-
-        With ``v = 1 / sigma`` (concave and falling in ``rho``), ``x_f / r_f = min(1, v / (cpu_part + held_part v))`` is
-        concave and rising in ``v``, so ``phi`` is concave in ``rho``: a tangent meets zero at the root or above, and
-        from there the steps fall to the root without passing it.
-        """
-        most = np.minimum(in_order(self.load / np.maximum(self.cpu_part + self.held_part, 1.0)), 1.0)  # phi(0)
-        busy = np.minimum(self._guess(), most)
-        for _ in range(_FIRST_STEPS):
-            step = self._step(busy)
-            busy = np.minimum(np.maximum(busy + step, 0.0), most)
-        rows = np.flatnonzero(np.abs(step) > _SMALL_STEP)
-        for _ in range(_MOST_STEPS):
-            if not rows.size:
-                break
-            rest = self.take(rows)
-            step = rest._step(busy[rows])
-            busy[rows] = np.minimum(np.maximum(busy[rows] + step, 0.0), most[rows])
-            rows = rows[np.abs(step) > _SMALL_STEP]
-        return busy
-
-    def _guess(self) -> Floats:
-        """Return the root for one function, the mean of those that there are, and ``v = C (1 - rho)``: its tangent."""
-        total = in_order(self.load)
-        cpu = in_order(self.load * self.cpu_part) / total
-        held = in_order(self.load * self.held_part) / total
-        linear = cpu / self.cores + total - held
-        root = np.sqrt(linear * linear + 4 * held * cpu / self.cores)
-        speed = 2 * cpu / np.maximum(linear + root, _LEAST_SPEED)
-        return np.where(speed < 1, 1 - speed / self.cores, 1.0)
-
-    def _step(self, busy: Floats) -> Floats:
-        speed, slope = _speed(self.tables, busy)
-        taken = self.held_part * speed
-        taken += self.cpu_part
-        at_limit = taken > speed
-        share = self.load / np.maximum(taken, speed, out=taken)
-        excess = in_order(share) * speed - busy
-        share *= self.cpu_part
-        share /= taken
-        share *= at_limit
-        return excess / (1.0 - in_order(share) * slope)
-
-
-def _admitted(taken: Floats, speed: Floats) -> Floats:
-    """Return ``1 / (1 + a^16)^(1/16)`` of ``a = taken / speed``: 16 is four squarings, and four square roots."""
-    most = np.maximum(taken, speed)
-    power = np.minimum(taken, speed) / most
+def _admitted(asked: Floats, limit: Floats) -> Floats:
+    """Return ``1 / (1 + a^16)^(1/16)`` of ``a = asked / limit``: 16 is four squarings, and four square roots."""
+    most = np.maximum(np.maximum(asked, limit), _LEAST)
+    power = np.minimum(asked, limit) / most
     for _ in range(4):
         power *= power
     power += 1.0
     for _ in range(4):
         np.sqrt(power, out=power)
-    success: Floats = speed / most / power
+    success: Floats = np.where(asked > 0, limit / most / power, 1.0)
     return success
 
 
-def _speed(tables: Indices, busy: Floats) -> tuple[Floats, Floats]:
-    """Return ``1 / sigma(rho)`` (n,) and its slope (n,), ``tables`` being where each node's table begins."""
+def _speed(tables: Indices, busy: Floats) -> Floats:
+    """Return ``1 / sigma(rho)`` (n,), ``tables`` being where each node's table begins."""
     intercepts, slopes = _speed_tables()
     cells = np.minimum(busy * _CELLS, _CELLS - 1).astype(np.intp) + tables
-    slope = slopes.take(cells, mode="clip")
-    return np.maximum(intercepts.take(cells, mode="clip") + slope * busy, _LEAST_SPEED), slope
+    return np.maximum(intercepts.take(cells, mode="clip") + slopes.take(cells, mode="clip") * busy, _LEAST)
 
 
 def _first_cells(cores: Floats) -> Indices:
