@@ -144,15 +144,15 @@ class CampaignState:
             spent |= self.spent_steps >= steps
         return spent
 
-    def observation(self) -> Observation:
-        """Return what is known now, copied."""
+    def observation(self, rows: Any = slice(None)) -> Observation:
+        """Return what is known now in some campaigns, copied."""
         return {
-            "budget": self._shares_left.T.astype(np.float32, order="C"),
-            "last_config": self._last_config.copy(),
-            "last_mask": self._last_mask.copy(),
-            "last_measurement": self._last_values.copy(),
-            "map": self._labels.copy(),
-            "progress": (1 - self.n_unknown / self.n_configs).astype(np.float32)[:, None],
+            "budget": self._shares_left[:, rows].T.astype(np.float32, order="C"),
+            "last_config": self._last_config[rows].copy(),
+            "last_mask": self._last_mask[rows].copy(),
+            "last_measurement": self._last_values[rows].copy(),
+            "map": self._labels[rows].copy(),
+            "progress": (1 - self.n_unknown[rows] / self.n_configs[rows]).astype(np.float32)[:, None],
         }
 
 

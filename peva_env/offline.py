@@ -60,6 +60,8 @@ class OfflineSettings:
 
 def drawn_scenarios(words: NDArray[np.uint64], n_scenarios: int) -> NDArray[np.int64]:
     """Return the scenario of each episode word, (n,)."""
+    if n_scenarios == 1:
+        return np.zeros(len(words), np.int64)
     return (hashed(words, _SCENARIO_DRAW) % np.uint64(n_scenarios)).astype(np.int64)
 
 

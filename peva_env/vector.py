@@ -91,7 +91,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         where = np.arange(self.num_envs) if mask is None else mask.nonzero()[0]
         self._seed(_seeds(seed, self.num_envs), where)
         self._begin(where, scenario)
-        infos = self._infos(np.zeros(self.num_envs, np.bool_))
+        infos = self._marked(self._infos(np.zeros(self.num_envs, np.bool_)), slice(None))
         return self._state.observation(), infos | self._marked(self._scenario_info(), where)
 
     def step(self, actions: Arrays) -> tuple[Observation, Arrays, Arrays, Arrays, Info]:
@@ -120,7 +120,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             begins = fresh
         else:
             self._ended = ended
-        infos |= self._infos(legal)
+        infos |= self._marked(self._infos(legal), slice(None))
         if begins.size:
             infos |= self._marked(self._scenario_info(), begins)
         return self._state.observation(), rewards, terminated, truncated, infos
@@ -211,25 +211,29 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
                 raise IndexError(f"action {wrong} is outside 0..{self.space.n_configs - 1}")
         return asked
 
-    def _infos(self, legal: NDArray[np.bool_]) -> Info:
-        state = self._state
-        infos = {
-            "action_mask": state.unknown.view(np.int8).copy(),
-            "n_unknown": state.n_unknown.copy(),
-            "n_resolved": state.n_resolved * legal,
-            "n_runs": legal.astype(np.int64),
-            "cost_s": state.cost_s * legal,
-            "verdict": _VERDICT_TEXTS.take(state.labels_measured * legal - OK_LABEL),
+    def _infos(self, legal: NDArray[np.bool_], rows: Any = slice(None)) -> dict[str, Arrays]:
+        """Return what is said of each of some environments, copied; ``legal`` (n,) tells which ones measured."""
+        state, ran = self._state, legal[rows]
+        return {
+            "action_mask": state.unknown[rows].view(np.int8).copy(),
+            "n_unknown": state.n_unknown[rows].copy(),
+            "n_resolved": state.n_resolved[rows] * ran,
+            "n_runs": ran.astype(np.int64),
+            "cost_s": state.cost_s[rows] * ran,
+            "verdict": _VERDICT_TEXTS.take(state.labels_measured[rows] * ran - OK_LABEL),
         }
-        return self._marked(infos, slice(None))
 
     def _finals(self, ended: NDArray[np.int64], legal: NDArray[np.bool_]) -> Info:
-        """Return the last observation and info of episodes that have ended, in gymnasium's form."""
-        finals = {
-            "final_obs": self._marked(dict(self._state.observation()), ended),
-            "final_info": self._infos(legal),
-        }
-        return self._marked(finals, ended)
+        """Return the last observation and info of episodes that have ended, in gymnasium's form; 0 in other rows."""
+        observation = self._spread(self._state.observation(ended), ended)
+        info = self._spread(self._infos(legal, ended), ended)
+        return self._marked({"final_obs": observation, "final_info": info}, ended)
+
+    def _spread(self, rows: Mapping[str, Arrays], where: NDArray[np.int64]) -> Info:
+        arrays = {name: np.zeros((self.num_envs, *values.shape[1:]), values.dtype) for name, values in rows.items()}
+        for name, values in rows.items():
+            arrays[name][where] = values
+        return self._marked(arrays, where)
 
     def _scenario_info(self) -> Info:
         state = self._state

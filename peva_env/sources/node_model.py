@@ -21,7 +21,7 @@ section 3.5; Harchol-Balter, "Performance Modeling and Design of Computer System
 limit of a loss system: Kelly, "Loss networks", Annals of Applied Probability 1 (1991). With all cores taken and all
 slots full, ``s`` is what sharing the cores evenly among the slots gives: throughput is what the cores can do.
 
-**Monotone.** Raise any rate: its ``m`` and ``x`` rise, or stay; so do ``rho``, ``s``, every ``h`` and the memory in use;
+**Monotone.** Raise any rate: its ``m`` and ``x`` rise or stay; so do ``rho``, ``s``, every ``h`` and the memory in use;
 and ``a_f = h_f max(r_f / c_f, 1 / T)`` rises, so every success falls. Whatever overloads a node, more load does too.
 
 **The same in every company.** Only ``+ - * /``, ``sqrt`` and comparisons are used, all correctly rounded, element by
