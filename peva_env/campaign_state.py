@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.frontier import OK_LABEL, RateGrid
+from peva_env.frontier import OK_LABEL, OVERLOADED_LABEL, RateGrid
 from peva_env.observation import N_RUN_VALUES, Observation
 from peva_env.offline import OfflineSettings
 from peva_env.sources.episodes import Outcomes
 from peva_env.space import ConfigSpace
 
-_CELLS_TOGETHER = 2**19
+_CELLS_TOGETHER = 2**18
 """So many labels, of as many campaigns as that is, are worked on at once: what stays in a core's cache."""
+
+_JOINED_CELLS = 2**22
+"""Up to so many bytes of joined rows: they, too, should stay in the cache."""
 
 type Flags = NDArray[np.bool_]
 type Numbers = NDArray[np.int64]
@@ -26,10 +29,11 @@ class Reach:
 
     For each function and each of its rates a row (N,) says which configurations have no lower rate of it, and another
     one which have no higher; a third reaches nothing. What a measurement reaches is where all functions' rows agree.
+    For a small space these are joined beforehand: a row for each configuration and label.
     """
 
     def __init__(self, grid: RateGrid, *, one_sided: bool) -> None:
-        self._sides = np.array([1, 2, 0])
+        self._sides = np.array([1, 2, 0])  # which rows: of OK, of unknown, of overloaded
         self._rows: list[Flags] = []  # of each function: (3 x rates, N)
         self._codes: list[Numbers] = []  # of each function: its rate's number in each configuration, (N,)
         for rates_rps in grid.rates_rps:
@@ -40,10 +44,12 @@ class Reach:
         self._sets = grid.sets
         self._one_sided = one_sided
         self._configs = np.arange(len(grid.sets))
+        if 3 * len(self._configs) ** 2 <= _JOINED_CELLS:
+            self._join()
 
     def find(self, actions: Numbers, labels: NDArray[np.int8], reached: Flags, work: Flags) -> None:
         """Write what the measured configurations (n,) tell of to ``reached`` (n, N); ``work`` is of the same shape."""
-        side = self._sides.take(labels + 1)  # whose rows: of OK, of unknown, of overloaded
+        side = self._sides.take(labels + 1)
         for number, (rows, codes) in enumerate(zip(self._rows, self._codes, strict=True)):
             code = codes.take(actions)
             code += side * (len(rows) // 3)
@@ -54,6 +60,14 @@ class Reach:
             reached &= self._sets == self._sets[actions, None]
             reached &= (labels != OK_LABEL)[:, None] | (self._configs == actions[:, None])
 
+    def _join(self) -> None:
+        n_configs = len(self._configs)
+        joined = np.zeros((3 * n_configs, n_configs), np.bool_)
+        for label in (OK_LABEL, OVERLOADED_LABEL):
+            block = joined[self._sides[label + 1] * n_configs :][:n_configs]
+            self.find(self._configs, np.full(n_configs, label, np.int8), block, np.zeros_like(block))
+        self._rows, self._codes, self._one_sided = [joined], [self._configs], False
+
 
 class CampaignState:
     """The state of ``n`` campaigns."""
@@ -62,20 +76,17 @@ class CampaignState:
         grid = RateGrid(space)
         n_configs, n_functions = space.n_configs, len(space.functions)
         self.rates_rps = np.ascontiguousarray(grid.rates_rps.T)  # (N, F)
-        self.scenarios = np.zeros(n, np.int64)
         self.unknown = np.zeros((n, n_configs), np.bool_)  # recorded and not known
-        self.n_unknown = np.zeros(n, np.int64)
-        self.n_configs = np.zeros(n, np.int64)  # recorded
-        self.n_resolved = np.zeros(n, np.int64)  # by the last step
-        self.cost_s = np.zeros(n)  # of the last step
+        self._counts = np.zeros((6, n), np.int64)
+        self._amounts = np.zeros((2, n))
+        self.scenarios, self.n_unknown, self.n_configs = self._counts[:3]  # n_configs: recorded
+        self.n_resolved, self.spent_steps, self._spent_runs = self._counts[3:]  # n_resolved: by the last step
+        self.cost_s, self._spent_s = self._amounts  # cost_s: of the last step
         self.labels_measured = np.zeros(n, np.int8)  # by the last step
-        self.spent_steps = np.zeros(n, np.int64)
         self._labels = np.zeros((n, n_configs), np.int8)
         self._last_config = np.zeros((n, n_functions), np.float32)
         self._last_values = np.zeros((n, N_RUN_VALUES + 2 * n_functions), np.float32)
         self._last_mask = np.zeros(self._last_values.shape, np.int8)
-        self._spent_runs = np.zeros(n, np.int64)
-        self._spent_s = np.zeros(n)
         self._shares_left = np.ones((2, n))  # of runs and seconds
         self._settings = settings
         self._reach = Reach(grid, one_sided=settings.dominance == "one_sided")
@@ -88,15 +99,14 @@ class CampaignState:
 
     def begin(self, where: Numbers, scenarios: Numbers, recorded: Flags) -> None:
         """Begin campaigns at some rows (k,); ``recorded`` (k, N) says what can be measured in them."""
+        self._counts[:, where] = 0
+        self._amounts[:, where] = 0
+        self._shares_left[:, where] = 1
         self.scenarios[where] = scenarios
         self.unknown[where] = recorded
-        self.n_unknown[where] = self.n_configs[where] = recorded.sum(axis=1)
-        for blank in (self._labels, self._last_config, self._last_values, self._last_mask):
+        self.n_unknown[where] = self.n_configs[where] = recorded.sum(axis=1, dtype=self._count_kind)
+        for blank in (self._labels, self._last_config, self._last_values, self._last_mask, self.labels_measured):
             blank[where] = 0
-        for spent in (self.spent_steps, self._spent_runs, self._spent_s, self.n_resolved, self.cost_s):
-            spent[where] = 0
-        self.labels_measured[where] = 0
-        self._shares_left[:, where] = 1
 
     def is_unknown(self, actions: Numbers) -> Flags:
         """Return whether what the actions ask for can be measured and is unknown, (n,)."""
@@ -109,7 +119,7 @@ class CampaignState:
             self.n_resolved[block] = self._infer(block, actions[block], labels[block])
         self.n_unknown -= self.n_resolved
         self.labels_measured = labels
-        self.cost_s = outcomes.cost_s * legal
+        np.multiply(outcomes.cost_s, legal, out=self.cost_s)
         self._spent_runs += legal
         self._spent_s += self.cost_s
         self._count_left()

@@ -30,8 +30,9 @@ MOST_NOISE = 0.25
 """Below 1 / sqrt(12), with which a run could take no time at all."""
 
 _SQRT_3 = 1.7320508075688772  # the sum of four uniform numbers has a variance of 1 / 3
-_QUARTERS = 4
-_STEP = 2.0**-16  # a quarter of a hash is one of so many numbers, evenly spread over 0 to 1
+_QUARTER = np.uint64(16)  # bits of a hash that make one uniform number
+_STEP = 2.0**-16
+_EVEN_QUARTERS, _HALF = np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
 _AS_IT_IS = np.ones(1)
 
 
@@ -120,8 +121,10 @@ class SimulatedEpisodes:
         """Return how much longer all takes in each run, (n,), or (1,) if nothing does in any."""
         if not self.bench.noise:
             return _AS_IT_IS
-        quarters = hashed(self.chance, indices, iteration).view(np.uint16).reshape(-1, _QUARTERS)
-        total: Floats = (quarters.sum(axis=1, dtype=np.int64).astype(np.float64) + _QUARTERS / 2) * _STEP
+        draws = hashed(self.chance, indices, iteration)
+        halves = (draws & _EVEN_QUARTERS) + ((draws >> _QUARTER) & _EVEN_QUARTERS)
+        quarters = (halves & _HALF) + (halves >> (_QUARTER + _QUARTER))
+        total = (quarters.astype(np.float64) + 2.0) * _STEP  # each quarter stands for the middle of its step
         return 1.0 + (total - 2.0) * (self.bench.noise * _SQRT_3)
 
     def _measured(self, indices: Indices, slowness: Floats) -> Runs:
