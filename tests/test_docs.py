@@ -1,8 +1,10 @@
 """What is documented is there, and what is shown runs."""
 
+import inspect
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ import yaml
 from peva_env.cli import app
 from peva_env.cli_memory import app as memory
 from peva_env.config import DfaasConfig, parse_config
+from peva_env.make import make_replay_env, make_sim_env
+from peva_env.offline import OfflineSettings
 from peva_env.sources.node_spec import SimulatedFunction, SimulatedNode
 
 ROOT = Path(__file__).parents[1]
@@ -70,10 +74,19 @@ def test_the_python_blocks_of_the_readme_run_one_after_the_other(tmp_path: Path)
         assert "OVERLOADED" in done.stdout
 
 
-def test_the_python_blocks_of_the_page_on_simulation_run() -> None:
-    page = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["offline", "simulation"])
+def test_the_python_blocks_of_a_page_run(name: str) -> None:
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(code, {})  # noqa: S102
+
+
+def test_the_page_on_offline_environments_names_every_argument() -> None:
+    page = (ROOT / "docs" / "offline.md").read_text(encoding="utf-8")
+    makers = (make_sim_env, make_replay_env)
+    names = {name for make in makers for name in inspect.signature(make).parameters} - {"settings"}
+    settings = {field.name for field in fields(OfflineSettings)} | {"reward", "reward_kwargs"}
+    assert [name for name in names | settings if f"`{name}`" not in page] == []
 
 
 def test_the_page_on_simulation_names_every_key_of_a_node() -> None:
