@@ -5,7 +5,11 @@ legal ones drawn at random, as an agent with masks asks; choosing them is not ti
 counts, for both.
 """
 
+import tempfile
 import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -13,6 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import report
+from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.sources.simulated import SimulatedWorld
+from peva_env.worlds import DEFAULT_RATES_RPS
 
 _ENVS = 1024
 _ROUNDS = 8
@@ -21,15 +29,33 @@ _CUBE = {name: range(0, 201, 10) for name in "abc"}
 
 def main() -> None:
     """Print the figures of offline environments."""
-    cartpole = _cartpole_steps_per_s()
-    for name in ("FaasReplay", "FaasSim"):
-        speed = _vector_steps_per_s(f"peva/{name}-v0")
-        reference = ("CartPole, SyncVectorEnv", cartpole / 1e3)
-        report(f"{name}, {_ENVS} side by side", speed / 1e3, "k/s", target=">= 10 x", reference=reference)
+    cartpole = ("CartPole, SyncVectorEnv", _cartpole_steps_per_s() / 1e3)
+    with tempfile.TemporaryDirectory() as folder:
+        square: dict[str, dict[str, Any]] = {"FaasReplay": {"data": str(_recorded(Path(folder)))}, "FaasSim": {}}
+        for name, arguments in square.items():
+            speed = _vector_steps_per_s(f"peva/{name}-v0", **arguments) / 1e3
+            report(f"{name}, 21 x 21, {_ENVS} side by side", speed, "k/s", target=">= 10 x", reference=cartpole)
+        for name, arguments in square.items():
+            speed = _single_steps_per_s(f"peva/{name}-v0", **arguments) / 1e3
+            report(f"{name}, 21 x 21, single", speed, "k/s", target=">= 20")
     speed = _vector_steps_per_s("peva/FaasSim-v0", n_steps=5, rates_rps=_CUBE)
     report(f"FaasSim, 21 x 21 x 21, {_ENVS} side by side", speed / 1e3, "k/s", target=">= 50")
-    for name in ("FaasReplay", "FaasSim"):
-        report(f"{name}, single", _single_steps_per_s(f"peva/{name}-v0") / 1e3, "k/s", target=">= 20")
+
+
+def _recorded(folder: Path) -> Path:
+    """Write what a simulated node gives as a recording of a map of 21 x 21, three runs of each configuration."""
+    world = SimulatedWorld(DEFAULT_RATES_RPS, "random", min_functions=2)
+    source, rng = world.source(0), np.random.default_rng(0)
+    events = [
+        replace(source.measure(config, iteration=iteration, rng=rng), run_id="run", context_hash="c")
+        for config in world.space()
+        for iteration in range(3)
+    ]
+    with closing(DuckDBMemoryStore(":memory:")) as store:
+        store.startup()
+        store.insert_events(events)
+        ParquetCheckpoint(store, core_dir=folder).export_core()
+    return folder
 
 
 def _cartpole_steps_per_s(n_steps: int = 10) -> float:
@@ -46,8 +72,8 @@ def _cartpole_steps_per_s(n_steps: int = 10) -> float:
 
 
 def _vector_steps_per_s(env_id: str, *, n_steps: int = 40, **arguments: Any) -> float:
-    mode: Any = {"vectorization_mode": "vector_entry_point", "autoreset_mode": "SameStep"}
-    env: Any = gymnasium.make_vec(f"peva_env:{env_id}", num_envs=_ENVS, **mode, **arguments)
+    mode = "vector_entry_point"
+    env: Any = gymnasium.make_vec(f"peva_env:{env_id}", num_envs=_ENVS, vectorization_mode=mode, **arguments)
     _, infos = env.reset(seed=0)
     rng = np.random.default_rng(0)
     fastest_s = np.inf
@@ -69,8 +95,8 @@ def _legal(masks: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int6
     return np.take_along_axis(tried, first[:, None], axis=1)[:, 0]
 
 
-def _single_steps_per_s(env_id: str, n_steps: int = 1000) -> float:
-    env: Any = gymnasium.make(f"peva_env:{env_id}").unwrapped
+def _single_steps_per_s(env_id: str, *, n_steps: int = 1000, **arguments: Any) -> float:
+    env: Any = gymnasium.make(f"peva_env:{env_id}", **arguments).unwrapped
     _, info = env.reset(seed=0)
     rng = np.random.default_rng(0)
     fastest_s = np.inf
