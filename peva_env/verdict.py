@@ -14,6 +14,8 @@ most requests to a function found nobody at its address: a mistake of the config
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
@@ -104,7 +106,8 @@ def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadCo
 def _node_checks(
     functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
 ) -> Iterator[_Check]:
-    mean_success = sum(function.success_rate for function in functions) / len(functions)
+    # Not by sum(), which since Python 3.12 makes good what rounding loses: verdict_arrays adds plainly, too.
+    mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
     yield _at_least("mean success", mean_success, rules.success_rate_node_min)
     if node.cpu_pct is not None:
         yield _at_most("node CPU", node.cpu_pct, rules.cpu_overload_pct_of_capacity)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
 from peva_env.observation import measurement_of
-from peva_env.sources.episodes import Words
+from peva_env.sources.episodes import Words, World
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config, ConfigSpace, dominates
 
@@ -242,6 +242,13 @@ def test_the_functions_of_a_node_without_rates_are_not_deployed() -> None:
     both, alone = (SimulatedWorld(rates, SMALL, noise=0).source(0) for rates in (RATES, {"b": [10]}))
     ram = [source.measure([("b", 10)], iteration=0, rng=ANY).node.idle_ram_pct for source in (both, alone)]
     assert ram == [pytest.approx(100 * 50 / 1024), 0]
+
+
+def test_a_simulated_world_is_a_world_of_one_scenario() -> None:
+    world: World = SimulatedWorld(RATES)
+    assert len(world.scenarios) == 1
+    assert world.recorded(scenarios(3)).shape == (3, world.space(0).n_configs)
+    assert world.recorded(scenarios(3)).all()
 
 
 def test_the_context_is_plain_data_that_tells_worlds_apart() -> None:

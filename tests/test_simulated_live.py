@@ -31,6 +31,12 @@ def test_the_simulated_fetch_is_overloaded_where_the_real_one_is() -> None:
             rules=OverloadConfig(),
             context_hash="",
         )
-        events = [live.measure([("fetch", rate)], iteration=0, rng=ANY) for rate in RATES_RPS]
-    differ = [event for event in events if event.verdict is not simulated.true_verdict(event.config_pairs)]
-    assert len(differ) <= 0.05 * len(events), differ
+
+        def differs(rate_rps: int) -> bool:
+            config = [("fetch", rate_rps)]
+            return live.measure(config, iteration=0, rng=ANY).verdict is not simulated.true_verdict(config)
+
+        # A second's run on a busy machine can miss: what differs is measured twice more, and the majority decides.
+        doubtful = [rate for rate in RATES_RPS if differs(rate)]
+        differ = [rate for rate in doubtful if differs(rate) or differs(rate)]
+    assert len(differ) <= 0.05 * len(RATES_RPS), differ

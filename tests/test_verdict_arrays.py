@@ -1,7 +1,7 @@
 """The overload rules over arrays say what ``judge`` says, to the last bit of the margin."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from peva_env.config import OverloadConfig
@@ -35,6 +35,7 @@ def measured(rates: list[float | None]) -> list[FunctionMeasurement]:
 
 
 @settings(max_examples=500)
+@example([([1.0, 0.705453012616379, 0.2851894571118652], 0.0, 0.0)], OverloadConfig(success_rate_node_min=1))
 @given(st.lists(RUNS, min_size=1, max_size=5), RULES | st.just(OverloadConfig()))
 def test_labels_and_margins_are_those_of_judge(
     runs: list[tuple[list[float | None], float, float]], rules: OverloadConfig
