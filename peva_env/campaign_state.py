@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.frontier import OK_LABEL, OVERLOADED_LABEL, RateGrid
 from peva_env.observation import N_RUN_VALUES, Observation
 from peva_env.offline import OfflineSettings
+from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, Dominance, RateGrid
 from peva_env.sources.episodes import Outcomes
 from peva_env.space import ConfigSpace
 
@@ -32,7 +32,7 @@ class Reach:
     For a small space these are joined beforehand: a row for each configuration and label.
     """
 
-    def __init__(self, grid: RateGrid, *, one_sided: bool) -> None:
+    def __init__(self, grid: RateGrid, dominance: Dominance) -> None:
         self._sides = np.array([1, 2, 0])  # which rows: of OK, of unknown, of overloaded
         self._rows: list[Flags] = []  # of each function: (3 x rates, N)
         self._codes: list[Numbers] = []  # of each function: its rate's number in each configuration, (N,)
@@ -42,7 +42,8 @@ class Reach:
             self._rows.append(np.concatenate([rates_rps >= rates[:, None], rates_rps <= rates[:, None], nothing]))
             self._codes.append(codes)
         self._sets = grid.sets
-        self._one_sided = one_sided
+        self._within_sets = dominance != "two_sided"
+        self._ok_tells_of_itself_only = dominance == "one_sided"
         self._configs = np.arange(len(grid.sets))
         if 3 * len(self._configs) ** 2 <= _JOINED_CELLS:
             self._join()
@@ -56,8 +57,9 @@ class Reach:
             rows.take(code, axis=0, out=work if number else reached, mode="clip")
             if number:
                 reached &= work
-        if self._one_sided:
+        if self._within_sets:
             reached &= self._sets == self._sets[actions, None]
+        if self._ok_tells_of_itself_only:
             reached &= (labels != OK_LABEL)[:, None] | (self._configs == actions[:, None])
 
     def _join(self) -> None:
@@ -66,7 +68,8 @@ class Reach:
         for label in (OK_LABEL, OVERLOADED_LABEL):
             block = joined[self._sides[label + 1] * n_configs :][:n_configs]
             self.find(self._configs, np.full(n_configs, label, np.int8), block, np.zeros_like(block))
-        self._rows, self._codes, self._one_sided = [joined], [self._configs], False
+        self._rows, self._codes = [joined], [self._configs]
+        self._within_sets = self._ok_tells_of_itself_only = False  # the rows have it in them
 
 
 class CampaignState:
@@ -89,7 +92,7 @@ class CampaignState:
         self._last_mask = np.zeros(self._last_values.shape, np.int8)
         self._shares_left = np.ones((2, n))  # of runs and seconds
         self._settings = settings
-        self._reach = Reach(grid, one_sided=settings.dominance == "one_sided")
+        self._reach = Reach(grid, settings.dominance)
         self._level_shares = grid.level_shares
         self._rows = np.arange(n)
         n_together = max(1, min(n, _CELLS_TOGETHER // n_configs))

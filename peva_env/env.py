@@ -20,9 +20,10 @@ from peva_env.contracts import (
     PolicyContext,
 )
 from peva_env.episode_words import EpisodeWords
-from peva_env.frontier import LABELS, UNKNOWN_LABEL, MonotoneMap, RateGrid, is_dense
+from peva_env.frontier import LABELS, MonotoneMap, is_dense
 from peva_env.objectives import ILLEGAL_REWARD, FrontierObjective, Objective, Step
 from peva_env.observation import Last, Observation, level_shares, nothing_yet, observation_space, observe
+from peva_env.rate_grid import UNKNOWN_LABEL, RateGrid
 from peva_env.space import Config, ConfigSpace
 
 _NOT_IN_PLAN = ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")

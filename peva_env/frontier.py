@@ -1,33 +1,25 @@
 """What is known of every configuration: measured, or inferred from a measured one.
 
-Notation: ``N`` configurations in plan order, ``F`` functions; ``labels`` holds one int8 per configuration: -1 OK,
-0 unknown, 1 overloaded.
-
-Dominance, by name:
-
-- ``one_sided``: what has the same functions as an overloaded configuration, and no lower rate, is overloaded. This is
-  PEVA-FAAS's rule.
-- ``two_sided``: that, and what has no higher rate than an OK configuration is OK. A function that is absent counts as
-  one at rate 0, so that this also crosses from one set of functions to another.
+Notation: ``N`` configurations in plan order; ``labels`` holds one int8 per configuration: -1 OK, 0 unknown, 1
+overloaded. What follows from what is said by ``peva_env.rate_grid``, what is believed by ``peva_env.evidence``.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peva_env.antichain import Antichain
 from peva_env.contracts import Verdict
+from peva_env.evidence import Evidence
+from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, Dominance, RateGrid
 from peva_env.space import Config, ConfigKey, ConfigSpace, config_key
-
-type Dominance = Literal["one_sided", "two_sided"]
 
 DENSE_LIMIT = 2**20
 """Largest number of configurations whose labels are held in an array; beyond it only measured ones are remembered."""
 
-OK_LABEL, UNKNOWN_LABEL, OVERLOADED_LABEL = -1, 0, 1
-
-LABELS = {Verdict.OK: OK_LABEL, Verdict.OVERLOADED: OVERLOADED_LABEL}
+LABELS = {Verdict.OVERLOADED: OVERLOADED_LABEL, Verdict.OK: OK_LABEL}
 VERDICTS = {label: verdict for verdict, label in LABELS.items()}
 
 
@@ -36,60 +28,30 @@ def is_dense(space: ConfigSpace) -> bool:
     return space.n_configs <= DENSE_LIMIT
 
 
-class RateGrid:
-    """The rates of every configuration as arrays: what dominance compares.
+class Status(IntEnum):
+    """How a configuration's label came about."""
 
-    ``rates_rps`` is int32 (F, N), 0 for a function that is absent; ``level_shares`` float32 (N, F), the number of the
-    rate among the function's rates as a share of them, 0 = absent; ``sets`` numbers the sets of functions, (N,).
+    UNKNOWN = 0
+    INFERRED = 1
+    MEASURED = 2
+    CONTRADICTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The measured configurations that prove what is known: the lowest overloaded and the highest OK ones.
+
+    ``least_runs_left`` is a number of runs that no sound method can do without: one for each group of unknown
+    configurations that no single run can reach together with another group.
     """
 
-    def __init__(self, space: ConfigSpace) -> None:
-        self.rates_rps = np.zeros((len(space.functions), space.n_configs), np.int32)
-        self.level_shares = np.zeros((space.n_configs, len(space.functions)), np.float32)
-        self.sets = np.zeros(space.n_configs, np.int32)
-        self._bounds: list[slice] = []
-        position = {name: i for i, name in enumerate(space.functions)}
-        for number, names in enumerate(space.function_sets()):
-            offset, shape = space.block(names)
-            block = slice(offset, offset + int(np.prod(shape)))
-            levels = np.unravel_index(np.arange(block.stop - block.start), shape)
-            for name, level in zip(names, levels, strict=True):
-                rates_rps = np.array(space.rates_rps[position[name]])
-                self.rates_rps[position[name], block] = rates_rps[level]
-                self.level_shares[block, position[name]] = (level + 1).astype(np.float32) / np.float32(len(rates_rps))
-            self.sets[block] = number
-            self._bounds.append(block)
+    overloaded: list[Config]
+    ok: list[Config]
+    least_runs_left: int
 
-    def scope(self, index: int, dominance: Dominance) -> slice:
-        """Return the configurations that dominance can reach from one: its set of functions, or all."""
-        return self._bounds[self.sets[index]] if dominance == "one_sided" else slice(None)
-
-    def reached(self, index: int, label: int, scope: slice) -> NDArray[np.bool_]:
-        """Return which of a scope have no lower rates (overloaded) or no higher ones (OK) than a configuration."""
-        compare = np.greater_equal if label == OVERLOADED_LABEL else np.less_equal
-        reached: NDArray[np.bool_] = compare(self.rates_rps[0, scope], self.rates_rps[0, index])
-        for rates_rps in self.rates_rps[1:]:
-            reached &= compare(rates_rps[scope], rates_rps[index])
-        return reached
-
-
-@dataclass
-class _Antichain:
-    """The extreme ones of some configurations: the lowest overloaded ones (``sign`` 1) or the highest OK ones (-1)."""
-
-    sign: int
-    extreme: list[tuple[tuple[int, ...], Config]] = field(default_factory=list)
-
-    def add(self, rates: tuple[int, ...], config: Config) -> None:
-        if self.beyond(rates) is None:
-            self.extreme = [kept for kept in self.extreme if not self._reaches(rates, kept[0])]
-            self.extreme.append((rates, config))
-
-    def beyond(self, rates: tuple[int, ...]) -> Config | None:
-        return next((config for base, config in self.extreme if self._reaches(base, rates)), None)
-
-    def _reaches(self, base: tuple[int, ...], rates: tuple[int, ...]) -> bool:
-        return all(self.sign * (rate - end) >= 0 for rate, end in zip(rates, base, strict=True))
+    def __len__(self) -> int:
+        """Return how many configurations prove what is known."""
+        return len(self.overloaded) + len(self.ok)
 
 
 class MonotoneMap:
@@ -113,16 +75,22 @@ class MonotoneMap:
         self.n_configs = space.n_configs if recorded is None else int(np.count_nonzero(recorded))
         self.n_unknown = self.n_configs
         self.recorded = recorded
-        self._grid = (grid or RateGrid(space)) if self.labels is not None else None
-        self._entered: list[tuple[int, int]] = []  # index and label, not yet in what follows
-        self._measured: dict[ConfigKey, Verdict] = {}
-        self._frontiers: dict[tuple[int, tuple[str, ...]], _Antichain] = {}
+        self._evidence: Evidence | None = None
+        if self.labels is not None:
+            self._grid = grid or RateGrid(space)
+            self._evidence = Evidence(self._grid, dominance)
+        self._entered: list[int] = []  # what is not yet in the verdicts: only who asks for keys pays for them
+        self._verdicts: dict[ConfigKey, Verdict] = {}
+        self._frontiers: dict[tuple[int, tuple[str, ...]], Antichain] = {}
 
     @property
     def measured(self) -> dict[ConfigKey, Verdict]:
         """The verdicts that were measured."""
-        self._catch_up()
-        return self._measured
+        if self._evidence is not None:
+            for index in self._entered:
+                self._verdicts[config_key(self.space.config(index))] = VERDICTS[self._evidence.labels[index]]
+            self._entered.clear()
+        return self._verdicts
 
     def verdict(self, config: Config) -> Verdict | None:
         """Return what is known of a configuration, measured or inferred, or None."""
@@ -134,13 +102,14 @@ class MonotoneMap:
 
     def evidence(self, config: Config) -> tuple[Config, Verdict] | None:
         """Return another configuration that was measured, and its verdict, from which this one's follows, or None."""
-        self._catch_up()
-        names, rates = self._place(config)
-        for label in (OVERLOADED_LABEL, OK_LABEL):
-            frontier = self._frontiers.get((label, names))
-            base = frontier.beyond(rates) if frontier else None
-            if base is not None and base != sorted(config):
-                return base, VERDICTS[label]
+        if self._evidence is None:
+            return self._evidence_among_extremes(config)
+        index = self.space.index(config)
+        for label, verdict in VERDICTS.items():
+            believed = self._evidence.believed(label)
+            telling = believed[self._grid.reached(index, -label, believed, self.dominance) & (believed != index)]
+            if telling.size and not (label == OK_LABEL and self.dominance == "one_sided"):
+                return self.space.config(int(telling[0])), verdict
         return None
 
     def update(self, config: Config, verdict: Verdict) -> NDArray[np.int64]:
@@ -158,21 +127,87 @@ class MonotoneMap:
 
     def enter(self, index: int, label: int) -> NDArray[np.int64]:
         """Do the same by index and label."""
-        if self.labels is None or self._grid is None:
-            was_known = self.verdict(self.space.config(index)) is not None
-            resolved = np.array([] if was_known else [index], np.int64)
+        if self.labels is None or self._evidence is None:
+            resolved = self._enter_sparsely(self.space.config(index), index, label)
         else:
-            resolved = self._label(self.labels, self._grid, index, label)
-        self._entered.append((index, label))
+            known = int(self.labels[index])
+            # Where nothing is contradicted, an unknown configuration has nothing that could contradict it.
+            is_new = known == UNKNOWN_LABEL and not self._evidence.contradicting
+            self._evidence.labels[index] = label
+            self._entered.append(index)
+            if self.dominance == "one_sided" or is_new:
+                resolved = self._spread(self.labels, index, label)
+            elif known == label and not self._evidence.contradicting:
+                resolved = np.array([], np.int64)
+            else:
+                resolved = self._settle(self.labels, self._evidence)
         self.n_unknown -= len(resolved)
         return resolved
 
-    def _label(self, labels: NDArray[np.int8], grid: RateGrid, index: int, label: int) -> NDArray[np.int64]:
+    def quarantine(self, config: Config) -> NDArray[np.int64]:
+        """Infer nothing from a measured configuration any more, and return the indices that became known by that.
+
+        Its own label stays what was measured. What followed from it alone is unknown again.
+
+        Raises:
+            ValueError: it was not measured, or the space is beyond ``DENSE_LIMIT``.
+        """
+        labels, evidence = self._dense()
+        index = self.space.index(config)
+        if index not in evidence.labels:
+            raise ValueError(f"{config} was not measured: there is nothing to put in quarantine")
+        evidence.quarantine(index)
+        resolved = self._settle(labels, evidence)
+        self.n_unknown -= len(resolved)
+        return resolved
+
+    def contradictions(self) -> list[tuple[Config, Config]]:
+        """Return pairs of measured configurations that cannot both be right: an overloaded one, and an OK one above.
+
+        Raises:
+            ValueError: the space is beyond ``DENSE_LIMIT``.
+        """
+        _, evidence = self._dense()
+        return [(self.space.config(low), self.space.config(high)) for low, high in evidence.contradicting]
+
+    def status(self) -> NDArray[np.int8]:
+        """Return the ``Status`` of each configuration, (N,).
+
+        Raises:
+            ValueError: the space is beyond ``DENSE_LIMIT``.
+        """
+        labels, evidence = self._dense()
+        status = np.where(labels == UNKNOWN_LABEL, np.int8(Status.UNKNOWN), np.int8(Status.INFERRED))
+        status[list(evidence.labels)] = Status.MEASURED
+        status[evidence.contradicted] = Status.CONTRADICTED
+        return status
+
+    def certificate(self) -> Certificate:
+        """Return what proves all that is known, and how many runs are needed at least to know the rest.
+
+        Raises:
+            ValueError: the space is beyond ``DENSE_LIMIT``.
+        """
+        labels, evidence = self._dense()
+        proofs = {label: [self.space.config(int(index)) for index in evidence.proof(label)] for label in VERDICTS}
+        unknown = labels == UNKNOWN_LABEL
+        if self.recorded is not None:
+            unknown &= self.recorded
+        left = self._grid.n_groups(unknown.nonzero()[0], self.dominance)
+        return Certificate(proofs[OVERLOADED_LABEL], proofs[OK_LABEL], left)
+
+    def _dense(self) -> tuple[NDArray[np.int8], Evidence]:
+        if self.labels is None or self._evidence is None:
+            raise ValueError(f"{self.space.n_configs:,} configurations are too many to look at one by one")
+        return self.labels, self._evidence
+
+    def _spread(self, labels: NDArray[np.int8], index: int, label: int) -> NDArray[np.int64]:
+        """Label what follows from one measurement that nothing contradicts."""
         if label == OK_LABEL and self.dominance == "one_sided":
             fresh = np.array([index] if labels[index] == UNKNOWN_LABEL else [], np.int64)
         else:
-            scope = grid.scope(index, self.dominance)
-            reached = grid.reached(index, label, scope)
+            scope = self._grid.scope(index, self.dominance)
+            reached = self._grid.reached(index, label, scope, self.dominance)
             reached &= labels[scope] == UNKNOWN_LABEL
             if self.recorded is not None:
                 reached &= self.recorded[scope]
@@ -181,19 +216,44 @@ class MonotoneMap:
         labels[index] = label
         return fresh
 
-    def _catch_up(self) -> None:
-        """Take in what was entered: only who asks for reasons pays for them."""
-        for index, label in self._entered:
-            config = self.space.config(index)
-            self._measured[config_key(config)] = VERDICTS[label]
-            if label == OVERLOADED_LABEL or self.dominance == "two_sided":
-                names, rates = self._place(config)
-                self._frontiers.setdefault((label, names), _Antichain(label)).add(rates, config)
-        self._entered.clear()
+    def _settle(self, labels: NDArray[np.int8], evidence: Evidence) -> NDArray[np.int64]:
+        """Label all anew from what was measured; return the indices that became known by it."""
+        was_unknown = labels == UNKNOWN_LABEL
+        evidence.look_for_contradictions()
+        labels[:] = UNKNOWN_LABEL
+        for label in VERDICTS:
+            for index in evidence.proof(label):
+                scope = self._grid.scope(int(index), self.dominance)
+                labels[scope][self._grid.reached(int(index), label, scope, self.dominance)] = label
+        labels[list(evidence.labels)] = list(evidence.labels.values())
+        labels[evidence.contradicted] = UNKNOWN_LABEL
+        if self.recorded is not None:
+            labels[~self.recorded] = UNKNOWN_LABEL
+        is_unknown = labels == UNKNOWN_LABEL
+        self.n_unknown += int(np.count_nonzero(is_unknown & ~was_unknown))
+        fresh: NDArray[np.int64] = (was_unknown & ~is_unknown).nonzero()[0]
+        return fresh
+
+    def _enter_sparsely(self, config: Config, index: int, label: int) -> NDArray[np.int64]:
+        was_known = self.verdict(config) is not None
+        self._verdicts[config_key(config)] = VERDICTS[label]
+        if label == OVERLOADED_LABEL or self.dominance != "one_sided":
+            names, rates = self._place(config)
+            self._frontiers.setdefault((label, names), Antichain(label)).add(rates, config)
+        return np.array([] if was_known else [index], np.int64)
+
+    def _evidence_among_extremes(self, config: Config) -> tuple[Config, Verdict] | None:
+        names, rates = self._place(config)
+        for label, verdict in VERDICTS.items():
+            frontier = self._frontiers.get((label, names))
+            base = frontier.beyond(rates) if frontier else None
+            if base is not None and base != sorted(config):
+                return base, verdict
+        return None
 
     def _place(self, config: Config) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """Return the functions among which configurations are compared, and this one's rates of them."""
-        if self.dominance == "one_sided":
+        if self.dominance != "two_sided":
             return config_key(config)
         rates_rps = dict(config)
         return self.space.functions, tuple(rates_rps.get(name, 0) for name in self.space.functions)

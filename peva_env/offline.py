@@ -19,10 +19,11 @@ from peva_env.contracts import (
     PolicyAlgorithm,
 )
 from peva_env.errors import ConfigError
-from peva_env.frontier import UNKNOWN_LABEL, VERDICTS, Dominance, MonotoneMap, RateGrid, is_dense
+from peva_env.frontier import VERDICTS, MonotoneMap, is_dense
 from peva_env.memory.tensor_cache import TensorCache
 from peva_env.observation import Measurement
 from peva_env.planning.policy_updates import PolicyUpdates
+from peva_env.rate_grid import UNKNOWN_LABEL, Dominance, RateGrid
 from peva_env.sources.episodes import Episodes, Outcomes, World, hashed
 from peva_env.space import ConfigSpace, config_key
 

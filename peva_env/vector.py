@@ -20,10 +20,11 @@ from peva_env.campaign_state import CampaignState
 from peva_env.contracts import Verdict
 from peva_env.episode_words import episode_words, first_word
 from peva_env.errors import ConfigError
-from peva_env.frontier import OK_LABEL, is_dense
+from peva_env.frontier import is_dense
 from peva_env.objectives import ILLEGAL_REWARD, Step
 from peva_env.observation import Observation, observation_space
 from peva_env.offline import chosen_scenario, drawn_scenarios
+from peva_env.rate_grid import OK_LABEL
 from peva_env.sources.episodes import Outcomes
 from peva_env.worlds import OfflineParts
 

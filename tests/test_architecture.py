@@ -20,7 +20,7 @@ ROOMS = [
     ["campaign_config"],
     ["config"],
     ["verdict", "verdict_arrays"],
-    ["frontier"],
+    ["rate_grid", "antichain", "evidence", "frontier"],
     ["observation"],
     ["objectives"],
     ["campaign"],
@@ -47,7 +47,7 @@ ROOMS = [
 
 RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room in line)}
 
-FOR_AGENTS = {"errors", "space", "contracts", "config", "frontier", "observation", "planning", "rates"}
+FOR_AGENTS = {"errors", "space", "contracts", "config", "rate_grid", "frontier", "observation", "planning", "rates"}
 
 
 def imports_of(path: Path) -> Iterator[str]:

@@ -1,0 +1,199 @@
+"""What measurements prove, what contradicts what, and what is left to measure."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peva_env import frontier
+from peva_env.contracts import Verdict
+from peva_env.frontier import MonotoneMap, Status
+from peva_env.rate_grid import Dominance, RateGrid
+from peva_env.space import Config, ConfigSpace
+
+OK, OVERLOADED = Verdict.OK, Verdict.OVERLOADED
+GRID = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30]}, min_functions=2, max_functions=3)
+MIXED = ConfigSpace({"a": [0, 1, 2], "b": [1, 2], "c": [5]}, max_functions=4)
+
+
+def mix(a: int, b: int) -> Config:
+    return [("a", a), ("b", b)]
+
+
+def two_sided(space: ConfigSpace = GRID) -> MonotoneMap:
+    return MonotoneMap(space, dominance="two_sided")
+
+
+def drawn(known: MonotoneMap) -> str:
+    """Return the statuses of GRID, a row for each rate of ``a``."""
+    letters = np.array(list(".imx"))[known.status()].reshape(4, 3)
+    return " ".join("".join(row) for row in letters)
+
+
+def test_an_ok_above_an_overloaded_contradicts_it_and_neither_tells_of_anything() -> None:
+    known = two_sided()
+    known.update(mix(20, 20), OVERLOADED)
+    assert drawn(known) == "... .mi .ii .ii"
+    assert known.n_unknown == 6
+    resolved = known.update(mix(30, 20), OK)
+    assert resolved.size == 0
+    assert known.contradictions() == [(mix(20, 20), mix(30, 20))]
+    assert drawn(known) == "... .x. .x. ..."
+    assert known.n_unknown == 12
+    assert known.verdict(mix(20, 20)) is known.verdict(mix(40, 30)) is None
+
+
+def test_what_is_measured_beside_a_contradiction_is_believed_unless_it_contradicts_too() -> None:
+    known = two_sided()
+    known.update(mix(20, 20), OVERLOADED)
+    known.update(mix(30, 20), OK)
+    known.update(mix(40, 10), OVERLOADED)
+    assert drawn(known) == "... .x. .x. mii"
+    known.update(mix(10, 10), OVERLOADED)
+    assert drawn(known) == "xx. xx. xx. mii"
+    assert known.n_unknown == 9
+
+
+def test_measured_again_and_found_otherwise_a_contradiction_is_gone() -> None:
+    known = two_sided()
+    known.update(mix(20, 20), OVERLOADED)
+    known.update(mix(30, 20), OK)
+    resolved = known.update(mix(30, 20), OVERLOADED)
+    assert known.contradictions() == []
+    assert drawn(known) == "... .mi .mi .ii"
+    assert len(resolved) == 6
+    assert known.n_unknown == 6
+    assert known.measured == {(("a", "b"), (20, 20)): OVERLOADED, (("a", "b"), (30, 20)): OVERLOADED}
+
+
+def test_in_quarantine_a_measurement_keeps_its_label_and_tells_of_nothing() -> None:
+    known = two_sided()
+    known.update(mix(20, 20), OVERLOADED)
+    known.update(mix(30, 20), OK)
+    resolved = known.quarantine(mix(20, 20))
+    assert drawn(known) == "ii. im. im. ..."
+    assert len(resolved) == 12 - known.n_unknown == 6
+    assert known.verdict(mix(20, 20)) is OVERLOADED
+    assert known.evidence(mix(10, 10)) == (mix(30, 20), OK)
+    with pytest.raises(ValueError, match="was not measured"):
+        known.quarantine(mix(40, 30))
+
+
+def test_a_certificate_is_the_extremes_of_what_was_measured() -> None:
+    known = two_sided()
+    for config, verdict in ((mix(30, 10), OK), (mix(10, 10), OK), (mix(40, 10), OVERLOADED), (mix(40, 30), OVERLOADED)):
+        known.update(config, verdict)
+    certificate = known.certificate()
+    assert (certificate.overloaded, certificate.ok) == ([mix(40, 10)], [mix(30, 10)])
+    assert len(certificate) == 2
+    assert certificate.least_runs_left == 1
+    known.update(mix(10, 20), OVERLOADED)
+    assert known.n_unknown == known.certificate().least_runs_left == 0
+
+
+def test_what_no_run_can_reach_together_needs_a_run_each() -> None:
+    known = two_sided()
+    known.update(mix(20, 20), OVERLOADED)
+    known.update(mix(10, 10), OK)
+    assert drawn(known) == "m.. .mi .ii .ii"
+    assert known.certificate().least_runs_left == 2
+
+
+def test_older_rules_know_no_contradictions() -> None:
+    known = MonotoneMap(GRID)
+    known.update(mix(20, 20), OVERLOADED)
+    known.update(mix(30, 20), OK)
+    assert known.contradictions() == []
+    assert (known.verdict(mix(30, 20)), known.verdict(mix(40, 20))) == (OK, OVERLOADED)
+    assert drawn(known) == "... .mi .mi .ii"
+
+
+def test_within_sets_nothing_crosses_from_one_set_of_functions_to_another() -> None:
+    modes: tuple[tuple[Dominance, Verdict | None], ...] = (("two_sided", OK), ("within_sets", None))
+    for dominance, crossed in modes:
+        known = MonotoneMap(MIXED, dominance=dominance)
+        known.update([("a", 1), ("b", 2)], OK)
+        assert known.verdict([("a", 0), ("b", 1)]) is OK
+        assert known.verdict([("b", 2)]) is crossed
+        known.update([("a", 2)], OVERLOADED)
+        assert known.verdict([("a", 2), ("c", 5)]) is (OVERLOADED if crossed else None)
+
+
+def test_a_space_without_arrays_has_no_status() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frontier, "DENSE_LIMIT", 3)
+        sparse = two_sided()
+    for ask in (sparse.status, sparse.certificate, sparse.contradictions):
+        with pytest.raises(ValueError, match="too many to look at one by one"):
+            ask()
+
+
+# --- against the definitions, one by one ------------------------------------------------------------------------------
+
+
+def leq(low: Config, high: Config, dominance: Dominance) -> bool:
+    same = [name for name, _ in low] == [name for name, _ in high]
+    rates = all(dict(low).get(name, 0) <= dict(high).get(name, 0) for name in MIXED.functions)
+    return rates and (same or dominance == "two_sided")
+
+
+findings = st.lists(st.tuples(st.integers(0, len(MIXED) - 1), st.sampled_from([OK, OVERLOADED])), max_size=14)
+
+
+@given(findings, st.sampled_from(["two_sided", "within_sets"]))
+def test_labels_are_what_believed_measurements_say(found: list[tuple[int, Verdict]], dominance: Dominance) -> None:
+    known = MonotoneMap(MIXED, dominance=dominance)
+    latest: dict[int, Verdict] = {}
+    for index, verdict in found:
+        before = known.n_unknown
+        resolved = known.enter(index, 1 if verdict is OVERLOADED else -1)
+        latest[index] = verdict
+        labels = known.labels
+        assert labels is not None
+        assert known.n_unknown == int((labels == 0).sum())
+        assert before - known.n_unknown <= len(resolved)
+        assert (labels[resolved] != 0).all()
+    overloaded = [MIXED.config(i) for i, verdict in latest.items() if verdict is OVERLOADED]
+    ok = [MIXED.config(i) for i, verdict in latest.items() if verdict is OK]
+    wrong = [(low, high) for low, high in product(overloaded, ok) if leq(low, high, dominance)]
+    doubted = [config for pair in wrong for config in pair]
+    status = known.status()
+    assert sorted(known.contradictions()) == sorted(wrong)
+    for index, config in enumerate(MIXED):
+        between = any(leq(low, config, dominance) and leq(config, high, dominance) for low, high in wrong)
+        above = any(leq(low, config, dominance) for low in overloaded if low not in doubted)
+        below = any(leq(config, high, dominance) for high in ok if high not in doubted)
+        if between:
+            assert (known.verdict(config), status[index]) == (None, Status.CONTRADICTED)
+        elif index in latest:
+            assert (known.verdict(config), status[index]) == (latest[index], Status.MEASURED)
+        else:
+            assert known.verdict(config) is (OVERLOADED if above else OK if below else None)
+            assert status[index] == (Status.INFERRED if above or below else Status.UNKNOWN)
+
+
+@given(findings)
+def test_a_certificate_alone_proves_as_much(found: list[tuple[int, Verdict]]) -> None:
+    known, again = two_sided(MIXED), two_sided(MIXED)
+    for index, verdict in found:
+        if known.labels is not None and known.labels[index] == 0:  # so that nothing is contradicted
+            known.enter(index, 1 if verdict is OVERLOADED else -1)
+    certificate = known.certificate()
+    for config in certificate.overloaded:
+        again.update(config, OVERLOADED)
+    for config in certificate.ok:
+        again.update(config, OK)
+    assert known.labels is not None
+    assert again.labels is not None
+    assert known.labels.tolist() == again.labels.tolist()
+    assert (certificate.least_runs_left == 0) is (known.n_unknown == 0)
+
+
+def test_rows_of_a_grid_are_its_configurations() -> None:
+    grid = RateGrid(MIXED)
+    for index, config in enumerate(MIXED):
+        assert grid.rates_rps[:, index].tolist() == [dict(config).get(name, 0) for name in MIXED.functions]
+        shares = [level / len(rates) for level, rates in zip(MIXED.levels(config), MIXED.rates_rps, strict=True)]
+        assert grid.level_shares[index].tolist() == pytest.approx(shares)
