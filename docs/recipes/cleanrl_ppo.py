@@ -83,9 +83,7 @@ def main(total_steps):
             optimizer.step()
         if update % 10 == 0 or update == n_updates - 1:
             steps = (update + 1) * N_ENVS * N_STEPS
-            print(
-                f"{steps:>9,} steps: mean return of the last {len(finished[-500:])} episodes {np.mean(finished[-500:]):+.3f}"
-            )
+            print(f"{steps:>9,} steps: mean return of the last 500 episodes {np.mean(finished[-500:]):+.3f}")
     env.close()
 
 

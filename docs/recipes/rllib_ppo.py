@@ -25,8 +25,8 @@ class MaskInObservation(gymnasium.Wrapper):
         mask = Box(0, 1, (env.action_space.n,), np.float32)
         self.observation_space = Dict({"observations": self.env.observation_space, "action_mask": mask})
 
-    def reset(self, **arguments):
-        observation, info = self.env.reset(**arguments)
+    def reset(self, *, seed=None, options=None):
+        observation, info = self.env.reset(seed=seed, options=options)
         return self._both(observation, info), info
 
     def step(self, action):
