@@ -24,7 +24,8 @@ RECIPES = {
 def run(code: str | Path, folder: Path, *args: str) -> str:
     """Run a recipe or a block of the page in a process of its own, away from home and without reports to its makers."""
     how = [str(code)] if isinstance(code, Path) else ["-c", code]
-    environment = {**os.environ, "HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
     done = subprocess.run(
         [sys.executable, *how, *args], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
     )
