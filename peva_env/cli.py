@@ -1,14 +1,10 @@
-"""The command line: ``peva-env run | plan | doctor | init | config | memory``."""
+"""The command line: ``peva-env run | plan | doctor | init | config | export | memory``."""
 
 import json
 import os
-import signal
 import sys
 import warnings
-from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import gymnasium
@@ -16,14 +12,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from peva_env import __version__, cli_memory, make
+from peva_env import __version__, cli_export, cli_memory, make
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import Progress, duration_text, make_console, print_map, print_plan, print_verdicts, say
 from peva_env.contracts import EndStatus
 from peva_env.doctor import run_checks
+from peva_env.drivers import agent_factory, campaign_loop
 from peva_env.env import PevaEnv
-from peva_env.errors import ConfigError, PevaError, PolicyError
+from peva_env.errors import ConfigError, PevaError
 from peva_env.explain import one_line
+from peva_env.interrupts import FirstInterrupt
 
 _STDERR = 2
 
@@ -39,6 +37,7 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
 
+app.command()(cli_export.export)
 app.add_typer(cli_memory.app, name="memory")
 
 ConfigOption = Annotated[
@@ -70,11 +69,11 @@ def run(
     """
     console = make_console()
     settings = _load(config)
-    make_agent = _agent_factory(agent)
+    make_agent = agent_factory(agent)
     if dry_run:
         print_plan(console, settings)
         return
-    interrupts = _FirstInterrupt()
+    interrupts = FirstInterrupt()
     env = gymnasium.make(
         "peva/FaasLive-v0",
         config=settings.model_dump(mode="json", exclude_unset=True),
@@ -160,31 +159,13 @@ def _load(path: Path | None) -> DfaasConfig:
     return settings
 
 
-def _agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
-    found = {entry.name: entry for entry in entry_points(group="peva_env.agents")}
-    if name not in found:
-        raise ConfigError(f"--agent {name!r}: there is no such agent; there are: {', '.join(sorted(found))}")
-    try:
-        factory: Callable[[DfaasConfig], Any] = found[name].load()
-    except Exception as error:
-        raise PolicyError(f"--agent {name!r} cannot be loaded: {error!r}") from error
-    return factory
-
-
-def _loop() -> Callable[..., Any]:
-    # Found by name like the agents: peva_env itself never imports what drives it.
-    loop: EntryPoint = entry_points(group="peva_env.loops")["campaign"]
-    run_campaign: Callable[..., Any] = loop.load()
-    return run_campaign
-
-
 def _campaign(
     console: Console,
     env: gymnasium.Env[Any, Any],
     agent: Any,
     settings: DfaasConfig,
     options: dict[str, Any],
-    interrupts: "_FirstInterrupt",
+    interrupts: FirstInterrupt,
 ) -> EndStatus:
     """Run the campaign and show what it found, however it ended."""
     campaign: Any = env.unwrapped
@@ -192,7 +173,7 @@ def _campaign(
     status = EndStatus.INTERRUPTED
     try:
         with progress:
-            status = _loop()(env, agent, seed=settings.seed, options=options).status
+            status = campaign_loop()(env, agent, seed=settings.seed, options=options).status
     except KeyboardInterrupt:
         say(console, "interrupted: the run in progress is discarded; the same command goes on from here")
     finally:
@@ -217,36 +198,3 @@ def _print_result(console: Console, campaign: PevaEnv, progress: Progress) -> No
     )
     for path in campaign.host.paths:
         say(console, f"  {path}")
-
-
-class _FirstInterrupt:
-    """Turns the first Ctrl-C, SIGTERM or closed terminal into ``KeyboardInterrupt`` and is deaf to those that follow.
-
-    Stopping takes a moment; interrupted itself it would leave a session that nobody closed. The signals are never given
-    back: the process ends after its campaign.
-    """
-
-    def __init__(self) -> None:
-        self._heard = False
-        self._numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
-            self._numbers.append(signal.SIGHUP)
-        for number in self._numbers:
-            signal.signal(number, self._hear)
-
-    def hear_no_more(self) -> None:
-        """Be deaf from now on: the campaign is over, what is left is to close and to report."""
-        self._heard = True
-        # SIG_IGN, since Python takes our handler away as it ends. Of a signal that arrives during the change it says
-        # that it was ignored, as an exception that nobody can catch; the second round is where it says so.
-        reported, sys.unraisablehook = sys.unraisablehook, lambda _: None
-        try:
-            for number in self._numbers * 2:
-                signal.signal(number, signal.SIG_IGN)
-        finally:
-            sys.unraisablehook = reported
-
-    def _hear(self, _number: int, _frame: FrameType | None) -> None:
-        if not self._heard:
-            self._heard = True
-            raise KeyboardInterrupt

@@ -13,6 +13,10 @@ class ConfigError(PevaError, ValueError):
     """A configuration file or value that cannot be used."""
 
 
+class UnknownArgumentError(ConfigError, TypeError):
+    """An argument that there is not. What tries ``render_mode`` first, as SB3 does, waits for a ``TypeError``."""
+
+
 class PlatformError(PevaError):
     """The node under test cannot be started, reached or measured."""
 

@@ -1,6 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGHUP, held back while a finished measurement is written down."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first ends a command in order; none cuts off what must be written down whole."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -38,3 +39,36 @@ def uninterrupted() -> Iterator[None]:
 def _deliver(held: list[int]) -> None:
     for number in held:
         signal.raise_signal(number)
+
+
+class FirstInterrupt:
+    """Turns the first Ctrl-C, SIGTERM or closed terminal into ``KeyboardInterrupt`` and is deaf to those that follow.
+
+    Stopping takes a moment; interrupted itself it would leave a session that nobody closed. The signals are never given
+    back: the process ends after its command.
+    """
+
+    def __init__(self) -> None:
+        self._heard = False
+        self._numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+            self._numbers.append(signal.SIGHUP)
+        for number in self._numbers:
+            signal.signal(number, self._hear)
+
+    def hear_no_more(self) -> None:
+        """Be deaf from now on: the campaign is over, what is left is to close and to report."""
+        self._heard = True
+        # SIG_IGN, since Python takes our handler away as it ends. Of a signal that arrives during the change it says
+        # that it was ignored, as an exception that nobody can catch; the second round is where it says so.
+        reported, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        try:
+            for number in self._numbers * 2:
+                signal.signal(number, signal.SIG_IGN)
+        finally:
+            sys.unraisablehook = reported
+
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._heard:
+            self._heard = True
+            raise KeyboardInterrupt

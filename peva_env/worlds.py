@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from peva_env import datasets
-from peva_env.errors import ConfigError
+from peva_env.errors import UnknownArgumentError
 from peva_env.objectives import Objective, make_objective
 from peva_env.offline import OfflineCampaigns, OfflineSettings
 from peva_env.sources.episodes import World
@@ -82,7 +82,7 @@ def _parts(world: World, settings: Mapping[str, Any], arguments: Mapping[str, An
     given = {name: value for name, value in settings.items() if name not in ("reward", "reward_kwargs")}
     for name in given.keys() - known:
         near = get_close_matches(name, [*known, "reward", "reward_kwargs"], n=1)
-        raise ConfigError(f"there is no argument {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise UnknownArgumentError(f"there is no argument {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
     given.setdefault("budget_runs", DEFAULT_BUDGET_RUNS)
     n_runs = given["budget_runs"] or world.space(0).n_configs
     given.setdefault("max_steps", _STEPS_PER_RUN * n_runs)

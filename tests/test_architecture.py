@@ -40,7 +40,8 @@ ROOMS = [
     ["live_campaigns"],
     ["make"],
     ["testing"],
-    ["console", "doctor", "cli_memory"],
+    ["drivers", "minari_export"],
+    ["console", "doctor", "cli_memory", "cli_export"],
     ["cli"],
 ]
 """From the top down. A room may import what stands in a line above it, and, within a line, what comes before it."""
