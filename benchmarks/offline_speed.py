@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from benchmarks.timing import report
 from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.offline_arguments import DEFAULT_RATES_RPS
 from peva_env.sources.simulated import SimulatedWorld
-from peva_env.worlds import DEFAULT_RATES_RPS
 
 _ENVS = 1024
 _ROUNDS = 8

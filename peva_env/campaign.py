@@ -21,6 +21,9 @@ from peva_env.frontier import MonotoneMap
 from peva_env.observation import Measurement
 from peva_env.space import Config, ConfigSpace
 
+NOTHING_LEFT = 1e-9
+"""A share of a budget that is no more than what adding up costs has lost to rounding."""
+
 
 @dataclass(slots=True)
 class Budget:
@@ -109,6 +112,10 @@ class CampaignHost(Protocol):
         """The files written so far."""
         ...
 
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Accept what ``open`` can be asked for; nothing is begun."""
+        ...
+
     def open(self, options: Mapping[str, Any], word: int) -> Campaign:
         """Begin a campaign; ``word``, 64 bits, is where its chance comes from, if it is not the node's own."""
         ...
@@ -128,6 +135,19 @@ class CampaignHost(Protocol):
     def close(self) -> None:
         """Release everything; may be called twice."""
         ...
+
+
+def require_options(options: Mapping[str, Any], *known: str) -> None:
+    """Accept options of ``reset`` that there are.
+
+    Raises:
+        ConfigError: they are no mapping, or there is none of a name.
+    """
+    if not isinstance(options, Mapping):
+        raise ConfigError(f"reset options must be a mapping, such as {{{known[0]!r}: ...}}; got {options!r}")
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ConfigError(f"unknown reset option {unknown[0]!r}; here there is {' and '.join(known)}")
 
 
 def require_positive(name: str, value: float | None) -> None:
@@ -157,4 +177,7 @@ def config_text(config: Config) -> str:
 
 
 def _share_left(spent: float, limit: float | None) -> float:
-    return 1.0 if limit is None else max(0.0, 1 - spent / limit) if limit > 0 else 0.0
+    if limit is None:
+        return 1.0
+    left = 1 - spent / limit
+    return left if left > NOTHING_LEFT else 0.0

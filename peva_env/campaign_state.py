@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from peva_env.campaign import NOTHING_LEFT
 from peva_env.observation import N_RUN_VALUES, Observation
 from peva_env.offline import OfflineSettings
-from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, Dominance, RateGrid
+from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, Dominance, RateGrid
 from peva_env.sources.episodes import Outcomes
 from peva_env.space import ConfigSpace
 
@@ -20,36 +21,52 @@ _CELLS_TOGETHER = 2**18
 _JOINED_CELLS = 2**22
 """Up to so many bytes of joined rows: they, too, should stay in the cache."""
 
+_ROW_CELLS = 2**26
+"""Up to so many bytes of rows that are not joined."""
+
 type Flags = NDArray[np.bool_]
 type Numbers = NDArray[np.int64]
 
 
 class Reach:
-    """Which configurations a measured one tells of, looked up by rows.
+    """Which configurations a measured one tells of.
 
     For each function and each of its rates a row (N,) says which configurations have no lower rate of it, and another
     one which have no higher; a third reaches nothing. What a measurement reaches is where all functions' rows agree.
-    For a small space these are joined beforehand: a row for each configuration and label.
+    For a small space these are joined beforehand: a row for each configuration and label. For a large one there are no
+    rows: rates are compared.
     """
 
     def __init__(self, grid: RateGrid, dominance: Dominance) -> None:
         self._sides = np.array([1, 2, 0])  # which rows: of OK, of unknown, of overloaded
-        self._rows: list[Flags] = []  # of each function: (3 x rates, N)
         self._codes: list[Numbers] = []  # of each function: its rate's number in each configuration, (N,)
+        n_rates = []
         for rates_rps in grid.rates_rps:
             rates, codes = np.unique(rates_rps, return_inverse=True)
-            nothing = np.zeros((len(rates), len(rates_rps)), np.bool_)
-            self._rows.append(np.concatenate([rates_rps >= rates[:, None], rates_rps <= rates[:, None], nothing]))
             self._codes.append(codes)
+            n_rates.append(len(rates))
         self._sets = grid.sets
         self._within_sets = dominance != "two_sided"
         self._ok_tells_of_itself_only = dominance == "one_sided"
         self._configs = np.arange(len(grid.sets))
+        self._rows: list[Flags] = []  # of each function: (3 x rates, N)
+        if 3 * sum(n_rates) * len(self._configs) <= _ROW_CELLS:
+            self._rows = [_rows(codes, n) for codes, n in zip(self._codes, n_rates, strict=True)]
         if 3 * len(self._configs) ** 2 <= _JOINED_CELLS:
             self._join()
 
     def find(self, actions: Numbers, labels: NDArray[np.int8], reached: Flags, work: Flags) -> None:
         """Write what the measured configurations (n,) tell of to ``reached`` (n, N); ``work`` is of the same shape."""
+        if self._rows:
+            self._look_up(actions, labels, reached, work)
+        else:
+            self._compare(actions, labels, reached, work)
+        if self._within_sets:
+            reached &= self._sets == self._sets[actions, None]
+        if self._ok_tells_of_itself_only:
+            reached &= (labels != OK_LABEL)[:, None] | (self._configs == actions[:, None])
+
+    def _look_up(self, actions: Numbers, labels: NDArray[np.int8], reached: Flags, work: Flags) -> None:
         side = self._sides.take(labels + 1)
         for number, (rows, codes) in enumerate(zip(self._rows, self._codes, strict=True)):
             code = codes.take(actions)
@@ -57,10 +74,15 @@ class Reach:
             rows.take(code, axis=0, out=work if number else reached, mode="clip")
             if number:
                 reached &= work
-        if self._within_sets:
-            reached &= self._sets == self._sets[actions, None]
-        if self._ok_tells_of_itself_only:
-            reached &= (labels != OK_LABEL)[:, None] | (self._configs == actions[:, None])
+
+    def _compare(self, actions: Numbers, labels: NDArray[np.int8], reached: Flags, work: Flags) -> None:
+        reached[:] = (labels != UNKNOWN_LABEL)[:, None]
+        is_ok = (labels == OK_LABEL)[:, None]
+        for codes in self._codes:
+            # No higher is not higher; no lower is higher than the one before.
+            np.greater(codes, codes[actions, None] - ~is_ok, out=work)
+            work ^= is_ok
+            reached &= work
 
     def _join(self) -> None:
         n_configs = len(self._configs)
@@ -70,6 +92,11 @@ class Reach:
             self.find(self._configs, np.full(n_configs, label, np.int8), block, np.zeros_like(block))
         self._rows, self._codes = [joined], [self._configs]
         self._within_sets = self._ok_tells_of_itself_only = False  # the rows have it in them
+
+
+def _rows(codes: Numbers, n_rates: int) -> Flags:
+    rates = np.arange(n_rates)[:, None]
+    return np.concatenate([codes >= rates, codes <= rates, np.zeros((n_rates, len(codes)), np.bool_)])
 
 
 class CampaignState:
@@ -85,7 +112,7 @@ class CampaignState:
         self.scenarios, self.n_unknown, self.n_configs = self._counts[:3]  # n_configs: recorded
         self.n_resolved, self.spent_steps, self._spent_runs = self._counts[3:]  # n_resolved: by the last step
         self.cost_s, self._spent_s = self._amounts  # cost_s: of the last step
-        self.labels_measured = np.zeros(n, np.int8)  # by the last step
+        self.labels_asked = np.zeros(n, np.int8)  # of what the last step asked for
         self._labels = np.zeros((n, n_configs), np.int8)
         self._last_config = np.zeros((n, n_functions), np.float32)
         self._last_values = np.zeros((n, N_RUN_VALUES + 2 * n_functions), np.float32)
@@ -108,7 +135,7 @@ class CampaignState:
         self.scenarios[where] = scenarios
         self.unknown[where] = recorded
         self.n_unknown[where] = self.n_configs[where] = recorded.sum(axis=1, dtype=self._count_kind)
-        for blank in (self._labels, self._last_config, self._last_values, self._last_mask, self.labels_measured):
+        for blank in (self._labels, self._last_config, self._last_values, self._last_mask, self.labels_asked):
             blank[where] = 0
 
     def is_unknown(self, actions: Numbers) -> Flags:
@@ -121,7 +148,7 @@ class CampaignState:
         for block in self._blocks:
             self.n_resolved[block] = self._infer(block, actions[block], labels[block])
         self.n_unknown -= self.n_resolved
-        self.labels_measured = labels
+        self.labels_asked[:] = self._labels[self._rows, actions]
         np.multiply(outcomes.cost_s, legal, out=self.cost_s)
         self._spent_runs += legal
         self._spent_s += self.cost_s
@@ -173,4 +200,4 @@ def _share_left(spent: NDArray[np.int64] | NDArray[np.float64], limit: float | N
     if limit is not None:
         np.divide(spent, limit, out=left)
         np.subtract(1, left, out=left)
-        np.maximum(left, 0.0, out=left)
+        left[left <= NOTHING_LEFT] = 0.0

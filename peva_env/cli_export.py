@@ -20,8 +20,8 @@ from peva_env.errors import ConfigError
 from peva_env.interrupts import FirstInterrupt
 from peva_env.make import SAMPLE_CONFIG
 from peva_env.minari_export import Exported, MinariDataset
+from peva_env.offline_arguments import DEFAULT_BUDGET_RUNS
 from peva_env.planning.plan_builder import DfaasPlanBuilder
-from peva_env.worlds import DEFAULT_BUDGET_RUNS
 
 _INTERRUPTED = 130
 

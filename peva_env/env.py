@@ -21,7 +21,7 @@ from peva_env.contracts import (
 )
 from peva_env.episode_words import EpisodeWords
 from peva_env.frontier import LABELS, MonotoneMap, is_dense
-from peva_env.objectives import ILLEGAL_REWARD, FrontierObjective, Objective, Step
+from peva_env.objectives import ILLEGAL_REWARD, FrontierObjective, Objective, Step, pay
 from peva_env.observation import Last, Observation, level_shares, nothing_yet, observation_space, observe
 from peva_env.rate_grid import UNKNOWN_LABEL, RateGrid
 from peva_env.space import Config, ConfigSpace
@@ -45,7 +45,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     ``truncated`` when the budget is spent.
 
     What is already known is not run again: such an action is a legal no-op with a small negative reward, and
-    ``info["skip_reason"]`` says why. ``info["action_mask"]`` and ``action_masks()`` are 1 where an action is not one.
+    ``info["skip_reason"]`` says why. ``info["action_mask"]`` and ``action_masks()`` are 1 where an action is not one;
+    beyond ``DENSE_LIMIT`` they tell of each function alone, and only what no configuration of the plan has is masked.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - gymnasium declares it so
@@ -72,6 +73,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin a campaign. What options there are is the host's to say: see ``peva_env.make``."""
+        self.host.check(options or {})
         super().reset(seed=seed)
         self.end(EndStatus.INTERRUPTED)
         self._last = nothing_yet(self.space)
@@ -96,15 +98,15 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         index = self._index(action)
         with self.recording():
             outcome = executor.execute(index, self.np_random) if index is not None else _NOT_IN_PLAN
-        executor.budget.spent_steps += 1
-        if outcome.measurement is not None and index is not None:
-            self._last = Last(self._load(index).level_shares, outcome.measurement)
+            executor.budget.spent_steps += 1
+            if outcome.measurement is not None and index is not None:
+                self._last = Last(self._load(index).level_shares, outcome.measurement)
+            spent = left_before - min(executor.budget.left)
+            reward = ILLEGAL_REWARD
+            if index is not None and not outcome.skip_reason:
+                reward = self._reward(index, outcome, spent)
         terminated = executor.known.n_unknown == 0
         truncated = not terminated and executor.budget.exhausted
-        spent = left_before - min(executor.budget.left)
-        reward = ILLEGAL_REWARD
-        if index is not None and not outcome.skip_reason:
-            reward = self._reward(index, outcome, spent)
         observation, info = self._observe(), self._info(outcome, index)
         if terminated or truncated:
             self.end(EndStatus.COMPLETE if terminated else EndStatus.BUDGET)
@@ -143,7 +145,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         if known.labels is not None:
             unknown: NDArray[np.bool_] = known.labels == UNKNOWN_LABEL
             return unknown if known.recorded is None else unknown & known.recorded
-        return np.ones(sum(len(rates) + 1 for rates in self.space.rates_rps), bool)
+        absent_is_possible = self.space.min_functions < len(self.space.functions)
+        return np.concatenate([[absent_is_possible, *([True] * len(rates))] for rates in self.space.rates_rps])
 
     def action(self, config: Config) -> Any:
         """Return the action that asks for a configuration.
@@ -187,7 +190,12 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         )
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
-        """Make the memory update this policy from now on, in the name of this agent."""
+        """Update a policy until the campaign ends, in the name of this agent.
+
+        Raises:
+            ResetNeeded: no campaign is running.
+        """
+        self._running()
         self.host.attach_policy(policy, agent=agent)
 
     def _latest(self) -> Campaign:
@@ -204,11 +212,18 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def _index(self, action: Any) -> int | None:
         """Return the index of the configuration that an action asks for, None if the plan does not have it."""
         if self._dense:
-            index = as_index(action)
+            try:
+                index = as_index(action)
+            except TypeError:
+                raise IndexError(f"action {action!r} is no whole number") from None
             if not 0 <= index < self.space.n_configs:
                 raise IndexError(f"action {index} is outside 0..{self.space.n_configs - 1}")
             return index
-        config = self.space.from_levels(action)
+        levels = np.asarray(action)
+        if not np.issubdtype(levels.dtype, np.integer) or not self.action_space.contains(levels):
+            n_levels = [len(rates) + 1 for rates in self.space.rates_rps]
+            raise IndexError(f"action {action!r} is not one of {n_levels} levels for each function")
+        config = self.space.from_levels(levels.tolist())
         return self.space.index(config) if config in self.space else None
 
     def _load(self, index: int) -> _Load:
@@ -230,7 +245,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             values=measurement.values[None],
             mask=measurement.mask[None],
         )
-        return float(self._objective.reward(step, self._memo)[0])
+        return float(pay(self._objective, step, self._memo)[0])
 
     def _observe(self) -> Observation:
         executor = self._running().executor

@@ -10,10 +10,10 @@ from typing import Any
 
 from peva_env import __version__
 from peva_env.artifacts import ArtifactWriter
-from peva_env.campaign import Budget, Campaign
+from peva_env.campaign import Budget, Campaign, require_options
 from peva_env.config import DfaasConfig
 from peva_env.contracts import DfaasRunContext, EndStatus, PolicyAlgorithm
-from peva_env.errors import ConfigError, PevaError
+from peva_env.errors import PevaError
 from peva_env.execution import DfaasConfigExecutor
 from peva_env.frontier import MonotoneMap
 from peva_env.grafana import GrafanaAnnotations, grafana_token
@@ -47,16 +47,20 @@ class LiveCampaigns:
         others = [path for path in (Path(self._config.memory.db_path), self.output_dir / "k6") if path.exists()]
         return others + (self._artifacts.paths if self._artifacts else [])
 
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Accept what ``open`` can be asked for: ``{"warm_start": True}`` or ``{"repetition": N}``.
+
+        Raises:
+            ConfigError: an unknown option.
+        """
+        require_options(options, "warm_start", "repetition")
+
     def open(self, options: Mapping[str, Any], word: int) -> Campaign:  # noqa: ARG002 - chance is the node's own
         """Start what is not started yet, and begin or resume a campaign.
 
         Raises:
-            ConfigError: an unknown option.
             PevaError: k6, the node, the memory or the artifacts cannot be used; what was started is stopped.
         """
-        unknown = options.keys() - {"warm_start", "repetition"}
-        if unknown:
-            raise ConfigError(f"unknown reset option {sorted(unknown)[0]!r}; there are warm_start and repetition")
         try:
             source, artifacts = self._started()
             session = self._session(source, options)

@@ -79,7 +79,7 @@ def make_sim_env(
             ``budget_seconds`` (None), seconds of recorded or simulated machine time, likewise;
             ``max_steps`` (four times the runs), steps after which an episode is truncated, so that one which only asks
             for what is known ends;
-            ``dominance`` (``two_sided``), how verdicts are inferred, see ``peva_env.frontier``;
+            ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.rate_grid``;
             ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
             ``selection_mode`` (``online``) and ``micro_batch_size`` (8), when an attached policy is updated.
 

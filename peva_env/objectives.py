@@ -9,7 +9,8 @@ that a step spent: of the runs or of the seconds, whichever is nearer to its end
   the requests per second of all functions whose success rate and p95 latency meet a stated objective, each function's
   rate times its success rate; ``total`` is the sum of the functions' highest rates. Summed over an episode that is the
   best goodput found, as a share, less the share of the budget spent.
-- ``module:Class``: a class of the user's own, ``Class(space, **arguments)``, with the method ``reward``.
+- ``module:Class``: a class of the user's own, ``Class(space, **arguments)``, with the method ``reward``. Where there
+  are several scenarios, ``space`` is that of the first: all have its shape, each has functions of its own.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,10 @@ _MS_PER_S = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step brought, ``n`` environments side by side."""
+    """What a step brought, ``n`` environments side by side: those, of all, in which something was measured.
+
+    Nothing here may be changed: arrays are read-only.
+    """
 
     resolved: NDArray[np.float64]  # (n,): share of the map that became known
     spent: NDArray[np.float64]  # (n,): share of the budget
@@ -40,6 +44,10 @@ class Step:
     rates_rps: NDArray[np.int32]  # (n, F): 0 where a function is absent
     values: NDArray[np.float32]  # (n, 3 + 2 F): see peva_env.observation, ``last_measurement``
     mask: NDArray[np.int8]  # (n, 3 + 2 F): where that was measured
+
+    def __post_init__(self) -> None:
+        for array in (self.labels, self.rates_rps, self.values, self.mask):
+            array.flags.writeable = False
 
     @property
     def success_rate(self) -> NDArray[np.float32]:
@@ -63,6 +71,23 @@ class Objective(Protocol):
         ``memo`` (n,) is the objective's own to change in place: one number per environment, 0 when an episode begins.
         """
         ...
+
+
+def pay(objective: Objective, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the reward of a step, checked: (n,) finite numbers, in an array of their own.
+
+    Raises:
+        ConfigError: the objective raised, or returned something else.
+    """
+    name = type(objective).__name__
+    try:
+        rewards = np.array(objective.reward(step, memo), np.float64)
+    except Exception as error:
+        raise ConfigError(f"reward {name} failed: {error!r}") from error
+    if rewards.shape != memo.shape or not np.isfinite(rewards).all():
+        shown = np.array2string(rewards, threshold=4)
+        raise ConfigError(f"reward {name}: must return {len(memo)} finite numbers, one for each row; got {shown}")
+    return rewards
 
 
 class FrontierObjective:
@@ -120,8 +145,10 @@ def make_objective(name: str, arguments: Mapping[str, Any], space: ConfigSpace) 
     kind = OBJECTIVES.get(name) or load_class(name, what="reward", error=ConfigError)
     try:
         objective: Objective = kind(space, **arguments)
-    except TypeError as error:
+    except ConfigError:
+        raise
+    except Exception as error:
         raise ConfigError(f"reward = {name!r}: cannot be built: {error}") from error
-    if not isinstance(objective, Objective):
+    if not callable(getattr(objective, "reward", None)):
         raise ConfigError(f"reward = {name!r}: it lacks the method reward(step, memo)")
     return objective

@@ -1,16 +1,17 @@
 """Offline campaigns: an episode of a world, measured at no cost, with nothing written anywhere."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.campaign import Budget, Campaign, ConfigOutcome, require_positive, why_known
+from peva_env.campaign import Budget, Campaign, ConfigOutcome, require_options, why_known
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -30,8 +31,6 @@ from peva_env.space import ConfigSpace, config_key
 _TABLE_LIMIT = 2**16
 """Up to so many configurations an episode's outcomes are worked out at once, when it begins."""
 
-_MODES = ("online", "micro_batch")
-
 _SCENARIO_DRAW = 0
 """Which draw of an episode's word decides its scenario."""
 
@@ -43,16 +42,9 @@ class OfflineSettings:
     budget_runs: int | None = None
     budget_seconds: float | None = None
     max_steps: int | None = None
-    dominance: Dominance = "two_sided"
+    dominance: Dominance = "within_sets"
     selection_mode: str = "online"
     micro_batch_size: int = 8
-
-    def __post_init__(self) -> None:
-        for name in ("budget_runs", "budget_seconds", "max_steps", "micro_batch_size"):
-            require_positive(name, getattr(self, name))
-        for name, known in (("dominance", get_args(Dominance.__value__)), ("selection_mode", _MODES)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} = {getattr(self, name)!r}: must be one of {', '.join(known)}")
 
     def budget(self) -> Budget:
         """Return the budget of one campaign."""
@@ -72,13 +64,11 @@ def chosen_scenario(options: Mapping[str, Any], names: Sequence[str]) -> int | N
     Raises:
         ConfigError: there is no such option, or no such scenario.
     """
-    unknown = options.keys() - {"scenario"}
-    if unknown:
-        raise ConfigError(f"unknown reset option {sorted(unknown)[0]!r}; offline there is only scenario")
+    require_options(options, "scenario")
     name = options.get("scenario")
     if name is None:
         return None
-    if name not in names:
+    if not isinstance(name, str) or name not in names:
         near = get_close_matches(str(name), names, n=1) or [names[0]]
         raise ConfigError(f"scenario {name!r}: none of {len(names)} has that name; did you mean {near[0]!r}?")
     return list(names).index(name)
@@ -89,7 +79,7 @@ class EpisodeExecutor:
     """Looks up what measuring gives. Events are made only where somebody is told of them."""
 
     episodes: Episodes
-    source: MeasurementSource
+    make_source: Callable[[], MeasurementSource]
     known: MonotoneMap
     budget: Budget
     updates: PolicyUpdates
@@ -99,6 +89,7 @@ class EpisodeExecutor:
     has_policy: bool = False
     _table: Outcomes | None = None
     _context: DfaasRunContext | None = None
+    _source: MeasurementSource | None = None
 
     def __post_init__(self) -> None:
         if self.known.space.n_configs <= _TABLE_LIMIT:
@@ -156,7 +147,8 @@ class EpisodeExecutor:
         config = self.known.space.config(index)
         for observer in self.observers:
             observer.starting(config, 0)
-        event = replace(self.source.measure(config, iteration=0, rng=rng), run_id=self.run_id, repetition=1)
+        self._source = self._source or self.make_source()
+        event = replace(self._source.measure(config, iteration=0, rng=rng), run_id=self.run_id, repetition=1)
         self.tensors.add(event)
         self.updates.learn(event)
         for observer in self.observers:
@@ -179,12 +171,16 @@ class OfflineCampaigns:
         """Nothing is written."""
         return []
 
-    def open(self, options: Mapping[str, Any], word: int) -> Campaign:
-        """Begin an episode; ``options={"scenario": name}`` fixes which.
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Accept what ``open`` can be asked for: ``{"scenario": name}``.
 
         Raises:
             ConfigError: an unknown option or scenario.
         """
+        chosen_scenario(options, self.world.scenarios)
+
+    def open(self, options: Mapping[str, Any], word: int) -> Campaign:
+        """Begin an episode; ``options={"scenario": name}`` fixes which."""
         words = np.array([word], np.uint64)
         chosen = chosen_scenario(options, self.world.scenarios)
         scenario = int(drawn_scenarios(words, len(self.world.scenarios))[0]) if chosen is None else chosen
@@ -193,7 +189,7 @@ class OfflineCampaigns:
         settings = self.settings
         self._executor = EpisodeExecutor(
             episodes=self.world.begin(words, np.array([scenario])),
-            source=self.world.source(word, scenario),
+            make_source=partial(self.world.source, word, scenario),
             known=MonotoneMap(self.space, dominance=settings.dominance, grid=self.grid, recorded=recorded),
             budget=settings.budget(),
             updates=PolicyUpdates(

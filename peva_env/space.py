@@ -18,6 +18,10 @@ type ConfigKey = tuple[tuple[str, ...], tuple[int, ...]]
 """The hashable form of a configuration: names, rates."""
 
 
+MAX_RATE_RPS = 2**31 - 1
+"""What a memory can hold, and arrays of rates."""
+
+
 def config_key(config: Iterable[tuple[str, int]]) -> ConfigKey:
     """Return ``(names, rates)``, sorted by function name."""
     pairs = sorted(config)
@@ -64,6 +68,8 @@ class ConfigSpace(Sequence[Config]):
         for name, rates in zip(self.functions, self.rates_rps, strict=True):
             if not rates or rates[0] < 0:
                 raise ValueError(f"function {name!r} needs at least one rate, none of them negative; got {list(rates)}")
+            if rates[-1] > MAX_RATE_RPS:
+                raise ValueError(f"function {name!r}: {rates[-1]} rps is beyond {MAX_RATE_RPS:,}, the highest rate")
         if not 1 <= min_functions < max_functions:
             raise ValueError(
                 f"min_functions must be at least 1 and below max_functions; got {min_functions} and {max_functions}"

@@ -21,11 +21,12 @@ from peva_env.contracts import Verdict
 from peva_env.episode_words import episode_words, first_word
 from peva_env.errors import ConfigError
 from peva_env.frontier import is_dense
-from peva_env.objectives import ILLEGAL_REWARD, Step
+from peva_env.objectives import ILLEGAL_REWARD, Step, pay
 from peva_env.observation import Observation, observation_space
 from peva_env.offline import chosen_scenario, drawn_scenarios
 from peva_env.rate_grid import OK_LABEL
 from peva_env.sources.episodes import Outcomes
+from peva_env.space import Config
 from peva_env.worlds import OfflineParts
 
 type Info = dict[str, Any]
@@ -37,6 +38,7 @@ _VERDICT_TEXTS = np.array([str(Verdict.OK), "", str(Verdict.OVERLOADED)])
 class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
     """``num_envs`` offline campaigns.
 
+    ``space`` is that of the first scenario; those of the others have its shape, and functions of their own: ``config``.
     ``reset`` takes a seed (environment ``i`` gets ``seed + i``) or a list of them, and the options ``scenario`` and,
     for a part of the environments, ``reset_mask`` (n,) bool. Infos are arrays, one row an environment: ``action_mask``,
     ``n_unknown``, ``n_resolved``, ``n_runs``, ``cost_s`` and ``verdict`` (empty where nothing is known).
@@ -54,14 +56,14 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self, num_envs: int, parts: OfflineParts, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP
     ) -> None:
         space = parts.world.space(0)
-        if num_envs < 1:
-            raise ConfigError(f"num_envs = {num_envs}: must be at least 1")
+        if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:
+            raise ConfigError(f"num_envs = {num_envs!r}: must be a whole number of at least 1")
         if not is_dense(space):
             raise ConfigError(f"{space.n_configs:,} configurations are too many to step side by side; give fewer rates")
         self.num_envs = num_envs
         self.world = parts.world
         self.space = space
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.autoreset_mode = _mode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.render_mode = None
         self.single_observation_space = observation_space(space, with_map=True)
@@ -127,8 +129,18 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         return self._state.observation(), rewards, terminated, truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Return which actions are not known yet in each environment, (n, N)."""
+        """Return which actions are not known yet in each environment, (n, N).
+
+        Raises:
+            ResetNeeded: there was no reset.
+        """
+        if not self._has_begun:
+            raise ResetNeeded("there are no campaigns yet: call reset() first")
         return self._state.unknown.copy()
+
+    def config(self, env: int, action: int) -> Config:
+        """Return the configuration that an action asks for in an environment, whose scenario names the functions."""
+        return self.world.space(int(self._state.scenarios[env])).config(action)
 
     def _advance(
         self, actions: Arrays, begins: NDArray[np.int64]
@@ -152,7 +164,8 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             rows = legal.nonzero()[0]
             rewards = np.full(self.num_envs, ILLEGAL_REWARD)
             rewards[begins] = 0
-            rewards[rows] = self._rewards(actions, outcomes, left_before - left, rows)
+            if rows.size:
+                rewards[rows] = self._rewards(actions, outcomes, left_before - left, rows)
         terminated = state.n_unknown == 0
         truncated = state.exhausted(left) & ~terminated
         for ended in (terminated, truncated):
@@ -169,7 +182,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             values=outcomes.values[rows],
             mask=outcomes.mask[rows],
         )
-        rewards = self._objective.reward(step, memo)
+        rewards = pay(self._objective, step, memo)
         self._memo[rows] = memo
         return rewards
 
@@ -194,18 +207,18 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
 
     def _seed(self, seeds: Sequence[int | None], where: NDArray[np.int64]) -> None:
         """Draw the first words of those that are given a seed, and of all that never had one."""
-        fresh = self._firsts is None
-        firsts = np.zeros(self.num_envs, np.uint64) if self._firsts is None else self._firsts
-        for i in where:
-            if fresh or seeds[i] is not None:
-                firsts[i] = first_word(np_random(seeds[i])[0])
-                self._numbers[i] = 0
-        self._firsts = firsts
+        drawn = [i for i in where if self._firsts is None or seeds[i] is not None]
+        words = [first_word(np_random(seeds[i])[0]) for i in drawn]  # all, before any is put in place
+        if self._firsts is None:
+            self._firsts = np.zeros(self.num_envs, np.uint64)
+        self._firsts[drawn] = np.array(words, np.uint64)
+        self._numbers[drawn] = 0
 
     def _checked_actions(self, actions: Arrays, begins: NDArray[np.int64]) -> Arrays:
-        asked = np.array(actions)
+        asked = np.asarray(actions)
         if asked.shape != (self.num_envs,) or not np.issubdtype(asked.dtype, np.integer):
             raise IndexError(f"actions must be {self.num_envs} whole numbers; got {asked.dtype} of shape {asked.shape}")
+        asked = asked.astype(np.int64)
         asked[begins] = 0
         for wrong in (asked.min(), asked.max()):
             if not 0 <= wrong < self.space.n_configs:
@@ -221,7 +234,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             "n_resolved": state.n_resolved[rows] * ran,
             "n_runs": ran.astype(np.int64),
             "cost_s": state.cost_s[rows] * ran,
-            "verdict": _VERDICT_TEXTS.take(state.labels_measured[rows] * ran - OK_LABEL),
+            "verdict": _VERDICT_TEXTS.take(state.labels_asked[rows] - OK_LABEL),
         }
 
     def _finals(self, ended: NDArray[np.int64], legal: NDArray[np.bool_]) -> Info:
@@ -247,12 +260,25 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         return {**arrays, **{f"_{name}": mark for name in arrays}}
 
 
+def _mode(mode: AutoresetMode | str) -> AutoresetMode:
+    try:
+        return AutoresetMode(mode)
+    except ValueError:
+        known = ", ".join(one.value for one in AutoresetMode)
+        raise ConfigError(f"autoreset_mode = {mode!r}: must be one of {known}") from None
+
+
 def _seeds(seed: int | Sequence[int | None] | None, n: int) -> Sequence[int | None]:
-    if seed is None or isinstance(seed, int):
-        return [None if seed is None else seed + i for i in range(n)]
-    if len(seed) != n:
-        raise ConfigError(f"{len(seed)} seeds for {n} environments: give one number, or as many as there are")
-    return seed
+    if seed is None or (isinstance(seed, int) and not isinstance(seed, bool)):
+        seeds: Sequence[int | None] = [None if seed is None else seed + i for i in range(n)]
+    elif isinstance(seed, list | tuple) and len(seed) == n:
+        seeds = seed
+    else:
+        raise ConfigError(f"seed {seed!r}: give a whole number, or a list of {n}, one for each environment")
+    for one in seeds:
+        if one is not None and (not isinstance(one, int) or isinstance(one, bool) or one < 0):
+            raise ConfigError(f"seed {one!r}: must be a whole number of 0 or more, not one of NumPy's")
+    return seeds
 
 
 def _checked_mask(mask: Any, n: int) -> NDArray[np.bool_] | None:

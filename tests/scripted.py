@@ -88,6 +88,9 @@ class ScriptedHost:
     def paths(self) -> list[Path]:
         return []
 
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Take any."""
+
     def open(self, options: Mapping[str, Any], word: int) -> Campaign:
         self.memory.startup()
         self._campaigns += 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from peva_env.contracts import EndStatus
 from peva_env.errors import ConfigError
 from peva_env.objectives import FrontierObjective, GoodputObjective, Step, make_objective
 from peva_env.space import ConfigSpace
@@ -93,6 +94,42 @@ def test_a_reward_of_ones_own_is_found_by_name_and_has_a_memory_per_episode() ->
         assert paid == [0.5, 1.0, 1.5]
         assert ended
         _, info = env.reset()
+
+
+class Spoils:
+    """Returns what it is told to, or changes what is not its own."""
+
+    def __init__(self, space: ConfigSpace, *, what: str) -> None:
+        self._what = what
+
+    def reward(self, step: Step, memo: NDArray[np.float64]) -> Any:
+        if self._what == "change":
+            step.values[step.mask == 0] = np.nan
+        return {"nan": memo + np.nan, "scalar": 1.0, "long": np.zeros(9), "none": None, "memo": memo}.get(self._what)
+
+
+@pytest.mark.parametrize("what", ["nan", "scalar", "long", "none", "change"])
+@pytest.mark.parametrize("n_envs", [0, 3])
+def test_a_reward_that_is_none_is_refused_in_one_line_and_ends_the_campaign(what: str, n_envs: int) -> None:
+    arguments: Any = {"reward": "tests.test_objectives:Spoils", "reward_kwargs": {"what": what}}
+    env: Any = gymnasium.make("peva_env:peva/FaasSim-v0", **arguments)
+    if n_envs:
+        env = gymnasium.make_vec("peva_env:peva/FaasSim-v0", num_envs=n_envs, **arguments)
+    env.reset(seed=0)
+    with pytest.raises(ConfigError, match="reward Spoils") as caught:
+        env.step(np.arange(n_envs) if n_envs else 0)
+    assert "\n" not in str(caught.value)
+    if not n_envs:
+        assert env.unwrapped.status is EndStatus.FAILED
+
+
+def test_rewards_are_arrays_of_their_own() -> None:
+    arguments: Any = {"reward": "tests.test_objectives:Spoils", "reward_kwargs": {"what": "memo"}}
+    env: Any = gymnasium.make_vec("peva_env:peva/FaasSim-v0", num_envs=2, **arguments)
+    env.reset(seed=0)
+    rewards = env.step(np.array([0, 1]))[1]
+    rewards += 5
+    assert env.step(np.array([2, 3]))[1].tolist() == [0.0, 0.0]
 
 
 def test_what_is_no_objective_is_refused() -> None:

@@ -1,5 +1,6 @@
 """Offline environments: made by name, the same for the same seed, nothing leaks, and what is wrong is said in words."""
 
+import copy
 import pickle
 import warnings
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import FlattenObservation
 from hypothesis import given, settings
@@ -120,13 +122,13 @@ def test_scenarios_are_drawn_and_can_be_fixed() -> None:
 
 
 def test_verdicts_are_inferred_on_both_sides_or_one() -> None:
-    for dominance, resolved in (("two_sided", 5), ("one_sided", 1)):
+    for dominance, resolved in (("two_sided", 5), ("within_sets", 2), ("one_sided", 1)):
         env = toy(dominance=dominance)
         env.reset(seed=0)
         *_, info = env.step(SPACE.index([("a", 10), ("b", 10)]))
         assert (info["verdict"], info["n_resolved"]) == ("OK", resolved)
         *_, info = env.step(SPACE.index([("a", 10), ("b", 5)]))
-        expected = "is dominated by a 10 rps + b 10 rps, which is OK" if dominance == "two_sided" else None
+        expected = None if dominance == "one_sided" else "is dominated by a 10 rps + b 10 rps, which is OK"
         assert info.get("skip_reason") == expected
 
 
@@ -226,6 +228,10 @@ def test_a_space_beyond_the_limit_is_simulated_one_at_a_time(monkeypatch: pytest
     assert env.action_space == gymnasium.spaces.MultiDiscrete([22, 4])
     *_, info = env.step(env.unwrapped.action([("fetch", 190), ("primes", 0)]))  # type: ignore[attr-defined]
     assert info["verdict"] == "OVERLOADED"
+    assert [mask[0] for mask in info["action_mask"]] == [0, 0]  # no function of the plan is absent
+    for action in ([-1, 1], [22, 1], [1], [1.0, 1.0], None):
+        with pytest.raises(IndexError, match="is not one of"):
+            env.unwrapped.step(action)
     *_, info = env.step(env.unwrapped.action([("fetch", 200), ("primes", 20)]))  # type: ignore[attr-defined]
     assert info["skip_reason"] == "dominates fetch 190 rps + primes 0 rps, which is overloaded"
 
@@ -233,12 +239,30 @@ def test_a_space_beyond_the_limit_is_simulated_one_at_a_time(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("env_id", "arguments", "said"),
     [
-        (IDS[0], {"budget_runs": -1}, "budget_runs = -1: must be more than 0"),
-        (IDS[0], {"budget_seconds": 0}, "budget_seconds = 0: must be more than 0"),
-        (IDS[0], {"max_steps": 0}, "max_steps = 0: must be more than 0"),
+        (IDS[0], {"budget_runs": -1}, "budget_runs = -1: input should be greater than 0"),
+        (IDS[0], {"budget_runs": 2.5}, "budget_runs = 2.5: input should be a valid integer"),
+        (IDS[0], {"budget_runs": True}, "budget_runs = True: input should be a valid integer"),
+        (IDS[0], {"budget_runs": "5"}, "budget_runs = '5': input should be a valid integer"),
+        (IDS[0], {"budget_seconds": 0}, "budget_seconds = 0: input should be greater than 0"),
+        (IDS[0], {"budget_seconds": float("nan")}, "budget_seconds = nan: input should be a finite number"),
+        (IDS[0], {"max_steps": 0}, "max_steps = 0: input should be greater than 0"),
+        (IDS[0], {"noise": "30"}, "noise = '30': input should be a valid number"),
+        (IDS[0], {"reward": None}, "reward = None: input should be a valid string"),
+        (IDS[0], {"rates_rps": {}}, "rates_rps: dictionary should have at least 1 item"),
+        (IDS[0], {"rates_rps": {"a": 5}}, "rates_rps.a = 5: input should be a valid list"),
+        (IDS[0], {"rates_rps": {"a": [True]}}, "rates_rps.a.0. = True: input should be a valid integer"),
+        (IDS[0], {"rates_rps": {"a": [2**31]}}, "2147483648 rps is beyond 2,147,483,647"),
+        (IDS[0], {"node": 5}, "node"),
+        (IDS[1], {"data": 5}, "data = 5: input should be a valid list"),
+        (IDS[1], {"data": []}, "should have at least 1 item"),
+        (IDS[1], {"scenarios": "nope"}, "nope"),
         (IDS[0], {"budget_rums": 3}, "did you mean 'budget_runs'"),
-        (IDS[0], {"dominance": "both"}, "must be one of one_sided, two_sided"),
-        (IDS[0], {"selection_mode": "later"}, "must be one of online, micro_batch"),
+        (
+            IDS[0],
+            {"dominance": "both"},
+            "dominance = 'both': input should be 'one_sided', 'two_sided' or 'within_sets'",
+        ),
+        (IDS[0], {"selection_mode": "later"}, "selection_mode = 'later'"),
         (IDS[0], {"reward": "fame"}, "must be one of frontier, goodput, or 'module:Class'"),
         (IDS[0], {"reward": "tests.nowhere:Reward"}, "there is no module 'tests.nowhere'"),
         (IDS[0], {"reward": "goodput", "reward_kwargs": {"p95": 3}}, "cannot be built: .*p95"),
@@ -257,7 +281,88 @@ def test_wrong_arguments_are_refused_in_one_line(env_id: str, arguments: dict[st
 
 def test_wrong_reset_options_are_refused_in_one_line() -> None:
     env = gymnasium.make(IDS[1])
-    with pytest.raises(ConfigError, match="offline there is only scenario"):
+    with pytest.raises(ConfigError, match="unknown reset option 'warm_start'; here there is scenario"):
         env.reset(options={"warm_start": True})
     with pytest.raises(ConfigError, match="none of 1 has that name; did you mean"):
         env.reset(options={"scenario": "LIGHT"})
+    with pytest.raises(ConfigError, match="must be a mapping"):
+        env.unwrapped.reset(options="scenario")  # type: ignore[arg-type]
+
+
+def test_a_reset_that_is_refused_changes_nothing() -> None:
+    env, other = toy(), toy()
+    for one in (env, other):
+        one.reset(seed=1)
+        one.step(3)
+    with pytest.raises(ConfigError):
+        env.reset(seed=5, options={"scenario": "nope"})
+    assert env.status is EndStatus.RUNNING
+    assert_same(env.step(5), other.step(5))
+    assert_same(env.reset(), other.reset())
+
+
+def test_costs_that_add_up_to_the_budget_spend_it() -> None:
+    # 10 x 6.3 is a little under 63 in floating point
+    arguments: Any = {"duration_s": 1.3, "budget_seconds": 63.0, "budget_runs": None, "dominance": "one_sided"}
+    rates: Any = {"node": "local", "rates_rps": {"fetch": list(range(50))}}
+    env = gymnasium.make(IDS[0], **arguments, **rates)
+    vector: Any = gymnasium.make_vec(IDS[0], num_envs=1, vectorization_mode="vector_entry_point", **arguments, **rates)
+    env.reset(seed=0)
+    vector.reset(seed=0)
+    ends = [(env.step(action)[3], bool(vector.step(np.array([action]))[3][0])) for action in range(10)]
+    assert ends == [(False, False)] * 9 + [(True, True)]
+
+
+def test_a_policy_is_attached_to_a_campaign_that_runs() -> None:
+    env = toy()
+    with pytest.raises(ResetNeeded):
+        env.attach_policy(RecordingPolicy(), agent="early")
+    policy = RecordingPolicy()
+    env.reset(seed=0)
+    env.attach_policy(policy, agent="now")
+    env.step(0)
+    env.reset()
+    env.step(1)
+    assert len(policy.online) == 1
+
+
+def test_what_fails_is_not_taught_what_is_pending() -> None:
+    env, policy = toy(selection_mode="micro_batch"), RecordingPolicy()
+    env.reset(seed=0)
+    env.attach_policy(policy, agent="test")
+    env.step(0)
+    env.end(EndStatus.FAILED)
+    assert policy.batches == []
+
+
+def test_copied_in_the_middle_of_an_episode_it_goes_on_alike() -> None:
+    for env_id in IDS:
+        env = gymnasium.make(env_id)
+        env.reset(seed=2)
+        env.step(7)
+        copies = [copy.deepcopy(env), pickle.loads(pickle.dumps(env))]  # noqa: S301 - our own
+        expected = [env.step(action) for action in (9, 30, 100)] + [env.reset()]
+        for other in copies:
+            for one, found in zip(
+                expected, [*(other.step(action) for action in (9, 30, 100)), other.reset()], strict=True
+            ):
+                assert_same(one, found)
+
+
+def test_it_runs_in_processes_of_its_own() -> None:
+    envs = gymnasium.make_vec(
+        IDS[1], num_envs=2, vectorization_mode="async", vector_kwargs={"context": "spawn"}, budget_runs=2
+    )
+    observation, _ = envs.reset(seed=1)
+    assert observation in envs.observation_space
+    envs.step(envs.action_space.sample())
+    envs.close()
+
+
+@by_id
+def test_by_default_an_episode_takes_four_steps_a_run_at_most(env_id: str) -> None:
+    env = gymnasium.make(env_id, budget_runs=3)
+    env.reset(seed=0)
+    env.step(0)
+    ends = [env.step(0)[3] for _ in range(11)]
+    assert ends == [False] * 10 + [True]

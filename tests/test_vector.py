@@ -85,7 +85,11 @@ def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str,
         assert_same_infos(expected_infos, infos)
         ended = outcomes[1] | outcomes[2]
         n_ended += ended.sum()
+        assert infos["verdict"].tolist() == single_verdicts(expected_infos)
         if mode is AutoresetMode.SAME_STEP and ended.any():
+            np.testing.assert_array_equal(infos["_scenario"], ended)
+            names = np.array(["low", "high"])[infos["scenario"]]
+            assert names[ended].tolist() == expected_infos["scenario"][ended].tolist()
             np.testing.assert_array_equal(infos["_final_obs"], ended)
             for i in ended.nonzero()[0]:
                 one = {name: values[i] for name, values in infos["final_obs"].items() if name[0] != "_"}
@@ -97,6 +101,59 @@ def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str,
             assert_same(expected, found)
             infos["action_mask"][ended] = fresh["action_mask"][ended]
     assert n_ended > 10
+
+
+def single_verdicts(infos: dict[str, Any]) -> list[str]:
+    return [text or "" for text in infos.get("verdict", [""] * N_ENVS)]
+
+
+@pytest.mark.parametrize(
+    ("env_id", "arguments"),
+    [
+        ("peva/FaasSim-v0", {}),
+        ("peva/FaasSim-v0", {"rates_rps": {"a": [0, 40, 80], "b": [20, 60], "c": [0, 90]}, "min_functions": 1}),
+        ("peva/FaasReplay-v0", {"dominance": "two_sided", "reward": "goodput"}),
+    ],
+)
+def test_of_real_worlds_too(env_id: str, arguments: dict[str, Any]) -> None:
+    arguments = {"budget_runs": 9} | arguments
+    reference = gymnasium.make_vec(f"peva_env:{env_id}", num_envs=N_ENVS, vectorization_mode="sync", **arguments)
+    vector = gymnasium.make_vec(f"peva_env:{env_id}", num_envs=N_ENVS, **arguments)
+    assert isinstance(vector.unwrapped, PevaVectorEnv)
+    _, infos = vector.reset(seed=11)
+    reference.reset(seed=11)
+    rng = np.random.default_rng(1)
+    for _ in range(25):
+        actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in infos["action_mask"]])
+        expected, *outcomes, expected_infos = reference.step(actions)
+        found, *found_outcomes, infos = vector.step(actions)
+        assert_same(expected, found)
+        for one, other in zip(outcomes, found_outcomes, strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert_same_infos(expected_infos, infos)
+        assert infos["verdict"].tolist() == single_verdicts(expected_infos)
+
+
+def test_large_spaces_are_compared_as_small_ones_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for limit in (2**26, 0):
+        monkeypatch.setattr("peva_env.campaign_state._ROW_CELLS", limit)
+        monkeypatch.setattr("peva_env.campaign_state._JOINED_CELLS", 0)
+        for dominance in ("one_sided", "two_sided", "within_sets"):
+            vector = PevaVectorEnv(4, parts(dominance=dominance))
+            vector.reset(seed=2)
+            rng = np.random.default_rng(0)
+            found.append([vector.step(rng.integers(0, len(SPACE), 4))[0]["map"].tolist() for _ in range(8)])
+    assert found[:3] == found[3:]
+
+
+def test_an_environment_of_many_rates_needs_no_square_of_them() -> None:
+    vector: Any = gymnasium.make_vec(
+        "peva_env:peva/FaasSim-v0", num_envs=2, rates_rps={"a": list(range(60_000))}, dominance="two_sided"
+    )
+    vector.reset(seed=0)
+    *_, infos = vector.step(np.array([59_999, 30_000]))
+    assert infos["n_unknown"].tolist() == [59_999, 29_999]
 
 
 @given(st.integers(0, 2**31), st.lists(st.integers(0, len(SPACE) - 1), min_size=1, max_size=8))
@@ -144,6 +201,8 @@ def test_a_scenario_can_be_fixed() -> None:
     assert set(infos["scenario"]) == {0, 1}
     _, infos = vector.reset(seed=1, options={"scenario": "high"})
     assert infos["scenario"].tolist() == [1] * 8
+    assert infos["n_unrecorded"].tolist() == [sum(("b", 15) in config for config in SPACE)] * 8
+    assert vector.config(0, 4) == SPACE.config(4)
     assert (infos["n_unrecorded"] > 0).all()
     with pytest.raises(ConfigError, match="did you mean 'high'"):
         vector.reset(options={"scenario": "hihg"})
@@ -165,14 +224,21 @@ def test_what_cannot_be_done_is_refused_in_words() -> None:
     with pytest.raises(ResetNeeded, match=r"call reset\(\) first"):
         vector.step(np.array([0, 0]))
     vector.reset(seed=0)
+    vector.step(np.array([0, 1], np.uint64))
+    vector.reset(seed=0)
     for actions, said in (([0], "2 whole numbers"), ([0, 99], "99 is outside 0..18"), ([0.5, 1.0], "float64")):
         with pytest.raises(IndexError, match=said):
             vector.step(np.array(actions))
     vector.step(np.array([0, 1]))
     with pytest.raises(ResetNeeded, match="2 episodes have ended"):
         vector.step(np.array([0, 1]))
-    with pytest.raises(ConfigError, match="3 seeds for 2 environments"):
-        vector.reset(seed=[1, 2, 3])
+    for seed, said in (([1, 2, 3], "a list of 2"), ([1, -1], "must be a whole number"), (np.int64(3), "a list of 2")):
+        with pytest.raises(ConfigError, match=said):
+            vector.reset(seed=seed)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="must be one of NextStep, SameStep, Disabled"):
+        PevaVectorEnv(2, parts(), "next_step")
+    with pytest.raises(ResetNeeded):
+        PevaVectorEnv(2, parts()).action_masks()
     with pytest.raises(ConfigError, match="reset_mask must be a bool array"):
         vector.reset(options={"reset_mask": np.array([1, 0])})
     with pytest.raises(ConfigError, match="num_envs = 0"):

@@ -28,7 +28,7 @@ class SimulatedNode(Section):
     """A node: its capacity and its functions."""
 
     cores: int = Field(ge=1, le=MAX_CORES)
-    ram_mib: float = Field(gt=0, le=1e9)
+    ram_mib: float = Field(ge=1, le=1e9)
     functions: dict[str, SimulatedFunction] = Field(min_length=1)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
+from peva_env.explain import one_line
 from peva_env.frontier import DENSE_LIMIT, is_dense
 from peva_env.memory.recording import Recording
 from peva_env.memory.tensor_rows import FUNCTION_QUANTITIES, Rows
@@ -164,7 +165,7 @@ def _node_name(recording: Recording, context_hash: str) -> str:
     node = recording.contexts.get(context_hash, {}).get("node")
     known = node if isinstance(node, dict) else {}
     names = (known.get(key) for key in ("name", "hostname", "gateway"))
-    return next((name for name in names if isinstance(name, str) and name), context_hash)
+    return next((one_line(name) for name in names if isinstance(name, str) and name.strip()), context_hash)
 
 
 def _uniquely_named(maps: Sequence[RecordedMap]) -> Iterator[RecordedMap]:
