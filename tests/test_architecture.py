@@ -37,6 +37,7 @@ ROOMS = [
     ["parts"],
     ["worlds"],
     ["vector"],
+    ["sb3_vec_env"],
     ["live_campaigns"],
     ["make"],
     ["testing"],
