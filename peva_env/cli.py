@@ -1,4 +1,4 @@
-"""The command line: ``peva-env run | plan | doctor | init | config | memory``."""
+"""The command line: ``peva-env run | plan | doctor | init | config | memory | train``."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import FrameType
@@ -16,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from peva_env import __version__, cli_memory, make
+from peva_env import __version__, cli_memory, cli_train, make
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import Progress, duration_text, make_console, print_map, print_plan, print_verdicts, say
 from peva_env.contracts import EndStatus
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 
 app.add_typer(cli_memory.app, name="memory")
+app.command()(cli_train.train)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML or JSON file; without it the quick start on the local node.")
@@ -57,7 +59,9 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 @app.command()
 def run(
     config: ConfigOption = None,
-    agent: Annotated[str, typer.Option(help="Who decides what is run next.")] = "cartesian",
+    agent: Annotated[
+        str, typer.Option(help="Who decides what is run next: an agent's name, or a model.zip of peva-env train.")
+    ] = "cartesian",
     budget_runs: Annotated[int | None, typer.Option(min=1, help="k6 runs to spend at most.")] = None,
     budget_seconds: Annotated[float | None, typer.Option(min=0.001, help="Machine seconds to spend at most.")] = None,
     repetition: Annotated[int | None, typer.Option(min=1, help="Measure all again, as repetition N.")] = None,
@@ -162,12 +166,18 @@ def _load(path: Path | None) -> DfaasConfig:
 
 def _agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
     found = {entry.name: entry for entry in entry_points(group="peva_env.agents")}
+    if name.endswith(".zip") and "sb3" in found:
+        return partial(_loaded(found["sb3"]), path=Path(name))
     if name not in found:
         raise ConfigError(f"--agent {name!r}: there is no such agent; there are: {', '.join(sorted(found))}")
+    return _loaded(found[name])
+
+
+def _loaded(entry: EntryPoint) -> Callable[..., Any]:
     try:
-        factory: Callable[[DfaasConfig], Any] = found[name].load()
+        factory: Callable[..., Any] = entry.load()
     except Exception as error:
-        raise PolicyError(f"--agent {name!r} cannot be loaded: {error!r}") from error
+        raise PolicyError(f"--agent {entry.name!r} cannot be loaded: {error!r}") from error
     return factory
 
 

@@ -92,6 +92,14 @@ class PevaSB3VecEnv(VecEnv):
             self._lengths[ended] = 0
         return observation, rewards.astype(np.float32), ended, told
 
+    def seed(self, seed: int | Sequence[int] | None = None) -> Sequence[int | None]:
+        """Take the seed of the next reset: environment ``i`` gets ``seed + i``, or the ``i``-th of several."""
+        if seed is None or isinstance(seed, int):
+            seeds: Sequence[int | None] = super().seed(seed)
+            return seeds
+        self._seeds = list(seed)
+        return self._seeds
+
     def close(self) -> None:
         """Release the environments."""
         self.vector.close()
