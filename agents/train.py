@@ -79,7 +79,7 @@ class Training:
         self._console = console
         self._described = described
         self._total_steps = config.total_steps or 0
-        self._env = PevaSB3VecEnv(worlds.vector("train", config.n_envs or 1), budget_is_terminal=True)
+        self._env = PevaSB3VecEnv(worlds.vector("train", config.n_envs or 1), ends_are_final=True)
         self._model = build(config, self._env, worlds.space, folder / "tensorboard")
 
     def announce(self) -> None:

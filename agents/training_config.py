@@ -16,7 +16,7 @@ type Algorithm = Literal["maskable-ppo", "ppo", "dqn"]
 _PACKAGES = ("peva-env", "gymnasium", "numpy", "stable-baselines3", "sb3-contrib", "torch")
 
 _LARGE_MAP = 2_000
-"""Beyond so many configurations a step costs so much more that the defaults are of fewer."""
+"""Beyond so many configurations a step costs several times as much."""
 
 
 class TrainingConfig(BaseModel):
@@ -60,10 +60,14 @@ class TrainingConfig(BaseModel):
 
     def sized_for(self, space: ConfigSpace) -> "TrainingConfig":
         """Return the same with the numbers of steps and environments, which depend on the size of the map."""
-        large = space.n_configs > _LARGE_MAP
-        n_envs = self.n_envs or (16 if large else 64)
-        total_steps = self.total_steps or (60_000 if large else 300_000)
+        n_envs = self.n_envs or (16 if is_large(space) else 64)
+        total_steps = self.total_steps or (60_000 if is_large(space) else 300_000)
         return self.model_copy(update={"n_envs": n_envs, "total_steps": total_steps})
+
+
+def is_large(space: ConfigSpace) -> bool:
+    """Tell whether a map is so large that the defaults are of fewer environments and a smaller network."""
+    return space.n_configs > _LARGE_MAP
 
 
 def parse_training(given: Mapping[str, Any]) -> TrainingConfig:

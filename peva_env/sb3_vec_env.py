@@ -28,8 +28,7 @@ class PevaSB3VecEnv(VecEnv):
     An environment whose episode ends begins the next one in the same step. Its info then holds
 
     - ``terminal_observation``, the last one of the episode,
-    - ``TimeLimit.truncated``, whether the end was none of the problem's own, so that what would have come after it is
-      to be estimated,
+    - ``TimeLimit.truncated``, whether it was cut short, so that what would have come after it is to be estimated,
     - ``episode``, its return ``r``, length ``l`` and seconds ``t`` since this object was made, as Monitor has them,
       further ``resolved``, the share of the map that was known at the end.
 
@@ -37,19 +36,20 @@ class PevaSB3VecEnv(VecEnv):
 
     Args:
         vector: the environments; their autoreset mode must be ``SAME_STEP``.
-        budget_is_terminal: whether an episode that ends because its budget is spent counts as one that came to its end,
-            not as one that was cut short. The budget that is left is part of the observation, so that nothing is worth
-            anything beyond it. Without it any ``truncated`` episode counts as cut short, as gymnasium means it.
+        ends_are_final: whether no episode counts as cut short. The budget is part of the problem, and what is left of
+            it of the observation: nothing is worth anything beyond it. Without masks it is needed all the more, since
+            an agent that only asks for what is known until its steps are spent would be credited with what it never
+            did. Without it any ``truncated`` episode counts as cut short, as gymnasium means it.
 
     Raises:
         ConfigError: the autoreset mode is another one.
     """
 
-    def __init__(self, vector: PevaVectorEnv, *, budget_is_terminal: bool = False) -> None:
+    def __init__(self, vector: PevaVectorEnv, *, ends_are_final: bool = False) -> None:
         if vector.autoreset_mode is not AutoresetMode.SAME_STEP:
             raise ConfigError(f"autoreset_mode = {vector.autoreset_mode.value!r}: SB3 needs 'SameStep'")
         self.vector = vector
-        self._budget_is_terminal = budget_is_terminal
+        self._ends_are_final = ends_are_final
         self._parts = tuple(vector.single_observation_space.spaces)  # type: ignore[attr-defined]
         self._actions: NDArray[Any] = np.zeros(vector.num_envs, np.int64)
         self._returns = np.zeros(vector.num_envs)
@@ -85,9 +85,8 @@ class PevaSB3VecEnv(VecEnv):
         ended = terminated | truncated
         told: Infos = [_NOTHING] * self.num_envs
         if ended.any():
-            finals, cut_short = infos["final_obs"], self._cut_short(truncated, infos["final_obs"])
             for i in ended.nonzero()[0]:
-                told[i] = self._ending(int(i), finals, bool(cut_short[i]))
+                told[i] = self._ending(int(i), infos["final_obs"], bool(truncated[i]) and not self._ends_are_final)
             self._returns[ended] = 0
             self._lengths[ended] = 0
         return observation, rewards.astype(np.float32), ended, told
@@ -136,12 +135,6 @@ class PevaSB3VecEnv(VecEnv):
 
     def _which(self, indices: Indices) -> Sequence[int]:
         return list(self._get_indices(indices))
-
-    def _cut_short(self, truncated: NDArray[np.bool_], finals: Observation) -> NDArray[np.bool_]:
-        if not self._budget_is_terminal:
-            return truncated
-        cut_short: NDArray[np.bool_] = truncated & (finals["budget"].min(axis=1) > 0)
-        return cut_short
 
     def _ending(self, i: int, finals: Observation, cut_short: bool) -> dict[str, Any]:
         return {
