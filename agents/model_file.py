@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from agents.algorithms import algorithm, require_sb3
+from agents.algorithms import policy_class, require_sb3
 from peva_env.errors import PolicyError
 from peva_env.observation import Observation, observation_space
 from peva_env.space import ConfigSpace
@@ -50,8 +50,7 @@ def load_policy(path: Path, space: ConfigSpace) -> Any:
     require_sb3()
     found = artefact(path)
     torch: Any = importlib.import_module("torch")
-    kind = algorithm(found["config"]["algo"]).policy_aliases["MultiInputPolicy"]
-    policy = kind(
+    policy = policy_class(found["config"]["algo"])(
         observation_space(space, with_map=True),
         spaces.Discrete(space.n_configs),
         lambda _: 0.0,

@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from agents.algorithms import build, hyperparameters, require_sb3
+from agents.algorithms import build, hyperparameters, one_thread, require_sb3
 from agents.learning_curve import LearningCurve
 from agents.training_config import TrainingConfig, parse_training, signature, signature_text, versions
 from agents.training_folder import begin_folder, resumed_config, write_text
@@ -80,6 +80,7 @@ class Training:
         self._described = described
         self._total_steps = config.total_steps or 0
         self._env = PevaSB3VecEnv(worlds.vector("train", config.n_envs or 1), ends_are_final=True)
+        one_thread()
         self._model = build(config, self._env, worlds.space, folder / "tensorboard")
 
     def announce(self) -> None:
