@@ -104,13 +104,13 @@ def _defaults(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any]:
         most = _REPLAY_BYTES // (2 * space.n_configs)
         return common | {
             "learning_rate": 5e-4,
-            "gamma": 0.99,
+            "gamma": 0.7,  # of many actions the highest value is mostly noise; the near future is told apart
             "buffer_size": min(100_000, most),
             "learning_starts": min(5_000, (config.total_steps or 1) // 10),
             "batch_size": 128 if large else 256,
             "train_freq": 1,
-            "gradient_steps": 2,
-            "target_update_interval": 2_000,
+            "gradient_steps": 8,
+            "target_update_interval": 1_000,
             "exploration_fraction": 0.3,
             "exploration_final_eps": 0.02,
         }

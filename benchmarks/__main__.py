@@ -1,6 +1,7 @@
-"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step memory-million capacity steps]``.
+"""Run the benchmarks that are named: ``python -m benchmarks [space memory import step ...]``.
 
-Without a name all of them run but the last three, which take minutes.
+Without a name all of them run but ``memory-million``, ``capacity`` and ``steps``, which take minutes, and ``training``,
+which needs the extra ``train``.
 """
 
 import sys
@@ -13,6 +14,7 @@ from benchmarks import (
     memory_speed,
     space_speed,
     step_overhead,
+    training,
 )
 
 _ALL = {
@@ -25,6 +27,7 @@ _LONG = {
     "memory-million": memory_million.main,
     "capacity": known_capacity.main,
     "steps": campaign_memory.main,
+    "training": training.main,
 }
 
 for name in sys.argv[1:] or _ALL:
