@@ -61,7 +61,7 @@ class TrainingConfig(BaseModel):
     def sized_for(self, space: ConfigSpace) -> "TrainingConfig":
         """Return the same with the numbers of steps and environments, which depend on the size of the map."""
         n_envs = self.n_envs or (16 if is_large(space) else 64)
-        usual = 60_000 if is_large(space) or self.algo == "dqn" else 300_000
+        usual = 30_000 if is_large(space) else 60_000 if self.algo == "dqn" else 300_000
         total_steps = self.total_steps or usual
         return self.model_copy(update={"n_envs": n_envs, "total_steps": total_steps})
 

@@ -11,7 +11,7 @@ from agents.training_config import parse_training
 from agents.training_worlds import training_worlds
 from benchmarks.timing import report
 
-_STEPS = 20_000
+_STEPS = 8_192
 
 _WORLDS: dict[str, dict[str, Any]] = {
     "local-node-v1, 168 configurations": {"data": ["local-node-v1"]},

@@ -38,7 +38,7 @@ def train(
     ] = None,
     reward: Annotated[str | None, typer.Option(help="frontier (the default), goodput, or module:Class.")] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Steps to learn for (300,000; 60,000 of dqn or on large maps).")
+        int | None, typer.Option(help="Steps to learn for (300,000; 60,000 of dqn; 30,000 on large maps).")
     ] = None,
     envs: Annotated[int | None, typer.Option(help="Environments side by side (64; 16 on large maps).")] = None,
     seed: Annotated[int | None, typer.Option(help="Of networks, episodes and the split of the maps (0).")] = None,
