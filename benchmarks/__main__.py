@@ -1,6 +1,7 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
-Without a name all of them run but ``memory-million``, ``replay``, ``capacity`` and ``steps``, which take longer.
+Without a name all of them run but ``memory-million``, ``replay``, ``capacity``, ``steps`` and ``training``, which take
+longer or need an extra.
 """
 
 import sys
@@ -16,6 +17,7 @@ from benchmarks import (
     simulated_speed,
     space_speed,
     step_overhead,
+    training,
 )
 
 _ALL = {
@@ -31,6 +33,7 @@ _LONG = {
     "replay": replay_speed.main,
     "capacity": known_capacity.main,
     "steps": campaign_memory.main,
+    "training": training.main,
 }
 
 for name in sys.argv[1:] or _ALL:

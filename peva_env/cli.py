@@ -1,4 +1,4 @@
-"""The command line: ``peva-env run | plan | doctor | init | config | export | memory``."""
+"""The command line: ``peva-env run | plan | doctor | init | config | export | memory | train``."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from peva_env import __version__, cli_export, cli_memory, make
+from peva_env import __version__, cli_export, cli_memory, cli_train, make
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import Progress, duration_text, make_console, print_map, print_plan, print_verdicts, say
 from peva_env.contracts import EndStatus
@@ -39,6 +39,7 @@ app = typer.Typer(
 
 app.command()(cli_export.export)
 app.add_typer(cli_memory.app, name="memory")
+app.command()(cli_train.train)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML or JSON file; without it the quick start on the local node.")
@@ -56,7 +57,9 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 @app.command()
 def run(
     config: ConfigOption = None,
-    agent: Annotated[str, typer.Option(help="Who decides what is run next.")] = "cartesian",
+    agent: Annotated[
+        str, typer.Option(help="Who decides what is run next: an agent's name, or a model.zip of peva-env train.")
+    ] = "cartesian",
     budget_runs: Annotated[int | None, typer.Option(min=1, help="k6 runs to spend at most.")] = None,
     budget_seconds: Annotated[float | None, typer.Option(min=0.001, help="Machine seconds to spend at most.")] = None,
     repetition: Annotated[int | None, typer.Option(min=1, help="Measure all again, as repetition N.")] = None,

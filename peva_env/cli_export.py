@@ -12,16 +12,15 @@ import typer
 
 from peva_env import __version__, datasets
 from peva_env.campaign import require_positive
+from peva_env.cli_rates import simulated_rates
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, say
 from peva_env.contracts import Agent
 from peva_env.drivers import agent_factory, campaign_loop
 from peva_env.errors import ConfigError
 from peva_env.interrupts import FirstInterrupt
-from peva_env.make import SAMPLE_CONFIG
 from peva_env.minari_export import Exported, MinariDataset
 from peva_env.offline_arguments import DEFAULT_BUDGET_RUNS
-from peva_env.planning.plan_builder import DfaasPlanBuilder
 
 _INTERRUPTED = 130
 
@@ -114,7 +113,7 @@ def _source(
         return _live(config, runs)
     budget = {"budget_runs": DEFAULT_BUDGET_RUNS if runs is None else runs}
     if sim:
-        rates_rps = _rates(rates) if rates else _sample_rates() if sim == "local" else None
+        rates_rps = simulated_rates(sim, rates)
         arguments = budget | {"node": sim} | ({"rates_rps": rates_rps} if rates_rps else {})
         return _Source("peva/FaasSim-v0", arguments, f"a simulated node ({sim})", DfaasConfig())
     names = [one if one in datasets.names() else str(Path(one).resolve()) for one in data or ()]
@@ -130,28 +129,6 @@ def _live(path: Path, runs: int | None) -> _Source:
         typer.echo(f"peva-env: warning: {warning.message}", err=True)
     arguments = {"config_path": str(path.resolve()), "budget_runs": runs}
     return _Source("peva/FaasLive-v0", arguments, f"a live node ({settings.platform})", settings)
-
-
-def _sample_rates() -> dict[str, list[int]]:
-    """Return the functions and rates of the quick start."""
-    space = DfaasPlanBuilder(load_config(SAMPLE_CONFIG)).build_space()
-    return {name: list(rates) for name, rates in zip(space.functions, space.rates_rps, strict=True)}
-
-
-def _rates(texts: Sequence[str]) -> dict[str, list[int]]:
-    """Read ``name=first:last:step``, the last one included, or ``name=rate,rate``."""
-    rates_rps = {}
-    for text in texts:
-        name, _, listed = text.partition("=")
-        try:
-            numbers = [int(part) for part in listed.replace(":", ",").split(",")]
-            if ":" in listed:
-                first, last, step = numbers
-                numbers = list(range(first, last + 1, step))
-        except ValueError:
-            raise ConfigError(f"--rates {text!r}: must be as a=0,20,40 or a=0:200:10 (first:last:step)") from None
-        rates_rps[name] = numbers
-    return rates_rps
 
 
 def _description(source: _Source, agent: str, episodes: int, seed: int) -> str:

@@ -1,7 +1,9 @@
 """What drives an environment, found by name: ``peva_env`` itself never imports it."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from peva_env.config import DfaasConfig
@@ -9,20 +11,24 @@ from peva_env.errors import ConfigError, PolicyError
 
 
 def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
-    """Return what makes the agent of this name (entry points ``peva_env.agents``).
+    """Return what makes the agent of this name (entry points ``peva_env.agents``), or the one of a saved model's file.
 
     Raises:
         ConfigError: there is none.
         PolicyError: it cannot be loaded.
     """
     found = {entry.name: entry for entry in entry_points(group="peva_env.agents")}
+    if name.endswith(".zip") and "sb3" in found:
+        return partial(_loaded(found["sb3"]), path=Path(name))
     if name not in found:
         raise ConfigError(f"--agent {name!r}: there is no such agent; there are: {', '.join(sorted(found))}")
-    try:
-        factory: Callable[[DfaasConfig], Any] = found[name].load()
-    except Exception as error:
-        raise PolicyError(f"--agent {name!r} cannot be loaded: {error!r}") from error
-    return factory
+    return _loaded(found[name])
+
+
+def trainer() -> Callable[..., Any]:
+    """Return what trains agents (entry point ``sb3`` of ``peva_env.trainers``)."""
+    train: Callable[..., Any] = entry_points(group="peva_env.trainers")["sb3"].load()
+    return train
 
 
 def campaign_loop() -> Callable[..., Any]:
@@ -30,3 +36,11 @@ def campaign_loop() -> Callable[..., Any]:
     loop: EntryPoint = entry_points(group="peva_env.loops")["campaign"]
     run_campaign: Callable[..., Any] = loop.load()
     return run_campaign
+
+
+def _loaded(entry: EntryPoint) -> Callable[..., Any]:
+    try:
+        factory: Callable[..., Any] = entry.load()
+    except Exception as error:
+        raise PolicyError(f"--agent {entry.name!r} cannot be loaded: {error!r}") from error
+    return factory

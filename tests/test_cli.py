@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
-COMMANDS = ["run", "plan", "doctor", "init", "config", "export", "memory"]
+COMMANDS = ["run", "plan", "doctor", "init", "config", "export", "memory", "train"]
 
 # Every campaign below fails before its first run; were one to begin, it would be short.
 SMALL: dict[str, Any] = {

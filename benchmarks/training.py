@@ -1,0 +1,52 @@
+"""Share of the wall time that maskable PPO, as ``peva-env train`` sets it up, spends inside the environments."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agents.algorithms import build, one_thread
+from agents.training_config import parse_training
+from agents.training_worlds import training_worlds
+from benchmarks.timing import report
+
+_STEPS = 8_192
+
+_WORLDS: dict[str, dict[str, Any]] = {
+    "local-node-v1, 168 configurations": {"data": ["local-node-v1"]},
+    "random nodes, 441 configurations": {"sim": "random"},
+    "random nodes, 9,261 configurations": {"sim": "random", "rates_rps": {key: [*range(0, 201, 10)] for key in "abc"}},
+}
+
+
+def main() -> None:
+    """Print the shares."""
+    from peva_env.sb3_vec_env import PevaSB3VecEnv
+
+    one_thread()
+    for what, given in _WORLDS.items():
+        worlds = training_worlds(parse_training(given))
+        config = parse_training(given).sized_for(worlds.space)
+        env = PevaSB3VecEnv(worlds.vector("train", config.n_envs or 1), ends_are_final=True)
+        spent_s = [0.0]
+        for name in ("reset", "step_wait", "action_masks"):
+            setattr(env, name, _timed(getattr(env, name), spent_s))
+        with tempfile.TemporaryDirectory() as folder:
+            model = build(config, env, worlds.space, Path(folder))
+            started = time.perf_counter()
+            model.learn(_STEPS)
+            whole_s = time.perf_counter() - started
+        report(f"{what}: in the env", 100 * spent_s[0] / whole_s, "%", target="< 10 %")
+        report(f"{what}: steps a second", model.num_timesteps / whole_s, "1/s")
+
+
+def _timed(call: Callable[..., Any], spent_s: list[float]) -> Callable[..., Any]:
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            spent_s[0] += time.perf_counter() - started
+
+    return timed

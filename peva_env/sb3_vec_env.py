@@ -1,0 +1,149 @@
+"""Offline campaigns side by side as a ``VecEnv`` of Stable-Baselines3: what its algorithms train on.
+
+Nothing else in ``peva_env`` imports stable_baselines3 (the extra ``train``).
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from peva_env.errors import ConfigError
+from peva_env.observation import Observation
+from peva_env.vector import PevaVectorEnv
+
+type Indices = int | Iterable[int] | None
+type Infos = list[dict[str, Any]]
+
+_NOTHING: dict[str, Any] = {}
+
+
+class PevaSB3VecEnv(VecEnv):
+    """A ``PevaVectorEnv`` in the form of Stable-Baselines3.
+
+    An environment whose episode ends begins the next one in the same step. Its info then holds
+
+    - ``terminal_observation``, the last one of the episode,
+    - ``TimeLimit.truncated``, whether it was cut short, so that what would have come after it is to be estimated,
+    - ``episode``, its return ``r``, length ``l`` and seconds ``t`` since this object was made, as Monitor has them,
+      further ``resolved``, the share of the map that was known at the end.
+
+    All other environments share one empty dict as their info.
+
+    Args:
+        vector: the environments; their autoreset mode must be ``SAME_STEP``.
+        ends_are_final: whether no episode counts as cut short. The budget is part of the problem, and what is left of
+            it of the observation: nothing is worth anything beyond it. Without masks it is needed all the more, since
+            an agent that only asks for what is known until its steps are spent would be credited with what it never
+            did. Without it any ``truncated`` episode counts as cut short, as gymnasium means it.
+
+    Raises:
+        ConfigError: the autoreset mode is another one.
+    """
+
+    def __init__(self, vector: PevaVectorEnv, *, ends_are_final: bool = False) -> None:
+        if vector.autoreset_mode is not AutoresetMode.SAME_STEP:
+            raise ConfigError(f"autoreset_mode = {vector.autoreset_mode.value!r}: SB3 needs 'SameStep'")
+        self.vector = vector
+        self._ends_are_final = ends_are_final
+        self._parts = tuple(vector.single_observation_space.spaces)  # type: ignore[attr-defined]
+        self._actions: NDArray[Any] = np.zeros(vector.num_envs, np.int64)
+        self._returns = np.zeros(vector.num_envs)
+        self._lengths = np.zeros(vector.num_envs, np.int64)
+        self._started_s = time.monotonic()
+        super().__init__(vector.num_envs, vector.single_observation_space, vector.single_action_space)
+
+    def reset(self) -> Observation:
+        """Begin an episode in each environment, with the seeds and options that were given since the last reset.
+
+        Raises:
+            ConfigError: unknown options, or not the same ones for all environments.
+        """
+        if any(options != self._options[0] for options in self._options):
+            raise ConfigError("options of environments side by side must be the same for all of them")
+        observation, infos = self.vector.reset(seed=self._seeds, options=self._options[0])
+        self.reset_infos = [{"scenario": int(number)} for number in infos["scenario"]]
+        self._reset_seeds()
+        self._reset_options()
+        self._returns[:] = 0
+        self._lengths[:] = 0
+        return observation
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Take note of the actions (n,)."""
+        self._actions = actions
+
+    def step_wait(self) -> tuple[Observation, NDArray[np.float32], NDArray[np.bool_], Infos]:
+        """Return observations, rewards (n,), who has ended (n,), and a dict for each environment."""
+        observation, rewards, terminated, truncated, infos = self.vector.step(self._actions)
+        self._returns += rewards
+        self._lengths += 1
+        ended = terminated | truncated
+        told: Infos = [_NOTHING] * self.num_envs
+        if ended.any():
+            for i in ended.nonzero()[0]:
+                told[i] = self._ending(int(i), infos["final_obs"], bool(truncated[i]) and not self._ends_are_final)
+            self._returns[ended] = 0
+            self._lengths[ended] = 0
+        return observation, rewards.astype(np.float32), ended, told
+
+    def seed(self, seed: int | Sequence[int] | None = None) -> Sequence[int | None]:
+        """Take the seed of the next reset: environment ``i`` gets ``seed + i``, or the ``i``-th of several."""
+        if seed is None or isinstance(seed, int):
+            seeds: Sequence[int | None] = super().seed(seed)
+            return seeds
+        self._seeds = list(seed)
+        return self._seeds
+
+    def close(self) -> None:
+        """Release the environments."""
+        self.vector.close()
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return which actions are not known yet in each environment, (n, N)."""
+        return self.vector.action_masks()
+
+    def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
+        """Return what all environments share, once for each that is asked of.
+
+        Raises:
+            AttributeError: there is none of that name.
+        """
+        return [getattr(self.vector, attr_name)] * len(self._which(indices))
+
+    def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:  # noqa: ARG002
+        """Refuse: environments side by side have no attributes of their own."""
+        raise AttributeError(f"{attr_name} cannot be set: environments side by side share their attributes")
+
+    def env_method(self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any) -> list[Any]:
+        """Return the masks of environments, each (N,), for ``action_masks``, the only method that they have.
+
+        Raises:
+            AttributeError: it is another one.
+        """
+        if method_name != "action_masks" or args or kwargs:
+            raise AttributeError(f"environments side by side have the method action_masks() alone, not {method_name}")
+        return list(self.action_masks()[self._which(indices)])
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:
+        """Return that they are wrapped in nothing but the ``Monitor`` whose part this class does itself."""
+        return [wrapper_class.__name__ == "Monitor"] * len(self._which(indices))
+
+    def _which(self, indices: Indices) -> Sequence[int]:
+        return list(self._get_indices(indices))
+
+    def _ending(self, i: int, finals: Observation, cut_short: bool) -> dict[str, Any]:
+        return {
+            "terminal_observation": {name: finals[name][i] for name in self._parts},
+            "TimeLimit.truncated": cut_short,
+            "episode": {
+                "r": float(self._returns[i]),
+                "l": int(self._lengths[i]),
+                "t": time.monotonic() - self._started_s,
+                "resolved": float(finals["progress"][i, 0]),
+            },
+        }

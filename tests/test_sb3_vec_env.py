@@ -1,0 +1,122 @@
+"""Campaigns side by side in SB3's form are the single ones, and what its algorithms ask of a ``VecEnv`` is there."""
+
+import warnings
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+pytest.importorskip("stable_baselines3", reason="needs the `train` extra")
+pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
+
+from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
+from stable_baselines3.common.env_checker import check_env
+
+from peva_env.env import PevaEnv
+from peva_env.errors import ConfigError
+from peva_env.objectives import make_objective
+from peva_env.offline import OfflineSettings
+from peva_env.sb3_vec_env import PevaSB3VecEnv
+from peva_env.vector import PevaVectorEnv
+from peva_env.worlds import OfflineParts
+from tests.toy_world import SPACE, ToyWorld
+
+pytestmark = pytest.mark.train
+
+N_ENVS = 4
+
+
+def parts() -> OfflineParts:
+    settings = OfflineSettings(budget_runs=4, max_steps=7, dominance="two_sided")
+    return OfflineParts(ToyWorld(), settings, make_objective("frontier", {}, SPACE), {})
+
+
+def side_by_side(**options: Any) -> PevaSB3VecEnv:
+    return PevaSB3VecEnv(PevaVectorEnv(N_ENVS, parts(), "SameStep"), **options)
+
+
+@pytest.mark.parametrize("ends_are_final", [False, True])
+def test_it_is_what_single_environments_are(ends_are_final: bool) -> None:
+    env, rng = side_by_side(ends_are_final=ends_are_final), np.random.default_rng(1)
+    singles = [PevaEnv(parts().campaigns(), parts().objective) for _ in range(N_ENVS)]
+    env.seed(5)
+    observations = env.reset()
+    returns, lengths, n_ended = np.zeros(N_ENVS), np.zeros(N_ENVS, int), 0
+    for i, single in enumerate(singles):
+        expected, _ = single.reset(seed=5 + i)
+        assert all((observations[name][i] == expected[name]).all() for name in expected)
+    for _ in range(50):
+        actions = rng.integers(len(SPACE), size=N_ENVS)
+        observations, rewards, ended, infos = env.step(actions)
+        for i, single in enumerate(singles):
+            expected, reward, terminated, truncated, _ = single.step(actions[i])
+            returns[i], lengths[i] = returns[i] + reward, lengths[i] + 1
+            assert rewards[i] == np.float32(reward)
+            assert ended[i] == (terminated or truncated)
+            if not ended[i]:
+                assert infos[i] == {}
+                continue
+            info, n_ended = infos[i], n_ended + 1
+            assert info["TimeLimit.truncated"] == (truncated and not ends_are_final)
+            np.testing.assert_equal(info["terminal_observation"], expected)
+            assert info["episode"]["r"] == pytest.approx(returns[i])
+            assert info["episode"]["l"] == lengths[i]
+            assert info["episode"]["t"] >= 0
+            assert info["episode"]["resolved"] == expected["progress"][0]
+            returns[i] = lengths[i] = 0
+            single.reset()
+        for i, single in enumerate(singles):
+            assert (get_action_masks(env)[i] == single.action_masks()).all()
+    assert n_ended > 10
+
+
+def test_masks_are_offered_in_the_form_that_algorithms_ask_for() -> None:
+    env = side_by_side()
+    env.seed(0)
+    env.reset()
+    assert is_masking_supported(env)
+    assert get_action_masks(env).shape == (N_ENVS, len(SPACE))
+    assert len(env.env_method("action_masks", indices=[1, 2])) == 2
+    env.step(np.arange(N_ENVS))
+    assert not get_action_masks(env).all()
+
+
+def test_what_environments_share_can_be_asked_and_nothing_be_set() -> None:
+    env = side_by_side()
+    assert env.get_attr("render_mode") == [None] * N_ENVS
+    assert env.get_attr("num_envs", indices=0) == [N_ENVS]
+    assert env.env_is_wrapped(gymnasium.Wrapper) == [False] * N_ENVS
+    assert not env.has_attr("nope")
+    with pytest.raises(AttributeError, match="share their attributes"):
+        env.set_attr("space", None)
+    with pytest.raises(AttributeError, match=r"action_masks\(\) alone, not render"):
+        env.env_method("render")
+    env.close()
+
+
+def test_seeds_and_options_are_of_the_next_reset_alone() -> None:
+    env = side_by_side()
+    env.seed([7, 7, 8, 8])
+    env.set_options({"scenario": "high"})
+    env.reset()
+    assert env.reset_infos == [{"scenario": 1}] * N_ENVS
+    scenarios = {tuple(info["scenario"] for info in env.reset_infos) for _ in range(20) if env.reset()}
+    assert len(scenarios) > 1
+    env.set_options([{"scenario": "high"}, {}, {}, {}])
+    with pytest.raises(ConfigError, match="must be the same for all"):
+        env.reset()
+
+
+def test_environments_that_begin_anew_in_another_way_are_refused() -> None:
+    with pytest.raises(ConfigError, match="'NextStep': SB3 needs 'SameStep'"):
+        PevaSB3VecEnv(PevaVectorEnv(2, parts()))
+
+
+@pytest.mark.parametrize("name", ["FaasSim", "FaasReplay"])
+@pytest.mark.parametrize("flat", [False, True])
+def test_single_environments_pass_sb3s_own_check_without_a_warning(name: str, flat: bool) -> None:
+    env: gymnasium.Env[Any, Any] = gymnasium.make(f"peva_env:peva/{name}-v0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gymnasium.wrappers.FlattenObservation(env) if flat else env)
