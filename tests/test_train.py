@@ -167,7 +167,7 @@ def test_hyperparameters_that_cannot_be_used_are_refused_before_anything_is_writ
     ("args", "said"),
     [
         (["--sim", "random", "--budget-runs", "-1"], "budget_runs = -1: input should be greater than or equal to 1"),
-        (["--sim", "random", "--rates", "a=x"], "--rates 'a=x': must be a function and its rates"),
+        (["--sim", "random", "--rates", "a=x"], "--rates 'a=x': must be as a=0,20,40"),
         (["--sim", "random", "--set", "gamma"], "--set 'gamma': must be NAME=VALUE"),
         (["--resume", "nowhere"], "nowhere: there is no training to go on with"),
     ],
