@@ -20,15 +20,12 @@ from tests.forkserver import PROCESSES
 FILES, KILLS_A_FILE = 5, 10
 WAIT_FOR_AN_EVENT = 0.7  # the share of kills that come after a first event; the others hit the opening and its recovery
 LONGEST_LIFE_S = 0.15
-OFTEN = "SET wal_autocheckpoint = '64KB'"
-"""DuckDB folds its log into the file all the time, so that kills come in the midst of that, too."""
 
 
 def ingest_for_ever(path: str, run: str, acknowledged: Connection) -> None:
     """Store events until killed, and name each one once ``ingest_event`` has returned."""
     engine = InProcessMemoryEngine(DuckDBMemoryStore(path))
     engine.startup()
-    engine.store.database.connection.execute(OFTEN)
     engine.open_session(session(run))
     engine.attach_policy(RecordingPolicy(), agent="recorder")
     for iteration in count():
@@ -59,6 +56,21 @@ def live_and_die(path: Path, run: str, chance: random.Random) -> set[tuple[str, 
     process.kill()
     process.join()
     return {(run, iteration) for iteration in received(ours)}
+
+
+def test_a_campaign_only_adds_to_the_log_which_is_folded_into_the_file_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "memory.duckdb"
+    engine = InProcessMemoryEngine(DuckDBMemoryStore(path))
+    engine.startup()
+    engine.open_session(session("run"))
+    engine.store.database.connection.execute("CHECKPOINT")
+    before = path.read_bytes()
+    for iteration in range(300):  # 24 MB; DuckDB would fold 16
+        summary = {"text": random.randbytes(40_000).hex()}  # noqa: S311
+        engine.ingest_event(event(None, iteration, run_id="run", raw_summary=summary))
+    assert path.read_bytes() == before
+    engine.close()
+    assert path.read_bytes() != before
 
 
 @pytest.mark.parametrize("seed", range(FILES))
