@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.lattice import Lattice, lattice_size
+from agents.lattice import Blocks, Lattice, lattice_size
 from peva_env.config import DfaasConfig
 from peva_env.contracts import CampaignView, Verdict
 from peva_env.frontier import MonotoneMap, is_dense
@@ -24,9 +24,10 @@ _N_WITNESSES = 2048
 class BisectionAgent:
     """Maximizes the least number of configurations that become known, by either verdict, under two-sided dominance.
 
-    What two-sided dominance says already is asked for last, and then in plan order: it is still unknown only where the
-    environment itself infers less. Ties are drawn with the configuration's seed (0 if it has none), which is drawn from
-    on and on, so that the campaigns of one agent differ.
+    That is within each set of functions, or across them where the campaign infers so. What it says already is asked
+    for last, and then in plan order: it is still unknown only where the environment itself infers less. Ties are drawn
+    with the configuration's seed (0 if it has none), which is drawn from on and on, so that the campaigns of one agent
+    differ.
     """
 
     name = "bisection"
@@ -37,9 +38,8 @@ class BisectionAgent:
     def begin(self, campaign: CampaignView) -> None:
         """Lay out the lattice of the space, or get ready to look at samples of it."""
         space = campaign.policy_context().space
-        fits = is_dense(space) and lattice_size(space) <= _CELLS_PER_CONFIG * space.n_configs
-        self._lattice = Lattice(space, RateGrid(space).rates_rps) if fits else None
-        self._sampled = None if fits else SampledBisection(campaign, space, self._rng)
+        self._lattice = self._laid_out(space, crosses_sets=campaign.dominance == "two_sided")
+        self._sampled = None if self._lattice else SampledBisection(campaign, space, self._rng)
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:
         """Return an action, or None where nothing is left."""
@@ -51,7 +51,15 @@ class BisectionAgent:
         assert self._lattice is not None  # noqa: S101 - either this or the samples
         return self._bisecting(self._lattice, legal, np.asarray(observation["map"]))
 
-    def _bisecting(self, lattice: Lattice, legal: NDArray[np.bool_], labels: NDArray[np.int8]) -> int:
+    def _laid_out(self, space: ConfigSpace, *, crosses_sets: bool) -> Lattice | Blocks | None:
+        if not is_dense(space):
+            return None
+        if not crosses_sets:
+            return Blocks(space)
+        fits = lattice_size(space) <= _CELLS_PER_CONFIG * space.n_configs
+        return Lattice(space, RateGrid(space).rates_rps) if fits else None
+
+    def _bisecting(self, lattice: Lattice | Blocks, legal: NDArray[np.bool_], labels: NDArray[np.int8]) -> int:
         inferred = lattice.at_or_above(labels == OK_LABEL) > 0
         inferred |= lattice.at_or_below(labels == OVERLOADED_LABEL) > 0
         unknown = legal & ~inferred

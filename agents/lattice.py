@@ -45,8 +45,33 @@ class Lattice:
 
     def _summed(self, chosen: NDArray[np.bool_], order: slice) -> Counts:
         counts = np.bincount(self._cells[chosen], minlength=math.prod(self._shape)).reshape(self._shape)
-        for axis in range(counts.ndim):
-            turned = counts[(slice(None),) * axis + (order,)]
-            np.cumsum(turned, axis=axis, out=turned)
+        _sum_up(counts, order)
         summed: Counts = counts.ravel()[self._cells]
         return summed
+
+
+class Blocks:
+    """The same within each set of functions, whose configurations are a grid of their own."""
+
+    def __init__(self, space: ConfigSpace) -> None:
+        self._blocks = [space.block(names) for names in space.function_sets()]
+
+    def at_or_below(self, chosen: NDArray[np.bool_]) -> Counts:
+        """Return for each configuration how many of the chosen ones (N,) of its functions have no higher rate."""
+        return self._summed(chosen, slice(None))
+
+    def at_or_above(self, chosen: NDArray[np.bool_]) -> Counts:
+        """Return for each configuration how many of the chosen ones (N,) of its functions have no lower rate."""
+        return self._summed(chosen, slice(None, None, -1))
+
+    def _summed(self, chosen: NDArray[np.bool_], order: slice) -> Counts:
+        counts: Counts = chosen.astype(np.int64)
+        for first, shape in self._blocks:
+            _sum_up(counts[first : first + math.prod(shape)].reshape(shape), order)
+        return counts
+
+
+def _sum_up(counts: Counts, order: slice) -> None:
+    for axis in range(counts.ndim):
+        turned = counts[(slice(None),) * axis + (order,)]
+        np.cumsum(turned, axis=axis, out=turned)

@@ -199,6 +199,11 @@ class CampaignView(Protocol):
         """The campaign as a scheduler sees it; ``existing_index`` grows as configurations become complete."""
         ...
 
+    @property
+    def dominance(self) -> str:
+        """How verdicts are inferred: see ``peva_env.rate_grid``."""
+        ...
+
     def policy_context(self) -> PolicyContext:
         """Return what a policy's ``setup`` is given."""
         ...

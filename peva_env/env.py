@@ -168,6 +168,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         return self._campaign is not None
 
     @property
+    def dominance(self) -> str:
+        """How the campaign infers verdicts; see ``peva_env.rate_grid``."""
+        return self.known.dominance
+
+    @property
     def known(self) -> MonotoneMap:
         """What is known in the running campaign, or was in the one that ended last."""
         return self._latest().executor.known

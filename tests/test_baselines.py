@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agents.bisection import BisectionAgent
-from agents.lattice import Lattice
+from agents.lattice import Blocks, Lattice
 from agents.loop import run_campaign
 from agents.uniform import UniformAgent
 from peva_env.config import DfaasConfig
@@ -87,8 +87,20 @@ def test_the_lattice_counts_what_two_sided_dominance_reaches(space: ConfigSpace)
     assert lattice.at_or_below(chosen).tolist() == below
 
 
-def test_bisection_asks_for_what_resolves_most_in_the_worse_case() -> None:
-    env = toy(dominance="two_sided")
+@pytest.mark.parametrize("space", [SPACE, WITH_ZERO, ALWAYS_BOTH])
+def test_blocks_count_the_same_within_each_set_of_functions(space: ConfigSpace) -> None:
+    grid, blocks = RateGrid(space), Blocks(space)
+    chosen = np.random.default_rng(3).random(space.n_configs) < 0.6
+    same = grid.sets[:, None] == grid.sets
+    all_of = slice(None)
+    for label, counted in ((1, blocks.at_or_above(chosen)), (-1, blocks.at_or_below(chosen))):
+        reached = [chosen & same[i] & grid.reached(i, label, all_of, "two_sided") for i in range(space.n_configs)]
+        assert counted.tolist() == [int(one.sum()) for one in reached]
+
+
+@pytest.mark.parametrize("dominance", ["two_sided", "within_sets"])
+def test_bisection_asks_for_what_resolves_most_in_the_worse_case(dominance: str) -> None:
+    env = toy(dominance=dominance)
     observation, info = env.reset(seed=2, options={"scenario": "low"})
     agent = BisectionAgent()
     agent.begin(env)
@@ -105,7 +117,7 @@ def worst_case(known: MonotoneMap, index: Any) -> int:
     assert known.labels is not None
     resolved = []
     for label in (-1, 1):
-        copy = MonotoneMap(known.space, dominance="two_sided")
+        copy = MonotoneMap(known.space, dominance=known.dominance)
         assert copy.labels is not None
         copy.labels[:] = known.labels
         resolved.append(len(copy.enter(int(index), label)))
