@@ -7,6 +7,7 @@ counts, for both.
 
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -58,17 +59,10 @@ def _recorded(folder: Path) -> Path:
     return folder
 
 
-def _cartpole_steps_per_s(n_steps: int = 10) -> float:
+def _cartpole_steps_per_s() -> float:
     env: Any = gymnasium.make_vec("CartPole-v1", num_envs=_ENVS, vectorization_mode="sync")
     env.reset(seed=0)
-    fastest_s = np.inf
-    for _ in range(_ROUNDS):
-        actions = [env.action_space.sample() for _ in range(n_steps)]
-        started = time.perf_counter()
-        for action in actions:
-            env.step(action)
-        fastest_s = min(fastest_s, time.perf_counter() - started)
-    return _ENVS * n_steps / fastest_s
+    return _ENVS * _per_s(env.action_space.sample, env.step, n_steps=10)
 
 
 def _vector_steps_per_s(env_id: str, *, n_steps: int = 40, **arguments: Any) -> float:
@@ -76,16 +70,40 @@ def _vector_steps_per_s(env_id: str, *, n_steps: int = 40, **arguments: Any) -> 
     env: Any = gymnasium.make_vec(f"peva_env:{env_id}", num_envs=_ENVS, vectorization_mode=mode, **arguments)
     _, infos = env.reset(seed=0)
     rng = np.random.default_rng(0)
+
+    def step(actions: Any) -> None:
+        nonlocal infos
+        *_, infos = env.step(actions)
+
+    return _ENVS * _per_s(lambda: _legal(infos["action_mask"], rng), step, n_steps=n_steps)
+
+
+def _single_steps_per_s(env_id: str, **arguments: Any) -> float:
+    env: Any = gymnasium.make(f"peva_env:{env_id}", **arguments).unwrapped
+    _, info = env.reset(seed=0)
+    rng = np.random.default_rng(0)
+
+    def step(action: int) -> None:
+        nonlocal info
+        *_, terminated, truncated, info = env.step(action)
+        if terminated or truncated:
+            _, info = env.reset()
+
+    return _per_s(lambda: int(rng.choice(np.flatnonzero(info["action_mask"]))), step, n_steps=1000)
+
+
+def _per_s(choose: Callable[[], Any], step: Callable[[Any], Any], *, n_steps: int) -> float:
+    """Return the steps a second of the fastest round; choosing is not timed."""
     fastest_s = np.inf
     for _ in range(_ROUNDS):
         spent_s = 0.0
         for _ in range(n_steps):
-            actions = _legal(infos["action_mask"], rng)
+            action = choose()
             started = time.perf_counter()
-            *_, infos = env.step(actions)
+            step(action)
             spent_s += time.perf_counter() - started
         fastest_s = min(fastest_s, spent_s)
-    return _ENVS * n_steps / fastest_s
+    return n_steps / fastest_s
 
 
 def _legal(masks: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -93,21 +111,3 @@ def _legal(masks: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int6
     tried = rng.integers(0, masks.shape[1], (len(masks), 32))
     first = np.take_along_axis(masks, tried, axis=1).argmax(axis=1)
     return np.take_along_axis(tried, first[:, None], axis=1)[:, 0]
-
-
-def _single_steps_per_s(env_id: str, *, n_steps: int = 1000, **arguments: Any) -> float:
-    env: Any = gymnasium.make(f"peva_env:{env_id}", **arguments).unwrapped
-    _, info = env.reset(seed=0)
-    rng = np.random.default_rng(0)
-    fastest_s = np.inf
-    for _ in range(_ROUNDS):
-        spent_s = 0.0
-        for _ in range(n_steps):
-            action = int(rng.choice(np.flatnonzero(info["action_mask"])))
-            started = time.perf_counter()
-            *_, terminated, truncated, info = env.step(action)
-            if terminated or truncated:
-                _, info = env.reset()
-            spent_s += time.perf_counter() - started
-        fastest_s = min(fastest_s, spent_s)
-    return n_steps / fastest_s

@@ -150,14 +150,15 @@ def require_options(options: Mapping[str, Any], *known: str) -> None:
         raise ConfigError(f"unknown reset option {unknown[0]!r}; here there is {' and '.join(known)}")
 
 
-def require_positive(name: str, value: float | None) -> None:
+def require_positive(name: str, value: object) -> None:
     """Accept a limit above 0, or none.
 
     Raises:
         ConfigError: it is something else.
     """
-    if value is not None and not value > 0:  # NaN is not either
-        raise ConfigError(f"{name} = {value}: must be more than 0")
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
+        return
+    raise ConfigError(f"{name} = {value!r}: must be more than 0")
 
 
 def why_known(known: MonotoneMap, config: Config) -> str | None:

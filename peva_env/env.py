@@ -23,7 +23,7 @@ from peva_env.episode_words import EpisodeWords
 from peva_env.frontier import LABELS, MonotoneMap, is_dense
 from peva_env.objectives import ILLEGAL_REWARD, FrontierObjective, Objective, Step, pay
 from peva_env.observation import Last, Observation, level_shares, nothing_yet, observation_space, observe
-from peva_env.rate_grid import UNKNOWN_LABEL, RateGrid
+from peva_env.rate_grid import UNKNOWN_LABEL
 from peva_env.space import Config, ConfigSpace
 
 _NOT_IN_PLAN = ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")
@@ -61,7 +61,6 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._last = nothing_yet(host.space)
         self._episodes = EpisodeWords()
         self._dense = is_dense(host.space)
-        self._grid = RateGrid(host.space) if self._dense else None
         self.observation_space: gymnasium.Space[Any] = observation_space(host.space, with_map=self._dense)
         self.action_space: gymnasium.Space[Any] = (
             gymnasium.spaces.Discrete(host.space.n_configs)
@@ -233,8 +232,9 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     def _load(self, index: int) -> _Load:
         """Return a configuration as arrays."""
-        if self._grid is not None:
-            return _Load(self._grid.level_shares[index], self._grid.rates_rps[:, index])
+        grid = self.known.grid
+        if grid is not None:
+            return _Load(grid.level_shares[index], grid.rates_rps[:, index])
         config = self.space.config(index)
         rates_rps = dict(config)
         rates = np.array([rates_rps.get(name, 0) for name in self.space.functions], np.int32)

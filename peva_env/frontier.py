@@ -84,6 +84,11 @@ class MonotoneMap:
         self._frontiers: dict[tuple[int, tuple[str, ...]], Antichain] = {}
 
     @property
+    def grid(self) -> RateGrid | None:
+        """The configurations as arrays; None beyond ``DENSE_LIMIT``."""
+        return self._grid if self.labels is not None else None
+
+    @property
     def measured(self) -> dict[ConfigKey, Verdict]:
         """The verdicts that were measured."""
         if self._evidence is not None:

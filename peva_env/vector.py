@@ -84,7 +84,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         """Begin the next episode of each environment, or of those in ``options["reset_mask"]``.
 
         Raises:
-            ConfigError: an unknown option or scenario, or as many seeds as there are not environments.
+            ConfigError: an unknown option or scenario, or seeds of another kind or number.
         """
         asked = dict(options or {})
         mask = _checked_mask(asked.pop("reset_mask", None), self.num_envs)

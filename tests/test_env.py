@@ -196,6 +196,7 @@ def test_the_live_environment_is_made_by_name_without_starting_anything(tmp_path
         ({"budget_runs": 0}, "budget_runs = 0: must be more than 0"),
         ({"budget_seconds": -1.0}, "budget_seconds = -1.0: must be more than 0"),
         ({"budget_seconds": float("nan")}, "budget_seconds = nan: must be more than 0"),
+        ({"budget_runs": "5"}, "budget_runs = '5': must be more than 0"),
         ({"config": {}, "config_path": "x"}, "not both"),
         ({"config": {"platform": "openfaas"}}, "gateway_url is needed, for example http"),
         ({"config": {"duratoin": "3s"}}, "did you mean 'duration'"),

@@ -63,13 +63,25 @@ def masked_choice(infos: dict[str, Any], rng: np.random.Generator) -> np.ndarray
     return np.array(chosen)
 
 
+def stepped(reference: Any, vector: Any, actions: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Step both, and hold one to the other; return what the reference gave, and the infos of the other."""
+    expected = reference.step(actions)
+    found = vector.step(actions)
+    assert_same(expected[0], found[0])
+    for one, other in zip(expected[1:4], found[1:4], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert_same_infos(expected[4], found[4])
+    verdicts = [text or "" for text in expected[4].get("verdict", [""] * N_ENVS)]
+    assert found[4]["verdict"].tolist() == verdicts
+    return expected, found[4]
+
+
 @modes
 @pytest.mark.parametrize("dominance", ["one_sided", "two_sided"])
 @pytest.mark.parametrize("reward", ["frontier", "goodput"])
 def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str, reward: str) -> None:
     reference, vector = side_by_side(lambda: parts(reward, dominance=dominance, budget_seconds=170.0), mode)
     rng = np.random.default_rng(5)
-    outcomes: list[Any]
     expected, expected_infos = reference.reset(seed=3)
     found, infos = vector.reset(seed=3)
     assert_same(expected, found)
@@ -77,15 +89,9 @@ def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str,
     n_ended = 0
     for _ in range(60):
         actions = masked_choice(infos, rng)
-        expected, *outcomes, expected_infos = reference.step(actions)
-        found, *found_outcomes, infos = vector.step(actions)
-        assert_same(expected, found)
-        for one, other in zip(outcomes, found_outcomes, strict=True):
-            np.testing.assert_array_equal(one, other)
-        assert_same_infos(expected_infos, infos)
-        ended = outcomes[1] | outcomes[2]
+        (_, _, terminated, truncated, expected_infos), infos = stepped(reference, vector, actions)
+        ended = terminated | truncated
         n_ended += ended.sum()
-        assert infos["verdict"].tolist() == single_verdicts(expected_infos)
         if mode is AutoresetMode.SAME_STEP and ended.any():
             np.testing.assert_array_equal(infos["_scenario"], ended)
             names = np.array(["low", "high"])[infos["scenario"]]
@@ -101,10 +107,6 @@ def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str,
             assert_same(expected, found)
             infos["action_mask"][ended] = fresh["action_mask"][ended]
     assert n_ended > 10
-
-
-def single_verdicts(infos: dict[str, Any]) -> list[str]:
-    return [text or "" for text in infos.get("verdict", [""] * N_ENVS)]
 
 
 @pytest.mark.parametrize(
@@ -125,13 +127,7 @@ def test_of_real_worlds_too(env_id: str, arguments: dict[str, Any]) -> None:
     rng = np.random.default_rng(1)
     for _ in range(25):
         actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in infos["action_mask"]])
-        expected, *outcomes, expected_infos = reference.step(actions)
-        found, *found_outcomes, infos = vector.step(actions)
-        assert_same(expected, found)
-        for one, other in zip(outcomes, found_outcomes, strict=True):
-            np.testing.assert_array_equal(one, other)
-        assert_same_infos(expected_infos, infos)
-        assert infos["verdict"].tolist() == single_verdicts(expected_infos)
+        _, infos = stepped(reference, vector, actions)
 
 
 def test_large_spaces_are_compared_as_small_ones_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
