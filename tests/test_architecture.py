@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 ROOMS = [
     ["errors", "clock", "explain", "http_call", "interrupts", "k6_keys", "processes", "sections", "rates"],
-    ["space", "loading", "datasets"],
+    ["space", "candidates", "loading", "datasets"],
     ["records"],
     ["contracts"],
     ["campaign_config"],
@@ -50,7 +50,18 @@ ROOMS = [
 
 RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room in line)}
 
-FOR_AGENTS = {"errors", "space", "contracts", "config", "rate_grid", "frontier", "observation", "planning", "rates"}
+FOR_AGENTS = {
+    "errors",
+    "space",
+    "candidates",
+    "contracts",
+    "config",
+    "rate_grid",
+    "frontier",
+    "observation",
+    "planning",
+    "rates",
+}
 
 FOR_TRAINERS = {"env", "explain", "sb3_vec_env", "scenarios", "vector", "worlds"}
 """What builds and steps environments may see these too; an agent never does."""
