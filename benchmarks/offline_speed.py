@@ -107,7 +107,8 @@ def _per_s(choose: Callable[[], Any], step: Callable[[Any], Any], *, n_steps: in
 
 
 def _legal(masks: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return for each environment the first legal one of 32 actions drawn at random, or the first if none is."""
+    """Return for each environment the first legal one of 32 actions drawn at random, or of all if none of these is."""
     tried = rng.integers(0, masks.shape[1], (len(masks), 32))
-    first = np.take_along_axis(masks, tried, axis=1).argmax(axis=1)
-    return np.take_along_axis(tried, first[:, None], axis=1)[:, 0]
+    is_legal = np.take_along_axis(masks, tried, axis=1)
+    drawn = np.take_along_axis(tried, is_legal.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return np.where(is_legal.any(axis=1), drawn, masks.argmax(axis=1))
