@@ -234,10 +234,8 @@ def test_a_row_is_the_same_alone_in_a_batch_and_in_a_table_to_the_last_bit() -> 
 
 
 def test_nodes_are_replaced_where_they_are_told() -> None:
-    nodes, _ = many(6)
-    fresh, _ = many(9)
-    fresh = picked(fresh, [7, 8])
-    kept = picked(nodes, [0, 2, 3, 5]).cpu_s.tolist()
-    nodes.put(np.array([4, 1]), fresh)
-    assert picked(nodes, [4, 1]).cpu_s.tolist() == fresh.cpu_s.tolist()
-    assert picked(nodes, [0, 2, 3, 5]).cpu_s.tolist() == kept
+    nodes, others = picked(many(9)[0], slice(0, 6)), picked(many(9)[0], slice(3, 9))
+    kept, adopted = picked(nodes, [0, 2, 3, 5]), picked(others, [4, 1])
+    nodes.adopt(np.array([4, 1]), others)
+    assert picked(nodes, [4, 1]).cpu_s.tolist() == adopted.cpu_s.tolist()
+    assert picked(nodes, [0, 2, 3, 5]).cpu_s.tolist() == kept.cpu_s.tolist()

@@ -134,7 +134,6 @@ def test_large_spaces_are_compared_as_small_ones_are_looked_up(monkeypatch: pyte
     found = []
     for limit in (2**26, 0):
         monkeypatch.setattr("peva_env.campaign_state._ROW_CELLS", limit)
-        monkeypatch.setattr("peva_env.campaign_state._JOINED_CELLS", 0)
         for dominance in ("one_sided", "two_sided", "within_sets"):
             vector = PevaVectorEnv(4, parts(dominance=dominance))
             vector.reset(seed=2)

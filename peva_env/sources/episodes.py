@@ -44,8 +44,8 @@ class Episodes(Protocol):
         """Return what measuring configuration ``indices[i]`` (n,) in episode ``i`` gives."""
         ...
 
-    def put(self, where: Indices, fresh: Self) -> None:
-        """Replace the episodes at ``where`` (k,) by ``k`` others."""
+    def adopt(self, where: Indices, others: Self) -> None:
+        """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
         ...
 
 
@@ -90,9 +90,11 @@ def hashed(words: Words, *counters: Any) -> Words:
     with np.errstate(over="ignore"):
         for counter in counters:
             state = state + _GOLDEN * (np.asarray(counter).astype(np.uint64) + np.uint64(1))
-            state = (state ^ (state >> _S30)) * _MIX_1
-            state = (state ^ (state >> _S27)) * _MIX_2
-            state = state ^ (state >> _S31)
+            state ^= state >> _S30
+            state *= _MIX_1
+            state ^= state >> _S27
+            state *= _MIX_2
+            state ^= state >> _S31
     return state
 
 

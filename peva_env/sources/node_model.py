@@ -64,10 +64,10 @@ class Nodes:
     base_bytes: Floats  # (F, n): memory of a function without requests
     request_bytes: Floats  # (F, n): memory of a request in flight
 
-    def put(self, where: Indices, fresh: Self) -> None:
-        """Replace the nodes at ``where`` (k,) by ``k`` others."""
+    def adopt(self, where: Indices, others: Self) -> None:
+        """Replace the nodes at ``where`` (k,) by those that as many others have there."""
         for field in fields(self):
-            getattr(self, field.name)[..., where] = getattr(fresh, field.name)
+            getattr(self, field.name)[..., where] = getattr(others, field.name)[..., where]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +137,18 @@ def in_order(values: Floats) -> Floats:
 
 def _admitted(asked: Floats, limit: Floats) -> Floats:
     """Return ``1 / (1 + a^16)^(1/16)`` of ``a = asked / limit``: 16 is four squarings, and four square roots."""
-    most = np.maximum(np.maximum(asked, limit), _LEAST)
-    power = np.minimum(asked, limit) / most
+    most = np.maximum(asked, limit)
+    np.maximum(most, _LEAST, out=most)
+    power = np.minimum(asked, limit)
+    power /= most
     for _ in range(4):
         power *= power
     power += 1.0
     for _ in range(4):
         np.sqrt(power, out=power)
-    success: Floats = np.where(asked > 0, limit / most / power, 1.0)
+    success: Floats = limit / most
+    success /= power
+    success += asked == 0  # where nothing is asked, nothing is let in either, and all of it succeeds
     return success
 
 
