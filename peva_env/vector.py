@@ -160,29 +160,27 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         left = state.left()
         state.spent_steps += 1
         state.spent_steps[begins] = 0
-        if legal.all():
-            rewards = self._rewards(actions, outcomes, left_before - left, slice(None))
-        else:
-            rows = legal.nonzero()[0]
-            rewards = np.full(self.num_envs, ILLEGAL_REWARD)
-            rewards[begins] = 0
-            if rows.size:
-                rewards[rows] = self._rewards(actions, outcomes, left_before - left, rows)
+        rewards = np.full(self.num_envs, ILLEGAL_REWARD)
+        rewards[begins] = 0
+        rows = legal.nonzero()[0]
+        if rows.size:
+            rewards[rows] = self._rewards(rows, actions, outcomes, left_before - left)
         terminated = state.n_unknown == 0
         truncated = state.exhausted(left) & ~terminated
         for ended in (terminated, truncated):
             ended[begins] = False
         return rewards, terminated, truncated, legal
 
-    def _rewards(self, actions: Arrays, outcomes: Outcomes, spent: Arrays, rows: Any) -> Arrays:
-        state, memo = self._state, self._memo[rows]
+    def _rewards(self, rows: NDArray[np.int64], actions: Arrays, outcomes: Outcomes, spent: Arrays) -> Arrays:
+        """Return what the environments in which something ran are paid, (k,)."""
+        state, memo = self._state, self._memo.take(rows)
         step = Step(
-            resolved=state.n_resolved[rows] / state.n_configs[rows],
-            spent=spent[rows],
-            labels=outcomes.labels[rows],
-            rates_rps=state.rates_rps.take(actions[rows], axis=0),
-            values=outcomes.values[rows],
-            mask=outcomes.mask[rows],
+            resolved=state.n_resolved.take(rows) / state.n_configs.take(rows),
+            spent=spent.take(rows),
+            labels=outcomes.labels.take(rows),
+            rates_rps=state.rates_rps.take(actions.take(rows), axis=0),
+            values=outcomes.values.take(rows, axis=0),
+            mask=outcomes.mask.take(rows, axis=0),
         )
         rewards = pay(self._objective, step, memo)
         self._memo[rows] = memo
@@ -198,7 +196,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
 
     def _checked_actions(self, actions: Arrays, begins: NDArray[np.int64]) -> Arrays:
         asked = np.asarray(actions)
-        if asked.shape != (self.num_envs,) or not np.issubdtype(asked.dtype, np.integer):
+        if asked.shape != (self.num_envs,) or asked.dtype.kind not in "iu":
             raise IndexError(f"actions must be {self.num_envs} whole numbers; got {asked.dtype} of shape {asked.shape}")
         asked = asked.astype(np.int64)
         asked[begins] = 0
