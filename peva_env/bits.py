@@ -40,8 +40,8 @@ def contains(bits: Bits, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
     return found
 
 
-def singletons(indices: NDArray[np.int64], n_configs: int) -> Bits:
+def singletons(indices: NDArray[np.int64], n_words: int) -> Bits:
     """Return for each of ``n`` indices the set of it alone, (n, W)."""
-    bits = packed(np.zeros((len(indices), n_configs), np.bool_))
+    bits = np.zeros((len(indices), n_words), np.uint64)
     bits.view(np.uint8)[np.arange(len(indices)), indices >> 3] = _SINGLE.take(indices & 7)
     return bits

@@ -24,25 +24,25 @@ type Flags = NDArray[np.bool_]
 type Numbers = NDArray[np.int64]
 
 
-class _Side:
-    """Of which configurations a measured one can tell as far as one property goes: a function's rate, or the set.
+class _Property:
+    """Which configurations a measured one can tell of, as far as one property goes: a function's rate, or the set.
 
-    For each code that the property can have there is a row (W,) of what an OK configuration of that code can tell of,
-    and one of what an overloaded one can; where that would be too many, codes are compared.
+    For each code that the property can have there is a row (W,) of what an OK configuration with that code can tell of,
+    and one of what an overloaded one can; where these would be too many, codes are compared.
     """
 
     def __init__(self, codes: Numbers, below: np.ufunc, above: np.ufunc) -> None:
-        self._codes = codes  # (N,)
+        self._codes = codes  # (N,), from 0
         self._below, self._above = below, above
         self._n_codes = int(codes.max()) + 1
-        self._rows: Bits | None = None  # (3 x codes, W): of OK, of unknown (none), of overloaded
+        self._rows: Bits | None = None  # (3 x codes, W): of OK, of unknown (they tell of nothing), of overloaded
         if 3 * self._n_codes * len(codes) <= _ROW_CELLS:
             every = np.arange(self._n_codes)[:, None]
-            told = packed(below(codes, every)), packed(above(codes, every))
-            self._rows = np.concatenate([told[0], np.zeros_like(told[0]), told[1]])
+            of_ok, of_overloaded = packed(below(codes, every)), packed(above(codes, every))
+            self._rows = np.concatenate([of_ok, np.zeros_like(of_ok), of_overloaded])
 
     def told(self, actions: Numbers, labels: Numbers) -> Bits:
-        """Return what is told of by configurations (n,) with these labels, (n, W)."""
+        """Return what configurations (n,) with these labels can tell of, (n, W)."""
         code = self._codes.take(actions)
         if self._rows is not None:
             return self._rows.take(code + (labels + 1) * self._n_codes, axis=0)
@@ -52,31 +52,27 @@ class _Side:
 
 
 class Reach:
-    """Which configurations a measured one tells of: those of which each function's rate, and maybe the set, can."""
+    """Which configurations a measured one tells of: those on which all properties agree."""
 
     def __init__(self, grid: RateGrid, dominance: Dominance) -> None:
-        self._sides = [_Side(_ranks(rates_rps), np.less_equal, np.greater_equal) for rates_rps in grid.rates_rps]
+        codes = [np.unique(rates_rps, return_inverse=True)[1] for rates_rps in grid.rates_rps]
+        self._properties = [_Property(of_rates, np.less_equal, np.greater_equal) for of_rates in codes]
         if dominance != "two_sided" and grid.sets.any():
-            self._sides.append(_Side(grid.sets.astype(np.int64), np.equal, np.equal))
+            self._properties.append(_Property(grid.sets.astype(np.int64), np.equal, np.equal))
         self._ok_tells_of_itself_only = dominance == "one_sided"
-        self._n_configs = len(grid.sets)
 
     def find(self, actions: Numbers, labels: NDArray[np.int8]) -> Bits:
         """Return what measured configurations (n,) tell of, (n, W); nothing where the label is that of unknown."""
         telling = labels.astype(np.int64)
         if self._ok_tells_of_itself_only:
             telling = np.maximum(telling, UNKNOWN_LABEL)
-        reached = self._sides[0].told(actions, telling)
-        for side in self._sides[1:]:
-            reached &= side.told(actions, telling)
+        first, *others = self._properties
+        reached = first.told(actions, telling)
+        for other in others:
+            reached &= other.told(actions, telling)
         if self._ok_tells_of_itself_only:
-            reached |= singletons(actions, self._n_configs) * (labels == OK_LABEL)[:, None]
+            reached |= singletons(actions, reached.shape[1]) * (labels == OK_LABEL)[:, None]
         return reached
-
-
-def _ranks(rates_rps: NDArray[np.int32]) -> Numbers:
-    """Return the number of each configuration's rate among all, (N,)."""
-    return np.unique(rates_rps, return_inverse=True)[1]
 
 
 class CampaignState:
@@ -85,7 +81,7 @@ class CampaignState:
     def __init__(self, n: int, space: ConfigSpace, recorded: Flags, settings: OfflineSettings) -> None:
         grid = RateGrid(space)
         n_functions = len(space.functions)
-        self.n_space = space.n_configs
+        self._size = space.n_configs
         self.rates_rps = np.ascontiguousarray(grid.rates_rps.T)  # (N, F)
         self._recorded = packed(recorded)  # (S, W)
         self._n_recorded = counted(self._recorded)  # (S,)
@@ -112,7 +108,7 @@ class CampaignState:
         self._known[:, where] = 0
         self._unknown[where] = self._recorded.take(scenarios, axis=0)
         self.n_unknown[where] = self.n_configs[where] = self._n_recorded.take(scenarios)
-        self._last_run[where] = self.n_space
+        self._last_run[where] = self._size
         self._last_values[where] = self._last_mask[where] = 0
 
     def is_unknown(self, actions: Numbers) -> Flags:
@@ -121,16 +117,16 @@ class CampaignState:
 
     def mask(self, rows: Any = slice(None)) -> NDArray[np.int8]:
         """Return 1 for what can be measured and is unknown in some campaigns, 0 elsewhere, (k, N)."""
-        return unpacked(self._unknown[rows], self.n_space)
+        return unpacked(self._unknown[rows], self._size)
 
     def measure(self, actions: Numbers, legal: Flags, outcomes: Outcomes) -> None:
-        """Enter the outcomes of legal actions."""
-        others = (~legal).nonzero()[0]
+        """Enter the outcomes of legal actions; their arrays are the state's own from then on."""
         self._infer(actions, outcomes.labels * legal)
         np.multiply(outcomes.cost_s, legal, out=self.cost_s)
         self._spent_runs += legal
         self._spent_s += self.cost_s
         self._count_left()
+        others = (~legal).nonzero()[0]
         self._last_run = np.where(legal, actions, self._last_run)
         self._last_values = _kept(self._last_values, outcomes.values, others)
         self._last_mask = _kept(self._last_mask, outcomes.mask, others)
@@ -147,9 +143,9 @@ class CampaignState:
         self.n_unknown -= self.n_resolved
 
     def _map(self, rows: Any) -> NDArray[np.int8]:
-        """Return the labels of some campaigns, (k, N)."""
-        labels = unpacked(self._overloaded[rows], self.n_space)
-        labels -= unpacked(self._ok[rows], self.n_space)
+        """Return the labels in some campaigns, (k, N)."""
+        labels = unpacked(self._overloaded[rows], self._size)
+        labels -= unpacked(self._ok[rows], self._size)
         return labels
 
     def _count_left(self) -> None:
@@ -182,7 +178,7 @@ class CampaignState:
 
 
 def _kept(old: NDArray[Any], fresh: NDArray[Any], others: Numbers) -> NDArray[Any]:
-    """Return what is fresh, but what was old in the other rows."""
+    """Return what is fresh, with others' rows as they were: these are fewer than those that would be copied."""
     fresh[others] = old[others]
     return fresh
 

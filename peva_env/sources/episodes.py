@@ -42,7 +42,7 @@ class Episodes(Protocol):
     """Episodes that have begun, side by side."""
 
     def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
-        """Return what measuring configuration ``indices[i]`` (n,) in episode ``i`` gives."""
+        """Return what measuring configuration ``indices[i]`` (n,) in episode ``i`` gives, in fresh arrays."""
         ...
 
     def adopt(self, where: Indices, others: Self) -> None:
