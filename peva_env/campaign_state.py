@@ -27,26 +27,26 @@ type Numbers = NDArray[np.int64]
 class _Property:
     """Which configurations a measured one can tell of, as far as one property goes: a function's rate, or the set.
 
-    For each code that the property can have there is a row (W,) of what an OK configuration with that code can tell of,
-    and one of what an overloaded one can; where these would be too many, codes are compared.
+    For each code that the property can have there are three rows (W,): of what a configuration with that code can tell
+    if it is OK, unknown (nothing) or overloaded. Where these would be too many, codes are compared.
     """
 
     def __init__(self, codes: Numbers, below: np.ufunc, above: np.ufunc) -> None:
         self._codes = codes  # (N,), from 0
         self._below, self._above = below, above
-        self._n_codes = int(codes.max()) + 1
-        self._rows: Bits | None = None  # (3 x codes, W): of OK, of unknown (they tell of nothing), of overloaded
-        if 3 * self._n_codes * len(codes) <= _ROW_CELLS:
-            every = np.arange(self._n_codes)[:, None]
+        self._rows: Bits | None = None  # (3 x codes, W)
+        n_codes = int(codes.max()) + 1
+        if 3 * n_codes * len(codes) <= _ROW_CELLS:
+            every = np.arange(n_codes)[:, None]
             of_ok, of_overloaded = packed(below(codes, every)), packed(above(codes, every))
-            self._rows = np.concatenate([of_ok, np.zeros_like(of_ok), of_overloaded])
+            self._rows = np.stack([of_ok, np.zeros_like(of_ok), of_overloaded], axis=1).reshape(3 * n_codes, -1)
+            self._middles = 3 * codes + 1  # (N,): where the middle one of a configuration's three rows is
 
     def told(self, actions: Numbers, labels: Numbers) -> Bits:
         """Return what configurations (n,) with these labels can tell of, (n, W)."""
-        code = self._codes.take(actions)
         if self._rows is not None:
-            return self._rows.take(code + (labels + 1) * self._n_codes, axis=0)
-        code, labels = code[:, None], labels[:, None]
+            return self._rows.take(self._middles.take(actions) + labels, axis=0)
+        code, labels = self._codes.take(actions)[:, None], labels[:, None]
         below = self._below(self._codes, code) & (labels == OK_LABEL)
         return packed(below | self._above(self._codes, code) & (labels == OVERLOADED_LABEL))
 
