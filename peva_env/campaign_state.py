@@ -85,13 +85,12 @@ class CampaignState:
         self.rates_rps = np.ascontiguousarray(grid.rates_rps.T)  # (N, F)
         self._recorded = packed(recorded)  # (S, W)
         self._n_recorded = counted(self._recorded)  # (S,)
-        self._known = np.zeros((3, n, self._recorded.shape[1]), np.uint64)
-        self._unknown, self._ok, self._overloaded = self._known  # unknown: recorded and not known
-        self._counts = np.zeros((5, n), np.int64)
-        self._amounts = np.zeros((2, n))
-        self.n_unknown, self.n_configs = self._counts[:2]  # n_configs: recorded
-        self.n_resolved, self.spent_steps, self._spent_runs = self._counts[2:]  # n_resolved: by the last step
-        self.cost_s, self._spent_s = self._amounts  # cost_s: of the last step
+        self._unknown = np.zeros((n, self._recorded.shape[1]), np.uint64)  # recorded and not known
+        self._ok, self._overloaded = np.zeros_like(self._unknown), np.zeros_like(self._unknown)
+        self.n_unknown, self.n_configs = np.zeros(n, np.int64), np.zeros(n, np.int64)  # n_configs: recorded
+        self.n_resolved = np.zeros(n, np.int64)  # by the last step
+        self.spent_steps, self._spent_runs = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self.cost_s, self._spent_s = np.zeros(n), np.zeros(n)  # cost_s: of the last step
         self._last_run = np.full(n, space.n_configs)  # which configuration; one beyond them where none ran
         self._last_values = np.zeros((n, N_RUN_VALUES + 2 * n_functions), np.float32)
         self._last_mask = np.zeros(self._last_values.shape, np.int8)
@@ -102,14 +101,13 @@ class CampaignState:
 
     def begin(self, where: Numbers, scenarios: Numbers) -> None:
         """Begin campaigns at some rows (k,), of these scenarios."""
-        self._counts[:, where] = 0
-        self._amounts[:, where] = 0
+        counts = self.n_resolved, self.spent_steps, self._spent_runs, self.cost_s, self._spent_s
+        for blank in (*counts, self._ok, self._overloaded, self._last_values, self._last_mask):
+            blank[where] = 0
         self._shares_left[:, where] = 1
-        self._known[:, where] = 0
         self._unknown[where] = self._recorded.take(scenarios, axis=0)
         self.n_unknown[where] = self.n_configs[where] = self._n_recorded.take(scenarios)
         self._last_run[where] = self._size
-        self._last_values[where] = self._last_mask[where] = 0
 
     def is_unknown(self, actions: Numbers) -> Flags:
         """Return whether what the actions ask for can be measured and is unknown, (n,)."""
@@ -139,7 +137,7 @@ class CampaignState:
         overloaded = fresh * (labels == OVERLOADED_LABEL)[:, None]
         self._overloaded |= overloaded
         self._ok |= fresh ^ overloaded
-        self.n_resolved[:] = counted(fresh)
+        self.n_resolved = counted(fresh)
         self.n_unknown -= self.n_resolved
 
     def _map(self, rows: Any) -> NDArray[np.int8]:

@@ -1,5 +1,6 @@
 """Environments side by side are, step for step, the single ones that were seeded alike; in every autoreset mode."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -180,6 +181,18 @@ def test_observations_are_copies() -> None:
     assert not (second["map"] == 1).all()
     assert second["last_config"][0].tolist() != [1.0, 1.0]
     assert vector.action_masks().any()
+
+
+def test_a_copy_goes_on_as_the_original_does() -> None:
+    vector = PevaVectorEnv(3, parts())
+    vector.reset(seed=4)
+    vector.step(np.array([0, 1, 2]))
+    again = copy.deepcopy(vector)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        actions = rng.integers(0, len(SPACE), 3)
+        for expected, found in zip(vector.step(actions), again.step(actions), strict=True):
+            np.testing.assert_equal(expected, found)
 
 
 def test_observations_and_actions_are_in_their_spaces() -> None:
