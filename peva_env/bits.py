@@ -1,7 +1,7 @@
 """Sets of configurations as bits: 64 of them are intersected, united or counted at once.
 
 Notation: ``N`` configurations, ``W = ceil(N / 64)`` words. A set is a row (W,) of uint64, its bytes being those of
-``numpy.packbits``, and what is beyond ``N`` is 0. Of a function's arguments the last axis is the set.
+``numpy.packbits``, and what is beyond ``N`` is 0.
 """
 
 import numpy as np
@@ -13,16 +13,21 @@ _WORD = 64
 _SINGLE = np.array([128 >> place for place in range(8)], np.uint8)
 
 
+def no_sets(n: int, n_configs: int) -> Bits:
+    """Return ``n`` empty sets, (n, W)."""
+    return np.zeros((n, -(-n_configs // _WORD)), np.uint64)
+
+
 def packed(flags: NDArray[np.bool_]) -> Bits:
-    """Return sets (..., W) of what flags (..., N) tell."""
-    n_words = -(-flags.shape[-1] // _WORD)
-    rows = np.zeros((*flags.shape[:-1], n_words * 8), np.uint8)
-    rows[..., : -(-flags.shape[-1] // 8)] = np.packbits(flags, axis=-1)
-    return rows.view(np.uint64)
+    """Return the sets (n, W) that flags (n, N) tell of."""
+    bits = no_sets(*flags.shape)
+    some = np.packbits(flags, axis=-1)
+    bits.view(np.uint8)[..., : some.shape[-1]] = some
+    return bits
 
 
 def unpacked(bits: Bits, n_configs: int) -> NDArray[np.int8]:
-    """Return 1 for what is in each set, 0 for what is not, (..., N)."""
+    """Return 1 for what is in each set (n, W), 0 for what is not, (n, N)."""
     return np.unpackbits(bits.view(np.uint8), axis=-1, count=n_configs).view(np.int8)
 
 
@@ -40,8 +45,8 @@ def contains(bits: Bits, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
     return found
 
 
-def singletons(indices: NDArray[np.int64], n_words: int) -> Bits:
+def singletons(indices: NDArray[np.int64], n_configs: int) -> Bits:
     """Return for each of ``n`` indices the set of it alone, (n, W)."""
-    bits = np.zeros((len(indices), n_words), np.uint64)
+    bits = no_sets(len(indices), n_configs)
     bits.view(np.uint8)[np.arange(len(indices)), indices >> 3] = _SINGLE.take(indices & 7)
     return bits

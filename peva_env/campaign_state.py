@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.bits import Bits, contains, counted, packed, singletons, unpacked
+from peva_env.bits import Bits, contains, counted, no_sets, packed, singletons, unpacked
 from peva_env.campaign import NOTHING_LEFT
 from peva_env.observation import N_RUN_VALUES, Observation
 from peva_env.offline import OfflineSettings
@@ -17,8 +17,8 @@ from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, Domina
 from peva_env.sources.episodes import Outcomes
 from peva_env.space import ConfigSpace
 
-_ROW_CELLS = 2**26
-"""Up to so many configurations in rows, a bit each, are worked out beforehand: 8 MiB."""
+_ROW_CELLS = 2**27
+"""Up to so many configurations in rows, a bit each, are worked out beforehand: 16 MiB."""
 
 type Flags = NDArray[np.bool_]
 type Numbers = NDArray[np.int64]
@@ -32,7 +32,7 @@ class _Property:
     """
 
     def __init__(self, codes: Numbers, below: np.ufunc, above: np.ufunc) -> None:
-        self._codes = codes  # (N,), from 0
+        self._codes = codes.astype(np.int32)  # (N,), from 0
         self._below, self._above = below, above
         self._rows: Bits | None = None  # (3 x codes, W)
         n_codes = int(codes.max()) + 1
@@ -46,9 +46,11 @@ class _Property:
         """Return what configurations (n,) with these labels can tell of, (n, W)."""
         if self._rows is not None:
             return self._rows.take(self._middles.take(actions) + labels, axis=0)
-        code, labels = self._codes.take(actions)[:, None], labels[:, None]
-        below = self._below(self._codes, code) & (labels == OK_LABEL)
-        return packed(below | self._above(self._codes, code) & (labels == OVERLOADED_LABEL))
+        told = no_sets(len(actions), len(self._codes))
+        for label, compare in ((OK_LABEL, self._below), (OVERLOADED_LABEL, self._above)):
+            rows = (labels == label).nonzero()[0]
+            told[rows] = packed(compare(self._codes, self._codes.take(actions[rows])[:, None]))
+        return told
 
 
 class Reach:
@@ -60,6 +62,7 @@ class Reach:
         if dominance != "two_sided" and grid.sets.any():
             self._properties.append(_Property(grid.sets.astype(np.int64), np.equal, np.equal))
         self._ok_tells_of_itself_only = dominance == "one_sided"
+        self._n_configs = len(grid.sets)
 
     def find(self, actions: Numbers, labels: NDArray[np.int8]) -> Bits:
         """Return what measured configurations (n,) tell of, (n, W); nothing where the label is that of unknown."""
@@ -71,7 +74,7 @@ class Reach:
         for other in others:
             reached &= other.told(actions, telling)
         if self._ok_tells_of_itself_only:
-            reached |= singletons(actions, reached.shape[1]) * (labels == OK_LABEL)[:, None]
+            reached |= singletons(actions, self._n_configs) * (labels == OK_LABEL)[:, None]
         return reached
 
 
@@ -85,8 +88,8 @@ class CampaignState:
         self.rates_rps = np.ascontiguousarray(grid.rates_rps.T)  # (N, F)
         self._recorded = packed(recorded)  # (S, W)
         self._n_recorded = counted(self._recorded)  # (S,)
-        self._unknown = np.zeros((n, self._recorded.shape[1]), np.uint64)  # recorded and not known
-        self._ok, self._overloaded = np.zeros_like(self._unknown), np.zeros_like(self._unknown)
+        # Unknown is what is recorded and not known.
+        self._unknown, self._ok, self._overloaded = (no_sets(n, space.n_configs) for _ in range(3))
         self.n_unknown, self.n_configs = np.zeros(n, np.int64), np.zeros(n, np.int64)  # n_configs: recorded
         self.n_resolved = np.zeros(n, np.int64)  # by the last step
         self.spent_steps, self._spent_runs = np.zeros(n, np.int64), np.zeros(n, np.int64)

@@ -16,7 +16,7 @@ def test_sets_as_bits_are_what_they_are_as_flags(n_configs: int, n: int, seed: i
     assert unpacked(packed(one) & packed(other), n_configs).tolist() == (one & other).astype(int).tolist()
     assert counted(packed(one)).tolist() == one.sum(axis=1).tolist()
     assert contains(packed(one), indices).tolist() == one[np.arange(n), indices].tolist()
-    assert unpacked(singletons(indices, packed(one).shape[1]), n_configs).nonzero()[1].tolist() == indices.tolist()
+    assert unpacked(singletons(indices, n_configs), n_configs).nonzero()[1].tolist() == indices.tolist()
 
 
 @pytest.mark.parametrize("n_configs", [63, 64, 65])
