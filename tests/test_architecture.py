@@ -32,7 +32,7 @@ ROOMS = [
     ["grafana"],
     ["execution"],
     ["offline"],
-    ["episode_words", "campaign_state"],
+    ["episode_words", "bits", "campaign_state", "upcoming"],
     ["env"],
     ["parts"],
     ["offline_arguments"],
