@@ -75,10 +75,11 @@ def make_sim_env(
         duration_s: length of a run.
         overload: thresholds of the overload rules, as ``overload`` of ``DfaasConfig``.
         settings: what every offline environment takes:
-            ``budget_runs`` (64), runs that an episode may spend, None for no limit;
+            ``budget_runs`` (64), measurements that an episode may spend, None for no limit;
             ``budget_seconds`` (None), seconds of recorded or simulated machine time, likewise;
             ``max_steps`` (four times the runs), steps after which an episode is truncated, so that one which only asks
             for what is known ends;
+            ``iterations`` (1), runs that a measurement takes: the majority decides, and it costs all of them;
             ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.rate_grid``;
             ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
             ``selection_mode`` (``online``) and ``micro_batch_size`` (8), when an attached policy is updated.

@@ -16,6 +16,7 @@ from peva_env.offline_arguments import (
     parse_arguments,
 )
 from peva_env.sources.episodes import World
+from peva_env.sources.repeated import RepeatedWorld
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 
@@ -63,6 +64,8 @@ def _folder(data: str) -> Path:
 
 
 def _parts(world: World, arguments: OfflineArguments) -> OfflineParts:
+    if arguments.iterations > 1:
+        world = RepeatedWorld(world, arguments.iterations)
     space = world.space(0)
     objective = make_objective(arguments.reward, arguments.reward_kwargs or {}, space)
     return OfflineParts(world, arguments.settings(space.n_configs), objective, arguments.model_dump(mode="json"))
