@@ -49,8 +49,7 @@ class TrainingWorlds:
 
     def seeds(self, part: Part, n: int, *, first: int = 0) -> list[int]:
         """Return ``n`` seeds of a part, from its ``first``."""
-        begin = self.seed * _SEEDS_OF_A_TRAINING + first
-        return [3 * (begin + i) + PARTS.index(part) for i in range(n)]
+        return part_seeds(part, n, self.seed * _SEEDS_OF_A_TRAINING + first)
 
     def vector(self, part: Part, n_envs: int) -> PevaVectorEnv:
         """Return environments of a part, side by side."""
@@ -59,6 +58,11 @@ class TrainingWorlds:
     def single(self, part: Part, *, dominance: Dominance | None = None) -> PevaEnv:
         """Return one environment of a part; with another kind of dominance where that is asked for."""
         return self.parts[part].env(dominance)
+
+
+def part_seeds(part: Part, n: int, first: int) -> list[int]:
+    """Return ``n`` seeds of a part, from its ``first``: of another remainder modulo 3 than those of the other parts."""
+    return [3 * (first + i) + PARTS.index(part) for i in range(n)]
 
 
 def training_worlds(config: TrainingConfig) -> TrainingWorlds:
