@@ -7,6 +7,7 @@ In its folder an arena leaves ``arena.json``, what was asked; ``results.jsonl``,
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.arena_config import ArenaConfig, parse_arena
+from agents.arena_figure import draw
 from agents.arena_folder import ArenaFolder
 from agents.arena_pool import Turn, play_all
 from agents.arena_summary import summarize
@@ -23,6 +25,7 @@ from agents.arena_table import markdown, print_tables
 from agents.arena_world import ArenaWorld
 from peva_env.config import DfaasConfig
 from peva_env.drivers import agent_factory
+from peva_env.errors import ConfigError
 
 
 def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | None = None) -> dict[str, Any]:
@@ -42,7 +45,11 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
     config = parse_arena(given)
     for name in config.entrants:
         agent_factory(name)(DfaasConfig(seed=0))
-    world = ArenaWorld(config)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        world = ArenaWorld(config)
+    for warning in caught:
+        _say(console, f"warning: {warning.message}")
     folder = ArenaFolder(out, config)
     turns = [(name, episode) for episode in world.episodes for name in config.entrants]
     _play(config, folder, turns, console, jobs or os.cpu_count() or 1)
@@ -50,6 +57,11 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
     folder.write("summary.json", json.dumps(summary, indent=2))
     folder.write("arena.md", markdown(summary))
     print_tables(console, summary)
+    try:
+        draw(summary, out)
+    except ConfigError as error:  # what was found is in the tables, too
+        _say(console, f"no figure: {error}")
+    _say(console, f"{out}: arena.md, summary.json, results.jsonl, arena.png, arena.svg")
     return summary
 
 
@@ -65,3 +77,7 @@ def _play(config: ArenaConfig, folder: ArenaFolder, turns: list[Turn], console: 
         for one in played:
             folder.add(one)
             bar.advance(task)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, soft_wrap=not console.is_terminal, highlight=False, markup=False)

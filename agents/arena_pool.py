@@ -4,10 +4,11 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
 
 from agents.arena_episode import Played, play
@@ -20,11 +21,14 @@ type Turn = tuple[str, Episode]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """What says how many threads linear algebra has; read as a process loads its libraries."""
 
+_AHEAD = 4
+"""Turns that are handed out for each process, so that none waits for its next one."""
+
 _HELD = {signal.SIGINT, signal.SIGHUP}
 """What a terminal sends to all processes at once; the first one ends the others in order."""
 
 
-def play_all(config: str, turns: Sequence[Turn], jobs: int) -> Iterator[Played]:
+def play_all(config: str, turns: Sequence[Turn], jobs: int) -> Generator[Played]:
     """Play all turns of an arena, whose settings are given as JSON, and yield what became of each as it ends.
 
     What comes of an episode does not depend on ``jobs``, nor on what its process played before: worlds are the same,
@@ -33,12 +37,22 @@ def play_all(config: str, turns: Sequence[Turn], jobs: int) -> Iterator[Played]:
     Raises:
         PevaError: an agent cannot go on, or a process died. The others end with it.
     """
-    with _workers(min(jobs, len(turns))) as pool:
-        with _as_workers_start():
-            futures = [pool.submit(play, config, *turn) for turn in turns]
+    left, waiting = iter(turns), set[Future[Played]]()
+    with _workers(jobs) as pool:
+        while True:
+            with _as_workers_start():
+                waiting |= {pool.submit(play, config, *turn) for turn in islice(left, _AHEAD * jobs - len(waiting))}
+            if not waiting:
+                return
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done if not future.exception())
+            _raise_first(done)
+
+
+def _raise_first(done: Iterable[Future[Played]]) -> None:
+    for future in done:
         try:
-            for future in as_completed(futures):
-                yield future.result()
+            future.result()
         except BrokenProcessPool as error:
             raise PevaError("a process that played was killed, for want of memory perhaps; try fewer --jobs") from error
 

@@ -1,8 +1,8 @@
 """What an arena found: figures over all episodes, at each budget and at the end.
 
 Notation: ``n`` episodes of an agent, in the same order for all agents; ``r`` resamples of them, see
-``agents.intervals``. Episodes are resampled within each recorded map: the intervals tell of chance on these maps, not of
-other maps. Simulated nodes are a sample of nodes, and resampled as a whole.
+``agents.intervals``. Episodes are resampled within each recorded map: the intervals tell of chance on these maps, not
+of other maps. Simulated nodes are a sample of nodes, and resampled as a whole.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,8 +30,8 @@ def summarize(config: ArenaConfig, played: Sequence[Played]) -> dict[str, Any]:
     the same over the maps of which at least ``OFTEN_OVERLOADED`` is overloaded, and ``totals`` a row for each agent:
 
     - ``complete``: share of episodes at whose end nothing was unknown.
-    - ``runs_share``, ``cost_share``: runs, and machine seconds, of all episodes until their ends, as a share of what the
-      cartesian agent needed for the same episodes. A lower bound where not all are complete.
+    - ``runs_share``, ``cost_share``: runs, and machine seconds, of all episodes until their ends, as a share of what
+      the cartesian agent needed for the same episodes. A lower bound where not all are complete.
     - ``f1_cost_share``: likewise until the map with what is predicted was as right, by F1, as the cartesian agent's
       whole map of that episode; where that was never so, until the end. ``f1_reached``: the share of episodes in which
       it was so.

@@ -42,7 +42,7 @@ ROOMS = [
     ["live_campaigns"],
     ["make"],
     ["testing"],
-    ["drivers", "minari_export"],
+    ["drivers", "minari_export", "report"],
     ["console", "doctor", "cli_memory", "cli_rates", "cli_arena", "cli_export", "cli_train"],
     ["cli"],
 ]
@@ -63,7 +63,7 @@ FOR_AGENTS = {
     "rates",
 }
 
-FOR_TRAINERS = {"drivers", "env", "explain", "sb3_vec_env", "scenarios", "vector", "worlds"}
+FOR_TRAINERS = {"drivers", "env", "explain", "report", "sb3_vec_env", "scenarios", "vector", "worlds"}
 """What builds and steps environments may see these too; an agent never does."""
 
 
