@@ -7,7 +7,7 @@ from typing import Any
 from agents.arena_config import YARDSTICK
 from peva_env.report.plots import budget_curves, require_matplotlib
 
-_SIZE_INCHES = (10, 4)
+_SIZE_INCHES = (11, 4)
 _DPI = 150
 
 
@@ -24,7 +24,8 @@ def draw(summary: Mapping[str, Any], folder: Path) -> None:
     with rc_context({"svg.hashsalt": YARDSTICK}):  # so that the same figure is the same file
         figure = Figure(_SIZE_INCHES, layout="constrained")
         left, right = figure.subplots(1, 2)
-        budget_curves(summary, left, figure="proved_accuracy").get_legend().remove()
-        budget_curves(summary, right, figure="predicted_f1")
+        for ax, what in ((left, "proved_accuracy"), (right, "predicted_f1")):
+            budget_curves(summary, ax, figure=what).get_legend().remove()
+        figure.legend(*right.get_legend_handles_labels(), loc="outside right upper", frameon=False)
         figure.savefig(folder / "arena.png", dpi=_DPI)
         figure.savefig(folder / "arena.svg", metadata={"Date": None})
