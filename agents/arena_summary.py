@@ -62,9 +62,9 @@ def _maps(played: Sequence[Played]) -> list[dict[str, Any]]:
 def _at_budgets(config: ArenaConfig, of_agents: Mapping[str, Sequence[Played]]) -> list[dict[str, Any]]:
     rows = []
     for name, own in of_agents.items():
-        strata = _strata(config, own)
+        chosen = _resamples(config, own)
         for budget in config.budgets:
-            figures = {figure: _figure(_at(own, figure, budget), strata) for figure in FIGURES}
+            figures = {figure: _figure(_at(own, figure, budget), chosen) for figure in FIGURES}
             rows.append({"agent": name, "budget": budget, "n_episodes": len(own), **figures})
     return rows
 
@@ -75,20 +75,21 @@ def _at(played: Sequence[Played], figure: str, budget: int) -> Floats:
     return np.array([one.readings[figure][max(look, 0)] for one, look in zip(played, looks, strict=True)])
 
 
-def _strata(config: ArenaConfig, played: Sequence[Played]) -> NDArray[np.int64] | None:
+def _resamples(config: ArenaConfig, played: Sequence[Played]) -> NDArray[np.int64]:
+    """Return the resamples (r, n) of an agent's episodes."""
     if config.sim:
-        return None
+        return resamples(len(played))
     numbers = {name: number for number, name in enumerate(dict.fromkeys(one.map for one in played))}
-    return np.array([numbers[one.map] for one in played])
+    return resamples(len(played), np.array([numbers[one.map] for one in played]))
 
 
-def _figure(values: Floats, strata: NDArray[np.int64] | None) -> Figure:
-    low, high = bootstrap(values, iqm, strata)
+def _figure(values: Floats, chosen: NDArray[np.int64]) -> Figure:
+    low, high = bootstrap(values, iqm, chosen)
     return {"iqm": float(iqm(values)), "low": low, "high": high, "mean": float(mean(values))}
 
 
 def _totals(config: ArenaConfig, name: str, own: Sequence[Played], yardstick: Sequence[Played]) -> dict[str, Any]:
-    strata = _strata(config, own)
+    chosen = _resamples(config, own)
     runs, runs_of_all = _ends(own, "runs"), _ends(yardstick, "runs")
     cost_s, cost_of_all_s = _ends(own, "cost_s"), _ends(yardstick, "cost_s")
     until_s = [_cost_until(one, wanted) for one, wanted in zip(own, _ends(yardstick, _F1), strict=True)]
@@ -99,12 +100,12 @@ def _totals(config: ArenaConfig, name: str, own: Sequence[Played], yardstick: Se
         "predicts": any(one.predicts for one in own),
         "complete": float(np.mean([one.complete for one in own])),
         "runs": float(mean(runs)),
-        "runs_share": _share(runs, runs_of_all, strata),
+        "runs_share": _share(runs, runs_of_all, chosen),
         "cost_s": float(mean(cost_s)),
-        "cost_share": _share(cost_s, cost_of_all_s, strata),
+        "cost_share": _share(cost_s, cost_of_all_s, chosen),
         "f1_reached": float(np.mean(reached)),
-        "f1_cost_share": _share(np.where(reached, until_s, cost_s), cost_of_all_s, strata),
-        "runs_per_certificate": _figure(runs / np.array([one.certificate for one in own]), strata),
+        "f1_cost_share": _share(np.where(reached, until_s, cost_s), cost_of_all_s, chosen),
+        "runs_per_certificate": _figure(runs / np.array([one.certificate for one in own]), chosen),
     }
 
 
@@ -119,8 +120,7 @@ def _cost_until(played: Played, wanted_f1: float) -> float:
     return played.readings["cost_s"][int(reached.argmax())] if reached.any() else float("inf")
 
 
-def _share(own: Floats, of_all: Floats, strata: NDArray[np.int64] | None) -> Figure:
+def _share(own: Floats, of_all: Floats, chosen: NDArray[np.int64]) -> Figure:
     """Return the sum of what was spent (n,) as a share of the sum of what another one spent on the same episodes."""
-    chosen = resamples(len(own), strata)
     low, high = covered(own[chosen].sum(axis=1) / of_all[chosen].sum(axis=1))
     return {"mean": float(own.sum() / of_all.sum()), "low": low, "high": high}

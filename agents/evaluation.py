@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agents.bisection import BisectionAgent
 from agents.cartesian import CartesianAgent
-from agents.intervals import bootstrap, mean
+from agents.intervals import bootstrap, mean, resamples
 from agents.legal_only import LegalOnly
 from agents.loop import run_campaign
 from agents.model_file import best_legal
@@ -127,5 +127,5 @@ def summarize(results: Sequence[EpisodeResult]) -> list[dict[str, Any]]:
 
 
 def _interval(values: NDArray[np.float64]) -> dict[str, float]:
-    low, high = bootstrap(values, mean)
+    low, high = bootstrap(values, mean, resamples(len(values)))
     return {"mean": float(mean(values)), "low": low, "high": high}

@@ -43,13 +43,13 @@ def resamples(n: int, strata: NDArray[np.int64] | None = None) -> NDArray[np.int
     return np.concatenate([rng.choice(episodes, (_N_RESAMPLES, len(episodes))) for episodes in own], axis=1)
 
 
-def bootstrap(values: Floats, statistic: Statistic, strata: NDArray[np.int64] | None = None) -> tuple[float, float]:
+def bootstrap(values: Floats, statistic: Statistic, chosen: NDArray[np.int64]) -> tuple[float, float]:
     """Return the interval that 95 % of a statistic of resampled episodes lie in, by the percentile bootstrap.
 
-    Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7 (1979). With ``strata`` (n,)
-    episodes are resampled within each of them, as Agarwal et al. do within tasks.
+    Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7 (1979). ``chosen`` (r, n) are the
+    ``resamples``; with strata that is what Agarwal et al. do, whose strata are tasks.
     """
-    return covered(statistic(values[resamples(len(values), strata)]))
+    return covered(statistic(values[chosen]))
 
 
 def covered(statistics: Floats) -> tuple[float, float]:

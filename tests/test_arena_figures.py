@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.intervals import bootstrap, iqm, mean
+from agents.intervals import bootstrap, iqm, mean, resamples
 from agents.scores import Scores, certificate_size, filled_in, score
 from peva_env.rate_grid import RateGrid
 from peva_env.space import ConfigSpace
@@ -58,7 +58,7 @@ def test_the_interquartile_mean_leaves_out_a_quarter_at_each_end() -> None:
 def test_intervals_are_of_resamples_within_each_stratum() -> None:
     values = np.array([0.0] * 10 + [1.0] * 10)
     maps = np.repeat([0, 1], 10)
-    assert bootstrap(values, mean, maps) == (0.5, 0.5)
-    low, high = bootstrap(values, mean)
+    assert bootstrap(values, mean, resamples(20, maps)) == (0.5, 0.5)
+    low, high = bootstrap(values, mean, resamples(20))
     assert 0.2 < low < 0.4 < 0.6 < high < 0.8
-    assert bootstrap(values, mean) == (low, high)
+    assert bootstrap(values, mean, resamples(20)) == (low, high)
