@@ -14,7 +14,8 @@ YARDSTICK = "cartesian"
 BASELINES = (YARDSTICK, "uniform", "bisection")
 """Who always plays."""
 
-DEFAULT_SEEDS = 20
+_USUAL: Mapping[str, Mapping[str, Any]] = {"data": {"seeds": 20, "min_recorded": 1}, "sim": {"noise": 0.03}}
+"""What each kind of world has where nothing else is said."""
 
 
 class ArenaConfig(BaseModel):
@@ -73,7 +74,8 @@ def parse_arena(given: Mapping[str, Any]) -> ArenaConfig:
         ConfigError: one cannot be used; one line that says which.
     """
     try:
-        return ArenaConfig.model_validate(dict(given))
+        usual = {name: value for kind in _USUAL.keys() & given.keys() for name, value in _USUAL[kind].items()}
+        return ArenaConfig.model_validate(usual | dict(given))
     except ValidationError as error:
         problem = error.errors()[0]
         if problem["loc"] == ("sim",):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from agents.arena_config import DEFAULT_SEEDS, ArenaConfig
+from agents.arena_config import ArenaConfig
 from agents.scores import Labels, certificate_size
 from agents.training_worlds import part_seeds
 from peva_env.env import PevaEnv
@@ -90,8 +90,7 @@ class ArenaWorld:
                 f"--min-recorded {least}: no map has so many recorded configurations; "
                 f"the largest, {most}, has {n_recorded[most]:,}"
             )
-        n_seeds = self.config.seeds or DEFAULT_SEEDS
-        return [Episode(name, name, seed) for name in names for seed in range(n_seeds)]
+        return [Episode(name, name, seed) for name in names for seed in range(self.config.seeds or 1)]
 
 
 def _parts(config: ArenaConfig) -> OfflineParts:

@@ -76,6 +76,8 @@ def test_what_comes_of_it_does_not_depend_on_the_processes_nor_on_a_stop(played:
 def test_a_folder_of_another_arena_is_refused(played: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds an arena with seeds = 2, not 3; go on with that one"):
         arena(LOCAL | {"seeds": 3}, console=quiet(), out=played)
+    asked = json.loads((played / "arena.json").read_text())
+    assert (asked["min_recorded"], asked["noise"]) == (1, None)
     (tmp_path / "results.jsonl").write_text("{}\n")
     with pytest.raises(ConfigError, match=r"results\.jsonl, line 1: is no episode"):
         ArenaFolder(tmp_path, parse_arena(LOCAL))
