@@ -11,7 +11,7 @@ from peva_env.errors import ConfigError
 from peva_env.live_campaigns import LiveCampaigns
 from peva_env.objectives import make_objective
 from peva_env.vector import PevaVectorEnv
-from peva_env.worlds import OfflineParts, replay_parts, sim_parts
+from peva_env.worlds import replay_parts, sim_parts
 
 SAMPLE_CONFIG = Path(__file__).with_name("sample.yml")
 """The quick start: what runs where no configuration is given, and what ``peva-env init`` writes."""
@@ -87,18 +87,16 @@ def make_sim_env(
     Raises:
         ConfigError: an argument cannot be used.
     """
-    return _offline_env(
-        sim_parts(
-            node,
-            rates_rps=rates_rps,
-            min_functions=min_functions,
-            max_functions=max_functions,
-            noise=noise,
-            duration_s=duration_s,
-            overload=overload,
-            **settings,
-        )
-    )
+    return sim_parts(
+        node,
+        rates_rps=rates_rps,
+        min_functions=min_functions,
+        max_functions=max_functions,
+        noise=noise,
+        duration_s=duration_s,
+        overload=overload,
+        **settings,
+    ).env()
 
 
 def make_replay_env(
@@ -119,7 +117,7 @@ def make_replay_env(
         ConfigError: an argument cannot be used, or there is nothing to replay.
         MemoryStoreError: a file cannot be read, or is of another schema.
     """
-    return _offline_env(replay_parts(data, scenarios=scenarios, **settings))
+    return replay_parts(data, scenarios=scenarios, **settings).env()
 
 
 def make_sim_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
@@ -130,7 +128,3 @@ def make_sim_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **argum
 def make_replay_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
     """Build ``num_envs`` of ``peva/FaasReplay-v0`` side by side; other arguments are those of ``make_replay_env``."""
     return PevaVectorEnv(num_envs, replay_parts(**arguments), autoreset_mode)
-
-
-def _offline_env(parts: OfflineParts) -> PevaEnv:
-    return PevaEnv(parts.campaigns(), parts.objective)
