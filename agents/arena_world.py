@@ -94,7 +94,7 @@ class ArenaWorld:
 
 
 def _parts(config: ArenaConfig) -> OfflineParts:
-    arguments: dict[str, Any] = {"budget_runs": None}
+    arguments: dict[str, Any] = {"budget_runs": None, "iterations": config.iterations}
     if config.data is not None:
         scenarios = None if config.scenarios is None else list(config.scenarios)
         return replay_parts(list(config.data), scenarios=scenarios, **arguments)

@@ -1,0 +1,191 @@
+"""A learnt agent: one small network, trained on many maps, scores the candidates of any space.
+
+In two steps. The *estimate* is how likely a candidate is overloaded, ``p``, from the features of ``agents.features``.
+The *choice* is the candidate with the highest
+
+    log((p above + (1 - p) below) sqrt(p (1 - p))) + correction
+
+where ``above`` and ``below`` are how many unknown configurations either verdict would resolve. The first factor is the
+expected gain of one run, as in adaptive submodular maximization (Golovin and Krause, Journal of Artificial
+Intelligence Research 42, 2011); the second, the standard deviation of the verdict, prefers what is near the frontier,
+as the straddle heuristic does (Bryan et al., NIPS 2005). The correction is a second small network, trained by maskable
+PPO (Huang and Ontanon, 2022; Schulman et al., 2017) on whole campaigns; see ``agents.train_learnt``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.features import Counts, features
+from agents.measured import Measured
+from agents.network import Network
+from agents.policy_agent import PolicyAgent
+from agents.reach import Reach
+from peva_env.candidates import Candidates
+from peva_env.config import DfaasConfig, OverloadConfig
+from peva_env.contracts import ExecutionEvent, PolicyContext
+from peva_env.errors import PolicyError
+from peva_env.space import Config
+
+type Floats = NDArray[np.float64]
+
+SHIPPED = Path(__file__).with_name("learnt.npz")
+"""The networks that come with the package."""
+
+_MOST_COMPARED = 1500
+"""So many candidates are compared at most; of more, a sample."""
+
+_AT_ONCE = 1024
+"""So many candidates' features are worked out at a time, which keeps their arrays in some tens of megabytes."""
+
+_CERTAIN = 0.996
+"""No estimate is taken to be more certain than this."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What a learnt policy runs on: the estimate (features to log odds) and the correction (of ``Comparison``)."""
+
+    estimate: Network
+    correction: Network | None = None
+
+    def save(self, path: Path) -> None:
+        """Write both to a file of NumPy arrays."""
+        correction = self.correction.arrays("correction") if self.correction else {}
+        arrays: dict[str, Any] = self.estimate.arrays("estimate") | correction
+        np.savez_compressed(path, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Networks":
+        """Read them; nothing is unpickled.
+
+        Raises:
+            PolicyError: there is no such file, or it is none of these.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                has_correction = any(key.startswith("correction.") for key in arrays)
+                correction = Network.of(arrays, "correction") if has_correction else None
+                return cls(Network.of(arrays, "estimate"), correction)
+        except (OSError, ValueError, KeyError) as error:
+            raise PolicyError(f"{path}: holds no networks of a learnt agent: {error}") from error
+
+
+class Comparison(NamedTuple):
+    """Candidates that are compared, and what is known of each, (k,)."""
+
+    candidates: Candidates
+    overloaded: Floats  # how likely
+    score: Floats  # the logarithm of the formula
+    inputs: Floats  # (k, d) of the correction
+
+
+class LearntPolicy:
+    """Chooses by the networks; nothing is learnt any more, but what is measured is taken into account.
+
+    Args:
+        networks: those that come with the package, if none are given.
+        seed: of samples and ties.
+    """
+
+    def __init__(self, networks: Networks | None = None, seed: int | None = None) -> None:
+        self._networks = networks or Networks.load(SHIPPED)
+        self._rng = np.random.default_rng(seed or 0)
+
+    def setup(self, context: PolicyContext) -> None:
+        """Look at the space, and at what is measured already."""
+        self._space = context.space
+        self._reach = Reach(context.space, context.dominance, self._rng)
+        self._limits = OverloadConfig.model_validate(context.config.get("overload") or {})
+        self._budget_runs: int | None = context.config.get("budget_runs")
+        self._highest_rps = np.array([max(rates) or 1 for rates in context.space.rates_rps], np.float64)
+        self._measured = Measured(context.space)
+        self._measured.learn(context.history)
+        self._n_runs = 0
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
+        """Return the best candidates, the best first."""
+        compared = self.compare(Candidates.of(self._space, candidates))
+        correction = self._networks.correction
+        scores = compared.score + (correction(compared.inputs) if correction else 0.0)
+        order = np.lexsort((self._rng.random(len(scores)), -scores))
+        return compared.candidates.take(order[:desired_size])
+
+    def update_online(self, event: ExecutionEvent) -> None:
+        """Take an event into account."""
+        self.update_batch([event])
+
+    def update_batch(self, events: list[ExecutionEvent]) -> None:
+        """Take events into account."""
+        self._measured.learn(events)
+        self._n_runs += len(events)
+
+    def predict(self, configs: Sequence[Config]) -> Floats:
+        """Return how likely each configuration is to be overloaded, taking these to be all that is unknown."""
+        candidates = Candidates.of(self._space, configs)
+        return self._likely(self.features(candidates, candidates))
+
+    def features(self, counted: Candidates, candidates: Candidates) -> Floats:
+        """Return the features (k, d) of those of the candidates that are counted for."""
+        below, above = self._reach.counts(counted, candidates)
+        rates = self._reach.rates_rps(counted) / self._highest_rps
+        measured = self._measured.measurements()
+        parts = [
+            features(rates[part], Counts(below[part], above[part], len(candidates)), measured, self._limits)
+            for part in (slice(start, start + _AT_ONCE) for start in range(0, max(1, len(rates)), _AT_ONCE))
+        ]
+        return np.concatenate(parts)
+
+    def sample(self, candidates: Candidates) -> Candidates:
+        """Return the candidates that are compared: all, or as many of them as can be."""
+        counted = self._reach.counted(candidates)
+        if len(counted) <= _MOST_COMPARED:
+            return counted
+        return counted.take(self._rng.permutation(len(counted))[:_MOST_COMPARED])
+
+    def compare(self, candidates: Candidates) -> Comparison:
+        """Return what is known of the candidates, or of a sample of them."""
+        counted = self.sample(candidates)
+        below, above = self._reach.counts(counted, candidates)
+        likely = self._likely(self.features(counted, candidates)).clip(1 - _CERTAIN, _CERTAIN)
+        score = np.log(likely * above + (1 - likely) * below) + np.log(likely * (1 - likely)) / 2
+        inputs = self._inputs(likely, below / len(candidates), above / len(candidates), score)
+        return Comparison(counted, likely, score, inputs)
+
+    def _likely(self, found: Floats) -> Floats:
+        likely: Floats = 1 / (1 + np.exp(-self._networks.estimate(found)))
+        return likely
+
+    def _inputs(self, likely: Floats, below: Floats, above: Floats, score: Floats) -> Floats:
+        """Return what the correction is told of each candidate: estimate, gains, rank, and how the campaign stands."""
+        n = len(likely)
+        left = 1.0 if self._budget_runs is None else max(0.0, 1 - self._n_runs / self._budget_runs)
+        columns = [
+            np.log(likely / (1 - likely)),
+            likely * (1 - likely),
+            np.log(below),
+            np.log(above),
+            likely * above + (1 - likely) * below,
+            score - score.max(initial=-np.inf),
+            np.full(n, np.log1p(self._n_runs)),
+            np.full(n, left),
+        ]
+        return np.stack(columns, axis=1)
+
+
+class LearntAgent(PolicyAgent):
+    """The learnt policy as an agent; the seed is the configuration's, 0 if it has none.
+
+    Args:
+        config: a campaign's.
+        path: of the networks; those that come with the package without.
+    """
+
+    def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:
+        seed = config.seed if config else None
+        networks = Networks.load(Path(path)) if path else None
+        super().__init__(LearntPolicy(networks, seed), name="learnt", seed=seed)

@@ -1,0 +1,94 @@
+"""What a policy has measured, as arrays: one row a configuration, its runs taken together.
+
+Notation: ``t`` configurations measured, ``F`` functions. Rates are shares of each function's highest rate, 0 for a
+function that is absent. What was not measured is NaN.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.contracts import ExecutionEvent, Verdict
+from peva_env.space import ConfigKey, ConfigSpace
+
+type Floats = NDArray[np.float64]
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What is known of ``t`` configurations: means over their runs, and what most of these said."""
+
+    rates: Floats  # (t, F)
+    labels: Floats  # (t,): -1 OK, 1 overloaded
+    success: Floats  # (t, F): 1 for a function that is absent
+    mean_ms: Floats  # (t, F): latency of the successful requests
+    cpu_pct: Floats  # (t,)
+    ram_pct: Floats  # (t,)
+
+    def __len__(self) -> int:
+        """Return the number of configurations."""
+        return len(self.labels)
+
+
+class Measured:
+    """Collects events of a space; events of other functions or rates are left out."""
+
+    def __init__(self, space: ConfigSpace) -> None:
+        self._highest_rps = {
+            name: max(rates) or 1 for name, rates in zip(space.functions, space.rates_rps, strict=True)
+        }
+        self._rows: dict[ConfigKey, list[list[float]]] = {}
+
+    def learn(self, events: Iterable[ExecutionEvent]) -> None:
+        """Take valid events in."""
+        for event in events:
+            if event.verdict is not Verdict.INVALID and set(event.config_key[0]) <= self._highest_rps.keys():
+                self._rows.setdefault(event.config_key, []).append(self._row(event))
+
+    def measurements(self) -> Measurements:
+        """Return all that was measured."""
+        n_functions = len(self._highest_rps)
+        n_columns = 3 + 2 * n_functions
+        runs = [np.array(rows) for rows in self._rows.values()]
+        means = np.array([_mean(rows) for rows in runs]).reshape(len(runs), n_columns)
+        rates = np.array([self.shares(dict(zip(*key, strict=True))) for key in self._rows]).reshape(-1, n_functions)
+        return Measurements(
+            rates=rates,
+            labels=np.where(means[:, 0] > 0, 1.0, -1.0),
+            success=means[:, 3 : 3 + n_functions],
+            mean_ms=means[:, 3 + n_functions :],
+            cpu_pct=means[:, 1],
+            ram_pct=means[:, 2],
+        )
+
+    def shares(self, rates_rps: dict[str, int]) -> list[float]:
+        """Return the rates of one configuration as shares of the highest ones."""
+        return [rates_rps.get(name, 0) / highest_rps for name, highest_rps in self._highest_rps.items()]
+
+    def _row(self, event: ExecutionEvent) -> list[float]:
+        functions = {function.name: function for function in event.functions}
+        found = [functions.get(name) for name in self._highest_rps]
+        return [
+            1.0 if event.verdict is Verdict.OVERLOADED else -1.0,
+            _number(event.node.cpu_pct),
+            _number(event.node.ram_pct),
+            *(function.success_rate if function else 1.0 for function in found),
+            *(_number(function.mean_ms if function else None) for function in found),
+        ]
+
+
+def _number(value: float | None) -> float:
+    return _NAN if value is None else float(value)
+
+
+def _mean(rows: Floats) -> Floats:
+    """Return the mean of each column over the rows that have it; NaN where none has."""
+    known = ~np.isnan(rows)
+    counts = known.sum(axis=0)
+    sums = np.where(known, rows, 0.0).sum(axis=0)
+    means: Floats = np.divide(sums, counts, out=np.full(rows.shape[1], _NAN), where=counts > 0)
+    return means

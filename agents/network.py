@@ -1,0 +1,51 @@
+"""A small feed-forward network in NumPy: what a learnt agent runs on, wherever NumPy runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+
+_FARTHEST = 5.0
+"""Standardised inputs are clipped to so many standard deviations: what was never seen is not extrapolated."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers of ``max(0, x W + b)``, the last one without the maximum, of standardised inputs; one output.
+
+    ``mean`` and ``scale`` are (d,); layers are pairs of weights (inputs, outputs) and biases (outputs,).
+    """
+
+    mean: Floats
+    scale: Floats
+    layers: tuple[tuple[Floats, Floats], ...]
+
+    def __call__(self, inputs: Floats) -> Floats:
+        """Return the output for each row of the inputs (k, d), (k,)."""
+        hidden = ((inputs - self.mean) / self.scale).clip(-_FARTHEST, _FARTHEST)
+        for weights, biases in self.layers[:-1]:
+            hidden = np.maximum(hidden @ weights + biases, 0)
+        weights, biases = self.layers[-1]
+        outputs: Floats = (hidden @ weights + biases)[:, 0]
+        return outputs
+
+    def arrays(self, name: str) -> dict[str, Floats]:
+        """Return the numbers, each under a key that begins with ``name``."""
+        weights = {f"{name}.w{i}": weights for i, (weights, _) in enumerate(self.layers)}
+        biases = {f"{name}.b{i}": biases for i, (_, biases) in enumerate(self.layers)}
+        return {f"{name}.mean": self.mean, f"{name}.scale": self.scale, **weights, **biases}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Floats], name: str) -> Self:
+        """Return the network whose numbers were stored under ``name``.
+
+        Raises:
+            KeyError: there are none.
+        """
+        n_layers = sum(key.startswith(f"{name}.w") for key in arrays)
+        layers = [(arrays[f"{name}.w{i}"], arrays[f"{name}.b{i}"]) for i in range(n_layers)]
+        return cls(arrays[f"{name}.mean"], arrays[f"{name}.scale"], tuple(layers))
