@@ -46,7 +46,7 @@ def fit(
         optimizer.step()
         schedule.step()
     layers = [layer for layer in model if isinstance(layer, torch.nn.Linear)]
-    return Network(mean.astype(np.float64), scale.astype(np.float64), tuple(_arrays(layer) for layer in layers))
+    return Network.of_torch(torch.from_numpy(mean), torch.from_numpy(scale), layers)
 
 
 def _model(torch: Any, n_inputs: int, hidden: tuple[int, ...]) -> Any:
@@ -55,8 +55,3 @@ def _model(torch: Any, n_inputs: int, hidden: tuple[int, ...]) -> Any:
         layers += [torch.nn.Linear(n_inputs, n_outputs), torch.nn.ReLU(), torch.nn.Dropout(_DROPOUT)]
         n_inputs = n_outputs
     return torch.nn.Sequential(*layers, torch.nn.Linear(n_inputs, 1))
-
-
-def _arrays(layer: Any) -> tuple[Floats, Floats]:
-    weights, biases = (part.detach().numpy().astype(np.float64) for part in (layer.weight, layer.bias))
-    return weights.T, biases

@@ -32,6 +32,7 @@ from peva_env.errors import PolicyError
 from peva_env.space import Config
 
 type Floats = NDArray[np.float64]
+type Numbers = NDArray[np.int64]
 
 SHIPPED = Path(__file__).with_name("learnt.npz")
 """The networks that come with the package."""
@@ -44,6 +45,9 @@ _AT_ONCE = 1024
 
 _CERTAIN = 0.996
 """No estimate is taken to be more certain than this."""
+
+N_INPUTS, SCORE_INPUT = 8, 5
+"""How many numbers the correction is told of each candidate, and which of them is the score, less the highest one."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,9 @@ class LearntPolicy:
         self._space = context.space
         self._reach = Reach(context.space, context.dominance, self._rng)
         self._limits = OverloadConfig.model_validate(context.config.get("overload") or {})
-        self._budget_runs: int | None = context.config.get("budget_runs")
         self._highest_rps = np.array([max(rates) or 1 for rates in context.space.rates_rps], np.float64)
         self._measured = Measured(context.space)
         self._measured.learn(context.history)
-        self._n_runs = 0
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
         """Return the best candidates, the best first."""
@@ -122,7 +124,6 @@ class LearntPolicy:
     def update_batch(self, events: list[ExecutionEvent]) -> None:
         """Take events into account."""
         self._measured.learn(events)
-        self._n_runs += len(events)
 
     def predict(self, configs: Sequence[Config]) -> Floats:
         """Return how likely each configuration is to be overloaded, taking these to be all that is unknown."""
@@ -153,26 +154,25 @@ class LearntPolicy:
         below, above = self._reach.counts(counted, candidates)
         likely = self._likely(self.features(counted, candidates)).clip(1 - _CERTAIN, _CERTAIN)
         score = np.log(likely * above + (1 - likely) * below) + np.log(likely * (1 - likely)) / 2
-        inputs = self._inputs(likely, below / len(candidates), above / len(candidates), score)
+        inputs = self._inputs(likely, below, above, score, len(candidates))
         return Comparison(counted, likely, score, inputs)
 
     def _likely(self, found: Floats) -> Floats:
         likely: Floats = 1 / (1 + np.exp(-self._networks.estimate(found)))
         return likely
 
-    def _inputs(self, likely: Floats, below: Floats, above: Floats, score: Floats) -> Floats:
+    def _inputs(self, likely: Floats, below: Numbers, above: Numbers, score: Floats, n_unknown: int) -> Floats:
         """Return what the correction is told of each candidate: estimate, gains, rank, and how the campaign stands."""
         n = len(likely)
-        left = 1.0 if self._budget_runs is None else max(0.0, 1 - self._n_runs / self._budget_runs)
         columns = [
             np.log(likely / (1 - likely)),
             likely * (1 - likely),
-            np.log(below),
-            np.log(above),
-            likely * above + (1 - likely) * below,
+            np.log(below / n_unknown),
+            np.log(above / n_unknown),
+            (likely * above + (1 - likely) * below) / n_unknown,
             score - score.max(initial=-np.inf),
-            np.full(n, np.log1p(self._n_runs)),
-            np.full(n, left),
+            np.full(n, np.log1p(len(self._measured))),
+            np.full(n, np.log1p(n_unknown)),
         ]
         return np.stack(columns, axis=1)
 

@@ -43,6 +43,10 @@ class Measured:
         }
         self._rows: dict[ConfigKey, list[list[float]]] = {}
 
+    def __len__(self) -> int:
+        """Return the number of configurations."""
+        return len(self._rows)
+
     def learn(self, events: Iterable[ExecutionEvent]) -> None:
         """Take valid events in."""
         for event in events:

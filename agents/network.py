@@ -1,15 +1,15 @@
 """A small feed-forward network in NumPy: what a learnt agent runs on, wherever NumPy runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 type Floats = NDArray[np.float64]
 
-_FARTHEST = 5.0
+FARTHEST = 5.0
 """Standardised inputs are clipped to so many standard deviations: what was never seen is not extrapolated."""
 
 
@@ -26,7 +26,7 @@ class Network:
 
     def __call__(self, inputs: Floats) -> Floats:
         """Return the output for each row of the inputs (k, d), (k,)."""
-        hidden = ((inputs - self.mean) / self.scale).clip(-_FARTHEST, _FARTHEST)
+        hidden = ((inputs - self.mean) / self.scale).clip(-FARTHEST, FARTHEST)
         for weights, biases in self.layers[:-1]:
             hidden = np.maximum(hidden @ weights + biases, 0)
         weights, biases = self.layers[-1]
@@ -49,3 +49,14 @@ class Network:
         n_layers = sum(key.startswith(f"{name}.w") for key in arrays)
         layers = [(arrays[f"{name}.w{i}"], arrays[f"{name}.b{i}"]) for i in range(n_layers)]
         return cls(arrays[f"{name}.mean"], arrays[f"{name}.scale"], tuple(layers))
+
+    @classmethod
+    def of_torch(cls, mean: Any, scale: Any, layers: Sequence[Any]) -> Self:
+        """Return the network of some ``torch.nn.Linear``, with ReLU between them, of inputs standardised so."""
+        pairs = [(_numpy(layer.weight).T, _numpy(layer.bias)) for layer in layers]
+        return cls(_numpy(mean), _numpy(scale), tuple(pairs))
+
+
+def _numpy(tensor: Any) -> Floats:
+    numbers: Floats = tensor.detach().numpy().astype(np.float64)
+    return numbers

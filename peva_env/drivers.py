@@ -9,9 +9,14 @@ from typing import Any
 from peva_env.config import DfaasConfig
 from peva_env.errors import ConfigError, PolicyError
 
+_MODELS = {".zip": "sb3", ".npz": "learnt"}
+"""Which agent a model's file is for, by how its name ends."""
+
 
 def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
     """Return what makes an agent: by its name, a saved model's file, or ``module:Class`` of a policy of one's own.
+
+    A model is a ``.zip`` of ``peva-env train``, or an ``.npz`` with the networks of a learnt agent.
 
     Names are those of the entry points ``peva_env.agents``.
 
@@ -20,8 +25,9 @@ def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
         PolicyError: it cannot be loaded.
     """
     found = {entry.name: entry for entry in entry_points(group="peva_env.agents")}
-    if name.endswith(".zip") and "sb3" in found:
-        return partial(_loaded(found["sb3"]), path=Path(name))
+    for suffix, kind in _MODELS.items():
+        if name.endswith(suffix) and kind in found:
+            return partial(_loaded(found[kind]), path=Path(name))
     if ":" in name and "custom" in found:
         return partial(_loaded(found["custom"]), entrypoint=name)
     if name not in found:
