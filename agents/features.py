@@ -26,6 +26,9 @@ from peva_env.config import OverloadConfig
 
 type Floats = NDArray[np.float64]
 
+N_FEATURES = 48
+"""How many features a candidate has, whatever the space."""
+
 _BEYOND = 1.3
 """Where everything is taken to be overloaded, as a share of the highest rates."""
 
@@ -52,7 +55,7 @@ class Counts:
 
 
 def features(rates: Floats, counts: Counts, measured: Measurements, limits: OverloadConfig) -> Floats:
-    """Return the features of candidates with these rates (k, F), a row each."""
+    """Return the features of candidates with these rates (k, F), (k, N_FEATURES)."""
     columns = [
         *_geometry(rates, measured),
         *_neighbours(rates, measured),
@@ -188,7 +191,7 @@ def _asked(rates: Floats, measured: Measurements) -> Iterator[tuple[Floats, Floa
 
 def _counts(counts: Counts) -> Iterator[Floats]:
     below, above = np.log(counts.below), np.log(counts.above)
-    n = np.full(len(below), np.log(counts.n))
+    n = np.log(np.full(len(below), counts.n))
     yield from (above, below, above - below, above - n, below - n, n)
 
 

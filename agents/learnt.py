@@ -12,6 +12,7 @@ as the straddle heuristic does (Bryan et al., NIPS 2005). The correction is a se
 PPO (Huang and Ontanon, 2022; Schulman et al., 2017) on whole campaigns; see ``agents.train_learnt``.
 """
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.features import Counts, features
+from agents.features import N_FEATURES, Counts, features
 from agents.measured import Measured
 from agents.network import Network
 from agents.policy_agent import PolicyAgent
@@ -71,12 +72,21 @@ class Networks:
             PolicyError: there is no such file, or it is none of these.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                has_correction = any(key.startswith("correction.") for key in arrays)
-                correction = Network.of(arrays, "correction") if has_correction else None
-                return cls(Network.of(arrays, "estimate"), correction)
-        except (OSError, ValueError, KeyError) as error:
+            arrays = _arrays(path)
+            has_correction = any(key.startswith("correction.") for key in arrays)
+            correction = Network.of(arrays, "correction", n_inputs=N_INPUTS) if has_correction else None
+            return cls(Network.of(arrays, "estimate", n_inputs=N_FEATURES), correction)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise PolicyError(f"{path}: holds no networks of a learnt agent: {error}") from error
+
+
+def _arrays(path: Path) -> dict[str, Floats]:
+    """Read a file of NumPy arrays."""
+    with path.open("rb") as file:
+        found = np.load(file, allow_pickle=False)
+        if not isinstance(found, np.lib.npyio.NpzFile):
+            raise ValueError("it is a single array")
+        return dict(found)
 
 
 class Comparison(NamedTuple):
@@ -172,7 +182,7 @@ class LearntPolicy:
             (likely * above + (1 - likely) * below) / n_unknown,
             score - score.max(initial=-np.inf),
             np.full(n, np.log1p(len(self._measured))),
-            np.full(n, np.log1p(n_unknown)),
+            np.log(np.full(n, n_unknown)),
         ]
         return np.stack(columns, axis=1)
 

@@ -40,15 +40,20 @@ class Network:
         return {f"{name}.mean": self.mean, f"{name}.scale": self.scale, **weights, **biases}
 
     @classmethod
-    def of(cls, arrays: Mapping[str, Floats], name: str) -> Self:
-        """Return the network whose numbers were stored under ``name``.
+    def of(cls, arrays: Mapping[str, Floats], name: str, *, n_inputs: int) -> Self:
+        """Return the network of so many inputs whose numbers were stored under ``name``.
 
         Raises:
             KeyError: there are none.
+            ValueError: they make no such network.
         """
         n_layers = sum(key.startswith(f"{name}.w") for key in arrays)
         layers = [(arrays[f"{name}.w{i}"], arrays[f"{name}.b{i}"]) for i in range(n_layers)]
-        return cls(arrays[f"{name}.mean"], arrays[f"{name}.scale"], tuple(layers))
+        found = cls(arrays[f"{name}.mean"], arrays[f"{name}.scale"], tuple(layers))
+        if not layers:
+            raise ValueError(f"{name} has no layers")
+        found(np.zeros((1, n_inputs)))  # raises ValueError where shapes do not fit
+        return found
 
     @classmethod
     def of_torch(cls, mean: Any, scale: Any, layers: Sequence[Any]) -> Self:

@@ -1,7 +1,8 @@
 """Training of the learnt agent: campaigns are played, and the estimate learns what was true of their candidates.
 
-In rounds, as in DAgger (Ross, Gordon and Bagnell, AISTATS 2011): the first campaigns are driven by chance and by
-bisection, later ones by what was learnt before, so that it is asked about the maps that it leads to itself.
+First the estimate, in rounds, as in DAgger (Ross, Gordon and Bagnell, AISTATS 2011): the first campaigns are driven by
+chance and by bisection, later ones by what was learnt before, so that it is asked about the maps that it leads to
+itself. Then the correction: see ``agents.training_correction``.
 
     python -m agents.train_learnt --data FOLDER --scenarios LIGHT --out learnt.npz
 """
@@ -23,6 +24,7 @@ from agents.learnt import LearntPolicy, Networks
 from agents.loop import run_campaign
 from agents.network import Network
 from agents.policy_agent import PolicyAgent
+from agents.training_candidates import Place
 from agents.uniform import UniformPolicy
 from peva_env.candidates import Candidates
 from peva_env.contracts import ExecutionEvent, PolicyContext
@@ -38,6 +40,14 @@ _LOOKED_AT = frozenset([*range(1, 11), *range(12, 31, 2), *range(35, 100, 5), *r
 _MOST_RUNS = 400
 _FIRST_SEED = 10_000_000
 """Nodes are drawn from here on, far from the seeds that anybody would give an arena."""
+
+_CORRECTION_SEED = 20_000_000
+"""Those of the correction are drawn from here on."""
+
+_N_JUDGED = 200
+"""So many campaigns a correction is judged by."""
+
+_THREE = {name: list(range(0, 201, 20)) for name in ("a", "b", "c")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,19 @@ class School:
 _NOTHING_LEARNT = Networks(Network(np.zeros(1), np.ones(1), ()))
 
 
+def places() -> list[Place]:
+    """Return where the correction is trained: nodes, which the estimate meets for the first time there.
+
+    Not the recorded maps: the estimate has learnt them by heart, and a correction would learn to trust it too much.
+    """
+    limit: dict[str, Any] = {"budget_runs": _MOST_RUNS}
+    return [
+        Place(sim_parts("random", noise=0.0, **limit), 2.0),
+        Place(sim_parts("random", iterations=3, **limit), 1.0),
+        Place(sim_parts("random", rates_rps=_THREE, noise=0.0, **limit), 0.4),
+    ]
+
+
 def schools(data: Sequence[str], scenarios: Sequence[str], n_nodes: int) -> list[School]:
     """Return where lessons are taken: recorded maps, and nodes with and without noise, of two functions and of three.
 
@@ -126,11 +149,10 @@ def schools(data: Sequence[str], scenarios: Sequence[str], n_nodes: int) -> list
         PevaError: the recordings cannot be read, or have no such scenarios.
     """
     limit: dict[str, Any] = {"budget_runs": _MOST_RUNS}
-    three = {name: list(range(0, 201, 20)) for name in ("a", "b", "c")}
     found = [
         School(sim_parts("random", noise=0.0, **limit), n_nodes),
         School(sim_parts("random", **limit), n_nodes // 2),
-        School(sim_parts("random", rates_rps=three, **limit), n_nodes // 8),
+        School(sim_parts("random", rates_rps=_THREE, **limit), n_nodes // 8),
     ]
     if data:
         parts = replay_parts(list(data), scenarios=list(scenarios) or None, **limit)
@@ -153,9 +175,10 @@ def main(
     nodes: Annotated[int, typer.Option(min=8, help="Simulated nodes of each kind and round.")] = 100,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of campaigns.")] = 4,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each fit.")] = 6000,
+    choices: Annotated[int, typer.Option(min=0, help="Choices that the correction learns from; 0: none.")] = 50_000,
     seed: Annotated[int, typer.Option(min=0, help="Of networks and episodes.")] = 0,
 ) -> None:
-    """Train the learnt agent's estimate on simulated nodes and recorded maps."""
+    """Train the learnt agent's estimate on simulated nodes and recorded maps, then its correction on nodes."""
     require_sb3()
     one_thread()
     places = schools(data, scenarios, nodes)
@@ -168,7 +191,16 @@ def main(
         networks = learn(lessons, seed, steps)
         networks.save(out)
         typer.echo(f"round {number + 1}: {len(lessons)} lessons, {time.monotonic() - began:.0f} s")
+    if networks and choices:
+        _correct(networks, choices, seed).save(out)
     typer.echo(f"wrote {out}")
+
+
+def _correct(networks: Networks, n_choices: int, seed: int) -> Networks:
+    from agents.training_correction import correct  # PyTorch takes seconds to import, errors come first
+
+    first_seed = _CORRECTION_SEED + seed
+    return correct(networks, places(), n_choices=n_choices, n_judged=_N_JUDGED, first_seed=first_seed, say=typer.echo)
 
 
 if __name__ == "__main__":

@@ -32,23 +32,34 @@ class EarlyObjective:
     """Takes for each run the share of the map that is unknown after it, and a cost.
 
     Over a campaign that is the area over the curve of what is known, and the number of runs until all is.
+
+    Args:
+        unit: what both are divided by.
     """
+
+    def __init__(self, unit: float = 1.0) -> None:
+        self._unit = unit
 
     def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return minus the share that is unknown, minus the cost; ``memo`` (n,) keeps the share that is known."""
         memo += step.resolved
-        return memo - 1 - _RUN_COST
+        return (memo - 1 - _RUN_COST) / self._unit
 
 
 class Place(NamedTuple):
-    """Where campaigns are played, and how likely one of them is played here, as a share of all places' ``weight``."""
+    """Where campaigns are played.
+
+    How likely one is played here its ``weight`` says, as a share of the weights of all places; rewards are divided by
+    ``unit``, so that places where campaigns are long do not drown the others.
+    """
 
     parts: OfflineParts
     weight: float
+    unit: float = 1.0
 
     def env(self) -> PevaEnv:
         """Return an environment that pays by ``EarlyObjective``."""
-        return PevaEnv(self.parts.campaigns(), EarlyObjective())
+        return PevaEnv(self.parts.campaigns(), EarlyObjective(self.unit))
 
 
 class CandidateEnv(gymnasium.Env[Floats32, Any]):

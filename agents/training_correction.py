@@ -1,8 +1,8 @@
 """Training of the learnt agent's correction by maskable PPO, on whole campaigns, with the estimate as it is.
 
-It begins at the score without a correction. After each of some equal parts the networks play campaigns of their own,
-the same ones each time and without one, too. The best are kept if they did better than none by more than chance makes
-likely: a correction that is no better is none.
+It begins at the score without a correction. What campaigns are worth (see ``agents.training_candidates``) is counted in
+what those without a correction are worth on average, place by place. At the end campaigns that were not learnt on are
+played with the correction and without one: it is kept only if it did better by more than the standard error.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.learnt import LearntPolicy, Networks
@@ -19,86 +21,101 @@ from agents.loop import run_campaign
 from agents.policy_agent import PolicyAgent
 from agents.training_candidates import CandidateEnv, Place
 from agents.training_correction_policy import CandidatePolicy
+from peva_env.env import PevaEnv
 
 type Floats = NDArray[np.float64]
+type Say = Callable[[str], None]
 
-_N_ENVS, _N_STEPS = 8, 256
-"""Campaigns side by side, and choices of each between updates."""
+_N_ENVS = 8
+"""Campaigns side by side."""
 
+_RATE = 1e-3
 _HYPERPARAMETERS: dict[str, Any] = {
-    "n_steps": _N_STEPS,
-    "batch_size": 256,
-    "n_epochs": 5,
-    "learning_rate": 1e-3,
+    "n_steps": 64,
+    "batch_size": 128,
+    "n_epochs": 4,
+    "learning_rate": lambda left: _RATE * left,
     "gamma": 1.0,  # a campaign ends, and how soon is what counts
-    "gae_lambda": 0.95,
-    "target_kl": 0.03,
+    "gae_lambda": 0.9,
 }
 _HIDDEN = 32
-_N_LOOKS = 8
+_N_LINES = 5
 _N_SEEN = 1000
 """So many choices are looked at for the means and deviations of the inputs."""
 
-_N_JUDGED = 100
-"""So many campaigns networks are judged by, shared out by the places' weights, at least one a scenario."""
-
 _JUDGED_SEED = 2**33
-"""No campaign of the training has a seed from here on."""
+"""No campaign that is learnt on has a seed from here on."""
 
 
 def correct(
-    networks: Networks, places: Sequence[Place], *, n_steps: int, first_seed: int, say: Callable[[str], None]
+    networks: Networks, places: Sequence[Place], *, n_choices: int, n_judged: int, first_seed: int, say: Say
 ) -> Networks:
-    """Return the networks with a correction, or without one if none that was found is better.
+    """Return the networks with a correction, or without one if that is no better.
 
     Args:
         networks: of which the estimate is taken.
         places: where campaigns are played.
-        n_steps: choices to learn from.
+        n_choices: to learn from.
+        n_judged: campaigns to judge by, shared out by the places' weights.
         first_seed: of campaigns and networks.
         say: is told of progress, a line each time.
     """
-    model = _model(networks, places, first_seed)
-    best, without = Networks(networks.estimate), judge(Networks(networks.estimate), places)
-    say(f"correction: without one a campaign is worth {without.mean():.3f}")
-    best_gain = 0.0
-    for look in range(1, _N_LOOKS + 1):
-        model.learn(n_steps // _N_LOOKS, reset_num_timesteps=look == 1)
-        found = replace(best, correction=model.policy.mlp_extractor.network())
-        gains = judge(found, places) - without
-        deviation = gains.std() / len(gains) ** 0.5
-        say(f"correction: {model.num_timesteps} choices, a campaign is worth {gains.mean():+.3f} ± {deviation:.3f}")
-        if gains.mean() > max(best_gain, deviation):
-            best, best_gain = found, gains.mean()
-    return best
+    plain = Networks(networks.estimate)
+    without = judge(plain, places, n_judged)
+    counted = [place._replace(unit=-worth.mean()) for place, worth in zip(places, without, strict=True)]
+    model = _model(plain, counted, first_seed)
+    model.learn(n_choices, callback=Progress(n_choices, say))
+    found = replace(plain, correction=model.policy.mlp_extractor.network())
+    corrected = judge(found, counted, n_judged)
+    gains = np.concatenate(
+        [mine - worth / place.unit for mine, worth, place in zip(corrected, without, counted, strict=True)]
+    )
+    error = gains.std() / len(gains) ** 0.5
+    better = gains.mean() > error
+    say(f"correction: {gains.mean():+.2%} ± {error:.2%} over {len(gains)} campaigns: {'kept' if better else 'dropped'}")
+    return found if better else plain
 
 
-def judge(networks: Networks, places: Sequence[Place]) -> Floats:
-    """Return what each of some campaigns was worth (see ``EarlyObjective``), always the same campaigns."""
+class Progress(BaseCallback):
+    """Says now and then what campaigns were worth lately, without a correction -1."""
+
+    def __init__(self, n_choices: int, say: Say) -> None:
+        super().__init__()
+        self._every = max(1, n_choices // _N_LINES)
+        self._n_said = 0
+        self._say = say
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if self.num_timesteps // self._every > self._n_said:
+            self._n_said = self.num_timesteps // self._every
+            lately = [episode["r"] for episode in self.model.ep_info_buffer]
+            self._say(f"correction: {self.num_timesteps} choices, campaigns were worth {np.mean(lately):.3f} lately")
+
+
+def judge(networks: Networks, places: Sequence[Place], n: int) -> list[Floats]:
+    """Return what each of some campaigns was worth, (m,) each place; always the same campaigns, one at least."""
     total = sum(place.weight for place in places)
-    return np.concatenate([_returns(networks, place, _N_JUDGED * place.weight / total) for place in places])
+    return [_returns(networks, place, max(1, round(n * place.weight / total))) for place in places]
 
 
-def _returns(networks: Networks, place: Place, n: float) -> Floats:
+def _returns(networks: Networks, place: Place, n: int) -> Floats:
     env, scenarios = place.env(), place.parts.world.scenarios
-    n_each = max(1, round(n / len(scenarios)))
-    return np.array([
-        _return(env, networks, scenario, seed)
-        for scenario in scenarios
-        for seed in range(_JUDGED_SEED, _JUDGED_SEED + n_each)
-    ])  # fmt: skip
+    return np.array([_return(env, networks, scenarios[i % len(scenarios)], _JUDGED_SEED + i) for i in range(n)])
 
 
-def _return(env: Any, networks: Networks, scenario: str, seed: int) -> float:
+def _return(env: PevaEnv, networks: Networks, scenario: str, seed: int) -> float:
     agent = PolicyAgent(LearntPolicy(networks, seed), seed=seed)
     return run_campaign(env, agent, seed=seed, options={"scenario": scenario}).total_reward
 
 
 def _model(networks: Networks, places: Sequence[Place], first_seed: int) -> Any:
-    def make() -> CandidateEnv:
-        return CandidateEnv(networks, places, first_seed=first_seed)
+    def make() -> Any:
+        return Monitor(CandidateEnv(networks, places, first_seed=first_seed))
 
-    mean, scale = _moments(make(), first_seed)
+    mean, scale = _moments(CandidateEnv(networks, places, first_seed=first_seed), first_seed)
     return MaskablePPO(
         CandidatePolicy,
         DummyVecEnv([make] * _N_ENVS),

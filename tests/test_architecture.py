@@ -63,7 +63,7 @@ FOR_AGENTS = {
     "rates",
 }
 
-FOR_TRAINERS = {"drivers", "env", "explain", "report", "sb3_vec_env", "scenarios", "vector", "worlds"}
+FOR_TRAINERS = {"drivers", "env", "explain", "objectives", "report", "sb3_vec_env", "scenarios", "vector", "worlds"}
 """What builds and steps environments may see these too; an agent never does."""
 
 

@@ -1,0 +1,131 @@
+"""The learnt agent: its networks in files, its choices, and that a correction of zero corrects nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.features import N_FEATURES
+from agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
+from agents.loop import run_campaign
+from agents.network import Network
+from agents.training_candidates import CandidateEnv, Place
+from peva_env.config import DfaasConfig
+from peva_env.contracts import EndStatus, PolicyAlgorithm
+from peva_env.drivers import agent_factory
+from peva_env.errors import PolicyError
+from peva_env.testing import PolicyContract
+from peva_env.worlds import OfflineParts, sim_parts
+
+RATES = {"a": [0, 50, 100, 150, 200], "b": [0, 50, 100, 150, 200]}
+
+
+def network(n_inputs: int, *, seed: int = 0, last: float = 1.0) -> Network:
+    """Return one that has learnt nothing; its last layer is multiplied by ``last``."""
+    rng = np.random.default_rng(seed)
+    layers = [(rng.normal(size=(n_inputs, 6)), rng.normal(size=6)), (last * rng.normal(size=(6, 1)), np.zeros(1))]
+    return Network(rng.normal(size=n_inputs), np.full(n_inputs, 2.0), tuple(layers))
+
+
+def networks(correction: Network | None = None) -> Networks:
+    return Networks(network(N_FEATURES), correction)
+
+
+def nodes(**settings: Any) -> OfflineParts:
+    return sim_parts("random", rates_rps=RATES, **settings)
+
+
+def candidates(n_candidates: int = 8) -> CandidateEnv:
+    return CandidateEnv(networks(), [Place(nodes(), 1.0)], n_candidates=n_candidates)
+
+
+class TestLearntPolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return LearntPolicy(networks(network(N_INPUTS, seed=1)), seed=3)
+
+
+def actions(found: Networks) -> list[Any]:
+    """Play a campaign and return what was asked for."""
+    env, asked = nodes().env(), []
+    policy = LearntPolicy(found, seed=3)
+    env.reset(seed=5)
+    env.attach_policy(policy, agent="learnt")
+    policy.setup(env.policy_context())
+    while env.status is EndStatus.RUNNING:
+        unknown = [env.space.config(int(index)) for index in np.flatnonzero(env.action_masks())]
+        (chosen,) = policy.choose_batch(candidates=unknown, desired_size=1)
+        env.step(env.action(chosen))
+        asked.append(chosen)
+    return asked
+
+
+def test_a_correction_changes_what_is_chosen_and_one_of_zero_does_not() -> None:
+    assert actions(networks(network(N_INPUTS, last=0.0))) == actions(networks())
+    assert actions(networks(network(N_INPUTS, seed=1, last=9.0))) != actions(networks())
+
+
+def test_networks_are_written_and_read(tmp_path: Path) -> None:
+    written = networks(network(N_INPUTS, seed=1))
+    written.save(tmp_path / "some.npz")
+    read, inputs = Networks.load(tmp_path / "some.npz"), np.random.default_rng(2).normal(size=(5, N_FEATURES))
+    assert (read.estimate(inputs) == written.estimate(inputs)).all()
+    assert read.correction is not None
+    assert written.correction is not None
+    inputs = inputs[:, :N_INPUTS]
+    assert (read.correction(inputs) == written.correction(inputs)).all()
+
+
+def test_a_file_of_networks_is_an_agent(tmp_path: Path) -> None:
+    networks().save(tmp_path / "some.npz")
+    agent = agent_factory(str(tmp_path / "some.npz"))(DfaasConfig(seed=1))
+    assert isinstance(agent, LearntAgent)
+    assert run_campaign(nodes().env(), agent, seed=1).status is EndStatus.COMPLETE
+
+
+@pytest.mark.parametrize("broken", ["missing", "text", "cut", "one array", "other arrays", "other inputs", "no layers"])
+def test_a_file_that_holds_no_networks_is_refused_in_one_line(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "broken.npz"
+    networks().save(path)
+    whole = path.read_bytes()
+    match broken:
+        case "missing":
+            path.unlink()
+        case "text":
+            path.write_text("hello")
+        case "cut":
+            path.write_bytes(whole[: len(whole) // 2])
+        case "one array":
+            with path.open("wb") as file:
+                np.save(file, np.ones(3))
+        case "other arrays":
+            np.savez(path, something=np.ones(3))
+        case "other inputs":
+            Networks(network(3)).save(path)
+        case "no layers":
+            Networks(Network(np.zeros(1), np.ones(1), ())).save(path)
+    with pytest.raises(PolicyError, match=r"broken\.npz") as caught:
+        LearntAgent(path=path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_candidates_are_shown_the_best_score_first_and_padded() -> None:
+    env = candidates(n_candidates=32)
+    observation, _ = env.reset(seed=1)
+    n = env.action_masks().sum()
+    assert n == 25
+    assert (np.diff(observation[:n, SCORE_INPUT]) <= 0).all()
+    assert observation[0, SCORE_INPUT] == 0
+    assert not observation[n:].any()
+
+
+def test_a_campaign_pays_for_what_is_unknown_and_for_runs() -> None:
+    env = candidates()
+    env.reset(seed=1)
+    rewards, ended = [], False
+    while not ended:
+        _, reward, ended, _, _ = env.step(0)
+        rewards.append(reward)
+    assert rewards == sorted(rewards)
+    assert rewards[0] > -1.1
+    assert rewards[-1] == pytest.approx(-0.1)
