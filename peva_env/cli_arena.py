@@ -40,7 +40,9 @@ def arena(
     iterations: Annotated[
         int | None, typer.Option(help="k6 runs that each configuration takes, the majority deciding (3).")
     ] = None,
-    budgets: Annotated[str, typer.Option(help="After how many configurations maps are compared.")] = "12,25,50,100,200,400",
+    budgets: Annotated[
+        str, typer.Option(help="After how many configurations maps are compared.")
+    ] = "12,25,50,100,200,400",
     max_runs: Annotated[
         int | None,
         typer.Option(
