@@ -24,6 +24,7 @@ from agents.features import Counts, features
 from agents.measured import Measured
 from agents.network import Network
 from agents.policy_agent import PolicyAgent
+from agents.prior import Prior
 from agents.reach import Reach
 from peva_env.candidates import Candidates
 from peva_env.config import DfaasConfig, OverloadConfig
@@ -90,9 +91,11 @@ class LearntPolicy:
     Args:
         networks: those that come with the package, if none are given.
         seed: of samples and ties.
+        transfers: whether what the memory holds of other campaigns is taken into account: see ``agents.prior``.
     """
 
-    def __init__(self, networks: Networks | None = None, seed: int | None = None) -> None:
+    def __init__(self, networks: Networks | None = None, seed: int | None = None, *, transfers: bool = False) -> None:
+        self._transfers = transfers
         self._networks = networks or Networks.load(SHIPPED)
         self._rng = np.random.default_rng(seed or 0)
 
@@ -105,6 +108,7 @@ class LearntPolicy:
         self._highest_rps = np.array([max(rates) or 1 for rates in context.space.rates_rps], np.float64)
         self._measured = Measured(context.space)
         self._measured.learn(context.history)
+        self._prior = Prior(context.tensors, context.space) if self._transfers else None
         self._n_runs = 0
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
@@ -127,7 +131,7 @@ class LearntPolicy:
     def predict(self, configs: Sequence[Config]) -> Floats:
         """Return how likely each configuration is to be overloaded, taking these to be all that is unknown."""
         candidates = Candidates.of(self._space, configs)
-        return self._likely(self.features(candidates, candidates))
+        return self._likely(candidates, candidates)
 
     def features(self, counted: Candidates, candidates: Candidates) -> Floats:
         """Return the features (k, d) of those of the candidates that are counted for."""
@@ -151,13 +155,17 @@ class LearntPolicy:
         """Return what is known of the candidates, or of a sample of them."""
         counted = self.sample(candidates)
         below, above = self._reach.counts(counted, candidates)
-        likely = self._likely(self.features(counted, candidates)).clip(1 - _CERTAIN, _CERTAIN)
+        likely = self._likely(counted, candidates).clip(1 - _CERTAIN, _CERTAIN)
         score = np.log(likely * above + (1 - likely) * below) + np.log(likely * (1 - likely)) / 2
         inputs = self._inputs(likely, below / len(candidates), above / len(candidates), score)
         return Comparison(counted, likely, score, inputs)
 
-    def _likely(self, found: Floats) -> Floats:
-        likely: Floats = 1 / (1 + np.exp(-self._networks.estimate(found)))
+    def _likely(self, counted: Candidates, candidates: Candidates) -> Floats:
+        log_odds = self._networks.estimate(self.features(counted, candidates))
+        if self._prior:
+            rates = self._reach.rates_rps(counted) / self._highest_rps
+            log_odds += self._prior.log_odds(rates, self._measured.measurements())
+        likely: Floats = 1 / (1 + np.exp(-log_odds))
         return likely
 
     def _inputs(self, likely: Floats, below: Floats, above: Floats, score: Floats) -> Floats:
@@ -183,9 +191,20 @@ class LearntAgent(PolicyAgent):
     Args:
         config: a campaign's.
         path: of the networks; those that come with the package without.
+        transfers: see ``LearntPolicy``.
     """
 
-    def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:
+    def __init__(
+        self, config: DfaasConfig | None = None, path: Path | str | None = None, *, transfers: bool = False
+    ) -> None:
         seed = config.seed if config else None
         networks = Networks.load(Path(path)) if path else None
-        super().__init__(LearntPolicy(networks, seed), name="learnt", seed=seed)
+        name = "learnt-transfer" if transfers else "learnt"
+        super().__init__(LearntPolicy(networks, seed, transfers=transfers), name=name, seed=seed)
+
+
+class TransferAgent(LearntAgent):
+    """The same, taking into account what the memory holds of other campaigns: other nodes, or fewer functions."""
+
+    def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:
+        super().__init__(config, path, transfers=True)
