@@ -51,6 +51,7 @@ def store() -> Iterator[DuckDBMemoryStore]:
     store.open_session(replace(session(context_hash=HASH), context=CONTEXT))
     failed = replace(run([("b", 50)], 1), verdict=Verdict.INVALID, functions=(), margin=None, reasons=("k6 failed",))
     skipped = event([("b", 60)], -1, Verdict.OVERLOADED, kind=EventKind.SKIPPED, functions=(), context_hash=HASH)
+    inferred = event([("b", 5)], -2, Verdict.OK, kind=EventKind.INFERRED, functions=(), context_hash=HASH)
     events = [
         run([("a", 10)], raw_summary={"k": 1}),
         run([("a", 10)], 1),
@@ -58,6 +59,7 @@ def store() -> Iterator[DuckDBMemoryStore]:
         run([("b", 50)], success=0.5),
         failed,
         skipped,
+        inferred,
     ]
     store.insert_events(events, [PolicyUpdate("run", 0, 1.0, "P", "online", 1)])
     store.close_session("run", EndStatus.COMPLETE)
@@ -89,6 +91,9 @@ DAMAGE = [
     ("execution_events SET p95_ms = [1, 2] WHERE raw", "p95_ms", "2 values", "1 values"),
     ("execution_events SET kind = 'measured' WHERE iteration = -1", "kind", "measured", "skipped"),
     ("execution_events SET verdict = 'OK' WHERE iteration = -1", "verdict", "OK", "OVERLOADED"),
+    ("execution_events SET kind = 'measured' WHERE iteration = -2", "kind", "measured", "inferred"),
+    ("execution_events SET verdict = 'OVERLOADED' WHERE kind = 'inferred'", "verdict", "OVERLOADED", "OK"),
+    ("execution_events SET iteration = -3 WHERE kind = 'inferred'", "iteration", "-3", "-2"),
     ("execution_events SET iteration = 5 WHERE raw", "iteration", "up to 5", "2 runs"),
     ("execution_events SET context_hash = 'other' WHERE raw", "context_hash", "other", HASH),
     ("execution_events SET repetition = 2 WHERE verdict = 'INVALID'", "repetition", "2", "1"),
@@ -131,8 +136,9 @@ def test_a_context_that_tells_no_rules_leaves_verdicts_alone(store: DuckDBMemory
 
 def test_the_summary_counts_what_is_there(store: DuckDBMemoryStore) -> None:
     summary = summarize(store.database.connection)
-    assert (summary.schema_version, summary.n_configs) == ("peva_faas_mem_v1", 4)
+    assert (summary.schema_version, summary.n_configs) == ("peva_faas_mem_v1", 5)
     assert [(count.kind, count.verdict, count.n) for count in summary.events] == [
+        ("inferred", "OK", 1),
         ("measured", "INVALID", 1),
         ("measured", "OK", 2),
         ("measured", "OVERLOADED", 2),
@@ -142,7 +148,7 @@ def test_the_summary_counts_what_is_there(store: DuckDBMemoryStore) -> None:
     assert (campaign.run_id, campaign.status, campaign.n_runs) == ("run", "complete", 5)
     (context,) = summary.contexts
     assert (context.context_hash, context.node, context.functions) == (HASH, "big", ["a", "b"])
-    assert (context.n_configs, context.n_runs, context.n_skipped) == (4, 5, 1)
+    assert (context.n_configs, context.n_runs, context.n_skipped, context.n_inferred) == (5, 5, 1, 1)
 
 
 def test_the_summary_of_an_empty_memory_is_empty() -> None:

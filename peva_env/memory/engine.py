@@ -62,7 +62,7 @@ class InProcessMemoryEngine:
         self._verdicts: dict[ConfigKey, list[Verdict]] = {}
         self._complete = KeySet()
         self._next_iteration: dict[ConfigKey, int] = {}
-        self._skipped: set[ConfigKey] = set()
+        self._not_run: set[tuple[ConfigKey, EventKind]] = set()
 
     def startup(self) -> None:
         """Open the store and merge in what was to be preloaded.
@@ -98,7 +98,7 @@ class InProcessMemoryEngine:
         self._verdicts.clear()
         self._complete.clear()
         self._next_iteration.clear()
-        self._skipped.clear()
+        self._not_run.clear()
         for event in history:
             self._remember(event)
         return history
@@ -132,17 +132,18 @@ class InProcessMemoryEngine:
         """Tell whether a configuration is complete in this session's context and repetition."""
         return key in self._complete
 
-    def is_skipped(self, key: ConfigKey) -> bool:
-        """Tell whether a configuration is recorded as skipped."""
-        return key in self._skipped
+    def is_recorded(self, key: ConfigKey, kind: EventKind) -> bool:
+        """Tell whether a configuration is recorded as skipped, or as inferred."""
+        return (key, kind) in self._not_run
 
     def tensor_cache_size(self) -> int:
         """Return how many events the tensor cache holds: the valid measured ones of all campaigns."""
         return len(self.tensors)
 
-    def missing_runs(self, key: ConfigKey) -> int:
-        """Return how many valid runs a configuration still lacks."""
-        return max(0, self._iterations - len(self._verdicts.get(key, ())))
+    def missing_runs(self, key: ConfigKey, *, again: bool = False) -> int:
+        """Return how many valid runs a configuration still lacks; ``again`` asks for twice as many in all."""
+        wanted = 2 * self._iterations if again else self._iterations
+        return max(0, wanted - len(self._verdicts.get(key, ())))
 
     def next_iteration(self, key: ConfigKey) -> int:
         """Return the number of a configuration's next run; INVALID runs have numbers too."""
@@ -153,7 +154,7 @@ class InProcessMemoryEngine:
         return list(self._verdicts.get(key, ()))
 
     def ingest_event(self, event: ExecutionEvent) -> None:
-        """Store an event durably, then update the policy. INVALID and skipped events teach it nothing.
+        """Store an event durably, then update the policy. INVALID events, and those of what was not run, teach it nothing.
 
         Raises:
             MemoryStoreError: the event cannot be stored.
@@ -195,8 +196,8 @@ class InProcessMemoryEngine:
     def _remember(self, event: ExecutionEvent) -> None:
         if not self._belongs(event):
             return
-        if event.kind is EventKind.SKIPPED:
-            self._skipped.add(event.config_key)
+        if event.kind is not EventKind.MEASURED:
+            self._not_run.add((event.config_key, event.kind))
             return
         self._next_iteration[event.config_key] = max(self.next_iteration(event.config_key), event.iteration + 1)
         if event.verdict is not Verdict.INVALID:
