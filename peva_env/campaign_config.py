@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from peva_env.k6_keys import as_text, require_environment, require_options, require_outputs, require_tags
+from peva_env.rate_grid import Dominance
 from peva_env.rates import LinearRates, RandomRates, RateStrategy
 from peva_env.sections import (
     DEFAULT_OUTPUT_DIR,
@@ -55,6 +56,9 @@ class DfaasConfig(Section):
     timeout: str = Field("5s", description="how long one request may take; a slower one has failed")
     cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
     overload: OverloadConfig = Field(default_factory=OverloadConfig)
+    dominance: Dominance | None = Field(
+        None, description="how verdicts are inferred; where it is left out, as the agent wants"
+    )
     max_total_rate: int | None = Field(
         None, ge=1, description="requests/s, all functions together, beyond which nothing may be offered"
     )

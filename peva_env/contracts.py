@@ -19,7 +19,15 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.records import NOT_RUN, EndStatus, EventKind, ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.records import (
+    NOT_RUN,
+    EndStatus,
+    EventKind,
+    ExecutionEvent,
+    FunctionMeasurement,
+    NodeMeasurement,
+    Verdict,
+)
 from peva_env.space import Config, ConfigKey, ConfigSpace
 
 __all__ = [
@@ -197,8 +205,10 @@ class CampaignView(Protocol):
 
     @property
     def run_context(self) -> DfaasRunContext:
-        """The campaign as a scheduler sees it; ``existing_index`` grows as configurations become complete, and lacks what
-        is contradicted and will be run again."""
+        """The campaign as a scheduler sees it.
+
+        ``existing_index`` grows as configurations become complete; what is contradicted, and will be run again, leaves it.
+        """
         ...
 
     @property

@@ -3,10 +3,9 @@
 Under two-sided dominance an OK configuration must not lie above an overloaded one. Where two measurements say so, one
 of them is wrong, and nothing is inferred from either: both, and all that lies between them, are *contradicted*, until
 one is measured again and turns out otherwise, or both are put in quarantine. In quarantine a measurement has its own
-label again, but tells of nothing else, and goes on to doubt what contradicts it until that is in quarantine, too: of two
-that contradict each other, neither is believed because the other one was looked at first. Where the contradiction is
-gone, so is the quarantine. One-sided dominance knows no contradictions: what was measured outranks what is inferred, and
-that is all.
+label again, but tells of nothing else, and goes on to doubt what contradicts it until that is in quarantine, too:
+neither of two is believed because the other one was looked at first. Where the contradiction is gone, so is the
+quarantine. One-sided dominance knows no contradictions: what was measured outranks what is inferred, and that is all.
 """
 
 import numpy as np

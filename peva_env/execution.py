@@ -29,6 +29,7 @@ from peva_env.verdict import majority
 
 __all__ = ["DfaasConfigExecutor", "DfaasRunContext"]
 
+
 @dataclass(slots=True)
 class DfaasConfigExecutor:
     """Measures configurations one after the other, for one campaign.

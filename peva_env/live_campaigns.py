@@ -161,7 +161,7 @@ class LiveCampaigns:
             source=replace(source, run_id=session.run_id),
             memory=self.memory,
             artifacts=artifacts,
-            known=MonotoneMap(self.space),
+            known=MonotoneMap(self.space, dominance=self._config.dominance or "one_sided"),
             context=DfaasRunContext(
                 configs=self.space,
                 function_names=list(self.space.functions),

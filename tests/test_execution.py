@@ -218,7 +218,7 @@ def not_run(campaign: Campaign, kind: EventKind) -> dict[str, str]:
 def labels(campaign: Campaign) -> list[int]:
     found = campaign.executor.known.labels
     assert found is not None
-    return found.tolist()
+    return [int(label) for label in found]
 
 
 def differences(campaign: Campaign) -> list[str]:
@@ -320,13 +320,14 @@ def test_what_is_still_contradicted_then_stands_for_itself(tmp_path: Path) -> No
 
 
 def test_what_lies_between_a_contradiction_is_run_whatever_else_tells_of_it(tmp_path: Path) -> None:
-    space_wide = {"run_id": "again", "dominance": "two_sided"}
     with Campaign(tmp_path, run_id="first") as campaign:
         campaign.execute(a=40)
         campaign.execute(a=20, b=10)
     with Campaign(tmp_path, ScriptedSource(lambda config, iteration: OVERLOADED), run_id="other") as campaign:
         campaign.execute(a=10)
-    with Campaign(tmp_path, **space_wide) as campaign:  # a 20 is under an OK one, and between two that disagree
+    with Campaign(
+        tmp_path, run_id="again", dominance="two_sided"
+    ) as campaign:  # a 20 is under an OK one, and between two that disagree
         assert campaign.execute(a=20).skip_reason is None
         assert len(campaign.source.asked) == 1
 

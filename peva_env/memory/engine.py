@@ -154,7 +154,7 @@ class InProcessMemoryEngine:
         return list(self._verdicts.get(key, ()))
 
     def ingest_event(self, event: ExecutionEvent) -> None:
-        """Store an event durably, then update the policy. INVALID events, and those of what was not run, teach it nothing.
+        """Store an event durably, then update the policy. INVALID ones, and what was not run, teach it nothing.
 
         Raises:
             MemoryStoreError: the event cannot be stored.
