@@ -53,6 +53,9 @@ class DfaasConfig(Section):
     combinations: CombinationConfig = Field(default_factory=CombinationConfig)
     duration: str = Field("30s", description="length of one run")
     iterations: int = Field(3, ge=1, description="runs of each configuration; the majority decides")
+    repeats: Literal["all", "adaptive"] = Field(
+        "all", description="all iterations of each configuration, or only as many as decide it"
+    )
     timeout: str = Field("5s", description="how long one request may take; a slower one has failed")
     cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
     overload: OverloadConfig = Field(default_factory=OverloadConfig)

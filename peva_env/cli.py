@@ -75,6 +75,9 @@ def run(
         str | None,
         typer.Option(help="How verdicts are inferred: one_sided, within_sets or two_sided; else as the agent wants."),
     ] = None,
+    repeats: Annotated[
+        str | None, typer.Option(help="all iterations of each configuration, or adaptive: as many as decide it.")
+    ] = None,
     repetition: Annotated[int | None, typer.Option(min=1, help="Measure all again, as repetition N.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")] = False,
 ) -> None:
@@ -84,7 +87,7 @@ def run(
     interrupted, 141 when nobody reads the output any more, 1 on an error, 2 on wrong usage.
     """
     console = make_console()
-    settings = _with_options(_load(config), dominance=dominance)
+    settings = _with_options(_load(config), dominance=dominance, repeats=repeats)
     make_agent = agent_factory(agent)
     if dry_run:
         print_plan(console, settings)

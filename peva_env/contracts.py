@@ -207,7 +207,7 @@ class CampaignView(Protocol):
     def run_context(self) -> DfaasRunContext:
         """The campaign as a scheduler sees it.
 
-        ``existing_index`` grows as configurations become complete; what is contradicted, and will be run again, leaves it.
+        ``existing_index`` grows as configurations become complete. What is contradicted, and run again, leaves it.
         """
         ...
 

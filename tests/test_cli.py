@@ -302,9 +302,10 @@ def test_verdicts_are_inferred_as_the_option_the_file_or_else_the_agent_says(
     assert asked == [expected]
 
 
-def test_a_kind_of_inference_that_there_is_not_is_refused() -> None:
-    message = refusal(SMALL, 2, "--dominance", "both")
-    assert "options of run: dominance = 'both': " in message
+@pytest.mark.parametrize(("option", "value"), [("dominance", "both"), ("repeats", "some")])
+def test_a_value_of_an_option_that_there_is_not_is_refused(option: str, value: str) -> None:
+    message = refusal(SMALL, 2, f"--{option}", value)
+    assert f"options of run: {option} = '{value}': " in message
 
 
 def test_an_unknown_agent_is_refused_with_those_there_are() -> None:

@@ -57,10 +57,11 @@ class Campaign:
     run_id: str = "run"
     repetition: int = 1
     dominance: Dominance = "one_sided"
+    is_certain: Callable[[ExecutionEvent], bool] | None = None
 
     def __enter__(self) -> "Campaign":
         self.memory = InProcessMemoryEngine(
-            DuckDBMemoryStore(self.folder / "memory.duckdb"), iterations=self.iterations
+            DuckDBMemoryStore(self.folder / "memory.duckdb"), iterations=self.iterations, is_certain=self.is_certain
         )
         self.memory.startup()
         history = self.memory.open_session(session(self.run_id, repetition=self.repetition))
@@ -145,6 +146,29 @@ def test_the_majority_of_the_valid_iterations_decides_and_a_tie_is_ok(
     with Campaign(tmp_path, ScriptedSource(scripted(*verdicts)), iterations=valid) as campaign:
         assert campaign.execute(a=10).verdict is label
         assert campaign.executor.known.verdict([("a", 10)]) is label
+
+
+def test_adaptive_repeats_end_where_the_majority_is_decided(tmp_path: Path) -> None:
+    source = ScriptedSource(lambda config, iteration: (OK, OVERLOADED, OVERLOADED, OK, OK)[iteration])
+    with Campaign(tmp_path, source, iterations=5, is_certain=lambda event: event.config_pairs == [("a", 10)]) as first:
+        assert (first.execute(a=10).n_runs, first.execute(b=10).n_runs) == (1, 5)
+        assert len(first.artifact("index.csv")) == 2
+        assert first.memory.is_seen((("a",), (10,)))
+    nothing_left = ScriptedSource(before_run=refuse_to_run)
+    with Campaign(tmp_path, nothing_left, iterations=5, is_certain=lambda event: True, run_id="second") as again:
+        assert again.execute(a=10).skip_reason == "already measured"
+        assert differences(again) == []
+
+
+def test_going_on_with_all_repeats_runs_what_adaptive_ones_left_out(tmp_path: Path) -> None:
+    with Campaign(tmp_path, iterations=3, is_certain=lambda event: True) as campaign:
+        campaign.execute(a=10)
+    with Campaign(tmp_path, iterations=3, run_id="second") as campaign:
+        assert not campaign.memory.is_seen((("a",), (10,)))
+        assert campaign.executor.known.verdict([("a", 10)]) is None
+        assert campaign.execute(a=10).n_runs == 2
+        assert campaign.source.asked == [([("a", 10)], 1), ([("a", 10)], 2)]
+        assert campaign.artifact("index.csv") == ["['a'];[10];results.csv"]
 
 
 def test_what_is_complete_is_not_run_again(campaign: Campaign) -> None:
@@ -325,10 +349,8 @@ def test_what_lies_between_a_contradiction_is_run_whatever_else_tells_of_it(tmp_
         campaign.execute(a=20, b=10)
     with Campaign(tmp_path, ScriptedSource(lambda config, iteration: OVERLOADED), run_id="other") as campaign:
         campaign.execute(a=10)
-    with Campaign(
-        tmp_path, run_id="again", dominance="two_sided"
-    ) as campaign:  # a 20 is under an OK one, and between two that disagree
-        assert campaign.execute(a=20).skip_reason is None
+    with Campaign(tmp_path, run_id="again", dominance="two_sided") as campaign:
+        assert campaign.execute(a=20).skip_reason is None, "it is below an OK one, and between two that disagree"
         assert len(campaign.source.asked) == 1
 
 
