@@ -78,6 +78,10 @@ def run(
     repeats: Annotated[
         str | None, typer.Option(help="all iterations of each configuration, or adaptive: as many as decide it.")
     ] = None,
+    early_abort: Annotated[
+        bool | None,
+        typer.Option("--early-abort", help="End a run as soon as it is overloaded whatever becomes of the rest."),
+    ] = None,
     repetition: Annotated[int | None, typer.Option(min=1, help="Measure all again, as repetition N.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")] = False,
 ) -> None:
@@ -87,7 +91,7 @@ def run(
     interrupted, 141 when nobody reads the output any more, 1 on an error, 2 on wrong usage.
     """
     console = make_console()
-    settings = _with_options(_load(config), dominance=dominance, repeats=repeats)
+    settings = _with_options(_load(config), dominance=dominance, repeats=repeats, early_abort=early_abort)
     make_agent = agent_factory(agent)
     if dry_run:
         print_plan(console, settings)

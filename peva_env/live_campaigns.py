@@ -132,6 +132,7 @@ class LiveCampaigns:
             functions={function.name: function for function in config.functions},
             duration_s=config.duration_s,
             rules=config.overload,
+            early_abort=config.early_abort,
             context_hash=context_hash(measurement_context(config, self._platform, generator.version)),
         )
 

@@ -22,7 +22,7 @@ from peva_env.platforms.prometheus import Prometheus
 from peva_env.platforms.queries import load_queries
 from peva_env.sources.k6 import K6, find_k6
 from peva_env.sources.k6_settings import k6_settings
-from peva_env.verdict import judge
+from peva_env.verdict import apply_rules
 
 _MIN_PREFLIGHT_S = 5.0
 """A function's first call may have to load things that the later ones find in place."""
@@ -116,7 +116,7 @@ def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
 
 
 def _is_certain(rules: OverloadConfig, event: ExecutionEvent) -> bool:
-    return judge(event.functions, event.node, rules).is_certain
+    return apply_rules(event.functions, event.node, rules).is_certain
 
 
 def measurement_context(config: DfaasConfig, platform: Platform, generator_version: str) -> dict[str, Any]:
@@ -141,4 +141,5 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
     }
     # Left out where there are none: such measurements stay comparable with those of before there were options.
     options = {name: value for name, value in config.k6_options.items() if name != "cloud"}
-    return context | ({"k6_options": options} if options else {})
+    early_abort = {"early_abort": True} if config.early_abort else {}
+    return context | ({"k6_options": options} if options else {}) | early_abort

@@ -74,9 +74,14 @@ class _Check:
 
 def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
     """Apply the overload rules to one run."""
-    problems = [*_absent(functions), *_not_measured(node)]
+    problems = [*absent(functions), *_not_measured(node)]
     if problems:
         return Judgement(Verdict.INVALID, tuple(problems))
+    return apply_rules(functions, node, rules)
+
+
+def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
+    """Apply the rules to what was measured, and to that alone."""
     checks = [*_function_checks(functions, rules), *_node_checks(functions, node, rules)]
     fired = [check for check in checks if check.fired]
     return Judgement(
@@ -119,7 +124,8 @@ def _is_certain(checks: Sequence[_Check]) -> bool:
     return all(check.margin >= check.clear_margin for check in checks)
 
 
-def _absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+def absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+    """Say of which functions most requests found nobody at the address."""
     for function in functions:
         nobody = {kind: function.failed[kind] for kind in _NOBODY_THERE if function.failed.get(kind)}
         if 2 * sum(nobody.values()) > function.sent:

@@ -20,7 +20,7 @@ ROOMS = [
     ["contracts"],
     ["campaign_config"],
     ["config"],
-    ["verdict", "verdict_arrays"],
+    ["verdict", "verdict_arrays", "early_abort"],
     ["evidence", "frontier"],
     ["observation"],
     ["objectives"],
