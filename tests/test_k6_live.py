@@ -219,7 +219,7 @@ def test_a_url_that_k6_cannot_send_is_named(server: Server) -> None:
         K6(timeout_s=1).run([FunctionLoad("f", 5, server.url("/%zz"))], duration_s=1)
 
 
-def test_a_run_that_is_overloaded_whatever_comes_is_ended_early_and_accounts_for_what_had_an_end(server: Server) -> None:
+def test_a_run_that_is_overloaded_whatever_comes_is_ended_early(server: Server) -> None:
     loads = [FunctionLoad("failing", 50, server.url("/status/503")), FunctionLoad("slow", 20, server.url("/delay/1"))]
     result = K6(timeout_s=2).run(loads, duration_s=20, most_failures=[60, 40])
     failing, slow = result.functions
