@@ -12,6 +12,8 @@ class CartesianAgent(PolicyAgent):
     The configuration's ``algorithm_entrypoint``, if there is one, chooses within each batch of ``micro_batch_size``.
     """
 
+    dominance = "one_sided"
+
     def __init__(self, config: DfaasConfig | None = None) -> None:
         config = config or DfaasConfig()
         super().__init__(

@@ -120,6 +120,7 @@ class LegalOnly:
 
     def __init__(self, agent: Agent) -> None:
         self.name = agent.name
+        self.dominance = agent.dominance
         self._agent = agent
 
     def begin(self, campaign: CampaignView) -> None:

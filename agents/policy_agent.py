@@ -1,54 +1,87 @@
-"""Drives an environment through a scheduler and a policy: the scheduler proposes, the policy decides."""
+"""Drives an environment by a policy: candidates are offered, the policy decides."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.candidates import Candidates
+from peva_env.config import DfaasConfig
 from peva_env.contracts import CampaignView, ConfigScheduler, PolicyAlgorithm
 from peva_env.errors import PolicyError
-from peva_env.space import Config, config_key
+from peva_env.frontier import is_dense
+from peva_env.planning.algorithm_loader import load_policy_algorithm
+from peva_env.space import Config, ConfigSpace, config_key
 
 _EMPTY_CHOICES = 1000
 """So many batches in a row may a policy leave empty before that counts as never choosing anything."""
 
+_N_DRAWN = 2048
+"""So many configurations are drawn to choose from where there are too many to offer all."""
+
+_DRAWS = 10
+"""So often in a row a draw may bring nothing but what is known, before nothing more is asked."""
+
 
 class PolicyAgent:
-    """Asks the scheduler for a batch of candidates, lets the policy choose, and runs what it chose, in that order.
+    """Lets a policy choose among candidates, and runs what it chose, in that order.
+
+    Candidates are what a scheduler proposes, or, without one, all that can be measured and is unknown, as
+    ``peva_env.candidates.Candidates``. Of a space too large for a mask that is a sample, drawn anew for each choice.
 
     Args:
         policy: any ``PolicyAlgorithm``; if it has ``setup(context)``, that is called once with a ``PolicyContext``.
         scheduler: any ``ConfigScheduler``.
-        batch_size: how many candidates the scheduler is asked for, and how many of them the policy may choose.
+        batch_size: how many candidates the scheduler is asked for, and how many of them the policy may choose; with all
+            unknown ones to choose from, one at a time by default, so that each choice knows all that came before.
         name: what the memory records as the agent; the policy's class by default.
+        seed: of the candidates that are drawn; 0 without one.
     """
 
+    dominance = "within_sets"
+
     def __init__(
-        self, policy: PolicyAlgorithm, scheduler: ConfigScheduler, *, batch_size: int = 8, name: str | None = None
+        self,
+        policy: PolicyAlgorithm,
+        scheduler: ConfigScheduler | None = None,
+        *,
+        batch_size: int | None = None,
+        name: str | None = None,
+        seed: int | None = None,
     ) -> None:
         self.policy = policy
         self.name = name or type(policy).__name__
         self._scheduler = scheduler
-        self._batch_size = batch_size
-        self._queue: deque[Config] = deque()
+        self._batch_size = batch_size or (8 if scheduler else 1)
+        self._queue: deque[Any] = deque()
+        self._rng = np.random.default_rng(seed or 0)
 
     def begin(self, campaign: CampaignView) -> None:
         """Attach the policy to the campaign's memory and set it up."""
+        context = campaign.policy_context()
         self._campaign = campaign
+        self._space: ConfigSpace = context.space
         self._queue.clear()
         campaign.attach_policy(self.policy, agent=self.name)
         setup = getattr(self.policy, "setup", None)
         if setup is not None:
-            self._guarded("setup", setup, campaign.policy_context())
+            self._guarded("setup", setup, context)
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:  # noqa: ARG002
-        """Return the action for the next configuration that the policy chose, or None when the plan has ended.
+        """Return the action for the next configuration that the policy chose, or None when nothing is left.
 
         Raises:
             PolicyError: the policy raised, chose what it was not offered, or never chooses anything.
         """
         empty_choices = 0
-        while not self._queue:
-            candidates = self._scheduler.propose_batch(ctx=self._campaign.run_context, desired_size=self._batch_size)
+        while True:
+            while self._queue:
+                action = self._queue.popleft()
+                if self._scheduler or self._is_open(action, info):
+                    return action
+            candidates = self._candidates(info)
             if candidates:
                 self._queue.extend(self._choose(candidates))
                 empty_choices += 1
@@ -56,22 +89,77 @@ class PolicyAgent:
                 return None
             if empty_choices > _EMPTY_CHOICES:
                 raise PolicyError(f"policy {self.name}: choose_batch returned nothing {_EMPTY_CHOICES} times in a row")
-        return self._campaign.action(self._queue.popleft())
 
-    def _choose(self, candidates: Sequence[Config]) -> Sequence[Config]:
+    def predict(self, configs: Sequence[Config]) -> NDArray[np.float64] | None:
+        """Return how likely each configuration is to be overloaded, 0..1, as the policy has it; None if it has none.
+
+        Raises:
+            PolicyError: the policy raised, or what it returned are not as many probabilities.
+        """
+        predict = getattr(self.policy, "predict", None)
+        if predict is None:
+            return None
+        returned = self._guarded("predict", predict, configs)
+        likely: NDArray[np.float64] = self._guarded("predict", np.asarray, returned, np.float64)
+        if likely.shape != (len(configs),):
+            raise PolicyError(f"policy {self.name}: predict returned shape {likely.shape}, not {(len(configs),)}")
+        wrong = ~((likely >= 0) & (likely <= 1))
+        if wrong.any():
+            first = int(wrong.argmax())
+            raise PolicyError(f"policy {self.name}: predict returned {likely[first]} for {configs[first]}, not 0..1")
+        return likely
+
+    def _candidates(self, info: Mapping[str, Any]) -> Sequence[Config]:
+        if self._scheduler:
+            return self._scheduler.propose_batch(ctx=self._campaign.run_context, desired_size=self._batch_size)
+        if is_dense(self._space):
+            return Candidates(self._space, np.flatnonzero(info["action_mask"]))
+        return self._drawn()
+
+    def _drawn(self) -> Candidates:
+        for _ in range(_DRAWS):
+            draws = (int(draw * self._space.n_configs) for draw in self._rng.random(_N_DRAWN))
+            unknown = [
+                index for index in dict.fromkeys(draws) if not self._campaign.known.verdict(self._space.config(index))
+            ]
+            if unknown:
+                return Candidates(self._space, unknown)
+        return Candidates(self._space, [])
+
+    def _is_open(self, action: Any, info: Mapping[str, Any]) -> bool:
+        """Tell whether what was chosen is still unknown: another one of its batch may have told it."""
+        if is_dense(self._space):
+            return bool(info["action_mask"][action])
+        return self._campaign.known.verdict(self._space.from_levels(action)) is None
+
+    def _choose(self, candidates: Sequence[Config]) -> list[Any]:
         chosen: Sequence[Config] = self._guarded(
             "choose_batch", self.policy.choose_batch, candidates=candidates, desired_size=self._batch_size
         )
-        offered = {config_key(config) for config in candidates}
+        taken = set()
         for config in chosen:
             key = self._guarded("choose_batch", config_key, config)
-            if key not in offered:
+            if key in taken or sorted(config) not in candidates:
                 raise PolicyError(f"policy {self.name}: choose_batch returned {config!r}, which is no candidate (left)")
-            offered.remove(key)
-        return chosen
+            taken.add(key)
+        return [self._campaign.action(config) for config in chosen]
 
     def _guarded(self, method: str, call: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return call(*args, **kwargs)
         except Exception as error:
             raise PolicyError(f"policy {self.name} failed in {method}: {error!r}") from error
+
+
+class CustomAgent(PolicyAgent):
+    """A policy of one's own, found at ``module:Class``, that may choose among all that is unknown.
+
+    Raises:
+        PolicyError: there is no such policy, or it does not meet the contract.
+    """
+
+    def __init__(self, config: DfaasConfig | None = None, entrypoint: str | None = None) -> None:
+        if entrypoint is None:
+            raise PolicyError("the agent custom is a policy of your own: name it, as in --agent my_module:MyPolicy")
+        seed = config.seed if config else None
+        super().__init__(load_policy_algorithm(entrypoint), name=entrypoint, seed=seed)

@@ -29,6 +29,7 @@ class SB3Agent:
             raise PolicyError("the agent sb3 is a model of peva-env train: name its file, as in --agent model.zip")
         self._path = Path(path)
         self._artefact = artefact(self._path)
+        self.dominance: str = self._artefact["config"]["dominance"]
         self.name = f"sb3:{self._artefact['config']['algo']}"
 
     def begin(self, campaign: CampaignView) -> None:

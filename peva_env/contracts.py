@@ -110,7 +110,7 @@ class PolicyContext:
 
     ``history`` is what this campaign goes on from: nothing, unless it is resumed. ``tensors`` is all that the memory
     holds, of whatever campaign and context, preloaded ones included, and grows as the campaign goes on: what a policy
-    can learn from beforehand.
+    can learn from beforehand. ``dominance`` is how the campaign infers: see ``peva_env.rate_grid``.
     """
 
     space: ConfigSpace
@@ -118,6 +118,7 @@ class PolicyContext:
     config: Mapping[str, Any]
     history: Sequence[ExecutionEvent]
     tensors: Tensors
+    dominance: str = "one_sided"
 
 
 @runtime_checkable
@@ -135,7 +136,11 @@ class ConfigScheduler(Protocol):
 
 @runtime_checkable
 class PolicyAlgorithm(Protocol):
-    """Chooses among candidates and learns from events."""
+    """Chooses among candidates and learns from events.
+
+    Two more methods are used where a policy has them: ``setup(context: PolicyContext)``, called once before its first
+    choice, and ``predict(configs: Sequence[Config])``, which returns for each how likely it is to be overloaded.
+    """
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
         """Return at most ``desired_size`` of the candidates, in the order in which they shall run."""
@@ -200,8 +205,21 @@ class CampaignObserver(Protocol):
         ...
 
 
+class Known(Protocol):
+    """What is known of a campaign's configurations."""
+
+    def verdict(self, config: Config) -> Verdict | None:
+        """Return what was measured of a configuration, or follows from what was, or None."""
+        ...
+
+
 class CampaignView(Protocol):
     """What an agent may see and touch of the environment that it drives."""
+
+    @property
+    def known(self) -> Known:
+        """What is known by now."""
+        ...
 
     @property
     def run_context(self) -> DfaasRunContext:
@@ -209,11 +227,6 @@ class CampaignView(Protocol):
 
         ``existing_index`` grows as configurations become complete. What is contradicted, and run again, leaves it.
         """
-        ...
-
-    @property
-    def dominance(self) -> str:
-        """How verdicts are inferred: see ``peva_env.rate_grid``."""
         ...
 
     def policy_context(self) -> PolicyContext:
@@ -230,9 +243,13 @@ class CampaignView(Protocol):
 
 
 class Agent(Protocol):
-    """Chooses the next action of a campaign."""
+    """Chooses the next action of a campaign.
+
+    ``dominance`` is how its campaigns infer verdicts where nobody says otherwise: see ``peva_env.rate_grid``.
+    """
 
     name: str
+    dominance: str
 
     def begin(self, campaign: CampaignView) -> None:
         """Get ready for a campaign; called once after ``reset``."""

@@ -11,7 +11,9 @@ from peva_env.errors import ConfigError, PolicyError
 
 
 def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
-    """Return what makes the agent of this name (entry points ``peva_env.agents``), or the one of a saved model's file.
+    """Return what makes an agent: by its name, a saved model's file, or ``module:Class`` of a policy of one's own.
+
+    Names are those of the entry points ``peva_env.agents``.
 
     Raises:
         ConfigError: there is none.
@@ -20,6 +22,8 @@ def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
     found = {entry.name: entry for entry in entry_points(group="peva_env.agents")}
     if name.endswith(".zip") and "sb3" in found:
         return partial(_loaded(found["sb3"]), path=Path(name))
+    if ":" in name and "custom" in found:
+        return partial(_loaded(found["custom"]), entrypoint=name)
     if name not in found:
         raise ConfigError(f"--agent {name!r}: there is no such agent; there are: {', '.join(sorted(found))}")
     return _loaded(found[name])

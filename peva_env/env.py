@@ -171,11 +171,6 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         return self._campaign is not None
 
     @property
-    def dominance(self) -> str:
-        """How the campaign infers verdicts; see ``peva_env.rate_grid``."""
-        return self.known.dominance
-
-    @property
     def known(self) -> MonotoneMap:
         """What is known in the running campaign, or was in the one that ended last."""
         return self._latest().executor.known
@@ -194,7 +189,12 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         """Return what a policy's ``setup`` is given."""
         campaign = self._running()
         return PolicyContext(
-            self.space, self.np_random_seed, self.host.config_data(), campaign.history, campaign.tensors
+            space=self.space,
+            seed=self.np_random_seed,
+            config=self.host.config_data(),
+            history=campaign.history,
+            tensors=campaign.tensors,
+            dominance=self.known.dominance,
         )
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:

@@ -11,22 +11,21 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
-from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from peva_env.campaign_state import CampaignState
 from peva_env.contracts import Verdict
-from peva_env.episode_words import episode_words, first_word
 from peva_env.errors import ConfigError
 from peva_env.frontier import is_dense
 from peva_env.objectives import ILLEGAL_REWARD, Step, pay
 from peva_env.observation import Observation, observation_space
-from peva_env.offline import chosen_scenario, drawn_scenarios
+from peva_env.offline import chosen_scenario
 from peva_env.rate_grid import OK_LABEL
 from peva_env.sources.episodes import Outcomes
 from peva_env.space import Config
+from peva_env.upcoming import UpcomingEpisodes
 from peva_env.worlds import OfflineParts
 
 type Info = dict[str, Any]
@@ -71,9 +70,10 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._objective = parts.objective
-        self._state = CampaignState(num_envs, space, parts.settings)
-        self._firsts: NDArray[np.uint64] | None = None
-        self._numbers = np.zeros(num_envs, np.int64)
+        recorded = parts.world.recorded(np.arange(len(parts.world.scenarios)))
+        self._state = CampaignState(num_envs, space, recorded, parts.settings)
+        self._episodes = UpcomingEpisodes(parts.world, num_envs)
+        self._asked = np.zeros(num_envs, np.int64)  # what the last step asked for
         self._memo = np.zeros(num_envs)
         self._ended = np.zeros(num_envs, np.bool_)
         self._has_begun = False
@@ -92,10 +92,11 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             raise ResetNeeded("the first reset must be of all environments, without a reset_mask")
         scenario = chosen_scenario(asked, self.world.scenarios)
         where = np.arange(self.num_envs) if mask is None else mask.nonzero()[0]
-        self._seed(_seeds(seed, self.num_envs), where)
+        self._episodes.seed(_seeds(seed, self.num_envs), where)
         self._begin(where, scenario)
-        infos = self._marked(self._infos(np.zeros(self.num_envs, np.bool_)), slice(None))
-        return self._state.observation(), infos | self._marked(self._scenario_info(), where)
+        observation = self._state.observation()
+        infos = self._marked(self._infos(observation, np.zeros(self.num_envs, np.bool_)), slice(None))
+        return observation, infos | self._marked(self._scenario_info(), where)
 
     def step(self, actions: Arrays) -> tuple[Observation, Arrays, Arrays, Arrays, Info]:
         """Measure in each environment the configuration that its action asks for, unless it is known.
@@ -109,10 +110,10 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         begins = self._ended.nonzero()[0]
         if begins.size and self.autoreset_mode is AutoresetMode.DISABLED:
             raise ResetNeeded(f"{begins.size} episodes have ended: reset them with options={{'reset_mask': ...}}")
-        asked = self._checked_actions(actions, begins)
+        self._asked = self._checked_actions(actions, begins)
         if begins.size:
             self._begin(begins)
-        rewards, terminated, truncated, legal = self._advance(asked, begins)
+        rewards, terminated, truncated, legal = self._advance(self._asked, begins)
         infos: Info = {}
         ended = terminated | truncated
         fresh = ended.nonzero()[0]
@@ -123,10 +124,11 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             begins = fresh
         else:
             self._ended = ended
-        infos |= self._marked(self._infos(legal), slice(None))
+        observation = self._state.observation()
+        infos |= self._marked(self._infos(observation, legal), slice(None))
         if begins.size:
             infos |= self._marked(self._scenario_info(), begins)
-        return self._state.observation(), rewards, terminated, truncated, infos
+        return observation, rewards, terminated, truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions are not known yet in each environment, (n, N).
@@ -136,11 +138,11 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         """
         if not self._has_begun:
             raise ResetNeeded("there are no campaigns yet: call reset() first")
-        return self._state.unknown.copy()
+        return self._state.mask().view(np.bool_)
 
     def config(self, env: int, action: int) -> Config:
         """Return the configuration that an action asks for in an environment, whose scenario names the functions."""
-        return self.world.space(int(self._state.scenarios[env])).config(action)
+        return self.world.space(int(self._episodes.scenarios[env])).config(action)
 
     def _advance(
         self, actions: Arrays, begins: NDArray[np.int64]
@@ -153,34 +155,32 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         legal = state.is_unknown(actions)
         legal[begins] = False
         left_before = state.left()
-        outcomes = self._episodes.outcomes(actions)
+        outcomes = self._episodes.current.outcomes(actions)
         state.measure(actions, legal, outcomes)
         left = state.left()
         state.spent_steps += 1
         state.spent_steps[begins] = 0
-        if legal.all():
-            rewards = self._rewards(actions, outcomes, left_before - left, slice(None))
-        else:
-            rows = legal.nonzero()[0]
-            rewards = np.full(self.num_envs, ILLEGAL_REWARD)
-            rewards[begins] = 0
-            if rows.size:
-                rewards[rows] = self._rewards(actions, outcomes, left_before - left, rows)
+        rewards = np.full(self.num_envs, ILLEGAL_REWARD)
+        rewards[begins] = 0
+        rows = legal.nonzero()[0]
+        if rows.size:
+            rewards[rows] = self._rewards(rows, actions, outcomes, left_before - left)
         terminated = state.n_unknown == 0
         truncated = state.exhausted(left) & ~terminated
         for ended in (terminated, truncated):
             ended[begins] = False
         return rewards, terminated, truncated, legal
 
-    def _rewards(self, actions: Arrays, outcomes: Outcomes, spent: Arrays, rows: Any) -> Arrays:
-        state, memo = self._state, self._memo[rows]
+    def _rewards(self, rows: NDArray[np.int64], actions: Arrays, outcomes: Outcomes, spent: Arrays) -> Arrays:
+        """Return what the environments in which something ran are paid, (k,)."""
+        state, memo = self._state, self._memo.take(rows)
         step = Step(
-            resolved=state.n_resolved[rows] / state.n_configs[rows],
-            spent=spent[rows],
-            labels=outcomes.labels[rows],
-            rates_rps=state.rates_rps.take(actions[rows], axis=0),
-            values=outcomes.values[rows],
-            mask=outcomes.mask[rows],
+            resolved=state.n_resolved.take(rows) / state.n_configs.take(rows),
+            spent=spent.take(rows),
+            labels=outcomes.labels.take(rows),
+            rates_rps=state.rates_rps.take(actions.take(rows), axis=0),
+            values=outcomes.values.take(rows, axis=0),
+            mask=outcomes.mask.take(rows, axis=0),
         )
         rewards = pay(self._objective, step, memo)
         self._memo[rows] = memo
@@ -188,35 +188,15 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
 
     def _begin(self, where: NDArray[np.int64], scenario: int | None = None) -> None:
         """Begin the next episode of some environments."""
-        if self._firsts is None:
-            raise ResetNeeded("there are no campaigns yet: call reset() first")
-        words = episode_words(self._firsts[where], self._numbers[where])
-        self._numbers[where] += 1
-        scenarios = drawn_scenarios(words, len(self.world.scenarios))
-        if scenario is not None:
-            scenarios[:] = scenario
-        fresh = self.world.begin(words, scenarios)
-        if len(where) == self.num_envs:
-            self._episodes = fresh
-        else:
-            self._episodes.put(where, fresh)
-        self._state.begin(where, scenarios, self.world.recorded(scenarios))
+        self._episodes.begin(where, scenario)
+        self._state.begin(where, self._episodes.scenarios[where])
         self._memo[where] = 0
         self._ended[where] = False
         self._has_begun = True
 
-    def _seed(self, seeds: Sequence[int | None], where: NDArray[np.int64]) -> None:
-        """Draw the first words of those that are given a seed, and of all that never had one."""
-        drawn = [i for i in where if self._firsts is None or seeds[i] is not None]
-        words = [first_word(np_random(seeds[i])[0]) for i in drawn]  # all, before any is put in place
-        if self._firsts is None:
-            self._firsts = np.zeros(self.num_envs, np.uint64)
-        self._firsts[drawn] = np.array(words, np.uint64)
-        self._numbers[drawn] = 0
-
     def _checked_actions(self, actions: Arrays, begins: NDArray[np.int64]) -> Arrays:
         asked = np.asarray(actions)
-        if asked.shape != (self.num_envs,) or not np.issubdtype(asked.dtype, np.integer):
+        if asked.shape != (self.num_envs,) or asked.dtype.kind not in "iu":
             raise IndexError(f"actions must be {self.num_envs} whole numbers; got {asked.dtype} of shape {asked.shape}")
         asked = asked.astype(np.int64)
         asked[begins] = 0
@@ -225,23 +205,24 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
                 raise IndexError(f"action {wrong} is outside 0..{self.space.n_configs - 1}")
         return asked
 
-    def _infos(self, legal: NDArray[np.bool_], rows: Any = slice(None)) -> dict[str, Arrays]:
-        """Return what is said of each of some environments, copied; ``legal`` (n,) tells which ones measured."""
-        state, ran = self._state, legal[rows]
+    def _infos(self, observation: Observation, legal: NDArray[np.bool_], rows: Any = slice(None)) -> dict[str, Arrays]:
+        """Return what is said of some environments besides what is observed of them; ``legal`` (n,): which measured."""
+        state, ran, labels = self._state, legal[rows], observation["map"]
+        asked = labels[np.arange(len(labels)), self._asked[rows]]
         return {
-            "action_mask": state.unknown[rows].view(np.int8).copy(),
+            "action_mask": state.mask(rows),
             "n_unknown": state.n_unknown[rows].copy(),
             "n_resolved": state.n_resolved[rows] * ran,
             "n_runs": ran.astype(np.int64),
             "cost_s": state.cost_s[rows] * ran,
-            "verdict": _VERDICT_TEXTS.take(state.labels_asked[rows] - OK_LABEL),
+            "verdict": _VERDICT_TEXTS.take(asked - OK_LABEL),
         }
 
     def _finals(self, ended: NDArray[np.int64], legal: NDArray[np.bool_]) -> Info:
         """Return the last observation and info of episodes that have ended, in gymnasium's form; 0 in other rows."""
-        observation = self._spread(self._state.observation(ended), ended)
-        info = self._spread(self._infos(legal, ended), ended)
-        return self._marked({"final_obs": observation, "final_info": info}, ended)
+        observation = self._state.observation(ended)
+        finals = {"final_obs": observation, "final_info": self._infos(observation, legal, ended)}
+        return self._marked({name: self._spread(rows, ended) for name, rows in finals.items()}, ended)
 
     def _spread(self, rows: Mapping[str, Arrays], where: NDArray[np.int64]) -> Info:
         arrays = {name: np.zeros((self.num_envs, *values.shape[1:]), values.dtype) for name, values in rows.items()}
@@ -250,8 +231,8 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         return self._marked(arrays, where)
 
     def _scenario_info(self) -> Info:
-        state = self._state
-        return {"scenario": state.scenarios.copy(), "n_unrecorded": self.space.n_configs - state.n_configs}
+        n_unrecorded = self.space.n_configs - self._state.n_configs
+        return {"scenario": self._episodes.scenarios.copy(), "n_unrecorded": n_unrecorded}
 
     def _marked(self, arrays: Mapping[str, Any], where: Any) -> Info:
         """Return arrays with, for each, which rows of it mean something, under its name with an underscore."""

@@ -4,12 +4,16 @@ Notation: ``n`` runs, ``F`` functions; ``success`` is (F, n), 1 where a function
 quotients are taken as ``judge`` takes them, so that labels and margins are the same to the last bit.
 """
 
+from functools import reduce
+
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.config import OverloadConfig
 
 type Floats = NDArray[np.float64]
+
+_LABELS = np.array([-1, 1], np.int8)
 
 
 def success_margins(success: Floats, present: Floats, n_present: Floats, rules: OverloadConfig) -> Floats:
@@ -21,11 +25,8 @@ def success_margins(success: Floats, present: Floats, n_present: Floats, rules: 
         n_present: functions in the run, (n,), at least 1.
         rules: the thresholds.
     """
-    total = success[0] * present[0]
-    least = success[0]
-    for row, there in zip(success[1:], present[1:], strict=True):
-        total += row * there
-        least = np.minimum(least, row)  # an absent one, having 1, is never below the others
+    total = reduce(np.add, success * present)
+    least = reduce(np.minimum, success)  # an absent one, having 1, is never below the others
     function, node = rules.success_rate_function_min, rules.success_rate_node_min
     margins: Floats = np.minimum((least - function) / (function or 1), (total / n_present - node) / (node or 1))
     return margins
@@ -39,4 +40,4 @@ def use_margins(cpu_pct: Floats, ram_pct: Floats, rules: OverloadConfig) -> Floa
 
 def labels(margins: Floats) -> NDArray[np.int8]:
     """Return -1 (OK) or 1 (overloaded): a rule fires where its margin is negative, for its threshold itself is OK."""
-    return np.where(margins < 0, np.int8(1), np.int8(-1))
+    return _LABELS.take(margins < 0)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 ROOMS = [
     ["errors", "clock", "explain", "http_call", "interrupts", "k6_keys", "processes", "sections", "rates"],
-    ["space", "loading", "datasets"],
+    ["space", "candidates", "loading", "datasets"],
     ["rate_grid", "antichain"],
     ["records"],
     ["contracts"],
@@ -33,7 +33,7 @@ ROOMS = [
     ["grafana"],
     ["execution"],
     ["offline"],
-    ["episode_words", "campaign_state"],
+    ["episode_words", "bits", "campaign_state", "upcoming"],
     ["env"],
     ["parts"],
     ["offline_arguments"],
@@ -51,7 +51,18 @@ ROOMS = [
 
 RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room in line)}
 
-FOR_AGENTS = {"errors", "space", "contracts", "config", "rate_grid", "frontier", "observation", "planning", "rates"}
+FOR_AGENTS = {
+    "errors",
+    "space",
+    "candidates",
+    "contracts",
+    "config",
+    "rate_grid",
+    "frontier",
+    "observation",
+    "planning",
+    "rates",
+}
 
 FOR_TRAINERS = {"env", "explain", "sb3_vec_env", "scenarios", "vector", "worlds"}
 """What builds and steps environments may see these too; an agent never does."""

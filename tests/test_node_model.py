@@ -30,7 +30,7 @@ def node(
     def column(value: float | list[float]) -> Floats:
         return np.array(np.broadcast_to(np.array(value, np.float64), (n_functions,)))[:, None]
 
-    return Nodes(
+    return Nodes.of(
         cores=np.array([float(cores)]),
         ram_bytes=np.array([2.0**30]),
         cpu_s=column(cpu_s),
@@ -201,7 +201,7 @@ def test_more_load_is_more_use_and_less_success(nodes: Nodes, rates: list[int], 
 
 def many(n: int) -> tuple[Nodes, Floats]:
     rng = np.random.default_rng(3)
-    nodes = Nodes(
+    nodes = Nodes.of(
         cores=rng.choice(np.array([1.0, 2.0, 3.0, 64.0]), n),
         ram_bytes=np.full(n, 2.0**30),
         cpu_s=10 ** rng.uniform(-4, 0, (3, n)),
@@ -214,7 +214,7 @@ def many(n: int) -> tuple[Nodes, Floats]:
 
 
 def picked(nodes: Nodes, where: slice | list[int]) -> Nodes:
-    return Nodes(*(getattr(nodes, field.name)[..., where] for field in fields(Nodes)))
+    return Nodes(nodes.rows[:, where])
 
 
 def bits(served: Served, row: int) -> list[bytes]:
@@ -234,10 +234,8 @@ def test_a_row_is_the_same_alone_in_a_batch_and_in_a_table_to_the_last_bit() -> 
 
 
 def test_nodes_are_replaced_where_they_are_told() -> None:
-    nodes, _ = many(6)
-    fresh, _ = many(9)
-    fresh = picked(fresh, [7, 8])
-    kept = picked(nodes, [0, 2, 3, 5]).cpu_s.tolist()
-    nodes.put(np.array([4, 1]), fresh)
-    assert picked(nodes, [4, 1]).cpu_s.tolist() == fresh.cpu_s.tolist()
-    assert picked(nodes, [0, 2, 3, 5]).cpu_s.tolist() == kept
+    nodes, others = picked(many(9)[0], slice(0, 6)), picked(many(9)[0], slice(3, 9))
+    kept, adopted = picked(nodes, [0, 2, 3, 5]), picked(others, [4, 1])
+    nodes.adopt(np.array([4, 1]), others)
+    assert picked(nodes, [4, 1]).rows.tolist() == adopted.rows.tolist()
+    assert picked(nodes, [0, 2, 3, 5]).rows.tolist() == kept.rows.tolist()

@@ -221,7 +221,8 @@ def test_episodes_are_replaced_one_by_one(world: ReplayWorld) -> None:
     episodes = world.begin(words, np.zeros(4, np.int64))
     indices = np.full(4, 100)
     before = episodes.outcomes(indices)
-    episodes.put(np.array([1, 3]), world.begin(np.array([77, 0], np.uint64), np.array([0, 0])))
+    others = np.array([5, 77, 6, 0], np.uint64)
+    episodes.adopt(np.array([1, 3]), world.begin(others, np.zeros(4, np.int64)))
     assert words.tolist() == [0, 1, 2, 3]
     after = episodes.outcomes(indices)
     assert np.array_equal(after.values[[0, 2]], before.values[[0, 2]])

@@ -107,7 +107,7 @@ def test_episodes_are_replaced_where_they_are_told(node: Any) -> None:
     world = SimulatedWorld(RATES, node)
     pick = np.arange(300, 305)
     episodes = world.begin(words(1, 2, 3, 4, 5), scenarios(5))
-    episodes.put(np.array([3, 0]), world.begin(words(40, 10), scenarios(2)))
+    episodes.adopt(np.array([3, 0]), world.begin(words(10, 20, 30, 40, 50), scenarios(5)))
     as_begun = world.begin(words(10, 2, 3, 40, 5), scenarios(5))
     assert episodes.outcomes(pick).values.tobytes() == as_begun.outcomes(pick).values.tobytes()
 

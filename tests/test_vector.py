@@ -1,5 +1,6 @@
 """Environments side by side are, step for step, the single ones that were seeded alike; in every autoreset mode."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -134,7 +135,6 @@ def test_large_spaces_are_compared_as_small_ones_are_looked_up(monkeypatch: pyte
     found = []
     for limit in (2**26, 0):
         monkeypatch.setattr("peva_env.campaign_state._ROW_CELLS", limit)
-        monkeypatch.setattr("peva_env.campaign_state._JOINED_CELLS", 0)
         for dominance in ("one_sided", "two_sided", "within_sets"):
             vector = PevaVectorEnv(4, parts(dominance=dominance))
             vector.reset(seed=2)
@@ -181,6 +181,18 @@ def test_observations_are_copies() -> None:
     assert not (second["map"] == 1).all()
     assert second["last_config"][0].tolist() != [1.0, 1.0]
     assert vector.action_masks().any()
+
+
+def test_a_copy_goes_on_as_the_original_does() -> None:
+    vector = PevaVectorEnv(3, parts())
+    vector.reset(seed=4)
+    vector.step(np.array([0, 1, 2]))
+    again = copy.deepcopy(vector)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        actions = rng.integers(0, len(SPACE), 3)
+        for expected, found in zip(vector.step(actions), again.step(actions), strict=True):
+            np.testing.assert_equal(expected, found)
 
 
 def test_observations_and_actions_are_in_their_spaces() -> None:

@@ -34,8 +34,8 @@ class ToyEpisodes:
         values[:, 3:] = [0.5, 1.0, 0.05, 0.2]
         return Outcomes(labels, values, np.ones_like(values, np.int8), 30 + total / 100)
 
-    def put(self, where: Indices, fresh: "ToyEpisodes") -> None:
-        self.words[where], self.scenarios[where] = fresh.words, fresh.scenarios
+    def adopt(self, where: Indices, others: "ToyEpisodes") -> None:
+        self.words[where], self.scenarios[where] = others.words[where], others.scenarios[where]
 
 
 class ToySource:

@@ -24,6 +24,7 @@ type Indices = NDArray[np.int64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
+_ONE = np.uint64(1)
 _S30, _S27, _S31, _S11 = (np.uint64(shift) for shift in (30, 27, 31, 11))
 
 
@@ -41,11 +42,11 @@ class Episodes(Protocol):
     """Episodes that have begun, side by side."""
 
     def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
-        """Return what measuring configuration ``indices[i]`` (n,) in episode ``i`` gives."""
+        """Return what measuring configuration ``indices[i]`` (n,) in episode ``i`` gives, in fresh arrays."""
         ...
 
-    def put(self, where: Indices, fresh: Self) -> None:
-        """Replace the episodes at ``where`` (k,) by ``k`` others."""
+    def adopt(self, where: Indices, others: Self) -> None:
+        """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
         ...
 
 
@@ -86,13 +87,15 @@ def hashed(words: Words, *counters: Any) -> Words:
 
     The mixing function is that of Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
     """
-    state = np.asarray(words, np.uint64)
-    with np.errstate(over="ignore"):
-        for counter in counters:
-            state = state + _GOLDEN * (np.asarray(counter).astype(np.uint64) + np.uint64(1))
-            state = (state ^ (state >> _S30)) * _MIX_1
-            state = (state ^ (state >> _S27)) * _MIX_2
-            state = state ^ (state >> _S31)
+    state = words
+    for counter in counters:
+        count = np.atleast_1d(counter).astype(np.uint64)  # an array, which wraps around without a warning
+        state = state + _GOLDEN * (count + _ONE)
+        state ^= state >> _S30
+        state *= _MIX_1
+        state ^= state >> _S27
+        state *= _MIX_2
+        state ^= state >> _S31
     return state
 
 

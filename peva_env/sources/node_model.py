@@ -29,8 +29,8 @@ element, and sums over functions are taken in their order: a row comes out bit f
 space or in a batch.
 """
 
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, reduce
 from typing import Self
 
 import numpy as np
@@ -54,20 +54,61 @@ _LN_SHARE = {50: 0.6931471805599453, 90: 2.302585092994046, 95: 2.99573227355399
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """Parameters of ``n`` nodes with ``F`` functions each."""
+    """Parameters of ``n`` nodes with ``F`` functions each: rows of one array, so that a node is replaced at once."""
 
-    cores: Floats  # (n,): whole numbers up to MAX_CORES
-    ram_bytes: Floats  # (n,)
-    cpu_s: Floats  # (F, n): CPU time of a request
-    held_s: Floats  # (F, n): what else a request holds its slot for, OVERHEAD_S included
-    slots: Floats  # (F, n): requests served at once
-    base_bytes: Floats  # (F, n): memory of a function without requests
-    request_bytes: Floats  # (F, n): memory of a request in flight
+    rows: Floats  # (2 + 5 F, n), in the order of the properties
 
-    def put(self, where: Indices, fresh: Self) -> None:
-        """Replace the nodes at ``where`` (k,) by ``k`` others."""
-        for field in fields(self):
-            getattr(self, field.name)[..., where] = getattr(fresh, field.name)
+    @classmethod
+    def of(cls, *, cores: Floats, ram_bytes: Floats, **of_functions: Floats) -> Self:
+        """Return nodes by their parameters (n,), and by those of their functions (F, n), named as the properties."""
+        names = ("cpu_s", "held_s", "slots", "base_bytes", "request_bytes")
+        return cls(np.vstack([cores, ram_bytes, *(of_functions[name] for name in names)]))
+
+    @property
+    def cores(self) -> Floats:
+        """Whole numbers up to MAX_CORES, (n,)."""
+        cores: Floats = self.rows[0]
+        return cores
+
+    @property
+    def ram_bytes(self) -> Floats:
+        """RAM of the node, (n,)."""
+        ram_bytes: Floats = self.rows[1]
+        return ram_bytes
+
+    @property
+    def cpu_s(self) -> Floats:
+        """CPU time of a request, (F, n)."""
+        return self._of_functions(0)
+
+    @property
+    def held_s(self) -> Floats:
+        """What else a request holds its slot for, OVERHEAD_S included, (F, n)."""
+        return self._of_functions(1)
+
+    @property
+    def slots(self) -> Floats:
+        """Requests served at once, (F, n)."""
+        return self._of_functions(2)
+
+    @property
+    def base_bytes(self) -> Floats:
+        """Memory of a function without requests, (F, n)."""
+        return self._of_functions(3)
+
+    @property
+    def request_bytes(self) -> Floats:
+        """Memory of a request in flight, (F, n)."""
+        return self._of_functions(4)
+
+    def adopt(self, where: Indices, others: Self) -> None:
+        """Replace the nodes at ``where`` (k,) by those that as many others have there."""
+        self.rows[:, where] = others.rows.take(where, axis=1)
+
+    def _of_functions(self, number: int) -> Floats:
+        n_functions = len(self.rows) // 5
+        rows: Floats = self.rows[2 + number * n_functions :][:n_functions]
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +169,25 @@ def sigma(cores: Floats, busy: Floats) -> Floats:
 
 
 def in_order(values: Floats) -> Floats:
-    """Return the sum over functions of (F, n), added up in their order, as a new array (n,)."""
-    total: Floats = values[0].copy()
-    for row in values[1:]:
-        total += row
+    """Return the sum over functions of (F, n), added up in their order, (n,)."""
+    total: Floats = reduce(np.add, values)
     return total
 
 
 def _admitted(asked: Floats, limit: Floats) -> Floats:
     """Return ``1 / (1 + a^16)^(1/16)`` of ``a = asked / limit``: 16 is four squarings, and four square roots."""
-    most = np.maximum(np.maximum(asked, limit), _LEAST)
-    power = np.minimum(asked, limit) / most
+    most = np.maximum(asked, limit)
+    np.maximum(most, _LEAST, out=most)
+    power = np.minimum(asked, limit)
+    power /= most
     for _ in range(4):
         power *= power
     power += 1.0
     for _ in range(4):
         np.sqrt(power, out=power)
-    success: Floats = np.where(asked > 0, limit / most / power, 1.0)
+    success: Floats = limit / most
+    success /= power
+    success += asked == 0  # where nothing is asked, nothing is let in either, and all of it succeeds
     return success
 
 

@@ -78,7 +78,7 @@ def build_node(node: SimulatedNode, functions: Sequence[str]) -> Nodes:
     def column(key: str, unit: float = 1.0) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.array([[getattr(one, key) * unit] for one in chosen], np.float64)
 
-    return Nodes(
+    return Nodes.of(
         cores=np.array([node.cores], np.float64),
         ram_bytes=np.array([node.ram_mib * _MIB]),
         cpu_s=column("cpu_ms", 1e-3),

@@ -70,7 +70,7 @@ def draw_nodes(words: Words, highest_rps: Sequence[int], timeout_s: float) -> No
     most = np.minimum(2 + np.floor(slots * (_MOST_SLOTS - 1)), np.floor(cap_rps * timeout_s / 2))
     n_slots = np.maximum(most, np.floor(cap_rps * active_s) + 1)
     ram_bytes = _GIB * cores
-    return Nodes(
+    return Nodes.of(
         cores=cores,
         ram_bytes=ram_bytes,
         cpu_s=cpu_s,

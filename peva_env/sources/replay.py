@@ -108,10 +108,10 @@ class ReplayEpisodes:
         """Return which recorded run is drawn for each episode, (n,)."""
         return self.runs.draw(self.scenarios, indices, uniforms(self.words, indices, iteration))
 
-    def put(self, where: Indices, fresh: "ReplayEpisodes") -> None:
-        """Replace the episodes at ``where`` (k,) by ``k`` others."""
-        self.words[where] = fresh.words
-        self.scenarios[where] = fresh.scenarios
+    def adopt(self, where: Indices, others: "ReplayEpisodes") -> None:
+        """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
+        self.words[where] = others.words[where]
+        self.scenarios[where] = others.scenarios[where]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ MOST_NOISE = 0.25
 _SQRT_3 = 1.7320508075688772  # the sum of four uniform numbers has a variance of 1 / 3
 _QUARTER = np.uint64(16)  # bits of a hash that make one uniform number
 _STEP = 2.0**-16
+_MIDDLE = 2.0 / _STEP - 2.0  # of the sum in steps, each quarter standing for the middle of its step
 _EVEN_QUARTERS, _HALF = np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
 _AS_IT_IS = np.ones(1)
 
@@ -90,16 +91,16 @@ class SimulatedEpisodes:
         bench, runs = self.bench, self.run(indices, iteration)
         p95_ms = 1000 * runs.served.percentile_s(95, bench.timeout_s)
         success_at, p95_at = 3, 3 + len(p95_ms)
+        columns = np.empty((p95_at + len(p95_ms), len(indices)))
+        np.divide(runs.cpu_pct, 100, out=columns[0])
+        np.divide(runs.ram_pct, 100, out=columns[1])
+        np.minimum(np.maximum(runs.margins, -1.0), 1.0, out=columns[2])
+        columns[success_at:p95_at] = runs.success
+        np.minimum(p95_ms / 1000, LATENCY_CAP_S, out=columns[p95_at:])
         mask = bench.mask.take(indices, axis=0)
-        nothing = runs.succeeded == 0
-        if nothing.any():  # of such a function no latency is known
-            mask[:, p95_at:][nothing.T] = 0
-        values = np.empty(mask.shape, np.float32)
-        values[:, 0] = runs.cpu_pct / 100
-        values[:, 1] = runs.ram_pct / 100
-        values[:, 2] = np.minimum(np.maximum(runs.margins, -1.0), 1.0)
-        values[:, success_at:p95_at] = runs.success.T
-        values[:, p95_at:] = np.minimum(p95_ms / 1000, LATENCY_CAP_S).T
+        if runs.succeeded.min() == 0:  # of such a function no latency is known
+            mask[:, p95_at:][(runs.succeeded == 0).T] = 0
+        values = columns.T.astype(np.float32, order="C")
         values *= mask
         return Outcomes(labels(runs.margins), values, mask, np.full(len(indices), bench.cost_s))
 
@@ -107,11 +108,11 @@ class SimulatedEpisodes:
         """Return the labels (n,) without noise, -1 OK, 1 overloaded: monotone in the rates."""
         return labels(self._measured(indices, _AS_IT_IS).margins)
 
-    def put(self, where: Indices, fresh: Self) -> None:
-        """Replace the episodes at ``where`` (k,) by ``k`` others of the same world."""
-        self.chance[where] = fresh.chance
-        if self.nodes is not fresh.nodes:
-            self.nodes.put(where, fresh.nodes)
+    def adopt(self, where: Indices, others: Self) -> None:
+        """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
+        self.chance[where] = others.chance[where]
+        if self.nodes is not others.nodes:
+            self.nodes.adopt(where, others.nodes)
 
     def run(self, indices: Indices, iteration: int) -> Runs:
         """Return what the runs gave, in full."""
@@ -124,8 +125,11 @@ class SimulatedEpisodes:
         draws = hashed(self.chance, indices, iteration)
         halves = (draws & _EVEN_QUARTERS) + ((draws >> _QUARTER) & _EVEN_QUARTERS)
         quarters = (halves & _HALF) + (halves >> (_QUARTER + _QUARTER))
-        total = (quarters.astype(np.float64) + 2.0) * _STEP  # each quarter stands for the middle of its step
-        return 1.0 + (total - 2.0) * (self.bench.noise * _SQRT_3)
+        steps = quarters.astype(np.float64)
+        steps -= _MIDDLE
+        steps *= self.bench.noise * _SQRT_3 * _STEP
+        steps += 1.0
+        return steps
 
     def _measured(self, indices: Indices, slowness: Floats) -> Runs:
         bench, table = self.bench, self.bench.table
@@ -135,8 +139,8 @@ class SimulatedEpisodes:
         use = use_margins(cpu_pct, ram_pct, bench.rules)
         exact = np.minimum(use, success_margins(served.success, present, n_present, bench.rules))
         offered = bench.offered.take(indices, axis=1)
-        succeeded = served.success * offered
-        succeeded = np.where(exact < 0, np.floor(succeeded), np.ceil(succeeded))
+        # With the sign of the margin, both are a rounding up: of what is negative, towards zero.
+        succeeded = np.abs(np.ceil(np.copysign(served.success * offered, exact)))
         success = succeeded / offered
         margins = np.minimum(use, success_margins(success, present, n_present, bench.rules))
         return Runs(served, succeeded, success, cpu_pct, ram_pct, margins)
