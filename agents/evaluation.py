@@ -14,22 +14,21 @@ from numpy.typing import NDArray
 
 from agents.bisection import BisectionAgent
 from agents.cartesian import CartesianAgent
+from agents.intervals import bootstrap, mean, resamples
+from agents.legal_only import LegalOnly
 from agents.loop import run_campaign
 from agents.model_file import best_legal
+from agents.scores import score
 from agents.training_worlds import Part, TrainingWorlds
 from agents.uniform import UniformAgent
 from peva_env.config import DfaasConfig
-from peva_env.contracts import Agent, CampaignView
-from peva_env.rate_grid import UNKNOWN_LABEL
+from peva_env.rate_grid import Dominance
 from peva_env.scenarios import true_labels
-
-_N_RESAMPLES = 2000
-_COVERED_PCT = 95.0
 
 COLUMNS = {"resolved": "resolved", "accuracy": "accuracy", "reward": "return", "n_runs": "runs"}
 """What is told of an episode, by its name in a table."""
 
-_BASELINES: Mapping[str, tuple[Callable[[DfaasConfig], Any], str | None]] = {
+_BASELINES: Mapping[str, tuple[Callable[[DfaasConfig], Any], Dominance | None]] = {
     "cartesian (one-sided)": (CartesianAgent, "one_sided"),
     "uniform": (UniformAgent, None),
     "bisection": (BisectionAgent, None),
@@ -90,7 +89,7 @@ def evaluate(policy: Any, name: str, worlds: TrainingWorlds, n_episodes: int) ->
         truths = [true_labels(worlds.parts["test"].world, seed, number) for seed in seeds]
         played = play_side_by_side(policy, worlds, "test", seeds, scenario)
         for i, seed in enumerate(seeds):
-            accuracy = _accuracy(played.labels[i], truths[i])
+            accuracy = score(played.labels[i], truths[i]).accuracy
             figures = (float(played.resolved[i]), accuracy, float(played.rewards[i]), int(played.n_runs[i]))
             yield EpisodeResult(name, scenario, seed, *figures)
         for baseline in _BASELINES:
@@ -107,44 +106,14 @@ def _baseline(
         labels = env.known.labels
         assert labels is not None  # noqa: S101 - no offline space is larger
         resolved = 1 - env.known.n_unknown / env.known.n_configs
-        yield EpisodeResult(
-            name, scenario, seed, resolved, _accuracy(labels, truth), result.total_reward, result.n_runs
-        )
-
-
-class LegalOnly:
-    """Another agent without its actions that are no-ops, such as the cartesian one's for what was never recorded.
-
-    They would cost steps and rewards, which a policy that is held to the mask does not pay either.
-    """
-
-    def __init__(self, agent: Agent) -> None:
-        self.name = agent.name
-        self.dominance = agent.dominance
-        self._agent = agent
-
-    def begin(self, campaign: CampaignView) -> None:
-        """Get the agent ready."""
-        self._agent.begin(campaign)
-
-    def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:
-        """Return the agent's next action that is legal."""
-        action = self._agent.act(observation, info)
-        while action is not None and not info["action_mask"][action]:
-            action = self._agent.act(observation, info)
-        return action
-
-
-def _accuracy(labels: NDArray[np.int8], truth: NDArray[np.int8]) -> float:
-    recorded = truth != UNKNOWN_LABEL
-    return float((labels == truth)[recorded].mean())
+        accuracy = score(labels, truth).accuracy
+        yield EpisodeResult(name, scenario, seed, resolved, accuracy, result.total_reward, result.n_runs)
 
 
 def summarize(results: Sequence[EpisodeResult]) -> list[dict[str, Any]]:
     """Return a row for each agent, over all scenarios and, if there are several, for each of them.
 
-    A figure is its mean over the episodes, with the interval that 95 % of the means of resampled episodes lie in (the
-    percentile bootstrap of Efron, 1979).
+    A figure is its mean over the episodes, with the interval of ``agents.intervals.bootstrap``.
     """
     scenarios = list(dict.fromkeys(result.scenario for result in results))
     rows = []
@@ -158,7 +127,5 @@ def summarize(results: Sequence[EpisodeResult]) -> list[dict[str, Any]]:
 
 
 def _interval(values: NDArray[np.float64]) -> dict[str, float]:
-    rng = np.random.default_rng(0)
-    means = rng.choice(values, (_N_RESAMPLES, len(values))).mean(axis=1)
-    low, high = np.percentile(means, [50 - _COVERED_PCT / 2, 50 + _COVERED_PCT / 2])
-    return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
+    low, high = bootstrap(values, mean, resamples(len(values)))
+    return {"mean": float(mean(values)), "low": low, "high": high}

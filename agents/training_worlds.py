@@ -13,6 +13,7 @@ import numpy as np
 from agents.training_config import TrainingConfig
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
+from peva_env.rate_grid import Dominance
 from peva_env.scenarios import SomeScenarios
 from peva_env.space import ConfigSpace
 from peva_env.vector import PevaVectorEnv
@@ -48,18 +49,20 @@ class TrainingWorlds:
 
     def seeds(self, part: Part, n: int, *, first: int = 0) -> list[int]:
         """Return ``n`` seeds of a part, from its ``first``."""
-        begin = self.seed * _SEEDS_OF_A_TRAINING + first
-        return [3 * (begin + i) + PARTS.index(part) for i in range(n)]
+        return part_seeds(part, n, self.seed * _SEEDS_OF_A_TRAINING + first)
 
     def vector(self, part: Part, n_envs: int) -> PevaVectorEnv:
         """Return environments of a part, side by side."""
         return PevaVectorEnv(n_envs, self.parts[part], "SameStep")
 
-    def single(self, part: Part, *, dominance: str | None = None) -> PevaEnv:
+    def single(self, part: Part, *, dominance: Dominance | None = None) -> PevaEnv:
         """Return one environment of a part; with another kind of dominance where that is asked for."""
-        parts = self.parts[part]
-        settings = replace(parts.settings, dominance=dominance) if dominance else parts.settings  # type: ignore[arg-type]
-        return PevaEnv(replace(parts, settings=settings).campaigns(), parts.objective)
+        return self.parts[part].env(dominance)
+
+
+def part_seeds(part: Part, n: int, first: int) -> list[int]:
+    """Return ``n`` seeds of a part, from its ``first``: of another remainder modulo 3 than those of the other parts."""
+    return [3 * (first + i) + PARTS.index(part) for i in range(n)]
 
 
 def training_worlds(config: TrainingConfig) -> TrainingWorlds:

@@ -35,6 +35,12 @@ def trainer() -> Callable[..., Any]:
     return train
 
 
+def arena() -> Callable[..., Any]:
+    """Return what compares agents (entry point ``arena`` of ``peva_env.arenas``)."""
+    compare: Callable[..., Any] = entry_points(group="peva_env.arenas")["arena"].load()
+    return compare
+
+
 def campaign_loop() -> Callable[..., Any]:
     """Return the loop that runs every agent on every environment (entry point ``campaign`` of ``peva_env.loops``)."""
     loop: EntryPoint = entry_points(group="peva_env.loops")["campaign"]

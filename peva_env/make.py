@@ -11,7 +11,7 @@ from peva_env.errors import ConfigError
 from peva_env.live_campaigns import LiveCampaigns
 from peva_env.objectives import make_objective
 from peva_env.vector import PevaVectorEnv
-from peva_env.worlds import OfflineParts, replay_parts, sim_parts
+from peva_env.worlds import replay_parts, sim_parts
 
 SAMPLE_CONFIG = Path(__file__).with_name("sample.yml")
 """The quick start: what runs where no configuration is given, and what ``peva-env init`` writes."""
@@ -75,10 +75,11 @@ def make_sim_env(
         duration_s: length of a run.
         overload: thresholds of the overload rules, as ``overload`` of ``DfaasConfig``.
         settings: what every offline environment takes:
-            ``budget_runs`` (64), runs that an episode may spend, None for no limit;
+            ``budget_runs`` (64), measurements that an episode may spend, None for no limit;
             ``budget_seconds`` (None), seconds of recorded or simulated machine time, likewise;
             ``max_steps`` (four times the runs), steps after which an episode is truncated, so that one which only asks
             for what is known ends;
+            ``iterations`` (1), runs that a measurement takes: the majority decides, and it costs all of them;
             ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.rate_grid``;
             ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
             ``selection_mode`` (``online``) and ``micro_batch_size`` (8), when an attached policy is updated.
@@ -86,18 +87,16 @@ def make_sim_env(
     Raises:
         ConfigError: an argument cannot be used.
     """
-    return _offline_env(
-        sim_parts(
-            node,
-            rates_rps=rates_rps,
-            min_functions=min_functions,
-            max_functions=max_functions,
-            noise=noise,
-            duration_s=duration_s,
-            overload=overload,
-            **settings,
-        )
-    )
+    return sim_parts(
+        node,
+        rates_rps=rates_rps,
+        min_functions=min_functions,
+        max_functions=max_functions,
+        noise=noise,
+        duration_s=duration_s,
+        overload=overload,
+        **settings,
+    ).env()
 
 
 def make_replay_env(
@@ -118,7 +117,7 @@ def make_replay_env(
         ConfigError: an argument cannot be used, or there is nothing to replay.
         MemoryStoreError: a file cannot be read, or is of another schema.
     """
-    return _offline_env(replay_parts(data, scenarios=scenarios, **settings))
+    return replay_parts(data, scenarios=scenarios, **settings).env()
 
 
 def make_sim_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
@@ -129,7 +128,3 @@ def make_sim_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **argum
 def make_replay_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
     """Build ``num_envs`` of ``peva/FaasReplay-v0`` side by side; other arguments are those of ``make_replay_env``."""
     return PevaVectorEnv(num_envs, replay_parts(**arguments), autoreset_mode)
-
-
-def _offline_env(parts: OfflineParts) -> PevaEnv:
-    return PevaEnv(parts.campaigns(), parts.objective)

@@ -45,6 +45,7 @@ class OfflineArguments(Section):
     budget_runs: int | None = Field(DEFAULT_BUDGET_RUNS, gt=0)
     budget_seconds: float | None = Field(None, gt=0)
     max_steps: int | None = Field(None, gt=0)
+    iterations: int = Field(1, gt=0, le=100)
     dominance: Dominance = "within_sets"
     reward: str = "frontier"
     reward_kwargs: dict[str, Any] | None = None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from peva_env.contracts import MeasurementSource
 from peva_env.episode_words import episode_words, first_word
 from peva_env.sources.episodes import Episodes, Indices, Words, World
+from peva_env.sources.repeated import RepeatedWorld
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import ConfigSpace
@@ -56,6 +57,8 @@ def true_labels(world: World, seed: int, scenario: int) -> NDArray[np.int8]:
 
     Of a recording that is what most runs of a configuration say; of a simulated node, what it does without noise.
     """
+    if isinstance(world, RepeatedWorld):
+        return true_labels(world.world, seed, scenario)
     if isinstance(world, SomeScenarios):
         return true_labels(world.world, seed, int(world.numbers[scenario]))
     if isinstance(world, ReplayWorld):

@@ -1,11 +1,12 @@
 """Offline worlds from plain data: what the ids ``peva/FaasSim-v0`` and ``peva/FaasReplay-v0`` are built of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from peva_env import datasets
+from peva_env.env import PevaEnv
 from peva_env.objectives import Objective, make_objective
 from peva_env.offline import OfflineCampaigns, OfflineSettings
 from peva_env.offline_arguments import (
@@ -15,7 +16,9 @@ from peva_env.offline_arguments import (
     SimArguments,
     parse_arguments,
 )
+from peva_env.rate_grid import Dominance
 from peva_env.sources.episodes import World
+from peva_env.sources.repeated import RepeatedWorld
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 
@@ -32,6 +35,11 @@ class OfflineParts:
     def campaigns(self) -> OfflineCampaigns:
         """Return the host of a single environment."""
         return OfflineCampaigns(self.world, self.settings, self.arguments)
+
+    def env(self, dominance: Dominance | None = None) -> PevaEnv:
+        """Return a single environment; one with another kind of dominance where that is asked for."""
+        parts = replace(self, settings=replace(self.settings, dominance=dominance)) if dominance else self
+        return PevaEnv(parts.campaigns(), self.objective)
 
 
 def sim_parts(node: str | Mapping[str, Any] = "random", **arguments: Any) -> OfflineParts:
@@ -63,6 +71,8 @@ def _folder(data: str) -> Path:
 
 
 def _parts(world: World, arguments: OfflineArguments) -> OfflineParts:
+    if arguments.iterations > 1:
+        world = RepeatedWorld(world, arguments.iterations)
     space = world.space(0)
     objective = make_objective(arguments.reward, arguments.reward_kwargs or {}, space)
     return OfflineParts(world, arguments.settings(space.n_configs), objective, arguments.model_dump(mode="json"))

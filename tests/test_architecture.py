@@ -43,8 +43,8 @@ ROOMS = [
     ["live_campaigns"],
     ["make"],
     ["testing"],
-    ["drivers", "minari_export"],
-    ["console", "doctor", "cli_memory", "cli_rates", "cli_export", "cli_train"],
+    ["drivers", "minari_export", "report"],
+    ["console", "doctor", "cli_memory", "cli_rates", "cli_arena", "cli_export", "cli_train"],
     ["cli"],
 ]
 """From the top down. A room may import what stands in a line above it, and, within a line, what comes before it."""
@@ -64,12 +64,12 @@ FOR_AGENTS = {
     "rates",
 }
 
-FOR_TRAINERS = {"env", "explain", "sb3_vec_env", "scenarios", "vector", "worlds"}
+FOR_TRAINERS = {"drivers", "env", "explain", "report", "sb3_vec_env", "scenarios", "vector", "worlds"}
 """What builds and steps environments may see these too; an agent never does."""
 
 
 def is_trainer(path: Path) -> bool:
-    return path.stem.startswith(("train", "evaluation"))
+    return path.stem.startswith(("arena", "evaluation", "train"))
 
 
 def imports_of(path: Path) -> Iterator[str]:

@@ -18,7 +18,7 @@ from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.memory.tensor_index import Codebook
 from peva_env.memory.tensor_rows import EVENT_QUERY, Coded, Rows, rows_of_batch
 
-type ArrowTable = Any  # pyarrow has no type hints
+type ArrowArray = Any  # pyarrow has no type hints
 type Contexts = Mapping[str, Mapping[str, Any]]
 """What each context hash stands for; empty where no session tells."""
 
@@ -51,14 +51,17 @@ class Recording:
         rows = np.flatnonzero(codes.codes == codes.values.index(context_hash))
         if table.num_rows != len(rows):
             raise MemoryStoreError(f"recording {self.title}: it was changed since it was loaded; load it again")
-        return StoredEvents(table.combine_chunks(), rows)
+        return StoredEvents({name: table.column(name).combine_chunks() for name in table.column_names}, rows)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvents:
-    """The events of a context in full: compact, and made into Python objects one at a time."""
+    """The events of a context in full: compact, and made into Python objects one at a time.
 
-    table: ArrowTable
+    Value by value, which costs a third of what a slice of the table does.
+    """
+
+    columns: Mapping[str, ArrowArray]
     rows: NDArray[np.int64]  # the recording's row of each
 
     def event(self, row: int) -> ExecutionEvent:
@@ -67,7 +70,8 @@ class StoredEvents:
         Raises:
             MemoryStoreError: it is not what a memory would have written.
         """
-        (record,) = self.table.slice(int(self.rows.searchsorted(row)), 1).to_pylist()
+        place = int(self.rows.searchsorted(row))
+        record = {name: column[place].as_py() for name, column in self.columns.items()}
         try:
             return event_from_record(record | {"failed": [dict(kinds) for kinds in record["failed"]]})
         except (IndexError, TypeError, ValueError) as error:

@@ -106,7 +106,7 @@ class ReplayEpisodes:
 
     def places(self, indices: Indices, iteration: int) -> Indices:
         """Return which recorded run is drawn for each episode, (n,)."""
-        return self.runs.draw(self.scenarios, indices, uniforms(self.words, indices, iteration))
+        return self.runs.draw(self.scenarios, indices, uniforms(self.words, indices, 0), iteration)
 
     def adopt(self, where: Indices, others: "ReplayEpisodes") -> None:
         """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""

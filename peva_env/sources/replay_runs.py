@@ -39,10 +39,11 @@ class RecordedRuns:
         """The place at which nothing was recorded."""
         return len(self.rows)
 
-    def draw(self, scenarios: Indices, indices: Indices, draws: NDArray[np.float64]) -> Indices:
-        """Return the place (n,) that a uniform draw (n,) in [0, 1) picks among those of a configuration."""
+    def draw(self, scenarios: Indices, indices: Indices, draws: NDArray[np.float64], iteration: int) -> Indices:
+        """Return the place (n,) of an iteration: a configuration's in turn, from that of a draw (n,) in [0, 1)."""
         cells = scenarios * self.count.shape[1] + indices
-        places: Indices = self.first.take(cells) + (draws * self.count.take(cells)).astype(np.int64)
+        count = self.count.take(cells)
+        places: Indices = self.first.take(cells) + ((draws * count).astype(np.int64) + iteration) % np.maximum(count, 1)
         return places
 
     def outcomes(self, places: Indices) -> Outcomes:

@@ -1,0 +1,76 @@
+"""The folder of an arena: what was asked, and what became of each episode; the same arena goes on in it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agents.arena_config import ArenaConfig
+from agents.arena_episode import Played
+from agents.training_folder import write_text
+from peva_env.errors import ConfigError
+
+_CONFIG = "arena.json"
+_RESULTS = "results.jsonl"
+
+
+class ArenaFolder:
+    """The folder of an arena.
+
+    Raises:
+        ConfigError: it holds another arena, it cannot be written to, or what is in it is not what an arena wrote.
+    """
+
+    def __init__(self, path: Path, config: ArenaConfig) -> None:
+        self.path = path
+        self._results = path / _RESULTS
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if (path / _CONFIG).exists():
+                self._require_same(config.described())
+            else:
+                write_text(path / _CONFIG, json.dumps(config.described(), indent=2))
+            self.played = list(self._read())
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be used as --out: {error.strerror}") from error
+
+    def add(self, played: Played) -> None:
+        """Keep what became of an episode."""
+        with self._results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(played)) + "\n")
+        self.played.append(played)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file that is always whole."""
+        write_text(self.path / name, text)
+
+    def _require_same(self, asked: dict[str, Any]) -> None:
+        try:
+            stored: dict[str, Any] = json.loads((self.path / _CONFIG).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ConfigError(f"{self.path / _CONFIG}: is not what peva-env arena wrote: {error}") from error
+        for name, now in asked.items():
+            if stored.get(name) != now:
+                raise ConfigError(
+                    f"{self.path} holds an arena with {name} = {stored.get(name)!r}, not {now!r}; "
+                    "go on with that one, or give another --out"
+                )
+
+    def _read(self) -> Iterator[Played]:
+        if not self._results.exists():
+            return
+        whole = self._drop_torn(self._results.read_bytes())
+        for number, line in enumerate(whole.decode().splitlines(), 1):
+            try:
+                yield Played(**json.loads(line))
+            except (ValueError, TypeError) as error:
+                raise ConfigError(f"{self._results}, line {number}: is no episode of peva-env arena") from error
+
+    def _drop_torn(self, written: bytes) -> bytes:
+        """Take away a last line that a kill left incomplete: its episode is played again."""
+        whole = written[: written.rfind(b"\n") + 1]
+        if len(whole) < len(written):
+            with self._results.open("r+b") as file:
+                file.truncate(len(whole))
+        return whole
