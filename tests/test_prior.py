@@ -13,9 +13,6 @@ from peva_env.worlds import replay_parts
 
 SPACE = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30, 40]}, min_functions=2, max_functions=3)
 
-    *(np.zeros((0, 2)) for _ in range(1)), np.zeros(0), *(np.zeros((0, 2)),) * 2, *(np.zeros(0),) * 2
-)
-
 
 def held(*measured: tuple[Config, Verdict]) -> TensorCache:
     tensors = TensorCache()
