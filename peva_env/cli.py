@@ -26,7 +26,7 @@ from peva_env.console import (
 )
 from peva_env.contracts import EndStatus
 from peva_env.doctor import run_checks
-from peva_env.drivers import agent_factory, campaign_loop
+from peva_env.drivers import agent_factory, campaign_loop, own_policy
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
 from peva_env.explain import one_line
@@ -70,6 +70,10 @@ def run(
     agent: Annotated[
         str, typer.Option(help="Who decides what is run next: an agent's name, or a model.zip of peva-env train.")
     ] = "cartesian",
+    algorithm: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:CLASS", help="A policy of your own instead, to choose among all that is unknown."),
+    ] = None,
     budget_runs: Annotated[int | None, typer.Option(min=1, help="k6 runs to spend at most.")] = None,
     budget_seconds: Annotated[float | None, typer.Option(min=0.001, help="Machine seconds to spend at most.")] = None,
     dominance: Annotated[
@@ -93,7 +97,7 @@ def run(
     """
     console = make_console()
     settings = _with_options(_load(config), dominance=dominance, repeats=repeats, early_abort=early_abort)
-    make_agent = agent_factory(agent)
+    make_agent = own_policy(algorithm) if algorithm else agent_factory(agent)
     if dry_run:
         print_plan(console, settings)
         return
