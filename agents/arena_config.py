@@ -33,6 +33,9 @@ class ArenaConfig(BaseModel):
     sim: str | None = Field(None, pattern=r"^random:[1-9][0-9]{0,6}$", description="random:K, K simulated nodes")
     rates_rps: Mapping[str, tuple[int, ...]] | None = Field(None, description="rates of each simulated function")
     noise: float | None = Field(None, ge=0, description="noise of a simulated run, as a share")
+    prior: tuple[str, ...] | None = Field(
+        None, min_length=1, description="recordings that agents may learn from beforehand"
+    )
     iterations: int = Field(3, ge=1, le=100, description="k6 runs that each configuration takes; the majority decides")
     budgets: tuple[int, ...] = Field((12, 25, 50, 100, 200, 400), min_length=1, description="runs to read after")
     max_runs: int | None = Field(None, ge=1, description="runs of an episode at most")

@@ -95,6 +95,8 @@ class ArenaWorld:
 
 def _parts(config: ArenaConfig) -> OfflineParts:
     arguments: dict[str, Any] = {"budget_runs": None, "iterations": config.iterations}
+    if config.prior is not None:
+        arguments["prior"] = list(config.prior)
     if config.data is not None:
         scenarios = None if config.scenarios is None else list(config.scenarios)
         return replay_parts(list(config.data), scenarios=scenarios, **arguments)

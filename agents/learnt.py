@@ -25,6 +25,7 @@ from agents.features import N_FEATURES, Counts, features
 from agents.measured import Measured
 from agents.network import Network
 from agents.policy_agent import PolicyAgent
+from agents.prior import Prior
 from agents.reach import Reach
 from peva_env.candidates import Candidates
 from peva_env.config import DfaasConfig, OverloadConfig
@@ -104,9 +105,11 @@ class LearntPolicy:
     Args:
         networks: those that come with the package, if none are given.
         seed: of samples and ties.
+        transfers: whether what the memory holds of other campaigns is taken into account: see ``agents.prior``.
     """
 
-    def __init__(self, networks: Networks | None = None, seed: int | None = None) -> None:
+    def __init__(self, networks: Networks | None = None, seed: int | None = None, *, transfers: bool = False) -> None:
+        self._transfers = transfers
         self._networks = networks or Networks.load(SHIPPED)
         self._rng = np.random.default_rng(seed or 0)
 
@@ -118,6 +121,7 @@ class LearntPolicy:
         self._highest_rps = np.array([max(rates) or 1 for rates in context.space.rates_rps], np.float64)
         self._measured = Measured(context.space)
         self._measured.learn(context.history)
+        self._prior = Prior(context.tensors, context.space) if self._transfers else None
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
         """Return the best candidates, the best first."""
@@ -138,7 +142,7 @@ class LearntPolicy:
     def predict(self, configs: Sequence[Config]) -> Floats:
         """Return how likely each configuration is to be overloaded, taking these to be all that is unknown."""
         candidates = Candidates.of(self._space, configs)
-        return self._likely(self.features(candidates, candidates))
+        return self._likely(candidates, candidates)
 
     def features(self, counted: Candidates, candidates: Candidates) -> Floats:
         """Return the features (k, d) of those of the candidates that are counted for."""
@@ -162,13 +166,17 @@ class LearntPolicy:
         """Return what is known of the candidates, or of a sample of them."""
         counted = self.sample(candidates)
         below, above = self._reach.counts(counted, candidates)
-        likely = self._likely(self.features(counted, candidates)).clip(1 - _CERTAIN, _CERTAIN)
+        likely = self._likely(counted, candidates).clip(1 - _CERTAIN, _CERTAIN)
         score = np.log(likely * above + (1 - likely) * below) + np.log(likely * (1 - likely)) / 2
         inputs = self._inputs(likely, below, above, score, len(candidates))
         return Comparison(counted, likely, score, inputs)
 
-    def _likely(self, found: Floats) -> Floats:
-        likely: Floats = 1 / (1 + np.exp(-self._networks.estimate(found)))
+    def _likely(self, counted: Candidates, candidates: Candidates) -> Floats:
+        log_odds = self._networks.estimate(self.features(counted, candidates))
+        if self._prior:
+            rates = self._reach.rates_rps(counted) / self._highest_rps
+            log_odds += self._prior.log_odds(rates, self._measured.measurements())
+        likely: Floats = 1 / (1 + np.exp(-log_odds))
         return likely
 
     def _inputs(self, likely: Floats, below: Numbers, above: Numbers, score: Floats, n_unknown: int) -> Floats:
@@ -193,9 +201,20 @@ class LearntAgent(PolicyAgent):
     Args:
         config: a campaign's.
         path: of the networks; those that come with the package without.
+        transfers: see ``LearntPolicy``.
     """
 
-    def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:
+    def __init__(
+        self, config: DfaasConfig | None = None, path: Path | str | None = None, *, transfers: bool = False
+    ) -> None:
         seed = config.seed if config else None
         networks = Networks.load(Path(path)) if path else None
-        super().__init__(LearntPolicy(networks, seed), name="learnt", seed=seed)
+        name = "learnt-transfer" if transfers else "learnt"
+        super().__init__(LearntPolicy(networks, seed, transfers=transfers), name=name, seed=seed)
+
+
+class TransferAgent(LearntAgent):
+    """The same, taking into account what the memory holds of other campaigns: other nodes, or fewer functions."""
+
+    def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:
+        super().__init__(config, path, transfers=True)

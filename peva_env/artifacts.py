@@ -73,8 +73,8 @@ class ArtifactWriter:
         self._append("skipped.csv", "".join(map(self._skipped_line, keys)))
 
     def record_complete(self, key: ConfigKey) -> None:
-        """Append a configuration all of whose iterations are done to ``index.csv``."""
-        self._append("index.csv", index_line(key))
+        """Append a configuration that needs no more runs to ``index.csv``, unless it was there when it needed fewer."""
+        self._supply("index.csv", [index_line(key)])
 
     def catch_up(self, events: Iterable[ExecutionEvent], complete: Iterable[ConfigKey]) -> None:
         """Append what the memory knows and the files lack.
@@ -84,7 +84,7 @@ class ArtifactWriter:
 
         Args:
             events: what the memory holds of this campaign.
-            complete: the configurations all of whose iterations are done.
+            complete: the configurations that need no more runs.
         """
         events = list(events)
         runs = [event for event in events if event.kind is EventKind.MEASURED]

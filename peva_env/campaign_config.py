@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from peva_env.k6_keys import as_text, require_environment, require_options, require_outputs, require_tags
+from peva_env.rate_grid import Dominance
 from peva_env.rates import LinearRates, RandomRates, RateStrategy
 from peva_env.sections import (
     DEFAULT_OUTPUT_DIR,
@@ -24,6 +25,7 @@ from peva_env.sections import (
 )
 
 _SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SHORTEST_TO_CUT_S = 5.0
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 
 
@@ -52,9 +54,18 @@ class DfaasConfig(Section):
     combinations: CombinationConfig = Field(default_factory=CombinationConfig)
     duration: str = Field("30s", description="length of one run")
     iterations: int = Field(3, ge=1, description="runs of each configuration; the majority decides")
+    repeats: Literal["all", "adaptive"] = Field(
+        "all", description="all iterations of each configuration, or only as many as decide it"
+    )
+    early_abort: bool = Field(
+        False, description="end a run as soon as it is overloaded whatever becomes of the rest of it"
+    )
     timeout: str = Field("5s", description="how long one request may take; a slower one has failed")
     cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
     overload: OverloadConfig = Field(default_factory=OverloadConfig)
+    dominance: Dominance | None = Field(
+        None, description="how verdicts are inferred; where it is left out, as the agent wants"
+    )
     max_total_rate: int | None = Field(
         None, ge=1, description="requests/s, all functions together, beyond which nothing may be offered"
     )
@@ -191,6 +202,15 @@ class DfaasConfig(Section):
             for key in ("micro_batch_size", "micro_batch_window_s"):
                 if getattr(self, key) < 1:
                     raise ValueError(f"{key} = {getattr(self, key)}: must be at least 1 in micro_batch mode")
+        return self
+
+    @model_validator(mode="after")
+    def _lasts_long_enough_to_be_cut(self) -> Self:
+        if self.early_abort and self.duration_s < _SHORTEST_TO_CUT_S:
+            raise ValueError(
+                f"early_abort: k6 looks every 2 s, so that nothing is won on a duration of {self.duration}; "
+                f"make it at least {_SHORTEST_TO_CUT_S:g}s, or leave early_abort out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -13,11 +13,20 @@ from rich.console import Console
 from rich.text import Text
 
 from peva_env import __version__, cli_arena, cli_export, cli_memory, cli_train, make
-from peva_env.config import DfaasConfig, load_config
-from peva_env.console import Progress, duration_text, make_console, print_map, print_plan, print_verdicts, say
+from peva_env.config import DfaasConfig, load_config, parse_config
+from peva_env.console import (
+    Progress,
+    duration_text,
+    make_console,
+    print_disputes,
+    print_map,
+    print_plan,
+    print_verdicts,
+    say,
+)
 from peva_env.contracts import EndStatus
 from peva_env.doctor import run_checks
-from peva_env.drivers import agent_factory, campaign_loop
+from peva_env.drivers import agent_factory, campaign_loop, own_policy
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
 from peva_env.explain import one_line
@@ -61,8 +70,23 @@ def run(
     agent: Annotated[
         str, typer.Option(help="Who decides what is run next: an agent's name, or a model.zip of peva-env train.")
     ] = "cartesian",
+    algorithm: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:CLASS", help="A policy of your own instead, to choose among all that is unknown."),
+    ] = None,
     budget_runs: Annotated[int | None, typer.Option(min=1, help="k6 runs to spend at most.")] = None,
     budget_seconds: Annotated[float | None, typer.Option(min=0.001, help="Machine seconds to spend at most.")] = None,
+    dominance: Annotated[
+        str | None,
+        typer.Option(help="How verdicts are inferred: one_sided, within_sets or two_sided; else as the agent wants."),
+    ] = None,
+    repeats: Annotated[
+        str | None, typer.Option(help="all iterations of each configuration, or adaptive: as many as decide it.")
+    ] = None,
+    early_abort: Annotated[
+        bool | None,
+        typer.Option("--early-abort", help="End a run as soon as it is overloaded whatever becomes of the rest."),
+    ] = None,
     repetition: Annotated[int | None, typer.Option(min=1, help="Measure all again, as repetition N.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")] = False,
 ) -> None:
@@ -72,11 +96,13 @@ def run(
     interrupted, 141 when nobody reads the output any more, 1 on an error, 2 on wrong usage.
     """
     console = make_console()
-    settings = _load(config)
-    make_agent = agent_factory(agent)
+    settings = _with_options(_load(config), dominance=dominance, repeats=repeats, early_abort=early_abort)
+    make_agent = own_policy(algorithm) if algorithm else agent_factory(agent)
     if dry_run:
         print_plan(console, settings)
         return
+    driver = make_agent(settings)
+    settings = _with_options(settings, dominance=settings.dominance or getattr(driver, "dominance", "one_sided"))
     interrupts = FirstInterrupt()
     env = gymnasium.make(
         "peva/FaasLive-v0",
@@ -85,7 +111,7 @@ def run(
         budget_seconds=budget_seconds,
     )
     options = {"repetition": repetition} if repetition else {"warm_start": True}
-    status = _campaign(console, env, make_agent(settings), settings, options, interrupts)
+    status = _campaign(console, env, driver, settings, options, interrupts)
     raise typer.Exit(EXIT_CODES[status])
 
 
@@ -163,6 +189,16 @@ def _load(path: Path | None) -> DfaasConfig:
     return settings
 
 
+def _with_options(settings: DfaasConfig, **options: Any) -> DfaasConfig:
+    """Return a configuration in which the options that were given stand for its keys of the same names.
+
+    Raises:
+        ConfigError: a value cannot be used.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    return parse_config({**settings.model_dump(mode="json", exclude_unset=True), **given}, where="options of run")
+
+
 def _campaign(
     console: Console,
     env: gymnasium.Env[Any, Any],
@@ -193,11 +229,13 @@ def _print_result(console: Console, campaign: PevaEnv, progress: Progress) -> No
     known = campaign.known
     print_verdicts(console, [*campaign.history, *progress.events], known.measured)
     print_map(console, known)
-    skipped = known.space.n_configs - known.n_unknown - len(known.measured)
+    print_disputes(console, known.disputes())
+    measured = len(known.measured) - len(known.disputed())
+    skipped = known.space.n_configs - known.n_unknown - measured
     took = duration_text(sum(event.cost_s for event in progress.events))
     say(
         console,
-        f"\n{campaign.status}: {len(known.measured)} configurations measured, {skipped} skipped, "
+        f"\n{campaign.status}: {measured} configurations measured, {skipped} skipped, "
         f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
     )
     for path in campaign.host.paths:

@@ -37,10 +37,15 @@ def arena(
         Names, typer.Option(metavar="NAME=RATES", help="With --sim: a=0,20,40 or a=0:200:10; once a function.")
     ] = None,
     noise: Annotated[float | None, typer.Option(help="With --sim: noise of a run, as a share (0.03).")] = None,
+    prior: Annotated[
+        Names, typer.Option(help="A recording that agents may learn from beforehand; may be given several times.")
+    ] = None,
     iterations: Annotated[
         int | None, typer.Option(help="k6 runs that each configuration takes, the majority deciding (3).")
     ] = None,
-    budgets: Annotated[str, typer.Option(help="After how many configurations maps are compared.")] = "12,25,50,100,200,400",
+    budgets: Annotated[
+        str, typer.Option(help="After how many configurations maps are compared.")
+    ] = "12,25,50,100,200,400",
     max_runs: Annotated[
         int | None,
         typer.Option(
@@ -66,6 +71,7 @@ def arena(
         "seeds": seeds,
         "rates_rps": simulated_rates("random", rates),
         "noise": noise,
+        "prior": prior,
         "iterations": iterations,
         "budgets": _numbers(budgets),
         "max_runs": max_runs,

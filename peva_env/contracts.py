@@ -19,10 +19,19 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.records import EndStatus, EventKind, ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.records import (
+    NOT_RUN,
+    EndStatus,
+    EventKind,
+    ExecutionEvent,
+    FunctionMeasurement,
+    NodeMeasurement,
+    Verdict,
+)
 from peva_env.space import Config, ConfigKey, ConfigSpace
 
 __all__ = [
+    "NOT_RUN",
     "Agent",
     "CampaignObserver",
     "CampaignView",
@@ -214,7 +223,10 @@ class CampaignView(Protocol):
 
     @property
     def run_context(self) -> DfaasRunContext:
-        """The campaign as a scheduler sees it; ``existing_index`` grows as configurations become complete."""
+        """The campaign as a scheduler sees it.
+
+        ``existing_index`` grows as configurations become complete. What is contradicted, and run again, leaves it.
+        """
         ...
 
     def policy_context(self) -> PolicyContext:

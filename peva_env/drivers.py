@@ -28,11 +28,16 @@ def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
     for suffix, kind in _MODELS.items():
         if name.endswith(suffix) and kind in found:
             return partial(_loaded(found[kind]), path=Path(name))
-    if ":" in name and "custom" in found:
-        return partial(_loaded(found["custom"]), entrypoint=name)
+    if ":" in name:
+        return own_policy(name)
     if name not in found:
         raise ConfigError(f"--agent {name!r}: there is no such agent; there are: {', '.join(sorted(found))}")
     return _loaded(found[name])
+
+
+def own_policy(entrypoint: str) -> Callable[[DfaasConfig], Any]:
+    """Return what makes an agent of the policy at ``module:Class``."""
+    return partial(_loaded(entry_points(group="peva_env.agents")["custom"]), entrypoint=entrypoint)
 
 
 def trainer() -> Callable[..., Any]:

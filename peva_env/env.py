@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from operator import index as as_index
 from typing import Any, NamedTuple
 
@@ -47,6 +48,9 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     What is already known is not run again: such an action is a legal no-op with a small negative reward, and
     ``info["skip_reason"]`` says why. ``info["action_mask"]`` and ``action_masks()`` are 1 where an action is not one;
     beyond ``DENSE_LIMIT`` they tell of each function alone, and only what no configuration of the plan has is masked.
+
+    Measurements that contradict each other are unknown again, and ``info["contradictions"]`` lists them; see
+    ``peva_env.frontier.Dispute``.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - gymnasium declares it so
@@ -265,6 +269,9 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             "n_runs": outcome.n_runs,
             "cost_s": outcome.cost_s,
         }
+        disputes = executor.known.disputes()
+        if disputes:
+            info["contradictions"] = [asdict(dispute) for dispute in disputes]
         if outcome.verdict:
             info["verdict"] = str(outcome.verdict)
         if outcome.n_runs and index is not None:

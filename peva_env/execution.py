@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from peva_env.artifacts import ArtifactWriter
 from peva_env.campaign import Budget, ConfigOutcome, config_text, why_known
 from peva_env.contracts import (
+    NOT_RUN,
     CampaignObserver,
     DfaasRunContext,
     EventKind,
@@ -27,9 +28,6 @@ from peva_env.space import Config, ConfigKey, config_key
 from peva_env.verdict import majority
 
 __all__ = ["DfaasConfigExecutor", "DfaasRunContext"]
-
-_NOT_RUN = -1
-"""Iteration number of an event that stands for a configuration that was not run."""
 
 
 @dataclass(slots=True)
@@ -51,7 +49,7 @@ class DfaasConfigExecutor:
     observers: Sequence[CampaignObserver] = ()
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
-        """Rebuild from earlier events what is complete, what is overloaded and what was skipped for it.
+        """Rebuild from earlier events what is complete and what follows from it; it is inferred anew.
 
         Artifacts that a process which died did not get to write are supplied.
         """
@@ -60,10 +58,16 @@ class DfaasConfigExecutor:
         complete = [key for key in keys if self.memory.is_seen(key) and _pairs(key) in self.known.space]
         self.artifacts.catch_up(events, complete)
         for key in complete:
-            self._conclude(_pairs(key), majority(self.memory.verdicts(key)))
+            self.known.update(_pairs(key), majority(self.memory.verdicts(key)))
+        self._settle_contradictions()
+        if self.known.labels is not None:
+            self._record_inferred(self.known.labels.nonzero()[0])
 
     def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
         """Run what a configuration lacks, unless it is known already.
+
+        One that was measured and is contradicted is run again, until it has twice as many valid runs as are asked for;
+        the majority of them all decides. If it is contradicted then, it goes into quarantine.
 
         Raises:
             InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
@@ -73,15 +77,17 @@ class DfaasConfigExecutor:
         if skip_reason:
             return self._skip(config, skip_reason)
         key = config_key(config)
+        is_again = key in self.known.measured
         events: list[ExecutionEvent] = []
-        while self.memory.missing_runs(key):
+        while self.memory.missing_runs(key, again=is_again):
             if self.budget.exhausted:
                 return self._outcome(events)
             events.append(self._run(config, rng))
             self._require_valid(events)
         verdict = majority(self.memory.verdicts(key))
         with uninterrupted():
-            self.artifacts.record_complete(key)
+            if not is_again:
+                self.artifacts.record_complete(key)
             resolved = self._conclude(config, verdict)
         for observer in self.observers:
             observer.concluded(config, verdict, resolved)
@@ -89,8 +95,9 @@ class DfaasConfigExecutor:
 
     def skip_reason(self, config: Config) -> str | None:
         """Return why a configuration need not be run, or None."""
-        key = config_key(config)
-        if key in self.context.existing_index:
+        if self.known.verdict(config) is None:  # whatever else tells of it: in a contradiction nothing is known
+            return None
+        if config_key(config) in self.known.measured:
             return "already measured"
         return why_known(self.known, config)
 
@@ -107,9 +114,7 @@ class DfaasConfigExecutor:
         )
 
     def _skip(self, config: Config, reason: str) -> ConfigOutcome:
-        key = config_key(config)
-        if key not in self.context.existing_index and not self.memory.is_skipped(key):
-            self._record_skips([config])
+        self._record_not_run([config])
         return ConfigOutcome(verdict=self.known.verdict(config), skip_reason=reason)
 
     def _run(self, config: Config, rng: np.random.Generator) -> ExecutionEvent:
@@ -141,37 +146,49 @@ class DfaasConfigExecutor:
             )
 
     def _conclude(self, config: Config, verdict: Verdict) -> int:
-        resolved = self.known.update(config, verdict)
-        self.context.existing_index.add(config_key(config))
-        inferred = self._inferred(config, resolved)
-        if inferred:
-            self._record_skips(inferred)
+        resolved = np.concatenate([self.known.update(config, verdict), *self._settle_contradictions()])
+        self._record_inferred(resolved)
         return len(resolved)
 
-    def _inferred(self, config: Config, resolved: NDArray[np.int64]) -> list[Config]:
-        configs = (self.known.space.config(int(index)) for index in resolved)
-        return [one for one in configs if one != config and not self.memory.is_skipped(config_key(one))]
+    def _settle_contradictions(self) -> list[NDArray[np.int64]]:
+        """Put in quarantine what was run again to the end, and leave the rest of what is contradicted to be asked for.
 
-    def _record_skips(self, configs: list[Config]) -> None:
+        Returns the indices of what became known by it.
+        """
+        run_again = [one for one in self.known.disputed() if not self.memory.missing_runs(config_key(one), again=True)]
+        resolved = [self.known.quarantine(config) for config in run_again]
+        self.context.existing_index.update(self.known.measured)
+        self.context.existing_index.difference_update(map(config_key, self.known.disputed()))
+        return resolved
+
+    def _record_inferred(self, indices: NDArray[np.int64]) -> None:
+        self._record_not_run([self.known.space.config(int(index)) for index in indices])
+
+    def _record_not_run(self, configs: Sequence[Config]) -> None:
+        """Write down what is known without a run, unless that is written down already."""
+        events = [self._not_run(config) for config in configs if config_key(config) not in self.known.measured]
+        new = [event for event in events if not self.memory.is_recorded(event.config_key, event.kind)]
+        if new:
+            with uninterrupted():
+                self.memory.ingest_skips(new)
+                self.artifacts.record_skips(one.config_key for one in new if one.kind is EventKind.SKIPPED)
+
+    def _not_run(self, config: Config) -> ExecutionEvent:
+        verdict = self.known.verdict(config)
+        assert verdict is not None  # noqa: S101 - nothing is recorded of what is unknown
         now = time.time()
-        skips = [
-            ExecutionEvent(
-                config_key=config_key(config),
-                iteration=_NOT_RUN,
-                verdict=Verdict.OVERLOADED,
-                run_id=self.context.run_id,
-                repetition=self.context.repetition,
-                kind=EventKind.SKIPPED,
-                reasons=(self.skip_reason(config) or "",),
-                started_at=now,
-                ended_at=now,
-                context_hash=self.context_hash,
-            )
-            for config in configs
-        ]
-        with uninterrupted():
-            self.memory.ingest_skips(skips)
-            self.artifacts.record_skips(skip.config_key for skip in skips)
+        return ExecutionEvent(
+            config_key=config_key(config),
+            iteration=NOT_RUN[verdict].iteration,
+            verdict=verdict,
+            run_id=self.context.run_id,
+            repetition=self.context.repetition,
+            kind=NOT_RUN[verdict].kind,
+            reasons=(why_known(self.known, config) or "",),
+            started_at=now,
+            ended_at=now,
+            context_hash=self.context_hash,
+        )
 
 
 def _pairs(key: ConfigKey) -> Config:

@@ -6,6 +6,7 @@ overloaded. What follows from what is said by ``peva_env.rate_grid``, what is be
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,19 @@ class Certificate:
     def __len__(self) -> int:
         """Return how many configurations prove what is known."""
         return len(self.overloaded) + len(self.ok)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """Two measured configurations that contradict each other, or did: ``ok`` has no lower rate than ``overloaded``.
+
+    ``open``: one of them is still to be measured again. ``quarantine``: both stand for themselves. ``settled``: one
+    turned out otherwise.
+    """
+
+    overloaded: Config
+    ok: Config
+    state: Literal["open", "quarantine", "settled"]
 
 
 class MonotoneMap:
@@ -150,9 +164,10 @@ class MonotoneMap:
         return resolved
 
     def quarantine(self, config: Config) -> NDArray[np.int64]:
-        """Infer nothing from a measured configuration any more, and return the indices that became known by that.
+        """Let a contradicted measurement stand for itself, and return the indices that became known by that.
 
-        Its own label stays what was measured. What followed from it alone is unknown again.
+        It has its own label again, and nothing is inferred from it. What contradicts it stays contradicted until it is
+        put in quarantine, too, or turns out otherwise; see ``peva_env.evidence``.
 
         Raises:
             ValueError: it was not measured, or the space is beyond ``DENSE_LIMIT``.
@@ -165,6 +180,19 @@ class MonotoneMap:
         resolved = self._settle(labels, evidence)
         self.n_unknown -= len(resolved)
         return resolved
+
+    def disputed(self) -> list[Config]:
+        """Return the measured configurations that are contradicted and not in quarantine: unknown until settled.
+
+        Beyond ``DENSE_LIMIT`` contradictions are not looked for: each measurement has its own label.
+        """
+        return [self.space.config(index) for index in self._evidence.disputed()] if self._evidence else []
+
+    def disputes(self) -> list[Dispute]:
+        """Return all contradictions that were ever found, and what became of them; none beyond ``DENSE_LIMIT``."""
+        if self._evidence is None:
+            return []
+        return [self._dispute(pair, self._evidence) for pair in sorted(self._evidence.ever_contradicting)]
 
     def contradictions(self) -> list[tuple[Config, Config]]:
         """Return pairs of measured configurations that cannot both be right: an overloaded one, and an OK one above.
@@ -200,6 +228,12 @@ class MonotoneMap:
             unknown &= self.recorded
         left = self._grid.n_groups(unknown.nonzero()[0], self.dominance)
         return Certificate(proofs[OVERLOADED_LABEL], proofs[OK_LABEL], left)
+
+    def _dispute(self, pair: tuple[int, int], evidence: Evidence) -> Dispute:
+        low, high = map(self.space.config, pair)
+        if pair not in evidence.contradicting:
+            return Dispute(low, high, "settled")
+        return Dispute(low, high, "open" if evidence.is_open(pair) else "quarantine")
 
     def _dense(self) -> tuple[NDArray[np.int8], Evidence]:
         if self.labels is None or self._evidence is None:

@@ -132,6 +132,7 @@ class LiveCampaigns:
             functions={function.name: function for function in config.functions},
             duration_s=config.duration_s,
             rules=config.overload,
+            early_abort=config.early_abort,
             context_hash=context_hash(measurement_context(config, self._platform, generator.version)),
         )
 
@@ -161,7 +162,7 @@ class LiveCampaigns:
             source=replace(source, run_id=session.run_id),
             memory=self.memory,
             artifacts=artifacts,
-            known=MonotoneMap(self.space),
+            known=MonotoneMap(self.space, dominance=self._config.dominance or "one_sided"),
             context=DfaasRunContext(
                 configs=self.space,
                 function_names=list(self.space.functions),

@@ -80,6 +80,8 @@ def make_sim_env(
             ``max_steps`` (four times the runs), steps after which an episode is truncated, so that one which only asks
             for what is known ends;
             ``iterations`` (1), runs that a measurement takes: the majority decides, and it costs all of them;
+            ``prior`` (None), recordings as for ``data`` of ``make_replay_env``: what the campaign's memory holds of
+            other campaigns, for policies that learn from it; none of it counts as measured;
             ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.rate_grid``;
             ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
             ``selection_mode`` (``online``) and ``micro_batch_size`` (8), when an attached policy is updated.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
@@ -156,14 +157,17 @@ class EpisodeExecutor:
 
 
 class OfflineCampaigns:
-    """Opens campaigns in a world."""
+    """Opens campaigns in a world; ``prior`` is what their memory holds of other campaigns."""
 
-    def __init__(self, world: World, settings: OfflineSettings, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self, world: World, settings: OfflineSettings, config: Mapping[str, Any], prior: TensorCache | None = None
+    ) -> None:
         self.world = world
         self.settings = settings
         self.space: ConfigSpace = world.space(0)
         self.grid = RateGrid(self.space) if is_dense(self.space) else None
         self._config = dict(config)
+        self._prior = prior or TensorCache()
         self._executor: EpisodeExecutor | None = None
 
     @property
@@ -199,7 +203,7 @@ class OfflineCampaigns:
                 clock=time.monotonic,
                 updated=_no_note,
             ),
-            tensors=TensorCache(),
+            tensors=deepcopy(self._prior),
             run_id=f"episode-{word:016x}",
         )
         info = {

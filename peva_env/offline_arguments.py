@@ -46,6 +46,7 @@ class OfflineArguments(Section):
     budget_seconds: float | None = Field(None, gt=0)
     max_steps: int | None = Field(None, gt=0)
     iterations: int = Field(1, gt=0, le=100)
+    prior: Names | None = Field(None, min_length=1)
     dominance: Dominance = "within_sets"
     reward: str = "frontier"
     reward_kwargs: dict[str, Any] | None = None

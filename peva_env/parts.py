@@ -1,9 +1,11 @@
 """The parts of a live campaign, each built from a configuration; nothing is started, opened or sent."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from peva_env.config import DfaasConfig
+from peva_env.config import DfaasConfig, OverloadConfig
+from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
 from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.contexts import digest
@@ -20,6 +22,7 @@ from peva_env.platforms.prometheus import Prometheus
 from peva_env.platforms.queries import load_queries
 from peva_env.sources.k6 import K6, find_k6
 from peva_env.sources.k6_settings import k6_settings
+from peva_env.verdict import apply_rules
 
 _MIN_PREFLIGHT_S = 5.0
 """A function's first call may have to load things that the later ones find in place."""
@@ -101,6 +104,7 @@ def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
     return InProcessMemoryEngine(
         store,
         iterations=config.iterations,
+        is_certain=partial(_is_certain, config.overload) if config.repeats == "adaptive" else None,
         checkpoint=ParquetCheckpoint(
             store, core_dir=memory.export_core_parquet_dir, debug_dir=memory.export_raw_debug_parquet_dir
         ),
@@ -109,6 +113,10 @@ def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
         micro_batch_size=config.micro_batch_size,
         micro_batch_window_s=config.micro_batch_window_s,
     )
+
+
+def _is_certain(rules: OverloadConfig, event: ExecutionEvent) -> bool:
+    return apply_rules(event.functions, event.node, rules).is_certain
 
 
 def measurement_context(config: DfaasConfig, platform: Platform, generator_version: str) -> dict[str, Any]:
@@ -133,4 +141,5 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
     }
     # Left out where there are none: such measurements stay comparable with those of before there were options.
     options = {name: value for name, value in config.k6_options.items() if name != "cloud"}
-    return context | ({"k6_options": options} if options else {})
+    early_abort = {"early_abort": True} if config.early_abort else {}
+    return context | ({"k6_options": options} if options else {}) | early_abort

@@ -7,7 +7,7 @@ capacity (0..100, whatever the number of cores), ``_bytes`` bytes, ``_uw`` micro
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from peva_env.space import Config, ConfigKey, config_id
 
@@ -21,10 +21,23 @@ class Verdict(StrEnum):
 
 
 class EventKind(StrEnum):
-    """Whether an event was measured, or stands for a configuration that was not run."""
+    """Whether an event was measured, or stands for a configuration that was not run: see ``NOT_RUN``."""
 
     MEASURED = "measured"
     SKIPPED = "skipped"
+    INFERRED = "inferred"
+
+
+class NotRun(NamedTuple):
+    """How an event is marked that stands for a configuration that was not run."""
+
+    kind: EventKind
+    iteration: int
+
+
+NOT_RUN = {Verdict.OVERLOADED: NotRun(EventKind.SKIPPED, -1), Verdict.OK: NotRun(EventKind.INFERRED, -2)}
+"""By the verdict that was inferred. The numbers differ, so that a campaign can record both of one configuration: what
+was inferred first can turn out to be wrong."""
 
 
 class EndStatus(StrEnum):
@@ -92,6 +105,9 @@ class ExecutionEvent:
     ``repetition`` and ``context_hash``. ``margin`` is the smallest signed distance to an overload threshold as a share
     of that threshold: positive = OK by that much. Times are seconds since the epoch. ``cost_s`` is machine time:
     cooldown plus run. ``raw_summary`` is k6's own JSON.
+
+    A run that was ended early (``peva_env.early_abort``) says so in its first reason; ``duration_s`` is then what it
+    lasted, its counts and rates are of the requests that had an end by then, and its margin is a bound.
     """
 
     config_key: ConfigKey

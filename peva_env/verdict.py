@@ -23,19 +23,33 @@ from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 _NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
 """Kinds of failure, as ``peva_env.sources.k6.FAILURE_KINDS`` names them, that speak of the address, not of the load."""
 
+_CLEAR_OF_SUCCESS = 0.9
+"""Of the way from a least success rate to 1. A share of the threshold would not do: above 0.95 there is 0.053 of it."""
+
+_CLEAR_OF_LIMIT = 0.1
+"""Of the threshold of anything else."""
+
+_CLEARLY_OVER = 0.2
+"""Of a threshold of the node."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict with every rule that fired, and the signed distance to each threshold.
 
     ``margins`` has a value for each rule, as a share of its threshold: positive = OK by that much. The smallest is the
-    run's ``margin``.
+    run's ``margin``. ``is_certain``: another run would hardly say otherwise. An OK run is certain if every success rate
+    has at least nine tenths of the way from its minimum to 1 behind it, and CPU, RAM and replicas stay at least a tenth
+    of their thresholds below these; an overloaded one if mean success, CPU or RAM is beyond its threshold by at least a
+    fifth of it. A function's own rule is not enough: one function that fails for once is the commonest wrong verdict.
+    Source: recordings of 15,832 configurations, see docs/decisions.md.
     """
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
     margins: Mapping[str, float] = field(default_factory=dict)
     overloaded_functions: tuple[str, ...] = ()
+    is_certain: bool = False
 
     @property
     def margin(self) -> float | None:
@@ -45,20 +59,29 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """One rule applied to one value: ``margin`` is the distance to the limit as a share of it, negative = it fired."""
+    """One rule applied to one value: ``margin`` is the distance to the limit as a share of it, negative = it fired.
+
+    From ``clear_margin`` on an OK run is far from the limit.
+    """
 
     name: str
     text: str
     margin: float
     fired: bool
     function: str | None = None
+    clear_margin: float = _CLEAR_OF_LIMIT
 
 
 def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
     """Apply the overload rules to one run."""
-    problems = [*_absent(functions), *_not_measured(node)]
+    problems = [*absent(functions), *_not_measured(node)]
     if problems:
         return Judgement(Verdict.INVALID, tuple(problems))
+    return apply_rules(functions, node, rules)
+
+
+def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
+    """Apply the rules to what was measured, and to that alone."""
     checks = [*_function_checks(functions, rules), *_node_checks(functions, node, rules)]
     fired = [check for check in checks if check.fired]
     return Judgement(
@@ -66,6 +89,7 @@ def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules
         reasons=tuple(check.text for check in fired),
         margins={check.name: check.margin for check in checks},
         overloaded_functions=tuple(dict.fromkeys(check.function for check in fired if check.function)),
+        is_certain=_is_certain(checks),
     )
 
 
@@ -77,7 +101,31 @@ def majority(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict.OVERLOADED if 2 * valid.count(Verdict.OVERLOADED) > len(valid) else Verdict.OK
 
 
-def _absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+def is_decided(verdicts: Sequence[Verdict], iterations: int, *, is_certain: bool) -> bool:
+    """Tell whether a configuration's other runs, up to ``iterations`` in all, can be left out.
+
+    They can where they could not change the majority, and where one run was certain and none says otherwise.
+
+    Args:
+        verdicts: of the valid runs so far.
+        iterations: how many runs there would be.
+        is_certain: whether one of them is certain, see ``Judgement``.
+    """
+    n_overloaded = verdicts.count(Verdict.OVERLOADED)
+    n_ok = len(verdicts) - n_overloaded
+    if 2 * n_overloaded > iterations or 2 * n_ok >= iterations:
+        return True
+    return is_certain and 0 in (n_overloaded, n_ok)
+
+
+def _is_certain(checks: Sequence[_Check]) -> bool:
+    if any(check.fired for check in checks):
+        return any(check.margin <= -_CLEARLY_OVER for check in checks if not check.function)
+    return all(check.margin >= check.clear_margin for check in checks)
+
+
+def absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+    """Say of which functions most requests found nobody at the address."""
     for function in functions:
         nobody = {kind: function.failed[kind] for kind in _NOBODY_THERE if function.failed.get(kind)}
         if 2 * sum(nobody.values()) > function.sent:
@@ -116,7 +164,10 @@ def _node_checks(
 
 
 def _at_least(what: str, value: float, limit: float, function: str | None = None) -> _Check:
-    return _Check(what, f"{what} {value:.3f} < {limit:g}", (value - limit) / (limit or 1), value < limit, function)
+    scale = limit or 1
+    clear_margin = _CLEAR_OF_SUCCESS * (1 - limit) / scale
+    text = f"{what} {value:.3f} < {limit:g}"
+    return _Check(what, text, (value - limit) / scale, value < limit, function, clear_margin)
 
 
 def _at_most(what: str, value_pct: float, limit_pct: float) -> _Check:

@@ -7,6 +7,8 @@ from typing import Any
 
 from peva_env import datasets
 from peva_env.env import PevaEnv
+from peva_env.memory.recording import load_recording
+from peva_env.memory.tensor_cache import TensorCache
 from peva_env.objectives import Objective, make_objective
 from peva_env.offline import OfflineCampaigns, OfflineSettings
 from peva_env.offline_arguments import (
@@ -31,10 +33,11 @@ class OfflineParts:
     settings: OfflineSettings
     objective: Objective
     arguments: Mapping[str, Any]
+    prior: TensorCache | None = None
 
     def campaigns(self) -> OfflineCampaigns:
         """Return the host of a single environment."""
-        return OfflineCampaigns(self.world, self.settings, self.arguments)
+        return OfflineCampaigns(self.world, self.settings, self.arguments, self.prior)
 
     def env(self, dominance: Dominance | None = None) -> PevaEnv:
         """Return a single environment; one with another kind of dominance where that is asked for."""
@@ -75,4 +78,11 @@ def _parts(world: World, arguments: OfflineArguments) -> OfflineParts:
         world = RepeatedWorld(world, arguments.iterations)
     space = world.space(0)
     objective = make_objective(arguments.reward, arguments.reward_kwargs or {}, space)
-    return OfflineParts(world, arguments.settings(space.n_configs), objective, arguments.model_dump(mode="json"))
+    prior = load_recording([_folder(one) for one in arguments.prior]) if arguments.prior else None
+    return OfflineParts(
+        world=world,
+        settings=arguments.settings(space.n_configs),
+        objective=objective,
+        arguments=arguments.model_dump(mode="json"),
+        prior=TensorCache.holding(prior.rows) if prior else None,
+    )

@@ -21,6 +21,7 @@ from peva_env.execution import DfaasConfigExecutor
 from peva_env.frontier import MonotoneMap
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore, Session
+from peva_env.rate_grid import Dominance
 from peva_env.space import Config, ConfigSpace, config_key
 
 RUN_S = 2.0
@@ -32,11 +33,11 @@ class ScriptedSource:
     def __init__(self, capacity_rps: Mapping[str, int]) -> None:
         self.runs: list[Config] = []
         self.closed = False
-        self._capacity_rps = capacity_rps
+        self.capacity_rps = capacity_rps
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:
         self.runs.append(config)
-        overloaded = tuple(name for name, rate in config if rate > self._capacity_rps[name])
+        overloaded = tuple(name for name, rate in config if rate > self.capacity_rps[name])
         return ExecutionEvent(
             config_key=config_key(config),
             iteration=iteration,
@@ -57,7 +58,7 @@ class ScriptedSource:
         self.closed = True
 
     def _function(self, name: str, rate: int) -> FunctionMeasurement:
-        served = min(rate, self._capacity_rps[name])
+        served = min(rate, self.capacity_rps[name])
         lost = {"status_5xx": rate - served} if rate > served else {}
         success = served / rate if rate else 1.0
         return FunctionMeasurement(name, rate, rate, rate, 0, served, lost, success, p95_ms=50.0, replicas=1)
@@ -74,6 +75,7 @@ class ScriptedHost:
         *,
         iterations: int = 1,
         budget: tuple[int | None, float | None] = (None, None),
+        dominance: Dominance = "one_sided",
         **engine: Any,
     ) -> None:
         self.space = space
@@ -82,6 +84,7 @@ class ScriptedHost:
         self.ended: list[tuple[EndStatus, str | None]] = []
         self._folder = folder
         self._budget = budget
+        self.dominance: Dominance = dominance
         self._campaigns = 0
 
     @property
@@ -101,7 +104,7 @@ class ScriptedHost:
             source=self.source,
             memory=self.memory,
             artifacts=ArtifactWriter(self._folder, self.space.functions),
-            known=MonotoneMap(self.space),
+            known=MonotoneMap(self.space, dominance=self.dominance),
             context=DfaasRunContext(configs=self.space, run_id=session.run_id, repetition=repetition),
             context_hash="c",
             max_invalid_retries=0,

@@ -10,8 +10,10 @@ import pytest
 from agents.cartesian import CartesianAgent
 from agents.loop import run_campaign
 from agents.policy_agent import PolicyAgent
+from peva_env.candidates import Candidates
 from peva_env.config import DfaasConfig
 from peva_env.contracts import ConfigScheduler, EndStatus, ExecutionEvent, PolicyAlgorithm, PolicyContext
+from peva_env.drivers import agent_factory, own_policy
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
 from peva_env.planning.algorithm_loader import NoOpPolicy
@@ -207,3 +209,76 @@ def test_the_policy_of_an_earlier_campaign_learns_nothing_from_the_next(make_hos
     env.reset()
     env.step(0)
     assert len(policy.online) == 2
+
+
+class Predicts(NoOpPolicy):
+    """Says what it was made with of all configurations."""
+
+    def __init__(self, likely: Any) -> None:
+        self._likely = likely
+
+    def predict(self, configs: Sequence[Config]) -> Any:
+        if isinstance(self._likely, Exception):
+            raise self._likely
+        return self._likely
+
+
+def test_what_a_policy_predicts_is_told_and_one_that_predicts_nothing_says_none() -> None:
+    assert PolicyAgent(NoOpPolicy()).predict(SPACE[:2]) is None
+    likely = PolicyAgent(Predicts([0, 1])).predict(SPACE[:2])
+    assert likely is not None
+    assert likely.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("likely", "said"),
+    [
+        ([0.5, float("nan")], r"policy Predicts: predict returned nan for \[\('a', 20\)\], not 0..1"),
+        ([0.5, 1.5], r"predict returned 1.5 for \[\('a', 20\)\]"),
+        ([0.5], r"predict returned shape \(1,\), not \(2,\)"),
+        (["often", "never"], "policy Predicts failed in predict: ValueError"),
+        (RuntimeError("boom"), r"policy Predicts failed in predict: RuntimeError\('boom'\)"),
+    ],
+)
+def test_predictions_that_are_none_are_refused_with_policy_and_value(likely: Any, said: str) -> None:
+    with pytest.raises(PolicyError, match=said):
+        PolicyAgent(Predicts(likely)).predict(SPACE[:2])
+
+
+class Records(NoOpPolicy):
+    """Takes the first candidates and remembers what it was offered."""
+
+    def __init__(self) -> None:
+        self.offered: list[Sequence[Config]] = []
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
+        self.offered.append(candidates)
+        return candidates[:desired_size]
+
+
+def test_without_a_scheduler_all_that_is_unknown_is_offered_one_choice_at_a_time(make_host: MakeHost) -> None:
+    host, policy = make_host(), Records()
+    result = run_campaign(PevaEnv(host), PolicyAgent(policy))
+    assert result.status is EndStatus.COMPLETE
+    assert result.n_steps == result.n_runs == len(policy.offered)
+    assert list(policy.offered[0]) == list(SPACE)
+    assert all(isinstance(candidates, Candidates) for candidates in policy.offered)
+    n_offered = [len(candidates) for candidates in policy.offered]
+    assert n_offered == sorted(set(n_offered), reverse=True)
+
+
+def test_of_a_batch_what_another_one_of_it_has_told_is_not_asked_for(make_host: MakeHost) -> None:
+    host = make_host(ConfigSpace({"a": [10, 20, 30]}))
+    result = run_campaign(PevaEnv(host), PolicyAgent(Records(), batch_size=3))
+    assert host.source.runs == [[("a", 10)], [("a", 20)]]
+    assert result.n_steps == 2
+
+
+def test_a_policy_of_ones_own_is_an_agent_by_its_entry_point() -> None:
+    agent = agent_factory("tests.fixtures.custom_algo:CustomPolicy")(DfaasConfig(seed=3))
+    assert isinstance(agent.policy, CustomPolicy)
+    assert agent.name == "tests.fixtures.custom_algo:CustomPolicy"
+    with pytest.raises(PolicyError, match="name it, as in --agent my_module:MyPolicy"):
+        agent_factory("custom")(DfaasConfig())
+    with pytest.raises(PolicyError, match="must be module:Class"):
+        own_policy("CustomPolicy")(DfaasConfig())

@@ -447,6 +447,26 @@ def test_a_function_slower_than_the_clients_timeout_is_overloaded(
     assert measured.success_rate < 0.7
 
 
+def test_certain_verdicts_cost_one_run_and_certain_overload_a_part_of_one() -> None:
+    limited = function("limited", WAITS_50_MS, concurrency=1)  # 20 requests/s
+    write(campaign(limited, rates=[5, 10, 60], iterations=3, duration="5s"))
+    options = ["--dominance", "within_sets", "--repeats", "adaptive", "--early-abort", "--agent", "bisection"]
+    code, shown, errors = run(*options)
+    assert (code, errors) == (0, "")
+    lasted = dict(query("SELECT rates_rps[1], duration_s FROM execution_events WHERE kind = 'measured'"))
+    assert len(runs()) == len(lasted) == 2, "10 is in the middle, and tells of 5"
+    assert lasted[10] == 5.0
+    assert lasted[60] < 5.0
+    assert query("SELECT kind, verdict, rates_rps FROM execution_events WHERE iteration < 0") == [
+        ("inferred", "OK", [5])
+    ]
+    assert "aborted after " in shown
+    assert run(*options)[0] == 0
+    assert len(runs()) == 2, "all of it is complete"
+    verified = subprocess.run([str(COMMAND), "memory", "verify", str(MEMORY)], capture_output=True, text=True)
+    assert verified.returncode == 0, verified.stdout
+
+
 def test_the_registered_environment_steps_for_real_without_an_import_of_ours() -> None:
     script = f"""
         import gymnasium, json

@@ -8,10 +8,15 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
+
+from peva_env import cli
+from peva_env.errors import ConfigError
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
 COMMANDS = ["run", "plan", "doctor", "init", "config", "export", "memory", "train"]
@@ -227,6 +232,7 @@ def test_doctor_says_what_to_do_about_each_failure() -> None:
         ({"memory": {"dbpath": "x"}}, "memory.dbpath: unknown key; did you mean 'db_path'?"),
         ({"selection_mode": "micro_batch", "micro_batch_size": 0}, "micro_batch_size = 0"),
         ({"platform": "k8s"}, "platform = 'k8s': "),
+        ({"dominance": "both"}, "dominance = 'both': "),
     ],
 )
 def test_a_wrong_value_is_named_with_its_key_and_nothing_is_written(change: dict[str, Any], named: str) -> None:
@@ -267,6 +273,39 @@ def test_wrong_usage_is_exit_code_2_and_starts_nothing(args: list[str]) -> None:
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     assert not files()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "config", "option", "expected"),
+    [
+        (None, {}, [], "one_sided"),
+        ("within_sets", {}, [], "within_sets"),
+        ("within_sets", {"dominance": "one_sided"}, [], "one_sided"),
+        ("within_sets", {"dominance": "one_sided"}, ["--dominance", "two_sided"], "two_sided"),
+    ],
+)
+def test_verdicts_are_inferred_as_the_option_the_file_or_else_the_agent_says(
+    monkeypatch: pytest.MonkeyPatch, wanted: str | None, config: dict[str, Any], option: list[str], expected: str
+) -> None:
+    agent = SimpleNamespace(dominance=wanted) if wanted else SimpleNamespace()
+    asked: list[str] = []
+
+    def make(_: str, *, config: dict[str, Any], **others: Any) -> None:
+        asked.append(config["dominance"])
+        raise ConfigError("enough seen")
+
+    monkeypatch.setattr(cli, "agent_factory", lambda name: lambda settings: agent)
+    monkeypatch.setattr("gymnasium.make", make)
+    monkeypatch.setattr(cli, "FirstInterrupt", lambda: None)
+    ended = CliRunner().invoke(cli.app, ["run", "--config", write(SMALL | config), *option])
+    assert str(ended.exception) == "enough seen"
+    assert asked == [expected]
+
+
+@pytest.mark.parametrize(("option", "value"), [("dominance", "both"), ("repeats", "some")])
+def test_a_value_of_an_option_that_there_is_not_is_refused(option: str, value: str) -> None:
+    message = refusal(SMALL, 2, f"--{option}", value)
+    assert f"options of run: {option} = '{value}': " in message
 
 
 def test_an_unknown_agent_is_refused_with_those_there_are() -> None:

@@ -123,7 +123,7 @@ def test_info_shows_campaigns_contexts_and_counts() -> None:
     lines = [line.split() for line in shown.splitlines()]
     run_id = "light-2023-12-06_10-05-33-0-30s"
     assert [run_id, "complete", "imported", "1", "2", "2023-12-06", "10:05:33"] in [line[:7] for line in lines]
-    assert ["light", "1", "2", "0", "a,", "b"] in [line[1:] for line in lines]
+    assert ["light", "1", "2", "0", "0", "a,", "b"] in [line[1:] for line in lines]
     told = json.loads(peva("memory", "info", "m.duckdb", "--json").stdout)
     assert (told["n_configs"], told["campaigns"][0]["run_id"]) == (1, run_id)
     assert told["size_bytes"] == Path("m.duckdb").stat().st_size

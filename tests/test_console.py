@@ -171,6 +171,23 @@ def test_without_a_terminal_a_verdict_is_one_whole_line_with_counts_and_reasons(
     )
 
 
+def test_a_contradiction_is_told_when_it_is_found_and_when_it_is_settled() -> None:
+    console, text = screen(40)
+    state = MonotoneMap(ConfigSpace({"f": [10, 20, 30]}), dominance="two_sided")
+    shown = progress(console, state)
+    state.update([("f", 10)], Verdict.OVERLOADED)
+    state.update([("f", 20)], Verdict.OK)
+    assert shown._counts().startswith("0 done, 0 skipped, 3 left")
+    for verdict, again in ((Verdict.OK, False), (Verdict.OVERLOADED, False), (Verdict.OVERLOADED, True)):
+        state.update([("f", 20)], verdict)
+        shown.concluded([("f", 20)], verdict, resolved=1 + again)
+    lines = text.getvalue().splitlines()
+    assert lines[1] == "contradiction: f 10 was OVERLOADED and f 20 OK: to be measured again"
+    assert lines[3] == "contradiction: f 10 was OVERLOADED and f 20 OK: measured again, and settled"
+    assert len(lines) == 5
+    assert shown._counts().startswith("2 done, 1 skipped, 0 left")
+
+
 def test_an_invalid_run_is_shown_when_it_happens() -> None:
     console, text = screen()
     progress(console, known(ConfigSpace({"f": [10]}))).measured(event([("f", 10)], Verdict.INVALID, "k6 failed"))

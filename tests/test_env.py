@@ -126,6 +126,28 @@ def test_nothing_measured_in_one_episode_is_visible_in_the_next_unless_asked_for
     assert [event.config_pairs for event in env.history] == [[("a", 10)]]
 
 
+def test_what_contradicts_each_other_is_legal_again_until_it_is_settled(make_env: MakeEnv) -> None:
+    env = make_env()
+    host = host_of(env)
+    low, high = (SPACE.index([("a", rate)]) for rate in (20, 30))
+    env.reset()
+    host.source.capacity_rps = {"a": 30, "b": 20}
+    env.step(high)
+    host.source.capacity_rps = CAPACITY
+    assert "contradictions" not in env.step(low)[-1], "one-sided inference knows none"
+    host.dominance = "two_sided"
+    _, info = env.reset(options={"warm_start": True})
+    (dispute,) = info["contradictions"]
+    assert dispute == {"overloaded": [("a", 20)], "ok": [("a", 30)], "state": "open"}
+    assert info["action_mask"][[low, high]].tolist() == [1, 1]
+    for _ in range(2):  # a run of either kind is a tie, and a tie is OK
+        *_, info = env.step(low)
+    assert info["contradictions"][0]["state"] == "open"
+    *_, info = env.step(high)
+    assert info["contradictions"][0]["state"] == "quarantine"
+    assert info["action_mask"][[low, high]].tolist() == [0, 0]
+
+
 def test_a_reset_in_the_middle_ends_the_campaign_as_interrupted(make_env: MakeEnv) -> None:
     env = make_env()
     env.reset()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from peva_env import frontier
 from peva_env.contracts import Verdict
-from peva_env.frontier import MonotoneMap, Status
+from peva_env.frontier import Dispute, MonotoneMap, Status
 from peva_env.rate_grid import Dominance, RateGrid
 from peva_env.space import Config, ConfigSpace
 
@@ -72,13 +72,29 @@ def test_in_quarantine_a_measurement_keeps_its_label_and_tells_of_nothing() -> N
     known = two_sided()
     known.update(mix(20, 20), OVERLOADED)
     known.update(mix(30, 20), OK)
-    resolved = known.quarantine(mix(20, 20))
-    assert drawn(known) == "ii. im. im. ..."
-    assert len(resolved) == 12 - known.n_unknown == 6
+    assert known.disputed() == [mix(20, 20), mix(30, 20)]
+    assert known.quarantine(mix(20, 20)).tolist() == [GRID.index(mix(20, 20))]
+    assert drawn(known) == "... .m. .x. ..."
     assert known.verdict(mix(20, 20)) is OVERLOADED
-    assert known.evidence(mix(10, 10)) == (mix(30, 20), OK)
+    assert known.disputed() == [mix(30, 20)]
+    assert [dispute.state for dispute in known.disputes()] == ["open"]
+    known.quarantine(mix(30, 20))
+    assert drawn(known) == "... .m. .m. ..."
+    assert known.n_unknown == 10
+    assert known.evidence(mix(10, 10)) is None
+    assert [dispute.state for dispute in known.disputes()] == ["quarantine"]
     with pytest.raises(ValueError, match="was not measured"):
         known.quarantine(mix(40, 30))
+
+
+def test_a_quarantine_ends_with_its_contradiction() -> None:
+    known = two_sided()
+    known.update(mix(20, 20), OVERLOADED)
+    known.update(mix(30, 20), OK)
+    known.quarantine(mix(20, 20))
+    known.update(mix(30, 20), OVERLOADED)
+    assert drawn(known) == "... .mi .mi .ii"
+    assert known.disputes() == [Dispute(mix(20, 20), mix(30, 20), "settled")]
 
 
 def test_a_certificate_is_the_extremes_of_what_was_measured() -> None:

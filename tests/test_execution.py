@@ -21,6 +21,8 @@ from peva_env.execution import DfaasConfigExecutor, DfaasRunContext
 from peva_env.frontier import MonotoneMap
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory.verify import verify
+from peva_env.rate_grid import Dominance
 from peva_env.space import Config, ConfigSpace
 from tests.builders import RecordingPolicy, ScriptedSource, full, session, small_disk
 
@@ -54,10 +56,12 @@ class Campaign:
     max_invalid_retries: int = 2
     run_id: str = "run"
     repetition: int = 1
+    dominance: Dominance = "one_sided"
+    is_certain: Callable[[ExecutionEvent], bool] | None = None
 
     def __enter__(self) -> "Campaign":
         self.memory = InProcessMemoryEngine(
-            DuckDBMemoryStore(self.folder / "memory.duckdb"), iterations=self.iterations
+            DuckDBMemoryStore(self.folder / "memory.duckdb"), iterations=self.iterations, is_certain=self.is_certain
         )
         self.memory.startup()
         history = self.memory.open_session(session(self.run_id, repetition=self.repetition))
@@ -66,7 +70,7 @@ class Campaign:
             source=self.source,
             memory=self.memory,
             artifacts=ArtifactWriter(self.folder / "out", SPACE.functions),
-            known=MonotoneMap(SPACE),
+            known=MonotoneMap(SPACE, dominance=self.dominance),
             context=DfaasRunContext(configs=SPACE, run_id=self.run_id, repetition=self.repetition),
             context_hash="ctx",
             max_invalid_retries=self.max_invalid_retries,
@@ -144,6 +148,29 @@ def test_the_majority_of_the_valid_iterations_decides_and_a_tie_is_ok(
         assert campaign.executor.known.verdict([("a", 10)]) is label
 
 
+def test_adaptive_repeats_end_where_the_majority_is_decided(tmp_path: Path) -> None:
+    source = ScriptedSource(lambda config, iteration: (OK, OVERLOADED, OVERLOADED, OK, OK)[iteration])
+    with Campaign(tmp_path, source, iterations=5, is_certain=lambda event: event.config_pairs == [("a", 10)]) as first:
+        assert (first.execute(a=10).n_runs, first.execute(b=10).n_runs) == (1, 5)
+        assert len(first.artifact("index.csv")) == 2
+        assert first.memory.is_seen((("a",), (10,)))
+    nothing_left = ScriptedSource(before_run=refuse_to_run)
+    with Campaign(tmp_path, nothing_left, iterations=5, is_certain=lambda event: True, run_id="second") as again:
+        assert again.execute(a=10).skip_reason == "already measured"
+        assert differences(again) == []
+
+
+def test_going_on_with_all_repeats_runs_what_adaptive_ones_left_out(tmp_path: Path) -> None:
+    with Campaign(tmp_path, iterations=3, is_certain=lambda event: True) as campaign:
+        campaign.execute(a=10)
+    with Campaign(tmp_path, iterations=3, run_id="second") as campaign:
+        assert not campaign.memory.is_seen((("a",), (10,)))
+        assert campaign.executor.known.verdict([("a", 10)]) is None
+        assert campaign.execute(a=10).n_runs == 2
+        assert campaign.source.asked == [([("a", 10)], 1), ([("a", 10)], 2)]
+        assert campaign.artifact("index.csv") == ["['a'];[10];results.csv"]
+
+
 def test_what_is_complete_is_not_run_again(campaign: Campaign) -> None:
     campaign.execute(a=10)
     again = campaign.execute(a=10)
@@ -202,6 +229,157 @@ def test_a_new_repetition_knows_nothing(tmp_path: Path) -> None:
     with Campaign(tmp_path, ScriptedSource(from_30_rps), run_id="second", repetition=2) as campaign:
         assert campaign.execute(a=30).verdict is OVERLOADED
         assert len(campaign.artifact("results.csv")) == 2
+
+
+# Two-sided inference
+
+
+def not_run(campaign: Campaign, kind: EventKind) -> dict[str, str]:
+    """Return why each configuration of a kind was not run."""
+    return {str(event.config_pairs): event.reasons[0] for event in campaign.stored if event.kind is kind}
+
+
+def labels(campaign: Campaign) -> list[int]:
+    found = campaign.executor.known.labels
+    assert found is not None
+    return [int(label) for label in found]
+
+
+def differences(campaign: Campaign) -> list[str]:
+    """Return what is wrong with the memory, contexts aside, which tests make up."""
+    return [str(one) for one in verify(campaign.memory.store.database.connection) if "context" not in one.column]
+
+
+def test_what_is_known_ok_is_recorded_as_inferred_and_is_in_no_file_of_what_was_skipped(tmp_path: Path) -> None:
+    with Campaign(tmp_path, ScriptedSource(from_30_rps), dominance="two_sided") as campaign:
+        assert campaign.execute(a=10, b=10).resolved == 3
+        skipped = campaign.execute(a=10)
+        assert skipped == ConfigOutcome(verdict=OK, skip_reason="is dominated by a 10 rps + b 10 rps, which is OK")
+        campaign.execute(b=30)
+        assert campaign.executor.known.verdict([("a", 10), ("b", 40)]) is OVERLOADED
+        inferred = not_run(campaign, EventKind.INFERRED)
+        assert inferred == dict.fromkeys([str([("a", 10)]), str([("b", 10)])], skipped.skip_reason)
+        assert {event.verdict for event in campaign.stored if event.kind is EventKind.INFERRED} == {OK}
+        assert len(campaign.artifact("skipped.csv")) == len(not_run(campaign, EventKind.SKIPPED)) == 9
+        assert len(campaign.source.asked) == 2
+        assert differences(campaign) == []
+        before = labels(campaign)
+    with Campaign(tmp_path, ScriptedSource(before_run=refuse_to_run), run_id="second", dominance="two_sided") as again:
+        assert labels(again) == before
+        assert len(again.stored) == 2 + 2 + 9
+        assert len(again.artifact("skipped.csv")) == 9
+
+
+def test_under_another_dominance_what_was_measured_counts_and_the_rest_is_inferred_anew(tmp_path: Path) -> None:
+    with Campaign(tmp_path, ScriptedSource(from_30_rps), dominance="two_sided") as campaign:
+        campaign.execute(a=10, b=10)
+        campaign.execute(b=30)
+    with Campaign(tmp_path, ScriptedSource(from_30_rps), run_id="second") as campaign:
+        assert campaign.executor.known.n_unknown == SPACE.n_configs - 3
+        assert campaign.execute(b=40).skip_reason == "dominates b 30 rps, which is overloaded"
+        assert campaign.execute(a=10).skip_reason is None
+        assert differences(campaign) == []
+    with Campaign(tmp_path, run_id="third", dominance="two_sided") as campaign:
+        assert campaign.executor.known.verdict([("a", 40), ("b", 40)]) is OVERLOADED
+        assert campaign.execute(a=10).skip_reason == "already measured"
+        assert len(campaign.artifact("skipped.csv")) == 9
+
+
+# Contradictions
+
+
+def contradicted(folder: Path, iterations: int = 1) -> None:
+    """Leave a memory in which a 20 is overloaded and a 30 is OK, as one-sided inference can."""
+    with Campaign(folder, iterations=iterations, run_id="first") as campaign:
+        campaign.execute(a=30)
+    with Campaign(
+        folder, ScriptedSource(lambda config, iteration: OVERLOADED), iterations=iterations, run_id="other"
+    ) as campaign:
+        campaign.execute(a=20)
+
+
+def test_a_contradiction_is_measured_again_and_the_majority_of_all_runs_decides(tmp_path: Path) -> None:
+    contradicted(tmp_path, iterations=3)
+    with Campaign(tmp_path, iterations=3, run_id="again", dominance="two_sided") as campaign:
+        known = campaign.executor.known
+        assert known.verdict([("a", 20)]) is known.verdict([("a", 30)]) is None
+        assert not campaign.executor.context.existing_index
+        outcome = campaign.execute(a=20)
+        assert campaign.source.asked == [([("a", 20)], iteration) for iteration in (3, 4, 5)]
+        assert (outcome.verdict, outcome.n_runs, outcome.skip_reason) == (OK, 3, None)
+        assert outcome.resolved == 3, "a 10, a 20 and a 30"
+        assert [dispute.state for dispute in known.disputes()] == ["settled"]
+        assert campaign.execute(a=30).skip_reason == "already measured"
+        assert len(campaign.artifact("index.csv")) == 2
+        before = labels(campaign)
+    with Campaign(tmp_path, iterations=3, run_id="last", dominance="two_sided") as campaign:
+        assert labels(campaign) == before
+
+
+def test_what_is_still_contradicted_then_stands_for_itself(tmp_path: Path) -> None:
+    contradicted(tmp_path)
+
+    def as_before(config: Config, iteration: int) -> Verdict:
+        return OVERLOADED if config in ([("a", 20)], [("b", 10)]) else OK
+
+    with Campaign(tmp_path, ScriptedSource(as_before), run_id="again", dominance="two_sided") as campaign:
+        known = campaign.executor.known
+        first = campaign.execute(a=20)
+        assert (first.verdict, first.n_runs, first.resolved) == (OVERLOADED, 1, 1)
+        assert known.verdict([("a", 30)]) is None, "it was not run again yet"
+        assert [dispute.state for dispute in known.disputes()] == ["open"]
+        middle = labels(campaign)
+    with Campaign(tmp_path, ScriptedSource(as_before), run_id="then", dominance="two_sided") as campaign:
+        assert labels(campaign) == middle
+        known = campaign.executor.known
+        assert campaign.execute(a=30).n_runs == 1
+        assert [dispute.state for dispute in known.disputes()] == ["quarantine"]
+        for rate in (20, 30):
+            assert campaign.execute(a=rate).skip_reason == "already measured"
+        assert known.verdict([("a", 40)]) is known.verdict([("a", 10)]) is None
+        before = labels(campaign)
+        assert differences(campaign) == []
+    with Campaign(tmp_path, run_id="last", dominance="two_sided") as campaign:
+        assert labels(campaign) == before
+
+
+def test_what_lies_between_a_contradiction_is_run_whatever_else_tells_of_it(tmp_path: Path) -> None:
+    with Campaign(tmp_path, run_id="first") as campaign:
+        campaign.execute(a=40)
+        campaign.execute(a=20, b=10)
+    with Campaign(tmp_path, ScriptedSource(lambda config, iteration: OVERLOADED), run_id="other") as campaign:
+        campaign.execute(a=10)
+    with Campaign(tmp_path, run_id="again", dominance="two_sided") as campaign:
+        assert campaign.execute(a=20).skip_reason is None, "it is below an OK one, and between two that disagree"
+        assert len(campaign.source.asked) == 1
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_every_campaign_ends_whatever_the_node_says(tmp_path: Path, seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    iterations = 2
+
+    def noise(config: Config, iteration: int) -> Verdict:
+        return OVERLOADED if chance.random() < 0.5 else OK
+
+    for start in range(2):
+        with Campaign(tmp_path, ScriptedSource(noise), iterations=iterations, run_id=f"one-sided-{start}") as campaign:
+            for index in chance.permutation(SPACE.n_configs)[:6]:
+                campaign.executor.execute(int(index), chance)
+    with Campaign(
+        tmp_path, ScriptedSource(noise), iterations=iterations, run_id="last", dominance="two_sided"
+    ) as campaign:
+        known = campaign.executor.known
+        n_steps = 0
+        while known.n_unknown:
+            (unknown,) = np.nonzero(np.array(labels(campaign)) == 0)
+            assert campaign.executor.execute(int(chance.choice(unknown)), chance).n_runs
+            n_steps += 1
+        assert n_steps <= 2 * SPACE.n_configs
+        before = labels(campaign)
+        assert differences(campaign) == []
+    with Campaign(tmp_path, iterations=iterations, run_id="again", dominance="two_sided") as campaign:
+        assert labels(campaign) == before
 
 
 # Going on

@@ -217,3 +217,22 @@ def test_an_interruption_leaves_no_k6_behind(server: Server) -> None:
 def test_a_url_that_k6_cannot_send_is_named(server: Server) -> None:
     with pytest.raises(LoadGeneratorError, match="%zz: invalid URL"):
         K6(timeout_s=1).run([FunctionLoad("f", 5, server.url("/%zz"))], duration_s=1)
+
+
+def test_a_run_that_is_overloaded_whatever_comes_is_ended_early(server: Server) -> None:
+    loads = [FunctionLoad("failing", 50, server.url("/status/503")), FunctionLoad("slow", 20, server.url("/delay/1"))]
+    result = K6(timeout_s=2).run(loads, duration_s=20, most_failures=[60, 40])
+    failing, slow = result.functions
+    assert result.aborted_after_s is not None
+    assert result.aborted_after_s < 20
+    assert failing.failed == {"status_5xx": failing.sent}
+    assert 60 < failing.offered < 1000
+    assert slow.failed == {}, "what was still waiting counts nowhere"
+    assert slow.offered < 400
+    assert result.late_share < 0.5
+
+
+def test_a_run_that_lasted_to_its_end_is_whole_however_much_of_it_failed(server: Server) -> None:
+    result = K6(timeout_s=1).run([FunctionLoad("f", 40, server.url("/status/503"))], duration_s=1, most_failures=[2])
+    assert result.aborted_after_s is None
+    assert abs(result.functions[0].offered - 40) <= 2

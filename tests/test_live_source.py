@@ -60,14 +60,26 @@ class Generator:
         self, success: float = 1.0, cpu_pct: float | None = 5.0, error: str | None = None, late_share: float = 0.0
     ) -> None:
         self.success, self.cpu_pct, self.error, self.late_share = success, cpu_pct, error, late_share
+        self.aborted_after_s: float | None = None
+        self.most_failures: Sequence[int] | None = None
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def run(self, loads: Sequence[FunctionLoad], *, duration_s: float, tags: Mapping[str, str]) -> LoadResult:
+    def run(
+        self,
+        loads: Sequence[FunctionLoad],
+        *,
+        duration_s: float,
+        tags: Mapping[str, str],
+        most_failures: Sequence[int] | None,
+    ) -> LoadResult:
         self.meanwhile()
+        self.most_failures = most_failures
         if self.error:
             raise LoadGeneratorError(self.error)
-        functions = tuple(self._measured(load, duration_s) for load in loads)
-        return LoadResult(functions, 100.0, 112.0, 101.0, self.cpu_pct, {"metrics": {}}, self.late_share)
+        functions = tuple(self._measured(load, self.aborted_after_s or duration_s) for load in loads)
+        return LoadResult(
+            functions, 100.0, 112.0, 101.0, self.cpu_pct, {"metrics": {}}, self.late_share, self.aborted_after_s
+        )
 
     def _measured(self, load: FunctionLoad, duration_s: float) -> FunctionMeasurement:
         offered = round(load.rate_rps * duration_s)
@@ -268,3 +280,38 @@ def test_a_node_that_does_not_come_to_rest_is_not_loaded() -> None:
     event = source.measure([("f", 50)], iteration=0, rng=np.random.default_rng(0))
     assert event.verdict is Verdict.INVALID
     assert "not at rest" in event.reasons[0]
+
+
+# --- runs that are ended early ----------------------------------------------------------------------------------------
+
+
+def cut_short(node: Node, success: float, use: NodeUsage | None = None) -> ExecutionEvent:
+    """Measure a run of 10 s that ends after 2 s; ``use`` is what is measured of the node then."""
+    generator = Generator(success)
+    generator.meanwhile = lambda: setattr(node, "use", use or node.use)
+    generator.aborted_after_s = 2.0
+    source = replace(live_source(node, generator), early_abort=True)
+    event = source.measure([("f", 50)], iteration=3, rng=np.random.default_rng(0))
+    assert generator.most_failures == [25], "5 % of 501 requests"
+    return event
+
+
+def test_a_run_that_was_ended_early_tells_its_bound_and_how_long_it_was() -> None:
+    node = Node()
+    event = cut_short(node, success=0.5)
+    assert (event.verdict, event.duration_s) == (Verdict.OVERLOADED, 2.0)
+    assert event.reasons[0] == "aborted after 2.0 s of 10 s: overloaded even if the rest had succeeded"
+    assert event.margin == pytest.approx((1 - 50 / 501 - 0.95) / 0.95)
+    assert (event.functions[0].offered, event.functions[0].success_rate) == (100, 0.5)
+    assert node.windows[-1] == (102.0, 103.0)
+
+
+def test_a_run_that_was_ended_early_needs_no_cpu_to_be_overloaded() -> None:
+    event = cut_short(Node(), success=0.5, use=NodeUsage(missing=("CPU of the node: one scrape",)))
+    assert (event.verdict, event.node.cpu_pct) == (Verdict.OVERLOADED, None)
+
+
+def test_without_early_abort_k6_is_not_asked_to_end_early() -> None:
+    generator = Generator()
+    measured(generator=generator)
+    assert generator.most_failures is None

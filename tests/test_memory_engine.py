@@ -133,7 +133,8 @@ def test_an_invalid_run_is_stored_but_neither_counted_nor_taught(bench: Bench, o
 
 def test_a_skip_is_stored_but_neither_counted_nor_taught(bench: Bench, online: InProcessMemoryEngine) -> None:
     online.ingest_skips([event(iteration=-1, verdict=Verdict.OVERLOADED, kind=EventKind.SKIPPED, functions=())])
-    assert online.is_skipped(A10)
+    assert online.is_recorded(A10, EventKind.SKIPPED)
+    assert not online.is_recorded(A10, EventKind.INFERRED)
     assert online.missing_runs(A10) == 2
     assert online.next_iteration(A10) == 0
     assert bench.policy.online == []

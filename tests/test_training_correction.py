@@ -1,4 +1,4 @@
-"""Training of the correction: it begins as no change, NumPy runs it as PyTorch does, and what is trained is an agent."""
+"""Training of the correction: it begins as no change, NumPy runs it as PyTorch does, what is trained is an agent."""
 
 from pathlib import Path
 

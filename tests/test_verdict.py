@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.verdict import judge, majority
+from peva_env.verdict import is_decided, judge, majority
 
 RULES = OverloadConfig()
 CALM = NodeMeasurement(cpu_pct=20.0, ram_pct=30.0)
@@ -135,3 +135,60 @@ def test_the_sign_of_the_margin_is_the_verdict(success: float, cpu_pct: float, r
     assert judgement.margin is not None
     if judgement.margin:
         assert (judgement.margin < 0) == (judgement.verdict is Verdict.OVERLOADED)
+
+
+# --- when one run is enough -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("functions", "node", "certain"),
+    [
+        ([function(1.0)], CALM, True),
+        ([function(0.991), function(1.0, name="b")], CALM, True),
+        ([function(0.985), function(1.0, name="b")], CALM, False),  # of a less than nine tenths of the way to 1
+        ([function(0.991), function(0.991, name="b")], CALM, False),  # and so is their mean
+        ([function(1.0)], NodeMeasurement(cpu_pct=71.9, ram_pct=30), True),
+        ([function(1.0)], NodeMeasurement(cpu_pct=72.1, ram_pct=30), False),
+        ([function(1.0)], NodeMeasurement(cpu_pct=20, ram_pct=81.1), False),
+        ([function(1.0, replicas=13)], CALM, True),
+        ([function(1.0, replicas=14)], CALM, False),
+        ([function(0.75)], CALM, True),
+        ([function(0.77)], CALM, False),
+        ([function(0.6), function(1.0, name="b")], CALM, False),  # of one function: that happens by chance
+        ([function(1.0)], NodeMeasurement(cpu_pct=97, ram_pct=30), True),
+        ([function(1.0, replicas=20)], CALM, False),
+        ([function(1.0)], NodeMeasurement(cpu_pct=None, ram_pct=30), False),
+    ],
+)
+def test_a_run_is_certain_far_from_every_threshold_or_far_beyond_one_of_the_node(
+    functions: list[FunctionMeasurement], node: NodeMeasurement, certain: bool
+) -> None:
+    assert judge(functions, node, RULES).is_certain is certain
+
+
+@pytest.mark.parametrize(
+    ("said", "iterations", "is_certain", "decided"),
+    [
+        ("", 3, False, False),
+        ("o", 3, False, False),
+        ("o", 3, True, True),
+        ("oo", 3, False, True),
+        ("xx", 3, False, True),
+        ("xo", 3, True, False),
+        ("xox", 3, False, True),
+        ("o", 2, False, True),  # a tie is OK
+        ("x", 2, False, False),
+        ("o", 1, False, True),
+    ],
+)
+def test_runs_are_left_out_where_they_can_change_nothing_or_one_was_certain(
+    said: str, iterations: int, is_certain: bool, decided: bool
+) -> None:
+    verdicts = [Verdict.OVERLOADED if letter == "x" else Verdict.OK for letter in said]
+    assert is_decided(verdicts, iterations, is_certain=is_certain) is decided
+
+
+@given(st.lists(st.sampled_from([Verdict.OK, Verdict.OVERLOADED]), min_size=1, max_size=7))
+def test_what_is_decided_without_certainty_is_the_majority_of_all(verdicts: list[Verdict]) -> None:
+    n_run = next(n for n in range(1, 8) if is_decided(verdicts[:n], len(verdicts), is_certain=False))
+    assert majority(verdicts[:n_run]) is majority(verdicts)

@@ -34,7 +34,7 @@ def print_memory(console: Console, path: Path, size_bytes: int, summary: MemoryS
     )
     _print_table(
         console,
-        ("context", "node", "configurations", "runs", "skipped", "functions"),
+        ("context", "node", "configurations", "runs", "skipped", "inferred OK", "functions"),
         [_context(context) for context in summary.contexts],
     )
 
@@ -78,5 +78,5 @@ def _campaign(campaign: CampaignSummary) -> list[str]:
 
 
 def _context(context: ContextSummary) -> list[str]:
-    counts = (f"{n:,}" for n in (context.n_configs, context.n_runs, context.n_skipped))
+    counts = (f"{n:,}" for n in (context.n_configs, context.n_runs, context.n_skipped, context.n_inferred))
     return [context.context_hash, context.node, *counts, ", ".join(context.functions)]

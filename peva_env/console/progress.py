@@ -8,9 +8,11 @@ from rich.live import Live
 from rich.text import Text
 
 from peva_env.config import DfaasConfig
+from peva_env.console.disputes import print_disputes
 from peva_env.console.text import STYLES, config_text, duration_text, say
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
+from peva_env.frontier import Dispute
 from peva_env.planning.plan_builder import DfaasPlanBuilder
 from peva_env.space import Config
 
@@ -28,6 +30,7 @@ class Progress:
         self._iterations = config.iterations
         self._valid: list[ExecutionEvent] = []  # of the configuration that is running
         self._current = "starting the node"
+        self._disputes: list[Dispute] = []  # as they were told last
         estimate = DfaasPlanBuilder(config).estimate()
         self._planned_run_s = estimate.total_s / estimate.n_runs
         live = Live(console=console, transient=True, get_renderable=self._lines, refresh_per_second=_TURNS_PER_S)
@@ -61,8 +64,12 @@ class Progress:
         agreeing = [event for event in self._valid if event.verdict is verdict]
         self._valid.clear()
         reasons = list(agreeing[-1].reasons) if agreeing else []
-        skipped = [f"{resolved - 1} above it need not be run"] if resolved > 1 else []
+        side = "above" if verdict is Verdict.OVERLOADED else "below"
+        skipped = [f"{resolved - 1} {side} it need not be run"] if resolved > 1 else []
         self._print(config, verdict, "; ".join(reasons + skipped))
+        disputes = self._env.known.disputes() if self._env.has_begun else []
+        print_disputes(self._console, [dispute for dispute in disputes if dispute not in self._disputes])
+        self._disputes = disputes
 
     def _print(self, config: Config, verdict: Verdict, detail: str) -> None:
         # In a terminal the counts stand in the live lines below.
@@ -76,7 +83,7 @@ class Progress:
         if not self._env.has_begun:
             return "0 done"
         known = self._env.known
-        done, left = len(known.measured), known.n_unknown
+        done, left = len(known.measured) - len(known.disputed()), known.n_unknown
         skipped = known.space.n_configs - done - left
         left_s = max(0, left * self._iterations - len(self._valid)) * self._mean_run_s()
         return f"{done:,} done, {skipped:,} skipped, {left:,} left (at most {duration_text(left_s)})"

@@ -13,17 +13,21 @@ from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 from peva_env.memory.tensor_cache import TensorCache
 from peva_env.planning.policy_updates import PolicyUpdates
 from peva_env.space import ConfigKey
+from peva_env.verdict import is_decided
 
 
 class InProcessMemoryEngine:
     """Store, checkpoint, tensor cache and policy in one process.
 
-    A configuration is *complete* when it has ``iterations`` valid runs in the session's context and repetition. Events
-    of another context or repetition are stored, and that is all. Without a session every event counts.
+    A configuration is *complete* when it has ``iterations`` valid runs in the session's context and repetition; where
+    ``is_certain`` is given, when it has as many as decide it (``peva_env.verdict.is_decided``). Events of another
+    context or repetition are stored, and that is all. Without a session every event counts.
 
     Args:
         store: the DuckDB store; ``startup`` opens it.
         iterations: valid runs that make a configuration complete.
+        is_certain: tells of a valid run whether others would hardly say otherwise; without it all iterations are asked
+            for.
         checkpoint: where ``checkpoint()`` exports to, if anywhere.
         preload: folders to merge in at ``startup``, if any.
         selection_mode: ``online`` updates the policy after each event, ``micro_batch`` when ``micro_batch_size`` are
@@ -36,6 +40,7 @@ class InProcessMemoryEngine:
         store: DuckDBMemoryStore,
         *,
         iterations: int = 1,
+        is_certain: Callable[[ExecutionEvent], bool] | None = None,
         checkpoint: ParquetCheckpoint | None = None,
         preload: ParquetCheckpoint | None = None,
         selection_mode: str = "online",
@@ -45,6 +50,7 @@ class InProcessMemoryEngine:
     ) -> None:
         self.store = store
         self._iterations = iterations
+        self._is_certain = is_certain
         self._checkpoint = checkpoint
         self._preload = preload
         self._mode = selection_mode
@@ -60,9 +66,10 @@ class InProcessMemoryEngine:
         self._updates: list[PolicyUpdate] = []  # made, but not stored yet
         self._next_update = 0
         self._verdicts: dict[ConfigKey, list[Verdict]] = {}
+        self._certain = KeySet()  # has a run that is certain
         self._complete = KeySet()
         self._next_iteration: dict[ConfigKey, int] = {}
-        self._skipped: set[ConfigKey] = set()
+        self._not_run: set[tuple[ConfigKey, EventKind]] = set()
 
     def startup(self) -> None:
         """Open the store and merge in what was to be preloaded.
@@ -96,9 +103,10 @@ class InProcessMemoryEngine:
         self._next_update = self.store.next_update_index(session.run_id)
         history = self.store.events(session.context_hash, session.repetition)
         self._verdicts.clear()
+        self._certain.clear()
         self._complete.clear()
         self._next_iteration.clear()
-        self._skipped.clear()
+        self._not_run.clear()
         for event in history:
             self._remember(event)
         return history
@@ -132,17 +140,22 @@ class InProcessMemoryEngine:
         """Tell whether a configuration is complete in this session's context and repetition."""
         return key in self._complete
 
-    def is_skipped(self, key: ConfigKey) -> bool:
-        """Tell whether a configuration is recorded as skipped."""
-        return key in self._skipped
+    def is_recorded(self, key: ConfigKey, kind: EventKind) -> bool:
+        """Tell whether a configuration is recorded as skipped, or as inferred."""
+        return (key, kind) in self._not_run
 
     def tensor_cache_size(self) -> int:
         """Return how many events the tensor cache holds: the valid measured ones of all campaigns."""
         return len(self.tensors)
 
-    def missing_runs(self, key: ConfigKey) -> int:
-        """Return how many valid runs a configuration still lacks."""
-        return max(0, self._iterations - len(self._verdicts.get(key, ())))
+    def missing_runs(self, key: ConfigKey, *, again: bool = False) -> int:
+        """Return how many valid runs a configuration still lacks at most; ``again`` asks for twice as many in all."""
+        verdicts = self._verdicts.get(key, [])
+        if again:
+            return max(0, 2 * self._iterations - len(verdicts))
+        if self._is_certain and is_decided(verdicts, self._iterations, is_certain=key in self._certain):
+            return 0
+        return max(0, self._iterations - len(verdicts))
 
     def next_iteration(self, key: ConfigKey) -> int:
         """Return the number of a configuration's next run; INVALID runs have numbers too."""
@@ -153,7 +166,7 @@ class InProcessMemoryEngine:
         return list(self._verdicts.get(key, ()))
 
     def ingest_event(self, event: ExecutionEvent) -> None:
-        """Store an event durably, then update the policy. INVALID and skipped events teach it nothing.
+        """Store an event durably, then update the policy. INVALID ones, and what was not run, teach it nothing.
 
         Raises:
             MemoryStoreError: the event cannot be stored.
@@ -195,12 +208,14 @@ class InProcessMemoryEngine:
     def _remember(self, event: ExecutionEvent) -> None:
         if not self._belongs(event):
             return
-        if event.kind is EventKind.SKIPPED:
-            self._skipped.add(event.config_key)
+        if event.kind is not EventKind.MEASURED:
+            self._not_run.add((event.config_key, event.kind))
             return
         self._next_iteration[event.config_key] = max(self.next_iteration(event.config_key), event.iteration + 1)
         if event.verdict is not Verdict.INVALID:
             self._verdicts.setdefault(event.config_key, []).append(event.verdict)
+            if self._is_certain and self._is_certain(event):
+                self._certain.add(event.config_key)
             if not self.missing_runs(event.config_key):
                 self._complete.add(event.config_key)
 

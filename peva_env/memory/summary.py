@@ -31,6 +31,7 @@ class ContextSummary:
     n_configs: int
     n_runs: int
     n_skipped: int
+    n_inferred: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def summarize(connection: duckdb.DuckDBPyConnection) -> MemorySummary:
 def _contexts(connection: duckdb.DuckDBPyConnection) -> list[ContextSummary]:
     rows = connection.execute(
         "SELECT context_hash, any_value(context_json), count(DISTINCT config_id), "
-        "count(*) FILTER (kind = 'measured'), count(*) FILTER (kind = 'skipped') "
+        "count(*) FILTER (kind = 'measured'), count(*) FILTER (kind = 'skipped'), count(*) FILTER (kind = 'inferred') "
         "FROM execution_events LEFT JOIN (SELECT context_hash, any_value(context_json) AS context_json "
         "FROM run_sessions GROUP BY 1) USING (context_hash) GROUP BY 1 ORDER BY 4 DESC, 1"
     ).fetchall()

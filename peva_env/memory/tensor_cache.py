@@ -3,7 +3,7 @@
 Notation: ``n`` events, ``F`` functions known, ``d = 3 F + 4`` features.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import numpy as np
@@ -122,6 +122,13 @@ class TensorCache:
     def context_hashes(self) -> tuple[str, ...]:
         """The contexts' hashes."""
         return tuple(self._context_hashes)
+
+    @classmethod
+    def holding(cls, rows: Rows) -> Self:
+        """Return a cache that holds these rows."""
+        cache = cls()
+        cache._append(rows)
+        return cache
 
     def add(self, event: ExecutionEvent) -> None:
         """Append an event that the memory did not hold yet; one that is no label is left out."""

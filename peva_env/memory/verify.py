@@ -9,18 +9,19 @@ import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 from pydantic import ValidationError
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent
+from peva_env.early_abort import ABORTED, judge_aborted
 from peva_env.memory.contexts import context_hash
 from peva_env.memory.dfaas_campaign import RECORDED_AS
 from peva_env.memory.rows import EVENT_COLUMNS, event_from_record
 from peva_env.memory.verify_sql import QUERIES
-from peva_env.verdict import judge
+from peva_env.verdict import Judgement, judge
 
 _ROWS_AT_A_TIME = 1000
 _RUN_ID = EVENT_COLUMNS.index("run_id")
@@ -35,6 +36,13 @@ class Difference:
     column: str
     stored: str
     recomputed: str
+
+
+class _Rules(NamedTuple):
+    """The overload rules of a session, and how long its runs were to last in seconds."""
+
+    overload: OverloadConfig
+    duration_s: float
 
 
 def verify(connection: duckdb.DuckDBPyConnection) -> Iterator[Difference]:
@@ -71,17 +79,28 @@ def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Difference]:
                 yield from _judged_anew(event, rules[row[_RUN_ID]])
 
 
-def _rules(connection: duckdb.DuckDBPyConnection) -> dict[str, OverloadConfig]:
-    """Return each session's rules, where its context holds them."""
+def _rules(connection: duckdb.DuckDBPyConnection) -> dict[str, _Rules]:
+    """Return by what each session judged, where its context holds it."""
     rules = {}
     for run_id, text in connection.execute("SELECT run_id, context_json FROM run_sessions").fetchall():
-        with suppress(TypeError, ValueError, KeyError, ValidationError):
-            rules[run_id] = OverloadConfig.model_validate(json.loads(text)["overload"])
+        with suppress(AttributeError, TypeError, ValueError, KeyError, ValidationError):
+            context = json.loads(text)
+            rules[run_id] = _Rules(
+                OverloadConfig.model_validate(context["overload"]), float(context.get("duration_s", math.nan))
+            )
     return rules
 
 
-def _judged_anew(event: ExecutionEvent, rules: OverloadConfig) -> Iterator[Difference]:
-    judgement = judge(event.functions, event.node, rules)
+def _judged(event: ExecutionEvent, rules: _Rules) -> Judgement:
+    if any(reason.startswith(ABORTED) for reason in event.reasons):
+        return judge_aborted(
+            event.functions, event.node, rules.overload, duration_s=rules.duration_s, ran_s=event.duration_s
+        )
+    return judge(event.functions, event.node, rules.overload)
+
+
+def _judged_anew(event: ExecutionEvent, rules: _Rules) -> Iterator[Difference]:
+    judgement = _judged(event, rules)
     compared: dict[str, tuple[Any, Any]] = {
         "verdict": (event.verdict, judgement.verdict),
         "reasons": (tuple(said for said in event.reasons if not said.startswith(RECORDED_AS)), judgement.reasons),

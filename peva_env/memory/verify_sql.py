@@ -1,5 +1,9 @@
 """What of a memory is checked in SQL: queries of table, key, column, stored and recomputed, where the two differ."""
 
+from collections.abc import Iterator
+from itertools import chain
+
+from peva_env.contracts import NOT_RUN, EventKind, Verdict
 from peva_env.memory.schema import TABLES
 
 _EVENT_KEY = "concat_ws('/', e.config_id, e.iteration, e.repetition, e.run_id)"
@@ -46,6 +50,13 @@ def _of_session(column: str) -> str:
     )
 
 
+def _not_run(verdict: Verdict, kind: EventKind, iteration: int) -> Iterator[str]:
+    """Kind, iteration and verdict of what was not run belong together."""
+    yield _column("execution_events", _EVENT_KEY, "iteration", str(iteration), where=f"kind = '{kind}'")
+    yield _column("execution_events", _EVENT_KEY, "kind", f"'{kind}'", where=f"iteration = {iteration}")
+    yield _column("execution_events", _EVENT_KEY, "verdict", f"'{verdict}'", where=f"kind = '{kind}'")
+
+
 _SUCCESS = f"""
     SELECT 'execution_events', key, 'success_rate', concat(name, ' ', success_rate), if(offered = 0, 1, ok / offered)
     FROM (
@@ -87,9 +98,7 @@ QUERIES: tuple[str, ...] = (
     _column("config_catalog", "e.config_id", "function_names", "list_sort(function_names)"),
     _column("execution_events", _EVENT_KEY, "config_id", _CONFIG_ID),
     _column("execution_events", _EVENT_KEY, "function_names", "list_sort(function_names)"),
-    _column("execution_events", _EVENT_KEY, "iteration", "-1", where="kind = 'skipped'"),
-    _column("execution_events", _EVENT_KEY, "kind", "'skipped'", where="iteration = -1"),
-    _column("execution_events", _EVENT_KEY, "verdict", "'OVERLOADED'", where="kind = 'skipped'"),
+    *chain.from_iterable(_not_run(verdict, *mark) for verdict, mark in NOT_RUN.items()),
     *map(_length, _PER_FUNCTION),
     _OFFERED,
     _SUCCESS,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from peva_env import processes
 from peva_env.contracts import FunctionMeasurement
@@ -20,9 +20,16 @@ from peva_env.sources.k6_binary import MIN_VERSION, find_k6, k6_environment, k6_
 from peva_env.sources.k6_log import LogStream, first_error
 from peva_env.sources.k6_outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
 from peva_env.sources.k6_plan import FAILURE_KINDS, STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
-from peva_env.sources.k6_process import exit_meaning, wait
+from peva_env.sources.k6_process import THRESHOLD_FAILED, exit_meaning, wait
 from peva_env.sources.k6_settings import K6Settings, require_accepted
-from peva_env.sources.k6_summary import late_share, load_started_at, measurements, read_summary, unloaded
+from peva_env.sources.k6_summary import (
+    ended_early_after,
+    late_share,
+    load_started_at,
+    measurements,
+    read_summary,
+    unloaded,
+)
 
 __all__ = ["FAILURE_KINDS", "K6", "MAX_VUS", "MIN_VERSION", "FunctionLoad", "LoadResult", "find_k6", "k6_version"]
 
@@ -45,7 +52,8 @@ class LoadResult:
     time, initialisation included, as percent of what all cores that it may use could give until the load ended: 50 on
     two cores is one core fully used. ``raw_summary`` is k6's summary plus ``functions``, which maps scenarios to names.
     ``late_share`` is the share of the run, 0..1, during which k6 was not on time, because it was stopped or got too
-    little CPU.
+    little CPU. ``aborted_after_s`` is how long the load lasted where k6 ended it early; requests that were still
+    waiting then are counted nowhere.
     """
 
     functions: tuple[FunctionMeasurement, ...]
@@ -55,6 +63,14 @@ class LoadResult:
     generator_cpu_pct: float | None = None
     raw_summary: dict[str, Any] = field(default_factory=dict, repr=False)
     late_share: float = 0.0
+    aborted_after_s: float | None = None
+
+
+class _End(NamedTuple):
+    """How k6 ended: the CPU seconds that it used, and whether a threshold failed that ends a run early."""
+
+    cpu_s: float
+    aborted: bool
 
 
 class K6:
@@ -87,7 +103,12 @@ class K6:
         require_accepted(self.binary, self._settings)
 
     def run(
-        self, loads: Sequence[FunctionLoad], *, duration_s: float, tags: Mapping[str, str] | None = None
+        self,
+        loads: Sequence[FunctionLoad],
+        *,
+        duration_s: float,
+        tags: Mapping[str, str] | None = None,
+        most_failures: Sequence[int] | None = None,
     ) -> LoadResult:
         """Load all functions at once for ``duration_s`` and count what became of each request.
 
@@ -97,6 +118,7 @@ class K6:
             loads: the functions and their rates.
             duration_s: how long.
             tags: of this run, put on every sample; the files that k6 writes are named after their values.
+            most_failures: one number a function; k6 ends the run when more requests to it have failed, or were dropped.
 
         Raises:
             LoadGeneratorError: k6 failed, hung, or left requests unaccounted for. The message holds its own words.
@@ -107,23 +129,33 @@ class K6:
             idle = tuple(unloaded(load) for load in loads)
             return LoadResult(idle, started_at, time.time(), started_at, generator_cpu_pct=0.0)
         with processes.temporary_folder("peva-k6-") as folder:
-            self._write_plan(folder, loads, duration_s, tags or {})
-            cpu_s = self._execute(folder, duration_s, self._outputs(duration_s, tags or {}))
+            self._write_plan(folder, loads, duration_s, tags or {}, most_failures)
+            end = self._execute(
+                folder, duration_s, self._outputs(duration_s, tags or {}), may_abort=bool(most_failures)
+            )
             ended_at = time.time()
-            functions, summary = self._collect(folder, loads)
-            load_start, late = load_started_at(summary), late_share(summary, duration_s)
+            functions, summary = self._collect(folder, loads, may_be_early=end.aborted)
+            aborted_after_s = ended_early_after(loads, functions, summary, duration_s) if end.aborted else None
+            ran_s = aborted_after_s or duration_s
+            load_start, late = load_started_at(summary), late_share(summary, ran_s)
         return LoadResult(
             functions=functions,
             started_at=started_at,
             ended_at=ended_at,
             load_started_at=load_start,
-            generator_cpu_pct=_cpu_pct(cpu_s, max(0.0, load_start - started_at) + duration_s),
+            generator_cpu_pct=_cpu_pct(end.cpu_s, max(0.0, load_start - started_at) + ran_s),
             late_share=late,
+            aborted_after_s=aborted_after_s,
             raw_summary=summary | {"functions": {scenario(i): load.name for i, load in enumerate(loads)}},
         )
 
     def _write_plan(
-        self, folder: Path, loads: Sequence[FunctionLoad], duration_s: float, tags: Mapping[str, str]
+        self,
+        folder: Path,
+        loads: Sequence[FunctionLoad],
+        duration_s: float,
+        tags: Mapping[str, str],
+        most_failures: Sequence[int] | None,
     ) -> None:
         options = k6_options(
             loads,
@@ -131,6 +163,7 @@ class K6:
             timeout_s=self._timeout_s,
             max_vus=self._max_vus,
             tags={**self._settings.tags, **tags},
+            most_failures=most_failures,
         )
         options |= self._settings.options
         if any(output.partition("=")[0] == "cloud" for output in self._settings.outputs):
@@ -164,8 +197,8 @@ class K6:
         command += ["-e", f"PEVA_PLAN={folder / 'plan.json'}", "-e", f"PEVA_SUMMARY={folder / 'summary.json'}"]
         return [*command, *outputs.arguments, _SCRIPT]
 
-    def _execute(self, folder: Path, duration_s: float, outputs: RunOutputs) -> float:
-        """Run k6 to its end and return its CPU seconds; whatever goes wrong, nothing of it is left running."""
+    def _execute(self, folder: Path, duration_s: float, outputs: RunOutputs, *, may_abort: bool) -> _End:
+        """Run k6 to its end; whatever goes wrong, nothing of it is left running."""
         limit_s = duration_s + self._timeout_s + STOP_MARGIN_S + _WALL_MARGIN_S
         env = {**k6_environment(self._settings.ca_file), **outputs.env, **self._settings.env, **self._settings.secrets}
         log = LogStream(folder / "stderr.txt", self._settings.secrets) if self._settings.log else None
@@ -182,17 +215,18 @@ class K6:
             log.end()
         if cpu_s is None:
             raise self._failure(f"k6 did not end within {limit_s:g} s and was killed", folder)
-        if process.returncode:
+        aborted = may_abort and process.returncode == THRESHOLD_FAILED
+        if process.returncode and not aborted:
             meaning = exit_meaning(process.returncode)
             raise self._failure(f"k6 failed with exit code {process.returncode} ({meaning})", folder)
-        return cpu_s
+        return _End(cpu_s, aborted)
 
     def _collect(
-        self, folder: Path, loads: Sequence[FunctionLoad]
+        self, folder: Path, loads: Sequence[FunctionLoad], *, may_be_early: bool
     ) -> tuple[tuple[FunctionMeasurement, ...], dict[str, Any]]:
         try:
             summary = read_summary(folder / "summary.json")
-            return measurements(loads, summary), summary
+            return measurements(loads, summary, may_be_early=may_be_early), summary
         except LoadGeneratorError as error:
             raise self._failure(str(error), folder) from error
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,9 +98,19 @@ def k6_requests(loads: Sequence[FunctionLoad], timeout_s: float) -> list[dict[st
 
 
 def k6_options(
-    loads: Sequence[FunctionLoad], *, duration_s: float, timeout_s: float, max_vus: int, tags: Mapping[str, str]
+    loads: Sequence[FunctionLoad],
+    *,
+    duration_s: float,
+    timeout_s: float,
+    max_vus: int,
+    tags: Mapping[str, str],
+    most_failures: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """Return k6's options: one scenario per function with load, and the figures that the summary must hold."""
+    """Return k6's options: one scenario per function with load, and the figures that the summary must hold.
+
+    With ``most_failures``, one number a function, k6 ends the run when it finds that more requests have failed, or more
+    were dropped. It looks every two seconds.
+    """
     vus = virtual_users([load.rate_rps for load in loads], timeout_s=timeout_s, max_vus=max_vus)
     active = [index for index, load in enumerate(loads) if load.rate_rps]
     return {
@@ -120,7 +130,8 @@ def k6_options(
         }
         | {"pulse": _pulse(duration_s)},
         "thresholds": {name: [rule] for index in active for name, rule in _submetrics(scenario(index)).items()}
-        | {PULSES_ON_TIME: ["count>=0"]},
+        | {PULSES_ON_TIME: ["count>=0"]}
+        | {name: rules for index in active if most_failures for name, rules in _ends(index, most_failures[index])},
         "discardResponseBodies": True,
         "systemTags": ["expected_response", "scenario"],
         "summaryTrendStats": ["avg", "med", "p(90)", "p(95)", "p(99)", "count"],
@@ -165,6 +176,13 @@ def _submetrics(name: str) -> dict[str, str]:
     counters += [f"peva_failures{{scenario:{name},kind:{kind}}}" for kind in FAILURE_KINDS]
     latency = f"http_req_duration{{scenario:{name},expected_response:true}}"
     return dict.fromkeys(counters, "count>=0") | {latency: "avg>=0"}
+
+
+def _ends(index: int, most: int) -> Iterator[tuple[str, list[Any]]]:
+    """Yield thresholds that end the run. k6 cannot add the two up: each alone is enough."""
+    end = {"threshold": f"count<={most}", "abortOnFail": True}
+    yield f"peva_failures{{scenario:{scenario(index)}}}", [end]
+    yield f"dropped_iterations{{scenario:{scenario(index)}}}", ["count>=0", end]
 
 
 def _milliseconds(seconds: float) -> str:

@@ -8,8 +8,9 @@ import time
 from peva_env.sources.k6_log import LogStream
 
 _POLL_S = 0.02
+THRESHOLD_FAILED = 99
 _EXIT_MEANINGS = {
-    99: "a threshold failed",
+    THRESHOLD_FAILED: "a threshold failed",
     104: "it refused its configuration",
     105: "it was interrupted by a signal",
     107: "its script raised an exception",

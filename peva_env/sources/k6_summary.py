@@ -1,6 +1,7 @@
 """Reading the JSON that k6 leaves behind."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,19 @@ def read_summary(path: Path) -> dict[str, Any]:
     return summary
 
 
-def measurements(loads: Sequence[FunctionLoad], summary: Mapping[str, Any]) -> tuple[FunctionMeasurement, ...]:
+def measurements(
+    loads: Sequence[FunctionLoad], summary: Mapping[str, Any], *, may_be_early: bool = False
+) -> tuple[FunctionMeasurement, ...]:
     """Return what a run did to each function, in the order of ``loads``.
+
+    Of a run that k6 ended early only the requests that had an end are counted; where ``may_be_early``, a function can
+    have none.
 
     Raises:
         LoadGeneratorError: a figure is missing, a function got no load, or requests are not all accounted for.
     """
     return tuple(
-        _measured(load, scenario(index), summary["metrics"]) if load.rate_rps else unloaded(load)
+        _measured(load, scenario(index), summary["metrics"], may_be_early) if load.rate_rps else unloaded(load)
         for index, load in enumerate(loads)
     )
 
@@ -55,12 +61,28 @@ def load_started_at(summary: Mapping[str, Any]) -> float:
         raise LoadGeneratorError("k6 wrote a summary that does not say when the load began") from error
 
 
+def ended_early_after(
+    loads: Sequence[FunctionLoad],
+    functions: Sequence[FunctionMeasurement],
+    summary: Mapping[str, Any],
+    duration_s: float,
+) -> float | None:
+    """Return after how many seconds k6 ended a run that it was to end early, None if it had been offered in full."""
+    planned = (math.floor(load.rate_rps * duration_s) for load in loads)
+    if all(function.offered >= n for function, n in zip(functions, planned, strict=True)):
+        return None
+    try:
+        return min(duration_s, float(summary["state"]["testRunDurationMs"]) / 1000)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LoadGeneratorError("k6 wrote a summary that does not say how long the run was") from error
+
+
 def late_share(summary: Mapping[str, Any], duration_s: float) -> float:
     """Return the share of a run, 0..1, during which k6 was later than it may be, or did not get to run at all."""
     return max(0.0, 1 - _count(summary["metrics"], PULSES_ON_TIME) / (PULSES_PER_S * duration_s))
 
 
-def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any]) -> FunctionMeasurement:
+def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any], may_be_early: bool) -> FunctionMeasurement:
     sent = _count(metrics, f"iterations{{scenario:{name}}}")
     dropped = _count(metrics, f"dropped_iterations{{scenario:{name}}}")
     answered = _count(metrics, f"http_reqs{{scenario:{name}}}")
@@ -68,7 +90,7 @@ def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any]) -> Func
     counts = {kind: _count(metrics, f"peva_failures{{scenario:{name},kind:{kind}}}") for kind in FAILURE_KINDS}
     failed = {kind: count for kind, count in counts.items() if count}
     offered, succeeded = sent + dropped, sent - sum(failed.values())
-    if not offered:
+    if not offered and not may_be_early:
         raise LoadGeneratorError(f"k6 sent no request to {load.name!r} at {load.rate_rps} rps")
     if answered != sent or succeeded < 0:
         raise LoadGeneratorError(
@@ -83,7 +105,7 @@ def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any]) -> Func
         dropped=dropped,
         succeeded=succeeded,
         failed=failed,
-        success_rate=succeeded / offered,
+        success_rate=succeeded / offered if offered else 1.0,
         mean_ms=_latency(metrics, trend, "avg"),
         p50_ms=_latency(metrics, trend, "med"),
         p90_ms=_latency(metrics, trend, "p(90)"),

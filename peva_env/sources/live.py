@@ -9,6 +9,7 @@ import numpy as np
 from peva_env.clock import Moment
 from peva_env.config import FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.early_abort import judge_aborted, most_failures
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms.base import NodeUsage, Platform, Usage, steady_window
 from peva_env.platforms.cooldown import Cooldown, Rest
@@ -35,6 +36,7 @@ class LiveSource:
     duration_s: float
     rules: OverloadConfig
     context_hash: str
+    early_abort: bool = False  # end a run as soon as it is overloaded whatever becomes of the rest
     run_id: str = ""  # of the campaign; k6 puts it on its samples
     clock: Callable[[], Moment] = Moment.now
 
@@ -63,13 +65,18 @@ class LiveSource:
     def _load(self, event: ExecutionEvent, config: Config, rest: Rest) -> ExecutionEvent:
         began = self.clock()
         try:
-            result = self.generator.run(self._loads(config), duration_s=self.duration_s, tags=self._tags(event))
+            result = self.generator.run(
+                self._loads(config),
+                duration_s=self.duration_s,
+                tags=self._tags(event),
+                most_failures=self._most_failures(config),
+            )
         except LoadGeneratorError as error:
             return replace(event, reasons=(str(error),))
         usage, problem = self._steady_usage(result, began)
         functions = tuple(_with_usage(function, usage) for function in result.functions)
         node = _node(usage.node, rest.idle)
-        judgement = judge(functions, node, self.rules)
+        judgement = self._judged(functions, node, result)
         problem = self.platform.failure() or problem or _saturation(judgement, result)
         if problem:
             judgement = Judgement(Verdict.INVALID, (problem,))
@@ -84,8 +91,18 @@ class LiveSource:
             functions=functions,
             node=node,
             generator_cpu_pct=result.generator_cpu_pct,
+            duration_s=result.aborted_after_s or self.duration_s,
             raw_summary=result.raw_summary or None,
         )
+
+    def _most_failures(self, config: Config) -> Sequence[int] | None:
+        return most_failures([rate for _, rate in config], self.duration_s, self.rules) if self.early_abort else None
+
+    def _judged(self, functions: Sequence[FunctionMeasurement], node: NodeMeasurement, result: LoadResult) -> Judgement:
+        ran_s = result.aborted_after_s
+        if ran_s is None:
+            return judge(functions, node, self.rules)
+        return judge_aborted(functions, node, self.rules, duration_s=self.duration_s, ran_s=ran_s)
 
     def _tags(self, event: ExecutionEvent) -> dict[str, str]:
         campaign = {"run_id": self.run_id} if self.run_id else {}
@@ -105,7 +122,10 @@ class LiveSource:
         if jump:  # the window would be one of another time, perhaps of one to come
             return NodeUsage(), jump
         try:
-            return self.platform.usage(*steady_window(result.load_started_at, self.duration_s)), None
+            start_at, end_at = steady_window(result.load_started_at, self.duration_s)
+            if result.aborted_after_s is not None:
+                end_at = result.load_started_at + result.aborted_after_s
+            return self.platform.usage(start_at, end_at), None
         except MetricsError as error:
             return NodeUsage(), str(error)
 

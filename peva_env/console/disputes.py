@@ -1,0 +1,27 @@
+"""Measurements that contradict each other, and what became of it."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from peva_env.console.text import STYLES, config_text, say
+from peva_env.contracts import Verdict
+from peva_env.frontier import Dispute
+
+_STATES = {
+    "open": "to be measured again",
+    "quarantine": "measured again, and still so: nothing is inferred from either",
+    "settled": "measured again, and settled",
+}
+
+
+def print_disputes(console: Console, disputes: Iterable[Dispute]) -> None:
+    """Print a line for each contradiction."""
+    for dispute in disputes:
+        say(
+            console,
+            Text("contradiction", STYLES[Verdict.INVALID])
+            + Text(f": {config_text(dispute.overloaded)} was {Verdict.OVERLOADED} and {config_text(dispute.ok)} ")
+            + Text(f"{Verdict.OK}: {_STATES[dispute.state]}"),
+        )
