@@ -215,19 +215,32 @@ class MonotoneMap:
         status[evidence.contradicted] = Status.CONTRADICTED
         return status
 
+    def frontier(self) -> tuple[list[Config], list[Config]]:
+        """Return the lowest overloaded configurations and the highest OK ones, in plan order: the unknown lies between.
+
+        All of them were measured, for what is inferred lies beyond them.
+
+        Raises:
+            ValueError: the space is beyond ``DENSE_LIMIT``.
+        """
+        _, evidence = self._dense()
+        overloaded, ok = (
+            [self.space.config(int(index)) for index in evidence.proof(label)] for label in (OVERLOADED_LABEL, OK_LABEL)
+        )
+        return overloaded, ok
+
     def certificate(self) -> Certificate:
         """Return what proves all that is known, and how many runs are needed at least to know the rest.
 
         Raises:
             ValueError: the space is beyond ``DENSE_LIMIT``.
         """
-        labels, evidence = self._dense()
-        proofs = {label: [self.space.config(int(index)) for index in evidence.proof(label)] for label in VERDICTS}
+        labels, _ = self._dense()
         unknown = labels == UNKNOWN_LABEL
         if self.recorded is not None:
             unknown &= self.recorded
         left = self._grid.n_groups(unknown.nonzero()[0], self.dominance)
-        return Certificate(proofs[OVERLOADED_LABEL], proofs[OK_LABEL], left)
+        return Certificate(*self.frontier(), left)
 
     def _dispute(self, pair: tuple[int, int], evidence: Evidence) -> Dispute:
         low, high = map(self.space.config, pair)

@@ -102,7 +102,7 @@ def test_a_certificate_is_the_extremes_of_what_was_measured() -> None:
     for config, verdict in ((mix(30, 10), OK), (mix(10, 10), OK), (mix(40, 10), OVERLOADED), (mix(40, 30), OVERLOADED)):
         known.update(config, verdict)
     certificate = known.certificate()
-    assert (certificate.overloaded, certificate.ok) == ([mix(40, 10)], [mix(30, 10)])
+    assert (certificate.overloaded, certificate.ok) == known.frontier() == ([mix(40, 10)], [mix(30, 10)])
     assert len(certificate) == 2
     assert certificate.least_runs_left == 1
     known.update(mix(10, 20), OVERLOADED)
@@ -141,7 +141,7 @@ def test_a_space_without_arrays_has_no_status() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frontier, "DENSE_LIMIT", 3)
         sparse = two_sided()
-    for ask in (sparse.status, sparse.certificate, sparse.contradictions):
+    for ask in (sparse.status, sparse.frontier, sparse.certificate, sparse.contradictions):
         with pytest.raises(ValueError, match="too many to look at one by one"):
             ask()
 
