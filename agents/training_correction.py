@@ -67,13 +67,15 @@ def correct(
     model.learn(n_choices, callback=Progress(n_choices, say))
     found = replace(plain, correction=model.policy.mlp_extractor.network())
     corrected = judge(found, counted, n_judged)
-    gains = np.concatenate(
-        [mine - worth / place.unit for mine, worth, place in zip(corrected, without, counted, strict=True)]
-    )
+    shares = (worth / place.unit for worth, place in zip(without, counted, strict=True))
+    gains = np.concatenate(corrected) - np.concatenate(list(shares))
     error = gains.std() / len(gains) ** 0.5
-    better = gains.mean() > error
-    say(f"correction: {gains.mean():+.2%} ± {error:.2%} over {len(gains)} campaigns: {'kept' if better else 'dropped'}")
-    return found if better else plain
+    is_better = bool(gains.mean() > error)
+    say(
+        f"correction: {gains.mean():+.2%} ± {error:.2%} over {len(gains)} campaigns, "
+        f"so it is {'kept' if is_better else 'dropped'}"
+    )
+    return found if is_better else plain
 
 
 class Progress(BaseCallback):
