@@ -10,6 +10,7 @@ pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
 import torch
 from gymnasium.utils.env_checker import check_env
 
+from agents import training_correction
 from agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent
 from agents.loop import run_campaign
 from agents.network import Network
@@ -50,7 +51,10 @@ def test_the_candidates_are_an_environment() -> None:
     check_env(candidates(), skip_render_check=True)
 
 
-def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path) -> None:
+def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_correction, "_N_SEEN", 50)
+    for name, value in {"n_steps": 8, "batch_size": 64}.items():
+        monkeypatch.setitem(training_correction._HYPERPARAMETERS, name, value)
     lessons = list(School(nodes(noise=0.0), 2).lessons(None, 1))
     said: list[str] = []
     place = Place(nodes(), 1.0)
