@@ -1,4 +1,4 @@
-"""A bandit whose arms are rays in rate space: it halves the ray that promises most for a second of machine time."""
+"""A bandit whose arms are rays in rate space: it cuts the one that promises most for a second of machine time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ type Arm = tuple[int, ...]
 _STEPS = 4
 """So fine are directions told apart: two functions have 9 rays, three have 61."""
 
-_PRIOR_RUNS = 1.0
+_PRIOR_RUNS = 5.0
 """Before any run a ray is taken to have seen so many of either verdict."""
 
 _USUAL_COST_S = 60.0
@@ -47,21 +47,26 @@ class Costs:
 
 
 class BanditPolicy(NoOpPolicy):
-    """Thompson sampling over what the next run on a ray resolves for a second of machine time.
+    """Thompson sampling over what a run on a ray resolves for a second of machine time.
 
-    An arm is a ray, a direction from rest: configurations whose rates have nearly the same proportions. To pull it
-    is to halve what is unknown on it, by the candidate that resolves most in the worse case. How many candidates either
-    verdict would resolve is counted; which verdict comes is chance, of which each ray has a Beta posterior, as the arm
-    of a Bernoulli bandit has; and runs of either verdict have a posterior of their mean cost. A choice draws from all
-    posteriors, and pulls where
+    An arm is a ray, a direction from rest: configurations whose rates have nearly the same proportions. To pull it is
+    to cut what is unknown on it in two. A run resolves the candidates ``above`` if it is overloaded and those ``below``
+    if it is OK. The further out it is among the unknown, the likelier the former; how likely half way out, where as
+    many are above as below, each ray has a Beta posterior for, as the arm of a Bernoulli bandit has:
 
-        above^p below^(1 - p) / (p cost if overloaded + (1 - p) cost if OK)
+        p / (1 - p) = below / above x drawn / (1 - drawn)
 
-    is largest, ``above`` and ``below`` being the candidates that become known. Drawing from the posterior: Thompson,
-    "On the likelihood that one unknown probability exceeds another", Biometrika 25 (1933). Value over cost where pulls
-    are paid from a budget: Tran-Thanh, Chapman, Rogers and Jennings, "Knapsack based optimal policies for
-    budget-limited multi-armed bandits", AAAI 2012; with draws of both: Xia et al., "Thompson sampling for budgeted
-    multi-armed bandits", IJCAI 2015.
+    Runs of either verdict have a posterior of their mean cost. A choice draws from all posteriors, and pulls where
+
+        (p above + (1 - p) below) / (p cost if overloaded + (1 - p) cost if OK)
+
+    is largest. With ``drawn`` one half and equal costs that is bisection, by the harmonic mean in the place of the
+    minimum; where overloaded runs cost more, rays are cut nearer to what is proved OK.
+
+    Drawing from the posterior: Thompson, "On the likelihood that one unknown probability exceeds another", Biometrika
+    25 (1933). Value over cost where pulls are paid from a budget: Tran-Thanh, Chapman, Rogers and Jennings, "Knapsack
+    based optimal policies for budget-limited multi-armed bandits", AAAI 2012; with draws of both: Xia et al., "Thompson
+    sampling for budgeted multi-armed bandits", IJCAI 2015.
 
     Args:
         seed: of the draws.
@@ -81,18 +86,17 @@ class BanditPolicy(NoOpPolicy):
         self.update_batch(list(context.history))
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
-        """Return the middle ones of the rays that promise most, the best first."""
+        """Return the candidates that promise most, the best first."""
         candidates = Candidates.of(self._space, candidates)
         if not len(candidates):
             return candidates
         counted = self._reach.counted(candidates)
         below, above = self._reach.counts(counted, candidates)
-        rays, pulls = self._pulls(counted, np.minimum(below, above))
-        below, above, overloaded = below[pulls], above[pulls], self._drawn_chances(rays)
+        overloaded = _tilted(below / (below + above), self._drawn_chances(counted))
         cost_s = {verdict: costs.draw(self._rng) for verdict, costs in self._costs.items()}
-        resolved = above**overloaded * below ** (1 - overloaded)
+        resolved = overloaded * above + (1 - overloaded) * below
         spent_s = overloaded * cost_s[Verdict.OVERLOADED] + (1 - overloaded) * cost_s[Verdict.OK]
-        return counted.take(pulls[np.argsort(-resolved / spent_s, kind="stable")[:desired_size]])
+        return counted.take(np.argsort(-resolved / spent_s, kind="stable")[:desired_size])
 
     def update_online(self, event: ExecutionEvent) -> None:
         """Take note of what a run said of its ray, and of what it cost."""
@@ -114,21 +118,21 @@ class BanditPolicy(NoOpPolicy):
         directions: Integers = np.rint(_STEPS * shares / np.where(largest > 0, largest, 1)).astype(np.int64)
         return directions
 
-    def _pulls(self, counted: Candidates, worst: Integers) -> tuple[Integers, Integers]:
-        """Return the rays (r, F) on which there are candidates, and of each the position of that which halves it."""
-        rays, ray = np.unique(self._directions(self._reach.rates_rps(counted)), axis=0, return_inverse=True)
-        best_first = np.lexsort((-worst, ray))
-        return rays, best_first[np.searchsorted(ray[best_first], np.arange(len(rays)))]
-
-    def _drawn_chances(self, rays: Integers) -> Floats:
-        """Draw for each ray how likely its next run is to be overloaded."""
-        arms = [tuple(ray) for ray in rays.tolist()]
+    def _drawn_chances(self, candidates: Candidates) -> Floats:
+        """Draw for the ray of each candidate how likely half way out it is overloaded, (k,)."""
+        rays, ray = np.unique(self._directions(self._reach.rates_rps(candidates)), axis=0, return_inverse=True)
         n_overloaded, n_ok = (
-            np.array([self._pulled.get((arm, verdict), 0) for arm in arms])
+            np.array([self._pulled.get((tuple(arm), verdict), 0) for arm in rays.tolist()])
             for verdict in (Verdict.OVERLOADED, Verdict.OK)
         )
-        drawn: Floats = self._rng.beta(_PRIOR_RUNS + n_overloaded, _PRIOR_RUNS + n_ok)
+        drawn: Floats = self._rng.beta(_PRIOR_RUNS + n_overloaded, _PRIOR_RUNS + n_ok)[ray]
         return drawn
+
+
+def _tilted(p: Floats, chance: Floats) -> Floats:
+    """Return probabilities whose odds are those of ``p`` times those of a chance."""
+    tilted: Floats = p * chance / (p * chance + (1 - p) * (1 - chance))
+    return tilted
 
 
 class BanditAgent(PolicyAgent):
