@@ -1,7 +1,9 @@
 """The frontier as a level set: Gaussian processes say how likely each configuration is to be overloaded."""
 
+import importlib
 import importlib.util
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from peva_env.space import Config
 _MOST_RUNS = 400
 """So many of the latest runs are learned from: a choice's time grows with their square and more."""
 
-_N_JUDGED = 512
+_N_JUDGED = 384
 """So many candidates are judged for a choice: half of them resolve most in the worse case, half are drawn."""
 
 _N_AT_ONCE = 4096
@@ -68,6 +70,8 @@ class LevelSetPolicy(NoOpPolicy):
         self._highest_rps = np.maximum(list(highest_rps.values()), 1)
         self._reach = Reach(space, context.dominance, self._rng)
         rules = OverloadConfig.model_validate(context.config.get("overload") or {})
+        importlib.import_module("sklearn.gaussian_process")
+        self._threads: Any = importlib.import_module("threadpoolctl").ThreadpoolController()
         self._belief = NodeBelief(highest_rps, rules, most_runs=_MOST_RUNS)
         self.update_batch(list(context.history))
 
@@ -108,11 +112,12 @@ class LevelSetPolicy(NoOpPolicy):
 
     def _overloaded(self, candidates: Candidates) -> Floats:
         shares = self._reach.rates_rps(candidates) / self._highest_rps
-        told = {
-            "rules": self._belief.breaks_a_rule(shares),
-            "distances": self._belief.nearer_to_overloaded(shares),
-            "labels": self._belief.labelled_overloaded(shares),
-        }
+        with self._threads.limit(limits=1):  # matrices this small gain nothing by more, and lose much on busy cores
+            told = {
+                "rules": self._belief.breaks_a_rule(shares),
+                "distances": self._belief.nearer_to_overloaded(shares),
+                "labels": self._belief.labelled_overloaded(shares),
+            }
         logit = sum(weight * _logit(told[name]) for name, weight in _WEIGHTS.items())
         return np.clip(1 / (1 + np.exp(-logit)), _SURE, 1 - _SURE)
 
