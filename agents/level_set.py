@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agents.node_belief import Floats, NodeBelief
 from agents.policy_agent import PolicyAgent
-from agents.reach import Reach
+from agents.reach import Counts, Reach
 from peva_env.candidates import Candidates
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
@@ -24,14 +23,14 @@ _MOST_RUNS = 400
 _N_JUDGED = 384
 """So many candidates are judged for a choice: half of them resolve most in the worse case, half are drawn."""
 
-_N_AT_ONCE = 4096
+_N_AT_ONCE = 2048
 """So many configurations are predicted at once, for the memory that draws take."""
 
 _SURE = 0.004
 """No probability is nearer to 0 or 1 than this."""
 
-_WEIGHTS = {"rules": 0.8, "distances": 0.4, "labels": 0.2}
-"""Of the logits that are added up, found by trial on simulated nodes and recorded maps."""
+_OF_RULES, _OF_LABELS, _OF_PLACE = 0.8, 0.2, 0.3
+"""Weights of logits that are added up, found by trial on simulated nodes and recorded maps."""
 
 
 class LevelSetPolicy(NoOpPolicy):
@@ -40,15 +39,16 @@ class LevelSetPolicy(NoOpPolicy):
     With ``p`` a candidate's probability to be overloaded, and ``above`` and ``below`` the candidates that become known
     if it is and if it is not, that maximizes
 
-        p log(above) + (1 - p) log(below) + log(p (1 - p)) / 2
+        (p above + (1 - p) below) sqrt(p (1 - p))
 
-    The last term is the straddle's idea, to measure where the level is most in doubt: Bryan et al., "Active learning
-    for identifying function threshold boundaries", NIPS 2005; Gotovos et al., "Active learning for level set
-    estimation", IJCAI 2013. The others are what the map infers: logarithms, since the expected number itself is largest
-    at the corners of the map, which resolve much if what is doubtful comes true, and else nothing.
+    The root is the straddle's idea, to measure where the level is most in doubt: Bryan et al., "Active learning for
+    identifying function threshold boundaries", NIPS 2005; Gotovos et al., "Active learning for level set estimation",
+    IJCAI 2013. What it is multiplied with is what the map infers.
 
-    ``p`` adds up logits of three sources, see ``agents.node_belief``: the rules of overload applied to what latencies,
-    CPU and RAM will be; a process on the labels; and how far the nearest OK and overloaded runs are.
+    ``p`` adds up logits: of the rules of overload, applied to what latencies, CPU and RAM will be; of a process on the
+    labels (``agents.node_belief``); and of ``below / above``, since the further out a candidate is among the unknown,
+    the likelier it is overloaded. Without the last one, the corners of the unknown would be chosen where the others are
+    in doubt: they resolve most if what is unlikely comes true.
 
     Args:
         seed: of what is drawn.
@@ -69,22 +69,25 @@ class LevelSetPolicy(NoOpPolicy):
         highest_rps = {name: rates[-1] for name, rates in zip(space.functions, space.rates_rps, strict=True)}
         self._highest_rps = np.maximum(list(highest_rps.values()), 1)
         self._reach = Reach(space, context.dominance, self._rng)
+        self._offered = Candidates(space, [])
         rules = OverloadConfig.model_validate(context.config.get("overload") or {})
         importlib.import_module("sklearn.gaussian_process")
+        # Matrices this small gain nothing by more threads than one, and lose much where cores are busy.
         self._threads: Any = importlib.import_module("threadpoolctl").ThreadpoolController()
         self._belief = NodeBelief(highest_rps, rules, most_runs=_MOST_RUNS)
         self.update_batch(list(context.history))
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
         """Return the candidates that promise most, the best first."""
-        candidates = Candidates.of(self._space, candidates)
+        self._offered = candidates = Candidates.of(self._space, candidates)
         if not len(candidates):
             return candidates
         counted = self._reach.counted(candidates)
         below, above = self._reach.counts(counted, candidates)
         judged = self._judged(np.minimum(below, above))
-        p = self._overloaded(counted.take(judged))
-        gain = p * np.log(above[judged]) + (1 - p) * np.log(below[judged]) + np.log(p * (1 - p)) / 2
+        below, above = below[judged], above[judged]
+        p = self._overloaded(counted.take(judged), below, above)
+        gain = (p * above + (1 - p) * below) * np.sqrt(p * (1 - p))
         best = np.lexsort((self._rng.random(len(gain)), -gain))
         return counted.take(judged[best[:desired_size]])
 
@@ -98,33 +101,33 @@ class LevelSetPolicy(NoOpPolicy):
             self._belief.learn(event)
 
     def predict(self, configs: Sequence[Config]) -> Floats:
-        """Return how likely each configuration is to be overloaded, 0..1."""
+        """Return how likely each configuration is to be overloaded, 0..1, as after the last choice."""
         candidates = Candidates.of(self._space, configs)
         parts = [candidates[start : start + _N_AT_ONCE] for start in range(0, len(candidates), _N_AT_ONCE)]
-        return np.concatenate([np.zeros(0), *map(self._overloaded, parts)])
+        likely = (self._overloaded(part, *self._reach.counts(part, self._offered)) for part in parts)
+        return np.concatenate([np.zeros(0), *likely])
 
-    def _judged(self, worst: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _judged(self, worst: Counts) -> Counts:
         if len(worst) <= _N_JUDGED:
             return np.arange(len(worst))
         promising = np.argsort(-worst, kind="stable")[: _N_JUDGED // 2]
         drawn = self._rng.choice(len(worst), _N_JUDGED // 2, replace=False)
         return np.union1d(promising, drawn)
 
-    def _overloaded(self, candidates: Candidates) -> Floats:
+    def _overloaded(self, candidates: Candidates, below: Counts, above: Counts) -> Floats:
         shares = self._reach.rates_rps(candidates) / self._highest_rps
-        with self._threads.limit(limits=1):  # matrices this small gain nothing by more, and lose much on busy cores
-            told = {
-                "rules": self._belief.breaks_a_rule(shares),
-                "distances": self._belief.nearer_to_overloaded(shares),
-                "labels": self._belief.labelled_overloaded(shares),
-            }
-        logit = sum(weight * _logit(told[name]) for name, weight in _WEIGHTS.items())
-        return np.clip(1 / (1 + np.exp(-logit)), _SURE, 1 - _SURE)
+        with self._threads.limit(limits=1):
+            rules, labels = self._belief.breaks_a_rule(shares), self._belief.labelled_overloaded(shares)
+        place = np.log(np.maximum(below, 1) / np.maximum(above, 1))
+        logits = _OF_RULES * _logit(rules) + _OF_LABELS * _logit(labels) + _OF_PLACE * place
+        p: Floats = np.clip(1 / (1 + np.exp(-logits)), _SURE, 1 - _SURE)
+        return p
 
 
 def _logit(p: Floats) -> Floats:
     bounded = np.clip(p, _SURE, 1 - _SURE)
-    return np.log(bounded / (1 - bounded))
+    logits: Floats = np.log(bounded / (1 - bounded))
+    return logits
 
 
 class LevelSetAgent(PolicyAgent):

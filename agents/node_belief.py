@@ -40,12 +40,6 @@ _LEAST_SUCCESS = 0.02
 _LEAST_MS = 1e-3
 _LEAST_SHARE = 1e-9
 
-_BEYOND_SHARE = 1.3
-"""All functions at so much of their highest rates are taken for overloaded where nothing was."""
-
-_NEAR_SHARE = 0.02
-"""Added to distances, so that next to what is proved nothing is certain."""
-
 _PROBIT = 0.7978845608
 """``(1 + tanh(x sqrt(2 / pi))) / 2`` is the normal distribution function within 0.018."""
 
@@ -155,19 +149,6 @@ class NodeBelief:
         likely: Floats = (1 + np.tanh(_PROBIT * mean / deviation)) / 2
         return likely
 
-    def nearer_to_overloaded(self, at: Floats) -> Floats:
-        """Return for each configuration (k, F) where it lies between OK and overloaded runs, 0..1, (k,).
-
-        The distance to OK runs is by how much it is beyond the nearest, over all functions, and likewise to overloaded
-        ones. No load counts as OK, and more than the highest rates as overloaded.
-        """
-        runs, n_functions = self.runs, at.shape[1]
-        ok = np.vstack([runs.shares[runs.labels < 0], np.zeros((1, n_functions))])
-        overloaded = np.vstack([runs.shares[runs.labels > 0], np.full((1, n_functions), _BEYOND_SHARE)])
-        to_ok, to_overloaded = _NEAR_SHARE + _excess(at, ok), _NEAR_SHARE + _excess(-at, -overloaded)
-        share: Floats = to_ok / (to_ok + to_overloaded)
-        return share
-
     def _success(self, runs: Runs, function: int, at: Floats) -> Floats:
         """Draw a function's success, (k, D); 1 where it has no load or was never measured."""
         share, success, log_ms = runs.shares[:, function], runs.success[:, function], runs.log_ms[:, function]
@@ -196,14 +177,6 @@ def _success_and_log_ms(measured: FunctionMeasurement | None) -> tuple[float, fl
         return np.nan, np.nan
     latency_ms = measured.p50_ms if measured.mean_ms is None else measured.mean_ms
     return measured.success_rate, np.nan if latency_ms is None else float(np.log(max(latency_ms, _LEAST_MS)))
-
-
-def _excess(at: Floats, over: Floats) -> Floats:
-    """Return by how much each row (k, F) is above the one of the others (n, F) that it is the least above, (k,)."""
-    excess = np.zeros((len(at), len(over)))
-    for own, theirs in zip(at.T, over.T, strict=True):
-        excess += np.maximum(own[:, None] - theirs, 0)
-    return excess.min(axis=1)
 
 
 def _rounded_success(log_excess: Floats) -> Floats:
