@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.history import valid_runs
 from agents.policy_agent import PolicyAgent
 from agents.reach import Reach
 from peva_env.candidates import Candidates
@@ -83,7 +84,7 @@ class BanditPolicy(NoOpPolicy):
         self._reach = Reach(context.space, context.dominance, self._rng)
         self._costs = {Verdict.OVERLOADED: Costs(), Verdict.OK: Costs()}
         self._pulled: dict[tuple[Arm, Verdict], int] = {}
-        self.update_batch(list(context.history))
+        self.update_batch(valid_runs(context.history))
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
         """Return the candidates that promise most, the best first."""

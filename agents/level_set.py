@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.history import valid_runs
 from agents.node_belief import Floats, NodeBelief
 from agents.policy_agent import PolicyAgent
 from agents.reach import Counts, Reach
@@ -75,7 +76,7 @@ class LevelSetPolicy(NoOpPolicy):
         # Matrices this small gain nothing by more threads than one, and lose much where cores are busy.
         self._threads: Any = importlib.import_module("threadpoolctl").ThreadpoolController()
         self._belief = NodeBelief(highest_rps, rules, most_runs=_MOST_RUNS)
-        self.update_batch(list(context.history))
+        self.update_batch(valid_runs(context.history))
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
         """Return the candidates that promise most, the best first."""

@@ -19,7 +19,7 @@ from peva_env.errors import PolicyError
 from peva_env.frontier import MonotoneMap
 from peva_env.memory.tensor_cache import TensorCache
 from peva_env.space import Config, ConfigSpace
-from peva_env.testing.examples import example_event
+from peva_env.testing.examples import example_event, example_skip
 from tests.extras import needs_sklearn
 
 PLANE = ConfigSpace({"a": range(0, 120, 10), "b": range(0, 90, 10)}, min_functions=2, max_functions=3)
@@ -97,11 +97,10 @@ def test_a_resumed_campaign_goes_on_with_what_its_history_taught(make: Callable[
     taught = ready(make())
     for event in history:
         taught.update_online(event)
-    choices = [
-        list(policy.choose_batch(candidates=PLANE, desired_size=9))
-        for policy in (taught, ready(make(), PLANE, history))
-    ]
-    assert choices[0] == choices[1] != list(ready(make()).choose_batch(candidates=PLANE, desired_size=9))
+    no_runs = example_event(PLANE[-1], 0, Verdict.INVALID), example_skip(PLANE[-2])
+    resumed, new = ready(make(), PLANE, history + no_runs), ready(make())
+    a, b, c = (list(policy.choose_batch(candidates=PLANE, desired_size=9)) for policy in (taught, resumed, new))
+    assert a == b != c
 
 
 @needs_sklearn
