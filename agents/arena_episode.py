@@ -18,7 +18,7 @@ from peva_env.config import DfaasConfig
 from peva_env.contracts import Agent, EndStatus
 from peva_env.drivers import agent_factory
 from peva_env.env import PevaEnv
-from peva_env.errors import PevaError, PolicyError
+from peva_env.errors import PolicyError
 from peva_env.rate_grid import UNKNOWN_LABEL
 
 _DIGITS = 6
@@ -120,7 +120,7 @@ def play(config: str, name: str, episode: Episode) -> Played:
         reader = Reader(env, agent, truth.labels, reading_points(world.config.budgets, truth.recorded))
         result = run_campaign(reader, LegalOnly(agent), seed=episode.seed, options={"scenario": episode.scenario})
         reader.finish()
-    except PevaError as error:
+    except PolicyError as error:
         raise PolicyError(f"agent {name} on {episode.map}, seed {episode.seed}: {error}") from error
     return Played(
         agent=name,

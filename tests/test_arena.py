@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from agents.arena import arena
-from agents.arena_config import BASELINES, parse_arena, reading_points
+from agents.arena_config import BASELINES, ArenaConfig, parse_arena, reading_points
 from agents.arena_episode import FIGURES, Played, arena_world, play
 from agents.arena_folder import ArenaFolder
 from agents.arena_summary import summarize
@@ -233,7 +234,17 @@ def test_without_matplotlib_there_are_the_tables(tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "out" / "arena.png").exists()
 
 
-def test_the_command_stops_in_order_and_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [
+        (lambda pid: os.killpg(pid, signal.SIGINT), 130, "interrupted: what was played is kept"),  # as a terminal does
+        (lambda pid: os.kill(pid, signal.SIGKILL), -signal.SIGKILL, ""),
+    ],
+    ids=["Ctrl-C", "kill -9"],
+)
+def test_the_command_ends_whole_and_without_a_traceback(
+    tmp_path: Path, end: Callable[[int], None], code: int, said: str
+) -> None:
     assert COMMAND is not None
     command = [COMMAND, "arena", "--sim", "random:300", "--rates", "a=0:400:8", "--rates", "b=0:400:8"]
     command += ["--budgets", "3,9", "--max-runs", "9", "--jobs", "1"]
@@ -241,16 +252,18 @@ def test_the_command_stops_in_order_and_goes_on(tmp_path: Path) -> None:
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     results = tmp_path / "peva-arena" / "results.jsonl"
-    while not results.exists() and running.poll() is None:
+    while not (results.exists() and results.stat().st_size) and running.poll() is None:
         time.sleep(0.02)
     children = psutil.Process(running.pid).children(recursive=True)
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    end(running.pid)
     told, complained = running.communicate(timeout=60)
-    assert (running.returncode, complained) == (130, "")
-    assert "interrupted: what was played is kept" in told
-    assert results.read_text().endswith("}\n")
+    assert (running.returncode, "Traceback" in complained) == (code, False)
+    assert said in told
     assert not psutil.wait_procs(children, timeout=10)[1]
-    assert len(results.read_text().splitlines()) < 4 * 300
+    folder = ArenaFolder(
+        tmp_path / "peva-arena", ArenaConfig(**json.loads((results.parent / "arena.json").read_text()))
+    )
+    assert 0 < len(folder.played) < len(BASELINES) * 300
 
 
 def test_the_command_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
