@@ -2,8 +2,8 @@
 
 Notation: ``E`` earlier configurations, ``k`` candidates, ``F`` functions. An earlier measurement votes as if it were
 one of this campaign: below what was OK all is OK, above what was overloaded all is overloaded, an absent function being
-one at rate 0. Votes are not believed but weighed, by how often they were right in this campaign. A larger node bears higher
-rates of everything: so earlier rates are scaled by the factor with which most votes are right.
+one at rate 0. Votes are not believed but weighed, by how often they were right in this campaign. A larger node bears
+higher rates of everything: so earlier rates are scaled by the factor with which most votes are right.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from peva_env.space import ConfigSpace
 
 type Floats = NDArray[np.float64]
 
-_RIGHT_BEFORE, _WRONG_BEFORE = 2.0, 1.0
-"""Votes that are taken to have been right and wrong before any was tried: Laplace's rule with some trust."""
+_BEFORE = 1.0
+"""As many votes are taken to have been right, and wrong, before any was tried: Laplace's rule of succession."""
 
 _SCALES = np.array(sorted(np.exp2(np.arange(-8, 9) / 4), key=lambda scale: abs(np.log(scale))))
 """Factors that are tried, the nearest to 1 first: a node that bears a quarter to one that bears four times as much."""
@@ -47,7 +47,7 @@ class Prior:
             said = tried == label
             right = np.count_nonzero(measured.labels[said] == label)
             wrong = np.count_nonzero(said) - right
-            added += label * (votes == label) * np.log((right + _RIGHT_BEFORE) / (wrong + _WRONG_BEFORE))
+            added += label * (votes == label) * np.log((right + _BEFORE) / (wrong + _BEFORE))
         return added
 
     def _votes(self, rates: Floats) -> NDArray[np.int8]:
