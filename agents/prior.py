@@ -2,8 +2,8 @@
 
 Notation: ``E`` earlier configurations, ``k`` candidates, ``F`` functions. An earlier measurement votes as if it were
 one of this campaign: below what was OK all is OK, above what was overloaded all is overloaded, an absent function being
-one at rate 0. Votes are not believed but weighed, by how often they were right in this campaign: apart for OK and
-overloaded, since a larger node makes the one right and the other wrong.
+one at rate 0. Votes are not believed but weighed, by how often they were right in this campaign. A larger node bears
+higher rates of everything: so earlier rates are scaled by the factor with which most votes are right.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,11 @@ from peva_env.space import ConfigSpace
 
 type Floats = NDArray[np.float64]
 
-_RIGHT_BEFORE, _WRONG_BEFORE = 2.0, 1.0
-"""Votes that are taken to have been right and wrong before any was tried: Laplace's rule with some trust."""
+_BEFORE = 1.0
+"""As many votes are taken to have been right, and wrong, before any was tried: Laplace's rule of succession."""
+
+_SCALES = np.array(sorted(np.exp2(np.arange(-8, 9) / 4), key=lambda scale: abs(np.log(scale))))
+"""Factors that are tried, the nearest to 1 first: a node that bears a quarter to one that bears four times as much."""
 
 
 class Prior:
@@ -30,15 +33,21 @@ class Prior:
         self._ok = _extremes(rates[labels < 0], OK_LABEL)
         self._overloaded = _extremes(rates[labels > 0], OVERLOADED_LABEL)
 
+    def _scale(self, measured: Measurements) -> float:
+        """Return the factor by which earlier rates are multiplied; of several that are as good, the one nearest 1."""
+        right = [int((self._votes(measured.rates / scale) * measured.labels).sum()) for scale in _SCALES]
+        return float(_SCALES[int(np.argmax(right))])
+
     def log_odds(self, rates: Floats, measured: Measurements) -> Floats:
         """Return what the votes add to the log odds that candidates with these rates (k, F) are overloaded, (k,)."""
-        votes, tried = self._votes(rates), self._votes(measured.rates)
+        scale = self._scale(measured)
+        votes, tried = self._votes(rates / scale), self._votes(measured.rates / scale)
         added = np.zeros(len(rates))
         for label in (OK_LABEL, OVERLOADED_LABEL):
             said = tried == label
             right = np.count_nonzero(measured.labels[said] == label)
             wrong = np.count_nonzero(said) - right
-            added += label * (votes == label) * np.log((right + _RIGHT_BEFORE) / (wrong + _WRONG_BEFORE))
+            added += label * (votes == label) * np.log((right + _BEFORE) / (wrong + _BEFORE))
         return added
 
     def _votes(self, rates: Floats) -> NDArray[np.int8]:

@@ -2,7 +2,8 @@
 
 It begins at the score without a correction. What campaigns are worth (see ``agents.training_candidates``) is counted in
 what those without a correction are worth on average, place by place. At the end campaigns that were not learnt on are
-played with the correction and without one: it is kept only if it did better by more than the standard error.
+played with the correction and without one: it is kept only if it did better by more than the standard error, and in no
+place worse by more than that.
 """
 
 from collections.abc import Callable, Sequence
@@ -66,16 +67,25 @@ def correct(
     model = _model(plain, counted, first_seed)
     model.learn(n_choices, callback=Progress(n_choices, say))
     found = replace(plain, correction=model.policy.mlp_extractor.network())
-    corrected = judge(found, counted, n_judged)
-    shares = (worth / place.unit for worth, place in zip(without, counted, strict=True))
-    gains = np.concatenate(corrected) - np.concatenate(list(shares))
-    error = gains.std() / len(gains) ** 0.5
-    is_better = bool(gains.mean() > error)
-    say(
-        f"correction: {gains.mean():+.2%} ± {error:.2%} over {len(gains)} campaigns, "
-        f"so it is {'kept' if is_better else 'dropped'}"
-    )
+    gains = [
+        mine - worth / place.unit
+        for mine, worth, place in zip(judge(found, counted, n_judged), without, counted, strict=True)
+    ]
+    is_better = better(gains)
+    each = ", ".join(f"{gain.mean():+.2%} ± {_error(gain):.2%}" for gain in gains)
+    say(f"correction: campaigns in each place are worth {each} more, so it is {'kept' if is_better else 'dropped'}")
     return found if is_better else plain
+
+
+def better(gains: Sequence[Floats]) -> bool:
+    """Tell whether gains (m,) in each place are likely one on the whole, and nowhere likely a loss."""
+    together = np.concatenate(gains)
+    return bool(together.mean() > _error(together) and all(gain.mean() >= -_error(gain) for gain in gains))
+
+
+def _error(gains: Floats) -> float:
+    """Return the standard error of the mean."""
+    return float(gains.std() / len(gains) ** 0.5)
 
 
 class Progress(BaseCallback):

@@ -7,6 +7,7 @@ longer or need an extra.
 import sys
 
 from benchmarks import (
+    agents_speed,
     campaign_memory,
     import_time,
     known_capacity,
@@ -27,6 +28,7 @@ _ALL = {
     "step": step_overhead.main,
     "offline": offline_speed.main,
     "simulated": simulated_speed.main,
+    "agents": agents_speed.main,
 }
 _LONG = {
     "memory-million": memory_million.main,

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from agents.bandit import BanditAgent
 from agents.cartesian import CartesianAgent
+from agents.level_set import LevelSetAgent
 from agents.loop import run_campaign
 from agents.policy_agent import PolicyAgent
+from agents.staircase import StaircaseAgent
 from peva_env.candidates import Candidates
 from peva_env.config import DfaasConfig
 from peva_env.contracts import ConfigScheduler, EndStatus, ExecutionEvent, PolicyAlgorithm, PolicyContext
@@ -19,6 +22,7 @@ from peva_env.errors import PolicyError
 from peva_env.planning.algorithm_loader import NoOpPolicy
 from peva_env.planning.cartesian_scheduler import CartesianScheduler
 from peva_env.space import Config, ConfigSpace
+from tests.extras import needs_sklearn
 from tests.fixtures.custom_algo import CustomPolicy
 from tests.scripted import ScriptedHost
 
@@ -68,6 +72,17 @@ def test_with_three_planned_and_one_seen_exactly_two_are_executed(make_host: Mak
     env.step(0)
     run_campaign(env, PolicyAgent(NoOpPolicy(), CartesianScheduler(), batch_size=3), options={"warm_start": True})
     assert host.source.runs == [[("a", 1)], [("a", 2)], [("a", 3)]]
+
+
+@pytest.mark.parametrize("make", [StaircaseAgent, BanditAgent, pytest.param(LevelSetAgent, marks=needs_sklearn)])
+def test_an_agent_goes_on_with_a_campaign_that_its_budget_ended(
+    make: Callable[[DfaasConfig], PolicyAgent], make_host: MakeHost
+) -> None:
+    host = make_host(iterations=3, budget=(6, None))
+    results = [run_campaign(PevaEnv(host), make(DfaasConfig()), options={"warm_start": True}) for _ in range(6)]
+    assert results[0].status is EndStatus.BUDGET
+    assert results[-1].status is EndStatus.COMPLETE
+    assert all(host.source.runs.count(config) == 3 for config in host.source.runs)
 
 
 def test_a_resumed_campaign_with_nothing_left_runs_nothing(make_host: MakeHost) -> None:

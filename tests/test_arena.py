@@ -107,7 +107,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"sim": "random:3", "budgets": [0, 5]}, "budgets .0, 5.: must be numbers of runs of at least 1, ascending"),
     ({"sim": "random:3", "budgets": [5, 5]}, "budgets .5, 5.: must be numbers"),
     ({"sim": "random:3", "budgets": []}, "budgets = "),
-    ({"sim": "random:3", "agents": ["unifrom"]}, "'unifrom': there is no such agent; there are: bisection"),
+    ({"sim": "random:3", "agents": ["unifrom"]}, "'unifrom': there is no such agent; there are: bandit"),
     ({"data": ["local-node-v1"], "min_recorded": 1000}, "--min-recorded 1000: no map has so many .* has 168"),
     ({"data": ["nowhere"]}, "nowhere"),
     ({"data": ["local-node-v1"], "scenarios": ["MID"]}, "'MID' is not recorded"),

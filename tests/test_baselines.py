@@ -1,4 +1,4 @@
-"""Chance and bisection: legal, deterministic, and bisection resolves what it says on every kind of space."""
+"""Agents that need no training: legal, deterministic, complete; and bisection resolves what it says on every space."""
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -8,9 +8,12 @@ import gymnasium
 import numpy as np
 import pytest
 
+from agents.bandit import BanditAgent
 from agents.bisection import BisectionAgent
 from agents.lattice import Blocks, Lattice
+from agents.level_set import LevelSetAgent
 from agents.loop import run_campaign
+from agents.staircase import StaircaseAgent
 from agents.uniform import UniformAgent
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus
@@ -21,6 +24,7 @@ from peva_env.offline import OfflineSettings
 from peva_env.rate_grid import RateGrid
 from peva_env.space import ConfigSpace
 from peva_env.worlds import OfflineParts, sim_parts
+from tests.extras import needs_sklearn
 from tests.toy_world import SPACE, ToyWorld
 
 type MakeAgent = Callable[[DfaasConfig], Any]
@@ -28,7 +32,11 @@ type MakeAgent = Callable[[DfaasConfig], Any]
 WITH_ZERO = ConfigSpace({"a": [0, 10, 20], "b": [0, 5], "c": [7]}, max_functions=4)
 ALWAYS_BOTH = ConfigSpace({"a": [3, 9], "b": [1, 2, 3]}, min_functions=2, max_functions=3)
 
-baselines = pytest.mark.parametrize("make", [UniformAgent, BisectionAgent])
+AT_RANDOM = [UniformAgent, BisectionAgent, BanditAgent]
+LEVEL_SET = pytest.param(LevelSetAgent, marks=needs_sklearn)
+
+at_random = pytest.mark.parametrize("make", AT_RANDOM)
+agents = pytest.mark.parametrize("make", [*AT_RANDOM, StaircaseAgent, LEVEL_SET])
 
 
 def toy(**settings: Any) -> PevaEnv:
@@ -50,7 +58,7 @@ def asked(env: gymnasium.Env[Any, Any], agent: Any, **options: Any) -> list[Any]
     return actions
 
 
-@baselines
+@agents
 @pytest.mark.parametrize("dominance", ["one_sided", "two_sided"])
 @pytest.mark.parametrize("scenario", ["low", "high"])
 def test_a_campaign_is_completed_without_a_wasted_step(make: MakeAgent, dominance: str, scenario: str) -> None:
@@ -59,7 +67,7 @@ def test_a_campaign_is_completed_without_a_wasted_step(make: MakeAgent, dominanc
     assert result.n_runs == result.n_steps
 
 
-@baselines
+@at_random
 @pytest.mark.parametrize("name", ["FaasSim", "FaasReplay"])
 def test_the_seed_decides(make: MakeAgent, name: str) -> None:
     def play(seed: int) -> list[Any]:
@@ -69,7 +77,7 @@ def test_the_seed_decides(make: MakeAgent, name: str) -> None:
     assert play(0) != play(1)
 
 
-@baselines
+@at_random
 def test_the_campaigns_of_one_agent_differ(make: MakeAgent) -> None:
     env, agent = gymnasium.make("peva_env:peva/FaasSim-v0"), make(DfaasConfig())
     assert asked(env, agent, seed=4) != asked(env, agent, seed=4)
@@ -136,7 +144,7 @@ def test_of_many_functions_few_at_once_bisection_looks_at_samples() -> None:
     assert left < env.known.n_unknown
 
 
-@baselines
+@agents
 def test_a_space_without_a_mask_is_explored_without_asking_twice(
     make: MakeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +156,8 @@ def test_a_space_without_a_mask_is_explored_without_asking_twice(
     assert len({tuple(action) for action in actions}) == len(actions) >= 10
 
 
-@pytest.mark.parametrize("name", ["uniform", "bisection"])
-def test_baselines_are_found_by_name(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["uniform", "bisection", "staircase", "bandit", pytest.param("level_set", marks=needs_sklearn)]
+)
+def test_agents_are_found_by_name(name: str) -> None:
     assert entry_points(group="peva_env.agents")[name].load()(DfaasConfig()).name == name

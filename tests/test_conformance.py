@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 
+from agents.bandit import BanditPolicy
+from agents.bisection import BisectionPolicy
+from agents.level_set import LevelSetPolicy
+from agents.staircase import StaircasePolicy
+from agents.uniform import UniformPolicy
 from peva_env import datasets
 from peva_env.contracts import ExecutionEvent, MeasurementSource, MemoryEngine, PolicyAlgorithm
 from peva_env.memory.engine import InProcessMemoryEngine
@@ -18,6 +23,7 @@ from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config
 from peva_env.testing import MemoryContract, PolicyContract, SourceContract
 from tests.builders import session
+from tests.extras import needs_sklearn
 from tests.scripted import ScriptedSource
 
 
@@ -81,6 +87,32 @@ class TestReplaySource(SourceContract):
 class TestNoOpPolicy(PolicyContract):
     def make(self) -> PolicyAlgorithm:
         return NoOpPolicy()
+
+
+class TestUniformPolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return UniformPolicy()
+
+
+class TestBisectionPolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return BisectionPolicy()
+
+
+class TestStaircasePolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return StaircasePolicy()
+
+
+class TestBanditPolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return BanditPolicy()
+
+
+@needs_sklearn
+class TestLevelSetPolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return LevelSetPolicy()
 
 
 class Forgetful(NoOpPolicy):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -74,11 +75,16 @@ def test_the_python_blocks_of_the_readme_run_one_after_the_other(tmp_path: Path)
         assert "OVERLOADED" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["offline", "simulation"])
+@pytest.mark.parametrize("name", ["agents", "offline", "simulation"])
 def test_the_python_blocks_of_a_page_run(name: str) -> None:
     page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(code, {})  # noqa: S102
+
+
+@pytest.mark.parametrize("name", sorted(entry_points(group="peva_env.agents").names - {"custom", "sb3"}))
+def test_the_page_on_agents_names_every_agent(name: str) -> None:
+    assert f"| `{name}` |" in (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
 
 
 def test_the_page_on_offline_environments_names_every_argument() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from agents.features import Counts, features
 from agents.gaussian import GaussianProcess
@@ -16,7 +17,9 @@ from peva_env.testing.examples import example_event
 SPACE = ConfigSpace({"a": range(0, 201, 20), "b": range(0, 101, 10)}, max_functions=3)
 
 
-def event(config: Config, verdict: Verdict, *, iteration: int = 0, success: float = 1.0, cpu_pct: float | None = 50.0):
+def event(
+    config: Config, verdict: Verdict, *, iteration: int = 0, success: float = 1.0, cpu_pct: float | None = 50.0
+) -> ExecutionEvent:
     example = example_event(config, iteration, verdict)
     functions = tuple(replace(one, success_rate=success, mean_ms=40.0) for one in example.functions)
     return replace(example, functions=functions, node=NodeMeasurement(cpu_pct=cpu_pct, ram_pct=20.0))
@@ -70,9 +73,10 @@ def test_its_formula_is_that_of_the_book() -> None:
     rng = np.random.default_rng(1)
     points, values, asked = rng.random((8, 2)), rng.normal(size=8), rng.random((5, 2))
 
-    def covariance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    def covariance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = np.sqrt(3) * np.linalg.norm(one[:, None] - other[None], axis=2) / 0.4
-        return 2.0 * (1 + scaled) * np.exp(-scaled) + 0.5 * one @ other.T
+        total: NDArray[np.float64] = 2.0 * (1 + scaled) * np.exp(-scaled) + 0.5 * one @ other.T
+        return total
 
     weights = np.linalg.solve(covariance(points, points) + 0.1 * np.eye(8), covariance(points, asked)).T
     variance = np.diag(covariance(asked, asked) - weights @ covariance(points, asked))

@@ -1,6 +1,7 @@
 """What was measured elsewhere: what it says, how far it is trusted, and that none of it counts as measured here."""
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from agents.measured import Measurements
@@ -33,27 +34,41 @@ def measured(labels: list[float], *configs: tuple[int, int]) -> Measurements:
 NOTHING = measured([])
 
 
+EARLIER = held(
+    ([("a", 30)], Verdict.OVERLOADED), ([("a", 20), ("b", 20)], Verdict.OK), ([("c", 1)], Verdict.OVERLOADED)
+)
+
+AGREES = measured([1, 1, -1, -1], (30, 20), (40, 10), (10, 20), (20, 10))
+
+
+def test_before_anything_was_measured_nothing_is_believed() -> None:
+    assert Prior(EARLIER, SPACE).log_odds(rates((30, 10), (10, 20)), NOTHING).tolist() == [0, 0]
+
+
 def test_single_functions_tell_of_mixes_and_unknown_ones_of_nothing() -> None:
-    prior = Prior(
-        held(([("a", 30)], Verdict.OVERLOADED), ([("a", 20), ("b", 20)], Verdict.OK), ([("c", 1)], Verdict.OVERLOADED)),
-        SPACE,
-    )
-    odds = prior.log_odds(rates((30, 10), (10, 20), (20, 40)), NOTHING)
+    odds = Prior(EARLIER, SPACE).log_odds(rates((30, 10), (10, 20), (20, 40)), AGREES)
+    assert odds[0] == pytest.approx(np.log(3))
+    assert odds[1] == pytest.approx(-np.log(3))
+    assert odds[2] == 0
+
+
+def test_votes_that_proved_wrong_count_against_themselves() -> None:
+    strange = measured([-1, 1, -1, 1], (40, 40), (10, 10), (30, 30), (20, 20))
+    odds = Prior(EARLIER, SPACE).log_odds(rates((40, 10), (10, 20)), strange)
+    assert odds[0] <= 0 <= odds[1]
+
+
+def test_a_node_that_bears_twice_as_much_is_told_by_rates_of_half_the_size() -> None:
+    earlier = held(([("a", 20), ("b", 20)], Verdict.OVERLOADED), ([("a", 10), ("b", 20)], Verdict.OK))
+    twice = measured([-1, -1, 1], (20, 40), (20, 20), (40, 40))
+    odds = Prior(earlier, SPACE).log_odds(rates((40, 40), (20, 30), (30, 30)), twice)
     assert odds[0] > 0 > odds[1]
     assert odds[2] == 0
 
 
-def test_votes_weigh_by_how_often_they_were_right_each_kind_for_itself() -> None:
-    prior = Prior(held(([("a", 30)], Verdict.OVERLOADED), ([("a", 20), ("b", 20)], Verdict.OK)), SPACE)
-    on_a_larger_node = measured([-1, -1, -1], (30, 10), (40, 10), (20, 10))
-    before, after = (prior.log_odds(rates((40, 40), (10, 10)), known) for known in (NOTHING, on_a_larger_node))
-    assert after[0] < 0 < before[0]
-    assert after[1] < before[1] < 0
-
-
 def test_without_anything_that_fits_it_says_nothing() -> None:
     prior = Prior(held(([("c", 1)], Verdict.OK)), SPACE)
-    assert prior.log_odds(rates((10, 10)), NOTHING).tolist() == [0]
+    assert prior.log_odds(rates((10, 10)), AGREES).tolist() == [0]
 
 
 def test_an_environment_holds_it_but_knows_nothing_by_it() -> None:

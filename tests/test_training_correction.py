@@ -16,7 +16,7 @@ from agents.loop import run_campaign
 from agents.network import Network
 from agents.train_learnt import School, learn
 from agents.training_candidates import Place
-from agents.training_correction import correct, judge
+from agents.training_correction import better, correct, judge
 from agents.training_correction_policy import CandidateNetworks
 from peva_env.contracts import EndStatus
 from tests.test_learnt import candidates, networks, nodes
@@ -59,7 +59,7 @@ def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path, mo
     said: list[str] = []
     place = Place(nodes(), 1.0)
     found = correct(learn(lessons, 0, 5), [place], n_choices=1, n_judged=2, first_seed=1, say=said.append)
-    assert "over 2 campaigns" in said[-1]
+    assert "correction" in said[-1]
     found.save(tmp_path / "some.npz")
     agent = LearntAgent(path=tmp_path / "some.npz")
     assert run_campaign(nodes().env(), agent, seed=1).status is EndStatus.COMPLETE
@@ -70,3 +70,16 @@ def test_campaigns_are_judged_alike_each_time() -> None:
     (once,), (again,) = judge(networks(), [place], 2), judge(networks(), [place], 2)
     assert (once == again).all()
     assert once.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("gains", "kept"),
+    [
+        ([[0.1, 0.2], [0.1, 0.1]], True),
+        ([[0.1, -0.1], [0.1, -0.1]], False),
+        ([[0.5, 0.5], [-0.1, -0.1]], False),
+        ([[0.5, 0.5], [0.1, -0.2]], True),
+    ],
+)
+def test_a_correction_must_gain_on_the_whole_and_lose_nowhere(gains: list[list[float]], kept: bool) -> None:
+    assert better([np.array(gain) for gain in gains]) is kept
