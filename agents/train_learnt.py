@@ -41,9 +41,6 @@ _MOST_RUNS = 400
 _FIRST_SEED = 10_000_000
 """Nodes are drawn from here on, far from the seeds that anybody would give an arena."""
 
-_CORRECTION_SEED = 20_000_000
-"""Those of the correction are drawn from here on."""
-
 _N_JUDGED = 200
 """So many campaigns a correction is judged by."""
 
@@ -129,17 +126,24 @@ class School:
 _NOTHING_LEARNT = Networks(Network(np.zeros(1), np.ones(1), ()))
 
 
-def places() -> list[Place]:
-    """Return where the correction is trained: nodes, which the estimate meets for the first time there.
+def places(data: Sequence[str], scenarios: Sequence[str]) -> list[Place]:
+    """Return where the correction is trained: nodes that the estimate has not met, and recorded maps.
 
-    Not the recorded maps: the estimate has learnt them by heart, and a correction would learn to trust it too much.
+    Those it has learnt; but what is right on nodes alone turned out to be wrong on recorded maps.
+
+    Raises:
+        PevaError: the recordings cannot be read, or have no such scenarios.
     """
     limit: dict[str, Any] = {"budget_runs": _MOST_RUNS}
-    return [
-        Place(sim_parts("random", noise=0.0, **limit), 2.0),
+    found = [
+        Place(sim_parts("random", noise=0.0, **limit), 1.0),
         Place(sim_parts("random", iterations=3, **limit), 1.0),
         Place(sim_parts("random", rates_rps=_THREE, noise=0.0, **limit), 0.4),
     ]
+    if data:
+        parts = replay_parts(list(data), scenarios=list(scenarios) or None, iterations=3, **limit)
+        found.append(Place(parts, 0.6))
+    return found
 
 
 def schools(data: Sequence[str], scenarios: Sequence[str], n_nodes: int) -> list[School]:
@@ -178,29 +182,28 @@ def main(
     choices: Annotated[int, typer.Option(min=0, help="Choices that the correction learns from; 0: none.")] = 50_000,
     seed: Annotated[int, typer.Option(min=0, help="Of networks and episodes.")] = 0,
 ) -> None:
-    """Train the learnt agent's estimate on simulated nodes and recorded maps, then its correction on nodes."""
+    """Train the learnt agent's estimate on simulated nodes and recorded maps, then its correction."""
     require_sb3()
     one_thread()
-    places = schools(data, scenarios, nodes)
+    found, where = schools(data, scenarios, nodes), places(data, scenarios)
     lessons: list[Lesson] = []
     networks: Networks | None = None
     for number in range(rounds):
         began = time.monotonic()
         first_seed = _FIRST_SEED * (1 + seed) + number * 100_000
-        lessons += [lesson for school in places for lesson in school.lessons(networks, first_seed)]
+        lessons += [lesson for school in found for lesson in school.lessons(networks, first_seed)]
         networks = learn(lessons, seed, steps)
         networks.save(out)
         typer.echo(f"round {number + 1}: {len(lessons)} lessons, {time.monotonic() - began:.0f} s")
     if networks and choices:
-        _correct(networks, choices, seed).save(out)
+        _correct(networks, where, choices, seed).save(out)
     typer.echo(f"wrote {out}")
 
 
-def _correct(networks: Networks, n_choices: int, seed: int) -> Networks:
+def _correct(networks: Networks, where: Sequence[Place], n_choices: int, seed: int) -> Networks:
     from agents.training_correction import correct  # PyTorch takes seconds to import, errors come first
 
-    first_seed = _CORRECTION_SEED + seed
-    return correct(networks, places(), n_choices=n_choices, n_judged=_N_JUDGED, first_seed=first_seed, say=typer.echo)
+    return correct(networks, where, n_choices=n_choices, n_judged=_N_JUDGED, seed=seed, say=typer.echo)
 
 
 if __name__ == "__main__":

@@ -44,12 +44,12 @@ _N_LINES = 5
 _N_SEEN = 1000
 """So many choices are looked at for the means and deviations of the inputs."""
 
-_JUDGED_SEED = 2**33
-"""No campaign that is learnt on has a seed from here on."""
+_LEARNT_SEED, _JUDGED_SEED = 2**32, 2**33
+"""Campaigns that are learnt on, and judged by, have seeds from here on: far from those that anybody gives an arena."""
 
 
 def correct(
-    networks: Networks, places: Sequence[Place], *, n_choices: int, n_judged: int, first_seed: int, say: Say
+    networks: Networks, places: Sequence[Place], *, n_choices: int, n_judged: int, seed: int, say: Say
 ) -> Networks:
     """Return the networks with a correction, or without one if that is no better.
 
@@ -58,13 +58,13 @@ def correct(
         places: where campaigns are played.
         n_choices: to learn from.
         n_judged: campaigns to judge by, shared out by the places' weights.
-        first_seed: of campaigns and networks.
+        seed: of networks, and of which campaigns are played.
         say: is told of progress, a line each time.
     """
     plain = Networks(networks.estimate)
     without = judge(plain, places, n_judged)
     counted = [place._replace(unit=-worth.mean()) for place, worth in zip(places, without, strict=True)]
-    model = _model(plain, counted, first_seed)
+    model = _model(plain, counted, seed)
     model.learn(n_choices, callback=Progress(n_choices, say))
     found = replace(plain, correction=model.policy.mlp_extractor.network())
     gains = [
@@ -123,15 +123,15 @@ def _return(env: PevaEnv, networks: Networks, scenario: str, seed: int) -> float
     return run_campaign(env, agent, seed=seed, options={"scenario": scenario}).total_reward
 
 
-def _model(networks: Networks, places: Sequence[Place], first_seed: int) -> Any:
+def _model(networks: Networks, places: Sequence[Place], seed: int) -> Any:
     def make() -> Any:
-        return Monitor(CandidateEnv(networks, places, first_seed=first_seed))
+        return Monitor(CandidateEnv(networks, places, first_seed=_LEARNT_SEED))
 
-    mean, scale = _moments(CandidateEnv(networks, places, first_seed=first_seed), first_seed)
+    mean, scale = _moments(CandidateEnv(networks, places, first_seed=_LEARNT_SEED), seed)
     return MaskablePPO(
         CandidatePolicy,
         DummyVecEnv([make] * _N_ENVS),
-        seed=first_seed,
+        seed=seed,
         device="cpu",
         policy_kwargs={"network_kwargs": {"mean": mean, "scale": scale, "hidden": _HIDDEN}},
         **_HYPERPARAMETERS,

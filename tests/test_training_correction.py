@@ -58,7 +58,7 @@ def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path, mo
     lessons = list(School(nodes(noise=0.0), 2).lessons(None, 1))
     said: list[str] = []
     place = Place(nodes(), 1.0)
-    found = correct(learn(lessons, 0, 5), [place], n_choices=1, n_judged=2, first_seed=1, say=said.append)
+    found = correct(learn(lessons, 0, 5), [place], n_choices=1, n_judged=2, seed=1, say=said.append)
     assert "correction" in said[-1]
     found.save(tmp_path / "some.npz")
     agent = LearntAgent(path=tmp_path / "some.npz")
