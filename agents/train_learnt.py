@@ -127,9 +127,9 @@ _NOTHING_LEARNT = Networks(Network(np.zeros(1), np.ones(1), ()))
 
 
 def places(data: Sequence[str], scenarios: Sequence[str]) -> list[Place]:
-    """Return where the correction is trained: nodes that the estimate has not met, and recorded maps.
+    """Return where the correction is trained: nodes that the estimate has not met, and recorded maps, which it has.
 
-    Those it has learnt; but what is right on nodes alone turned out to be wrong on recorded maps.
+    On those its estimates are better than on others, so that being level there says little about other maps.
 
     Raises:
         PevaError: the recordings cannot be read, or have no such scenarios.
@@ -179,10 +179,10 @@ def main(
     nodes: Annotated[int, typer.Option(min=8, help="Simulated nodes of each kind and round.")] = 100,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of campaigns.")] = 4,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each fit.")] = 6000,
-    choices: Annotated[int, typer.Option(min=0, help="Choices that the correction learns from; 0: none.")] = 50_000,
+    choices: Annotated[int, typer.Option(min=0, help="Choices that a correction learns from; 0: none.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of networks and episodes.")] = 0,
 ) -> None:
-    """Train the learnt agent's estimate on simulated nodes and recorded maps, then its correction."""
+    """Train the learnt agent's estimate on simulated nodes and recorded maps, then, where asked to, its correction."""
     require_sb3()
     one_thread()
     found, where = schools(data, scenarios, nodes), places(data, scenarios)
