@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.features import Counts, features
+from agents.history import valid_runs
 from agents.measured import Measured
 from agents.network import Network
 from agents.policy_agent import PolicyAgent
@@ -107,7 +108,7 @@ class LearntPolicy:
         self._budget_runs: int | None = context.config.get("budget_runs")
         self._highest_rps = np.array([max(rates) or 1 for rates in context.space.rates_rps], np.float64)
         self._measured = Measured(context.space)
-        self._measured.learn(context.history)
+        self._measured.learn(valid_runs(context.history))
         self._prior = Prior(context.tensors, context.space) if self._transfers else None
         self._n_runs = 0
 

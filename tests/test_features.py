@@ -54,7 +54,6 @@ def test_a_tie_is_ok_and_what_does_not_fit_is_left_out() -> None:
     found = measured(
         event(config, Verdict.OVERLOADED),
         event(config, Verdict.OK, iteration=1),
-        event(config, Verdict.INVALID, iteration=2),
         event([("z", 1)], Verdict.OVERLOADED),
     )
     assert found.labels.tolist() == [-1]
