@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.features import Counts, features
+from agents.features import Counts, Features
 from agents.history import valid_runs
 from agents.measured import Measured
 from agents.network import Network
@@ -38,11 +38,11 @@ type Floats = NDArray[np.float64]
 SHIPPED = Path(__file__).with_name("learnt.npz")
 """The networks that come with the package."""
 
-_MOST_COMPARED = 1500
+_MOST_COMPARED = 600
 """So many candidates are compared at most; of more, a sample."""
 
-_AT_ONCE = 1024
-"""So many candidates' features are worked out at a time, which keeps their arrays in some tens of megabytes."""
+_AT_ONCE = 600
+"""So many candidates' features are worked out at a time, which keeps their arrays to some megabytes."""
 
 _CERTAIN = 0.996
 """No estimate is taken to be more certain than this."""
@@ -110,6 +110,7 @@ class LearntPolicy:
         self._measured = Measured(context.space)
         self._measured.learn(valid_runs(context.history))
         self._prior = Prior(context.tensors, context.space) if self._transfers else None
+        self._features: Features | None = None
         self._n_runs = 0
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
@@ -127,6 +128,7 @@ class LearntPolicy:
     def update_batch(self, events: list[ExecutionEvent]) -> None:
         """Take events into account."""
         self._measured.learn(events)
+        self._features = None
         self._n_runs += len(events)
 
     def predict(self, configs: Sequence[Config]) -> Floats:
@@ -138,12 +140,18 @@ class LearntPolicy:
         """Return the features (k, d) of those of the candidates that are counted for."""
         below, above = self._reach.counts(counted, candidates)
         rates = self._reach.rates_rps(counted) / self._highest_rps
-        measured = self._measured.measurements()
+        found = self._seen()
         parts = [
-            features(rates[part], Counts(below[part], above[part], len(candidates)), measured, self._limits)
+            found.of(rates[part], Counts(below[part], above[part], len(candidates)))
             for part in (slice(start, start + _AT_ONCE) for start in range(0, max(1, len(rates)), _AT_ONCE))
         ]
         return np.concatenate(parts)
+
+    def _seen(self) -> Features:
+        """Return the features in the light of all that was measured."""
+        if self._features is None:
+            self._features = Features(self._measured.measurements(), self._limits)
+        return self._features
 
     def sample(self, candidates: Candidates) -> Candidates:
         """Return the candidates that are compared: all, or as many of them as can be."""
