@@ -14,7 +14,7 @@ Five kinds of features:
 - **counts**: what either verdict would resolve, and how far the campaign has come.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,19 +54,36 @@ class Counts:
     n: int
 
 
-def features(rates: Floats, counts: Counts, measured: Measurements, limits: OverloadConfig) -> Floats:
-    """Return the features of candidates with these rates (k, F), (k, N_FEATURES)."""
-    columns = [
-        *_geometry(rates, measured),
-        *_neighbours(rates, measured),
-        *_carried_over(rates, measured, limits),
-        *_limit(rates, measured, measured.cpu_pct, limits.cpu_overload_pct_of_capacity),
-        *_limit(rates, measured, measured.ram_pct, limits.ram_overload_pct),
-        *_load(rates, measured, limits),
-        *_counts(counts),
-        *_progress(rates, measured),
-    ]
-    return np.stack(columns, axis=1)
+class Features:
+    """Features in the light of some measurements, whose processes are fitted once.
+
+    Args:
+        measured: what was measured.
+        limits: the rules by which it was judged.
+    """
+
+    def __init__(self, measured: Measurements, limits: OverloadConfig) -> None:
+        self._measured, self._rules = measured, limits
+        self._labels = list(_label_processes(measured))
+        self._uses = [
+            _use_process(measured, measured.cpu_pct, limits.cpu_overload_pct_of_capacity),
+            _use_process(measured, measured.ram_pct, limits.ram_overload_pct),
+        ]
+        self._slots = [_slots(measured, f) for f in range(measured.rates.shape[1])]
+
+    def of(self, rates: Floats, counts: Counts) -> Floats:
+        """Return the features of candidates with these rates (k, F), (k, N_FEATURES)."""
+        columns = [
+            *_geometry(rates, self._measured),
+            *_neighbours(rates, self._measured),
+            *(part for process in self._labels for part in process.at(rates)),
+            *_carried_over(rates, self._measured, self._rules),
+            *(part for process in self._uses for part in _limit(rates, process)),
+            *_load(rates, self._slots, self._rules),
+            *_counts(counts),
+            *_progress(rates, self._measured),
+        ]
+        return np.stack(columns, axis=1)
 
 
 def _geometry(rates: Floats, measured: Measurements) -> Iterator[Floats]:
@@ -92,7 +109,7 @@ def _along_axes(rates: Floats, over: Floats, under: Floats) -> Floats:
     for f in range(rates.shape[1]):
         down = _nearest(over[:, :, f], total_over, rates[:, f] + 2 * _STEP)
         up = _nearest(under[:, :, f], total_under, _BEYOND - rates[:, f])
-        shares.append(down / (down + up))
+        shares.append(down / np.maximum(down + up, 1e-9))
     return np.array(shares)
 
 
@@ -104,18 +121,21 @@ def _nearest(along: Floats, total: Floats, at_most: Floats) -> Floats:
 
 
 def _neighbours(rates: Floats, measured: Measurements) -> Iterator[Floats]:
-    """What was measured around, weighed by kernels, and Gaussian processes on the labels."""
+    """What was measured around, weighed by kernels."""
     squared = _squared_distances(rates, measured.rates)
     for width in (0.1, 0.25):
         weights = np.exp(-squared / (2 * width**2))
         total = weights.sum(axis=1)
         yield weights @ measured.labels / (total + 0.05)
         yield np.log(total + 1e-3)
+
+
+def _label_processes(measured: Measurements) -> Iterator[GaussianProcess]:
     # That nothing at all is OK needs no measurement.
-    known = np.vstack([measured.rates, np.zeros((1, rates.shape[1]))])
+    known = np.vstack([measured.rates, np.zeros((1, measured.rates.shape[1]))])
     labels = np.append(measured.labels, -1.0)
     for length, noise in ((0.3, 0.1), (1.0, 0.2), (0.12, 0.1)):
-        yield from GaussianProcess(known, labels, length=length, noise=noise).at(rates)
+        yield GaussianProcess(known, labels, length=length, noise=noise)
 
 
 def _carried_over(rates: Floats, measured: Measurements, limits: OverloadConfig) -> Iterator[Floats]:
@@ -139,24 +159,57 @@ def _carried_over(rates: Floats, measured: Measurements, limits: OverloadConfig)
     yield np.ones(n)
 
 
-def _limit(rates: Floats, measured: Measurements, used_pct: Floats, limit_pct: float) -> Iterator[Floats]:
-    """How far over its limit CPU or RAM is likely to be, how uncertain that is, and the one over the other."""
+def _use_process(measured: Measurements, used_pct: Floats, limit_pct: float) -> GaussianProcess | None:
+    """Return a process on the use of CPU or RAM as a share of its limit; None where it was never measured."""
     known = ~np.isnan(used_pct)
     if not known.any():
+        return None
+    points = np.vstack([measured.rates[known], np.zeros((1, measured.rates.shape[1]))])
+    use = np.append(used_pct[known] / (limit_pct or 1), 0.0)  # a node at rest uses nothing
+    return GaussianProcess(points, use, length=1.0, noise=0.0015, height=0.3)
+
+
+def _limit(rates: Floats, process: GaussianProcess | None) -> Iterator[Floats]:
+    """How far over its limit CPU or RAM is likely to be, how uncertain that is, and the one over the other."""
+    if process is None:
         yield from (np.zeros(len(rates)), np.ones(len(rates)), np.zeros(len(rates)))
         return
-    at_rest = np.zeros((1, rates.shape[1]))
-    use = np.append(used_pct[known] / (limit_pct or 1), 0.0)
-    process = GaussianProcess(np.vstack([measured.rates[known], at_rest]), use, length=1.0, noise=0.0015, height=0.3)
     mean, deviation = process.at(rates)
     over = (mean - 1).clip(-1, 1)
     deviation = np.minimum(deviation, 1)
     yield from (over, deviation, (over / np.hypot(deviation, 0.03)).clip(-5, 5))
 
 
-def _load(rates: Floats, measured: Measurements, limits: OverloadConfig) -> Iterator[Floats]:
+@dataclass(frozen=True, slots=True)
+class _Slots:
+    """Of a function: its latency (log, without its mean) as a process, and what is known of its slots."""
+
+    latency: GaussianProcess
+    offset: float  # mean log latency less the log of the slots
+    known: float  # 1 where it was ever short of slots, else 0
+
+
+def _slots(measured: Measurements, f: int) -> _Slots | None:
+    """Return what is known of function ``f``; None where none of its requests ever succeeded."""
+    answered = ~np.isnan(measured.mean_ms[:, f]) & (measured.rates[:, f] > 0) & (measured.success[:, f] > 0.02)
+    if not answered.any():
+        return None
+    offered, success = measured.rates[answered, f], measured.success[answered, f]
+    latency = np.log(np.maximum(measured.mean_ms[answered, f], 1e-3))
+    mean = float(latency.mean())
+    process = GaussianProcess(measured.rates[answered], latency - mean, length=0.5, noise=0.003, slope=0.3, height=0.5)
+    in_flight = np.log(offered) + latency
+    full = success < _SATURATED
+    # Of a function that was never short of slots there are at least a few more than were ever taken.
+    slots = float(np.median((in_flight + np.log(success))[full])) if full.any() else float(in_flight.max()) + 0.3
+    return _Slots(process, mean - slots, float(full.any()))
+
+
+def _load(rates: Floats, slots: Sequence[_Slots | None], limits: OverloadConfig) -> Iterator[Floats]:
     """How full each function's slots would be, and the margin that this makes."""
-    asked, deviations, known = (np.array(part) for part in zip(*_asked(rates, measured), strict=True))
+    parts = [_asked(rates, of_function, f) for f, of_function in enumerate(slots)]
+    asked, deviations = (np.array(part) for part in zip(*parts, strict=True))
+    known = np.array([of_function.known if of_function else 0.0 for of_function in slots])
     asked = asked.clip(-3, 2)
     success = (1 + np.exp(asked) ** _SHARPNESS) ** (-1 / _SHARPNESS)
     worst, each = asked.argmax(axis=0), np.arange(len(rates))
@@ -168,25 +221,13 @@ def _load(rates: Floats, measured: Measurements, limits: OverloadConfig) -> Iter
     yield np.full(len(rates), known.mean())
 
 
-def _asked(rates: Floats, measured: Measurements) -> Iterator[tuple[Floats, Floats, float]]:
-    """Yield of each function how full its slots would be (log), how uncertain that is, and whether slots are known."""
-    for f in range(rates.shape[1]):
-        answered = ~np.isnan(measured.mean_ms[:, f]) & (measured.rates[:, f] > 0) & (measured.success[:, f] > 0.02)
-        if not answered.any():
-            yield np.zeros(len(rates)), np.ones(len(rates)), 0.0
-            continue
-        offered, success = measured.rates[answered, f], measured.success[answered, f]
-        latency = np.log(np.maximum(measured.mean_ms[answered, f], 1e-3))
-        process = GaussianProcess(
-            measured.rates[answered], latency - latency.mean(), length=0.5, noise=0.003, slope=0.3, height=0.5
-        )
-        mean, deviation = process.at(rates)
-        in_flight = np.log(offered) + latency
-        full = success < _SATURATED
-        # Without a function that was ever short of slots there are at least a few more than were ever taken.
-        slots = np.median((in_flight + np.log(success))[full]) if full.any() else in_flight.max() + 0.3
-        asked = np.log(np.maximum(rates[:, f], 1e-6)) + mean + latency.mean() - slots
-        yield np.where(rates[:, f] > 0, asked, -3.0), deviation, float(full.any())
+def _asked(rates: Floats, slots: _Slots | None, f: int) -> tuple[Floats, Floats]:
+    """Return how full the slots of function ``f`` would be (log), and how uncertain that is, (k,) each."""
+    if slots is None:
+        return np.zeros(len(rates)), np.ones(len(rates))
+    mean, deviation = slots.latency.at(rates)
+    asked = np.log(np.maximum(rates[:, f], 1e-6)) + mean + slots.offset
+    return np.where(rates[:, f] > 0, asked, -3.0), deviation
 
 
 def _counts(counts: Counts) -> Iterator[Floats]:

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.features import N_FEATURES, Counts, features
+from agents.features import N_FEATURES, Counts, Features
+from agents.history import valid_runs
 from agents.measured import Measured
 from agents.network import Network
 from agents.policy_agent import PolicyAgent
@@ -39,11 +40,11 @@ type Numbers = NDArray[np.int64]
 SHIPPED = Path(__file__).with_name("learnt.npz")
 """The networks that come with the package."""
 
-_MOST_COMPARED = 1500
+_MOST_COMPARED = 600
 """So many candidates are compared at most; of more, a sample."""
 
-_AT_ONCE = 1024
-"""So many candidates' features are worked out at a time, which keeps their arrays in some tens of megabytes."""
+_AT_ONCE = 600
+"""So many candidates' features are worked out at a time, which keeps their arrays to some megabytes."""
 
 _CERTAIN = 0.996
 """No estimate is taken to be more certain than this."""
@@ -120,8 +121,9 @@ class LearntPolicy:
         self._limits = OverloadConfig.model_validate(context.config.get("overload") or {})
         self._highest_rps = np.array([max(rates) or 1 for rates in context.space.rates_rps], np.float64)
         self._measured = Measured(context.space)
-        self._measured.learn(context.history)
+        self._measured.learn(valid_runs(context.history))
         self._prior = Prior(context.tensors, context.space) if self._transfers else None
+        self._features: Features | None = None
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
         """Return the best candidates, the best first."""
@@ -138,6 +140,7 @@ class LearntPolicy:
     def update_batch(self, events: list[ExecutionEvent]) -> None:
         """Take events into account."""
         self._measured.learn(events)
+        self._features = None
 
     def predict(self, configs: Sequence[Config]) -> Floats:
         """Return how likely each configuration is to be overloaded, taking these to be all that is unknown."""
@@ -148,12 +151,18 @@ class LearntPolicy:
         """Return the features (k, d) of those of the candidates that are counted for."""
         below, above = self._reach.counts(counted, candidates)
         rates = self._reach.rates_rps(counted) / self._highest_rps
-        measured = self._measured.measurements()
+        found = self._seen()
         parts = [
-            features(rates[part], Counts(below[part], above[part], len(candidates)), measured, self._limits)
+            found.of(rates[part], Counts(below[part], above[part], len(candidates)))
             for part in (slice(start, start + _AT_ONCE) for start in range(0, max(1, len(rates)), _AT_ONCE))
         ]
         return np.concatenate(parts)
+
+    def _seen(self) -> Features:
+        """Return the features in the light of all that was measured."""
+        if self._features is None:
+            self._features = Features(self._measured.measurements(), self._limits)
+        return self._features
 
     def sample(self, candidates: Candidates) -> Candidates:
         """Return the candidates that are compared: all, or as many of them as can be."""

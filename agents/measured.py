@@ -35,7 +35,7 @@ class Measurements:
 
 
 class Measured:
-    """Collects events of a space; events of other functions or rates are left out."""
+    """Collects valid runs on a space; those of other functions are left out."""
 
     def __init__(self, space: ConfigSpace) -> None:
         self._highest_rps = {
@@ -48,9 +48,9 @@ class Measured:
         return len(self._rows)
 
     def learn(self, events: Iterable[ExecutionEvent]) -> None:
-        """Take valid events in."""
+        """Take valid runs in."""
         for event in events:
-            if event.verdict is not Verdict.INVALID and set(event.config_key[0]) <= self._highest_rps.keys():
+            if set(event.config_key[0]) <= self._highest_rps.keys():
                 self._rows.setdefault(event.config_key, []).append(self._row(event))
 
     def measurements(self) -> Measurements:

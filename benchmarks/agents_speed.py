@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.bisection import BisectionPolicy
+from agents.learnt import LearntPolicy
 from agents.level_set import LevelSetPolicy
 from benchmarks.timing import best_of, report
 from peva_env.candidates import Candidates
@@ -41,6 +42,8 @@ def main() -> None:
     large_ms = _choice_ms(_ready(BisectionPolicy(), _MILLION), _MILLION)
     by_bisection = ("bisection, 21^3", small_ms)
     report("bisection: a choice, 100^3", large_ms, "ms", target="< 1000 ms", reference=by_bisection)
+    learnt_ms = _choice_ms(_taught(_ready(LearntPolicy(), _CUBE)), _CUBE)
+    report(f"learnt: a choice after {_N_RUNS} runs, 21^3", learnt_ms, "ms", target="< 150 ms", reference=by_bisection)
     if importlib.util.find_spec("sklearn"):
         learned_ms = _choice_ms(_taught(_ready(LevelSetPolicy(), _CUBE)), _CUBE)
         what = f"level_set: a choice after {_N_RUNS} runs, 21^3"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.features import Counts, features
+from agents.features import Counts, Features
 from agents.gaussian import GaussianProcess
 from agents.measured import Measured, Measurements
 from peva_env.config import OverloadConfig
@@ -54,7 +54,6 @@ def test_a_tie_is_ok_and_what_does_not_fit_is_left_out() -> None:
     found = measured(
         event(config, Verdict.OVERLOADED),
         event(config, Verdict.OK, iteration=1),
-        event(config, Verdict.INVALID, iteration=2),
         event([("z", 1)], Verdict.OVERLOADED),
     )
     assert found.labels.tolist() == [-1]
@@ -100,12 +99,11 @@ CAMPAIGNS = {
 def test_features_are_numbers_as_many_whatever_was_measured(name: str) -> None:
     rates = np.random.default_rng(0).random((30, 2))
     counts = Counts(np.full(30, 3), np.full(30, 7), 30)
-    found = features(rates, counts, measured(*CAMPAIGNS[name]), OverloadConfig())
+    maker = Features(measured(*CAMPAIGNS[name]), OverloadConfig())
+    found = maker.of(rates, counts)
     assert found.shape == (30, 48)
     assert np.isfinite(found).all()
-    alone = features(
-        rates[:1], Counts(counts.below[:1], counts.above[:1], 30), measured(*CAMPAIGNS[name]), OverloadConfig()
-    )
+    alone = maker.of(rates[:1], Counts(counts.below[:1], counts.above[:1], 30))
     assert alone[0] == pytest.approx(found[0])
 
 
@@ -116,6 +114,7 @@ def test_littles_law_tells_how_full_the_slots_would_be() -> None:
     full = event([("a", 160)], Verdict.OVERLOADED, success=0.625)
     own.learn([replace(full, functions=(replace(full.functions[0], mean_ms=50.0),))])
     rates = np.array([[0.25], [0.5], [1.0]])
-    found = features(rates, Counts(np.ones(3, int), np.ones(3, int), 3), own.measurements(), OverloadConfig())
+    counts = Counts(np.ones(3, np.int64), np.ones(3, np.int64), 3)
+    found = Features(own.measurements(), OverloadConfig()).of(rates, counts)
     asked = [column for column in found.T if column == pytest.approx(np.log([0.5, 1.0, 2.0]), abs=1e-6)]
     assert len(asked) == 1
