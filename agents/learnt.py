@@ -122,7 +122,7 @@ class LearntPolicy:
         self._highest_rps = np.array([max(rates) or 1 for rates in context.space.rates_rps], np.float64)
         self._measured = Measured(context.space)
         self._measured.learn(valid_runs(context.history))
-        self._prior = Prior(context.tensors, context.space) if self._transfers else None
+        self._prior = self._other_campaigns(context) if self._transfers else None
         self._features: Features | None = None
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
@@ -157,6 +157,9 @@ class LearntPolicy:
             for part in (slice(start, start + _AT_ONCE) for start in range(0, max(1, len(rates)), _AT_ONCE))
         ]
         return np.concatenate(parts)
+
+    def _other_campaigns(self, context: PolicyContext) -> Prior:
+        return Prior(context.tensors, context.space, self._measured.measurements().rates)
 
     def _seen(self) -> Features:
         """Return the features in the light of all that was measured."""

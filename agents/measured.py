@@ -4,6 +4,7 @@ Notation: ``t`` configurations measured, ``F`` functions. Rates are shares of ea
 function that is absent. What was not measured is NaN.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -86,7 +87,7 @@ class Measured:
 
 
 def _number(value: float | None) -> float:
-    return _NAN if value is None else float(value)
+    return _NAN if value is None or not math.isfinite(value) else float(value)
 
 
 def _mean(rows: Floats) -> Floats:

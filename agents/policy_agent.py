@@ -21,6 +21,9 @@ _EMPTY_CHOICES = 1000
 _N_DRAWN = 2048
 """So many configurations are drawn to choose from where there are too many to offer all."""
 
+_DRAWN_BITS = 62
+"""Draws are whole numbers of so many bits: a space may have more configurations than a float can count."""
+
 _DRAWS = 10
 """So often in a row a draw may bring nothing but what is known, before nothing more is asked."""
 
@@ -64,6 +67,7 @@ class PolicyAgent:
         self._campaign = campaign
         self._space: ConfigSpace = context.space
         self._queue.clear()
+        self._has_chosen = False
         campaign.attach_policy(self.policy, agent=self.name)
         setup = getattr(self.policy, "setup", None)
         if setup is not None:
@@ -86,6 +90,8 @@ class PolicyAgent:
                 self._queue.extend(self._choose(candidates))
                 empty_choices += 1
             elif getattr(self._scheduler, "exhausted", True):
+                if empty_choices and not self._has_chosen:
+                    raise PolicyError(f"policy {self.name}: choose_batch returned nothing of all that was offered")
                 return None
             if empty_choices > _EMPTY_CHOICES:
                 raise PolicyError(f"policy {self.name}: choose_batch returned nothing {_EMPTY_CHOICES} times in a row")
@@ -118,7 +124,8 @@ class PolicyAgent:
 
     def _drawn(self) -> Candidates:
         for _ in range(_DRAWS):
-            draws = (int(draw * self._space.n_configs) for draw in self._rng.random(_N_DRAWN))
+            bits = self._rng.integers(2**_DRAWN_BITS, size=_N_DRAWN).tolist()
+            draws = (one * self._space.n_configs >> _DRAWN_BITS for one in bits)
             unknown = [
                 index for index in dict.fromkeys(draws) if not self._campaign.known.verdict(self._space.config(index))
             ]
@@ -133,9 +140,8 @@ class PolicyAgent:
         return self._campaign.known.verdict(self._space.from_levels(action)) is None
 
     def _choose(self, candidates: Sequence[Config]) -> list[Any]:
-        chosen: Sequence[Config] = self._guarded(
-            "choose_batch", self.policy.choose_batch, candidates=candidates, desired_size=self._batch_size
-        )
+        chosen: list[Config] = self._guarded("choose_batch", self._chosen, candidates)
+        self._has_chosen |= bool(chosen)
         taken = set()
         for config in chosen:
             key = self._guarded("choose_batch", config_key, config)
@@ -143,6 +149,9 @@ class PolicyAgent:
                 raise PolicyError(f"policy {self.name}: choose_batch returned {config!r}, which is no candidate (left)")
             taken.add(key)
         return [self._campaign.action(config) for config in chosen]
+
+    def _chosen(self, candidates: Sequence[Config]) -> list[Config]:
+        return list(self.policy.choose_batch(candidates=candidates, desired_size=self._batch_size))
 
     def _guarded(self, method: str, call: Any, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -26,10 +26,20 @@ _SCALES = np.array(sorted(np.exp2(np.arange(-8, 9) / 4), key=lambda scale: abs(n
 
 
 class Prior:
-    """The earlier configurations of a memory that load no other functions than those of a space."""
+    """The earlier configurations of a memory that load no other functions than those of a space.
 
-    def __init__(self, tensors: Tensors, space: ConfigSpace) -> None:
+    Args:
+        tensors: what the memory holds.
+        space: the campaign's.
+        own: rates (t, F) of what the campaign measured itself before it was stopped. What the memory holds of these is
+            left out: it would prove itself right.
+    """
+
+    def __init__(self, tensors: Tensors, space: ConfigSpace, own: Floats) -> None:
         rates, labels = _majorities(*_shares(tensors, space))
+        known = set(map(tuple, own.tolist()))
+        earlier = np.array([tuple(one) not in known for one in rates.tolist()], np.bool_)
+        rates, labels = rates[earlier], labels[earlier]
         self._ok = _extremes(rates[labels < 0], OK_LABEL)
         self._overloaded = _extremes(rates[labels > 0], OVERLOADED_LABEL)
 
@@ -67,7 +77,9 @@ def _shares(tensors: Tensors, space: ConfigSpace) -> tuple[Floats, NDArray[np.in
     for column, name in enumerate(tensors.functions):
         if name in space.functions:
             position = space.functions.index(name)
-            shares[:, position] = tensors.features[fits, column] / (max(space.rates_rps[position]) or 1)
+            # As candidates' shares are made, to the last bit: float32 would put a rate beside itself.
+            rates_rps = tensors.features[fits, column].astype(np.float64)
+            shares[:, position] = rates_rps / (max(space.rates_rps[position]) or 1)
     return shares, tensors.labels[fits]
 
 

@@ -52,7 +52,7 @@ class Reach:
         """Return those of the candidates for which ``counts`` can count: all, or a sample."""
         if self._lattice or len(candidates) <= _N_COUNTED:
             return candidates
-        return candidates.take(self._sample(len(candidates), _N_COUNTED))
+        return candidates.take(_sample(len(candidates), _N_COUNTED, self._rng))
 
     def counts(self, counted: Candidates, candidates: Candidates) -> tuple[Counts, Counts]:
         """Return how many of the candidates are at or below, and at or above, each of those that are counted for."""
@@ -61,9 +61,11 @@ class Reach:
             chosen[candidates.indices] = True
             below, above = self._lattice.at_or_below(chosen), self._lattice.at_or_above(chosen)
             return below[counted.indices], above[counted.indices]
-        witnesses = candidates.take(self._sample(len(candidates), _N_WITNESSES))
+        # Not from the generator of choices: to look must not change what is chosen.
+        witnesses = candidates.take(_sample(len(candidates), _N_WITNESSES, np.random.default_rng(len(candidates))))
         theirs, own = self.rates_rps(witnesses)[None], self.rates_rps(counted)[:, None]
         return 1 + (theirs <= own).all(axis=2).sum(axis=1), 1 + (theirs >= own).all(axis=2).sum(axis=1)
 
-    def _sample(self, n: int, most: int) -> NDArray[np.int64]:
-        return np.arange(n) if n <= most else self._rng.permutation(n)[:most]
+
+def _sample(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return np.arange(n) if n <= most else rng.permutation(n)[:most]

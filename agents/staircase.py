@@ -73,7 +73,8 @@ class StaircasePolicy(NoOpPolicy):
         return candidates.take(inside[self._walk(candidates.indices[inside])][:desired_size])
 
     def _walk(self, indices: Indices) -> Indices:
-        columns, rows = np.divmod(indices - self._plane.first, self._plane.height)
+        inside = indices - self._plane.first
+        columns, rows = inside // self._plane.height, inside % self._plane.height
         steps: Indices = np.lexsort((-rows, columns))
         in_one_column = len(indices) > 0 and columns.min() == columns.max()
         return np.roll(steps, -(len(steps) // 2)) if in_one_column else steps

@@ -18,7 +18,9 @@ class Candidates(Sequence[Config]):
 
     def __init__(self, space: ConfigSpace, indices: Sequence[int] | NDArray[np.int64]) -> None:
         self.space = space
-        self.indices: NDArray[np.int64] = np.asarray(indices, None if len(indices) else np.int64)
+        # More than an int64 can count would become floats, and so others.
+        kind = np.int64 if space.n_configs <= np.iinfo(np.int64).max else np.object_
+        self.indices: NDArray[np.int64] = np.asarray(indices, kind)
 
     @classmethod
     def of(cls, space: ConfigSpace, configs: Sequence[Config]) -> "Candidates":
@@ -27,7 +29,9 @@ class Candidates(Sequence[Config]):
         Raises:
             ValueError: one of them is not in the space.
         """
-        return configs if isinstance(configs, cls) else cls(space, [space.index(config) for config in configs])
+        if isinstance(configs, cls) and configs.space is space:
+            return configs
+        return cls(space, [space.index(config) for config in configs])
 
     def take(self, positions: ArrayLike) -> "Candidates":
         """Return those at some positions among these, in that order."""

@@ -68,7 +68,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 def run(
     config: ConfigOption = None,
     agent: Annotated[
-        str, typer.Option(help="Who decides what is run next: an agent's name, or a model.zip of peva-env train.")
+        str, typer.Option(help="Who decides what is run next: an agent's name, a model's file, or module:Class.")
     ] = "cartesian",
     algorithm: Annotated[
         str | None,
@@ -97,6 +97,8 @@ def run(
     """
     console = make_console()
     settings = _with_options(_load(config), dominance=dominance, repeats=repeats, early_abort=early_abort)
+    if algorithm and agent != "cartesian":
+        raise ConfigError(f"--algorithm {algorithm} is an agent of its own: leave out --agent {agent}")
     make_agent = own_policy(algorithm) if algorithm else agent_factory(agent)
     if dry_run:
         print_plan(console, settings)

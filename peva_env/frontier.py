@@ -292,7 +292,7 @@ class MonotoneMap:
         if label == OVERLOADED_LABEL or self.dominance != "one_sided":
             names, rates = self._place(config)
             self._frontiers.setdefault((label, names), Antichain(label)).add(rates, config)
-        return np.array([] if was_known else [index], np.int64)
+        return np.array([] if was_known else [index], np.int64 if index <= np.iinfo(np.int64).max else np.object_)
 
     def _evidence_among_extremes(self, config: Config) -> tuple[Config, Verdict] | None:
         names, rates = self._place(config)

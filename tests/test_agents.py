@@ -129,6 +129,9 @@ class Chooses(NoOpPolicy):
         ([[("a", 10)], [("a", 10)]], "which is no candidate"),
         ([3], "policy Chooses failed in choose_batch: TypeError"),
         (ValueError("boom"), r"policy Chooses failed in choose_batch: ValueError\('boom'\)"),
+        (None, "policy Chooses failed in choose_batch: TypeError"),
+        (map(lambda _: 1 / 0, [1]), "policy Chooses failed in choose_batch: ZeroDivisionError"),  # noqa: C417
+        ([], "policy Chooses: choose_batch returned nothing of all that was offered"),
     ],
 )
 def test_a_policy_that_breaks_the_contract_stops_the_campaign(make_host: MakeHost, choice: Any, said: str) -> None:

@@ -38,3 +38,10 @@ def test_places_beyond_what_an_array_can_count_are_kept_exactly() -> None:
     candidates = Candidates(space, [last, 0])
     assert candidates[0] == [(f"f{i}", 999) for i in range(8)]
     assert candidates.take([0]).indices.tolist() == [last]
+
+
+def test_places_on_both_sides_of_what_an_array_can_count_stay_apart() -> None:
+    space = ConfigSpace({f"f{i}": range(1000) for i in range(8)}, min_functions=8, max_functions=9)
+    candidates = Candidates(space, [2**63 + 12345, 5])
+    assert candidates[0] == space.config(2**63 + 12345)
+    assert space.config(2**63 + 12346) not in candidates

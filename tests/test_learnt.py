@@ -45,6 +45,39 @@ class TestLearntPolicy(PolicyContract):
         return LearntPolicy(networks(network(N_INPUTS, seed=1)), seed=3)
 
 
+class TestShippedPolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return LearntPolicy()
+
+
+class TestTransferPolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return LearntPolicy(transfers=True)
+
+
+def test_the_networks_that_come_with_the_package_know_what_to_ask() -> None:
+    """On four random nodes they need two thirds of bisection's runs at most; over hundreds it is about half."""
+    env, n_runs = sim_parts("random", noise=0.0).env(), {"learnt": 0, "bisection": 0}
+    for seed in range(4):
+        for name in n_runs:
+            n_runs[name] += run_campaign(env, agent_factory(name)(DfaasConfig(seed=seed)), seed=seed).n_runs
+    assert n_runs["learnt"] < 2 / 3 * n_runs["bisection"]
+
+
+def test_to_look_at_a_prediction_does_not_change_what_is_chosen() -> None:
+    env = nodes().env()
+    env.reset(seed=5)
+    chosen = []
+    for looks in (False, True):
+        policy = LearntPolicy(networks(), seed=3)
+        policy.setup(env.policy_context())
+        if looks:
+            likely = policy.predict(list(env.space))
+            assert ((likely >= 0) & (likely <= 1)).all()
+        chosen.append(list(policy.choose_batch(candidates=list(env.space), desired_size=3)))
+    assert chosen[0] == chosen[1]
+
+
 def actions(found: Networks) -> list[Any]:
     """Play a campaign and return what was asked for."""
     env, asked = nodes().env(), []
