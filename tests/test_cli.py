@@ -314,6 +314,19 @@ def test_an_unknown_agent_is_refused_with_those_there_are() -> None:
     assert "cartesian" in message
 
 
+def test_a_policy_of_ones_own_and_an_agent_are_not_both_asked_for() -> None:
+    message = refusal(SMALL, 2, "--agent", "uniform", "--algorithm", "my_module:MyPolicy")
+    assert "--algorithm my_module:MyPolicy is an agent of its own: leave out --agent uniform" in message
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "said"),
+    [("MyPolicy", "must be module:Class"), ("no_such_module:MyPolicy", "there is no module 'no_such_module'")],
+)
+def test_a_policy_of_ones_own_that_is_not_there_is_told_in_one_line(algorithm: str, said: str) -> None:
+    assert said in refusal(SMALL, 1, "--algorithm", algorithm)
+
+
 def test_a_policy_that_is_not_there_is_named() -> None:
     assert "there is no module 'nowhere'" in refusal(SMALL | {"algorithm_entrypoint": "nowhere:Policy"}, 1)
 
