@@ -27,6 +27,8 @@ from peva_env.config import DfaasConfig
 from peva_env.drivers import agent_factory
 from peva_env.errors import ConfigError
 
+_WRITTEN = ("arena.md", "summary.json", "results.jsonl", "arena.png", "arena.svg")
+
 
 def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | None = None) -> dict[str, Any]:
     """Let agents play, or go on with an arena that was stopped; print what was found, and return it.
@@ -61,7 +63,8 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
         draw(summary, out)
     except ConfigError as error:  # what was found is in the tables, too
         _say(console, f"no figure: {error}")
-    _say(console, f"{out}: arena.md, summary.json, results.jsonl, arena.png, arena.svg")
+    written = [name for name in _WRITTEN if (out / name).exists()]
+    _say(console, f"{out}: {', '.join(written)}")
     return summary
 
 
