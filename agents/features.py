@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from agents.gaussian import GaussianProcess
 from agents.measured import Measurements
+from agents.slots import LEAST_SUCCESS, SATURATED, success_at
 from peva_env.config import OverloadConfig
 
 type Floats = NDArray[np.float64]
@@ -34,12 +35,6 @@ _BEYOND = 1.3
 
 _STEP = 0.025
 """What is added to a distance before its logarithm is taken: half a step of a grid of 21 rates."""
-
-_SATURATED = 0.985
-"""A function of which less succeeds has all its slots taken."""
-
-_SHARPNESS = 16
-"""How sharp the edge of success is where the slots run out, as in ``peva_env.sources.node_model``."""
 
 _MARGINS = (-0.3, 0.06)
 """Margins are clipped to these: success is at most 1, which is 0.053 above the limit of the mean."""
@@ -63,7 +58,7 @@ class Features:
     """
 
     def __init__(self, measured: Measurements, limits: OverloadConfig) -> None:
-        self._measured, self._rules = measured, limits
+        self.measured, self._rules = measured, limits
         self._labels = list(_label_processes(measured))
         self._uses = [
             _use_process(measured, measured.cpu_pct, limits.cpu_overload_pct_of_capacity),
@@ -74,14 +69,14 @@ class Features:
     def of(self, rates: Floats, counts: Counts) -> Floats:
         """Return the features of candidates with these rates (k, F), (k, N_FEATURES)."""
         columns = [
-            *_geometry(rates, self._measured),
-            *_neighbours(rates, self._measured),
+            *_geometry(rates, self.measured),
+            *_neighbours(rates, self.measured),
             *(part for process in self._labels for part in process.at(rates)),
-            *_carried_over(rates, self._measured, self._rules),
+            *_carried_over(rates, self.measured, self._rules),
             *(part for process in self._uses for part in _limit(rates, process)),
             *_load(rates, self._slots, self._rules),
             *_counts(counts),
-            *_progress(rates, self._measured),
+            *_progress(rates, self.measured),
         ]
         return np.stack(columns, axis=1)
 
@@ -147,7 +142,7 @@ def _carried_over(rates: Floats, measured: Measurements, limits: OverloadConfig)
         yield np.zeros(n)
         return
     success, base = measured.success[overloaded], measured.rates[overloaded]
-    served = np.where(success < _SATURATED, base * success, np.inf)
+    served = np.where(success < SATURATED, base * success, np.inf)
     expected = np.minimum(1.0, served[None] / np.maximum(rates[:, None], 1e-9))  # (k, overloaded, F)
     margins = _success_margin(expected, limits)
     squared = _squared_distances(rates, base)
@@ -191,7 +186,7 @@ class _Slots:
 
 def _slots(measured: Measurements, f: int) -> _Slots | None:
     """Return what is known of function ``f``; None where none of its requests ever succeeded."""
-    answered = ~np.isnan(measured.mean_ms[:, f]) & (measured.rates[:, f] > 0) & (measured.success[:, f] > 0.02)
+    answered = ~np.isnan(measured.mean_ms[:, f]) & (measured.rates[:, f] > 0) & (measured.success[:, f] > LEAST_SUCCESS)
     if not answered.any():
         return None
     offered, success = measured.rates[answered, f], measured.success[answered, f]
@@ -199,7 +194,7 @@ def _slots(measured: Measurements, f: int) -> _Slots | None:
     mean = float(latency.mean())
     process = GaussianProcess(measured.rates[answered], latency - mean, length=0.5, noise=0.003, slope=0.3, height=0.5)
     in_flight = np.log(offered) + latency
-    full = success < _SATURATED
+    full = success < SATURATED
     # Of a function that was never short of slots there are at least a few more than were ever taken.
     slots = float(np.median((in_flight + np.log(success))[full])) if full.any() else float(in_flight.max()) + 0.3
     return _Slots(process, mean - slots, float(full.any()))
@@ -211,7 +206,7 @@ def _load(rates: Floats, slots: Sequence[_Slots | None], limits: OverloadConfig)
     asked, deviations = (np.array(part) for part in zip(*parts, strict=True))
     known = np.array([of_function.known if of_function else 0.0 for of_function in slots])
     asked = asked.clip(-3, 2)
-    success = (1 + np.exp(asked) ** _SHARPNESS) ** (-1 / _SHARPNESS)
+    success = success_at(asked)
     worst, each = asked.argmax(axis=0), np.arange(len(rates))
     yield asked.max(axis=0)
     yield deviations[worst, each]

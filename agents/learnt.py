@@ -35,7 +35,6 @@ from peva_env.errors import PolicyError
 from peva_env.space import Config
 
 type Floats = NDArray[np.float64]
-type Numbers = NDArray[np.int64]
 
 SHIPPED = Path(__file__).with_name("learnt.npz")
 """The networks that come with the package."""
@@ -145,15 +144,21 @@ class LearntPolicy:
     def predict(self, configs: Sequence[Config]) -> Floats:
         """Return how likely each configuration is to be overloaded, taking these to be all that is unknown."""
         candidates = Candidates.of(self._space, configs)
-        return self._likely(candidates, candidates)
+        return self._likely(self.shares(candidates), self.counts(candidates, candidates))
 
-    def features(self, counted: Candidates, candidates: Candidates) -> Floats:
-        """Return the features (k, d) of those of the candidates that are counted for."""
-        below, above = self._reach.counts(counted, candidates)
-        rates = self._reach.rates_rps(counted) / self._highest_rps
+    def counts(self, counted: Candidates, candidates: Candidates) -> Counts:
+        """Return what verdicts on those of the candidates that are counted for would resolve."""
+        return Counts(*self._reach.counts(counted, candidates), len(candidates))
+
+    def shares(self, candidates: Candidates) -> Floats:
+        """Return the rates of candidates as shares of the highest ones, (k, F)."""
+        return self._reach.rates_rps(candidates) / self._highest_rps
+
+    def features(self, rates: Floats, counts: Counts) -> Floats:
+        """Return the features (k, d) of candidates with such shares (k, F)."""
         found = self._seen()
         parts = [
-            found.of(rates[part], Counts(below[part], above[part], len(candidates)))
+            found.of(rates[part], Counts(counts.below[part], counts.above[part], counts.n))
             for part in (slice(start, start + _AT_ONCE) for start in range(0, max(1, len(rates)), _AT_ONCE))
         ]
         return np.concatenate(parts)
@@ -177,29 +182,28 @@ class LearntPolicy:
     def compare(self, candidates: Candidates) -> Comparison:
         """Return what is known of the candidates, or of a sample of them."""
         counted = self.sample(candidates)
-        below, above = self._reach.counts(counted, candidates)
-        likely = self._likely(counted, candidates).clip(1 - _CERTAIN, _CERTAIN)
-        score = np.log(likely * above + (1 - likely) * below) + np.log(likely * (1 - likely)) / 2
-        inputs = self._inputs(likely, below, above, score, len(candidates))
-        return Comparison(counted, likely, score, inputs)
+        counts = self.counts(counted, candidates)
+        likely = self._likely(self.shares(counted), counts).clip(1 - _CERTAIN, _CERTAIN)
+        gain = likely * counts.above + (1 - likely) * counts.below
+        score = np.log(gain) + np.log(likely * (1 - likely)) / 2
+        return Comparison(counted, likely, score, self._inputs(likely, gain, score, counts))
 
-    def _likely(self, counted: Candidates, candidates: Candidates) -> Floats:
-        log_odds = self._networks.estimate(self.features(counted, candidates))
+    def _likely(self, rates: Floats, counts: Counts) -> Floats:
+        log_odds = self._networks.estimate(self.features(rates, counts))
         if self._prior:
-            rates = self._reach.rates_rps(counted) / self._highest_rps
-            log_odds += self._prior.log_odds(rates, self._measured.measurements())
+            log_odds += self._prior.log_odds(rates, self._seen().measured)
         likely: Floats = 1 / (1 + np.exp(-log_odds))
         return likely
 
-    def _inputs(self, likely: Floats, below: Numbers, above: Numbers, score: Floats, n_unknown: int) -> Floats:
+    def _inputs(self, likely: Floats, gain: Floats, score: Floats, counts: Counts) -> Floats:
         """Return what the correction is told of each candidate: estimate, gains, rank, and how the campaign stands."""
-        n = len(likely)
+        n, n_unknown = len(likely), counts.n
         columns = [
             np.log(likely / (1 - likely)),
             likely * (1 - likely),
-            np.log(below / n_unknown),
-            np.log(above / n_unknown),
-            (likely * above + (1 - likely) * below) / n_unknown,
+            np.log(counts.below / n_unknown),
+            np.log(counts.above / n_unknown),
+            gain / n_unknown,
             score - score.max(initial=-np.inf),
             np.full(n, np.log1p(len(self._measured))),
             np.log(np.full(n, n_unknown)),

@@ -21,21 +21,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.slots import EDGE, LEAST_SUCCESS, SATURATED, success_at
 from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
 
 type Floats = NDArray[np.float64]
 
 _N_DRAWS = 48
-
-_EDGE = 16
-"""The exponent of the rounded edge: success is 0.958 where all slots are just taken."""
-
-_SATURATED = 0.985
-"""Success below which slots were short, so that what was in flight tells how many there are."""
-
-_LEAST_SUCCESS = 0.02
-"""Success below which too few were served for their latency to say anything."""
 
 _LEAST_MS = 1e-3
 _LEAST_SHARE = 1e-9
@@ -152,7 +144,7 @@ class NodeBelief:
     def _success(self, runs: Runs, function: int, at: Floats) -> Floats:
         """Draw a function's success, (k, D); 1 where it has no load or was never measured."""
         share, success, log_ms = runs.shares[:, function], runs.success[:, function], runs.log_ms[:, function]
-        told = np.isfinite(log_ms) & (share > 0) & (success > _LEAST_SUCCESS)
+        told = np.isfinite(log_ms) & (share > 0) & (success > LEAST_SUCCESS)
         if not told.any():
             return np.ones((len(at), _N_DRAWS))
         usual = log_ms[told].mean()
@@ -160,13 +152,13 @@ class NodeBelief:
         latency = usual + mean[:, None] + deviation[:, None] * self._normal[function]
         in_flight = np.log(np.maximum(at[:, function], _LEAST_SHARE))[:, None] + latency
         slots = self._slots(np.log(share[told]) + log_ms[told], success[told], function)
-        return _rounded_success(in_flight - slots)
+        return success_at(np.clip(in_flight - slots, -3, 3))
 
     def _slots(self, in_flight: Floats, success: Floats, function: int) -> Floats:
         """Draw how many slots a function has, (D,), from what was in flight (n,), both as logarithms."""
-        short = success < _SATURATED
+        short = success < SATURATED
         if short.any():
-            over = np.log(success[short] ** -_EDGE - 1) / _EDGE
+            over = np.log(success[short] ** -EDGE - 1) / EDGE
             return np.full(_N_DRAWS, np.median(in_flight[short] - over))
         beyond: Floats = in_flight.max() + self._beyond[function]
         return beyond
@@ -177,12 +169,6 @@ def _success_and_log_ms(measured: FunctionMeasurement | None) -> tuple[float, fl
         return np.nan, np.nan
     latency_ms = measured.p50_ms if measured.mean_ms is None else measured.mean_ms
     return measured.success_rate, np.nan if latency_ms is None else float(np.log(max(latency_ms, _LEAST_MS)))
-
-
-def _rounded_success(log_excess: Floats) -> Floats:
-    """Return the success where requests in flight are so much more than the slots, as a logarithm."""
-    success: Floats = (1 + np.exp(_EDGE * np.clip(log_excess, -3, 3))) ** (-1 / _EDGE)
-    return success
 
 
 def _over_limit(runs: Runs, column: int, at: Floats, draws: Floats) -> NDArray[np.bool_]:

@@ -77,7 +77,8 @@ class Pupil:
         """Take a lesson, and return what the driver chooses."""
         if self.n_runs in _LOOKED_AT and isinstance(candidates, Candidates):
             looked_at = self.observer.sample(candidates)
-            found = self.observer.features(looked_at, candidates).astype(np.float32)
+            counts = self.observer.counts(looked_at, candidates)
+            found = self.observer.features(self.observer.shares(looked_at), counts).astype(np.float32)
             overloaded = self.truth[looked_at.indices] == OVERLOADED_LABEL
             self.lessons.append(Lesson(found, overloaded, self.weight))
         chosen: Sequence[Config] = self.driver.choose_batch(candidates=candidates, desired_size=desired_size)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.antichain import Antichain
+from peva_env.antichain import Extremes
 from peva_env.contracts import Verdict
 from peva_env.evidence import Evidence
 from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, Dominance, RateGrid
@@ -95,7 +95,7 @@ class MonotoneMap:
             self._evidence = Evidence(self._grid, dominance)
         self._entered: list[int] = []  # what is not yet in the verdicts: only who asks for keys pays for them
         self._verdicts: dict[ConfigKey, Verdict] = {}
-        self._frontiers: dict[tuple[int, tuple[str, ...]], Antichain] = {}
+        self._extremes = Extremes(space, dominance)
 
     @property
     def grid(self) -> RateGrid | None:
@@ -122,13 +122,14 @@ class MonotoneMap:
     def evidence(self, config: Config) -> tuple[Config, Verdict] | None:
         """Return another configuration that was measured, and its verdict, from which this one's follows, or None."""
         if self._evidence is None:
-            return self._evidence_among_extremes(config)
+            telling = self._extremes.telling(config)
+            return telling and (telling[0], VERDICTS[telling[1]])
         index = self.space.index(config)
         for label, verdict in VERDICTS.items():
             believed = self._evidence.believed(label)
-            telling = believed[self._grid.reached(index, -label, believed, self.dominance) & (believed != index)]
-            if telling.size and not (label == OK_LABEL and self.dominance == "one_sided"):
-                return self.space.config(int(telling[0])), verdict
+            bases = believed[self._grid.reached(index, -label, believed, self.dominance) & (believed != index)]
+            if bases.size and not (label == OK_LABEL and self.dominance == "one_sided"):
+                return self.space.config(int(bases[0])), verdict
         return None
 
     def update(self, config: Config, verdict: Verdict) -> NDArray[np.int64]:
@@ -289,23 +290,5 @@ class MonotoneMap:
     def _enter_sparsely(self, config: Config, index: int, label: int) -> NDArray[np.int64]:
         was_known = self.verdict(config) is not None
         self._verdicts[config_key(config)] = VERDICTS[label]
-        if label == OVERLOADED_LABEL or self.dominance != "one_sided":
-            names, rates = self._place(config)
-            self._frontiers.setdefault((label, names), Antichain(label)).add(rates, config)
+        self._extremes.add(config, label)
         return np.array([] if was_known else [index], np.int64 if index <= np.iinfo(np.int64).max else np.object_)
-
-    def _evidence_among_extremes(self, config: Config) -> tuple[Config, Verdict] | None:
-        names, rates = self._place(config)
-        for label, verdict in VERDICTS.items():
-            frontier = self._frontiers.get((label, names))
-            base = frontier.beyond(rates) if frontier else None
-            if base is not None and base != sorted(config):
-                return base, verdict
-        return None
-
-    def _place(self, config: Config) -> tuple[tuple[str, ...], tuple[int, ...]]:
-        """Return the functions among which configurations are compared, and this one's rates of them."""
-        if self.dominance != "two_sided":
-            return config_key(config)
-        rates_rps = dict(config)
-        return self.space.functions, tuple(rates_rps.get(name, 0) for name in self.space.functions)
