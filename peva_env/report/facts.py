@@ -1,0 +1,223 @@
+"""What a report says in words and numbers of a map: what was asked, what was found, what it took and what it saved."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from peva_env import __version__
+from peva_env.console.text import duration_text
+from peva_env.contracts import Verdict
+from peva_env.frontier import Certificate, Dispute
+from peva_env.maps import CampaignRecord, NodeMap, cartesian_configs
+from peva_env.report.page_data import Cell, cell_codes
+
+_RULES = {
+    "success_rate_function_min": "success of a function under {:.0%}",
+    "replicas_overload_threshold": "{} replicas of a function, or more",
+    "success_rate_node_min": "mean success under {:.0%}",
+    "cpu_overload_pct_of_capacity": "CPU over {:g} %",
+    "ram_overload_pct": "RAM over {:g} %",
+}
+
+_DOMINANCE = {
+    "one_sided": "what loads the same functions at least as much as an overloaded configuration is overloaded",
+    "within_sets": "what loads the same functions at least as much as an overloaded configuration is overloaded, "
+    "what loads them at most as much as an OK one is OK",
+    "two_sided": "what loads every function at least as much as an overloaded configuration is overloaded, "
+    "what loads every function at most as much as an OK one is OK; a function that is not loaded counts as 0 rps",
+}
+
+CAMPAIGN_COLUMNS = ("campaign", "status", "agent", "seed", "updates", "began", "ended", "k6", "peva-env")
+
+type Fact = tuple[str, str]
+"""What it is about, and what there is to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What the cartesian agent would have run on this map; times are seconds of machine time."""
+
+    configs: int
+    iterations: int
+    runs: int
+    mean_run_s: float
+    n_runs: int
+    cost_s: float
+
+    @property
+    def runs_saved(self) -> int:
+        """Runs that were not needed; negative where more were made."""
+        return self.runs - self.n_runs
+
+    @property
+    def saved_s(self) -> float:
+        """Machine time that was not needed; negative where more was spent."""
+        return self.runs * self.mean_run_s - self.cost_s
+
+
+def savings(node_map: NodeMap) -> Savings:
+    """Return what the cartesian agent would have run: as many runs of each configuration, as long as those made."""
+    configs, n_runs = cartesian_configs(node_map.known), len(node_map.events)
+    return Savings(
+        configs=configs,
+        iterations=node_map.iterations,
+        runs=configs * node_map.iterations,
+        mean_run_s=node_map.cost_s / n_runs if n_runs else 0.0,
+        n_runs=n_runs,
+        cost_s=node_map.cost_s,
+    )
+
+
+def asked(node_map: NodeMap) -> Iterator[Fact]:
+    """Say what was asked: of which node, with which load, under which rules, by whom."""
+    space, context = node_map.known.space, node_map.context
+    yield "node", node_map.node
+    for name, rates in zip(space.functions, space.rates_rps, strict=True):
+        span = f"{rates[0]:,} to {rates[-1]:,} rps, {len(rates):,} rates" if len(rates) > 1 else f"{rates[0]:,} rps"
+        yield f"function {name}", span
+    sizes = f"{space.min_functions} to {space.max_functions - 1}"
+    at_once = sizes if space.max_functions - space.min_functions > 1 else str(space.min_functions)
+    yield "configurations", f"{node_map.known.n_configs:,}, of {at_once} functions at once"
+    yield from _run(node_map.iterations, context)
+    rules = _rules(context.get("overload"))
+    if rules:
+        yield "overloaded is", rules
+    yield "without a run", _DOMINANCE[node_map.known.dominance]
+    agents = dict.fromkeys(campaign.agent for campaign in node_map.campaigns if campaign.agent)
+    yield "agent", ", ".join(agents) or "none recorded"
+
+
+def found(node_map: NodeMap) -> Iterator[Fact]:
+    """Say how many configurations are what."""
+    n_of = Counter(map(Cell, cell_codes(node_map.known).tolist()))
+    for verdict, measured in ((Verdict.OK, Cell.OK_MEASURED), (Verdict.OVERLOADED, Cell.OVERLOADED_MEASURED)):
+        inferred = n_of[Cell(measured + 1)]
+        n = n_of[measured] + inferred
+        yield str(verdict), f"{n:,}: {n_of[measured]:,} measured, {inferred:,} known without a run"
+    yield "unknown", f"{n_of[Cell.UNKNOWN]:,}"
+    if n_of[Cell.CONTRADICTED]:
+        yield "contradicted", f"{n_of[Cell.CONTRADICTED]:,}: measured runs contradict each other, so these count as unknown"
+
+
+def took(node_map: NodeMap) -> Iterator[Fact]:
+    """Say what was run, and how long it took."""
+    n_invalid = sum(event.verdict is Verdict.INVALID for event in node_map.events)
+    invalid = f", {n_invalid:,} of them INVALID, which count for nothing" if n_invalid else ""
+    yield "runs", f"{len(node_map.events):,}{invalid}"
+    yield "machine time", duration_text(node_map.cost_s)
+    if node_map.events:
+        first, last = node_map.events[0].started_at, max(event.ended_at for event in node_map.events)
+        yield "first to last run", f"{moment_text(first)} to {moment_text(last)} ({duration_text(last - first)})"
+
+
+def saved(savings: Savings) -> Iterator[Fact]:
+    """Say how many runs and how much machine time were not needed."""
+    share = f" ({savings.runs_saved / savings.runs:.0%} of its runs)" if savings.runs_saved > 0 else ""
+    yield "cartesian agent", f"{count_text(savings.runs, 'run')}, {duration_text(savings.runs * savings.mean_run_s)}"
+    if savings.runs_saved > 0:
+        yield "runs saved", f"{savings.runs_saved:,}{share}"
+    else:
+        yield "runs saved", f"none; {-savings.runs_saved:,} more were made"
+    if savings.saved_s > 0:
+        yield "machine time saved", duration_text(savings.saved_s)
+
+
+def how_saved(node_map: NodeMap, savings: Savings) -> str:
+    """Say how it was worked out what was saved."""
+    n_unknown = node_map.known.n_unknown
+    unknown = (
+        f" {n_unknown:,} are still unknown here and count as measured there, as they may be OK: it would know the whole map."
+        if n_unknown
+        else ""
+    )
+    return (
+        "Against the cartesian agent, which goes from low rates to high ones and skips what lies above an overloaded "
+        f"configuration of the same functions. On this map it would measure {savings.configs:,} of "
+        f"{node_map.known.n_configs:,} configurations, {count_text(savings.iterations, 'run')} each, and a run would "
+        f"take {savings.mean_run_s:.1f} s with its cooldown, as the runs here did on average.{unknown}"
+    )
+
+
+def proved(node_map: NodeMap, certificate: Certificate) -> str:
+    """Say what proves the map, and what is left."""
+    n_known = node_map.known.n_configs - node_map.known.n_unknown
+    left = (
+        f" At least {count_text(certificate.least_runs_left, 'more configuration')} must be measured to know the rest."
+        if certificate.least_runs_left
+        else " Nothing is left to measure."
+    )
+    return (
+        f"The map of {count_text(n_known, 'known configuration')} follows from {count_text(len(certificate), 'measured one')}: "
+        f"{len(certificate.overloaded):,} below which nothing is known to be overloaded, {len(certificate.ok):,} above "
+        f"which nothing is known to be OK.{left}"
+    )
+
+
+def contradicted(node_map: NodeMap, disputes: Sequence[Dispute]) -> str:
+    """Say how many contradictions were found, and what becomes of them."""
+    if node_map.known.dominance == "one_sided":
+        return "None are looked for: where inference goes upwards only, what was measured outranks what is inferred."
+    if not disputes:
+        return "None: no configuration was OK that lies above an overloaded one."
+    return (
+        f"{count_text(len(disputes), 'pair')} of configurations of which the one with the higher rates was OK and the one "
+        "with the lower rates OVERLOADED. Nothing is inferred from either until one is measured again and turns out "
+        "otherwise."
+    )
+
+
+def provenance(node_map: NodeMap, made_at: float) -> Iterator[Fact]:
+    """Say where all this comes from."""
+    yield "memory", Path(node_map.memory).name
+    yield "context", node_map.context_hash
+    yield "repetition", str(node_map.repetition)
+    yield "report made", f"{moment_text(made_at)} by peva-env {__version__}"
+
+
+def campaign_row(campaign: CampaignRecord) -> Sequence[str]:
+    """Return a campaign as texts under ``CAMPAIGN_COLUMNS``."""
+    values = (
+        campaign.run_id,
+        campaign.status + (f": {campaign.detail}" if campaign.detail else ""),
+        campaign.agent,
+        campaign.seed,
+        campaign.selection_mode,
+        moment_text(campaign.started_at),
+        moment_text(campaign.ended_at),
+        campaign.k6_version,
+        campaign.package_version,
+    )
+    return ["-" if value in (None, "") else str(value) for value in values]
+
+
+def context_text(node_map: NodeMap) -> str:
+    """Return the context as JSON that people read."""
+    return json.dumps(node_map.context, indent=2, sort_keys=True, ensure_ascii=False)
+
+
+def count_text(n: int, noun: str) -> str:
+    """Return ``1 run`` or ``2 runs``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def moment_text(seconds: float | None) -> str:
+    """Return a time since the epoch as people read it, in UTC."""
+    return "-" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _run(iterations: int, context: Mapping[str, Any]) -> Iterator[Fact]:
+    repeated = f"up to {iterations} of each configuration, the majority decides" if iterations > 1 else "one of each"
+    durations = {"load": context.get("duration_s"), "timeout of a request": context.get("timeout_s")}
+    said = [f"{value:g} s {name}" for name, value in durations.items() if isinstance(value, int | float)]
+    yield "runs", "; ".join([repeated, *said])
+
+
+def _rules(overload: Any) -> str:
+    if not isinstance(overload, Mapping):
+        return ""
+    limits = ((text, overload.get(name)) for name, text in _RULES.items())
+    return "; ".join(text.format(limit) for text, limit in limits if isinstance(limit, int | float))

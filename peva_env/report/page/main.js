@@ -1,0 +1,6 @@
+const configurations = new Configurations((index) => explorer.show(index));
+const jump = (index) => configurations.jump(index);
+const explorer = new MapExplorer(jump);
+drawFrontier(jump);
+drawDisputes(jump);
+new Timeline();
