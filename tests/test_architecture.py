@@ -43,8 +43,9 @@ ROOMS = [
     ["live_campaigns"],
     ["make"],
     ["testing"],
-    ["drivers", "minari_export", "maps", "report"],
-    ["console", "doctor", "cli_maps", "cli_memory", "cli_rates", "cli_arena", "cli_export", "cli_train"],
+    ["drivers", "minari_export", "maps"],
+    ["console", "doctor", "report"],
+    ["cli_maps", "cli_memory", "cli_rates", "cli_arena", "cli_export", "cli_train", "cli_report"],
     ["cli"],
 ]
 """From the top down. A room may import what stands in a line above it, and, within a line, what comes before it."""

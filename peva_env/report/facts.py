@@ -55,8 +55,8 @@ class Savings:
 
     @property
     def saved_s(self) -> float:
-        """Machine time that was not needed; negative where more was spent."""
-        return self.runs * self.mean_run_s - self.cost_s
+        """Machine time of the runs that were not needed."""
+        return self.runs_saved * self.mean_run_s
 
 
 def savings(node_map: NodeMap) -> Savings:
@@ -86,7 +86,7 @@ def asked(node_map: NodeMap) -> Iterator[Fact]:
     rules = _rules(context.get("overload"))
     if rules:
         yield "overloaded is", rules
-    yield "without a run", _DOMINANCE[node_map.known.dominance]
+    yield "known without a run", _DOMINANCE[node_map.known.dominance]
     agents = dict.fromkeys(campaign.agent for campaign in node_map.campaigns if campaign.agent)
     yield "agent", ", ".join(agents) or "none recorded"
 
@@ -100,7 +100,10 @@ def found(node_map: NodeMap) -> Iterator[Fact]:
         yield str(verdict), f"{n:,}: {n_of[measured]:,} measured, {inferred:,} known without a run"
     yield "unknown", f"{n_of[Cell.UNKNOWN]:,}"
     if n_of[Cell.CONTRADICTED]:
-        yield "contradicted", f"{n_of[Cell.CONTRADICTED]:,}: measured runs contradict each other, so these count as unknown"
+        yield (
+            "contradicted",
+            f"{n_of[Cell.CONTRADICTED]:,}: measured runs contradict each other, so these count as unknown",
+        )
 
 
 def took(node_map: NodeMap) -> Iterator[Fact]:
@@ -116,45 +119,40 @@ def took(node_map: NodeMap) -> Iterator[Fact]:
 
 def saved(savings: Savings) -> Iterator[Fact]:
     """Say how many runs and how much machine time were not needed."""
-    share = f" ({savings.runs_saved / savings.runs:.0%} of its runs)" if savings.runs_saved > 0 else ""
-    yield "cartesian agent", f"{count_text(savings.runs, 'run')}, {duration_text(savings.runs * savings.mean_run_s)}"
+    cartesian_s = savings.runs * savings.mean_run_s
+    yield "cartesian agent", f"{count_text(savings.runs, 'run')}, {duration_text(cartesian_s)}"
+    yield "these campaigns", f"{count_text(savings.n_runs, 'run')}, {duration_text(savings.cost_s)}"
     if savings.runs_saved > 0:
-        yield "runs saved", f"{savings.runs_saved:,}{share}"
+        share = savings.runs_saved / savings.runs
+        yield "saved", f"{count_text(savings.runs_saved, 'run')} ({share:.0%}), {duration_text(savings.saved_s)}"
     else:
-        yield "runs saved", f"none; {-savings.runs_saved:,} more were made"
-    if savings.saved_s > 0:
-        yield "machine time saved", duration_text(savings.saved_s)
+        yield "saved", f"nothing; {-savings.runs_saved:,} runs more were made" if savings.runs_saved else "nothing"
 
 
 def how_saved(node_map: NodeMap, savings: Savings) -> str:
     """Say how it was worked out what was saved."""
     n_unknown = node_map.known.n_unknown
-    unknown = (
-        f" {n_unknown:,} are still unknown here and count as measured there, as they may be OK: it would know the whole map."
-        if n_unknown
-        else ""
-    )
+    unknown = f" What is unknown here ({n_unknown:,}) counts as measured there, as it may be OK." if n_unknown else ""
     return (
-        "Against the cartesian agent, which goes from low rates to high ones and skips what lies above an overloaded "
-        f"configuration of the same functions. On this map it would measure {savings.configs:,} of "
-        f"{node_map.known.n_configs:,} configurations, {count_text(savings.iterations, 'run')} each, and a run would "
-        f"take {savings.mean_run_s:.1f} s with its cooldown, as the runs here did on average.{unknown}"
+        "The cartesian agent goes from low rates to high ones and skips what lies above an overloaded configuration of "
+        f"the same functions. On this map it would measure {savings.configs:,} of {node_map.known.n_configs:,} "
+        f"configurations, {count_text(savings.iterations, 'run')} each. Its machine time is that number of runs times "
+        f"{savings.mean_run_s:.1f} s, the mean of the runs here with their cooldown.{unknown}"
     )
 
 
 def proved(node_map: NodeMap, certificate: Certificate) -> str:
     """Say what proves the map, and what is left."""
     n_known = node_map.known.n_configs - node_map.known.n_unknown
-    left = (
-        f" At least {count_text(certificate.least_runs_left, 'more configuration')} must be measured to know the rest."
-        if certificate.least_runs_left
-        else " Nothing is left to measure."
-    )
-    return (
-        f"The map of {count_text(n_known, 'known configuration')} follows from {count_text(len(certificate), 'measured one')}: "
-        f"{len(certificate.overloaded):,} below which nothing is known to be overloaded, {len(certificate.ok):,} above "
-        f"which nothing is known to be OK.{left}"
-    )
+    lowest = f"the lowest overloaded ({len(certificate.overloaded):,})"
+    highest = f"the highest that are OK ({len(certificate.ok):,})"
+    if node_map.known.dominance == "one_sided":
+        said = f"All that is overloaded follows from {lowest}. What is OK was measured, each for itself: see {highest}."
+    else:
+        said = f"All that is known of {count_text(n_known, 'configuration')} follows from {lowest} and {highest}."
+    least = certificate.least_runs_left
+    left = f"At least {count_text(least, 'more configuration')} must be measured to know the rest."
+    return f"{said} {left if least else 'Nothing is left to measure.'}"
 
 
 def contradicted(node_map: NodeMap, disputes: Sequence[Dispute]) -> str:
@@ -164,9 +162,8 @@ def contradicted(node_map: NodeMap, disputes: Sequence[Dispute]) -> str:
     if not disputes:
         return "None: no configuration was OK that lies above an overloaded one."
     return (
-        f"{count_text(len(disputes), 'pair')} of configurations of which the one with the higher rates was OK and the one "
-        "with the lower rates OVERLOADED. Nothing is inferred from either until one is measured again and turns out "
-        "otherwise."
+        f"{count_text(len(disputes), 'pair')} of configurations of which the higher one was OK and the lower one "
+        "OVERLOADED. Nothing is inferred from either until one is measured again and turns out otherwise."
     )
 
 
@@ -202,6 +199,11 @@ def context_text(node_map: NodeMap) -> str:
 def count_text(n: int, noun: str) -> str:
     """Return ``1 run`` or ``2 runs``."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def sentence_text(note: str) -> str:
+    """Return a note, which begins and ends like a line of a terminal, as a sentence."""
+    return f"{note[:1].upper()}{note[1:].rstrip('.')}."
 
 
 def moment_text(seconds: float | None) -> str:

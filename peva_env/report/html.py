@@ -1,8 +1,8 @@
 """A node's map as one HTML file that needs nothing else: no network, no server, no other file.
 
-What is named in a memory comes from strangers. The template escapes it; the data are JSON in which no ``<`` is left; the
-page's script sets texts, never markup; and the page's policy lets no script run but the two that are written here, and
-nothing be fetched.
+What is named in a memory comes from strangers. The template escapes it; the data are JSON in which no ``<`` is left;
+the page's script sets texts, never markup; and the page's policy lets no script run but the two that are written here,
+and nothing be fetched.
 """
 
 import base64
@@ -30,7 +30,7 @@ MAX_PREDICTED = 50_000
 """Unknown configurations whose probabilities are told: an estimate of many more would take minutes."""
 
 _PAGE = Path(__file__).with_name("page")
-_SCRIPTS = ("data", "table", "controls", "map", "configurations", "timeline", "main")
+_SCRIPTS = ("data", "table", "theme", "controls", "map", "configurations", "timeline", "main")
 _MARK = b"<!doctype html>\n<!-- peva-env report -->"
 """How a report begins; what begins otherwise is not replaced by one."""
 
@@ -94,7 +94,7 @@ def _environment() -> "Environment":
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["moment"] = facts.moment_text
+    environment.filters |= {"moment": facts.moment_text, "sentence": facts.sentence_text}
     return environment
 
 

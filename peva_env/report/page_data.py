@@ -1,8 +1,7 @@
 """A map and its runs as the columns that the page is drawn from.
 
-Notation: ``N`` configurations of the map in plan order, ``P`` that prove what is known, ``M`` that were run, ``E`` runs in
-the order of their measurement, ``R`` rows of one run and one function. A column is little-endian binary in base64: an
-object for each cell would be ten times as large.
+Notation: ``N`` configurations of the map in plan order. A column is little-endian binary in base64: an object for each
+cell would be ten times as large.
 """
 
 import base64
@@ -15,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
-from peva_env.frontier import LABELS, MonotoneMap, Status
+from peva_env.frontier import MonotoneMap, Status
 from peva_env.maps import NodeMap
 from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL
-from peva_env.space import config_key
 
 NOT_PREDICTED = 255
 """Where no probability is told; else it is in percent."""

@@ -163,6 +163,11 @@ const isPredicted = (index) => cells[index] === UNKNOWN && predicted !== null &&
 const count = (n) => n.toLocaleString("en-US");
 const fixed = (number, digits, unit = "") => (Number.isFinite(number) ? `${number.toFixed(digits)}${unit}` : "–");
 const signed = (number, digits) => (Number.isFinite(number) ? `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(digits)}` : "–");
+
+function duration(seconds) {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  return seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
 const moment = (seconds) => `${new Date(1000 * seconds).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
 // --- elements

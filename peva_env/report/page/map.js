@@ -3,7 +3,8 @@
 const MAX_LEVELS_DRAWN = 150;
 const MIN_MARKED_PX = 9;
 const MIN_NUMBERED_PX = 26;
-const MAX_CELL_PX = 44;
+const MAX_CELL_PX = 64;
+const MAX_HEIGHT_PX = 560;
 
 class MapExplorer {
   // `jump` is called with the configuration whose runs are to be shown.
@@ -12,21 +13,22 @@ class MapExplorer {
     this.panel = document.getElementById("cell");
     this.table = document.getElementById("map-table");
     this.jump = jump;
-    this.cursor = [0, 0];
+    this.cursor = [0, 0];  // column, row
     this.controls = new Controls(document.getElementById("controls"), () => this.changed());
     this.look();
+    this.cursor = this.firstCell();
     this.legend();
-    keepDrawn(this.plot, () => this.draw());
+    this.redraw = keepDrawn(document.getElementById("explorer"), (width) => this.draw(width));
     dark.addEventListener("change", () => this.legend());
     this.plot.addEventListener("keydown", (event) => this.key(event));
     this.table.addEventListener("toggle", () => this.drawTable());
-    this.draw();
+    this.redraw();
     this.tell();
   }
 
   changed() {
     this.look();
-    this.draw();
+    this.redraw();
     this.drawTable();
     this.tell();
   }
@@ -38,6 +40,14 @@ class MapExplorer {
     this.yLevels = y === null ? [0] : this.drawnLevels(y);
     this.grid = this.yLevels.map((yLevel) => this.xLevels.map((xLevel) => space.index(this.levels(xLevel, yLevel))));
     this.cursor = [Math.min(this.cursor[0], this.xLevels.length - 1), Math.min(this.cursor[1], this.yLevels.length - 1)];
+  }
+
+  firstCell() {
+    for (const [y, row] of this.grid.entries()) {
+      const x = row.findIndex((index) => index >= 0 && cells[index] !== ABSENT);
+      if (x >= 0) return [x, y];
+    }
+    return [0, 0];
   }
 
   drawnLevels(i) {
@@ -61,22 +71,21 @@ class MapExplorer {
     this.plot.focus();
   }
 
-  draw() {
-    const { x, y } = this.controls, [nx, ny] = [this.xLevels.length, this.yLevels.length];
-    const left = y === null ? 12 : 28 + 8 * Math.max(...this.yLevels.map((level) => this.tick(y, level).length));
-    const width = widthFor(this.plot), inner = width - left - 12;
-    const cellPx = Math.min(MAX_CELL_PX, inner / nx);
-    const rowPx = Math.max(Math.min(MAX_CELL_PX, Math.max(cellPx, 14)), 560 / ny > 14 ? 14 : 560 / ny);
-    const margin = { l: left, r: width - left - cellPx * nx, t: 8, b: 56 };
-    const height = Math.min(620, rowPx * ny) + margin.t + margin.b;
-    const smallest = Math.min(cellPx, (height - margin.t - margin.b) / ny);
-    const axis = (i, levels, gap) => ({ ...this.ticks(i, levels, gap), title: { text: i === null ? "" : escaped(`${space.functions[i]} (rps)`), standoff: 8 }, range: [-0.5, levels.length - 0.5], showgrid: false });
+  draw(width) {
+    const { x, y } = this.controls, nx = this.xLevels.length, ny = this.yLevels.length;
+    const wide = (i, levels) => 10 + 8 * Math.max(...levels.map((level) => this.tick(i, level).length));
+    const left = y === null ? 12 : 32 + wide(y, this.yLevels);
+    const cellPx = Math.min(MAX_CELL_PX, (width - left - 12) / nx);
+    const rowPx = Math.min(MAX_CELL_PX, Math.max(cellPx, 24), MAX_HEIGHT_PX / ny);
+    const margin = { l: left, r: 12, t: 8, b: 56 };
     const layout = plotLayout({
-      width, height, margin, hovermode: "closest", shapes: [this.cursorShape()],
-      xaxis: axis(x, this.xLevels, cellPx / (10 + 8 * Math.max(...this.xLevels.map((level) => this.tick(x, level).length)))),
-      yaxis: y === null ? { visible: false, range: [-0.5, 0.5] } : axis(y, this.yLevels, (height - margin.t - margin.b) / ny / 18),
+      width: cellPx * nx + margin.l + margin.r, height: rowPx * ny + margin.t + margin.b, margin,
+      hovermode: "closest", shapes: [this.cursorShape()],
       hoverlabel: { align: "left", bgcolor: dark.matches ? "#1b1f24" : "#ffffff", font: { color: palette().ink } },
+      xaxis: this.plotAxis(x, this.xLevels, wide(x, this.xLevels) / cellPx),
+      yaxis: y === null ? { visible: false, range: [-0.5, 0.5] } : this.plotAxis(y, this.yLevels, 18 / rowPx),
     });
+    const smallest = Math.min(cellPx, rowPx);
     Plotly.react(this.plot, [this.heat(smallest), ...this.marks(smallest)], layout, PLOT_OPTIONS);
     if (!this.isListening) this.listen();
     this.say();
@@ -133,11 +142,13 @@ class MapExplorer {
 
   tick = (i, level) => (level ? String(space.rates[i][level - 1]) : "none");
 
-  // Label as many levels as fit: every one where `gap`, the room of one as a share of what a label needs, is 1 or more.
-  ticks(i, levels, gap) {
-    const step = Math.max(1, Math.ceil(1 / gap));
-    const shown = levels.map((_, at) => at).filter((at) => at % step === 0);
-    return { tickvals: shown, ticktext: shown.map((at) => this.tick(i, levels[at])) };
+  // An axis with as many labels as fit: `needed` is the room of a label as a share of that of a cell.
+  plotAxis(i, levels, needed) {
+    const shown = levels.map((_, at) => at).filter((at) => at % Math.ceil(needed) === 0);
+    return {
+      title: { text: escaped(`${space.functions[i]} (rps)`), standoff: 8 }, range: [-0.5, levels.length - 0.5], showgrid: false,
+      tickvals: shown, ticktext: shown.map((at) => this.tick(i, levels[at])), tickangle: 0,
+    };
   }
 
   cursorShape() {
@@ -218,12 +229,20 @@ class MapExplorer {
     this.panel.replaceChildren(...parts);
   }
 
-  // Say what of the map is not drawn.
+  // Say at which rates of the other functions the map is drawn, and what of it is not.
   say() {
     const { x, y } = this.controls;
-    const thinned = [[x, this.xLevels], [y, this.yLevels]].filter(([i, levels]) => i !== null && levels.filter(Boolean).length < space.rates[i].length && levels.length > 1);
-    const said = thinned.map(([i]) => `Of the ${count(space.rates[i].length)} rates of ${space.functions[i]} every ${Math.ceil(space.rates[i].length / MAX_LEVELS_DRAWN)}th is drawn.`);
-    document.getElementById("drawn").textContent = said.join(" ");
+    const sentences = this.others().length ? [`At ${this.others().join(", ")}.`] : [];
+    for (const i of [x, y]) {
+      const n = i === null ? 0 : space.rates[i].length, step = Math.ceil(n / MAX_LEVELS_DRAWN);
+      if (step > 1) sentences.push(`Of the ${count(n)} rates of ${space.functions[i]} one in ${step} is drawn.`);
+    }
+    document.getElementById("drawn").textContent = sentences.join(" ");
+  }
+
+  others() {
+    const { x, y, levels } = this.controls;
+    return space.functions.flatMap((name, i) => (i === x || i === y ? [] : [`${name} ${levelText(i, levels[i])}`]));
   }
 
   legend() {
@@ -255,9 +274,8 @@ class MapExplorer {
     const head = make("tr", {}, make("td", {}, y === null ? "" : `${space.functions[y]} down, ${space.functions[x]} across (rps)`), ...this.xLevels.map((level) => make("th", { scope: "col" }, this.tick(x, level))));
     const rows = this.grid.map((row, at) => make("tr", {}, make("th", { scope: "row" }, y === null ? space.functions[x] : this.tick(y, this.yLevels[at])), ...row.map((index) => make("td", {}, this.cellText(index)))));
     const table = make("table", { class: "cells" }, make("thead", {}, head), make("tbody", {}, ...rows.reverse()));
-    const others = space.functions.map((name, i) => (i === x || i === y ? null : `${name} ${levelText(i, this.controls.levels[i])}`)).filter(Boolean);
     host.replaceChildren(
-      make("p", { class: "how" }, `In brackets: known without a run; in percent: predicted to be overloaded.${others.length ? ` At ${others.join(", ")}.` : ""}`),
+      make("p", { class: "how" }, "In brackets: known without a run; in percent: predicted to be overloaded."),
       make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The map as a table" }, table),
     );
   }

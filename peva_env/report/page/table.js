@@ -91,7 +91,8 @@ class PagedTable {
     const rows = this.shown.length > last - first ? `rows ${count(first + 1)} to ${count(last)} of ${count(this.shown.length)}` : `${count(this.shown.length)} rows`;
     this.status.textContent = rows;
     this.nothing.hidden = this.items.length > 0;
-    this.scroll.hidden = this.pager.hidden = this.items.length === 0;
+    this.scroll.hidden = this.items.length === 0;
+    this.pager.hidden = this.items.length <= ROWS_A_PAGE;
     this.buttons.forEach((button, i) => {
       // Not `disabled`, which would take the focus from whoever turns the pages by keyboard.
       button.setAttribute("aria-disabled", i < 2 ? this.page === 0 : this.page === this.lastPage);

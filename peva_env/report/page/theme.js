@@ -54,24 +54,31 @@ function plotLayout(more) {
   };
 }
 
-const widthFor = (host) => (print.matches || printing ? PRINTED_WIDTH_PX : Math.max(240, host.clientWidth));
-let printing = false;
-
-// Draw now, and whenever the width or the colours change.
+// Draw into the room that a host has, now and whenever that or the colours change; `draw` is given its width.
 function keepDrawn(host, draw) {
-  let width = 0;
+  let printing = false, width = 0;
+  const redraw = () => draw(printing || print.matches ? PRINTED_WIDTH_PX : room(host));
   new ResizeObserver(() => {
-    if (host.clientWidth !== width && !printing) {
-      width = host.clientWidth;
-      draw();
-    }
+    if (room(host) === width || printing) return;
+    width = room(host);
+    redraw();
   }).observe(host);
-  dark.addEventListener("change", draw);
-  print.addEventListener("change", draw);
-  for (const [name, now] of [["beforeprint", true], ["afterprint", false]]) {
-    addEventListener(name, () => {
-      printing = now;
-      draw();
-    });
-  }
+  dark.addEventListener("change", redraw);
+  print.addEventListener("change", redraw);
+  addEventListener("beforeprint", () => {
+    printing = true;
+    redraw();
+  });
+  addEventListener("afterprint", () => {
+    printing = false;
+    redraw();
+  });
+  return redraw;
+}
+
+// The width of an element without that of a panel beside its first child.
+function room(host) {
+  const [panel] = host.getElementsByTagName("aside");
+  const isBeside = panel && getComputedStyle(host).gridTemplateColumns.includes(" ");
+  return Math.max(240, host.clientWidth - (isBeside ? panel.offsetWidth + parseFloat(getComputedStyle(host).columnGap) : 0));
 }

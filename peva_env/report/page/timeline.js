@@ -20,10 +20,15 @@ class Timeline {
     const seen = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       seen.disconnect();
-      keepDrawn(this.plot, () => this.draw());
+      this.begin();
     }, { rootMargin: "300px" });
     seen.observe(this.plot);
-    addEventListener("beforeprint", () => this.draw());
+    addEventListener("beforeprint", () => this.begin());
+  }
+
+  begin() {
+    this.redraw ??= keepDrawn(this.plot, (width) => this.draw(width));
+    this.redraw();
   }
 
   text() {
@@ -49,17 +54,16 @@ class Timeline {
     return shapes.length <= 20 ? shapes : [];
   }
 
-  draw() {
+  draw(width) {
     const first = Array.from({ length: Math.ceil(nRuns / this.step) }, (_, i) => i * this.step + 1 + (this.step - 1) / 2);
     const traces = PARTS.map((part) => {
       const y = this.bars(part), colour = palette().parts[part];
       return {
         type: "bar", name: part, x: first, y, width: this.step,
-        marker: { color: colour, line: { width: 0 }, pattern: { shape: PATTERNS[part], fgcolor: palette().ink, fgopacity: 0.35, size: 6, solidity: 0.2 } },
+        marker: { color: colour, line: { width: 0 }, pattern: { shape: PATTERNS[part], fillmode: "overlay", fgcolor: palette().ink, fgopacity: 0.35, size: 6, solidity: 0.2 } },
         hovertemplate: `${part} %{y:.2f} s<extra></extra>`,
       };
     });
-    const width = widthFor(this.plot);
     const layout = plotLayout({
       width, height: 300, barmode: "stack", bargap: 0, hovermode: "x", showlegend: true, shapes: this.borders(),
       legend: { orientation: "h", x: 0, y: 1.15 }, margin: { l: 56, r: 12, t: 32, b: 48 },
@@ -73,7 +77,7 @@ class Timeline {
     const sums = PARTS.map((part) => [part, sum(this.seconds[part])]), all = sum(sums.map(([, seconds]) => seconds));
     const columns = [
       { title: "part", cell: ([part]) => part },
-      { title: "all runs", numeric: true, cell: ([, seconds]) => fixed(seconds, 1, " s") },
+      { title: "all runs", numeric: true, cell: ([, seconds]) => duration(seconds) },
       { title: "a run", numeric: true, cell: ([, seconds]) => fixed(seconds / nRuns, 2, " s") },
       { title: "share", numeric: true, cell: ([, seconds]) => fixed((100 * seconds) / (all || 1), 0, " %") },
     ];
