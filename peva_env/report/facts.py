@@ -11,7 +11,7 @@ from typing import Any
 from peva_env import __version__
 from peva_env.console.text import duration_text
 from peva_env.contracts import Verdict
-from peva_env.frontier import Certificate, Dispute
+from peva_env.frontier import Dispute, MonotoneMap
 from peva_env.maps import CampaignRecord, NodeMap, cartesian_configs
 from peva_env.report.page_data import Cell, cell_codes
 
@@ -30,6 +30,9 @@ _DOMINANCE = {
     "two_sided": "what loads every function at least as much as an overloaded configuration is overloaded, "
     "what loads every function at most as much as an OK one is OK; a function that is not loaded counts as 0 rps",
 }
+
+_MAX_GROUPED = 20_000
+"""Unknown configurations that are sorted into groups, which takes a second; ten times as many take minutes."""
 
 CAMPAIGN_COLUMNS = ("campaign", "status", "agent", "seed", "updates", "began", "ended", "k6", "peva-env")
 
@@ -79,9 +82,9 @@ def asked(node_map: NodeMap) -> Iterator[Fact]:
     for name, rates in zip(space.functions, space.rates_rps, strict=True):
         span = f"{rates[0]:,} to {rates[-1]:,} rps, {len(rates):,} rates" if len(rates) > 1 else f"{rates[0]:,} rps"
         yield f"function {name}", span
-    sizes = f"{space.min_functions} to {space.max_functions - 1}"
-    at_once = sizes if space.max_functions - space.min_functions > 1 else str(space.min_functions)
-    yield "configurations", f"{node_map.known.n_configs:,}, of {at_once} functions at once"
+    least, most = space.min_functions, space.max_functions - 1
+    at_once = f"{least} to {most} functions" if least < most else count_text(least, "function")
+    yield "configurations", f"{node_map.known.n_configs:,}, of {at_once} at once"
     yield from _run(node_map.iterations, context)
     rules = _rules(context.get("overload"))
     if rules:
@@ -124,7 +127,7 @@ def saved(savings: Savings) -> Iterator[Fact]:
     yield "these campaigns", f"{count_text(savings.n_runs, 'run')}, {duration_text(savings.cost_s)}"
     if savings.runs_saved > 0:
         share = savings.runs_saved / savings.runs
-        yield "saved", f"{count_text(savings.runs_saved, 'run')} ({share:.0%}), {duration_text(savings.saved_s)}"
+        yield "saved", f"{count_text(savings.runs_saved, 'run')} ({share:.1%}), {duration_text(savings.saved_s)}"
     else:
         yield "saved", f"nothing; {-savings.runs_saved:,} runs more were made" if savings.runs_saved else "nothing"
 
@@ -141,18 +144,26 @@ def how_saved(node_map: NodeMap, savings: Savings) -> str:
     )
 
 
-def proved(node_map: NodeMap, certificate: Certificate) -> str:
+def proved(node_map: NodeMap) -> str:
     """Say what proves the map, and what is left."""
-    n_known = node_map.known.n_configs - node_map.known.n_unknown
-    lowest = f"the lowest overloaded ({len(certificate.overloaded):,})"
-    highest = f"the highest that are OK ({len(certificate.ok):,})"
-    if node_map.known.dominance == "one_sided":
+    known = node_map.known
+    overloaded, ok = known.frontier()
+    lowest, highest = f"the lowest overloaded ({len(overloaded):,})", f"the highest that are OK ({len(ok):,})"
+    if known.dominance == "one_sided":
         said = f"All that is overloaded follows from {lowest}. What is OK was measured, each for itself: see {highest}."
     else:
-        said = f"All that is known of {count_text(n_known, 'configuration')} follows from {lowest} and {highest}."
-    least = certificate.least_runs_left
-    left = f"At least {count_text(least, 'more configuration')} must be measured to know the rest."
-    return f"{said} {left if least else 'Nothing is left to measure.'}"
+        n_known = count_text(known.n_configs - known.n_unknown, "configuration")
+        said = f"All that is known of {n_known} follows from {lowest} and {highest}."
+    return f"{said} {_left(known)}"
+
+
+def _left(known: MonotoneMap) -> str:
+    if not known.n_unknown:
+        return "Nothing is left to measure."
+    if known.n_unknown > _MAX_GROUPED:
+        return f"{known.n_unknown:,} are unknown, too many to work out how many runs are needed at least to know them."
+    least = count_text(known.certificate().least_runs_left, "more configuration")
+    return f"At least {least} must be measured to know the rest."
 
 
 def contradicted(node_map: NodeMap, disputes: Sequence[Dispute]) -> str:
