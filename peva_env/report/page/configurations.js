@@ -30,12 +30,6 @@ const NUMBERS = [
 
 const configuration = (cell) => ({ title: "configuration (rps)", sort: (index) => index, cell });
 
-function statusText(index) {
-  if (isPredicted(index)) return `unknown (${predicted[index]} % overloaded)`;
-  if (cells[index] === UNKNOWN && rowOf[index] >= 0) return "INVALID";
-  return CELL_TEXTS[cells[index]];
-}
-
 class Configurations {
   constructor(showInMap) {
     this.showInMap = showInMap;

@@ -158,6 +158,13 @@ const summaryOfConfig = (index) => (rowOf[index] < 0 ? null : summaries[rowOf[in
 
 const isPredicted = (index) => cells[index] === UNKNOWN && predicted !== null && predicted[index] !== NOT_PREDICTED;
 
+// Say what a configuration is.
+function statusText(index) {
+  const code = cells[index], one = summaryOfConfig(index), runsSay = one && one.nValid ? `its runs say ${one.verdict}` : "all its runs were INVALID";
+  if (isPredicted(index)) return `unknown, predicted ${predicted[index]} % overloaded${one ? `; ${runsSay}` : ""}`;
+  return one && (code === CONTRADICTED || code === UNKNOWN) ? `${CELL_TEXTS[code]}; ${runsSay}` : CELL_TEXTS[code];
+}
+
 // --- numbers as texts
 
 const count = (n) => n.toLocaleString("en-US");

@@ -5,6 +5,7 @@ const MIN_MARKED_PX = 9;
 const MIN_NUMBERED_PX = 26;
 const MAX_CELL_PX = 64;
 const MAX_HEIGHT_PX = 560;
+const MAX_NAMED = 5;
 
 class MapExplorer {
   // `jump` is called with the configuration whose runs are to be shown.
@@ -12,6 +13,7 @@ class MapExplorer {
     this.plot = document.getElementById("plot");
     this.panel = document.getElementById("cell");
     this.table = document.getElementById("map-table");
+    this.tooltip = document.getElementById("tooltip");
     this.jump = jump;
     this.cursor = [0, 0];  // column, row
     this.controls = new Controls(document.getElementById("controls"), () => this.changed());
@@ -81,7 +83,6 @@ class MapExplorer {
     const layout = plotLayout({
       width: cellPx * nx + margin.l + margin.r, height: rowPx * ny + margin.t + margin.b, margin,
       hovermode: "closest", shapes: [this.cursorShape()],
-      hoverlabel: { align: "left", bgcolor: dark.matches ? "#1b1f24" : "#ffffff", font: { color: palette().ink } },
       xaxis: this.plotAxis(x, this.xLevels, wide(x, this.xLevels) / cellPx),
       yaxis: y === null ? { visible: false, range: [-0.5, 0.5] } : this.plotAxis(y, this.yLevels, 18 / rowPx),
     });
@@ -93,7 +94,11 @@ class MapExplorer {
 
   listen() {
     this.isListening = true;
-    this.plot.on("plotly_hover", ({ points: [point] }) => this.moveTo(point.x, point.y));
+    this.plot.on("plotly_hover", ({ event, points: [point] }) => {
+      this.moveTo(point.x, point.y);
+      this.pointAt(event.clientX, event.clientY);
+    });
+    this.plot.on("plotly_unhover", () => (this.tooltip.hidden = true));
     this.plot.on("plotly_click", ({ points: [point] }) => {
       this.moveTo(point.x, point.y);
       // A finger cannot point without a click: it gets the numbers, and the button beside them.
@@ -113,7 +118,7 @@ class MapExplorer {
     return {
       type: "heatmap", z, zmin: -0.5, zmax: colours.length - 0.5, showscale: false, xgap: gap, ygap: gap, hoverongaps: false,
       colorscale: colours.flatMap((colour, i) => [[i / colours.length, colour], [(i + 1) / colours.length, colour]]),
-      text: this.grid.map((row) => row.map((index) => this.hoverText(index))), hovertemplate: "%{text}<extra></extra>",
+      hoverinfo: "none",
     };
   }
 
@@ -190,22 +195,29 @@ class MapExplorer {
   // --- what is said of a cell
 
   status(index) {
-    if (index < 0 || cells[index] === ABSENT) return "not part of this map";
-    if (isPredicted(index)) return `unknown; predicted: overloaded with ${predicted[index]} %`;
-    return CELL_TEXTS[cells[index]];
+    return index < 0 || cells[index] === ABSENT ? "not part of this map" : statusText(index);
   }
 
-  hoverText(index) {
-    if (index < 0 || cells[index] === ABSENT) return "";
-    const lines = [`<b>${escaped(space.text(index))}</b>`, this.status(index)];
-    const one = summaryOfConfig(index);
+  // Say why a configuration is what it is, where its own runs do not say so.
+  why(index) {
+    if (evidence[index]) return `It follows from ${space.text(proof[evidence[index] - 1])}.`;
+    const against = data.disputes.flatMap(([low, high, state]) => (state === "settled" ? [] : low === index ? [high] : high === index ? [low] : []));
+    if (against.length) return `Contradicted by ${against.slice(0, MAX_NAMED).map((one) => space.text(one)).join(", ")}${against.length > MAX_NAMED ? ", ..." : ""}.`;
+    return cells[index] === CONTRADICTED ? "It lies between configurations that contradict each other." : "";
+  }
+
+  // Show the numbers of the cell under the pointer beside it. Plotly's own labels end at the edge of a plot.
+  pointAt(x, y) {
+    const index = this.chosen, one = summaryOfConfig(index), lines = [space.text(index), this.status(index)];
     if (one) {
       lines.push(`${one.nAgreeing} of ${one.nValid} runs agree`, `success ${fixed(one.success, 3)}, p95 ${fixed(one.p95Ms, 0, " ms")}`);
       lines.push(`CPU ${fixed(one.cpuPct, 0, " %")}, RAM ${fixed(one.ramPct, 0, " %")}, margin ${signed(one.margin, 2)}`);
-    } else if (evidence[index]) {
-      lines.push(`follows from ${escaped(space.text(proof[evidence[index] - 1]))}`);
     }
-    return lines.join("<br>");
+    this.tooltip.textContent = lines.join("\n");
+    this.tooltip.hidden = false;
+    const { offsetWidth, offsetHeight } = this.tooltip;
+    this.tooltip.style.left = `${Math.max(4, Math.min(x + 16, document.documentElement.clientWidth - offsetWidth - 4))}px`;
+    this.tooltip.style.top = `${y + 16 + offsetHeight < innerHeight ? y + 16 : y - 16 - offsetHeight}px`;
   }
 
   // Tell of the cell under the cursor, all that there is.
@@ -218,7 +230,7 @@ class MapExplorer {
       return;
     }
     const parts = [make("h3", {}, space.text(index)), make("p", { class: "verdict" }, this.status(index))];
-    if (evidence[index]) parts.push(make("p", {}, `It follows from ${space.text(proof[evidence[index] - 1])}.`));
+    if (this.why(index)) parts.push(make("p", {}, this.why(index)));
     const one = summaryOfConfig(index);
     if (one) {
       parts.push(numbersOf(one));
