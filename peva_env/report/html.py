@@ -59,7 +59,7 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
     environment, plotly_script = _environment(), _plotly_script()
     probabilities, notes = _probabilities(node_map)
     script = "".join((_PAGE / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
-    return environment.get_template("page.html.j2").render(
+    text: str = environment.get_template("page.html.j2").render(
         version=__version__,
         policy=_policy(plotly_script, script),
         style=(_PAGE / "style.css").read_text(encoding="utf-8"),
@@ -71,6 +71,7 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
         facts=facts,
         made_at=made_at,
     )
+    return text
 
 
 def _probabilities(node_map: NodeMap) -> tuple[NDArray[np.float64] | None, Sequence[str]]:
