@@ -2,38 +2,37 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from peva_env.cli_maps import DEFAULT_MEMORY, Context, Repetition, Schema
 from peva_env.config import load_config
 from peva_env.console import make_console, say
 from peva_env.frontier import DENSE_LIMIT, is_dense
 from peva_env.maps import read_map
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.planning.plan_builder import DfaasPlanBuilder
+from peva_env.rate_grid import Dominance
 from peva_env.report.html import write_report
 from peva_env.space import ConfigSpace
 
 
 def report(
-    memory: Annotated[Path, typer.Option(help="The memory: a DuckDB file; a campaign may be running on it.")],
+    memory: Annotated[
+        Path, typer.Option(help="The memory to report on; a campaign may be running on it.")
+    ] = DEFAULT_MEMORY,
     out: Annotated[Path, typer.Option(help="The file to write; an older report is replaced.")] = Path("report.html"),
-    context: Annotated[
-        str | None, typer.Option(help="Hash of the context, or how it begins; the one measured last without it.")
-    ] = None,
-    repetition: Annotated[int | None, typer.Option(min=1, help="Which one; the last without it.")] = None,
-    functions: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Only these; all that were measured without it.")
-    ] = None,
+    context: Context = None,
+    repetition: Repetition = None,
+    functions: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
     dominance: Annotated[
-        Literal["one_sided", "within_sets", "two_sided"] | None,
-        typer.Option(help="How verdicts are inferred; as the campaigns did without it."),
+        Dominance | None, typer.Option(help="What follows from a measurement; else as in its campaign.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The campaign's file: the map is then its whole plan.")
+        Path | None, typer.Option("--config", "-c", help="The campaign's file: the map is then of its whole plan.")
     ] = None,
-    schema_version: Annotated[str, typer.Option(help="The label that the memory carries.")] = DEFAULT_SCHEMA_VERSION,
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
     """Write what a memory knows of a node as one HTML file, which needs no network and nothing beside it.
 
@@ -44,7 +43,7 @@ def report(
         memory,
         context=context,
         repetition=repetition,
-        functions=None if functions is None else [name.strip() for name in functions.split(",") if name.strip()],
+        functions=None if functions is None else functions.split(","),
         space=space,
         dominance=dominance,
         schema_version=schema_version,

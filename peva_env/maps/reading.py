@@ -14,8 +14,8 @@ from peva_env.rate_grid import Dominance
 from peva_env.space import Config, ConfigKey, ConfigSpace, config_pairs
 from peva_env.verdict import majority
 
-_INFER_OK: tuple[Dominance, ...] = ("within_sets", "two_sided")
-"""The rules by which a configuration can be known to be OK without a run."""
+_RULES: tuple[Dominance, ...] = ("one_sided", "within_sets", "two_sided")
+"""The weakest first."""
 
 
 def read_map(
@@ -27,6 +27,7 @@ def read_map(
     configs: Sequence[Config] = (),
     space: ConfigSpace | None = None,
     dominance: Dominance | None = None,
+    at_least: Dominance = "one_sided",
     schema_version: str = DEFAULT_SCHEMA_VERSION,
 ) -> NodeMap:
     """Return what a memory knows of a node.
@@ -42,7 +43,9 @@ def read_map(
         functions: only these; all that were recorded without.
         configs: configurations that the map shall have, whether they were measured or not.
         space: the plan, where it is known.
-        dominance: how verdicts are inferred; without it by the weakest rule that explains what the campaigns inferred.
+        dominance: how verdicts are inferred; without it by the weakest rule that explains what the campaigns inferred,
+            of those that are as strong as ``at_least``.
+        at_least: the weakest rule of all, without ``dominance``.
         schema_version: the label that the memory carries.
 
     Raises:
@@ -69,7 +72,8 @@ def read_map(
     verdicts = {key: majority(run.verdict for run in runs) for key, runs in valid_runs(inside).items()}
     counted = None if configs else recorded.counts_in(space)
     own_rule = _weakest_rule(space, verdicts, inferred)
-    known = MonotoneMap(space, dominance=dominance or own_rule, recorded=counted)
+    rule = dominance or _RULES[max(map(_RULES.index, (own_rule, at_least)))]
+    known = MonotoneMap(space, dominance=rule, recorded=counted)
     known.update_all(verdicts)
     is_complete = bool(campaigns) and campaigns[-1].status == EndStatus.COMPLETE
     if is_complete and known.dominance == own_rule and known.disputed():
@@ -91,8 +95,8 @@ def _weakest_rule(
 ) -> Dominance:
     """Return the rule by which most of what the campaigns inferred follows: the weakest, where several are as good."""
     if not inferred:
-        return "one_sided"
-    return max(_INFER_OK, key=lambda rule: _n_explained(space, rule, verdicts, inferred))
+        return _RULES[0]
+    return max(_RULES[1:], key=lambda rule: _n_explained(space, rule, verdicts, inferred))
 
 
 def _n_explained(

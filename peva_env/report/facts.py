@@ -219,7 +219,12 @@ def sentence_text(note: str) -> str:
 
 def moment_text(seconds: float | None) -> str:
     """Return a time since the epoch as people read it, in UTC."""
-    return "-" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if seconds is None:
+        return "-"
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} s"  # not a time of our calendar: a memory can hold anything
 
 
 def _run(iterations: int, context: Mapping[str, Any]) -> Iterator[Fact]:

@@ -115,9 +115,9 @@ def _runs(node_map: NodeMap) -> dict[str, Any]:
         "runs": {
             "config": runs("u4", lambda event: place[event.config_key]),
             "campaign": runs("u2", lambda event: campaign.get(event.run_id, len(campaign))),
-            "iteration": runs("u2", lambda event: event.iteration),
+            "iteration": runs("i4", lambda event: event.iteration),
             "verdict": runs("u1", lambda event: _RUN_VERDICTS.index(event.verdict)),
-            "nFunctions": runs("u1", lambda event: len(event.functions)),
+            "nFunctions": runs("u2", lambda event: len(event.functions)),
             "reasons": runs("u4", lambda event: reasons.setdefault(event.reasons, len(reasons))),
             "margin": runs("f4", lambda event: event.margin),
             "cpuPct": runs("f4", lambda event: event.node.cpu_pct),
@@ -128,8 +128,8 @@ def _runs(node_map: NodeMap) -> dict[str, Any]:
             "costS": runs("f4", lambda event: event.cost_s),
         },
         "runFunctions": {
-            "offered": functions("u4", lambda one: one.offered),
-            "dropped": functions("u4", lambda one: one.dropped),
+            "offered": functions("f8", lambda one: one.offered),
+            "dropped": functions("f8", lambda one: one.dropped),
             "success": functions("f4", lambda one: one.success_rate),
             "p50Ms": functions("f4", lambda one: one.p50_ms),
             "p95Ms": functions("f4", lambda one: one.p95_ms),
