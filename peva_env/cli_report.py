@@ -9,6 +9,7 @@ import typer
 from peva_env.cli_maps import DEFAULT_MEMORY, Context, Repetition, Schema
 from peva_env.config import load_config
 from peva_env.console import make_console, say
+from peva_env.contracts import EndStatus
 from peva_env.frontier import DENSE_LIMIT, is_dense
 from peva_env.maps import read_map
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
@@ -16,6 +17,11 @@ from peva_env.planning.plan_builder import DfaasPlanBuilder
 from peva_env.rate_grid import Dominance
 from peva_env.report.html import write_report
 from peva_env.space import ConfigSpace
+
+_NO_PLAN = (
+    "a memory holds no plan: this is the map of the rates and sets of functions that were recorded so far; with "
+    "--config it is that of the campaign's whole plan"
+)
 
 
 def report(
@@ -48,6 +54,8 @@ def report(
         dominance=dominance,
         schema_version=schema_version,
     )
+    if config is None and any(campaign.status != EndStatus.COMPLETE for campaign in node_map.campaigns[-1:]):
+        notes = (_NO_PLAN,)
     write_report(replace(node_map, notes=(*notes, *node_map.notes)), out)
     say(make_console(), f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
 

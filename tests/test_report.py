@@ -336,12 +336,20 @@ def test_only_some_functions_and_a_rule_can_be_asked_for(memory: Path, tmp_path:
 def test_with_the_campaigns_file_the_map_is_the_whole_plan(memory: Path, tmp_path: Path) -> None:
     plan = tmp_path / "peva.yml"
     plan.write_text(
-        "functions: [{name: a}, {name: b}]\ncombinations: {max_functions: 3}\n"
+        "functions: [{name: a}, {name: b}, {name: c}]\ncombinations: {max_functions: 4}\n"
         "rate_strategy: {type: custom, rates: [10, 20, 30, 40]}\n"
     )
     out = tmp_path / "r.html"
     assert report("--memory", str(memory), "--out", str(out), "--config", str(plan))[0] == 0
-    assert Page(out.read_text()).data["rates"] == [[10, 20, 30, 40]] * 2
+    page = Page(out.read_text())
+    assert page.data["rates"] == [[10, 20, 30, 40]] * 3
+    assert "configurations 124, of 1 to 3 functions at once" in told(page)
+
+
+def test_of_a_campaign_that_is_not_complete_the_plan_is_asked_for(tmp_path: Path) -> None:
+    memory, out = remember(tmp_path / "m.duckdb", some(), status=EndStatus.BUDGET), tmp_path / "r.html"
+    report("--memory", str(memory), "--out", str(out))
+    assert "with --config it is that of the campaign's whole plan." in told(Page(out.read_text()))
 
 
 def test_a_plan_that_is_too_large_is_left_for_what_was_recorded(memory: Path, tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def read_map(
     if only is not None:
         recorded = recorded.of(only)
         events = [event for event in events if only.issuperset(event.config_key[0])]
+    is_planned = space is not None
     if space is None:
         space, said = recorded_space(recorded, configs)
         notes += said
@@ -70,7 +71,7 @@ def read_map(
     if len(inside) < len(events):
         notes.append(f"{len(events) - len(inside):,} runs are of configurations outside this map, and left out")
     verdicts = {key: majority(run.verdict for run in runs) for key, runs in valid_runs(inside).items()}
-    counted = None if configs else recorded.counts_in(space)
+    counted = None if configs or is_planned else recorded.counts_in(space)
     own_rule = _weakest_rule(space, verdicts, inferred)
     rule = dominance or _RULES[max(map(_RULES.index, (own_rule, at_least)))]
     known = MonotoneMap(space, dominance=rule, recorded=counted)
