@@ -1,7 +1,7 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
-Without a name all of them run but ``memory-million``, ``replay``, ``capacity``, ``steps`` and ``training``, which take
-longer or need an extra.
+Without a name all of them run but ``memory-million``, ``replay``, ``capacity``, ``steps``, ``training`` and ``report``,
+which take longer or need an extra.
 """
 
 import sys
@@ -15,6 +15,7 @@ from benchmarks import (
     memory_speed,
     offline_speed,
     replay_speed,
+    report_page,
     simulated_speed,
     space_speed,
     step_overhead,
@@ -36,6 +37,7 @@ _LONG = {
     "capacity": known_capacity.main,
     "steps": campaign_memory.main,
     "training": training.main,
+    "report": report_page.main,
 }
 
 for name in sys.argv[1:] or _ALL:

@@ -387,6 +387,9 @@ def test_of_a_million_cells_some_are_drawn_and_it_says_which(open_report: Open) 
     assert len(report.z()) == len(report.z()[0]) == 143
     assert "Of the 1,000 rates of x one in 7 is drawn." in report.text("#drawn")
     assert "only those that were run are listed" in report.text("#configurations-table")
+    report.page.get_by_role("button", name="x 500 + y 500").last.click()
+    report.page.get_by_role("button", name="Show it in the map").click()
+    assert report.text("#cell h3") == "x 500 + y 500"
     assert report.problems == []
 
 

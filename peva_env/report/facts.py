@@ -25,9 +25,9 @@ _RULES = {
 
 _DOMINANCE = {
     "one_sided": "what loads the same functions at least as much as an overloaded configuration is overloaded",
-    "within_sets": "what loads the same functions at least as much as an overloaded configuration is overloaded, "
+    "within_sets": "what loads the same functions at least as much as an overloaded configuration is overloaded; "
     "what loads them at most as much as an OK one is OK",
-    "two_sided": "what loads every function at least as much as an overloaded configuration is overloaded, "
+    "two_sided": "what loads every function at least as much as an overloaded configuration is overloaded; "
     "what loads every function at most as much as an OK one is OK; a function that is not loaded counts as 0 rps",
 }
 

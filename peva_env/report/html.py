@@ -30,7 +30,7 @@ MAX_PREDICTED = 50_000
 """Unknown configurations whose probabilities are told: an estimate of many more would take minutes."""
 
 _PAGE = Path(__file__).with_name("page")
-_SCRIPTS = ("data", "table", "theme", "controls", "map", "configurations", "timeline", "main")
+_SCRIPTS = ("elements", "data", "table", "theme", "controls", "cell", "map", "configurations", "timeline", "main")
 _MARK = b"<!doctype html>\n<!-- peva-env report -->"
 """How a report begins; what begins otherwise is not replaced by one."""
 

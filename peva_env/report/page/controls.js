@@ -48,7 +48,8 @@ class Controls {
 
   axis(axis, name) {
     const options = space.functions.map((text, i) => make("option", { value: i, selected: i === this[axis] }, text));
-    const select = make("select", { id: `axis-${axis}`, onchange: () => this.choose(axis, Number(select.value)) }, ...options);
+    const onchange = () => this.choose(axis, Number(select.value));
+    const select = make("select", { id: `axis-${axis}`, onchange }, ...options);
     return make("label", {}, `${name} `, select);
   }
 
@@ -62,11 +63,12 @@ class Controls {
   }
 
   slider(i) {
-    const attributes = { type: "range", min: FIRST_LEVEL, max: space.rates[i].length, value: this.levels[i], id: `level-${i}` };
-    const output = make("output", { for: `level-${i}` });
-    const input = make("input", { ...attributes, oninput: () => this.move(i, input, output) });
+    const id = `level-${i}`, limits = { min: FIRST_LEVEL, max: space.rates[i].length };
+    const output = make("output", { for: id });
+    const oninput = () => this.move(i, input, output);
+    const input = make("input", { type: "range", id, ...limits, value: this.levels[i], oninput });
     this.say(i, input, output);
-    return make("div", { class: "slider" }, make("label", { for: `level-${i}` }, space.functions[i]), input, output);
+    return make("div", { class: "slider" }, make("label", { for: id }, space.functions[i]), input, output);
   }
 
   move(i, input, output) {

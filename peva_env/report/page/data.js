@@ -1,8 +1,8 @@
 // What the page is drawn from: columns of numbers, and where a configuration stands in them.
 //
-// A configuration is its index in plan order. `levels` has a number for each function: 0 = not loaded, j = its j-th lowest
-// rate. A *run configuration* has a row in `configs`, a run has a row in the columns of `runs`, and a run of k functions
-// has k rows in those of `runFunctions`.
+// A configuration is its index in plan order. `levels` has a number for each function: 0 = not loaded, j = its j-th
+// lowest rate. A configuration that was run has a row in `configs`, a run has one in the columns of `runs`, and a run
+// of k functions has k rows in those of `runFunctions`.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
@@ -47,7 +47,9 @@ class Space {
       this.tails.unshift(after.map((n, k) => (k ? n + own.length * after[k - 1] : 1)));
     }
     this.firstOfSize = { [minFunctions]: 0 };
-    for (let k = minFunctions; k < maxFunctions; k++) this.firstOfSize[k + 1] = this.firstOfSize[k] + this.tails[0][k];
+    for (let k = minFunctions; k < maxFunctions; k++) {
+      this.firstOfSize[k + 1] = this.firstOfSize[k] + this.tails[0][k];
+    }
   }
 
   // Return the index of a configuration, or -1 where so many functions are not loaded at once.
@@ -90,8 +92,12 @@ class Space {
   }
 
   text(index) {
-    const loads = this.levels(index).map((level, i) => level && `${this.functions[i]} ${this.rates[i][level - 1]}`);
-    return loads.filter(Boolean).join(" + ");
+    return this.loads(this.levels(index));
+  }
+
+  loads(levels) {
+    const text = (level, i) => `${this.functions[i]} ${this.rates[i][level - 1]}`;
+    return levels.flatMap((level, i) => (level ? [text(level, i)] : [])).join(" + ");
   }
 }
 
@@ -158,38 +164,12 @@ const summaryOfConfig = (index) => (rowOf[index] < 0 ? null : summaries[rowOf[in
 
 const isPredicted = (index) => cells[index] === UNKNOWN && predicted !== null && predicted[index] !== NOT_PREDICTED;
 
+const isOfMap = (index) => index >= 0 && cells[index] !== ABSENT;
+
 // Say what a configuration is.
 function statusText(index) {
-  const code = cells[index], one = summaryOfConfig(index), runsSay = one && one.nValid ? `its runs say ${one.verdict}` : "all its runs were INVALID";
-  if (isPredicted(index)) return `unknown, predicted ${predicted[index]} % overloaded${one ? `; ${runsSay}` : ""}`;
-  return one && (code === CONTRADICTED || code === UNKNOWN) ? `${CELL_TEXTS[code]}; ${runsSay}` : CELL_TEXTS[code];
-}
-
-// --- numbers as texts
-
-const count = (n) => n.toLocaleString("en-US");
-const fixed = (number, digits, unit = "") => (Number.isFinite(number) ? `${number.toFixed(digits)}${unit}` : "–");
-const signed = (number, digits) => (Number.isFinite(number) ? `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(digits)}` : "–");
-
-function duration(seconds) {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  return seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
-
-function moment(seconds) {
-  const date = new Date(1000 * seconds);
-  return Number.isNaN(date.getTime()) ? "–" : `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
-}
-
-// --- elements
-
-// Return an element; what it holds are texts and other elements, never markup.
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, one] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), one);
-    else if (one !== null && one !== false) element.setAttribute(name, one === true ? "" : one);
-  }
-  element.append(...children);
-  return element;
+  const code = cells[index], one = summaryOfConfig(index);
+  const said = one && (one.nValid ? `its runs say ${one.verdict}` : "all its runs were INVALID");
+  const is = isPredicted(index) ? `unknown, predicted ${predicted[index]} % overloaded` : CELL_TEXTS[code];
+  return said && (code === CONTRADICTED || code === UNKNOWN) ? `${is}; ${said}` : is;
 }

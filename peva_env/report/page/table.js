@@ -3,19 +3,20 @@
 const ROWS_A_PAGE = 25;
 const ROWS_PRINTED = 1000;
 
-// One row an item. A column is {title, cell(item), sort(item)?, numeric?, wide?}: `wide` ones are left out on narrow screens.
-// With `detail(item)` the first column is a button that shows and hides it below its row.
+// One row an item. A column is {title, cell(item), sort(item)?, numeric?, wide?}: what is `wide` is left out on narrow
+// screens. With `detail(item)` the first column is a button that shows and hides it below its row.
 class PagedTable {
   constructor(host, { label, columns, items, detail = null, nothing = "None." }) {
-    Object.assign(this, { columns, detail, items, shown: items, page: 0, size: ROWS_A_PAGE, sorted: null, open: new Set() });
+    Object.assign(this, { columns, detail, items, shown: items, page: 0, size: ROWS_A_PAGE, sorted: null });
+    this.open = new Set();
     this.body = make("tbody");
     this.headings = columns.map((column, i) => this.heading(column, i));
-    this.table = make("table", {}, make("caption", { class: "hidden" }, label), make("thead", {}, make("tr", {}, ...this.headings)), this.body);
+    const head = make("thead", {}, make("tr", {}, ...this.headings));
+    this.scroll = scrolling(label, make("table", {}, make("caption", { class: "hidden" }, label), head, this.body));
     this.status = make("span", { role: "status" });
-    this.buttons = [["First", () => 0], ["Back", () => this.page - 1], ["Next", () => this.page + 1], ["Last", () => this.lastPage]]
-      .map(([name, page]) => make("button", { type: "button", onclick: () => this.turn(page()) }, name));
-    this.pager = make("div", { class: "pager" }, ...this.buttons.slice(0, 2), this.status, ...this.buttons.slice(2));
-    this.scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, this.table);
+    this.back = [button("First", () => this.turn(0)), button("Back", () => this.turn(this.page - 1))];
+    this.on = [button("Next", () => this.turn(this.page + 1)), button("Last", () => this.turn(this.lastPage))];
+    this.pager = make("div", { class: "pager" }, ...this.back, this.status, ...this.on);
     this.nothing = make("p", { class: "how" }, nothing);
     host.append(this.nothing, this.scroll, this.pager);
     this.draw();
@@ -38,7 +39,7 @@ class PagedTable {
     this.page = Math.floor(this.shown.indexOf(item) / this.size);
     this.open.add(item);
     this.draw();
-    return this.body.querySelector(`[data-item="${item}"] button`);
+    return this.buttonOf(item);
   }
 
   turn(page) {
@@ -53,17 +54,19 @@ class PagedTable {
   }
 
   heading(column, i) {
-    const classes = this.classes(column);
-    if (!column.sort) return make("th", { scope: "col", class: classes }, column.title);
-    return make("th", { scope: "col", class: classes }, make("button", { type: "button", class: "plain", onclick: () => this.sortBy(i) }, column.title));
+    const title = column.sort ? button(column.title, () => this.sortBy(i), { class: "plain" }) : column.title;
+    return make("th", { scope: "col", class: this.classes(column) }, title);
   }
 
-  classes = (column) => [column.numeric && "number", column.wide && "wide"].filter(Boolean).join(" ") || null;
+  classes(column) {
+    return [column.numeric && "number", column.wide && "wide"].filter(Boolean).join(" ") || null;
+  }
 
   // First upwards, then downwards, then as it was.
   sortBy(i) {
-    const next = { ascending: "descending", descending: null }[this.sorted?.[0] === i ? this.sorted[1] : null];
-    this.sorted = next === null ? null : [i, next ?? "ascending"];
+    const was = this.sorted?.[0] === i ? this.sorted[1] : "";
+    const next = { "": "ascending", ascending: "descending", descending: "" }[was];
+    this.sorted = next && [i, next];
     this.headings.forEach((heading, j) => {
       if (this.sorted?.[0] === j) heading.setAttribute("aria-sort", this.sorted[1]);
       else heading.removeAttribute("aria-sort");
@@ -86,33 +89,37 @@ class PagedTable {
   }
 
   draw() {
-    const first = this.page * this.size, last = Math.min(first + this.size, this.shown.length);
-    this.body.replaceChildren(...this.shown.slice(first, last).flatMap((item) => this.row(item)));
-    const rows = this.shown.length > last - first ? `rows ${count(first + 1)} to ${count(last)} of ${count(this.shown.length)}` : `${count(this.shown.length)} rows`;
-    this.status.textContent = rows;
+    const first = this.page * this.size, last = Math.min(first + this.size, this.shown.length), n = this.shown.length;
+    this.body.replaceChildren(...this.shown.slice(first, last).flatMap((item) => this.rows(item)));
+    const isPart = n > last - first;
+    this.status.textContent = isPart ? `rows ${count(first + 1)} to ${count(last)} of ${count(n)}` : `${count(n)} rows`;
     this.nothing.hidden = this.items.length > 0;
     this.scroll.hidden = this.items.length === 0;
     this.pager.hidden = this.items.length <= ROWS_A_PAGE;
-    this.buttons.forEach((button, i) => {
-      // Not `disabled`, which would take the focus from whoever turns the pages by keyboard.
-      button.setAttribute("aria-disabled", i < 2 ? this.page === 0 : this.page === this.lastPage);
-      button.hidden = this.lastPage === 0;
-    });
+    // Not `disabled`, which would take the focus from whoever turns the pages by keyboard.
+    for (const one of this.back) one.setAttribute("aria-disabled", this.page === 0);
+    for (const one of this.on) one.setAttribute("aria-disabled", this.page === this.lastPage);
+    for (const one of [...this.back, ...this.on]) one.hidden = this.lastPage === 0;
   }
 
-  row(item) {
-    const texts = this.columns.map((column) => column.cell(item));
-    if (!this.detail) return [make("tr", {}, ...texts.map((text, i) => make("td", { class: this.classes(this.columns[i]) }, text)))];
+  rows(item) {
     const isOpen = this.open.has(item);
-    const button = make("button", { type: "button", class: "plain", "aria-expanded": String(isOpen), onclick: () => this.toggle(item) }, texts[0]);
-    const cellsOfRow = [make("th", { scope: "row" }, button), ...texts.slice(1).map((text, i) => make("td", { class: this.classes(this.columns[i + 1]) }, text))];
-    const row = make("tr", { "data-item": item }, ...cellsOfRow);
-    return isOpen ? [row, make("tr", { class: "detail" }, make("td", { colspan: this.columns.length }, this.detail(item)))] : [row];
+    const row = make("tr", { "data-item": this.detail && item }, ...this.columns.map((column, i) => {
+      if (i || !this.detail) return make("td", { class: this.classes(column) }, column.cell(item));
+      const attributes = { class: "plain", "aria-expanded": String(isOpen) };
+      return make("th", { scope: "row" }, button(column.cell(item), () => this.toggle(item), attributes));
+    }));
+    if (!isOpen) return [row];
+    return [row, make("tr", { class: "detail" }, make("td", { colspan: this.columns.length }, this.detail(item)))];
   }
 
   toggle(item) {
     if (!this.open.delete(item)) this.open.add(item);
     this.draw();
-    this.body.querySelector(`[data-item="${item}"] button`).focus();
+    this.buttonOf(item).focus();
+  }
+
+  buttonOf(item) {
+    return this.body.querySelector(`[data-item="${item}"] button`);
   }
 }

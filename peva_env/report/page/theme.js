@@ -1,20 +1,26 @@
-// Colours and widths of what plotly draws, which style sheets do not reach. After Okabe and Ito, "Color universal design".
+// Colours and widths of what plotly draws, which style sheets do not reach. The colours are those of Okabe and Ito,
+// "Color universal design" (2008), and tints of them.
 
 const dark = matchMedia("screen and (prefers-color-scheme: dark)");
 const print = matchMedia("print");
 const PRINTED_WIDTH_PX = 660;
+const MIN_WIDTH_PX = 240;
 
+const KINDS = [UNKNOWN, CONTRADICTED, OK_MEASURED, OK_INFERRED, OVERLOADED_MEASURED, OVERLOADED_INFERRED];
+const ofKinds = (...colours) => Object.fromEntries(KINDS.map((kind, i) => [kind, colours[i]]));
+
+// The fills and marks of UNKNOWN, CONTRADICTED, OK and OVERLOADED, measured and inferred, in the order of KINDS.
 const LIGHT = {
   ink: "#1b1f24", grid: "#d0d4d9", cursor: "#000000",
-  fill: { [UNKNOWN]: "#cfd3d8", [CONTRADICTED]: "#cc79a7", [OK_MEASURED]: "#0072b2", [OK_INFERRED]: "#a6d0ea", [OVERLOADED_MEASURED]: "#d55e00", [OVERLOADED_INFERRED]: "#f5c19d" },
-  mark: { [CONTRADICTED]: "#000000", [OK_MEASURED]: "#ffffff", [OK_INFERRED]: "#00466e", [OVERLOADED_MEASURED]: "#ffffff", [OVERLOADED_INFERRED]: "#7a3600" },
+  fill: ofKinds("#cfd3d8", "#cc79a7", "#0072b2", "#a6d0ea", "#d55e00", "#f5c19d"),
+  mark: ofKinds("#1b1f24", "#000000", "#ffffff", "#00466e", "#ffffff", "#7a3600"),
   predicted: ["#e4f1f9", "#f3f3f3", "#fcebdd"],
   parts: { cooldown: "#56b4e9", load: "#d55e00", overhead: "#999999" },
 };
 const DARK = {
   ink: "#e6e8eb", grid: "#3b4048", cursor: "#ffffff",
-  fill: { [UNKNOWN]: "#555b63", [CONTRADICTED]: "#cc79a7", [OK_MEASURED]: "#56b4e9", [OK_INFERRED]: "#1c5a82", [OVERLOADED_MEASURED]: "#e8792b", [OVERLOADED_INFERRED]: "#7d4013" },
-  mark: { [CONTRADICTED]: "#000000", [OK_MEASURED]: "#00263c", [OK_INFERRED]: "#bfe3f8", [OVERLOADED_MEASURED]: "#331500", [OVERLOADED_INFERRED]: "#ffd9bd" },
+  fill: ofKinds("#555b63", "#cc79a7", "#56b4e9", "#1c5a82", "#e8792b", "#7d4013"),
+  mark: ofKinds("#e6e8eb", "#000000", "#00263c", "#bfe3f8", "#331500", "#ffd9bd"),
   predicted: ["#15303f", "#2c2f33", "#3c2a1c"],
   parts: { cooldown: "#56b4e9", load: "#e8792b", overhead: "#9aa0a6" },
 };
@@ -29,7 +35,14 @@ const SYMBOLS = {
   [OVERLOADED_INFERRED]: "x-thin-open",
 };
 
-const N_PREDICTED_SHADES = 10;
+// A cell's colour by number: first those of KINDS, then shades of a probability.
+const N_SHADES = 10;
+
+function colourNumber(index) {
+  if (!isOfMap(index)) return null;
+  if (!isPredicted(index)) return KINDS.indexOf(cells[index]);
+  return KINDS.length + Math.min(N_SHADES - 1, Math.floor((predicted[index] * N_SHADES) / 100));
+}
 
 // Return the shade of a probability between those of 0, 1/2 and 1.
 function shade(share) {
@@ -48,7 +61,7 @@ const PLOT_OPTIONS = { displayModeBar: false, responsive: false, doubleClick: fa
 function plotLayout(more) {
   const axis = { fixedrange: true, zeroline: false, gridcolor: palette().grid, automargin: false };
   return {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: false, showlegend: false,
+    paper_bgcolor: "transparent", plot_bgcolor: "transparent", dragmode: false, showlegend: false,
     font: { family: "system-ui, sans-serif", size: 13, color: palette().ink },
     ...more, xaxis: { ...axis, ...more.xaxis }, yaxis: { ...axis, ...more.yaxis },
   };
@@ -79,6 +92,7 @@ function keepDrawn(host, draw) {
 // The width of an element without that of a panel beside its first child.
 function room(host) {
   const [panel] = host.getElementsByTagName("aside");
-  const isBeside = panel && getComputedStyle(host).gridTemplateColumns.includes(" ");
-  return Math.max(240, host.clientWidth - (isBeside ? panel.offsetWidth + parseFloat(getComputedStyle(host).columnGap) : 0));
+  const { gridTemplateColumns, columnGap } = getComputedStyle(host);
+  const taken = panel && gridTemplateColumns.includes(" ") ? panel.offsetWidth + parseFloat(columnGap) : 0;
+  return Math.max(MIN_WIDTH_PX, host.clientWidth - taken);
 }

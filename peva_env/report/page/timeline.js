@@ -4,14 +4,15 @@ const MAX_BARS = 200;
 const PARTS = ["cooldown", "load", "overhead"];
 const PATTERNS = { cooldown: "", load: "/", overhead: "." };
 
+const MAX_BORDERS = 20;
+
 class Timeline {
   constructor() {
     this.plot = document.getElementById("timeline-plot");
     this.step = Math.max(1, Math.ceil(nRuns / MAX_BARS));
-    this.seconds = { cooldown: runs.cooldownS ?? [], load: runs.durationS ?? [], overhead: [] };
-    for (let run = 0; run < nRuns; run++) {
-      this.seconds.overhead.push(Math.max(0, value(runs.costS, run) - value(runs.cooldownS, run) - value(runs.durationS, run)));
-    }
+    const [cooldown, load, cost] = [runs.cooldownS, runs.durationS, runs.costS].map((column) =>
+      Array.from({ length: nRuns }, (_, run) => value(column, run)));
+    this.seconds = { cooldown, load, overhead: cost.map((all, run) => Math.max(0, all - cooldown[run] - load[run])) };
     document.getElementById("timeline-text").textContent = this.text();
     this.plot.hidden = nRuns === 0;
     if (!nRuns) return;
@@ -33,54 +34,58 @@ class Timeline {
 
   text() {
     if (!nRuns) return "No run was made.";
-    const each = this.step > 1 ? `a bar is the mean of ${count(this.step)} runs, as there are ${count(nRuns)}` : "a bar is a run";
-    return `Runs in the order in which they were measured; ${each}. Overhead is what is left of a run's machine time beside cooldown and load.`;
+    const mean = `the mean of ${count(this.step)} runs, as there are ${count(nRuns)}`;
+    return `Runs in the order in which they were measured; a bar is ${this.step > 1 ? mean : "a run"}. `
+      + "Overhead is what is left of a run's machine time beside cooldown and load.";
   }
 
-  bars(part) {
-    const heights = [];
-    for (let from = 0; from < nRuns; from += this.step) heights.push(mean(Array.from(this.seconds[part].slice(from, from + this.step))));
-    return heights;
+  // Return where bars begin, as numbers of runs.
+  get starts() {
+    return Array.from({ length: Math.ceil(nRuns / this.step) }, (_, i) => i * this.step);
   }
 
-  // Where another campaign's runs begin.
+  // Where another campaign's runs begin; of very many campaigns nowhere.
   borders() {
-    const shapes = [];
-    for (let run = 1; run < nRuns; run++) {
-      if (runs.campaign[run] === runs.campaign[run - 1]) continue;
-      const x = run + 0.5;
-      shapes.push({ type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1, line: { color: palette().ink, width: 1, dash: "dot" } });
-    }
-    return shapes.length <= 20 ? shapes : [];
+    const first = [];
+    for (let run = 1; run < nRuns; run++) if (runs.campaign[run] !== runs.campaign[run - 1]) first.push(run);
+    const line = { color: palette().ink, width: 1, dash: "dot" };
+    if (first.length > MAX_BORDERS) return [];
+    return first.map((run) => ({ type: "line", x0: run + 0.5, x1: run + 0.5, yref: "paper", y0: 0, y1: 1, line }));
+  }
+
+  trace(part) {
+    const { ink, parts } = palette(), shape = PATTERNS[part];
+    const pattern = { shape, fillmode: "overlay", fgcolor: ink, fgopacity: 0.35, size: 6, solidity: 0.2 };
+    return {
+      type: "bar", name: part, width: this.step,
+      x: this.starts.map((from) => from + (Math.min(this.step, nRuns - from) + 1) / 2),
+      y: this.starts.map((from) => mean(this.seconds[part].slice(from, from + this.step))),
+      marker: { color: parts[part], line: { width: 0 }, pattern },
+      hovertemplate: `${part} %{y:.2f} s<extra></extra>`,
+    };
   }
 
   draw(width) {
-    const first = Array.from({ length: Math.ceil(nRuns / this.step) }, (_, i) => i * this.step + 1 + (this.step - 1) / 2);
-    const traces = PARTS.map((part) => {
-      const y = this.bars(part), colour = palette().parts[part];
-      return {
-        type: "bar", name: part, x: first, y, width: this.step,
-        marker: { color: colour, line: { width: 0 }, pattern: { shape: PATTERNS[part], fillmode: "overlay", fgcolor: palette().ink, fgopacity: 0.35, size: 6, solidity: 0.2 } },
-        hovertemplate: `${part} %{y:.2f} s<extra></extra>`,
-      };
-    });
     const layout = plotLayout({
-      width, height: 300, barmode: "stack", bargap: 0, hovermode: "x", showlegend: true, shapes: this.borders(),
-      legend: { orientation: "h", x: 0, y: 1.15 }, margin: { l: 56, r: 12, t: 32, b: 48 },
-      xaxis: { title: { text: "run", standoff: 8 }, showgrid: false, range: [0.5, nRuns + 0.5], tickformat: ",d" }, yaxis: { title: { text: "seconds a run", standoff: 8 }, rangemode: "tozero" },
+      width, height: 300, margin: { l: 56, r: 12, t: 32, b: 48 }, barmode: "stack", bargap: 0, hovermode: "x",
+      showlegend: true, legend: { orientation: "h", x: 0, y: 1.15 }, shapes: this.borders(),
+      xaxis: { title: { text: "run", standoff: 8 }, showgrid: false, range: [0.5, nRuns + 0.5], tickformat: ",d" },
+      yaxis: { title: { text: "seconds a run", standoff: 8 }, rangemode: "tozero" },
     });
-    Plotly.react(this.plot, traces, layout, PLOT_OPTIONS);
+    Plotly.react(this.plot, PARTS.map((part) => this.trace(part)), layout, PLOT_OPTIONS);
   }
 
   drawSums() {
-    const sum = (numbers) => numbers.reduce((total, one) => total + (Number.isFinite(one) ? one : 0), 0);
-    const sums = PARTS.map((part) => [part, sum(this.seconds[part])]), all = sum(sums.map(([, seconds]) => seconds));
+    const sum = (numbers) => numbers.filter(Number.isFinite).reduce((total, one) => total + one, 0);
+    const sums = PARTS.map((part) => [part, sum(this.seconds[part])]);
+    const all = sum(sums.map(([, seconds]) => seconds));
     const columns = [
       { title: "part", cell: ([part]) => part },
       { title: "all runs", numeric: true, cell: ([, seconds]) => duration(seconds) },
       { title: "a run", numeric: true, cell: ([, seconds]) => fixed(seconds / nRuns, 2, " s") },
       { title: "share", numeric: true, cell: ([, seconds]) => fixed((100 * seconds) / (all || 1), 0, " %") },
     ];
-    new PagedTable(document.getElementById("timeline-table"), { label: "Machine time", columns, items: [...sums, ["machine time", all]] });
+    const items = [...sums, ["machine time", all]];
+    new PagedTable(document.getElementById("timeline-table"), { label: "Machine time", columns, items });
   }
 }

@@ -1,0 +1,88 @@
+// What is said of a cell of the map: briefly beside the pointer, at length in the panel, in a word in the table.
+
+const MAX_NAMED = 5;
+
+// Say why a configuration is what it is, where its own runs do not say so.
+function why(index) {
+  if (evidence[index]) return `It follows from ${space.text(proof[evidence[index] - 1])}.`;
+  const against = data.disputes.flatMap(([low, high, state]) => {
+    if (state === "settled" || (low !== index && high !== index)) return [];
+    return [low === index ? high : low];
+  });
+  const named = against.slice(0, MAX_NAMED).map((one) => space.text(one)).join(", ");
+  if (named) return `Contradicted by ${named}${against.length > MAX_NAMED ? ", ..." : ""}.`;
+  return cells[index] === CONTRADICTED ? "It lies between configurations that contradict each other." : "";
+}
+
+function briefly(index) {
+  const one = summaryOfConfig(index), lines = [space.text(index), statusText(index)];
+  if (one) {
+    lines.push(`${one.nAgreeing} of ${one.nValid} runs agree`);
+    lines.push(`success ${fixed(one.success, 3)}, p95 ${fixed(one.p95Ms, 0, " ms")}, margin ${signed(one.margin, 2)}`);
+    lines.push(`CPU ${fixed(one.cpuPct, 0, " %")}, RAM ${fixed(one.ramPct, 0, " %")}`);
+  }
+  return lines.join("\n");
+}
+
+// Return the elements of the panel; its button calls `enter`.
+function allOf(index, enter) {
+  const one = summaryOfConfig(index);
+  const parts = [make("h3", {}, space.text(index)), make("p", { class: "verdict" }, statusText(index))];
+  if (why(index)) parts.push(make("p", {}, why(index)));
+  if (one) parts.push(factsOf(numbersOf(one)));
+  if (one?.reasons.length) parts.push(listOf(one.reasons));
+  const elsewhere = evidence[index] ? "Show the runs that it follows from" : "Show it in the list";
+  return [...parts, button(one ? "Show its runs" : elsewhere, enter)];
+}
+
+// The numbers behind a configuration that was run.
+function numbersOf(one) {
+  const invalid = one.nRuns > one.nValid ? `, ${one.nRuns - one.nValid} INVALID` : "";
+  return [
+    ["runs", `${one.nAgreeing} of ${one.nValid} agree${invalid}`],
+    ["success", fixed(one.success, 3)],
+    ["p95", fixed(one.p95Ms, 0, " ms")],
+    ["CPU", fixed(one.cpuPct, 1, " %")],
+    ["RAM", fixed(one.ramPct, 1, " %")],
+    ["margin", signed(one.margin, 3)],
+  ];
+}
+
+const TABLE_TEXTS = {
+  [UNKNOWN]: "?",
+  [CONTRADICTED]: "contradicted",
+  [OK_MEASURED]: "OK",
+  [OK_INFERRED]: "(OK)",
+  [OVERLOADED_MEASURED]: "over",
+  [OVERLOADED_INFERRED]: "(over)",
+};
+
+function inTable(index) {
+  if (!isOfMap(index)) return "";
+  return isPredicted(index) ? `${predicted[index]} %` : TABLE_TEXTS[cells[index]];
+}
+
+// --- the legend
+
+const LETTERS = { circle: "●", "circle-open": "○", x: "✖", "x-thin-open": "×", "diamond-tall": "♦" };
+
+function drawLegend() {
+  const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])), { fill, mark, ink } = palette();
+  let nPredicted = 0;
+  for (let index = 0; index < cells.length; index++) {
+    if (isPredicted(index)) nPredicted++;
+    else counts[cells[index]]++;
+  }
+  const entries = KINDS.filter((kind) => counts[kind]).map((kind) =>
+    legendEntry(fill[kind], mark[kind], LETTERS[SYMBOLS[kind]] ?? "", `${CELL_TEXTS[kind]}: ${count(counts[kind])}`));
+  const text = `predicted, overloaded with so many %: ${count(nPredicted)}`;
+  if (nPredicted) entries.push(legendEntry(shade(0.85), ink, "85", text));
+  document.getElementById("legend").replaceChildren(...entries);
+}
+
+function legendEntry(fill, ink, letter, text) {
+  const key = make("span", { class: "key", "aria-hidden": "true" }, letter);
+  key.style.background = fill;
+  key.style.color = ink;
+  return make("li", {}, key, text);
+}
