@@ -110,7 +110,7 @@ def test_the_summary_says_what_was_asked_found_taken_and_saved() -> None:
         "Load map of node-7",
         "function a 0 to 30 rps, 4 rates",
         "24, of 1 to 2 functions at once",
-        "up to 3 of each configuration, the majority decides; 30 s load; 5 s timeout of a request",
+        "3 of most configurations, the majority decides; 30 s load; 5 s timeout of a request",
         "mean success under 95%; CPU over 80 %",
         "OK 9: 2 measured, 7 known without a run",
         "OVERLOADED 3: 2 measured, 1 known without a run",

@@ -1,6 +1,7 @@
 """What a report says in words and numbers of a map: what was asked, what was found, what it took and what it saved."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Savings:
     mean_run_s: float
     n_runs: int
     cost_s: float
+    n_unknown: int
 
     @property
     def runs_saved(self) -> int:
@@ -72,6 +74,7 @@ def savings(node_map: NodeMap) -> Savings:
         mean_run_s=node_map.cost_s / n_runs if n_runs else 0.0,
         n_runs=n_runs,
         cost_s=node_map.cost_s,
+        n_unknown=node_map.known.n_unknown,
     )
 
 
@@ -114,33 +117,33 @@ def took(node_map: NodeMap) -> Iterator[Fact]:
     n_invalid = sum(event.verdict is Verdict.INVALID for event in node_map.events)
     invalid = f", {n_invalid:,} of them INVALID, which count for nothing" if n_invalid else ""
     yield "runs", f"{len(node_map.events):,}{invalid}"
-    yield "machine time", duration_text(node_map.cost_s)
+    yield "machine time", span_text(node_map.cost_s)
     if node_map.events:
         first, last = node_map.events[0].started_at, max(event.ended_at for event in node_map.events)
-        yield "first to last run", f"{moment_text(first)} to {moment_text(last)} ({duration_text(last - first)})"
+        yield "first to last run", f"{moment_text(first)} to {moment_text(last)} ({span_text(last - first)})"
 
 
 def saved(savings: Savings) -> Iterator[Fact]:
     """Say how many runs and how much machine time were not needed."""
     cartesian_s = savings.runs * savings.mean_run_s
-    yield "cartesian agent", f"{count_text(savings.runs, 'run')}, {duration_text(cartesian_s)}"
-    yield "these campaigns", f"{count_text(savings.n_runs, 'run')}, {duration_text(savings.cost_s)}"
+    yield "cartesian agent", f"{count_text(savings.runs, 'run')}, {span_text(cartesian_s)}"
+    yield "these campaigns", f"{count_text(savings.n_runs, 'run')}, {span_text(savings.cost_s)}"
+    term = "saved so far" if savings.n_unknown else "saved"
     if savings.runs_saved > 0:
         share = savings.runs_saved / savings.runs
-        yield "saved", f"{count_text(savings.runs_saved, 'run')} ({share:.1%}), {duration_text(savings.saved_s)}"
+        yield term, f"{count_text(savings.runs_saved, 'run')} ({share:.1%}), {span_text(savings.saved_s)}"
     else:
-        yield "saved", f"nothing; {-savings.runs_saved:,} runs more were made" if savings.runs_saved else "nothing"
+        yield term, f"nothing; {-savings.runs_saved:,} runs more were made" if savings.runs_saved else "nothing"
 
 
 def how_saved(node_map: NodeMap, savings: Savings) -> str:
     """Say how it was worked out what was saved."""
-    n_unknown = node_map.known.n_unknown
-    unknown = f" What is unknown here ({n_unknown:,}) counts as measured there, as it may be OK." if n_unknown else ""
+    left = f" What is unknown here ({savings.n_unknown:,}) counts as measured there, as it may be OK."
     return (
         "The cartesian agent goes from low rates to high ones and skips what lies above an overloaded configuration of "
         f"the same functions. On this map it would measure {savings.configs:,} of {node_map.known.n_configs:,} "
         f"configurations, {count_text(savings.iterations, 'run')} each. Its machine time is that number of runs times "
-        f"{savings.mean_run_s:.1f} s, the mean of the runs here with their cooldown.{unknown}"
+        f"{savings.mean_run_s:.1f} s, the mean of the runs here with their cooldown.{left if savings.n_unknown else ''}"
     )
 
 
@@ -212,6 +215,11 @@ def count_text(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def span_text(seconds: float) -> str:
+    """Return seconds in the units that matter; a memory can hold what is no number."""
+    return duration_text(seconds) if math.isfinite(seconds) else "-"
+
+
 def sentence_text(note: str) -> str:
     """Return a note, which begins and ends like a line of a terminal, as a sentence."""
     return f"{note[:1].upper()}{note[1:].rstrip('.')}."
@@ -228,7 +236,9 @@ def moment_text(seconds: float | None) -> str:
 
 
 def _run(iterations: int, context: Mapping[str, Any]) -> Iterator[Fact]:
-    repeated = f"up to {iterations} of each configuration, the majority decides" if iterations > 1 else "one of each"
+    repeated = (
+        f"{iterations} of most configurations, the majority decides" if iterations > 1 else "one of each configuration"
+    )
     durations = {"load": context.get("duration_s"), "timeout of a request": context.get("timeout_s")}
     said = [f"{value:g} s {name}" for name, value in durations.items() if isinstance(value, int | float)]
     yield "runs", "; ".join([repeated, *said])
