@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from peva_env.cli_maps import DEFAULT_MEMORY, Context, Repetition, Schema
+from peva_env.cli_maps import DEFAULT_MEMORY, Context, Repetition, Rule, Schema
 from peva_env.config import load_config
 from peva_env.console import make_console, say
 from peva_env.contracts import EndStatus
@@ -14,7 +14,6 @@ from peva_env.frontier import DENSE_LIMIT, is_dense
 from peva_env.maps import read_map
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.planning.plan_builder import DfaasPlanBuilder
-from peva_env.rate_grid import Dominance
 from peva_env.report.html import write_report
 from peva_env.space import ConfigSpace
 
@@ -33,7 +32,7 @@ def report(
     repetition: Repetition = None,
     functions: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
     dominance: Annotated[
-        Dominance | None, typer.Option(help="What follows from a measurement; else as in its campaign.")
+        Rule | None, typer.Option(help="What follows from a measurement; else as in its campaign.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="The campaign's file: the map is then of its whole plan.")
