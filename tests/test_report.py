@@ -25,6 +25,7 @@ from peva_env.rate_grid import Dominance
 from peva_env.report import facts, html
 from peva_env.report.html import render, write_report
 from peva_env.report.page_data import Cell, page_data
+from peva_env.report.run_data import run_data
 from peva_env.space import Config, ConfigSpace
 from tests.builders import full, small_disk, without_privileges
 from tests.report_maps import node_map, overloaded_from, remember, runs
@@ -85,7 +86,7 @@ class Page(HTMLParser):
 
     @property
     def data(self) -> Any:
-        return json.loads(self.scripts[0])
+        return json.loads(self.scripts[0]) | json.loads(self.scripts[1])
 
 
 def page_of(one: NodeMap) -> Page:
@@ -188,8 +189,8 @@ def test_what_is_of_no_recorded_set_of_functions_is_not_of_the_map() -> None:
 
 def test_runs_are_columns_in_which_nothing_is_lost() -> None:
     one = node_map(SPACE, [*some(), *runs([("b", 10)], Verdict.INVALID, reasons=("k6 failed", "and more"))])
-    data = page_data(one)
-    configs, columns = unpacked(data["configs"]), data["runs"]
+    configs, data = unpacked(page_data(one)["configs"]), run_data(one)
+    columns = data["runs"]
     for i, run in enumerate(one.events):
         assert SPACE.config(configs[unpacked(columns["config"])[i]]) == run.config_pairs
         assert data["reasons"][unpacked(columns["reasons"])[i]] == run.reasons
@@ -200,6 +201,21 @@ def test_runs_are_columns_in_which_nothing_is_lost() -> None:
     successes = [function.success_rate for run in one.events for function in run.functions]
     assert list(unpacked(data["runFunctions"]["success"])) == pytest.approx(successes)
     assert data["runFunctions"]["cpuPct"] is None  # measured nowhere, so there is no column
+
+
+def test_what_the_runs_of_a_configuration_say_together_leaves_out_those_that_measured_nothing() -> None:
+    config = [("a", 10), ("b", 0)]
+    events = [*runs(config, Verdict.OK, 2), *runs(config, Verdict.OVERLOADED), *runs(config, Verdict.INVALID)]
+    events += runs([("a", 10)], Verdict.INVALID)
+    said = {name: unpacked(one) for name, one in page_data(node_map(SPACE, events))["summaries"].items()}
+    assert [list(said[name]) for name in ("verdict", "nRuns", "nValid", "nAgreeing")] == [
+        [0, 2],
+        [4, 1],
+        [3, 0],
+        [2, 0],
+    ]
+    assert said["success"] == pytest.approx([(2 * 0.99 + 0.5) / 3, np.nan], nan_ok=True)  # b was offered nothing
+    assert said["p95Ms"] == pytest.approx([55, np.nan], nan_ok=True)
 
 
 def test_probabilities_are_in_percent_and_of_what_is_unknown() -> None:
@@ -244,7 +260,7 @@ def test_names_from_strangers_become_neither_markup_nor_script() -> None:
     kind = Counter(tag for tag, _ in page_of(evil_map()).elements)
     plain = Counter(tag for tag, _ in page_of(node_map(SPACE, some())).elements)
     page = page_of(evil_map())
-    assert kind["script"] == plain["script"] == 3
+    assert kind["script"] == plain["script"] == 4
     assert kind.keys() <= plain.keys() | {"td"}
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
     assert EVIL in page.text
@@ -264,7 +280,7 @@ def test_nothing_in_it_leads_out_of_it(one: NodeMap) -> None:
 def test_the_policy_of_the_page_allows_its_two_scripts_and_no_request() -> None:
     page = page_of(evil_map())
     (policy,) = (one["content"] for tag, one in page.elements if tag == "meta" and "http-equiv" in one)
-    digests = {base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in page.scripts[1:]}
+    digests = {base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in page.scripts[2:]}
     assert policy is not None
     assert policy.startswith("default-src 'none'; ")
     assert set(re.findall(r"sha256-([^']+)", policy)) == digests

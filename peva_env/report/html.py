@@ -22,6 +22,7 @@ from peva_env.errors import ConfigError, PolicyError
 from peva_env.maps import NodeMap, predict
 from peva_env.report import facts
 from peva_env.report.page_data import Cell, cell_codes, page_data
+from peva_env.report.run_data import run_data
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -66,6 +67,7 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
         plotly_script=plotly_script,
         script=script,
         data=page_data(node_map, probabilities),
+        runs=run_data(node_map),
         map=node_map,
         notes=[*node_map.notes, *notes],
         facts=facts,

@@ -15,7 +15,7 @@ function why(index) {
 }
 
 function briefly(index) {
-  const one = summaryOfConfig(index), lines = [space.text(index), statusText(index)];
+  const one = summaryOf(index), lines = [space.text(index), statusText(index)];
   if (one) {
     lines.push(`${one.nAgreeing} of ${one.nValid} runs agree`);
     lines.push(`success ${fixed(one.success, 3)}, p95 ${fixed(one.p95Ms, 0, " ms")}, margin ${signed(one.margin, 2)}`);
@@ -26,11 +26,12 @@ function briefly(index) {
 
 // Return the elements of the panel; its button calls `enter`.
 function allOf(index, enter) {
-  const one = summaryOfConfig(index);
+  const one = summaryOf(index);
   const parts = [make("h3", {}, space.text(index)), make("p", { class: "verdict" }, statusText(index))];
   if (why(index)) parts.push(make("p", {}, why(index)));
   if (one) parts.push(factsOf(numbersOf(one)));
-  if (one?.reasons.length) parts.push(listOf(one.reasons));
+  const reasons = one ? reasonsOf(index) : [];
+  if (reasons.length) parts.push(listOf(reasons));
   const elsewhere = evidence[index] ? "Show the runs that it follows from" : "Show it in the list";
   return [...parts, button(one ? "Show its runs" : elsewhere, enter)];
 }

@@ -12,13 +12,13 @@ const SELECTIONS = {
   "known without a run": isAny(OK_INFERRED, OVERLOADED_INFERRED),
   "contradicted": isAny(CONTRADICTED),
   "unknown": isAny(UNKNOWN),
-  "with INVALID runs": (index) => rowOf[index] >= 0 && summaries[rowOf[index]].nRuns > summaries[rowOf[index]].nValid,
+  "with INVALID runs": (index) => rowOf[index] >= 0 && summaries.nRuns[rowOf[index]] > summaries.nValid[rowOf[index]],
 };
 
 // A column of numbers of what was run; empty for the rest, which comes last however it is sorted.
 function numberColumn(title, name, text, wide = false) {
-  const sort = (index) => summaryOfConfig(index)?.[name] ?? NaN;
-  return { title, numeric: true, wide, sort, cell: (index) => (rowOf[index] < 0 ? "" : text(summaryOfConfig(index))) };
+  const sort = (index) => (rowOf[index] < 0 ? NaN : value(summaries[name], rowOf[index]));
+  return { title, numeric: true, wide, sort, cell: (index) => (rowOf[index] < 0 ? "" : text(summaryOf(index))) };
 }
 
 const agreement = (one) => (one.nRuns === one.nAgreeing ? String(one.nRuns) : `${one.nAgreeing} of ${one.nRuns}`);
@@ -90,7 +90,7 @@ class Configurations {
   }
 
   detail(index) {
-    const own = rowOf[index] < 0 ? [] : runsOf[rowOf[index]].map((run) => runDetail(run, index));
+    const own = runsOf(index).map((run) => runDetail(run, index));
     if (!own.length) own.push(make("p", {}, `It was not run. ${why(index)}`));
     return make("div", {}, ...own, button("Show it in the map", () => this.showInMap(index)));
   }
@@ -98,7 +98,7 @@ class Configurations {
 
 // All that is known of one run.
 function runDetail(run, index) {
-  const name = `Run ${runs.iteration[run] + 1}`, reasons = data.reasons[runs.reasons[run]];
+  const { runs, reasons } = recorded(), name = `Run ${runs.iteration[run] + 1}`, own = reasons[runs.reasons[run]];
   const facts = [
     ["margin", signed(value(runs.margin, run), 3)],
     ["CPU", fixed(value(runs.cpuPct, run), 1, " %")],
@@ -110,7 +110,7 @@ function runDetail(run, index) {
     ["campaign", data.campaigns[runs.campaign[run]] ?? "not recorded"],
   ];
   const parts = [make("h4", {}, `${name}: ${RUN_VERDICTS[runs.verdict[run]]}`)];
-  if (reasons.length) parts.push(listOf(reasons));
+  if (own.length) parts.push(listOf(own));
   parts.push(factsOf(facts, "inline"));
   if (runs.nFunctions[run]) parts.push(scrolling(`Functions of ${name.toLowerCase()}`, functionTable(run, index)));
   return make("section", { class: "run" }, ...parts);
@@ -122,6 +122,7 @@ const FUNCTION_COLUMNS = [
 ];
 
 function functionTable(run, index) {
+  const { runFunctions, firstFunction } = recorded();
   const names = space.levels(index).flatMap((level, i) => (level ? [space.functions[i]] : []));
   const titles = FUNCTION_COLUMNS.map(([title]) => make("th", { scope: "col", class: "number" }, title));
   const text = (row) => ([, column, digits]) => fixed(value(runFunctions[column], row), digits);

@@ -1,12 +1,12 @@
 // What the page is drawn from: columns of numbers, and where a configuration stands in them.
 //
 // A configuration is its index in plan order. `levels` has a number for each function: 0 = not loaded, j = its j-th
-// lowest rate. A configuration that was run has a row in `configs`, a run has one in the columns of `runs`, and a run
-// of k functions has k rows in those of `runFunctions`.
+// lowest rate. A configuration that was run has a row in `configs` and in the columns of `summaries`, a run has one in
+// those of `runs`, and a run of k functions has k rows in those of `runFunctions`.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-// As in page_data.py.
+// As in page_data.py and run_data.py.
 const ABSENT = 0, UNKNOWN = 1, CONTRADICTED = 2, OK_MEASURED = 3, OK_INFERRED = 4, OVERLOADED_MEASURED = 5,
   OVERLOADED_INFERRED = 6;
 const NOT_PREDICTED = 255;
@@ -107,60 +107,48 @@ const predicted = unpack(data.predicted);
 const proof = unpack(data.proof);
 const evidence = unpack(data.evidence);
 const configs = unpack(data.configs);
-const runs = unpackAll(data.runs);
-const runFunctions = unpackAll(data.runFunctions);
-const nRuns = runs.config.length;
+const summaries = unpackAll(data.summaries);
 
 // The row in `configs` of each configuration, -1 where it was not run.
 const rowOf = new Int32Array(cells.length).fill(-1);
 configs.forEach((index, row) => (rowOf[index] = row));
 
-// The runs of each row of `configs`, and the first row in `runFunctions` of each run.
-const runsOf = Array.from(configs, () => []);
-const firstFunction = new Uint32Array(nRuns + 1);
-for (let run = 0; run < nRuns; run++) {
-  runsOf[runs.config[run]].push(run);
-  firstFunction[run + 1] = firstFunction[run] + runs.nFunctions[run];
-}
-
 const value = (column, row) => (column === null ? NaN : column[row]);
 
-function mean(numbers) {
-  const known = numbers.filter(Number.isFinite);
-  return known.length ? known.reduce((sum, one) => sum + one, 0) / known.length : NaN;
+// What the valid runs of a configuration say together; null where it was not run.
+function summaryOf(index) {
+  const row = rowOf[index];
+  if (row < 0) return null;
+  const numbers = Object.entries(summaries).map(([name, column]) => [name, value(column, row)]);
+  return { ...Object.fromEntries(numbers), verdict: RUN_VERDICTS[summaries.verdict[row]] };
 }
 
-// What the valid runs of a row of `configs` say together.
-function summaryOf(row) {
-  const valid = runsOf[row].filter((run) => RUN_VERDICTS[runs.verdict[run]] !== "INVALID");
-  const over = valid.filter((run) => RUN_VERDICTS[runs.verdict[run]] === "OVERLOADED").length;
-  const verdict = !valid.length ? "INVALID" : 2 * over > valid.length ? "OVERLOADED" : "OK";
-  const success = [], p95Ms = [];
-  for (const run of valid) {
-    for (let i = firstFunction[run]; i < firstFunction[run + 1]; i++) {
-      if (runFunctions.offered[i]) success.push(value(runFunctions.success, i));
-      p95Ms.push(value(runFunctions.p95Ms, i));
-    }
+// The runs, which are most of the data, are read when the first of them is looked at: {runs, runFunctions, reasons},
+// `of` the runs of each row of `configs`, and the `firstFunction` of each run, its first row in `runFunctions`.
+let readAlready = null;
+
+function recorded() {
+  readAlready ??= readRuns(JSON.parse(document.getElementById("runs").textContent));
+  return readAlready;
+}
+
+function readRuns({ runs, runFunctions, reasons }) {
+  const own = unpackAll(runs), of = Array.from(configs, () => []), firstFunction = [0];
+  for (let run = 0; run < data.nRuns; run++) {
+    of[own.config[run]].push(run);
+    firstFunction.push(firstFunction[run] + own.nFunctions[run]);
   }
-  const agreeing = valid.filter((run) => RUN_VERDICTS[runs.verdict[run]] === verdict);
-  return {
-    verdict,
-    nRuns: runsOf[row].length,
-    nValid: valid.length,
-    nAgreeing: agreeing.length,
-    success: mean(success),
-    p95Ms: mean(p95Ms),
-    cpuPct: mean(valid.map((run) => value(runs.cpuPct, run))),
-    ramPct: mean(valid.map((run) => value(runs.ramPct, run))),
-    margin: mean(valid.map((run) => value(runs.margin, run))),
-    // A run that was outvoted does not explain the verdict.
-    reasons: [...new Set((agreeing.length ? agreeing : runsOf[row]).flatMap((run) => data.reasons[runs.reasons[run]]))],
-  };
+  return { runs: own, runFunctions: unpackAll(runFunctions), reasons, of, firstFunction };
 }
 
-const summaries = Array.from(configs, (_, row) => summaryOf(row));
+const runsOf = (index) => (rowOf[index] < 0 ? [] : recorded().of[rowOf[index]]);
 
-const summaryOfConfig = (index) => (rowOf[index] < 0 ? null : summaries[rowOf[index]]);
+// Why the verdict of a configuration is so: a run that was outvoted does not explain it.
+function reasonsOf(index) {
+  const { runs, reasons } = recorded(), { verdict } = summaryOf(index);
+  const agreeing = runsOf(index).filter((run) => RUN_VERDICTS[runs.verdict[run]] === verdict);
+  return [...new Set(agreeing.flatMap((run) => reasons[runs.reasons[run]]))];
+}
 
 const isPredicted = (index) => cells[index] === UNKNOWN && predicted !== null && predicted[index] !== NOT_PREDICTED;
 
@@ -168,7 +156,7 @@ const isOfMap = (index) => index >= 0 && cells[index] !== ABSENT;
 
 // Say what a configuration is.
 function statusText(index) {
-  const code = cells[index], one = summaryOfConfig(index);
+  const code = cells[index], one = summaryOf(index);
   const said = one && (one.nValid ? `its runs say ${one.verdict}` : "all its runs were INVALID");
   const is = isPredicted(index) ? `unknown, predicted ${predicted[index]} % overloaded` : CELL_TEXTS[code];
   return said && (code === CONTRADICTED || code === UNKNOWN) ? `${is}; ${said}` : is;

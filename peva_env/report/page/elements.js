@@ -29,6 +29,9 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Do what nobody waits for: not before the page is there.
+const whenIdle = (call) => (window.requestIdleCallback ? requestIdleCallback(call) : setTimeout(call));
+
 const button = (text, onclick, attributes = {}) => make("button", { type: "button", onclick, ...attributes }, text);
 
 const listOf = (texts) => make("ul", { class: "reasons" }, ...texts.map((text) => make("li", {}, text)));

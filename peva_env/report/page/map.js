@@ -24,7 +24,7 @@ class MapExplorer {
     this.plot.addEventListener("keydown", (event) => this.key(event));
     this.table.addEventListener("toggle", () => this.drawTable());
     this.redraw();
-    this.tell();
+    whenIdle(() => this.tell());
   }
 
   changed() {

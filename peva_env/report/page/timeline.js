@@ -5,31 +5,36 @@ const PARTS = ["cooldown", "load", "overhead"];
 const PATTERNS = { cooldown: "", load: "/", overhead: "." };
 
 const MAX_BORDERS = 20;
+const { nRuns } = data;
+
+function mean(numbers) {
+  const known = numbers.filter(Number.isFinite);
+  return known.length ? known.reduce((sum, one) => sum + one, 0) / known.length : NaN;
+}
 
 class Timeline {
   constructor() {
     this.plot = document.getElementById("timeline-plot");
     this.step = Math.max(1, Math.ceil(nRuns / MAX_BARS));
-    const [cooldown, load, cost] = [runs.cooldownS, runs.durationS, runs.costS].map((column) =>
-      Array.from({ length: nRuns }, (_, run) => value(column, run)));
-    this.seconds = { cooldown, load, overhead: cost.map((all, run) => Math.max(0, all - cooldown[run] - load[run])) };
     document.getElementById("timeline-text").textContent = this.text();
     this.plot.hidden = nRuns === 0;
     if (!nRuns) return;
-    this.drawSums();
     // Drawn when it is looked at, or printed: a report opens sooner for it.
     const seen = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      seen.disconnect();
-      this.begin();
+      if (entries.some((entry) => entry.isIntersecting)) this.begin();
     }, { rootMargin: "300px" });
     seen.observe(this.plot);
     addEventListener("beforeprint", () => this.begin());
   }
 
   begin() {
-    this.redraw ??= keepDrawn(this.plot, (width) => this.draw(width));
-    this.redraw();
+    if (this.seconds) return;
+    const { runs } = recorded(), { cooldownS, durationS, costS } = runs;
+    const [cooldown, load, cost] = [cooldownS, durationS, costS].map((column) =>
+      Array.from({ length: nRuns }, (_, run) => value(column, run)));
+    this.seconds = { cooldown, load, overhead: cost.map((all, run) => Math.max(0, all - cooldown[run] - load[run])) };
+    this.drawSums();
+    keepDrawn(this.plot, (width) => this.draw(width))();
   }
 
   text() {
@@ -46,7 +51,7 @@ class Timeline {
 
   // Where another campaign's runs begin; of very many campaigns nowhere.
   borders() {
-    const first = [];
+    const { runs } = recorded(), first = [];
     for (let run = 1; run < nRuns; run++) if (runs.campaign[run] !== runs.campaign[run - 1]) first.push(run);
     const line = { color: palette().ink, width: 1, dash: "dot" };
     if (first.length > MAX_BORDERS) return [];
