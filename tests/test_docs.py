@@ -1,28 +1,37 @@
 """What is documented is there, and what is shown runs."""
 
+import importlib
 import inspect
+import os
 import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
+import gymnasium
+import numpy as np
 import pytest
 import typer
 import yaml
+from typer.testing import CliRunner
 
+import peva_env
 from peva_env.cli import app
 from peva_env.cli_memory import app as memory
 from peva_env.config import DfaasConfig, parse_config
-from peva_env.make import make_replay_env, make_sim_env
+from peva_env.make import make_live_env, make_replay_env, make_sim_env
 from peva_env.offline import OfflineSettings
 from peva_env.sources.node_spec import SimulatedFunction, SimulatedNode
+from tests.pages import DOCS, PAGES, ROOT, anchors, blocks, links, parsed, peva_env_calls, prose
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-K6_BLOCKS = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "k6.md").read_text(encoding="utf-8"), re.DOTALL)
+K6_BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGES["k6"], re.DOTALL)
 
 
 @pytest.mark.parametrize("key", DfaasConfig.model_fields)
@@ -75,28 +84,219 @@ def test_the_python_blocks_of_the_readme_run_one_after_the_other(tmp_path: Path)
         assert "OVERLOADED" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["agents", "offline", "simulation"])
-def test_the_python_blocks_of_a_page_run(name: str) -> None:
-    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
-        exec(code, {})  # noqa: S102
+ELSEWHERE = {"recipes"}
+"""Pages whose blocks are run by tests of their own, since they need libraries that only training needs."""
+
+RUN = {"plan", "memory info", "memory verify", "memory export", "memory preload", "memory merge"}
+"""Commands that cost little and need no more than what a page has made before."""
+
+FOLLOWED = {"explanation/costs", "explanation/memory", "howto/read-a-report"}
+"""Pages whose commands are run, too."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a new folder, with peva-env on the path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        page
+        for page, text in PAGES.items()
+        if page not in ELSEWHERE and (page in FOLLOWED or any(block.language == "python" for block in blocks(text)))
+    ],
+)
+def test_a_page_runs_from_top_to_bottom(page: str, folder: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "page"}
+    for language, text in blocks(PAGES[page]):
+        if language == "python":
+            exec(compile(text, page, "exec"), namespace)  # noqa: S102
+        elif language == "bash" and page in FOLLOWED:
+            for words in peva_env_calls(text):
+                if parsed(words) in RUN:
+                    done = CliRunner().invoke(app, words, catch_exceptions=False)
+                    assert done.exit_code == 0, done.output
+
+
+CALLS = [
+    (page, words)
+    for page, text in {**PAGES, "README": README}.items()
+    for language, block in blocks(text)
+    if language == "bash"
+    for words in peva_env_calls(block)
+]
+
+
+@pytest.mark.parametrize(("page", "words"), CALLS, ids=[" ".join([page, *words]) for page, words in CALLS])
+def test_a_command_on_a_page_is_one_that_there_is(page: str, words: list[str]) -> None:
+    assert parsed(words)
+
+
+LANGUAGES = {"python", "bash", "yaml", "text", "toml", "sql", "promql", "{toctree}", "{eval-rst}", "{include}"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_fenced_and_says_its_language(page: str) -> None:
+    found = blocks(PAGES[page])
+    assert {block.language for block in found} <= LANGUAGES
+    assert PAGES[page].count("```") == 2 * len(found)
+    assert not re.search(r"\n\n {4}\S", prose(PAGES[page]))
+
+
+YAML_BLOCKS = [(page, block.text) for page, text in PAGES.items() for block in blocks(text) if block.language == "yaml"]
+
+
+@pytest.mark.parametrize(("page", "text"), YAML_BLOCKS, ids=[page for page, _ in YAML_BLOCKS])
+def test_every_yaml_block_is_a_configuration(page: str, text: str) -> None:
+    parse_config(yaml.safe_load(text))
+
+
+LINKS = [
+    (path, target)
+    for path in [*(f"docs/{page}.md" for page in PAGES), "README.md", "CONTRIBUTING.md"]
+    for target in links((ROOT / path).read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("path", "target"), LINKS, ids=[" ".join(link) for link in LINKS])
+def test_a_link_leads_to_a_file_and_a_heading_in_it(path: str, target: str) -> None:
+    file, _, anchor = target.partition("#")
+    linked = (ROOT / path).parent / file if file else ROOT / path
+    assert linked.is_file()
+    assert not anchor or anchor in anchors(linked.read_text(encoding="utf-8"))
+
+
+def test_every_page_is_in_the_contents() -> None:
+    contents = re.findall(r"^[\w/-]+$", PAGES["index"], re.MULTILINE)
+    assert sorted(contents) == sorted(PAGES.keys() - {"index"})
+
+
+DOCUMENTED = {
+    module: members.split(", ") if members else None
+    for text in PAGES.values()
+    for module, members in re.findall(r"^\.\. automodule:: (\S+)\n   :members:(?: (.*))?$", text, re.MULTILINE)
+}
+"""Which names of a module stand in the reference; None for all that have a docstring."""
+
+
+@pytest.mark.parametrize("name", peva_env.__all__)
+def test_the_reference_has_every_public_name(name: str) -> None:
+    assert f"| `{name}` |" in PAGES["reference/python"]
+    home = next(module for module, names in peva_env._HOMES.items() if name in names)
+    found = getattr(peva_env, name)
+    homes = {getattr(found, "__module__", f"peva_env.{home}"), f"peva_env.{home}"} & DOCUMENTED.keys()
+    assert any(DOCUMENTED[module] is None or name in (DOCUMENTED[module] or ()) for module in homes)
+    assert found.__doc__
+
+
+@pytest.mark.parametrize(("module", "names"), [(module, names) for module, names in DOCUMENTED.items() if names])
+def test_what_the_reference_lists_of_a_module_is_there(module: str, names: list[str]) -> None:
+    imported = importlib.import_module(module)
+    assert [name for name in names if not hasattr(imported, name)] == []
+
+
+def test_the_reference_has_what_comes_with_the_contracts_and_every_agent() -> None:
+    assert {"peva_env.testing", "peva_env.frontier", "peva_env.report.plots", "agents.loop"} <= DOCUMENTED.keys()
+    agents = {entry.value.partition(":")[0] for entry in entry_points(group="peva_env.agents")}
+    assert agents <= DOCUMENTED.keys()
+
+
+GENERATOR = runpy.run_path(str(DOCS / "command_reference.py"))
+COMMANDS = {name: command for name, command, _ in GENERATOR["commands"](app)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_reference_has_every_command_with_all_of_its_options(name: str) -> None:
+    assert f"| `{name}` |" in PAGES["reference/commands"]
+    section = GENERATOR["command_reference"](app).split(f"\n## {name}\n")[1].partition("\n## ")[0]
+    assert COMMANDS[name].help.splitlines()[0] in section
+    options = [option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")]
+    assert [option for option in options if option not in section] == []
+
+
+def test_the_reference_has_no_command_that_there_is_not() -> None:
+    told = re.findall(r"^\| `(peva-env [^`]+)` \|", PAGES["reference/commands"], re.MULTILINE)
+    assert sorted(told) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("key", DfaasConfig.model_fields)
+def test_the_page_on_the_configuration_explains_every_key(key: str) -> None:
+    assert re.search(rf"^\| [^|]*`{key}`", PAGES["reference/configuration"], re.MULTILINE)
+
+
+ENVIRONMENTS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "faas-live": ("peva/FaasLive-v0", make_live_env),
+    "faas-sim": ("peva/FaasSim-v0", make_sim_env),
+    "faas-replay": ("peva/FaasReplay-v0", make_replay_env),
+}
+HEADINGS = [
+    "Description",
+    "Action Space",
+    "Observation Space",
+    "Rewards",
+    "Starting State",
+    "Episode End",
+    "Information",
+    "Arguments",
+    "Version History",
+]
+"""Those of Gymnasium's own pages."""
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_the_page_of_an_environment_has_its_spaces_and_arguments(name: str) -> None:
+    page, (env_id, make) = PAGES[f"environments/{name}"], ENVIRONMENTS[name]
+    assert page.startswith(f"# {env_id}\n")
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == HEADINGS
+    env = gymnasium.make(env_id)
+    spaces: Any = env.observation_space
+    rows = dict(re.findall(r"^\| `(\w+)` \| `(Box\(.*\))` \|$", page, re.MULTILINE))
+    assert {key: _box(text) for key, text in rows.items()} == dict(spaces.items())
+    n_configs = env.unwrapped.space.n_configs  # type: ignore[attr-defined]
+    assert re.search(rf"Discrete\({n_configs}\)|\b{n_configs}: ", page)
+    arguments = inspect.signature(make).parameters.keys() - {"settings"}
+    assert [one for one in arguments if not re.search(rf"^\| [^|]*`{one}`", page, re.MULTILINE)] == []
+    env.close()
+
+
+def _box(text: str) -> Any:
+    """Return the space that a page shows, whose bounds may be lists or numbers."""
+
+    def box(low: Any, high: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        low, high = (np.broadcast_to(np.array(bound, dtype), shape) for bound in (low, high))
+        return gymnasium.spaces.Box(low, high, shape, dtype)
+
+    return eval(text, {"Box": box, "int8": np.int8, "float32": np.float32})  # noqa: S307
+
+
+def test_the_page_on_offline_environments_names_every_argument_of_both() -> None:
+    settings = {field.name for field in fields(OfflineSettings)} | {"reward", "reward_kwargs", "iterations", "prior"}
+    assert [name for name in settings if f"`{name}`" not in PAGES["offline"]] == []
+
+
+@pytest.mark.live
+def test_functions_of_ones_own_run_as_their_page_says(folder: Path) -> None:
+    source, config, script = blocks(PAGES["howto/bring-your-functions"])[:3]
+    (folder / "functions").mkdir()
+    (folder / "functions" / "hello.py").write_text(source.text, encoding="utf-8")
+    (folder / "mine.yml").write_text(config.text, encoding="utf-8")
+    doctor, run = peva_env_calls(script.text)
+    for words, code in ((doctor, 0), ([*run, "--budget-runs", "3"], 3)):
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert done.exit_code == code, done.output
 
 
 @pytest.mark.parametrize("name", sorted(entry_points(group="peva_env.agents").names - {"custom", "sb3"}))
 def test_the_page_on_agents_names_every_agent(name: str) -> None:
-    assert f"| `{name}` |" in (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
-
-
-def test_the_page_on_offline_environments_names_every_argument() -> None:
-    page = (ROOT / "docs" / "offline.md").read_text(encoding="utf-8")
-    makers = (make_sim_env, make_replay_env)
-    names = {name for make in makers for name in inspect.signature(make).parameters} - {"settings"}
-    settings = {field.name for field in fields(OfflineSettings)} | {"reward", "reward_kwargs"}
-    assert [name for name in names | settings if f"`{name}`" not in page] == []
+    assert f"| `{name}` |" in PAGES["agents"]
 
 
 def test_the_page_on_simulation_names_every_key_of_a_node() -> None:
-    page = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+    page = PAGES["simulation"]
     keys = [*SimulatedNode.model_fields, *SimulatedFunction.model_fields]
     assert [key for key in keys if f'"{key}"' not in page] == []
 
@@ -104,7 +304,7 @@ def test_the_page_on_simulation_names_every_key_of_a_node() -> None:
 PROMISES = [
     line
     for page in ("faults", "security")
-    for line in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8").splitlines()
+    for line in PAGES[page].splitlines()
     if line.startswith("| ") and " test |" not in line
 ]
 
