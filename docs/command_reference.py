@@ -1,5 +1,6 @@
 """The command line as Markdown, made from the commands themselves: what the page ``reference/commands`` ends with."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,11 +31,16 @@ def command_reference(app: typer.Typer) -> str:
 
 def _section(name: str, command: Any, context: typer.Context) -> Iterator[str]:
     yield f"\n## {name}\n"
-    yield f"{command.help}\n"
+    yield f"{_marked(command.help)}\n"
     yield f"```text\n{name} {' '.join(command.collect_usage_pieces(context))}\n```\n"
     yield "| | |\n|---|---|"
     for parameter in command.params:
         told = parameter.get_help_record(context)
         if told is not None:
             how, meaning = (text.replace("|", r"\|") for text in told)
-            yield f"| `{how}` | {meaning} |"
+            yield f"| `{how}` | {_marked(meaning)} |"
+
+
+def _marked(text: str) -> str:
+    """Mark options as code, which keeps their two hyphens."""
+    return re.sub(r"(?<!\S)--[a-z-]+", r"`\g<0>`", text)

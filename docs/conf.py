@@ -6,6 +6,7 @@ of other projects: a build needs no network.
 
 import re
 import sys
+from enum import Enum, EnumType
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ nitpick_ignore_regex = [
     ),
 ]
 
+add_module_names = False
+autodoc_default_options = {"exclude-members": "model_config"}  # pydantic's
 autodoc_mock_imports = ["stable_baselines3"]
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
@@ -73,6 +76,10 @@ def _add_commands(_app: Sphinx, page: str, text: list[str]) -> None:
 
 def _read_sections(_app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Read ``Args:`` and ``Raises:``; Napoleon's own hook also takes an attribute's words before a colon for a type."""
+    if lines and lines[0].startswith("Alias for field number"):  # a named tuple's own words
+        lines.clear()
+    if isinstance(obj, EnumType):
+        lines += ["", "One of " + ", ".join(f"``{name}``" for name in obj.__members__) + "."]
     if what in _WITH_SECTIONS:
         lines[:] = GoogleDocstring(lines, what=what, name=name, obj=obj, options=options).lines()
 
@@ -81,8 +88,8 @@ def _readable_defaults(
     _app: Sphinx, _what: str, _name: str, obj: Any, _options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
     """Write defaults that are no Python, of enumerations and factories, as Python: else a signature cannot be read."""
-    if isinstance(obj, type) and issubclass(obj, BaseModel):
-        return "", None  # its keys are explained on the page about the configuration
+    if isinstance(obj, type) and issubclass(obj, BaseModel | Enum):
+        return "", None  # keys are explained on the page about the configuration, members follow
     if signature:
         signature = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", signature).replace("<factory>", "...")
     return signature, returns
