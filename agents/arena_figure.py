@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.arena_config import YARDSTICK
-from peva_env.report.plots import budget_curves, require_matplotlib
+from peva_env.report.plots import budget_curves
+from peva_env.report.style import require_matplotlib
 
 _SIZE_INCHES = (11, 4)
 _DPI = 150

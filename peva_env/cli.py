@@ -1,4 +1,4 @@
-"""The command line: ``peva-env run | plan | doctor | init | config | export | memory | train | arena``."""
+"""The command line: ``peva-env run | plan | doctor | init | config | export | memory | train | arena | ask | diff``."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from peva_env import __version__, cli_arena, cli_export, cli_memory, cli_train, make
+from peva_env import __version__, cli_arena, cli_export, cli_maps, cli_memory, cli_train, make
 from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.console import (
     Progress,
@@ -50,6 +50,8 @@ app.command()(cli_export.export)
 app.add_typer(cli_memory.app, name="memory")
 app.command()(cli_train.train)
 app.command()(cli_arena.arena)
+app.command()(cli_maps.ask)
+app.command()(cli_maps.diff)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="YAML or JSON file; without it the quick start on the local node.")

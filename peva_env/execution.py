@@ -24,7 +24,7 @@ from peva_env.frontier import MonotoneMap
 from peva_env.interrupts import uninterrupted
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.observation import measurement_of
-from peva_env.space import Config, ConfigKey, config_key
+from peva_env.space import Config, config_key, config_pairs
 from peva_env.verdict import majority
 
 __all__ = ["DfaasConfigExecutor", "DfaasRunContext"]
@@ -55,10 +55,10 @@ class DfaasConfigExecutor:
         """
         events = list(history)
         keys = dict.fromkeys(event.config_key for event in events)
-        complete = [key for key in keys if self.memory.is_seen(key) and _pairs(key) in self.known.space]
+        complete = [key for key in keys if self.memory.is_seen(key) and config_pairs(key) in self.known.space]
         self.artifacts.catch_up(events, complete)
         for key in complete:
-            self.known.update(_pairs(key), majority(self.memory.verdicts(key)))
+            self.known.update(config_pairs(key), majority(self.memory.verdicts(key)))
         self._settle_contradictions()
         if self.known.labels is not None:
             self._record_inferred(self.known.labels.nonzero()[0])
@@ -189,7 +189,3 @@ class DfaasConfigExecutor:
             ended_at=now,
             context_hash=self.context_hash,
         )
-
-
-def _pairs(key: ConfigKey) -> Config:
-    return list(zip(*key, strict=True))

@@ -4,6 +4,7 @@ Notation: ``N`` configurations in plan order; ``labels`` holds one int8 per conf
 overloaded. What follows from what is said by ``peva_env.rate_grid``, what is believed by ``peva_env.evidence``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -15,7 +16,7 @@ from peva_env.antichain import Extremes
 from peva_env.contracts import Verdict
 from peva_env.evidence import Evidence
 from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, Dominance, RateGrid
-from peva_env.space import Config, ConfigKey, ConfigSpace, config_key
+from peva_env.space import Config, ConfigKey, ConfigSpace, config_key, config_pairs
 
 DENSE_LIMIT = 2**20
 """Largest number of configurations whose labels are held in an array; beyond it only measured ones are remembered."""
@@ -164,20 +165,32 @@ class MonotoneMap:
         self.n_unknown -= len(resolved)
         return resolved
 
-    def quarantine(self, config: Config) -> NDArray[np.int64]:
-        """Let a contradicted measurement stand for itself, and return the indices that became known by that.
+    def update_all(self, verdicts: Mapping[ConfigKey, Verdict]) -> None:
+        """Enter many measured verdicts: the same as one after the other, but contradictions are looked for once."""
+        labels = {self.space.index(config_pairs(key)): LABELS[verdict] for key, verdict in verdicts.items()}
+        if self.labels is None or self._evidence is None or self.dominance == "one_sided":
+            for index, label in labels.items():
+                self.enter(index, label)
+            return
+        self._evidence.labels.update(labels)
+        self._entered += labels
+        self.n_unknown -= len(self._settle(self.labels, self._evidence))
 
-        It has its own label again, and nothing is inferred from it. What contradicts it stays contradicted until it is
-        put in quarantine, too, or turns out otherwise; see ``peva_env.evidence``.
+    def quarantine(self, *configs: Config) -> NDArray[np.int64]:
+        """Let contradicted measurements stand for themselves, and return the indices that became known by that.
+
+        They have their own labels again, and nothing is inferred from them. What contradicts one stays contradicted
+        until it is put in quarantine, too, or turns out otherwise; see ``peva_env.evidence``.
 
         Raises:
-            ValueError: it was not measured, or the space is beyond ``DENSE_LIMIT``.
+            ValueError: one was not measured, or the space is beyond ``DENSE_LIMIT``.
         """
         labels, evidence = self._dense()
-        index = self.space.index(config)
-        if index not in evidence.labels:
-            raise ValueError(f"{config} was not measured: there is nothing to put in quarantine")
-        evidence.quarantine(index)
+        for config in configs:
+            index = self.space.index(config)
+            if index not in evidence.labels:
+                raise ValueError(f"{config} was not measured: there is nothing to put in quarantine")
+            evidence.quarantine(index)
         resolved = self._settle(labels, evidence)
         self.n_unknown -= len(resolved)
         return resolved

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from peva_env.space import Config, ConfigKey, config_id
+from peva_env.space import Config, ConfigKey, config_id, config_pairs
 
 
 class Verdict(StrEnum):
@@ -133,7 +133,7 @@ class ExecutionEvent:
     @property
     def config_pairs(self) -> Config:
         """The configuration as a list of (function, rate) pairs."""
-        return list(zip(*self.config_key, strict=True))
+        return config_pairs(self.config_key)
 
     @property
     def config_id(self) -> str:

@@ -28,6 +28,11 @@ def config_key(config: Iterable[tuple[str, int]]) -> ConfigKey:
     return tuple(name for name, _ in pairs), tuple(rate for _, rate in pairs)
 
 
+def config_pairs(key: ConfigKey) -> Config:
+    """Return the configuration of a key: the inverse of ``config_key``."""
+    return list(zip(*key, strict=True))
+
+
 def config_id(config: Iterable[tuple[str, int]]) -> str:
     """Return the first 12 hex digits of the sha256 of ``"a:10|b:20"``; ids agree with PEVA-FAAS recordings."""
     text = "|".join(f"{name}:{rate}" for name, rate in sorted(config))

@@ -43,8 +43,8 @@ ROOMS = [
     ["live_campaigns"],
     ["make"],
     ["testing"],
-    ["drivers", "minari_export", "report"],
-    ["console", "doctor", "cli_memory", "cli_rates", "cli_arena", "cli_export", "cli_train"],
+    ["drivers", "minari_export", "maps", "report"],
+    ["console", "doctor", "cli_maps", "cli_memory", "cli_rates", "cli_arena", "cli_export", "cli_train"],
     ["cli"],
 ]
 """From the top down. A room may import what stands in a line above it, and, within a line, what comes before it."""

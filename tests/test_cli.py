@@ -19,7 +19,7 @@ from peva_env import cli
 from peva_env.errors import ConfigError
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
-COMMANDS = ["run", "plan", "doctor", "init", "config", "export", "memory", "train"]
+COMMANDS = ["run", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
 
 # Every campaign below fails before its first run; were one to begin, it would be short.
 SMALL: dict[str, Any] = {

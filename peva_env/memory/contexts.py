@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from peva_env.explain import one_line
+
 
 def digest(text: str) -> str:
     """Return the first 16 hex digits of the sha256 of a text: tells two texts apart without telling them."""
@@ -14,3 +16,11 @@ def digest(text: str) -> str:
 def context_hash(context: Mapping[str, Any]) -> str:
     """Return the first 16 hex digits of the sha256 of a context in canonical JSON."""
     return digest(json.dumps(context, sort_keys=True, separators=(",", ":")))
+
+
+def node_name(context: Mapping[str, Any]) -> str | None:
+    """Return what the node of a context is called, or None if the context does not tell."""
+    node = context.get("node")
+    known = node if isinstance(node, Mapping) else {}
+    names = (known.get(key) for key in ("name", "hostname", "gateway"))
+    return next((one_line(name) for name in names if isinstance(name, str) and name.strip()), None)

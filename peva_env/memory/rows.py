@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+import duckdb
+
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.schema import TABLES
@@ -71,6 +73,16 @@ def event_from_record(record: Mapping[str, Any]) -> ExecutionEvent:
         node=NodeMeasurement(**{field: record[field] for field in _NODE_FIELDS}),
         **{field: record[field] for field in _PLAIN_FIELDS},
     )
+
+
+def read_events(connection: duckdb.DuckDBPyConnection, condition: str, parameters: list[Any]) -> list[ExecutionEvent]:
+    """Return the events that meet a condition, in the order of their measurement."""
+    rows = connection.execute(
+        f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events WHERE {condition} "  # noqa: S608
+        "ORDER BY started_at, config_id, iteration",
+        parameters,
+    ).fetchall()
+    return [event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) for row in rows]
 
 
 def event_row(event: ExecutionEvent) -> list[Any]:

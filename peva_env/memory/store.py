@@ -15,7 +15,7 @@ import duckdb
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database, insert
-from peva_env.memory.rows import EVENT_COLUMNS, event_from_record, event_row
+from peva_env.memory.rows import EVENT_COLUMNS, event_from_record, event_row, read_events
 
 DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
 
@@ -115,15 +115,10 @@ class DuckDBMemoryStore:
 
     def events(self, context_hash: str, repetition: int | None = None) -> list[ExecutionEvent]:
         """Return the events of a context, of one repetition or of all, in the order of their measurement."""
-        query = f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events WHERE context_hash = ?"  # noqa: S608
-        parameters: list[Any] = [context_hash]
-        if repetition is not None:
-            query += " AND repetition = ?"
-            parameters.append(repetition)
-        rows = self.database.connection.execute(
-            query + " ORDER BY started_at, config_id, iteration", parameters
-        ).fetchall()
-        return [event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) for row in rows]
+        connection = self.database.connection
+        if repetition is None:
+            return read_events(connection, "context_hash = ?", [context_hash])
+        return read_events(connection, "context_hash = ? AND repetition = ?", [context_hash, repetition])
 
     def last_repetition(self, context_hash: str) -> int:
         """Return the highest repetition with an event of this context, 0 if there is none."""

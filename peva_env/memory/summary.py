@@ -6,6 +6,8 @@ from typing import Any
 
 import duckdb
 
+from peva_env.memory.contexts import node_name
+
 
 @dataclass(frozen=True, slots=True)
 class CampaignSummary:
@@ -87,11 +89,9 @@ def _described(context_json: str | None) -> tuple[str, list[str]]:
     """Return the node's name and the functions of a context, as far as it tells them."""
     try:
         context: Any = json.loads(context_json or "{}")
-        node, functions = context.get("node", {}), context.get("functions", {})
+        return node_name(context) or "?", sorted(context.get("functions", {}))
     except (ValueError, AttributeError):
         return "?", []
-    names = node if isinstance(node, dict) else {}
-    return str(names.get("name") or names.get("hostname") or "?"), sorted(functions)
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:

@@ -1,19 +1,20 @@
-"""Figures drawn with matplotlib, each onto axes that are given or made, in colours that colour-blind people tell apart.
-
-The colours are those of Okabe and Ito, "Color universal design" (2008), yellow, which is faint on white, the last.
-"""
+"""The figures, each drawn with matplotlib onto axes that are given or made, which it returns."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from peva_env.errors import ConfigError
+from peva_env.report.campaign_timeline import campaign_timeline
+from peva_env.report.load_curves import load_curves
+from peva_env.report.overload_map import overload_map, overload_maps
+from peva_env.report.style import COLOURS, FAINT, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#F0E442")
+__all__ = ["BUDGET_FIGURES", "budget_curves", "campaign_timeline", "load_curves", "overload_map", "overload_maps"]
+
 _LINES = ("-", "--", ":")
-_BAND_OPACITY = 0.2
 
 BUDGET_FIGURES = {
     "proved_accuracy": "configurations told right, proved (%)",
@@ -41,35 +42,16 @@ def budget_curves(data: Mapping[str, Any], ax: "Axes | None" = None, *, figure: 
     """
     if figure not in BUDGET_FIGURES:
         raise ConfigError(f"figure {figure!r}: must be one of {', '.join(BUDGET_FIGURES)}")
-    ax = ax or _new_axes()
+    ax = ax or new_axes()
     for number, agent in enumerate(dict.fromkeys(row["agent"] for row in data["budgets"])):
         rows = [row for row in data["budgets"] if row["agent"] == agent]
         runs = [row["budget"] for row in rows]
         iqm, low, high = ([100 * row[figure][name] for row in rows] for name in ("iqm", "low", "high"))
-        colour, line = _COLOURS[number % len(_COLOURS)], _LINES[number // len(_COLOURS) % len(_LINES)]
+        colour, line = COLOURS[number % len(COLOURS)], _LINES[number // len(COLOURS) % len(_LINES)]
         ax.plot(runs, iqm, color=colour, linestyle=line, marker="o", markersize=3, label=agent)
-        ax.fill_between(runs, low, high, color=colour, alpha=_BAND_OPACITY, linewidth=0)
+        ax.fill_between(runs, low, high, color=colour, alpha=FAINT, linewidth=0)
     _name_axes(ax, data["arena"]["budgets"], BUDGET_FIGURES[figure])
     return ax
-
-
-def require_matplotlib() -> None:
-    """Accept that figures can be drawn.
-
-    Raises:
-        ConfigError: they cannot; how to mend that.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ConfigError("figures need matplotlib, which is not installed: pip install 'peva-env[report]'") from None
-
-
-def _new_axes() -> "Axes":
-    require_matplotlib()
-    from matplotlib import pyplot
-
-    return pyplot.subplots(layout="constrained")[1]
 
 
 def _name_axes(ax: "Axes", budgets: list[int], name: str) -> None:
@@ -79,5 +61,5 @@ def _name_axes(ax: "Axes", budgets: list[int], name: str) -> None:
     ax.set_xlabel("runs")
     ax.set_ylabel(name)
     ax.set_ylim(0, 100)
-    ax.grid(alpha=_BAND_OPACITY)
+    ax.grid(alpha=FAINT)
     ax.legend(frameon=False)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
-from peva_env.explain import one_line
 from peva_env.frontier import DENSE_LIMIT, is_dense
+from peva_env.memory.contexts import node_name
 from peva_env.memory.recording import Recording
 from peva_env.memory.tensor_rows import FUNCTION_QUANTITIES, Rows
 from peva_env.space import ConfigSpace
@@ -67,12 +67,13 @@ def recorded_maps(recording: Recording) -> list[RecordedMap]:
     groups = list(_groups(recording.rows))
     maps = []
     for context_hash in recording.rows.context_hash.values:
+        node = node_name(recording.contexts.get(context_hash, {})) or context_hash
         own = [group for group in groups if group.context_hash == context_hash]
         sets = [frozenset(group.names) for group in own]
         for largest in own:
             if not any(frozenset(largest.names) < other for other in sets):
                 within = tuple(group for group in own if set(group.names) <= set(largest.names))
-                name = f"{_node_name(recording, context_hash)}:{'+'.join(largest.names)}"
+                name = f"{node}:{'+'.join(largest.names)}"
                 maps.append(RecordedMap(name, context_hash, largest.names, within))
     return sorted(_uniquely_named(maps), key=lambda one: one.name)
 
@@ -159,13 +160,6 @@ def _kinds(rows: Rows, n_of: NDArray[np.int64], starts: NDArray[np.int64]) -> ND
         code[has] = rows.function.codes[starts[has] + place] + 1
         _, kind = np.unique(kind * (len(rows.function.values) + 1) + code, return_inverse=True)
     return kind
-
-
-def _node_name(recording: Recording, context_hash: str) -> str:
-    node = recording.contexts.get(context_hash, {}).get("node")
-    known = node if isinstance(node, dict) else {}
-    names = (known.get(key) for key in ("name", "hostname", "gateway"))
-    return next((one_line(name) for name in names if isinstance(name, str) and name.strip()), context_hash)
 
 
 def _uniquely_named(maps: Sequence[RecordedMap]) -> Iterator[RecordedMap]:

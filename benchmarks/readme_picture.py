@@ -1,0 +1,47 @@
+"""The picture of the README: what the cartesian and the learnt agent know after as many runs, on one simulated node.
+
+uv run --extra report python -m benchmarks.readme_picture docs/after-16-runs.svg
+"""
+
+import sys
+from typing import Any
+
+import gymnasium
+
+from agents.cartesian import CartesianAgent
+from agents.learnt import LearntAgent
+from agents.loop import run_campaign
+from peva_env.frontier import MonotoneMap
+from peva_env.report.plots import overload_map
+
+N_RUNS = 16
+SEED = 1
+
+
+def known_after(agent: Any) -> MonotoneMap:
+    """Return the map that an agent has after so many runs."""
+    env: Any = gymnasium.make("peva_env:peva/FaasSim-v0", node="random", budget_runs=N_RUNS, dominance=agent.dominance)
+    run_campaign(env, agent, seed=SEED)
+    known: MonotoneMap = env.unwrapped.known
+    return known
+
+
+def main(path: str) -> None:
+    """Draw it."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    matplotlib.rcParams["svg.hashsalt"] = "peva-env"  # the same picture is the same file
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+    for ax, agent in zip(axes, (CartesianAgent(), LearntAgent()), strict=True):
+        known = known_after(agent)
+        overload_map(known, ax)
+        n_known = known.n_configs - known.n_unknown
+        ax.set_title(f"{agent.name}: {n_known} of {known.n_configs} configurations known after {N_RUNS} runs", size=10)
+    axes[0].get_legend().remove()  # all that it has beyond the other one is what is unknown
+    axes[0].text(0.5, 0.5, "unknown", transform=axes[0].transAxes, ha="center", color="#555555")
+    figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,169 @@
+"""Asking a map: what is a configuration's verdict, how is that known, and how much could be added to it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Literal
+
+from peva_env.contracts import Verdict
+from peva_env.errors import ConfigError
+from peva_env.frontier import MonotoneMap
+from peva_env.maps.node_map import NodeMap
+from peva_env.maps.prediction import predict
+from peva_env.space import Config, ConfigKey, config_key, config_pairs
+
+type Basis = Literal["measured", "inferred", "contradicted", "predicted"]
+
+_EVEN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A measured configuration that tells something of another one: its verdict, and of how many runs."""
+
+    config: Config
+    verdict: Verdict
+    n_runs: int
+    n_overloaded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """How far one function's rate could be raised, all others staying as they are; rates in requests per second.
+
+    ``ok_rps`` is the highest rate that is proved OK, ``likely_ok_rps`` the highest up to which all rates are proved or
+    predicted OK, ``overloaded_rps`` the lowest that is proved overloaded; None where there is none. ``highest_rps`` is
+    the highest rate that the map has.
+    """
+
+    function: str
+    rate_rps: int
+    ok_rps: int | None
+    likely_ok_rps: int | None
+    overloaded_rps: int | None
+    highest_rps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a map says of a configuration.
+
+    ``overloaded`` is how likely it is overloaded, 0 or 1 where that is measured or inferred; ``verdict`` is what is
+    more likely. ``because`` are the measured configurations from which it follows, or that contradict each other;
+    ``nearest`` the nearest measured one of either verdict.
+    """
+
+    config: Config
+    verdict: Verdict
+    basis: Basis
+    overloaded: float
+    because: tuple[Neighbour, ...]
+    nearest: tuple[Neighbour, ...]
+    headroom: tuple[Headroom, ...]
+
+
+def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> Answer:
+    """Return what a map says of a configuration; what nothing proves is predicted by the agent ``learnt``.
+
+    ``read_map(memory, configs=[config])`` reads a map that has the configuration, whether it was measured or not.
+
+    Raises:
+        ConfigError: the configuration is not on the map.
+    """
+    asked = sorted(config)
+    known = node_map.known
+    if asked not in known.space:
+        raise ConfigError(f"{asked} is not on this map; read_map(memory, configs=[...]) reads one that has it")
+    higher = {name: list(_raised(known, asked, name)) for name in known.space.functions}
+    judge = _judge(node_map, [asked, *(one for configs in higher.values() for one in configs)])
+    likely = judge(asked)
+    basis, because = _basis(node_map, asked)
+    return Answer(
+        config=asked,
+        verdict=Verdict.OVERLOADED if likely > _EVEN else Verdict.OK,
+        basis=basis,
+        overloaded=likely,
+        because=tuple(_neighbour(node_map, one) for one in because),
+        nearest=tuple(_nearest(node_map, asked)),
+        headroom=tuple(_headroom(known, asked, name, configs, judge) for name, configs in higher.items() if configs),
+    )
+
+
+def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float]:
+    """Return what tells how likely one of these configurations is overloaded, all predicted at once."""
+    known = node_map.known
+    unknown = [config for config in configs if known.verdict(config) is None]
+    predicted = dict(zip(map(config_key, unknown), predict(node_map, unknown).tolist(), strict=True)) if unknown else {}
+
+    def judge(config: Config) -> float:
+        verdict = known.verdict(config)
+        return predicted[config_key(config)] if verdict is None else float(verdict is Verdict.OVERLOADED)
+
+    return judge
+
+
+def _raised(known: MonotoneMap, config: Config, function: str) -> Iterator[Config]:
+    """Yield a configuration with one function at each higher rate that the map has, lowest first."""
+    others = [pair for pair in config if pair[0] != function]
+    now = dict(config).get(function, 0)
+    for rate in known.space.rates_rps[known.space.functions.index(function)]:
+        raised = sorted([*others, (function, rate)])
+        if rate > now and raised in known.space:
+            yield raised
+
+
+def _headroom(
+    known: MonotoneMap, config: Config, function: str, higher: list[Config], judge: Callable[[Config], float]
+) -> Headroom:
+    rates = [dict(one)[function] for one in higher]
+    of_verdict = [(known.verdict(one), rate) for one, rate in zip(higher, rates, strict=True)]
+    n_likely_ok = len(list(takewhile(lambda one: judge(one) <= _EVEN, higher)))
+    return Headroom(
+        function=function,
+        rate_rps=dict(config).get(function, 0),
+        ok_rps=max((rate for verdict, rate in of_verdict if verdict is Verdict.OK), default=None),
+        likely_ok_rps=rates[n_likely_ok - 1] if n_likely_ok else None,
+        overloaded_rps=min((rate for verdict, rate in of_verdict if verdict is Verdict.OVERLOADED), default=None),
+        highest_rps=rates[-1],
+    )
+
+
+def _basis(node_map: NodeMap, config: Config) -> tuple[Basis, list[Config]]:
+    """Return how a configuration's verdict is known, and the measured configurations that tell of it."""
+    known = node_map.known
+    if known.verdict(config) is not None:
+        evidence = None if config_key(config) in known.measured else known.evidence(config)
+        return ("inferred", [evidence[0]]) if evidence else ("measured", [config])
+    open_ones = [one for one in known.disputes() if one.state == "open"]
+    around = [one for one in open_ones if _no_lower(one.overloaded, config) and _no_lower(config, one.ok)]
+    disputed = dict.fromkeys(config_key(one) for dispute in around for one in (dispute.overloaded, dispute.ok))
+    return ("contradicted", [config_pairs(key) for key in disputed]) if disputed else ("predicted", [])
+
+
+def _no_lower(low: Config, high: Config) -> bool:
+    """Tell whether no function has a lower rate in one configuration than in another."""
+    rates = dict(high)
+    return all(rates.get(name, 0) >= rate for name, rate in low)
+
+
+def _neighbour(node_map: NodeMap, config: Config) -> Neighbour:
+    key = config_key(config)
+    runs = node_map.runs[key]
+    n_overloaded = sum(run.verdict is Verdict.OVERLOADED for run in runs)
+    return Neighbour(config, node_map.known.measured[key], len(runs), n_overloaded)
+
+
+def _nearest(node_map: NodeMap, config: Config) -> Iterator[Neighbour]:
+    """Yield the nearest other measured configuration of either verdict: of the same functions, where there is one."""
+    space, rates_rps, asked = node_map.known.space, dict(config), config_key(config)
+    highest = {name: rates[-1] or 1 for name, rates in zip(space.functions, space.rates_rps, strict=True)}
+
+    def distance(key: ConfigKey) -> tuple[bool, float]:
+        other = dict(config_pairs(key))
+        gaps = (abs(other.get(name, 0) - rates_rps.get(name, 0)) / top for name, top in highest.items())
+        return key[0] != asked[0], sum(gaps)
+
+    for wanted in (Verdict.OK, Verdict.OVERLOADED):
+        found = [key for key, verdict in node_map.known.measured.items() if verdict is wanted and key != asked]
+        if found:
+            yield _neighbour(node_map, config_pairs(min(found, key=distance)))

@@ -1,0 +1,95 @@
+"""The space of what was recorded: a memory holds no plan, but the configurations that were run or inferred."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.errors import ConfigError
+from peva_env.frontier import is_dense
+from peva_env.space import Config, ConfigSpace
+
+_OF_CAMPAIGNS = "FROM execution_events WHERE context_hash = ? AND repetition = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Rates of each function and sets of functions that occur in the events of a context and repetition.
+
+    ``set_sizes`` says how many configurations of each set of functions were measured.
+    """
+
+    rates_rps: Mapping[str, frozenset[int]]
+    measured_rates_rps: Mapping[str, frozenset[int]]
+    set_sizes: Mapping[tuple[str, ...], int]
+
+    def of(self, functions: Iterable[str]) -> "Recorded":
+        """Return what there is of some functions alone."""
+        kept = frozenset(functions)
+        return Recorded(
+            {name: rates for name, rates in self.rates_rps.items() if name in kept},
+            {name: rates for name, rates in self.measured_rates_rps.items() if name in kept},
+            {names: n for names, n in self.set_sizes.items() if kept.issuperset(names)},
+        )
+
+    def counts_in(self, space: ConfigSpace) -> NDArray[np.bool_]:
+        """Return which configurations of a space are of a set of functions that occurs, (N,)."""
+        counted = np.zeros(space.n_configs, np.bool_)
+        for names in self.set_sizes.keys() & set(space.function_sets()):
+            offset, shape = space.block(names)
+            counted[offset : offset + int(np.prod(shape))] = True
+        return counted
+
+
+def read_recorded(connection: duckdb.DuckDBPyConnection, context_hash: str, repetition: int) -> Recorded:
+    """Look up what occurs in the events of a context and repetition."""
+    parameters = [context_hash, repetition]
+    pairs = connection.execute(
+        "SELECT name, rate, bool_or(measured) FROM (SELECT unnest(function_names) AS name, unnest(rates_rps) AS rate, "  # noqa: S608
+        f"kind = 'measured' AS measured {_OF_CAMPAIGNS}) GROUP BY ALL",
+        parameters,
+    ).fetchall()
+    sets = connection.execute(
+        f"SELECT function_names, count(DISTINCT config_id) FILTER (kind = 'measured') {_OF_CAMPAIGNS} GROUP BY ALL",
+        parameters,
+    ).fetchall()
+    names = sorted({name for name, _, _ in pairs})
+    return Recorded(
+        {name: frozenset(rate for other, rate, _ in pairs if other == name) for name in names},
+        {name: frozenset(rate for other, rate, measured in pairs if other == name and measured) for name in names},
+        {tuple(functions): int(n) for functions, n in sets},
+    )
+
+
+def recorded_space(recorded: Recorded, configs: Sequence[Config] = ()) -> tuple[ConfigSpace, list[str]]:
+    """Return the space of what was recorded, with some configurations beside, and what had to be left out of it.
+
+    What is too large to be looked at one by one loses first the rates at which nothing was measured, then all functions
+    but those of the set of which most was measured.
+
+    Raises:
+        ConfigError: it is still too large.
+    """
+    whole = _space(recorded.rates_rps, recorded, configs)
+    if is_dense(whole):
+        return whole, []
+    said = f"the recorded rates span {whole.n_configs:,} configurations, too many to look at one by one"
+    space = _space(recorded.measured_rates_rps, recorded, configs)
+    if is_dense(space):
+        return space, [f"{said}: this is the map of the {space.n_configs:,} at rates at which something was measured"]
+    largest = max(recorded.set_sizes, key=lambda names: recorded.set_sizes[names])
+    kept = recorded.of({*largest, *(name for config in configs for name, _ in config)})
+    space = _space(kept.measured_rates_rps, kept, configs)
+    if not is_dense(space):
+        raise ConfigError(f"{said}, and so are those of {' + '.join(largest)}; name fewer functions")
+    return space, [f"{said}: this is the map of {' + '.join(space.functions)} alone; other functions can be named"]
+
+
+def _space(rates_rps: Mapping[str, Iterable[int]], recorded: Recorded, configs: Sequence[Config]) -> ConfigSpace:
+    rates = {name: set(some) for name, some in rates_rps.items() if some}
+    for name, rate in (pair for config in configs for pair in config):
+        rates.setdefault(name, set()).add(rate)
+    sizes = [*map(len, recorded.set_sizes), *map(len, configs)]
+    return ConfigSpace(rates, min_functions=min(sizes), max_functions=max(sizes) + 1)

@@ -1,0 +1,178 @@
+"""Taking slices of an overload map.
+
+Notation: ``N`` configurations in plan order; ``R`` rows and ``C`` columns of a slice.
+"""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.contracts import Verdict
+from peva_env.errors import ConfigError
+from peva_env.frontier import DENSE_LIMIT, MonotoneMap, Status
+from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL
+from peva_env.report.map_slices import NOT_LOADED, Cell, MapSlice
+from peva_env.space import Config, ConfigSpace, config_key
+
+PAIR = 2
+_OUTSIDE_PLAN = -1
+_LOOK_UP_LIMIT = 2**16
+"""Largest number of cells of a slice of a space beyond ``DENSE_LIMIT``, where each is looked up by itself."""
+
+_CELLS = {
+    Verdict.OK: (OK_LABEL, Cell.INFERRED_OK, Cell.MEASURED_OK),
+    Verdict.OVERLOADED: (OVERLOADED_LABEL, Cell.INFERRED_OVERLOADED, Cell.MEASURED_OVERLOADED),
+}
+
+
+class Atlas:
+    """A map of which slices are taken.
+
+    Args:
+        known: the map.
+        predicted: (N,), how likely each configuration is to be overloaded, 0..1.
+
+    Raises:
+        ConfigError: there are more or fewer predictions than configurations.
+    """
+
+    def __init__(self, known: MonotoneMap, predicted: NDArray[np.float64] | None = None) -> None:
+        self.space = known.space
+        self._known = known
+        self._cells = None if known.labels is None else _all_cells(known, known.labels)
+        self._predicted = None if predicted is None else np.asarray(predicted, np.float64)
+        if self._predicted is not None and self._predicted.shape != (self.space.n_configs,):
+            shape = " x ".join(map(str, self._predicted.shape))
+            raise ConfigError(
+                f"predicted: has {shape} values, must have one for each of {self.space.n_configs:,} configurations"
+            )
+
+    def strips(self, functions: Sequence[str] | None) -> MapSlice:
+        """Return a row of rates for each function, as it is loaded alone.
+
+        Raises:
+            ConfigError: there are no such functions, or too many rates to draw.
+        """
+        names = checked_functions(self.space, functions or self.space.functions)
+        columns = sorted({rate for name in names for rate in self._rates(name)})
+        self._refuse_too_many(len(names), len(columns))
+        column_of = {rate: column for column, rate in enumerate(columns)}
+        indices = np.full((len(names), len(columns)), _OUTSIDE_PLAN, object)
+        for row, name in enumerate(names):
+            first, _ = self.space.block([name])
+            for level, rate in enumerate(self._rates(name)):
+                indices[row, column_of[rate]] = first + level
+        cells, predicted = self._look_up(indices)
+        column_name = f"{names[0]} (rps)" if len(names) == 1 else "rate (rps)"
+        rows = names if len(names) > 1 else [""]
+        return MapSlice(rows, list(map(str, columns)), "", column_name, cells, predicted, rows_are_rates=False)
+
+    def slice(self, functions: Sequence[str], at: Config) -> MapSlice:
+        """Return the first function's rates down, the second one's across, with the others at the given rates.
+
+        Raises:
+            ConfigError: the plan has no such configurations, or too many to draw.
+        """
+        down, across = checked_functions(self.space, functions, PAIR)
+        indices = self._indices(down, across, at)
+        present = indices != _OUTSIDE_PLAN
+        if not present.any():
+            raise ConfigError(
+                f"at: the plan has no configuration of {down} and {across} with {in_words(at) or 'no other'}"
+            )
+        rows, columns = ([NOT_LOADED, *map(str, self._rates(name))] for name in (down, across))
+        is_of_one_size = self.space.min_functions == self.space.max_functions - 1
+        top, left = (int(is_of_one_size and not line.any()) for line in (present[0], present[:, 0]))
+        cells, predicted = self._look_up(indices[top:, left:])
+        rest = [name for name in self.space.functions if name not in functions]
+        others = in_words([(name, dict(at).get(name)) for name in rest])
+        names = f"{down} (rps)", f"{across} (rps)"
+        return MapSlice(rows[top:], columns[left:], *names, cells, predicted, others)
+
+    def _rates(self, name: str) -> tuple[int, ...]:
+        return self.space.rates_rps[self.space.functions.index(name)]
+
+    def _refuse_too_many(self, n_rows: int, n_columns: int) -> None:
+        limit = _LOOK_UP_LIMIT if self._cells is None else DENSE_LIMIT
+        if n_rows * n_columns > limit:
+            raise ConfigError(f"a map of {n_rows:,} x {n_columns:,} cells is too large to draw, at most {limit:,} are")
+
+    def _indices(self, down: str, across: str, at: Config) -> NDArray[np.object_]:
+        """Return the index of each cell's configuration, (R, C), exact for spaces of any size."""
+        rates = {name: self._rates(name) for name in (down, across)}
+        shape = len(rates[down]) + 1, len(rates[across]) + 1
+        self._refuse_too_many(*shape)
+        indices = np.full(shape, _OUTSIDE_PLAN, object)
+        for loaded in ((), (down,), (across,), (down, across)):
+            names = sorted([*loaded, *dict(at)])
+            if not self.space.min_functions <= len(names) < self.space.max_functions:
+                continue
+            offset, block = self.space.block(names)
+            steps = _steps(names, block)
+            first = offset + sum(steps[name] * self._rates(name).index(rate) for name, rate in at)
+            rows, columns = (
+                steps[name] * np.arange(len(rates[name])).astype(object) if name in loaded else np.array([0], object)
+                for name in (down, across)
+            )
+            place = tuple(slice(1, None) if name in loaded else slice(0, 1) for name in (down, across))
+            indices[place] = first + rows[:, None] + columns[None, :]
+        return indices
+
+    def _look_up(self, indices: NDArray[np.object_]) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+        cells, predicted = np.zeros(indices.shape, np.int8), np.full(indices.shape, np.nan)
+        present = indices != _OUTSIDE_PLAN
+        if self._cells is not None:
+            cells[present] = self._cells[indices[present].astype(np.int64)]
+        else:
+            cells[present] = [_cell(self._known, self.space.config(index)) for index in indices[present]]
+        if self._predicted is not None:
+            unknown = cells == Cell.UNKNOWN
+            predicted[unknown] = self._predicted[indices[unknown].astype(np.int64)]
+        return cells, predicted
+
+
+def checked_functions(space: ConfigSpace, functions: Sequence[str], n: int | None = None) -> list[str]:
+    """Return names of functions that are in a space, each once, and as many as are wanted.
+
+    Raises:
+        ConfigError: they are not.
+    """
+    for name in functions:
+        if name not in space.functions:
+            raise ConfigError(f"functions: {name!r} is not one of {', '.join(space.functions)}")
+    if len(set(functions)) != len(functions) or (n is not None and len(functions) != n):
+        wanted = "different ones" if n is None else f"{n} different ones"
+        raise ConfigError(f"functions: must be {wanted}, not {', '.join(functions)}")
+    return list(functions)
+
+
+def in_words(loads: Sequence[tuple[str, int | None]]) -> str:
+    """Say at which rates functions are loaded, or that they are not."""
+    texts = (f"{name} not loaded" if rate is None else f"{name} at {rate} rps" for name, rate in loads)
+    return ", ".join(texts)
+
+
+def _all_cells(known: MonotoneMap, labels: NDArray[np.int8]) -> NDArray[np.int8]:
+    cells, status = np.full(labels.shape, Cell.UNKNOWN, np.int8), known.status()
+    for label, inferred, measured in _CELLS.values():
+        cells[labels == label] = inferred
+        cells[(labels == label) & (status == Status.MEASURED)] = measured
+    cells[status == Status.CONTRADICTED] = Cell.CONTRADICTED
+    if known.recorded is not None:
+        cells[(cells == Cell.UNKNOWN) & ~known.recorded] = Cell.OUTSIDE
+    return cells
+
+
+def _cell(known: MonotoneMap, config: Config) -> Cell:
+    verdict = known.verdict(config)
+    if verdict is None:
+        return Cell.UNKNOWN
+    _, inferred, measured = _CELLS[verdict]
+    return measured if config_key(config) in known.measured else inferred
+
+
+def _steps(names: Sequence[str], block: Sequence[int]) -> dict[str, int]:
+    """Return by how much the index grows from one rate of each function to its next, in a block of the plan."""
+    return {name: prod(block[place + 1 :]) for place, name in enumerate(names)}

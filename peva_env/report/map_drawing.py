@@ -1,0 +1,193 @@
+"""How a slice of an overload map is drawn.
+
+The fill of a cell says which verdict, a mark that it was measured; what is predicted is a smaller square. OVERLOADED is
+darker than OK, so that the map also reads in grey.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.report.map_slices import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Cell, MapSlice
+from peva_env.report.style import BLACK, PALE_GREY, SKY, VERMILION, YELLOW
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PALE_SKY, _PALE_VERMILION, _PALEST_GREY = "#B5DDF4", "#E08D4D", "#EEEEEE"
+_FILLS = {
+    Cell.OUTSIDE: "#FFFFFF00",
+    Cell.UNKNOWN: _PALEST_GREY,
+    Cell.CONTRADICTED: YELLOW,
+    Cell.INFERRED_OK: _PALE_SKY,
+    Cell.MEASURED_OK: SKY,
+    Cell.INFERRED_OVERLOADED: _PALE_VERMILION,
+    Cell.MEASURED_OVERLOADED: VERMILION,
+}
+_NAMES = {
+    Cell.MEASURED_OK: "OK, measured",
+    Cell.INFERRED_OK: "OK, inferred",
+    Cell.MEASURED_OVERLOADED: "overloaded, measured",
+    Cell.INFERRED_OVERLOADED: "overloaded, inferred",
+    Cell.CONTRADICTED: "contradicted",
+    Cell.UNKNOWN: "unknown",
+}
+"""What is in the legend, in its order."""
+
+_FRONTIERS = {FRONTIER: "-", LIKELY_FRONTIER: ":"}
+
+_MARKS = {Cell.MEASURED_OK: "o", Cell.MEASURED_OVERLOADED: "x"}
+_TURN = np.linspace(0, 2 * np.pi, 25)
+_CIRCLE = 0.27 * np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
+_CROSS = 0.25 * np.array([[-1, -1], [1, 1], [0, 0], [-1, 1], [1, -1]])
+_SQUARE = 0.28 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
+_CELL = 0.5 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
+"""Outlines in cells, whose sides are 1."""
+
+_HATCH = "////"
+_MARKED_LIMIT = 64
+"""Cells a side up to which each has room for a mark."""
+
+_LINE_POINTS_AN_INCH = 5.0  # of a cell
+_TICK_WIDTH_INCHES, _TICK_HEIGHT_INCHES = 0.4, 0.25
+_STEPS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
+_ASPECT_LIMIT = 40
+"""How many times as long as high a map may be with square cells."""
+
+
+def draw_slice(ax: "Axes", piece: MapSlice, title: str) -> None:
+    """Draw one slice, with its axes named, but without a legend."""
+    from matplotlib.colors import to_rgba_array
+
+    n_rows, n_columns = piece.cells.shape
+    fills = to_rgba_array(list(_FILLS.values()))[piece.cells]
+    is_small = max(n_rows, n_columns) <= _MARKED_LIMIT
+    if not is_small:
+        fills = _with_predictions(fills, piece.predicted)
+    is_long = max(n_rows, n_columns) > _ASPECT_LIMIT * min(n_rows, n_columns)
+    ax.imshow(fills, origin="lower", interpolation="nearest", aspect="auto" if is_long else "equal")
+    if is_small:
+        _draw_marks(ax, piece)
+    else:
+        title = "\n".join(filter(None, [title, "too many cells to mark what was measured"]))
+    _draw_frontiers(ax, piece)
+    _name_axes(ax, piece)
+    ax.set_title(title, fontsize="medium")
+
+
+def legend_of(pieces: Sequence[MapSlice]) -> dict[str, Any]:
+    """Return the arguments of a legend of what is in some slices: handles, labels and how they are drawn."""
+    from matplotlib.legend_handler import HandlerTuple
+    from matplotlib.lines import Line2D
+
+    present = set(np.concatenate([np.unique(piece.cells) for piece in pieces]).tolist())
+    entries: dict[str, Any] = {name: _cell_handle(cell) for cell, name in _NAMES.items() if cell in present}
+    handlers = {}
+    if any(np.isfinite(piece.predicted).any() for piece in pieces):
+        squares = tuple(Line2D([], [], color=_shade(share), marker="s", linestyle="") for share in (0.0, 0.5, 1.0))
+        entries["predicted: 0, 50, 100 %\nlikely overloaded"] = squares
+        handlers[squares] = HandlerTuple(ndivide=None)
+    for name, line in _FRONTIERS.items():
+        if any(piece.frontiers()[name] for piece in pieces):
+            entries[name] = Line2D([], [], color=BLACK, linewidth=2, linestyle=line)
+    return {"handles": list(entries.values()), "labels": list(entries), "handler_map": handlers}
+
+
+def _cell_handle(cell: Cell) -> Any:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    hatch = _HATCH if cell is Cell.CONTRADICTED else None
+    patch = Patch(facecolor=_FILLS[cell], edgecolor=BLACK if hatch else PALE_GREY, linewidth=0.5, hatch=hatch)
+    if cell not in _MARKS:
+        return patch
+    return patch, Line2D([], [], color=BLACK, marker=_MARKS[cell], linestyle="", markersize=5, fillstyle="none")
+
+
+def _shade(share: float) -> tuple[float, ...]:
+    """Return the colour of a probability of overload: from that of OK to that of overloaded, ever darker."""
+    from matplotlib.colors import to_rgba
+
+    ok, overloaded = (np.array(to_rgba(_FILLS[cell])) for cell in (Cell.INFERRED_OK, Cell.MEASURED_OVERLOADED))
+    return tuple(((1 - share) * ok + share * overloaded).tolist())
+
+
+def _with_predictions(fills: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+    share = predicted[..., None]
+    return np.where(np.isnan(share), fills, (1 - share) * _shade(0) + share * _shade(1))
+
+
+def _draw_marks(ax: "Axes", piece: MapSlice) -> None:
+    """Draw what tells cells apart without colour: each kind is a collection with its name as label."""
+    for axis, n in zip((ax.yaxis, ax.xaxis), piece.cells.shape, strict=True):
+        axis.set_ticks(np.arange(0.5, n - 1), minor=True)
+    ax.grid(which="minor", color="white", linewidth=0.8)
+    ax.tick_params(which="both", length=0)
+    cell_inches = min(length / n for length, n in zip(_size_inches(ax), reversed(piece.cells.shape), strict=True))
+    linewidth = min(max(cell_inches * _LINE_POINTS_AN_INCH, 0.4), 1.2)
+    for cell, outline in ((Cell.MEASURED_OK, _CIRCLE), (Cell.MEASURED_OVERLOADED, _CROSS)):
+        _draw_outlines(
+            ax, piece.cells == cell, outline, _NAMES[cell], facecolor="none", edgecolor=BLACK, linewidth=linewidth
+        )
+    contradicted, name = piece.cells == Cell.CONTRADICTED, _NAMES[Cell.CONTRADICTED]
+    _draw_outlines(ax, contradicted, _CELL, name, facecolor="none", edgecolor=BLACK, linewidth=0, hatch=_HATCH)
+    predicted = np.isfinite(piece.predicted)
+    shades = [_shade(share) for share in piece.predicted[predicted]]
+    _draw_outlines(ax, predicted, _SQUARE, "predicted", facecolor=shades, linewidth=0)
+
+
+def _draw_outlines(
+    ax: "Axes", where: NDArray[np.bool_], outline: NDArray[np.float64], label: str, **style: Any
+) -> None:
+    """Draw the same outline, (n, 2) from the middle, in some cells."""
+    from matplotlib.collections import PolyCollection
+
+    rows, columns = where.nonzero()
+    middles = np.stack([columns, rows], axis=1)
+    ax.add_collection(PolyCollection(middles[:, None, :] + outline, closed=False, label=label, **style))
+
+
+def _draw_frontiers(ax: "Axes", piece: MapSlice) -> None:
+    from matplotlib.collections import LineCollection
+
+    for name, edges in piece.frontiers().items():
+        line = _FRONTIERS[name]
+        ax.add_collection(
+            LineCollection(edges, colors=BLACK, linewidths=2, linestyles=line, capstyle="projecting", label=name)
+        )
+
+
+def _name_axes(ax: "Axes", piece: MapSlice) -> None:
+    ax.set_xlabel(piece.column_name)
+    ax.set_ylabel(piece.row_name)
+    width_inches, height_inches = _size_inches(ax)
+    ax.set_xticks(*_ticks(piece.columns, max(int(width_inches / _TICK_WIDTH_INCHES), 2)))
+    if piece.rows_are_rates:
+        ax.set_yticks(*_ticks(piece.rows, max(int(height_inches / _TICK_HEIGHT_INCHES), 2)))
+    else:
+        ax.set_yticks(range(len(piece.rows)), piece.rows)
+    ax.spines[:].set_visible(False)
+
+
+def _ticks(names: Sequence[str], n_most: int) -> tuple[list[int], list[str]]:
+    """Return which cells of an axis are named, and how: evenly spaced, and those that are the roundest numbers."""
+    first = int(names[0] == NOT_LOADED)
+    rates = names[first:]
+    step = next(step for step in _STEPS if step * n_most >= len(rates))
+    start = max(range(min(step, len(rates))), key=lambda start: sum(map(_roundness, rates[start::step])))
+    places = [first + place for place in range(start, len(rates), step)]
+    if first:
+        places = [0, *(place for place in places if place >= step)]
+    return places, [names[place] for place in places]
+
+
+def _roundness(rate: str) -> int:
+    return len(rate) - len(rate.rstrip("0"))
+
+
+def _size_inches(ax: "Axes") -> tuple[float, float]:
+    """Return how wide and how high axes are."""
+    extent = ax.get_window_extent()
+    return extent.width / ax.figure.dpi, extent.height / ax.figure.dpi

@@ -1,0 +1,344 @@
+"""What a memory says of a node: its map, questions to it, and the difference of two."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from peva_env.contracts import NOT_RUN, EndStatus, ExecutionEvent, Verdict
+from peva_env.errors import ConfigError, MemoryStoreError
+from peva_env.frontier import MonotoneMap
+from peva_env.maps import NodeMap, ask, cartesian_configs, compare, predict, read_map
+from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.rate_grid import Dominance
+from peva_env.space import Config, ConfigSpace, config_key
+from tests.builders import event, function, session
+
+OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
+RATES = (10, 20, 30)
+
+
+def pair(a: int, b: int) -> Config:
+    return [("a", a), ("b", b)]
+
+
+def not_run(config: Config, verdict: Verdict) -> ExecutionEvent:
+    made: ExecutionEvent = event(config, NOT_RUN[verdict].iteration, verdict, kind=NOT_RUN[verdict].kind, functions=())
+    return made
+
+
+def remember(
+    path: Path,
+    events: Iterable[ExecutionEvent],
+    *,
+    status: EndStatus = EndStatus.COMPLETE,
+    context_hash: str = "ctx",
+    run_id: str = "run",
+    repetition: int = 1,
+) -> Path:
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    store.open_session(session(run_id, repetition=repetition, context_hash=context_hash))
+    store.insert_events(
+        [replace(one, context_hash=context_hash, run_id=run_id, repetition=repetition) for one in events]
+    )
+    if status is not EndStatus.RUNNING:
+        store.close_session(run_id, status)
+    store.close()
+    return path
+
+
+def loaded(a: int, b: int, *, success: float) -> ExecutionEvent:
+    functions = tuple(function(name, rate, success_rate=success, mean_ms=20.0) for name, rate in pair(a, b))
+    made: ExecutionEvent = event(pair(a, b), verdict=OK if success > 0.95 else OVERLOADED, functions=functions)
+    return made
+
+
+def square(limit: int) -> list[ExecutionEvent]:
+    """All nine mixes of two functions, OK up to a total rate."""
+    return [event(pair(a, b), verdict=OK if a + b <= limit else OVERLOADED) for a in RATES for b in RATES]
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Path:
+    return tmp_path / "memory.duckdb"
+
+
+def labels(node_map: NodeMap) -> list[int]:
+    assert node_map.known.labels is not None
+    return list(map(int, node_map.known.labels))
+
+
+def test_the_map_is_that_of_all_recorded_rates(memory: Path) -> None:
+    node_map = read_map(remember(memory, square(40)))
+    assert node_map.known.space.rates_rps == (RATES, RATES)
+    assert labels(node_map) == [-1, -1, -1, -1, -1, 1, -1, 1, 1]
+    assert node_map.verdict_counts == {OK: 6, OVERLOADED: 3}
+    assert (node_map.iterations, len(node_map.events), node_map.repetition, node_map.cost_s) == (1, 9, 1, 18.0)
+    assert [campaign.status for campaign in node_map.campaigns] == ["complete"]
+    assert node_map.notes == ()
+
+
+def test_most_valid_runs_decide_and_invalid_ones_tell_nothing(memory: Path) -> None:
+    runs = [event(pair(10, 10), i, verdict) for i, verdict in enumerate([OK, OVERLOADED, INVALID, OVERLOADED])]
+    invalid = event(pair(20, 10), verdict=INVALID)
+    node_map = read_map(remember(memory, [*runs, invalid]))
+    assert node_map.known.measured == {config_key(pair(10, 10)): OVERLOADED}
+    assert [run.iteration for run in node_map.runs[config_key(pair(10, 10))]] == [0, 1, 3]
+    assert len(node_map.events) == 5
+
+
+def test_sets_of_functions_that_were_never_tried_do_not_count(memory: Path) -> None:
+    events = [event([("a", 10)]), event([("b", 10)]), event([("c", 20)]), event(pair(10, 10))]
+    node_map = read_map(remember(memory, events))
+    assert node_map.known.n_configs == 4
+    assert node_map.known.space.n_configs == 6
+
+
+def test_some_functions_are_a_map_of_their_own(memory: Path) -> None:
+    node_map = read_map(
+        remember(memory, [event([("a", 10)]), event([("c", 20)]), event(pair(10, 10))]), functions=["a"]
+    )
+    assert node_map.known.space.functions == ("a",)
+    assert len(node_map.events) == 1
+    assert node_map.notes == ()
+
+
+def test_a_plan_says_what_is_still_unknown(memory: Path) -> None:
+    space = ConfigSpace({"a": RATES}, max_functions=2)
+    node_map = read_map(remember(memory, [event([("a", 10)]), event([("b", 10)])]), space=space)
+    assert node_map.known.n_unknown == 2
+    assert node_map.notes == ("1 runs are of configurations outside this map, and left out",)
+
+
+def test_the_last_context_that_has_the_functions_is_chosen_and_said(memory: Path) -> None:
+    remember(memory, [event([("a", 10)], started_at=1.0)], context_hash="older", run_id="1")
+    remember(memory, [event([("b", 10)], started_at=2.0)], context_hash="newer", run_id="2")
+    remember(memory, [event([("b", 10)], started_at=0.0)], context_hash="oldest", run_id="3")
+    assert read_map(memory, functions=["a"]).context_hash == "older"
+    latest = read_map(memory)
+    assert latest.context_hash == "newer"
+    assert latest.notes == ("this is the context that was measured last, newer; others of the memory: older, oldest",)
+    assert read_map(memory, context="oldes").notes == ()
+    with pytest.raises(ConfigError, match="nothing was measured of a \\+ b in one context; there are: a or b"):
+        read_map(memory, configs=[pair(10, 10)])
+    with pytest.raises(ConfigError, match="no context begins with 'x'; there are: newer, older, oldest"):
+        read_map(memory, context="x")
+
+
+def test_the_last_repetition_is_chosen_unless_another_is_asked_for(memory: Path) -> None:
+    remember(memory, [event([("a", 10)])])
+    remember(memory, [event([("a", 10)], verdict=OVERLOADED)], run_id="again", repetition=2)
+    assert labels(read_map(memory)) == [1]
+    assert labels(read_map(memory, repetition=1)) == [-1]
+    with pytest.raises(ConfigError, match="has no repetition 3; there are: 1, 2"):
+        read_map(memory, repetition=3)
+
+
+def test_a_memory_without_events_and_a_missing_one_say_so(memory: Path) -> None:
+    with pytest.raises(MemoryStoreError, match="there is no such file"):
+        read_map(memory)
+    with pytest.raises(ConfigError, match="no event is in it yet; `peva-env run` measures some"):
+        read_map(remember(memory, []))
+
+
+def test_a_running_campaign_is_read(memory: Path) -> None:
+    assert read_map(remember(memory, square(40), status=EndStatus.RUNNING)).is_running
+    assert not read_map(remember(memory, [])).is_running
+
+
+@pytest.mark.parametrize(
+    ("inferred", "rule"),
+    [
+        ([], "one_sided"),
+        ([not_run(pair(30, 30), OVERLOADED)], "one_sided"),
+        ([not_run(pair(10, 10), OK)], "within_sets"),
+        ([not_run([("a", 10)], OK), not_run(pair(10, 10), OK)], "two_sided"),
+    ],
+)
+def test_the_rule_is_the_weakest_that_explains_what_was_inferred(
+    memory: Path, inferred: list[ExecutionEvent], rule: str
+) -> None:
+    measured = [event(pair(20, 20)), event(pair(30, 20), verdict=OVERLOADED), event([("a", 30)], verdict=OVERLOADED)]
+    node_map = read_map(remember(memory, [*measured, *inferred]))
+    assert node_map.known.dominance == rule
+    for one in inferred:
+        assert node_map.known.verdict(one.config_pairs) is one.verdict
+
+
+def test_what_is_contradicted_is_in_quarantine_where_the_campaign_is_complete(memory: Path) -> None:
+    events = [event(pair(10, 10), verdict=OVERLOADED), event(pair(20, 20)), not_run(pair(10, 20), OK)]
+    stopped = read_map(remember(memory, events, status=EndStatus.INTERRUPTED))
+    assert [one.state for one in stopped.known.disputes()] == ["open"]
+    complete = read_map(remember(memory, []))
+    assert [one.state for one in complete.known.disputes()] == ["quarantine"]
+    assert complete.known.verdict(pair(20, 20)) is OK
+    assert [one.state for one in read_map(memory, dominance="two_sided").known.disputes()] == ["open"]
+
+
+def test_too_many_rates_are_thinned_to_the_measured_ones_and_that_is_said(memory: Path) -> None:
+    skipped = [not_run([(name, rate) for name in "abc"], OVERLOADED) for rate in range(1000, 1200)]
+    triple = [(name, 10) for name in "abc"]
+    node_map = read_map(remember(memory, [event(triple), event([("a", 20), ("b", 10), ("c", 30)]), *skipped]))
+    assert node_map.known.space.n_configs == 2 * 1 * 2
+    assert node_map.notes == (
+        "the recorded rates span 8,201,604 configurations, too many to look at one by one: this is the map of the 4 at "
+        "rates at which something was measured",
+    )
+
+
+def test_too_many_functions_are_left_out_and_that_is_said(memory: Path) -> None:
+    names = [f"f{i:02d}" for i in range(30)]
+    events = [event([(name, 10 + i) for name in names[j : j + 10]]) for j in (0, 20) for i in range(2)]
+    node_map = read_map(remember(memory, [*events, event([(name, 12) for name in names[:10]])]))
+    assert node_map.known.space.functions == tuple(names[:10])
+    assert "too many to look at one by one: this is the map of f00 + f01" in node_map.notes[0]
+    assert "2 runs are of configurations outside this map" in node_map.notes[1]
+
+
+@pytest.mark.parametrize("limit", [15, 40, 45, 100])
+def test_the_cartesian_agent_measures_all_but_what_is_above_an_overloaded_one(memory: Path, limit: int) -> None:
+    node_map = read_map(remember(memory, [*square(limit), event([("a", 10)]), event([("b", 20)], verdict=OVERLOADED)]))
+    known = MonotoneMap(node_map.known.space)
+    measured = 0
+    for config in known.space:
+        if known.verdict(config) is None and config_key(config) in node_map.known.measured:
+            known.update(config, node_map.known.measured[config_key(config)])
+            measured += 1
+    never_tried = 4  # of a alone, and of b alone, that are unknown: they count as measured, but what is above b 20
+    assert cartesian_configs(node_map.known) == measured + never_tried - 1
+
+
+def test_what_is_unknown_is_predicted(memory: Path) -> None:
+    events = [event(pair(10, 10)), event(pair(30, 30), verdict=OVERLOADED, functions=()), not_run(pair(20, 20), OK)]
+    node_map = read_map(remember(memory, events, status=EndStatus.BUDGET))
+    likely = predict(node_map, list(node_map.known.space))
+    assert likely.shape == (9,)
+    assert ((likely >= 0) & (likely <= 1)).all()
+    assert likely[0] < likely[-1]
+    with pytest.raises(ConfigError, match="agent 'cartesian' predicts nothing; one that does is 'learnt'"):
+        predict(node_map, [pair(10, 10)], agent="cartesian")
+
+
+def test_of_many_measured_ones_the_nearest_are_taken_into_account(memory: Path) -> None:
+    rates = range(1, 23)
+    events = [loaded(a, b, success=min(1.0, 30 / (a + b))) for a in rates for b in rates if a != b]
+    node_map = read_map(remember(memory, events), configs=[pair(3, 3), pair(21, 21)])
+    assert len(node_map.runs) > 400
+    assert predict(node_map, [pair(3, 3), pair(21, 21)]).round().tolist() == [0, 1]
+
+
+@pytest.fixture
+def asked(memory: Path) -> NodeMap:
+    events = [event(pair(10, 20), i) for i in range(3)]
+    events += [event(pair(30, 10), i, OVERLOADED if i else OK) for i in range(3)]
+    return read_map(remember(memory, events, status=EndStatus.BUDGET), configs=[pair(15, 10)], dominance="within_sets")
+
+
+def test_a_measured_configuration_is_answered_by_its_own_runs(asked: NodeMap) -> None:
+    answer = ask(asked, [("b", 10), ("a", 30)])
+    assert (answer.verdict, answer.basis, answer.overloaded) == (OVERLOADED, "measured", 1.0)
+    (own,) = answer.because
+    assert (own.config, own.n_runs, own.n_overloaded) == (pair(30, 10), 3, 2)
+    assert [one.config for one in answer.nearest] == [pair(10, 20)]
+
+
+def test_an_inferred_one_by_what_it_follows_from(asked: NodeMap) -> None:
+    answer = ask(asked, pair(10, 10))
+    assert (answer.verdict, answer.basis, answer.overloaded) == (OK, "inferred", 0.0)
+    assert [one.config for one in answer.because] == [pair(10, 20)]
+
+
+def test_an_unknown_one_by_a_probability_and_what_is_near(asked: NodeMap) -> None:
+    answer = ask(asked, pair(15, 10))
+    assert answer.basis == "predicted"
+    assert 0 < answer.overloaded < 1
+    assert answer.verdict is (OVERLOADED if answer.overloaded > 0.5 else OK)
+    assert answer.because == ()
+    assert [(one.config, one.verdict) for one in answer.nearest] == [(pair(10, 20), OK), (pair(30, 10), OVERLOADED)]
+
+
+def test_the_room_that_is_left_is_told_of_each_function(asked: NodeMap) -> None:
+    room = {one.function: one for one in ask(asked, pair(10, 10)).headroom}
+    assert (room["b"].rate_rps, room["b"].ok_rps, room["b"].overloaded_rps, room["b"].highest_rps) == (10, 20, None, 20)
+    assert (room["a"].ok_rps, room["a"].overloaded_rps, room["a"].highest_rps) == (None, 30, 30)
+    assert room["a"].likely_ok_rps in (None, 15)
+    assert [one.function for one in ask(asked, pair(30, 20)).headroom] == []
+
+
+def test_a_contradicted_one_names_what_contradicts(memory: Path) -> None:
+    events = [event(pair(10, 10), verdict=OVERLOADED), event(pair(30, 30))]
+    remember(memory, events, status=EndStatus.BUDGET)
+    node_map = read_map(memory, configs=[pair(20, 20)], dominance="within_sets")
+    answer = ask(node_map, pair(20, 20))
+    assert answer.basis == "contradicted"
+    assert [one.config for one in answer.because] == [pair(10, 10), pair(30, 30)]
+
+
+def test_a_question_off_the_map_says_how_to_ask_it(asked: NodeMap) -> None:
+    with pytest.raises(ConfigError, match="not on this map; read_map"):
+        ask(asked, pair(11, 10))
+
+
+def maps(tmp_path: Path, before: int, after: int) -> tuple[NodeMap, NodeMap]:
+    paths = (remember(tmp_path / f"{limit}.duckdb", square(limit)) for limit in (before, after))
+    first, second = map(read_map, paths)
+    return first, second
+
+
+def test_a_node_that_bears_less_has_lost(tmp_path: Path) -> None:
+    difference = compare(*maps(tmp_path, 50, 40))
+    assert difference.lost == (pair(20, 30), pair(30, 20))
+    assert difference.lowest_lost == difference.lost
+    assert (difference.gained, difference.n_ok, difference.n_overloaded, difference.n_unknown) == ((), 6, 1, 0)
+    assert difference.lost_share == 2 / 8
+    assert difference.changes == ()
+
+
+def test_a_node_that_bears_more_has_gained(tmp_path: Path) -> None:
+    difference = compare(*maps(tmp_path, 30, 50))
+    assert difference.lost == ()
+    assert len(difference.gained) == 5
+    assert difference.highest_gained == (pair(20, 30), pair(30, 20))
+
+
+def test_other_rates_are_compared_by_what_follows(tmp_path: Path) -> None:
+    one = remember(tmp_path / "a.duckdb", [event([("a", 10)]), event([("a", 30)], verdict=OVERLOADED)])
+    other = remember(tmp_path / "b.duckdb", [event([("a", 20)]), event([("a", 40)], verdict=OVERLOADED)])
+    difference = compare(*(read_map(path, dominance="within_sets") for path in (one, other)))
+    assert (difference.n_ok, difference.n_overloaded, difference.n_unknown) == (1, 1, 2)
+
+
+def test_only_shared_functions_are_compared(tmp_path: Path) -> None:
+    one = read_map(remember(tmp_path / "a.duckdb", [event([("a", 10)]), event([("b", 10)])]))
+    other = read_map(remember(tmp_path / "b.duckdb", [event([("b", 10)], verdict=OVERLOADED), event([("c", 10)])]))
+    difference = compare(one, other)
+    assert (difference.functions, difference.left_out) == (("b",), ("a", "c"))
+    assert difference.lost == ([("b", 10)],)
+    with pytest.raises(ConfigError, match="have no function in common: a; c"):
+        compare(read_map(one.memory, functions=["a"]), read_map(other.memory, functions=["c"]))
+
+
+def test_what_changed_about_the_node_is_told(tmp_path: Path) -> None:
+    first, second = maps(tmp_path, 40, 40)
+    was: Mapping[str, object] = {"node": {"cpus": 2, "name": "n"}, "timeout_s": 5}
+    became: Mapping[str, object] = {"node": {"cpus": 4, "name": "n"}, "generator": "k6 v2"}
+    difference = compare(replace(first, context=was), replace(second, context=became))
+    assert difference.changes == (("generator", None, "k6 v2"), ("node.cpus", 2, 4), ("timeout_s", 5, None))
+
+
+def test_many_verdicts_at_once_are_the_same_as_one_after_the_other() -> None:
+    rng = np.random.default_rng(0)
+    space = ConfigSpace({"a": range(8), "b": range(8)}, max_functions=3)
+    rules: tuple[Dominance, ...] = ("one_sided", "within_sets", "two_sided")
+    for rule in rules:
+        verdicts = {config_key(space.config(int(i))): [OK, OVERLOADED][int(i) % 2] for i in rng.permutation(80)[:12]}
+        at_once, in_turn = MonotoneMap(space, dominance=rule), MonotoneMap(space, dominance=rule)
+        at_once.update_all(verdicts)
+        for key, verdict in verdicts.items():
+            in_turn.update(list(zip(*key, strict=True)), verdict)
+        assert np.array_equal(at_once.labels, in_turn.labels)  # type: ignore[arg-type]
+        assert (at_once.n_unknown, at_once.measured) == (in_turn.n_unknown, in_turn.measured)
+        assert (at_once.status() == in_turn.status()).all()
