@@ -34,8 +34,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     # Python and the libraries beneath: their inventories are on the network.
     (r"py:.*", r"(collections|pathlib|numpy|gymnasium|_duckdb)\..*|ResetNeeded|Axes"),
-    # Short names for arrays and dicts, which stand in signatures as what they are called.
-    (r"py:class", r"(peva_env|agents)\..*\.(Arrays|Floats|Indices|Info|Infos|Words)"),
+    # Short names for types, which stand in signatures as what they are called.
+    (r"py:class", r"(peva_env|agents)\..*\.(Arrays|Basis|Floats|Indices|Info|Infos|Words)"),
     # Parts that nobody builds by hand.
     (
         r"py:class",
