@@ -1,33 +1,23 @@
 """What is documented is there, and what is shown runs."""
 
-import importlib
-import inspect
 import os
 import re
-import runpy
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-import gymnasium
-import numpy as np
 import pytest
 import typer
 import yaml
 from typer.testing import CliRunner
 
-import peva_env
 from peva_env.cli import app
 from peva_env.cli_memory import app as memory
 from peva_env.config import DfaasConfig, parse_config
-from peva_env.make import make_live_env, make_replay_env, make_sim_env
-from peva_env.offline import OfflineSettings
 from peva_env.sources.node_spec import SimulatedFunction, SimulatedNode
-from tests.pages import DOCS, PAGES, ROOT, anchors, blocks, links, parsed, peva_env_calls, prose
+from tests.pages import PAGES, ROOT, anchors, blocks, links, parsed, peva_env_calls, prose
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIBRARIES = {"sb3_contrib": "sb3_contrib", "peva_env.report": "matplotlib"}
@@ -48,17 +38,21 @@ OTHER_BLOCKS = [
 ]
 
 
-@pytest.mark.parametrize("key", DfaasConfig.model_fields)
-def test_the_readme_explains_every_key(key: str) -> None:
-    assert f"`{key}`" in README
-
-
+KEYS_EXPLAINED_IN = {"README": README, "reference/configuration": PAGES["reference/configuration"]}
+MEMORY_EXPLAINED_IN = {"README": README, "explanation/memory": PAGES["explanation/memory"]}
 SECTIONS = ["functions", "cooldown", "overload", "memory", "combinations", "openfaas", "grafana"]
 
 
+@pytest.mark.parametrize("where", KEYS_EXPLAINED_IN)
+@pytest.mark.parametrize("key", DfaasConfig.model_fields)
+def test_every_key_is_explained(key: str, where: str) -> None:
+    assert re.search(rf"^\| [^|]*`{key}`", KEYS_EXPLAINED_IN[where], re.MULTILINE)
+
+
+@pytest.mark.parametrize("where", KEYS_EXPLAINED_IN)
 @pytest.mark.parametrize("section", SECTIONS)
-def test_the_readme_explains_every_key_of_a_section(section: str) -> None:
-    row = next(line for line in README.splitlines() if line.startswith(f"| `{section}`"))
+def test_every_key_of_a_section_is_explained(section: str, where: str) -> None:
+    row = next(line for line in KEYS_EXPLAINED_IN[where].splitlines() if line.startswith(f"| `{section}`"))
     schema = DfaasConfig.model_json_schema()
     part = schema["properties"][section]
     name = (part.get("items") or (part.get("allOf") or part.get("anyOf", [part]))[0])["$ref"].rpartition("/")[2]
@@ -74,9 +68,10 @@ def test_the_readme_names_every_command(group: typer.Typer, said: str) -> None:
     assert [name for name in names if said.format(name) not in README] == []
 
 
+@pytest.mark.parametrize("where", MEMORY_EXPLAINED_IN)
 @pytest.mark.parametrize("words", ["Memory Core", "Debug Archive", "The schema is strict", "skip without replacement"])
-def test_the_readme_explains_what_existing_users_ask(words: str) -> None:
-    assert words in README
+def test_what_existing_users_ask_is_explained(words: str, where: str) -> None:
+    assert words in MEMORY_EXPLAINED_IN[where]
 
 
 def run_block(code: str, folder: Path) -> None:
@@ -194,109 +189,6 @@ def test_a_link_leads_to_a_file_and_a_heading_in_it(path: str, target: str) -> N
 def test_every_page_is_in_the_contents() -> None:
     contents = re.findall(r"^[\w/-]+$", PAGES["index"], re.MULTILINE)
     assert sorted(contents) == sorted(PAGES.keys() - {"index"})
-
-
-DOCUMENTED = {
-    module: members.split(", ") if members else None
-    for text in PAGES.values()
-    for module, members in re.findall(r"^\.\. automodule:: (\S+)\n   :members:(?: (.*))?$", text, re.MULTILINE)
-}
-"""Which names of a module stand in the reference; None for all that have a docstring."""
-
-
-@pytest.mark.parametrize("name", peva_env.__all__)
-def test_the_reference_has_every_public_name(name: str) -> None:
-    assert f"| `{name}` |" in PAGES["reference/python"]
-    home = next(module for module, names in peva_env._HOMES.items() if name in names)
-    found = getattr(peva_env, name)
-    homes = {getattr(found, "__module__", f"peva_env.{home}"), f"peva_env.{home}"} & DOCUMENTED.keys()
-    assert any(DOCUMENTED[module] is None or name in (DOCUMENTED[module] or ()) for module in homes)
-    assert found.__doc__
-
-
-@pytest.mark.parametrize(("module", "names"), [(module, names) for module, names in DOCUMENTED.items() if names])
-def test_what_the_reference_lists_of_a_module_is_there(module: str, names: list[str]) -> None:
-    imported = importlib.import_module(module)
-    assert [name for name in names if not hasattr(imported, name)] == []
-
-
-def test_the_reference_has_what_comes_with_the_contracts_and_every_agent() -> None:
-    assert {"peva_env.testing", "peva_env.frontier", "peva_env.report.plots", "agents.loop"} <= DOCUMENTED.keys()
-    agents = {entry.value.partition(":")[0] for entry in entry_points(group="peva_env.agents")}
-    assert agents <= DOCUMENTED.keys()
-
-
-GENERATOR = runpy.run_path(str(DOCS / "command_reference.py"))
-COMMANDS = {name: command for name, command, _ in GENERATOR["commands"](app)}
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_reference_has_every_command_with_all_of_its_options(name: str) -> None:
-    assert f"| `{name}` |" in PAGES["reference/commands"]
-    section = GENERATOR["command_reference"](app).split(f"\n## {name}\n")[1].partition("\n## ")[0]
-    assert COMMANDS[name].help.splitlines()[0] in section
-    options = [option for parameter in COMMANDS[name].params for option in parameter.opts if option.startswith("--")]
-    assert [option for option in options if option not in section] == []
-
-
-def test_the_reference_has_no_command_that_there_is_not() -> None:
-    told = re.findall(r"^\| `(peva-env [^`]+)` \|", PAGES["reference/commands"], re.MULTILINE)
-    assert sorted(told) == sorted(COMMANDS)
-
-
-@pytest.mark.parametrize("key", DfaasConfig.model_fields)
-def test_the_page_on_the_configuration_explains_every_key(key: str) -> None:
-    assert re.search(rf"^\| [^|]*`{key}`", PAGES["reference/configuration"], re.MULTILINE)
-
-
-ENVIRONMENTS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "faas-live": ("peva/FaasLive-v0", make_live_env),
-    "faas-sim": ("peva/FaasSim-v0", make_sim_env),
-    "faas-replay": ("peva/FaasReplay-v0", make_replay_env),
-}
-HEADINGS = [
-    "Description",
-    "Action Space",
-    "Observation Space",
-    "Rewards",
-    "Starting State",
-    "Episode End",
-    "Information",
-    "Arguments",
-    "Version History",
-]
-"""Those of Gymnasium's own pages."""
-
-
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_the_page_of_an_environment_has_its_spaces_and_arguments(name: str) -> None:
-    page, (env_id, make) = PAGES[f"environments/{name}"], ENVIRONMENTS[name]
-    assert page.startswith(f"# {env_id}\n")
-    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == HEADINGS
-    env = gymnasium.make(env_id)
-    spaces: Any = env.observation_space
-    rows = dict(re.findall(r"^\| `(\w+)` \| `(Box\(.*\))` \|$", page, re.MULTILINE))
-    assert {key: _box(text) for key, text in rows.items()} == dict(spaces.items())
-    n_configs = env.unwrapped.space.n_configs  # type: ignore[attr-defined]
-    assert re.search(rf"Discrete\({n_configs}\)|\b{n_configs}: ", page)
-    arguments = inspect.signature(make).parameters.keys() - {"settings"}
-    assert [one for one in arguments if not re.search(rf"^\| [^|]*`{one}`", page, re.MULTILINE)] == []
-    env.close()
-
-
-def _box(text: str) -> Any:
-    """Return the space that a page shows, whose bounds may be lists or numbers."""
-
-    def box(low: Any, high: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-        low, high = (np.broadcast_to(np.array(bound, dtype), shape) for bound in (low, high))
-        return gymnasium.spaces.Box(low, high, shape, dtype)
-
-    return eval(text, {"Box": box, "int8": np.int8, "float32": np.float32})  # noqa: S307
-
-
-def test_the_page_on_offline_environments_names_every_argument_of_both() -> None:
-    settings = {field.name for field in fields(OfflineSettings)} | {"reward", "reward_kwargs", "iterations", "prior"}
-    assert [name for name in settings if f"`{name}`" not in PAGES["offline"]] == []
 
 
 @pytest.mark.live
