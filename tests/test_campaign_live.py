@@ -400,6 +400,7 @@ class Recorder:
     def concluded(self, config: Any, verdict: Verdict, resolved: int) -> None: ...
 
 
+@pytest.mark.alone
 def test_a_function_of_known_capacity_is_judged_right_in_every_one_of_ten_tries() -> None:
     # Five at once of 50 ms each: 100 requests/s.
     limited = function("limited", WAITS_50_MS, concurrency=5)
