@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,7 +13,6 @@ from peva_env.errors import ConfigError
 from peva_env.maps import ask as ask_map
 from peva_env.maps import compare, read_map
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
-from peva_env.rate_grid import Dominance
 from peva_env.space import MAX_RATE_RPS, Config
 
 DEFAULT_MEMORY = Path("peva-results/peva_faas.duckdb")
@@ -34,7 +33,7 @@ def ask(
     context: Context = None,
     repetition: Repetition = None,
     dominance: Annotated[
-        Dominance | None,
+        Literal["one_sided", "within_sets", "two_sided"] | None,
         typer.Option(help="What follows from a measurement; else as in its campaign, and within_sets at least."),
     ] = None,
     as_json: AsJson = False,

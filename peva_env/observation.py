@@ -14,6 +14,7 @@ from peva_env.frontier import MonotoneMap
 from peva_env.space import Config, ConfigSpace
 
 type Observation = dict[str, np.ndarray[Any, Any]]
+"""Arrays by name: those of ``observation_space``."""
 
 LATENCY_CAP_S = 60.0
 """Highest latency that an observation tells."""

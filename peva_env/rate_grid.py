@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from peva_env.space import ConfigSpace
 
 type Dominance = Literal["one_sided", "two_sided", "within_sets"]
+"""How verdicts are inferred, by name: see the top of the module."""
 
 OK_LABEL, UNKNOWN_LABEL, OVERLOADED_LABEL = -1, 0, 1
 

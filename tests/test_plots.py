@@ -311,7 +311,7 @@ def test_latencies_far_apart_have_a_logarithmic_axis() -> None:
         ([], {}, "events: there is no run among them"),
         ([replace(RUNS[0], kind=EventKind.SKIPPED)], {}, "events: there is no run among them"),
         (RUNS, {"function": "x"}, "function 'x': no run loads it, only a, b"),
-        (RUNS, {"quantity": "p95"}, "quantity 'p95': must be one of p95_ms, cpu_pct, success_rate"),
+        (RUNS, {"quantity": "p95"}, "quantity 'p95': must be one of mean_ms, p95_ms, cpu_pct, success_rate"),
         (RUNS[3:4], {}, "no run has a value to draw: of 1 runs left out: 1 INVALID"),
         ([event()], {}, "no run has a value to draw: of 1 runs left out: 1 without p95_ms"),
     ],

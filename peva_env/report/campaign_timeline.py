@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
-from peva_env.report.style import FAINT, GREY, PALE_GREY, SKY, VERMILION, YELLOW, new_axes
+from peva_env.report.style import BLACK, FAINT, GREY, PALE_GREY, SKY, VERMILION, YELLOW, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,13 +25,13 @@ _UNITS = (("h", 3600.0, 2 * 3600.0), ("min", 60.0, 120.0), ("s", 1.0, 0.0))
 
 _LOAD = {verdict: f"load, {verdict}" for verdict in Verdict}
 _LOOKS = {
-    "cooldown": (PALE_GREY, ""),
-    _LOAD[Verdict.OK]: (SKY, ""),
-    _LOAD[Verdict.OVERLOADED]: (VERMILION, "//"),
-    _LOAD[Verdict.INVALID]: (YELLOW, "xx"),
-    "overhead": (GREY, ""),
+    "cooldown": {"facecolor": PALE_GREY},
+    _LOAD[Verdict.OK]: {"facecolor": SKY},
+    _LOAD[Verdict.OVERLOADED]: {"facecolor": VERMILION, "hatch": "//", "edgecolor": "white"},
+    _LOAD[Verdict.INVALID]: {"facecolor": YELLOW, "hatch": "xx", "edgecolor": BLACK},
+    "overhead": {"facecolor": GREY},
 }
-"""Colour and hatch of each part of a run."""
+"""How each part of a run is filled."""
 
 _SIZE_INCHES = (9.0, 3.5)
 
@@ -118,9 +118,8 @@ def _draw_bars(ax: "Axes", times: _Times, unit_s: float) -> None:
     width = (times.until_s - times.from_s) / unit_s
     below = np.zeros(len(width))
     for name, part_s in times.parts().items():
-        ax.bar(
-            times.from_s / unit_s, part_s, width, below, align="edge", linewidth=0.5, label=name, **_look(name, "white")
-        )
+        look = {"edgecolor": "white", "linewidth": 0.5, "label": name} | _LOOKS[name]
+        ax.bar(times.from_s / unit_s, part_s, width, below, align="edge", **look)
         below += part_s
 
 
@@ -129,11 +128,6 @@ def _draw_sums(ax: "Axes", times: _Times, unit_s: float) -> None:
     below = np.zeros(len(until))
     for name, part_s in times.parts().items():
         above = below + np.concatenate([[0], np.cumsum(part_s)]) / unit_s
-        ax.fill_between(until, below, above, linewidth=0, label=name, **_look(name))
+        ax.fill_between(until, below, above, linewidth=0, label=name, **_LOOKS[name])
         below = above
     ax.set_ylim(0)
-
-
-def _look(name: str, edge: str = "none") -> dict[str, Any]:
-    colour, hatch = _LOOKS[name]
-    return {"facecolor": colour, "hatch": hatch, "edgecolor": "white" if hatch else edge}

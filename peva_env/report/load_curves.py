@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LOOKS = {Verdict.OK: (SKY, "o"), Verdict.OVERLOADED: (VERMILION, "x")}
+_POINT, _LEAST_POINT = 28, 5  # square points (1/72 inch)
+_MANY = 300
+"""Points from which on they are drawn smaller, so that they hide each other less."""
+
 _HEADROOM = 1.03
 _LOG_FROM = 20
 """How many times as long as the shortest the longest latency is where the axis is logarithmic."""
@@ -36,6 +40,9 @@ class _Quantity(NamedTuple):
 
 
 _QUANTITIES = {
+    "mean_ms": _Quantity(
+        "mean latency of successful requests (ms)", lambda _, function: function.mean_ms, lambda _: None
+    ),
     "p95_ms": _Quantity("95 % of successful requests within (ms)", lambda _, function: function.p95_ms, lambda _: None),
     "cpu_pct": _Quantity(
         "CPU of the node (% of capacity)",
@@ -69,8 +76,8 @@ def load_curves(
         events: of one node.
         function: its name.
         ax: where to draw; new axes without it.
-        quantity: ``p95_ms``, of the function's successful requests; ``cpu_pct``, of the node; or ``success_rate``, of
-            the function.
+        quantity: ``p95_ms`` or ``mean_ms``, of the function's successful requests; ``cpu_pct``, of the node; or
+            ``success_rate``, of the function.
         rules: whose limit to draw, where the quantity has one.
 
     Raises:
@@ -84,10 +91,20 @@ def load_curves(
     if not points:
         raise ConfigError(f"no run has a value to draw: {_left_out(runs, points, quantity)}")
     ax = ax or new_axes()
+    size = min(_POINT, max(_POINT * _MANY / len(points), _LEAST_POINT))
     for verdict, (colour, marker) in _LOOKS.items():
         those = [point for point in points if point.verdict is verdict]
         x, y = [point.rate_rps for point in those], [point.value for point in those]
-        ax.scatter(x, y, color=colour, marker=marker, s=28, linewidths=1.5, alpha=0.8, label=verdict)
+        ax.scatter(
+            x,
+            y,
+            color=colour,
+            marker=marker,
+            s=size,
+            linewidths=1.5 if size == _POINT else 0.8,
+            alpha=0.8,
+            label=verdict,
+        )
     values: dict[int, list[float]] = {rate_rps: [] for rate_rps in sorted({point.rate_rps for point in points})}
     for point in points:
         values[point.rate_rps].append(point.value)
