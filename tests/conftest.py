@@ -1,4 +1,4 @@
-"""Says at the end which real parts the tests ran against."""
+"""Says at the end which real parts the tests ran against, and lets no property depend on how busy the machine is."""
 
 import shutil
 import subprocess
@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
+import hypothesis
 
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6 import find_k6, k6_version
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:  # pytest 8.3 does not show its type

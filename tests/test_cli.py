@@ -1,4 +1,4 @@
-"""The command line as its users meet it: a process of its own. Nothing here sends load."""
+"""The command line as its users meet it: processes of their own. Nothing here sends load."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from peva_env import cli
 from peva_env.errors import ConfigError
+from tests.forkserver import Ended, peva
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
 COMMANDS = ["run", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
@@ -29,8 +30,6 @@ SMALL: dict[str, Any] = {
     "iterations": 1,
 }
 
-Ended = subprocess.CompletedProcess[str]
-
 
 @pytest.fixture(autouse=True)
 def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,11 +37,10 @@ def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PEVA_ENV_K6", raising=False)
 
 
-def peva(*args: str, **environment: str) -> Ended:
+def installed(*args: str) -> Ended:
+    """Run the command that was installed, from the very start."""
     assert COMMAND is not None
-    return subprocess.run(
-        [COMMAND, *args], capture_output=True, text=True, env={**os.environ, **environment}, timeout=60, check=False
-    )
+    return subprocess.run([COMMAND, *args], capture_output=True, text=True, timeout=60, check=False)
 
 
 def write(data: Any, name: str = "peva.yml") -> str:
@@ -95,8 +93,16 @@ def test_every_command_explains_itself(args: list[str]) -> None:
     assert args or all(command in ended.stdout for command in COMMANDS)
 
 
+@pytest.mark.parametrize(
+    "args", [[], ["plan"], ["run", "--nope"], ["run", "-c", "no.yml"], ["memory", "info", "no.duckdb"]], ids=" ".join
+)
+def test_the_installed_command_does_what_the_one_of_the_tests_does(args: list[str]) -> None:
+    one, other = installed(*args), peva(*args)
+    assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
+
+
 def test_the_version_is_that_of_the_package() -> None:
-    assert peva("--version").stdout == f"peva-env {__import__('peva_env').__version__}\n"
+    assert installed("--version").stdout == f"peva-env {__import__('peva_env').__version__}\n"
 
 
 def test_without_a_command_there_is_help_not_a_campaign() -> None:
@@ -105,9 +111,9 @@ def test_without_a_command_there_is_help_not_a_campaign() -> None:
 
 
 def test_what_init_writes_is_the_quick_start() -> None:
-    written = peva("init")
+    written = installed("init")
     assert (written.returncode, written.stdout) == (0, "wrote peva.yml; now: peva-env run --config peva.yml\n")
-    planned, quick_start = peva("run", "-c", "peva.yml", "--dry-run"), peva("run", "--dry-run")
+    planned, quick_start = installed("run", "-c", "peva.yml", "--dry-run"), installed("run", "--dry-run")
     assert planned.returncode == quick_start.returncode == 0
     assert planned.stdout == quick_start.stdout
     assert "configurations of 1 to 2 functions" in planned.stdout
@@ -175,7 +181,7 @@ def test_plan_of_an_astronomic_space_is_instant() -> None:
 
 def test_doctor_finds_a_healthy_machine_healthy() -> None:
     needs_node()
-    ended = peva("doctor", "-c", write(SMALL))
+    ended = installed("doctor", "-c", write(SMALL))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert [line.split()[:2] for line in ended.stdout.splitlines()] == [
         ["ok", f"{name}:"] for name in ("k6", "node", "policy", "output_dir", "memory", "load")

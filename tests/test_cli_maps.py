@@ -7,7 +7,8 @@ import pytest
 
 from peva_env.contracts import Verdict
 from tests.builders import event
-from tests.test_cli import complaint, peva
+from tests.forkserver import peva
+from tests.test_cli import complaint
 from tests.test_maps import OVERLOADED, not_run, pair, remember, square
 
 

@@ -1,4 +1,4 @@
-"""The command line of the memory, as a process of its own."""
+"""The command line of the memory, in processes of their own."""
 
 import csv
 import json
@@ -12,7 +12,8 @@ import pytest
 
 from peva_env.memory.store import DuckDBMemoryStore
 from tests.builders import event, session
-from tests.test_cli import complaint, files, peva
+from tests.forkserver import peva
+from tests.test_cli import complaint, files
 from tests.test_dfaas_csv import STAMPED, row, write
 
 COMMANDS = ["info", "export", "preload", "import-dfaas", "merge", "verify"]

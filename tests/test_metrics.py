@@ -159,7 +159,7 @@ def test_a_busy_core_is_measured_as_percent_of_capacity(make: MakeMetrics, serve
         100 - 100 * (idle_b - idle_a) / ((b - a) * cpu_count) for a, idle_a in seen for b, idle_b in seen if b - a > 2.5
     ]
     assert usage.node.cpu_pct is not None, usage.missing
-    assert min(possible_pct) - 3 < usage.node.cpu_pct < max(possible_pct) + 3
+    assert min(possible_pct) - 6 < usage.node.cpu_pct < max(possible_pct) + 6
     assert 80 / cpu_count < usage.node.cpu_pct <= 100
     assert usage.node.ram_pct == pytest.approx(psutil.virtual_memory().percent, abs=20)
 

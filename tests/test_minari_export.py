@@ -18,6 +18,7 @@ from peva_env.contracts import EndStatus
 from peva_env.errors import ConfigError, PolicyError
 from peva_env.make import make_sim_env
 from peva_env.minari_export import MinariDataset
+from tests.forkserver import peva
 
 COMMAND = str(Path(sys.executable).with_name("peva-env"))
 SMALL = ["--sim", "random", "--rates", "a=0:200:50", "--rates", "b=0,50,100", "--budget-runs", "6", "--episodes", "3"]
@@ -33,7 +34,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def export(*args: str, code: int = 0) -> str:
     """Run the command; return what it said, which is one line."""
-    done = subprocess.run([COMMAND, "export", *args], capture_output=True, text=True, timeout=120, check=False)
+    done = peva("export", *args)
     assert done.returncode == code, done.stderr
     said = done.stderr if code else done.stdout
     assert len(said.splitlines()) == 1, said

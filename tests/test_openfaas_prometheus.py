@@ -78,6 +78,7 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             yield gateway
 
 
+@pytest.mark.alone
 def test_prometheus_measures_the_node_and_its_death_makes_a_run_invalid(gateway: StandIn, tmp_path: Path) -> None:
     with real_prometheus(tmp_path, []) as server:
         measured(gateway, server)

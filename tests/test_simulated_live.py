@@ -12,7 +12,7 @@ from peva_env.sources.k6 import K6
 from peva_env.sources.live import LiveSource
 from peva_env.sources.simulated import SimulatedWorld
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 RATES_RPS = range(10, 201, 10)
 ANY = np.random.default_rng(0)

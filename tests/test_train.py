@@ -25,6 +25,8 @@ from agents.train import train
 from agents.training_config import parse_training
 from agents.training_worlds import training_worlds
 from peva_env.errors import ConfigError, PolicyError
+from tests import forkserver
+from tests.forkserver import Ended
 
 pytestmark = pytest.mark.train
 
@@ -33,8 +35,6 @@ RATES = [40, 80, 150, 220]
 TINY = ["--envs", "4", "--set", "n_steps=16", "--set", "net_arch=[16]", "--validation-episodes", "2"]
 TINY_DQN = ["--envs", "4", "--set", "learning_starts=40", "--set", "net_arch=[16]", "--validation-episodes", "2"]
 FETCH = ["--sim", "local", "--rates", "fetch=40,80,150,220", "--budget-runs", "4", "--evaluation-episodes", "3"]
-
-type Ended = subprocess.CompletedProcess[str]
 
 
 def peva(*args: str | Path, cwd: Path) -> Ended:
@@ -173,9 +173,12 @@ def test_hyperparameters_that_cannot_be_used_are_refused_before_anything_is_writ
     ],
     ids=["budget", "rates", "set", "resume"],
 )
-def test_what_cannot_be_trained_is_refused_in_one_line(tmp_path: Path, args: list[str], said: str) -> None:
-    assert said in complaint(peva("train", *args, cwd=tmp_path))
-    assert not (tmp_path / "peva-training").exists()
+def test_what_cannot_be_trained_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said in complaint(forkserver.peva("train", *args))
+    assert not list(tmp_path.iterdir())
 
 
 def live_config(folder: Path, rates: list[int], **more: Any) -> Path:
