@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -142,6 +143,15 @@ def test_a_memory_without_events_and_a_missing_one_say_so(memory: Path) -> None:
         read_map(memory)
     with pytest.raises(ConfigError, match="no event is in it yet; `peva-env run` measures some"):
         read_map(remember(memory, []))
+
+
+@pytest.mark.parametrize("damage", ["sent = NULL", "sent = []", "cost_s = NULL", "verdict = 'odd'"])
+def test_an_event_that_no_memory_writes_is_named(memory: Path, damage: str) -> None:
+    remember(memory, [event([("a", 10)])])
+    with duckdb.connect(str(memory)) as connection:
+        connection.execute(f"UPDATE execution_events SET {damage}")  # noqa: S608
+    with pytest.raises(MemoryStoreError, match=r"event \('\w+', 0, 1, 'run'\) cannot be read: it is not what a memory"):
+        read_map(memory)
 
 
 def test_a_running_campaign_is_read(memory: Path) -> None:

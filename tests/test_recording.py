@@ -165,7 +165,7 @@ def test_other_nonsense_is_one_line_too(tmp_path: Path) -> None:
     path = write_recording(tmp_path, event(), contexts={"ctx": {}}) / "execution_events.parquet"
     rewrite(path, "SELECT * REPLACE ([1, 2]::BIGINT[] AS offered) FROM rows")
     recording = load_recording(tmp_path)
-    with pytest.raises(MemoryStoreError, match="its lists are not one value a function"):
+    with pytest.raises(MemoryStoreError, match="it is not what a memory writes"):
         in_full(recording)
     rewrite(path, "SELECT * REPLACE ('no number' AS config_id) FROM rows")
     with pytest.raises(MemoryStoreError, match="cannot be read: Conversion Error"):

@@ -30,6 +30,9 @@ _PLAIN_FIELDS = tuple(
     not in ("config_key", "kind", "verdict", "reasons", "functions", "overloaded_functions", "node", "raw_summary")
 )
 
+_TIMES = ("started_at", "ended_at", "duration_s", "cooldown_s", "cost_s")
+"""Seconds that every event has."""
+
 
 def event_record(event: ExecutionEvent) -> dict[str, Any]:
     """Return an event as a mapping from column to plain value.
@@ -59,7 +62,22 @@ def event_record(event: ExecutionEvent) -> dict[str, Any]:
 
 
 def event_from_record(record: Mapping[str, Any]) -> ExecutionEvent:
-    """Return the event of a row; the inverse of ``event_record``, but for the raw summary, which is kept apart."""
+    """Return the event of a row; the inverse of ``event_record``, but for the raw summary, which is kept apart.
+
+    Raises:
+        MemoryStoreError: it is not what a memory would have written.
+    """
+    try:
+        return _event(record)
+    except (IndexError, TypeError, ValueError) as error:
+        key = record["config_id"], record["iteration"], record["repetition"], record["run_id"]
+        raise MemoryStoreError(f"event {key} cannot be read: it is not what a memory writes ({error})") from error
+
+
+def _event(record: Mapping[str, Any]) -> ExecutionEvent:
+    missing = next((name for name in _TIMES if record[name] is None), None)
+    if missing:
+        raise ValueError(f"{missing} is missing")
     return ExecutionEvent(
         config_key=(tuple(record["function_names"]), tuple(record["rates_rps"])),
         kind=EventKind(record["kind"]),
