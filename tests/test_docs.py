@@ -100,7 +100,7 @@ def test_a_python_block_of_the_readme_that_needs_an_extra_runs(code: str, tmp_pa
 ELSEWHERE = {"recipes"}
 """Pages whose blocks are run by tests of their own, since they need libraries that only training needs."""
 
-RUN = {"ask", "plan", "memory info", "memory verify", "memory export", "memory preload", "memory merge"}
+RUN = {"ask", "plan", "report", "memory info", "memory verify", "memory export", "memory preload", "memory merge"}
 """Commands that cost little and need no more than what a page has made before."""
 
 FOLLOWED = {"explanation/costs", "explanation/memory", "howto/read-a-report"}
@@ -133,6 +133,8 @@ def test_a_page_runs_from_top_to_bottom(page: str, folder: Path) -> None:
             exec(compile(text, page, "exec"), namespace)  # noqa: S102
         elif language == "bash" and page in FOLLOWED:
             for words in peva_env_calls(text):
+                if parsed(words) == "report":
+                    pytest.importorskip("plotly")
                 if parsed(words) in RUN:
                     done = CliRunner().invoke(app, words, catch_exceptions=False)
                     assert done.exit_code == 0, done.output
