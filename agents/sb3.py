@@ -11,6 +11,7 @@ from agents.training_config import same_shape, signature, signature_text
 from peva_env.config import DfaasConfig
 from peva_env.contracts import CampaignView
 from peva_env.errors import PolicyError
+from peva_env.space import ConfigSpace
 
 
 class SB3Agent:
@@ -32,6 +33,19 @@ class SB3Agent:
         self.dominance: str = self._artefact["config"]["dominance"]
         self.name = f"sb3:{self._artefact['config']['algo']}"
 
+    def require_space(self, space: ConfigSpace) -> None:
+        """Accept a space of the shape that the model is for.
+
+        Raises:
+            PolicyError: it has another one.
+        """
+        trained, found = self._artefact["space"], signature(space)
+        if not same_shape(trained, found):
+            raise PolicyError(
+                f"{self._path} was trained on {signature_text(trained)}, but this campaign has "
+                f"{signature_text(found)}; train one on such a space"
+            )
+
     def begin(self, campaign: CampaignView) -> None:
         """Build the policy for the campaign's space.
 
@@ -39,12 +53,7 @@ class SB3Agent:
             PolicyError: the model is for a space of another shape.
         """
         space = campaign.policy_context().space
-        trained, found = self._artefact["space"], signature(space)
-        if not same_shape(trained, found):
-            raise PolicyError(
-                f"{self._path} was trained on {signature_text(trained)}, but this campaign has "
-                f"{signature_text(found)}; train one on such a space"
-            )
+        self.require_space(space)
         self._policy = load_policy(self._path, space)
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> int | None:

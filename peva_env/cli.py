@@ -31,6 +31,7 @@ from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
 from peva_env.explain import one_line
 from peva_env.interrupts import FirstInterrupt
+from peva_env.planning.plan_builder import DfaasPlanBuilder
 
 _STDERR = 2
 
@@ -107,6 +108,8 @@ def run(
         print_plan(console, settings)
         return
     driver = make_agent(settings)
+    if hasattr(driver, "require_space"):  # before a node is started for nothing
+        driver.require_space(DfaasPlanBuilder(settings).build_space())
     settings = _with_options(settings, dominance=settings.dominance or getattr(driver, "dominance", "one_sided"))
     interrupts = FirstInterrupt()
     env = gymnasium.make(

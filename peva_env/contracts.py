@@ -245,7 +245,9 @@ class CampaignView(Protocol):
 class Agent(Protocol):
     """Chooses the next action of a campaign.
 
-    ``dominance`` is how its campaigns infer verdicts where nobody says otherwise: see ``peva_env.rate_grid``.
+    ``dominance`` is how its campaigns infer verdicts where nobody says otherwise: see ``peva_env.rate_grid``. An agent
+    that is not for every space has a method ``require_space(space)``, which raises a ``PolicyError``; the command line
+    asks it before anything is started.
     """
 
     name: str

@@ -204,10 +204,11 @@ def test_a_trained_model_runs_a_live_campaign(trained: Path, tmp_path: Path) -> 
     assert "complete: " in ended.stdout
 
 
-@pytest.mark.live
-def test_a_model_of_another_space_is_refused_with_both_named(trained: Path, tmp_path: Path) -> None:
-    pytest.importorskip("functions_framework", reason="needs the `local` extra")
+def test_a_model_of_another_space_is_refused_with_both_named_before_anything_starts(
+    trained: Path, tmp_path: Path
+) -> None:
     config = live_config(tmp_path, [40, 80, 150])
     said = complaint(peva("run", "-c", config, "--agent", trained / "best_model.zip", cwd=tmp_path))
     assert "was trained on 4 configurations of 1 functions" in said
     assert "this campaign has 3 configurations" in said
+    assert not (tmp_path / "results").exists()
