@@ -3,15 +3,15 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from peva_env.console import make_console
 from peva_env.console.answer import print_answer, print_difference, print_notes
 from peva_env.errors import ConfigError
+from peva_env.maps import Difference, NodeMap, compare, read_map
 from peva_env.maps import ask as ask_map
-from peva_env.maps import compare, read_map
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.space import MAX_RATE_RPS, Config
 
@@ -20,6 +20,8 @@ DEFAULT_MEMORY = Path("peva-results/peva_faas.duckdb")
 
 LOST = 3
 """How ``diff`` ends where the safe region has shrunk."""
+
+_LAST = (None, None)
 
 Rule = Literal["one_sided", "within_sets", "two_sided"]
 """``peva_env.rate_grid.Dominance``; older Typers do not look behind the name of a type."""
@@ -73,6 +75,7 @@ def diff(
     context: Annotated[
         tuple[str, str] | None, typer.Option(help="Contexts of the two; else the last measured.")
     ] = None,
+    repetition: Annotated[tuple[int, int] | None, typer.Option(help="Repetitions of the two; else the last.")] = None,
     tolerate: Annotated[
         float, typer.Option(min=0, max=100, help="Percent of the safe region that may be lost all the same.")
     ] = 0.0,
@@ -84,19 +87,54 @@ def diff(
     Ends with 0 when no more than is tolerated was lost, 3 when more was.
     """
     names = None if functions is None else functions.split(",")
-    hashes = context or (None, None)
     was, became = (
-        read_map(path, functions=names, context=one, schema_version=schema_version)
-        for path, one in zip((before, after), hashes, strict=True)
+        read_map(
+            path,
+            functions=names,
+            context=one,
+            repetition=number,
+            at_least="within_sets",
+            schema_version=schema_version,
+        )
+        for path, one, number in zip((before, after), context or _LAST, repetition or _LAST, strict=True)
     )
+    if (was.memory, was.context_hash, was.repetition) == (became.memory, became.context_hash, became.repetition):
+        raise ConfigError(
+            f"{before} twice, and both times context {was.context_hash}, repetition {was.repetition}: "
+            "choose two with --context or --repetition"
+        )
     difference = compare(was, became)
     if as_json:
-        typer.echo(json.dumps({**asdict(difference), "lost_share": difference.lost_share}, indent=2))
+        typer.echo(json.dumps(_as_data(was, became, difference), indent=2))
     else:
         console = make_console()
         print_difference(console, str(before), str(after), difference)
         print_notes(console, (*was.notes, *became.notes))
     raise typer.Exit(LOST if 100 * difference.lost_share > tolerate else 0)
+
+
+def _as_data(was: NodeMap, became: NodeMap, difference: Difference) -> dict[str, Any]:
+    """Return a difference as plain data; of what was lost and gained, numbers and the outermost."""
+    about = {
+        when: {"memory": one.memory, "node": one.node, "context_hash": one.context_hash, "repetition": one.repetition}
+        for when, one in (("before", was), ("after", became))
+    }
+    return {
+        **about,
+        "functions": difference.functions,
+        "n_known": difference.n_known,
+        "n_ok": difference.n_ok,
+        "n_overloaded": difference.n_overloaded,
+        "n_lost": len(difference.lost),
+        "n_gained": len(difference.gained),
+        "n_unknown": difference.n_unknown,
+        "lost_share": difference.lost_share,
+        "lowest_lost": list(difference.lowest_lost),
+        "highest_gained": list(difference.highest_gained),
+        "left_out": difference.left_out,
+        "changes": difference.changes,
+        "notes": [*was.notes, *became.notes],
+    }
 
 
 def _config(rates: list[str]) -> Config:
@@ -115,6 +153,7 @@ def _config(rates: list[str]) -> Config:
 
 def _pair(text: str) -> tuple[str, int]:
     name, _, rate = text.rpartition("=")
-    if not name or not rate.isdecimal() or int(rate) > MAX_RATE_RPS:
+    is_number = rate.isascii() and rate.isdecimal() and len(rate) <= len(str(MAX_RATE_RPS))
+    if not name or not is_number or int(rate) > MAX_RATE_RPS:
         raise ConfigError(f"{text!r}: write a function and whole requests per second, such as figlet=40")
     return name, int(rate)

@@ -174,7 +174,8 @@ class MonotoneMap:
             return
         self._evidence.labels.update(labels)
         self._entered += labels
-        self.n_unknown -= len(self._settle(self.labels, self._evidence))
+        resolved = self._settle(self.labels, self._evidence)  # which counts what became unknown
+        self.n_unknown -= len(resolved)
 
     def quarantine(self, *configs: Config) -> NDArray[np.int64]:
         """Let contradicted measurements stand for themselves, and return the indices that became known by that.
@@ -186,6 +187,8 @@ class MonotoneMap:
             ValueError: one was not measured, or the space is beyond ``DENSE_LIMIT``.
         """
         labels, evidence = self._dense()
+        if not configs:
+            return np.array([], np.int64)
         for config in configs:
             index = self.space.index(config)
             if index not in evidence.labels:

@@ -44,6 +44,18 @@ def test_what_was_measured_and_what_is_predicted_say_so(memory: str) -> None:
     assert "not proved: predicted, overloaded with a probability of" in predicted
 
 
+def test_a_rate_beyond_all_that_was_measured_is_called_a_guess(memory: str) -> None:
+    assert "a guess: no rate as high was measured of b" in peva("ask", "a=20", "b=1000").stdout
+
+
+def test_names_of_strangers_are_taken_as_they_are(memory: str) -> None:
+    remember(Path(memory), [event([("x[/red]\x1b[2J", 10)], started_at=2000.0)], context_hash="strange", run_id="2")
+    ended = peva("ask", "x[/red]\x1b[2J=5")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "x[/red][2J 5: OK" in ended.stdout
+    assert "\x1b" not in ended.stdout
+
+
 def test_a_question_asks_by_the_rule_of_its_campaign(memory: str) -> None:
     remember(Path(memory), [not_run([("a", 10)], Verdict.OK)])
     assert "inferred two_sided" in peva("ask", "a=20").stdout
@@ -61,6 +73,8 @@ def test_an_answer_is_printed_as_json(memory: str) -> None:
     [
         (["a"], "'a': write a function and whole requests per second, such as figlet=40"),
         (["a=1.5"], "'a=1.5': write a function and whole requests per second"),
+        (["a=" + "9" * 5000], "write a function and whole requests per second"),
+        (["a=٣"], "write a function and whole requests per second"),
         (["a=99999999999"], "write a function and whole requests per second"),
         (["a=1", "a=2"], "a is named twice"),
         (["c=1"], "nothing was measured of c in one context; there are: a, b"),
@@ -89,10 +103,13 @@ def test_a_node_that_bears_less_ends_with_3_unless_that_is_tolerated() -> None:
         "  gained 0",
     ]
     assert peva("diff", "before.duckdb", "after.duckdb", "--tolerate", "25").returncode == 0
-    assert peva("diff", "before.duckdb", "before.duckdb").returncode == 0
+    said = complaint(peva("diff", "before.duckdb", "before.duckdb"), 2)
+    assert "before.duckdb twice, and both times context ctx, repetition 1: choose two with --context" in said
     as_json = peva("diff", "after.duckdb", "before.duckdb", "--json")
     assert as_json.returncode == 0
-    assert json.loads(as_json.stdout)["gained"] == [[["a", 20], ["b", 30]], [["a", 30], ["b", 20]]]
+    told = json.loads(as_json.stdout)
+    assert (told["n_gained"], told["n_lost"], told["after"]["node"]) == (2, 0, "ctx")
+    assert told["highest_gained"] == [[["a", 20], ["b", 30]], [["a", 30], ["b", 20]]]
 
 
 def test_two_contexts_of_one_memory_are_compared() -> None:
@@ -102,6 +119,12 @@ def test_two_contexts_of_one_memory_are_compared() -> None:
     assert ended.returncode == 0
     assert "gained 2" in ended.stdout
     assert "context: node: old -> new" in ended.stdout
+
+
+def test_two_repetitions_of_one_memory_are_compared() -> None:
+    remember(Path("both.duckdb"), square(50))
+    remember(Path("both.duckdb"), square(40), run_id="2", repetition=2)
+    assert "lost 2" in peva("diff", "both.duckdb", "both.duckdb", "--repetition", "1", "2").stdout
 
 
 def test_maps_without_a_common_function_cannot_be_compared() -> None:

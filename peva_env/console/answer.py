@@ -33,6 +33,8 @@ def print_answer(console: Console, node_map: NodeMap, answer: Answer) -> None:
     say(console, Text(f"{config_text(answer.config)}: ") + _verdict(answer.verdict) + Text(f", {how}"))
     _print_neighbours(console, "measured" if answer.basis == "contradicted" else "follows from", because)
     _print_neighbours(console, "nearest", answer.nearest)
+    if answer.beyond and answer.basis == "predicted":
+        say(console, f"  a guess: no rate as high was measured of {', '.join(map(one_line, answer.beyond))}")
     if answer.headroom:
         say(console, "\nHow far each rate could be raised, the others staying as they are (rps):")
         console.print(_headroom_table(answer.headroom))
@@ -45,11 +47,8 @@ def print_answer(console: Console, node_map: NodeMap, answer: Answer) -> None:
 
 def print_difference(console: Console, before: str, after: str, difference: Difference) -> None:
     """Print what was lost and gained from one memory to another, and what differs about the nodes."""
-    total = difference.n_ok + difference.n_overloaded + len(difference.lost) + len(difference.gained)
-    say(
-        console,
-        f"{before} -> {after}: {total:,} configurations of {' + '.join(difference.functions)} are known in both",
-    )
+    functions = one_line(" + ".join(difference.functions))
+    say(console, f"{before} -> {after}: {difference.n_known:,} configurations of {functions} are known in both")
     say(console, f"  still OK {difference.n_ok:,}, still overloaded {difference.n_overloaded:,}")
     _print_configs(console, "lost", "OK before, overloaded now; the lowest", difference.lost, difference.lowest_lost)
     _print_configs(
@@ -66,7 +65,7 @@ def print_difference(console: Console, before: str, after: str, difference: Diff
 def print_notes(console: Console, notes: Iterable[str]) -> None:
     """Print what was done instead of what one might expect."""
     for note in notes:
-        say(console, Text("note: ", "dim") + Text(note))
+        say(console, Text("note: ", "dim") + Text(one_line(note)))
 
 
 def _verdict(verdict: Verdict) -> Text:
@@ -97,7 +96,7 @@ def _headroom_table(headroom: Sequence[Headroom]) -> Table:
         table.add_column(name, justify="right")
     for one in headroom:
         rates: list[Any] = [one.rate_rps, one.ok_rps, one.likely_ok_rps, one.overloaded_rps, one.highest_rps]
-        table.add_row(f"  {one.function}", *("-" if rate is None else str(rate) for rate in rates))
+        table.add_row(Text(f"  {one_line(one.function)}"), *("-" if rate is None else str(rate) for rate in rates))
     return table
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from peva_env.contracts import Verdict
+from peva_env.explain import one_line
 
 STYLES = {Verdict.OK: "green", Verdict.OVERLOADED: "red", Verdict.INVALID: "yellow"}
 
@@ -40,8 +41,8 @@ class _Console(Console):
 
 
 def config_text(config: Iterable[tuple[str, int]]) -> str:
-    """Return a configuration as people write it: ``checkout 80 + fetch 40``."""
-    return " + ".join(f"{name} {rate}" for name, rate in config)
+    """Return a configuration as people write it: ``checkout 80 + fetch 40``; a stranger's names on one line."""
+    return one_line(" + ".join(f"{name} {rate}" for name, rate in config))
 
 
 def duration_text(seconds: float) -> str:

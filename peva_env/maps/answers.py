@@ -7,7 +7,7 @@ from typing import Literal
 
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
-from peva_env.frontier import MonotoneMap
+from peva_env.frontier import Dispute, MonotoneMap
 from peva_env.maps.node_map import NodeMap
 from peva_env.maps.prediction import predict
 from peva_env.space import Config, ConfigKey, config_key, config_pairs
@@ -31,9 +31,9 @@ class Neighbour:
 class Headroom:
     """How far one function's rate could be raised, all others staying as they are; rates in requests per second.
 
-    ``ok_rps`` is the highest rate that is proved OK, ``likely_ok_rps`` the highest up to which all rates are proved or
-    predicted OK, ``overloaded_rps`` the lowest that is proved overloaded; None where there is none. ``highest_rps`` is
-    the highest rate that the map has.
+    ``ok_rps`` is the highest rate that is proved OK, below any that is proved overloaded; ``likely_ok_rps`` the highest
+    up to which all rates are proved or predicted OK; ``overloaded_rps`` the lowest that is proved overloaded; None
+    where there is none. ``highest_rps`` is the highest rate that the map has.
     """
 
     function: str
@@ -50,7 +50,8 @@ class Answer:
 
     ``overloaded`` is how likely it is overloaded, 0 or 1 where that is measured or inferred; ``verdict`` is what is
     more likely. ``because`` are the measured configurations from which it follows, or that contradict each other;
-    ``nearest`` the nearest measured one of either verdict.
+    ``nearest`` the nearest measured one of either verdict. ``beyond`` are the functions of which no rate as high was
+    measured: a prediction there is a guess.
     """
 
     config: Config
@@ -60,6 +61,7 @@ class Answer:
     because: tuple[Neighbour, ...]
     nearest: tuple[Neighbour, ...]
     headroom: tuple[Headroom, ...]
+    beyond: tuple[str, ...]
 
 
 def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> Answer:
@@ -68,12 +70,14 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> Answer:
     ``read_map(memory, configs=[config])`` reads a map that has the configuration, whether it was measured or not.
 
     Raises:
-        ConfigError: the configuration is not on the map.
+        ConfigError: the configuration is not on the map, or nothing was measured yet.
     """
     asked = sorted(config)
     known = node_map.known
     if asked not in known.space:
         raise ConfigError(f"{asked} is not on this map; read_map(memory, configs=[...]) reads one that has it")
+    if not node_map.runs:
+        raise ConfigError(f"memory {node_map.memory}: no valid run is in it yet from which anything could be told")
     higher = {name: list(_raised(known, asked, name)) for name in known.space.functions}
     judge = _judge(node_map, [asked, *(one for configs in higher.values() for one in configs)])
     likely = judge(asked)
@@ -86,6 +90,7 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> Answer:
         because=tuple(_neighbour(node_map, one) for one in because),
         nearest=tuple(_nearest(node_map, asked)),
         headroom=tuple(_headroom(known, asked, name, configs, judge) for name, configs in higher.items() if configs),
+        beyond=tuple(_beyond(node_map, asked)),
     )
 
 
@@ -116,14 +121,17 @@ def _headroom(
     known: MonotoneMap, config: Config, function: str, higher: list[Config], judge: Callable[[Config], float]
 ) -> Headroom:
     rates = [dict(one)[function] for one in higher]
-    of_verdict = [(known.verdict(one), rate) for one, rate in zip(higher, rates, strict=True)]
+    verdicts = list(map(known.verdict, higher))
+    proved = [i for i, verdict in enumerate(verdicts) if verdict is Verdict.OVERLOADED]
+    first_overloaded = proved[0] if proved else len(rates)
+    ok = [rate for rate, verdict in zip(rates[:first_overloaded], verdicts, strict=False) if verdict is Verdict.OK]
     n_likely_ok = len(list(takewhile(lambda one: judge(one) <= _EVEN, higher)))
     return Headroom(
         function=function,
         rate_rps=dict(config).get(function, 0),
-        ok_rps=max((rate for verdict, rate in of_verdict if verdict is Verdict.OK), default=None),
+        ok_rps=max(ok, default=None),
         likely_ok_rps=rates[n_likely_ok - 1] if n_likely_ok else None,
-        overloaded_rps=min((rate for verdict, rate in of_verdict if verdict is Verdict.OVERLOADED), default=None),
+        overloaded_rps=rates[first_overloaded] if proved else None,
         highest_rps=rates[-1],
     )
 
@@ -135,9 +143,16 @@ def _basis(node_map: NodeMap, config: Config) -> tuple[Basis, list[Config]]:
         evidence = None if config_key(config) in known.measured else known.evidence(config)
         return ("inferred", [evidence[0]]) if evidence else ("measured", [config])
     open_ones = [one for one in known.disputes() if one.state == "open"]
-    around = [one for one in open_ones if _no_lower(one.overloaded, config) and _no_lower(config, one.ok)]
+    around = [one for one in open_ones if _lies_between(known, one, config)]
     disputed = dict.fromkeys(config_key(one) for dispute in around for one in (dispute.overloaded, dispute.ok))
     return ("contradicted", [config_pairs(key) for key in disputed]) if disputed else ("predicted", [])
+
+
+def _lies_between(known: MonotoneMap, dispute: Dispute, config: Config) -> bool:
+    """Tell whether a configuration is one of two that contradict each other, or lies between them."""
+    names = {config_key(one)[0] for one in (dispute.overloaded, config, dispute.ok)}
+    is_comparable = known.dominance == "two_sided" or len(names) == 1
+    return is_comparable and _no_lower(dispute.overloaded, config) and _no_lower(config, dispute.ok)
 
 
 def _no_lower(low: Config, high: Config) -> bool:
@@ -151,6 +166,14 @@ def _neighbour(node_map: NodeMap, config: Config) -> Neighbour:
     runs = node_map.runs[key]
     n_overloaded = sum(run.verdict is Verdict.OVERLOADED for run in runs)
     return Neighbour(config, node_map.known.measured[key], len(runs), n_overloaded)
+
+
+def _beyond(node_map: NodeMap, config: Config) -> Iterator[str]:
+    """Yield the functions whose rate is higher than any that was measured."""
+    measured = [config_pairs(key) for key in node_map.runs]
+    for name, rate in config:
+        if rate > max((own for one in measured for other, own in one if other == name), default=-1):
+            yield name
 
 
 def _nearest(node_map: NodeMap, config: Config) -> Iterator[Neighbour]:

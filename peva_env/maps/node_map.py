@@ -1,7 +1,7 @@
 """The map of one node, with the runs it was made of."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -58,8 +58,7 @@ class NodeMap:
     @property
     def iterations(self) -> int:
         """How many valid runs most configurations have: the most common number, the higher one of two."""
-        counts = Counter(map(len, self.runs.values()))
-        return max(counts, key=lambda n: (counts[n], n), default=0)
+        return usual_number(self.runs)
 
     @property
     def is_running(self) -> bool:
@@ -78,6 +77,12 @@ class NodeMap:
         if labels is None:
             return Counter(self.known.measured.values())
         return Counter({Verdict.OK: int((labels < 0).sum()), Verdict.OVERLOADED: int((labels > 0).sum())})
+
+
+def usual_number(runs: Mapping[ConfigKey, Sequence[ExecutionEvent]]) -> int:
+    """Return the most common number of runs, the higher one of two; 0 if there is none."""
+    counts = Counter(map(len, runs.values()))
+    return max(counts, key=lambda n: (counts[n], n), default=0)
 
 
 def valid_runs(events: Iterable[ExecutionEvent]) -> dict[ConfigKey, list[ExecutionEvent]]:

@@ -1,21 +1,19 @@
 """Reading a node's map out of a memory, also while a campaign writes to it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from peva_env.contracts import EndStatus, Verdict
-from peva_env.frontier import MonotoneMap
-from peva_env.maps.node_map import NodeMap, valid_runs
+from peva_env.contracts import EndStatus
+from peva_env.errors import ConfigError
+from peva_env.frontier import is_dense
+from peva_env.maps.inference import RULES, Runs, infer, weakest_rule
+from peva_env.maps.node_map import CampaignRecord, NodeMap, usual_number, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
 from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.rate_grid import Dominance
-from peva_env.space import Config, ConfigKey, ConfigSpace, config_pairs
-from peva_env.verdict import majority
-
-_RULES: tuple[Dominance, ...] = ("one_sided", "within_sets", "two_sided")
-"""The weakest first."""
+from peva_env.space import Config, ConfigSpace
 
 
 def read_map(
@@ -39,7 +37,7 @@ def read_map(
         memory: the DuckDB file; a campaign may be running on it.
         context: hash of the context, or how it begins; without it the one that was measured last, of those that have
             all the functions in question.
-        repetition: which one; the last without it.
+        repetition: which one; without it the last that has these functions.
         functions: only these; all that were recorded without.
         configs: configurations that the map shall have, whether they were measured or not.
         space: the plan, where it is known.
@@ -54,59 +52,40 @@ def read_map(
         SchemaMismatchError: it is of another schema version.
     """
     only = None if functions is None else frozenset(functions)
+    if only == frozenset() or [] in configs:
+        raise ConfigError("a map needs at least one function, and so does a configuration in question")
     asked = (only or frozenset()) | {name for config in configs for name, _ in config}
     with reading(memory, schema_version) as connection:
         found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked)
         context_data, campaigns, events = found.context(), found.campaigns(), found.runs()
-        recorded, inferred = found.recorded(), found.inferred()
+        recorded, inferred = found.recorded(only), found.inferred()
     notes = list(found.notes)
-    if only is not None:
-        recorded = recorded.of(only)
-        events = [event for event in events if only.issuperset(event.config_key[0])]
-    is_planned = space is not None
+    counts_all = bool(configs) or space is not None
     if space is None:
         space, said = recorded_space(recorded, configs)
         notes += said
-    inside = tuple(event for event in events if event.config_pairs in space)
-    if len(inside) < len(events):
-        notes.append(f"{len(events) - len(inside):,} runs are of configurations outside this map, and left out")
-    verdicts = {key: majority(run.verdict for run in runs) for key, runs in valid_runs(inside).items()}
-    counted = None if configs or is_planned else recorded.counts_in(space)
-    own_rule = _weakest_rule(space, verdicts, inferred)
-    rule = dominance or _RULES[max(map(_RULES.index, (own_rule, at_least)))]
-    known = MonotoneMap(space, dominance=rule, recorded=counted)
-    known.update_all(verdicts)
-    is_complete = bool(campaigns) and campaigns[-1].status == EndStatus.COMPLETE
-    if is_complete and known.dominance == own_rule and known.disputed():
-        known.quarantine(*known.disputed())  # what had to be was run again, or the campaign would not be complete
+    wanted = [event for event in events if only is None or only.issuperset(event.config_key[0])]
+    inside = tuple(event for event in wanted if event.config_pairs in space)
+    runs = valid_runs(inside)
+    rule = dominance or RULES[max(map(RULES.index, (weakest_rule(space, runs, inferred), at_least)))]
+    counted = None if counts_all or not is_dense(space) else recorded.counts_in(space)
     return NodeMap(
         memory=str(memory),
         context_hash=found.context_hash,
         context=context_data,
         repetition=found.repetition,
         campaigns=campaigns,
-        known=known,
+        known=infer(space, runs, rule, counted),
         events=inside,
-        notes=tuple(notes),
+        notes=(*notes, *_what_is_short(len(wanted) - len(inside), runs, campaigns)),
     )
 
 
-def _weakest_rule(
-    space: ConfigSpace, verdicts: Mapping[ConfigKey, Verdict], inferred: Mapping[ConfigKey, Verdict]
-) -> Dominance:
-    """Return the rule by which most of what the campaigns inferred follows: the weakest, where several are as good."""
-    if not inferred:
-        return _RULES[0]
-    return max(_RULES[1:], key=lambda rule: _n_explained(space, rule, verdicts, inferred))
-
-
-def _n_explained(
-    space: ConfigSpace,
-    rule: Dominance,
-    verdicts: Mapping[ConfigKey, Verdict],
-    inferred: Mapping[ConfigKey, Verdict],
-) -> int:
-    known = MonotoneMap(space, dominance=rule)
-    known.update_all(verdicts)
-    configs = ((config_pairs(key), verdict) for key, verdict in inferred.items())
-    return sum(known.verdict(config) is verdict for config, verdict in configs if config in space)
+def _what_is_short(n_outside: int, runs: Runs, campaigns: Sequence[CampaignRecord]) -> Iterator[str]:
+    """Say what is left out, and what may still change."""
+    if n_outside:
+        yield f"{n_outside:,} runs are of configurations outside this map, and left out"
+    usual = usual_number(runs)
+    n_fewer = sum(len(own) < usual for own in runs.values())
+    if n_fewer and campaigns and campaigns[-1].status != EndStatus.COMPLETE:
+        yield f"{n_fewer:,} configurations have fewer than the usual {usual} valid runs: what they say may still change"

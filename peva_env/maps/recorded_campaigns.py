@@ -1,9 +1,9 @@
 """The campaigns of one context and repetition, as a memory holds them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -15,6 +15,10 @@ from peva_env.memory.rows import read_events
 from peva_env.space import ConfigKey
 
 _MANY = 5
+
+_ENOUGH = 5000
+"""So many inferences tell by which rule they were made."""
+
 _OWN = "context_hash = ? AND repetition = ?"
 
 
@@ -37,30 +41,31 @@ class RecordedCampaigns:
         repetition: int | None,
         functions: frozenset[str],
     ) -> "RecordedCampaigns":
-        """Return the campaigns of a context that has these functions: the last one, where several have.
+        """Return the campaigns of a context and repetition that have these functions: the last, where several have.
 
         Raises:
             ConfigError: there are none.
         """
-        contexts = _functions_by_context(connection)
-        if not contexts:
+        there = _all(connection)
+        if not there:
             raise ConfigError(f"memory {memory}: no event is in it yet; `peva-env run` measures some")
-        fitting = [name for name in contexts if name.startswith(context or "")]
+        of_context = [one for one in there if one.context_hash.startswith(context or "")]
+        if not of_context:
+            raise ConfigError(f"memory {memory}: no context begins with {context!r}; there are: {_contexts(there)}")
+        of_repetition = [one for one in of_context if repetition in (None, one.repetition)]
+        if not of_repetition:
+            numbers = ", ".join(str(number) for number in sorted({one.repetition for one in of_context}))
+            raise ConfigError(f"memory {memory}: there is no repetition {repetition}; there are: {numbers}")
+        fitting = [one for one in of_repetition if functions <= one.functions]
         if not fitting:
-            raise ConfigError(f"memory {memory}: no context begins with {context!r}; there are: {', '.join(contexts)}")
-        of_functions = [name for name in fitting if functions <= contexts[name]]
-        if not of_functions:
-            there = " or ".join(sorted({", ".join(sorted(contexts[name])) for name in fitting}))
+            sets = " or ".join(sorted({", ".join(sorted(one.functions)) for one in of_repetition}))
             raise ConfigError(
                 f"memory {memory}: nothing was measured of {' + '.join(sorted(functions))} in one context; "
-                f"there are: {there}"
+                f"there are: {sets}"
             )
-        chosen, *others = of_functions
-        notes = []
-        if others:
-            named = ", ".join(others[:_MANY]) + (", ..." if len(others) > _MANY else "")
-            notes.append(f"this is the context that was measured last, {chosen}; others of the memory: {named}")
-        return cls(connection, memory, chosen, _repetition(connection, memory, chosen, repetition), tuple(notes))
+        chosen = fitting[0]
+        notes = _not_chosen(chosen, fitting, of_repetition) if context is None else ()
+        return cls(connection, memory, chosen.context_hash, chosen.repetition, tuple(notes))
 
     def context(self) -> Mapping[str, Any]:
         """Return the context as plain data; empty where no session tells.
@@ -86,17 +91,30 @@ class RecordedCampaigns:
         """Return all that was measured, in the order of measurement."""
         return read_events(self.connection, f"{_OWN} AND kind = 'measured'", self._parameters)
 
-    def recorded(self) -> Recorded:
-        """Return the rates and sets of functions that occur."""
-        return read_recorded(self.connection, self.context_hash, self.repetition)
+    def recorded(self, functions: frozenset[str] | None) -> Recorded:
+        """Return the rates and sets of functions that occur, of all functions or of some alone.
+
+        Raises:
+            ConfigError: nothing was recorded of these alone.
+        """
+        recorded = read_recorded(self.connection, self.context_hash, self.repetition)
+        if functions is None:
+            return recorded
+        kept = recorded.of(functions)
+        if not kept.set_sizes:
+            sets = _some(sorted(" + ".join(names) for names in recorded.set_sizes))
+            raise ConfigError(
+                f"memory {self.memory}: nothing was measured of {' + '.join(sorted(functions))} without other "
+                f"functions; there are: {sets}"
+            )
+        return kept
 
     def inferred(self) -> dict[ConfigKey, Verdict]:
-        """Return what was known without a run, if a rule told it that infers what is OK; nothing otherwise."""
-        own = f"FROM execution_events WHERE {_OWN} AND"
-        infers_ok = self.connection.execute(f"SELECT 1 {own} kind = 'inferred' LIMIT 1", self._parameters).fetchone()
-        if infers_ok is None:
-            return {}
-        query = f"SELECT function_names, rates_rps, verdict {own} kind <> 'measured'"
+        """Return what was known without a run; of much, a part, as config ids are drawn by a hash."""
+        query = (
+            f"SELECT function_names, rates_rps, verdict FROM execution_events WHERE {_OWN} AND kind <> 'measured' "  # noqa: S608
+            f"ORDER BY config_id LIMIT {_ENOUGH}"
+        )
         rows = self.connection.execute(query, self._parameters).fetchall()
         return {(tuple(names), tuple(rates)): Verdict(verdict) for names, rates, verdict in rows}
 
@@ -105,24 +123,37 @@ class RecordedCampaigns:
         return [self.context_hash, self.repetition]
 
 
-def _functions_by_context(connection: duckdb.DuckDBPyConnection) -> dict[str, frozenset[str]]:
-    """Return the functions of each context, the one that was measured last first."""
+class _Measured(NamedTuple):
+    """A context and repetition, and the functions that were measured in them."""
+
+    context_hash: str
+    repetition: int
+    functions: frozenset[str]
+
+
+def _all(connection: duckdb.DuckDBPyConnection) -> list[_Measured]:
+    """Return all contexts and repetitions: the context that was measured last first, and its last repetition."""
     rows = connection.execute(
-        "SELECT context_hash, list(DISTINCT name) FROM "
-        "(SELECT context_hash, started_at, unnest(function_names) AS name FROM execution_events) "
-        "GROUP BY 1 ORDER BY max(started_at) DESC, 1"
+        "SELECT context_hash, repetition, list(DISTINCT name) FROM "
+        "(SELECT context_hash, repetition, started_at, unnest(function_names) AS name FROM execution_events) "
+        "GROUP BY 1, 2 ORDER BY max(max(started_at)) OVER (PARTITION BY context_hash) DESC, 1, 2 DESC"
     ).fetchall()
-    return {context_hash: frozenset(names) for context_hash, names in rows}
+    return [_Measured(context_hash, repetition, frozenset(names)) for context_hash, repetition, names in rows]
 
 
-def _repetition(connection: duckdb.DuckDBPyConnection, memory: str, context_hash: str, repetition: int | None) -> int:
-    query = "SELECT DISTINCT repetition FROM execution_events WHERE context_hash = ? ORDER BY 1"
-    there = [int(number) for (number,) in connection.execute(query, [context_hash]).fetchall()]
-    if repetition is None:
-        return there[-1]
-    if repetition not in there:
-        raise ConfigError(
-            f"memory {memory}: context {context_hash} has no repetition {repetition}; there are: "
-            f"{', '.join(map(str, there))}"
-        )
-    return repetition
+def _contexts(there: Iterable[_Measured]) -> str:
+    return _some(list(dict.fromkeys(one.context_hash for one in there)))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MANY]) + (", ..." if len(names) > _MANY else "")
+
+
+def _not_chosen(chosen: _Measured, fitting: Sequence[_Measured], there: Sequence[_Measured]) -> Iterator[str]:
+    """Say what else there is, where nobody asked for what was chosen."""
+    others = [one for one in fitting if one.context_hash != chosen.context_hash]
+    if others:
+        yield f"this is context {chosen.context_hash} alone; the memory has others: {_contexts(others)}"
+    last = max(one.repetition for one in there if one.context_hash == chosen.context_hash)
+    if chosen.repetition != last:
+        yield f"this is repetition {chosen.repetition} of {last}"

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.errors import ConfigError
+from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.frontier import is_dense
 from peva_env.space import Config, ConfigSpace
 
@@ -67,20 +67,26 @@ def recorded_space(recorded: Recorded, configs: Sequence[Config] = ()) -> tuple[
     """Return the space of what was recorded, with some configurations beside, and what had to be left out of it.
 
     What is too large to be looked at one by one loses first the rates at which nothing was measured, then all functions
-    but those of the set of which most was measured.
+    but those of the set of which most was measured. With configurations in question it may stay too large: what is
+    proved of these is known all the same.
 
     Raises:
-        ConfigError: it is still too large.
+        ConfigError: it is still too large, and there are no configurations in question.
+        MemoryStoreError: it has rates that no memory writes.
     """
     whole = _space(recorded.rates_rps, recorded, configs)
     if is_dense(whole):
         return whole, []
     said = f"the recorded rates span {whole.n_configs:,} configurations, too many to look at one by one"
+    if not any(recorded.set_sizes.values()):
+        raise ConfigError(f"{said}, and none was measured")
     space = _space(recorded.measured_rates_rps, recorded, configs)
     if is_dense(space):
         return space, [f"{said}: this is the map of the {space.n_configs:,} at rates at which something was measured"]
+    if configs:
+        return space, []
     largest = max(recorded.set_sizes, key=lambda names: recorded.set_sizes[names])
-    kept = recorded.of({*largest, *(name for config in configs for name, _ in config)})
+    kept = recorded.of(largest)
     space = _space(kept.measured_rates_rps, kept, configs)
     if not is_dense(space):
         raise ConfigError(f"{said}, and so are those of {' + '.join(largest)}; name fewer functions")
@@ -92,4 +98,7 @@ def _space(rates_rps: Mapping[str, Iterable[int]], recorded: Recorded, configs: 
     for name, rate in (pair for config in configs for pair in config):
         rates.setdefault(name, set()).add(rate)
     sizes = [*map(len, recorded.set_sizes), *map(len, configs)]
-    return ConfigSpace(rates, min_functions=min(sizes), max_functions=max(sizes) + 1)
+    try:
+        return ConfigSpace(rates, min_functions=min(sizes), max_functions=max(sizes) + 1)
+    except ValueError as error:
+        raise MemoryStoreError(f"what was recorded is no space of configurations: {error}") from error

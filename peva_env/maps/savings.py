@@ -1,10 +1,8 @@
 """What the cartesian agent would have run."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from peva_env.errors import ConfigError
 from peva_env.frontier import MonotoneMap
+from peva_env.maps.grid_sweeps import above_any
 from peva_env.rate_grid import OVERLOADED_LABEL
 
 
@@ -19,23 +17,7 @@ def cartesian_configs(known: MonotoneMap) -> int:
     """
     if known.labels is None:
         raise ConfigError(f"{known.space.n_configs:,} configurations are too many to look at one by one")
-    measures = np.ones(known.space.n_configs, np.bool_)
-    for names in known.space.function_sets():
-        offset, shape = known.space.block(names)
-        block = slice(offset, offset + int(np.prod(shape)))
-        measures[block] = ~_above_any((known.labels[block] == OVERLOADED_LABEL).reshape(shape)).ravel()
+    measures = ~above_any(known.space, known.labels == OVERLOADED_LABEL)
     if known.recorded is not None:
         measures &= known.recorded
     return int(measures.sum())
-
-
-def _above_any(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which cells of a grid have a marked one below them: no higher on any axis, lower on one."""
-    reached = marked
-    for axis in range(marked.ndim):
-        reached = np.logical_or.accumulate(reached, axis=axis)
-    above = np.zeros_like(marked)
-    for axis in range(marked.ndim):
-        upper, lower = (np.moveaxis(grid, axis, 0) for grid in (above, reached))
-        upper[1:] |= lower[:-1]
-    return above

@@ -9,6 +9,7 @@ import duckdb
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.schema import TABLES
+from peva_env.space import config_pairs
 
 EVENT_COLUMNS = tuple(TABLES["execution_events"].columns)
 
@@ -78,6 +79,7 @@ def _event(record: Mapping[str, Any]) -> ExecutionEvent:
     missing = next((name for name in _TIMES if record[name] is None), None)
     if missing:
         raise ValueError(f"{missing} is missing")
+    config_pairs((record["function_names"], record["rates_rps"]))  # as many rates as names
     return ExecutionEvent(
         config_key=(tuple(record["function_names"]), tuple(record["rates_rps"])),
         kind=EventKind(record["kind"]),
