@@ -48,6 +48,11 @@ def test_a_rate_beyond_all_that_was_measured_is_called_a_guess(memory: str) -> N
     assert "a guess: no rate as high was measured of b" in peva("ask", "a=20", "b=1000").stdout
 
 
+def test_a_function_without_load_is_absent(memory: str) -> None:
+    remember(Path(memory), [event([("a", 50)], verdict=OVERLOADED)])
+    assert peva("ask", "a=50", "b=0").stdout.startswith("a 50: OVERLOADED, measured")
+
+
 def test_names_of_strangers_are_taken_as_they_are(memory: str) -> None:
     remember(Path(memory), [event([("x[/red]\x1b[2J", 10)], started_at=2000.0)], context_hash="strange", run_id="2")
     ended = peva("ask", "x[/red]\x1b[2J=5")
@@ -97,7 +102,7 @@ def test_a_node_that_bears_less_ends_with_3_unless_that_is_tolerated() -> None:
     assert ended.stdout.splitlines() == [
         "before.duckdb -> after.duckdb: 9 configurations of a + b are known in both",
         "  still OK 6, still overloaded 1",
-        "  lost 2 (OK before, overloaded now; the lowest):",
+        "  lost 2 (25.0% of what was OK; the lowest):",
         "    a 20 + b 30",
         "    a 30 + b 20",
         "  gained 0",

@@ -339,9 +339,18 @@ def test_an_unknown_one_by_a_probability_and_what_is_near(asked: NodeMap) -> Non
 def test_the_room_that_is_left_is_told_of_each_function(asked: NodeMap) -> None:
     room = {one.function: one for one in ask(asked, pair(10, 10)).headroom}
     assert (room["b"].rate_rps, room["b"].ok_rps, room["b"].overloaded_rps, room["b"].highest_rps) == (10, 20, None, 20)
-    assert (room["a"].ok_rps, room["a"].overloaded_rps, room["a"].highest_rps) == (None, 30, 30)
+    assert (room["a"].ok_rps, room["a"].overloaded_rps, room["a"].highest_rps) == (10, 30, 30)
     assert room["b"].likely_ok_rps == 20
-    assert [one.function for one in ask(asked, pair(30, 20)).headroom] == []
+    (b,) = ask(asked, pair(30, 10)).headroom  # which is overloaded as it is
+    assert (b.ok_rps, b.likely_ok_rps, b.overloaded_rps) == (None, None, 10)
+    assert ask(asked, pair(30, 20)).headroom == ()
+
+
+def test_no_room_is_promised_above_what_is_overloaded(memory: Path) -> None:
+    verdicts = {10: OK, 20: OVERLOADED, 30: OK}
+    node_map = read_map(remember(memory, [event([("a", rate)], verdict=one) for rate, one in verdicts.items()]))
+    (room,) = ask(node_map, [("a", 10)]).headroom
+    assert (room.ok_rps, room.likely_ok_rps, room.overloaded_rps) == (10, 10, 20)
 
 
 def test_a_contradicted_one_names_what_contradicts(memory: Path) -> None:

@@ -19,8 +19,9 @@ _BASES = {
     "contradicted": "not proved: measurements contradict each other",
     "predicted": "not proved: predicted",
 }
-_CERTAIN = 0.995
+_CERTAIN = 0.95
 _MAX_SHOWN = 20
+_MOST_LETTERS = 40
 
 
 def print_answer(console: Console, node_map: NodeMap, answer: Answer) -> None:
@@ -50,7 +51,8 @@ def print_difference(console: Console, before: str, after: str, difference: Diff
     functions = one_line(" + ".join(difference.functions))
     say(console, f"{before} -> {after}: {difference.n_known:,} configurations of {functions} are known in both")
     say(console, f"  still OK {difference.n_ok:,}, still overloaded {difference.n_overloaded:,}")
-    _print_configs(console, "lost", "OK before, overloaded now; the lowest", difference.lost, difference.lowest_lost)
+    lost = f"{difference.lost_share:.1%} of what was OK; the lowest"
+    _print_configs(console, "lost", lost, difference.lost, difference.lowest_lost)
     _print_configs(
         console, "gained", "overloaded before, OK now; the highest", difference.gained, difference.highest_gained
     )
@@ -59,7 +61,12 @@ def print_difference(console: Console, before: str, after: str, difference: Diff
     if difference.left_out:
         say(console, f"  functions that only one of them has: {', '.join(map(one_line, difference.left_out))}")
     for name, was, became in difference.changes:
-        say(console, f"  context: {one_line(f'{name}: {was} -> {became}')}")
+        say(console, f"  context: {one_line(name)}: {_shortened(was)} -> {_shortened(became)}")
+
+
+def _shortened(value: Any) -> str:
+    text = "none" if value is None else one_line(str(value))
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."
 
 
 def print_notes(console: Console, notes: Iterable[str]) -> None:
@@ -74,8 +81,8 @@ def _verdict(verdict: Verdict) -> Text:
 
 def _probability(likely: float) -> str:
     if likely > _CERTAIN:
-        return f"over {_CERTAIN:.1%}"
-    return f"under {1 - _CERTAIN:.1%}" if likely < 1 - _CERTAIN else f"{likely:.0%}"
+        return f"over {_CERTAIN:.0%}"
+    return f"under {1 - _CERTAIN:.0%}" if likely < 1 - _CERTAIN else f"{likely:.0%}"
 
 
 def _print_neighbours(console: Console, what: str, neighbours: Sequence[Neighbour]) -> None:

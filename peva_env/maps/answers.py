@@ -31,9 +31,9 @@ class Neighbour:
 class Headroom:
     """How far one function's rate could be raised, all others staying as they are; rates in requests per second.
 
-    ``ok_rps`` is the highest rate that is proved OK, below any that is proved overloaded; ``likely_ok_rps`` the highest
-    up to which all rates are proved or predicted OK; ``overloaded_rps`` the lowest that is proved overloaded; None
-    where there is none. ``highest_rps`` is the highest rate that the map has.
+    All are rates of now or higher ones. ``ok_rps`` is the highest that is proved OK, below any that is proved overloaded;
+    ``likely_ok_rps`` the highest up to which all rates are proved or predicted OK; ``overloaded_rps`` the lowest that
+    is proved overloaded; None where there is none. ``highest_rps`` is the highest rate that the map has.
     """
 
     function: str
@@ -72,14 +72,16 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> Answer:
     Raises:
         ConfigError: the configuration is not on the map, or nothing was measured yet.
     """
-    asked = sorted(config)
     known = node_map.known
+    asked = sorted(config)
+    if asked not in known.space:  # a function without load is absent, unless campaigns have it at rate 0
+        asked = [pair for pair in asked if pair[1]]
     if asked not in known.space:
         raise ConfigError(f"{asked} is not on this map; read_map(memory, configs=[...]) reads one that has it")
     if not node_map.runs:
         raise ConfigError(f"memory {node_map.memory}: no valid run is in it yet from which anything could be told")
-    higher = {name: list(_raised(known, asked, name)) for name in known.space.functions}
-    judge = _judge(node_map, [asked, *(one for configs in higher.values() for one in configs)])
+    steps = {name: [asked, *_raised(known, asked, name)] for name in known.space.functions}
+    judge = _judge(node_map, [asked, *(one for configs in steps.values() for one in configs[1:])])
     likely = judge(asked)
     basis, because = _basis(node_map, asked)
     return Answer(
@@ -89,7 +91,7 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> Answer:
         overloaded=likely,
         because=tuple(_neighbour(node_map, one) for one in because),
         nearest=tuple(_nearest(node_map, asked)),
-        headroom=tuple(_headroom(known, asked, name, configs, judge) for name, configs in higher.items() if configs),
+        headroom=tuple(_headroom(known, name, configs, judge) for name, configs in steps.items() if len(configs) > 1),
         beyond=tuple(_beyond(node_map, asked)),
     )
 
@@ -117,21 +119,19 @@ def _raised(known: MonotoneMap, config: Config, function: str) -> Iterator[Confi
             yield raised
 
 
-def _headroom(
-    known: MonotoneMap, config: Config, function: str, higher: list[Config], judge: Callable[[Config], float]
-) -> Headroom:
-    rates = [dict(one)[function] for one in higher]
-    verdicts = list(map(known.verdict, higher))
-    proved = [i for i, verdict in enumerate(verdicts) if verdict is Verdict.OVERLOADED]
-    first_overloaded = proved[0] if proved else len(rates)
-    ok = [rate for rate, verdict in zip(rates[:first_overloaded], verdicts, strict=False) if verdict is Verdict.OK]
-    n_likely_ok = len(list(takewhile(lambda one: judge(one) <= _EVEN, higher)))
+def _headroom(known: MonotoneMap, function: str, steps: list[Config], judge: Callable[[Config], float]) -> Headroom:
+    """Return what is known of a configuration and of those in which one function has a higher rate, lowest first."""
+    rates = [dict(one).get(function, 0) for one in steps]
+    verdicts = list(map(known.verdict, steps))
+    n_below = verdicts.index(Verdict.OVERLOADED) if Verdict.OVERLOADED in verdicts else len(steps)
+    ok = [rate for rate, verdict in zip(rates[:n_below], verdicts, strict=False) if verdict is Verdict.OK]
+    n_likely_ok = len(list(takewhile(lambda one: judge(one) <= _EVEN, steps)))
     return Headroom(
         function=function,
-        rate_rps=dict(config).get(function, 0),
+        rate_rps=rates[0],
         ok_rps=max(ok, default=None),
         likely_ok_rps=rates[n_likely_ok - 1] if n_likely_ok else None,
-        overloaded_rps=rates[first_overloaded] if proved else None,
+        overloaded_rps=rates[n_below] if n_below < len(steps) else None,
         highest_rps=rates[-1],
     )
 

@@ -59,6 +59,7 @@ def read_map(
         found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked)
         context_data, campaigns, events = found.context(), found.campaigns(), found.runs()
         recorded, inferred = found.recorded(only), found.inferred()
+    configs = [recorded.loaded(config) for config in configs]
     notes = list(found.notes)
     counts_all = bool(configs) or space is not None
     if space is None:

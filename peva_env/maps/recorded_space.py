@@ -34,6 +34,10 @@ class Recorded:
             {names: n for names, n in self.set_sizes.items() if kept.issuperset(names)},
         )
 
+    def loaded(self, config: Config) -> Config:
+        """Return a configuration without functions at rate 0, which are absent, unless campaigns have them so."""
+        return [(name, rate) for name, rate in config if rate or 0 in self.rates_rps.get(name, ())] or config
+
     def counts_in(self, space: ConfigSpace) -> NDArray[np.bool_]:
         """Return which configurations of a space are of a set of functions that occurs, (N,)."""
         counted = np.zeros(space.n_configs, np.bool_)

@@ -33,6 +33,10 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
         MemoryStoreError: there is no such file, it is not a memory, or it never stands still long enough to be copied.
         SchemaMismatchError: it is of another schema version.
     """
+    if Path(path).is_dir():
+        raise MemoryStoreError(
+            f"memory {path}: is a folder; name the file in it, such as {Path(path) / 'peva_faas.duckdb'}"
+        )
     if not Path(path).is_file():
         raise MemoryStoreError(f"memory {path}: there is no such file")
     with processes.temporary_folder("peva-snapshot-") as folder:

@@ -55,7 +55,7 @@ def resolve(function: FunctionConfig) -> FunctionCode:
     except OSError as error:
         raise PlatformError(
             f"function {function.name!r}: its source file {path} cannot be read ({error.strerror}): "
-            f"'source' is file.py:target, the file relative to the current folder"
+            f"'source' is file.py:target, the file relative to the configuration's folder"
         ) from error
 
 
