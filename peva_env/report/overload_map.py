@@ -13,7 +13,7 @@ from peva_env.report.atlas import PAIR, Atlas, checked_functions
 from peva_env.report.map_drawing import draw_slice, legend_of
 from peva_env.report.map_slices import MapSlice
 from peva_env.report.other_loads import OtherLoads, evenly
-from peva_env.report.style import new_axes, require_matplotlib
+from peva_env.report.style import LETTERS_AN_INCH, new_axes, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,7 @@ _NAMES_INCHES = 0.8
 _LEGEND_INCHES = 2.6
 _PANEL_INCHES = 2.8
 _PANELS_ACROSS = 3
+_LINE_INCHES = 0.17
 
 
 def overload_map(
@@ -102,6 +103,9 @@ def overload_maps(
         _label_outer(panels)
     legend = legend_of([piece for piece, _ in pieces])
     figure.legend(**legend, loc="outside right upper", frameon=False)
+    n_lines = max(ax.get_title().count("\n") for ax in panels)
+    n_down = -(-len(panels) // _PANELS_ACROSS)
+    figure.set_figheight(figure.get_figheight() + _LINE_INCHES * n_lines * n_down)
     if len(pieces) < n_all:
         figure.suptitle(f"{len(pieces)} of {n_all:,} maps, evenly spread")
     return panels
@@ -145,5 +149,9 @@ def _label_outer(panels: "list[Axes]") -> None:
 
 def _size_inches(piece: MapSlice) -> tuple[float, float]:
     """Return how large a figure of one map is, its legend beside it."""
-    rows, columns = (min(max(_CELL_INCHES * n, _LEAST_INCHES), _MOST_INCHES) for n in piece.cells.shape)
+    names = (len(name) / LETTERS_AN_INCH for name in (piece.row_name, piece.column_name))
+    rows, columns = (
+        min(max(_CELL_INCHES * n, _LEAST_INCHES, name), _MOST_INCHES)
+        for n, name in zip(piece.cells.shape, names, strict=True)
+    )
     return columns + _LEGEND_INCHES + _NAMES_INCHES, rows + _NAMES_INCHES
