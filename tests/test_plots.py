@@ -141,12 +141,12 @@ def test_measurements_in_quarantine_are_hatched_over_their_verdicts() -> None:
     known = known_of(PAIR, {(("a", 10), ("b", 10)): OVERLOADED, (("a", 20), ("b", 10)): OK, (("a", 30),): OVERLOADED})
     known.quarantine(*known.disputed())
     ax = overload_map(known)
-    assert marks(ax, "measured, yet contradicted") == [(1, 1), (2, 1)]
+    assert marks(ax, "measured, contradicted") == [(1, 1), (2, 1)]
     assert [fills(ax)[row][1] for row in (1, 2)] == [MEASURED_OVERLOADED, MEASURED_OK]
-    (hatched,) = (one for one in ax.collections if one.get_label() == "measured, yet contradicted")
+    (hatched,) = (one for one in ax.collections if one.get_label() == "measured, contradicted")
     assert hatched.get_hatch()
-    assert "measured, yet contradicted" in legend(ax)
-    assert "measured, yet contradicted" not in legend(overload_map(PARTLY))
+    assert "measured, contradicted" in legend(ax)
+    assert "measured, contradicted" not in legend(overload_map(PARTLY))
 
 
 def test_configurations_that_were_not_recorded_are_left_blank() -> None:
@@ -163,6 +163,13 @@ def test_one_function_is_a_row() -> None:
     ax = overload_map(known)
     assert fills(ax) == [[UNKNOWN, MEASURED_OVERLOADED, INFERRED_OVERLOADED]]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("a (rps)", "")
+
+
+def test_the_legend_of_a_row_is_not_cut_off() -> None:
+    known = known_of({"a": list(range(1, 101))}, {(("a", 30),): OK, (("a", 70),): OVERLOADED}, max_functions=2)
+    ax = overload_map(known, predicted=np.linspace(0, 1, 100))
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y0 > 0
 
 
 def test_a_row_of_a_million_rates_is_drawn() -> None:
@@ -278,7 +285,7 @@ def test_where_cells_are_too_small_for_squares_predictions_are_pale_and_dotted()
     assert is_dotted.sum() == known.n_unknown
     assert not is_dotted[:31, :31].any()
     assert not is_dotted[70:, 70:].any()
-    assert "predicted, dotted: 0, 50, 100 %\nlikely overloaded" in legend(ax)
+    assert "predicted, dotted:\n0, 50, 100 %\nlikely overloaded" in legend(ax)
     ends = edges(ax, "frontier, predicted")
     assert 0 < len(ends) < 150  # about half of 200: a line around each of so small cells would look solid
     ax.figure.canvas.draw()

@@ -47,7 +47,7 @@ _SQUARE = 0.28 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
 _CELL = 0.5 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
 """Outlines in cells, whose sides are 1."""
 
-_QUARANTINED = "measured, yet contradicted"
+_QUARANTINED = "measured, contradicted"
 _HATCH = "////"
 _HATCHED: dict[str, Any] = {"facecolor": "none", "edgecolor": BLACK, "hatch": _HATCH}
 _DOTTED: dict[str, Any] = {"edgecolor": "#777777", "hatch": "...", "linewidth": 0}
@@ -105,8 +105,8 @@ def legend_of(pieces: Sequence[MapSlice]) -> dict[str, Any]:
     if any(piece.quarantined.any() for piece in pieces):
         entries[_QUARANTINED] = Patch(linewidth=0.5, **_HATCHED)
     for is_small in {_is_small(piece) for piece in pieces if np.isfinite(piece.predicted).any()}:
-        squares = _squares(is_small)
-        entries[f"predicted{'' if is_small else ', dotted'}: 0, 50, 100 %\nlikely overloaded"] = squares
+        name = "predicted: " if is_small else "predicted, dotted:\n"
+        squares = entries[f"{name}0, 50, 100 %\nlikely overloaded"] = _squares(is_small)
         handlers[squares] = HandlerTuple(ndivide=None)
     for name, line in _FRONTIERS.items():
         if any(piece.frontiers()[name] for piece in pieces):

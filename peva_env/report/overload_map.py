@@ -26,7 +26,7 @@ _NAMES_INCHES = 0.8
 _LEGEND_INCHES = 2.6
 _PANEL_INCHES = 2.8
 _PANELS_ACROSS = 3
-_LINE_INCHES = 0.17
+_LINE_INCHES, _ENTRY_INCHES = 0.17, 0.21  # of titles, and of legends
 
 
 def overload_map(
@@ -63,9 +63,10 @@ def overload_map(
         loads = OtherLoads(known.space, names)
         piece = atlas.slice(names, loads.load(0) if at is None else loads.checked(at))
         title = f"1 of {loads.n_loads:,} slices: {piece.others}" if at is None and loads.n_loads > 1 else piece.others
-    ax = ax or new_axes(_size_inches(piece))
+    legend = legend_of([piece])
+    ax = ax or new_axes(_size_inches(piece, legend["labels"]))
     draw_slice(ax, piece, title)
-    ax.legend(**legend_of([piece]), loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
+    ax.legend(**legend, loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
     return ax
 
 
@@ -147,11 +148,12 @@ def _label_outer(panels: "list[Axes]") -> None:
             ax.tick_params(labelbottom=False)
 
 
-def _size_inches(piece: MapSlice) -> tuple[float, float]:
+def _size_inches(piece: MapSlice, labels: Sequence[str]) -> tuple[float, float]:
     """Return how large a figure of one map is, its legend beside it."""
     names = (len(name) / LETTERS_AN_INCH for name in (piece.row_name, piece.column_name))
     rows, columns = (
         min(max(_CELL_INCHES * n, _LEAST_INCHES, name), _MOST_INCHES)
         for n, name in zip(piece.cells.shape, names, strict=True)
     )
-    return columns + _LEGEND_INCHES + _NAMES_INCHES, rows + _NAMES_INCHES
+    legend = _ENTRY_INCHES * len("\n".join(labels).splitlines())
+    return columns + _LEGEND_INCHES + _NAMES_INCHES, max(rows, legend) + _NAMES_INCHES
