@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdi
 from peva_env.errors import ConfigError
 from peva_env.frontier import MonotoneMap
 from peva_env.rate_grid import Dominance
-from peva_env.report.plots import campaign_timeline, load_curves, overload_map, overload_maps
+from peva_env.report.plots import budget_curves, campaign_timeline, load_curves, overload_map, overload_maps
+from peva_env.report.style import short_name
 from peva_env.space import Config, ConfigSpace
 from tests.builders import event, function
 
 pyplot = pytest.importorskip("matplotlib.pyplot", reason="needs the extra `report`")
 colors = pytest.importorskip("matplotlib.colors")
+cbook = pytest.importorskip("matplotlib.cbook")
 
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
 MEASURED_OK, INFERRED_OK, MEASURED_OVERLOADED, INFERRED_OVERLOADED = "#56B4E9", "#B5DDF4", "#D55E00", "#E08D4D"
@@ -134,6 +137,18 @@ def test_what_is_contradicted_is_hatched() -> None:
     assert hatched.get_hatch()
 
 
+def test_measurements_in_quarantine_are_hatched_over_their_verdicts() -> None:
+    known = known_of(PAIR, {(("a", 10), ("b", 10)): OVERLOADED, (("a", 20), ("b", 10)): OK, (("a", 30),): OVERLOADED})
+    known.quarantine(*known.disputed())
+    ax = overload_map(known)
+    assert marks(ax, "measured, contradicted") == [(1, 1), (2, 1)]
+    assert [fills(ax)[row][1] for row in (1, 2)] == [MEASURED_OVERLOADED, MEASURED_OK]
+    (hatched,) = (one for one in ax.collections if one.get_label() == "measured, contradicted")
+    assert hatched.get_hatch()
+    assert "measured, contradicted" in legend(ax)
+    assert "measured, contradicted" not in legend(overload_map(PARTLY))
+
+
 def test_configurations_that_were_not_recorded_are_left_blank() -> None:
     space = ConfigSpace(PAIR, max_functions=3)
     recorded = np.zeros(space.n_configs, np.bool_)
@@ -148,6 +163,13 @@ def test_one_function_is_a_row() -> None:
     ax = overload_map(known)
     assert fills(ax) == [[UNKNOWN, MEASURED_OVERLOADED, INFERRED_OVERLOADED]]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("a (rps)", "")
+
+
+def test_the_legend_of_a_row_is_not_cut_off() -> None:
+    known = known_of({"a": list(range(1, 101))}, {(("a", 30),): OK, (("a", 70),): OVERLOADED}, max_functions=2)
+    ax = overload_map(known, predicted=np.linspace(0, 1, 100))
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y0 > 0
 
 
 def test_a_row_of_a_million_rates_is_drawn() -> None:
@@ -197,8 +219,39 @@ def test_where_only_some_maps_are_drawn_the_title_says_so() -> None:
     known = known_of(PAIR | {"c": [1, 2, 3, 4, 5], "d": [1]}, {}, max_functions=5)
     panels = overload_maps(known, max_panels=4)
     assert len(panels) == 4
-    assert (panels[0].get_title(), panels[-1].get_title()) == ("c not loaded, d not loaded", "c at 5 rps, d at 1 rps")
+    assert (panels[0].get_title(), panels[-1].get_title()) == ("others not loaded", "c at 5 rps, d at 1 rps")
     assert panels[0].figure.get_suptitle() == "4 of 12 maps, evenly spread"
+
+
+@pytest.mark.parametrize("name", ["f", "fetch-the-orders-of-a-customer-of-"])
+def test_titles_and_names_of_many_functions_do_not_overlap(name: str) -> None:
+    known = known_of({f"{name}{number}": [10, 20, 30] for number in range(8)}, {}, max_functions=9)
+    panels = overload_maps(known)
+    figure = panels[0].figure
+    figure.canvas.draw()
+    texts = [text for ax in panels for text in (ax.title, ax.xaxis.label, ax.yaxis.label) if text.get_text()]
+    boxes = [owner.get_window_extent() for owner in (*texts, *figure.legends)]
+    assert len(boxes) == 9 + 3 + 3 + 1
+    assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+    titles = [ax.get_title().replace("\n", " ") for ax in panels]
+    assert titles[0] == "others not loaded"
+    assert titles[1].endswith(" at 10 rps, others not loaded")
+    assert len(set(titles)) == 9
+
+
+def test_a_long_name_keeps_its_ends() -> None:
+    assert short_name("fetch-the-orders-of-a-customer-7") == "fetch-the-…ustomer-7"
+    assert short_name("a-name-of-20-letters") == "a-name-of-20-letters"
+
+
+def test_a_dollar_in_a_name_begins_no_formula() -> None:
+    known = known_of({"a$x$": [10], "b$y$": [10], "c$z$": [10]}, {}, max_functions=4)
+    (*_, ax) = overload_maps(known)
+    texts = [ax.get_title(), load_curves([a_run([("a$x$", 10)])], "a$x$").get_xlabel()]
+    texts += [ax.get_xlabel(), overload_map(known).get_ylabel()]
+    texts += ticks(overload_map(known_of({"a$x$": [10], "b$y$": [10]}, {}, max_functions=2)).yaxis)
+    assert len([text for text in texts if "$" in text]) == 6
+    assert not [text for text in texts if cbook.is_math_text(text)]
 
 
 def test_maps_of_a_plan_of_pairs_are_one_for_each_pair() -> None:
@@ -214,6 +267,27 @@ def test_a_million_cells_are_drawn_without_marks_and_the_title_says_so() -> None
     assert ax.get_images()[0].get_array().shape[:2] == (1001, 1001)
     assert ax.get_title() == "too many cells to mark what was measured"
     assert ticks(ax.xaxis)[:3] == ["none", "100", "200"]
+    ax.figure.canvas.draw()
+
+
+def test_where_cells_are_too_small_for_squares_predictions_are_pale_and_dotted() -> None:
+    rates = list(range(1, 101))
+    known = known_of({"a": rates, "b": rates}, {(("a", 70), ("b", 70)): OVERLOADED, (("a", 30), ("b", 30)): OK})
+    predicted = np.where(known.grid.rates_rps.sum(axis=0) > 100, 1.0, 0.0) if known.grid else np.empty(0)
+    ax = overload_map(known, predicted=predicted)
+    cells, proved = np.array(fills(ax)), {MEASURED_OK, INFERRED_OK, MEASURED_OVERLOADED, INFERRED_OVERLOADED}
+    assert {cells[30, 30], cells[10, 10], cells[70, 70], cells[80, 80]} == proved
+    assert not {cells[31, 31], cells[69, 69]} & {*proved, UNKNOWN}
+    (dotted,) = ax.patches
+    assert dotted.get_hatch()
+    at = np.array([(column, row) for row in range(101) for column in range(101)])
+    is_dotted = dotted.get_path().contains_points(at).reshape(101, 101)
+    assert is_dotted.sum() == known.n_unknown
+    assert not is_dotted[:31, :31].any()
+    assert not is_dotted[70:, 70:].any()
+    assert "predicted, dotted:\n0, 50, 100 %\nlikely overloaded" in legend(ax)
+    ends = edges(ax, "frontier, predicted")
+    assert 0 < len(ends) < 150  # about half of 200: a line around each of so small cells would look solid
     ax.figure.canvas.draw()
 
 
@@ -299,6 +373,19 @@ def test_cpu_and_success_have_the_limits_of_the_rules() -> None:
     assert len(load_curves(RUNS, "a", rules=OverloadConfig()).get_lines()) == 1
 
 
+def test_cpu_above_all_of_a_node_is_seen() -> None:
+    assert load_curves(RUNS, "a", quantity="cpu_pct").get_ylim() == (0, 103)
+    ax = load_curves([*RUNS, a_run([("a", 250)])], "a", quantity="cpu_pct")
+    assert ax.get_ylim()[1] > 250
+
+
+def test_what_is_not_a_number_is_not_measured() -> None:
+    broken = replace(RUNS[0], functions=(function("a", 10, p95_ms=float("nan")),))
+    ax = load_curves([*RUNS, broken], "a")
+    assert ax.get_lines()[0].get_xydata().tolist() == [[10, 10], [20, 20]]
+    assert ax.get_title() == "of 5 runs left out: 1 INVALID, 1 without p95_ms"
+
+
 def test_latencies_far_apart_have_a_logarithmic_axis() -> None:
     far = a_run([("a", 1000)])
     assert load_curves(RUNS, "a").get_yscale() == "linear"
@@ -381,3 +468,40 @@ def test_ten_thousand_runs_are_drawn_as_sums() -> None:
 def test_a_timeline_without_runs_is_refused() -> None:
     with pytest.raises(ConfigError, match="events: there is no run among them"):
         campaign_timeline([])
+
+
+def test_runs_without_times_are_left_out_and_said() -> None:
+    nan = float("nan")
+    unknown: list[dict[str, Any]] = [{"started_at": nan}, {"ended_at": nan}, {"cooldown_s": nan}, {"duration_s": nan}]
+    untimed = [replace(timed(1), **times) for times in unknown]
+    instant = replace(timed(1), ended_at=timed(1).started_at)
+    ax = campaign_timeline([*untimed, instant, timed(0)])
+    assert bars(ax) == {"cooldown": [(0, 10, 2)], "load, OK": [(0, 10, 7)], "overhead": [(0, 10, 1)]}
+    assert ax.get_title() == "of 6 runs left out: 5 without times"
+    for run in (*untimed, instant):
+        with pytest.raises(ConfigError, match="events: none of the 1 runs took time that is known"):
+            campaign_timeline([run])
+
+
+def test_runs_that_overlap_in_time_stand_one_after_the_other() -> None:
+    ax = campaign_timeline([timed(0), timed(0, after_s=4), timed(1, after_s=4)])
+    assert [(left, width) for left, width, _ in bars(ax)["cooldown"]] == [(0, 10), (10, 10), (20, 11)]
+    assert ax.get_title() == "runs that began before others had ended are drawn after them: 1"
+    assert ax.get_xlabel() == "time of all runs so far (s)"
+
+
+def arena_of(*agents: str) -> dict[str, Any]:
+    accuracy = {"iqm": 0.5, "low": 0.4, "high": 0.6}
+    rows = [{"agent": agent, "budget": budget, "proved_accuracy": accuracy} for agent in agents for budget in (1, 10)]
+    return {"arena": {"budgets": [1, 10]}, "budgets": rows}
+
+
+def test_the_legend_has_agents_of_any_name() -> None:
+    labels = legend(budget_curves(arena_of("_mine:P", "a$x$", "learnt")))
+    assert [label.strip().replace("\\", "") for label in labels] == ["_mine:P", "a$x$", "learnt"]
+    assert not [label for label in labels if cbook.is_math_text(label)]
+
+
+def test_an_arena_without_budgets_is_refused() -> None:
+    with pytest.raises(ConfigError, match="budgets: the arena has no agent's results at any"):
+        budget_curves(arena_of())

@@ -3,7 +3,7 @@
 Notation: ``N`` configurations in plan order; ``R`` rows and ``C`` columns of a slice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -14,6 +14,7 @@ from peva_env.errors import ConfigError
 from peva_env.frontier import DENSE_LIMIT, MonotoneMap, Status
 from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL
 from peva_env.report.map_slices import NOT_LOADED, Cell, MapSlice
+from peva_env.report.style import short_name
 from peva_env.space import Config, ConfigSpace, config_key
 
 PAIR = 2
@@ -42,6 +43,8 @@ class Atlas:
         self.space = known.space
         self._known = known
         self._cells = None if known.labels is None else _all_cells(known, known.labels)
+        self._quarantined = np.zeros(0 if self._cells is None else self.space.n_configs, np.bool_)
+        self._quarantined[_quarantined(known)] = True
         self._predicted = None if predicted is None else np.asarray(predicted, np.float64)
         if self._predicted is not None and self._predicted.shape != (self.space.n_configs,):
             shape = " x ".join(map(str, self._predicted.shape))
@@ -64,10 +67,10 @@ class Atlas:
             first, _ = self.space.block([name])
             for level, rate in enumerate(self._rates(name)):
                 indices[row, column_of[rate]] = first + level
-        cells, predicted = self._look_up(indices)
-        column_name = f"{names[0]} (rps)" if len(names) == 1 else "rate (rps)"
-        rows = names if len(names) > 1 else [""]
-        return MapSlice(rows, list(map(str, columns)), "", column_name, cells, predicted, rows_are_rates=False)
+        column_name = f"{short_name(names[0])} (rps)" if len(names) == 1 else "rate (rps)"
+        rows = list(map(short_name, names)) if len(names) > 1 else [""]
+        rates = list(map(str, columns))
+        return MapSlice(rows, rates, "", column_name, *self._look_up(indices), rows_are_rates=False)
 
     def slice(self, functions: Sequence[str], at: Config) -> MapSlice:
         """Return the first function's rates down, the second one's across, with the others at the given rates.
@@ -80,16 +83,16 @@ class Atlas:
         present = indices != _OUTSIDE_PLAN
         if not present.any():
             raise ConfigError(
-                f"at: the plan has no configuration of {down} and {across} with {in_words(at) or 'no other'}"
+                f"at: the plan has no configuration of {down} and {across} with {_in_words(at) or 'no other'}"
             )
         rows, columns = ([NOT_LOADED, *map(str, self._rates(name))] for name in (down, across))
         is_of_one_size = self.space.min_functions == self.space.max_functions - 1
         top, left = (int(is_of_one_size and not line.any()) for line in (present[0], present[:, 0]))
-        cells, predicted = self._look_up(indices[top:, left:])
         rest = [name for name in self.space.functions if name not in functions]
-        others = in_words([(name, dict(at).get(name)) for name in rest])
-        names = f"{down} (rps)", f"{across} (rps)"
-        return MapSlice(rows[top:], columns[left:], *names, cells, predicted, others)
+        names = f"{short_name(down)} (rps)", f"{short_name(across)} (rps)"
+        cells, predicted, quarantined = self._look_up(indices[top:, left:])
+        others = _others_in_words(rest, dict(at))
+        return MapSlice(rows[top:], columns[left:], *names, cells, predicted, quarantined, others)
 
     def _rates(self, name: str) -> tuple[int, ...]:
         return self.space.rates_rps[self.space.functions.index(name)]
@@ -120,17 +123,20 @@ class Atlas:
             indices[place] = first + rows[:, None] + columns[None, :]
         return indices
 
-    def _look_up(self, indices: NDArray[np.object_]) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    def _look_up(self, indices: NDArray[np.object_]) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the cells, the predictions and what is in quarantine, each (R, C)."""
         cells, predicted = np.zeros(indices.shape, np.int8), np.full(indices.shape, np.nan)
+        quarantined = np.zeros(indices.shape, np.bool_)
         present = indices != _OUTSIDE_PLAN
         if self._cells is not None:
             cells[present] = self._cells[indices[present].astype(np.int64)]
+            quarantined[present] = self._quarantined[indices[present].astype(np.int64)]
         else:
             cells[present] = [_cell(self._known, self.space.config(index)) for index in indices[present]]
         if self._predicted is not None:
             unknown = cells == Cell.UNKNOWN
             predicted[unknown] = self._predicted[indices[unknown].astype(np.int64)]
-        return cells, predicted
+        return cells, predicted, quarantined
 
 
 def checked_functions(space: ConfigSpace, functions: Sequence[str], n: int | None = None) -> list[str]:
@@ -148,10 +154,22 @@ def checked_functions(space: ConfigSpace, functions: Sequence[str], n: int | Non
     return list(functions)
 
 
-def in_words(loads: Sequence[tuple[str, int | None]]) -> str:
-    """Say at which rates functions are loaded, or that they are not."""
-    texts = (f"{name} not loaded" if rate is None else f"{name} at {rate} rps" for name, rate in loads)
-    return ", ".join(texts)
+def _in_words(config: Config) -> str:
+    return ", ".join(f"{name} at {rate_rps} rps" for name, rate_rps in config)
+
+
+def _others_in_words(names: Sequence[str], rates_rps: Mapping[str, int]) -> str:
+    """Say at which rates functions are loaded; of several that are not, only that there are some."""
+    loaded = [(short_name(name), rates_rps[name]) for name in names if name in rates_rps]
+    idle = [short_name(name) for name in names if name not in rates_rps]
+    rest = [f"{idle[0] if len(idle) == 1 else 'others'} not loaded"] if idle else []
+    return ", ".join(filter(None, [_in_words(loaded), *rest]))
+
+
+def _quarantined(known: MonotoneMap) -> list[int]:
+    """Return the indices of measured configurations that stand for themselves, for another one contradicts them."""
+    pairs = [(one.overloaded, one.ok) for one in known.disputes() if one.state == "quarantine"]
+    return [known.space.index(config) for pair in pairs for config in pair]
 
 
 def _all_cells(known: MonotoneMap, labels: NDArray[np.int8]) -> NDArray[np.int8]:

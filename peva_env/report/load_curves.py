@@ -1,13 +1,14 @@
 """What becomes of a function, and of its node, as more load is offered."""
 
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.errors import ConfigError
-from peva_env.report.style import BLACK, FAINT, GREY, SKY, VERMILION, new_axes
+from peva_env.report.style import BLACK, FAINT, GREY, SKY, VERMILION, new_axes, short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,7 +115,7 @@ def load_curves(
     limit = shown.limit(rules) if rules else None
     if limit is not None:
         ax.axhline(limit, color=GREY, linestyle="--", label=f"limit, {limit:g} %", zorder=1)
-    _name_axes(ax, f"{function} (rps offered)", shown, [point.value for point in points])
+    _name_axes(ax, f"{short_name(function)} (rps offered)", shown, [point.value for point in points])
     ax.set_title(_left_out(runs, points, quantity), fontsize="medium")
     return ax
 
@@ -134,7 +135,7 @@ def _points(runs: Iterable[ExecutionEvent], function: str, shown: _Quantity) -> 
     for run in runs:
         for one in run.functions:
             value = shown.value(run, one) if one.name == function else None
-            if value is not None and run.verdict is not Verdict.INVALID:
+            if value is not None and isfinite(value) and run.verdict is not Verdict.INVALID:
                 points.append(_Point(one.rate_rps, value, run.verdict))
     return points
 
@@ -156,5 +157,6 @@ def _name_axes(ax: "Axes", name: str, shown: _Quantity, values: Sequence[float])
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter("{x:g}")
     else:
-        ax.set_ylim(0, shown.top and shown.top * _HEADROOM)
+        # CPU above its top comes from a node whose number of cores is not what was said: it has to be seen.
+        ax.set_ylim(0, shown.top and max(shown.top, *values) * _HEADROOM)
     ax.legend(frameon=False)

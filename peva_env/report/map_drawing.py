@@ -1,17 +1,18 @@
 """How a slice of an overload map is drawn.
 
-The fill of a cell says which verdict, a mark that it was measured; what is predicted is a smaller square. OVERLOADED is
-darker than OK, so that the map also reads in grey.
+The fill of a cell says which verdict, a mark that it was measured; what is predicted is a smaller square, or paler and
+dotted where there is no room for squares. OVERLOADED is darker than OK, so that the map also reads in grey.
 """
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.report.map_slices import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Cell, MapSlice
-from peva_env.report.style import BLACK, PALE_GREY, SKY, VERMILION, YELLOW
+from peva_env.report.map_slices import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Cell, Edge, MapSlice
+from peva_env.report.style import BLACK, LETTERS_AN_INCH, PALE_GREY, SKY, VERMILION, YELLOW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,10 +47,20 @@ _SQUARE = 0.28 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
 _CELL = 0.5 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
 """Outlines in cells, whose sides are 1."""
 
+_QUARANTINED = "measured, contradicted"
 _HATCH = "////"
+_HATCHED: dict[str, Any] = {"facecolor": "none", "edgecolor": BLACK, "hatch": _HATCH}
+_DOTTED: dict[str, Any] = {"edgecolor": "#777777", "hatch": "...", "linewidth": 0}
+_PALENESS = 0.6
+"""How much of the grey of the unknown is in the colour of a prediction that fills its cell."""
+
 _MARKED_LIMIT = 64
 """Cells a side up to which each has room for a mark."""
 
+_DASHES = 50
+"""Along a side of a map whose cells are too small for a dotted line around each."""
+
+_LEAST_LETTERS = 20  # of a line of a title
 _LINE_POINTS_AN_INCH = 5.0  # of a cell
 _TICK_WIDTH_INCHES, _TICK_HEIGHT_INCHES = 0.4, 0.25
 _STEPS = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
@@ -63,7 +74,7 @@ def draw_slice(ax: "Axes", piece: MapSlice, title: str) -> None:
 
     n_rows, n_columns = piece.cells.shape
     fills = to_rgba_array(list(_FILLS.values()))[piece.cells]
-    is_small = max(n_rows, n_columns) <= _MARKED_LIMIT
+    is_small = _is_small(piece)
     if not is_small:
         fills = _with_predictions(fills, piece.predicted)
     is_long = max(n_rows, n_columns) > _ASPECT_LIMIT * min(n_rows, n_columns)
@@ -71,28 +82,47 @@ def draw_slice(ax: "Axes", piece: MapSlice, title: str) -> None:
     if is_small:
         _draw_marks(ax, piece)
     else:
+        _dot_predictions(ax, np.isfinite(piece.predicted))
         title = "\n".join(filter(None, [title, "too many cells to mark what was measured"]))
+    width = 0 if is_small else 1.5  # points, so that a cell without room for a hatch is seen
+    _draw_outlines(ax, piece.quarantined, _CELL, _QUARANTINED, linewidth=width, **_HATCHED)
     _draw_frontiers(ax, piece)
     _name_axes(ax, piece)
-    ax.set_title(title, fontsize="medium")
+    n_letters = max(int(_size_inches(ax)[0] * LETTERS_AN_INCH), _LEAST_LETTERS)
+    lines = [textwrap.fill(line, n_letters, break_on_hyphens=False) for line in title.splitlines()]
+    ax.set_title("\n".join(lines), fontsize="medium")
 
 
 def legend_of(pieces: Sequence[MapSlice]) -> dict[str, Any]:
     """Return the arguments of a legend of what is in some slices: handles, labels and how they are drawn."""
     from matplotlib.legend_handler import HandlerTuple
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     present = set(np.concatenate([np.unique(piece.cells) for piece in pieces]).tolist())
     entries: dict[str, Any] = {name: _cell_handle(cell) for cell, name in _NAMES.items() if cell in present}
     handlers = {}
-    if any(np.isfinite(piece.predicted).any() for piece in pieces):
-        squares = tuple(Line2D([], [], color=_shade(share), marker="s", linestyle="") for share in (0.0, 0.5, 1.0))
-        entries["predicted: 0, 50, 100 %\nlikely overloaded"] = squares
+    if any(piece.quarantined.any() for piece in pieces):
+        entries[_QUARANTINED] = Patch(linewidth=0.5, **_HATCHED)
+    for is_small in {_is_small(piece) for piece in pieces if np.isfinite(piece.predicted).any()}:
+        name = "predicted: " if is_small else "predicted, dotted:\n"
+        squares = entries[f"{name}0, 50, 100 %\nlikely overloaded"] = _squares(is_small)
         handlers[squares] = HandlerTuple(ndivide=None)
     for name, line in _FRONTIERS.items():
         if any(piece.frontiers()[name] for piece in pieces):
             entries[name] = Line2D([], [], color=BLACK, linewidth=2, linestyle=line)
     return {"handles": list(entries.values()), "labels": list(entries), "handler_map": handlers}
+
+
+def _is_small(piece: MapSlice) -> bool:
+    return bool(max(piece.cells.shape) <= _MARKED_LIMIT)
+
+
+def _squares(is_small: bool) -> tuple[Any, ...]:
+    from matplotlib.lines import Line2D
+
+    colours = [np.array(_shade(share)) for share in (0.0, 0.5, 1.0)]
+    return tuple(Line2D([], [], color=c if is_small else _paler(c), marker="s", linestyle="") for c in colours)
 
 
 def _cell_handle(cell: Cell) -> Any:
@@ -116,7 +146,13 @@ def _shade(share: float) -> tuple[float, ...]:
 
 def _with_predictions(fills: NDArray[np.float64], predicted: NDArray[np.float64]) -> NDArray[np.float64]:
     share = predicted[..., None]
-    return np.where(np.isnan(share), fills, (1 - share) * _shade(0) + share * _shade(1))
+    return np.where(np.isnan(share), fills, _paler((1 - share) * _shade(0) + share * _shade(1)))
+
+
+def _paler(colours: NDArray[np.float64]) -> NDArray[np.float64]:
+    from matplotlib.colors import to_rgba
+
+    return (1 - _PALENESS) * colours + _PALENESS * np.array(to_rgba(_PALEST_GREY))
 
 
 def _draw_marks(ax: "Axes", piece: MapSlice) -> None:
@@ -138,6 +174,19 @@ def _draw_marks(ax: "Axes", piece: MapSlice) -> None:
     _draw_outlines(ax, predicted, _SQUARE, "predicted", facecolor=shades, linewidth=0)
 
 
+def _dot_predictions(ax: "Axes", where: NDArray[np.bool_]) -> None:
+    """Draw dots on some cells, which are one outline: there may be a million of them."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    steps = np.diff(np.pad(where.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    (rows, first), (_, end) = (steps == 1).nonzero(), (steps == -1).nonzero()
+    corners = [(first, rows), (end, rows), (end, rows + 1), (first, rows + 1), (first, rows)]
+    outlines = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1) - 0.5  # (runs of cells, 5, 2)
+    if outlines.size:
+        ax.add_patch(PathPatch(Path.make_compound_path_from_polys(outlines), label="predicted", **_DOTTED, fill=False))
+
+
 def _draw_outlines(
     ax: "Axes", where: NDArray[np.bool_], outline: NDArray[np.float64], label: str, **style: Any
 ) -> None:
@@ -154,9 +203,16 @@ def _draw_frontiers(ax: "Axes", piece: MapSlice) -> None:
 
     for name, edges in piece.frontiers().items():
         line = _FRONTIERS[name]
+        if name == LIKELY_FRONTIER and not _is_small(piece):
+            edges, line = _dashed(edges, max(piece.cells.shape)), "-"
         ax.add_collection(
             LineCollection(edges, colors=BLACK, linewidths=2, linestyles=line, capstyle="projecting", label=name)
         )
+
+
+def _dashed(edges: list[Edge], n_cells: int) -> list[Edge]:
+    """Leave out every other stretch of a line whose edges are too short for dots of their own."""
+    return [edge for edge in edges if (edge[0][0] - edge[0][1]) * _DASHES / n_cells % 2 < 1]
 
 
 def _name_axes(ax: "Axes", piece: MapSlice) -> None:

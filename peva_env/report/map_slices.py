@@ -47,8 +47,9 @@ _SIDES = {
 class MapSlice:
     """One picture: ``cells`` is (R, C) of ``Cell``, from the lowest rate up, both ways.
 
-    ``predicted`` is (R, C), the probability of overload, NaN where there is none. Rows are comparable if they are rates
-    of one function, not if they are functions. ``others`` says what else is loaded, in words.
+    ``predicted`` is (R, C), the probability of overload, NaN where there is none. ``quarantined`` is (R, C): measured,
+    and still contradicted by another measurement. Rows are comparable if they are rates of one function, not if they
+    are functions. ``others`` says what else is loaded, in words.
     """
 
     rows: Sequence[str]
@@ -57,6 +58,7 @@ class MapSlice:
     column_name: str
     cells: NDArray[np.int8]
     predicted: NDArray[np.float64]
+    quarantined: NDArray[np.bool_]
     others: str = ""
     rows_are_rates: bool = True
 

@@ -13,7 +13,7 @@ from peva_env.report.atlas import PAIR, Atlas, checked_functions
 from peva_env.report.map_drawing import draw_slice, legend_of
 from peva_env.report.map_slices import MapSlice
 from peva_env.report.other_loads import OtherLoads, evenly
-from peva_env.report.style import new_axes, require_matplotlib
+from peva_env.report.style import LETTERS_AN_INCH, new_axes, require_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,7 @@ _NAMES_INCHES = 0.8
 _LEGEND_INCHES = 2.6
 _PANEL_INCHES = 2.8
 _PANELS_ACROSS = 3
+_LINE_INCHES, _ENTRY_INCHES = 0.17, 0.21  # of titles, and of legends
 
 
 def overload_map(
@@ -62,9 +63,10 @@ def overload_map(
         loads = OtherLoads(known.space, names)
         piece = atlas.slice(names, loads.load(0) if at is None else loads.checked(at))
         title = f"1 of {loads.n_loads:,} slices: {piece.others}" if at is None and loads.n_loads > 1 else piece.others
-    ax = ax or new_axes(_size_inches(piece))
+    legend = legend_of([piece])
+    ax = ax or new_axes(_size_inches(piece, legend["labels"]))
     draw_slice(ax, piece, title)
-    ax.legend(**legend_of([piece]), loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
+    ax.legend(**legend, loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
     return ax
 
 
@@ -102,6 +104,9 @@ def overload_maps(
         _label_outer(panels)
     legend = legend_of([piece for piece, _ in pieces])
     figure.legend(**legend, loc="outside right upper", frameon=False)
+    n_lines = max(ax.get_title().count("\n") for ax in panels)
+    n_down = -(-len(panels) // _PANELS_ACROSS)
+    figure.set_figheight(figure.get_figheight() + _LINE_INCHES * n_lines * n_down)
     if len(pieces) < n_all:
         figure.suptitle(f"{len(pieces)} of {n_all:,} maps, evenly spread")
     return panels
@@ -143,7 +148,12 @@ def _label_outer(panels: "list[Axes]") -> None:
             ax.tick_params(labelbottom=False)
 
 
-def _size_inches(piece: MapSlice) -> tuple[float, float]:
+def _size_inches(piece: MapSlice, labels: Sequence[str]) -> tuple[float, float]:
     """Return how large a figure of one map is, its legend beside it."""
-    rows, columns = (min(max(_CELL_INCHES * n, _LEAST_INCHES), _MOST_INCHES) for n in piece.cells.shape)
-    return columns + _LEGEND_INCHES + _NAMES_INCHES, rows + _NAMES_INCHES
+    names = (len(name) / LETTERS_AN_INCH for name in (piece.row_name, piece.column_name))
+    rows, columns = (
+        min(max(_CELL_INCHES * n, _LEAST_INCHES, name), _MOST_INCHES)
+        for n, name in zip(piece.cells.shape, names, strict=True)
+    )
+    legend = _ENTRY_INCHES * len("\n".join(labels).splitlines())
+    return columns + _LEGEND_INCHES + _NAMES_INCHES, max(rows, legend) + _NAMES_INCHES

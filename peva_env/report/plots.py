@@ -7,7 +7,7 @@ from peva_env.errors import ConfigError
 from peva_env.report.campaign_timeline import campaign_timeline
 from peva_env.report.load_curves import load_curves
 from peva_env.report.overload_map import overload_map, overload_maps
-from peva_env.report.style import COLOURS, FAINT, new_axes
+from peva_env.report.style import COLOURS, FAINT, as_written, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,20 +38,27 @@ def budget_curves(data: Mapping[str, Any], ax: "Axes | None" = None, *, figure: 
         figure: one of ``BUDGET_FIGURES``.
 
     Raises:
-        ConfigError: there is no such figure, or matplotlib is not installed.
+        ConfigError: there is no such figure, nothing to draw, or matplotlib is not installed.
     """
     if figure not in BUDGET_FIGURES:
         raise ConfigError(f"figure {figure!r}: must be one of {', '.join(BUDGET_FIGURES)}")
+    if not data["budgets"]:
+        raise ConfigError("budgets: the arena has no agent's results at any, so there is nothing to draw")
     ax = ax or new_axes()
     for number, agent in enumerate(dict.fromkeys(row["agent"] for row in data["budgets"])):
         rows = [row for row in data["budgets"] if row["agent"] == agent]
         runs = [row["budget"] for row in rows]
         iqm, low, high = ([100 * row[figure][name] for row in rows] for name in ("iqm", "low", "high"))
         colour, line = COLOURS[number % len(COLOURS)], _LINES[number // len(COLOURS) % len(_LINES)]
-        ax.plot(runs, iqm, color=colour, linestyle=line, marker="o", markersize=3, label=agent)
+        ax.plot(runs, iqm, color=colour, linestyle=line, marker="o", markersize=3, label=_label(agent))
         ax.fill_between(runs, low, high, color=colour, alpha=FAINT, linewidth=0)
     _name_axes(ax, data["arena"]["budgets"], BUDGET_FIGURES[figure])
     return ax
+
+
+def _label(agent: str) -> str:
+    """Return what a legend shows of an agent's name: matplotlib leaves out what begins with an underscore."""
+    return as_written(f" {agent}" if agent.startswith("_") else agent)
 
 
 def _name_axes(ax: "Axes", budgets: list[int], name: str) -> None:

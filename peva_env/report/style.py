@@ -19,7 +19,25 @@ COLOURS = (BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, YELLOW)
 FAINT = 0.2
 """Opacity of bands and of grids."""
 
+LETTERS_AN_INCH = 12
+"""Of titles and names of axes, about."""
+
 _SIZE_INCHES = (6.4, 4.8)
+_NAME_LIMIT = 20
+"""Characters of a function's name beyond which it is shortened."""
+
+
+def as_written(name: str) -> str:
+    """Return a name as matplotlib shows it unchanged: with no formula between its `$`."""
+    return name.replace("$", r"\$")
+
+
+def short_name(name: str) -> str:
+    """Return the same, with its middle left out if it is long: names often differ at their ends only."""
+    if len(name) > _NAME_LIMIT:
+        half = _NAME_LIMIT // 2
+        name = f"{name[:half]}…{name[1 - half :]}"
+    return as_written(name)
 
 
 def require_matplotlib() -> None:
