@@ -2,9 +2,11 @@
 
 In its folder an arena leaves ``arena.json``, what was asked; ``results.jsonl``, a line for each episode
 (``agents.arena_episode.Played``), written as each ends, so that the same arena goes on after a stop; ``summary.json``,
-``arena.md``, and the figures ``arena.png`` and ``arena.svg``.
+``arena.md``, and the figures ``arena.png`` and ``arena.svg``; ``entrants.json`` tells whether an agent was changed.
 """
 
+import hashlib
+import inspect
 import json
 import os
 import warnings
@@ -45,14 +47,15 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
         PolicyError: an agent cannot be loaded, or not go on; what was played is kept.
     """
     config = parse_arena(given)
-    for name in config.entrants:
-        agent_factory(name)(DfaasConfig(seed=0))
+    entrants = {name: agent_factory(name)(DfaasConfig(seed=0)) for name in config.entrants}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         world = ArenaWorld(config)
     for warning in caught:
         _say(console, f"warning: {warning.message}")
-    folder = ArenaFolder(out, config)
+    folder = ArenaFolder(out, config, {name: _digest(name, agent) for name, agent in entrants.items()})
+    if folder.played:
+        _say(console, f"{out}: {len(folder.played):,} episodes were played before")
     turns = [(name, episode) for episode in world.episodes for name in config.entrants]
     _play(config, folder, turns, console, jobs or os.cpu_count() or 1)
     summary = summarize(config, folder.played)
@@ -80,6 +83,12 @@ def _play(config: ArenaConfig, folder: ArenaFolder, turns: list[Turn], console: 
         for one in played:
             folder.add(one)
             bar.advance(task)
+
+
+def _digest(name: str, agent: Any) -> str:
+    """Return what tells an entrant from what it was before a change: of its model's file, or of its code."""
+    own = Path(name) if Path(name).is_file() else Path(inspect.getfile(type(getattr(agent, "policy", agent))))
+    return hashlib.sha256(own.read_bytes()).hexdigest()
 
 
 def _say(console: Console, line: str) -> None:

@@ -1,7 +1,7 @@
 """The folder of an arena: what was asked, and what became of each episode; the same arena goes on in it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,34 @@ from agents.training_folder import write_text
 from peva_env.errors import ConfigError
 
 _CONFIG = "arena.json"
+_CODE = "entrants.json"
 _RESULTS = "results.jsonl"
 
 
 class ArenaFolder:
     """The folder of an arena.
 
+    Args:
+        path: the folder.
+        config: what is asked for.
+        code: a digest of each entrant's code or model, by its name: another one would have played otherwise.
+
     Raises:
-        ConfigError: it holds another arena, it cannot be written to, or what is in it is not what an arena wrote.
+        ConfigError: it holds another arena, or episodes of entrants that have changed since; it cannot be written to,
+            or what is in it is not what an arena wrote.
     """
 
-    def __init__(self, path: Path, config: ArenaConfig) -> None:
+    def __init__(self, path: Path, config: ArenaConfig, code: Mapping[str, str] | None = None) -> None:
         self.path = path
         self._results = path / _RESULTS
         try:
             path.mkdir(parents=True, exist_ok=True)
             if (path / _CONFIG).exists():
                 self._require_same(config.described())
+                self._require_same_code(code or {})
             else:
                 write_text(path / _CONFIG, json.dumps(config.described(), indent=2))
+            write_text(path / _CODE, json.dumps(code or {}, indent=2))
             self.played = list(self._read())
         except OSError as error:
             raise ConfigError(f"{path}: cannot be used as --out: {error.strerror}") from error
@@ -56,6 +65,16 @@ class ArenaFolder:
                     f"{self.path} holds an arena with {name} = {stored.get(name)!r}, not {now!r}; "
                     "go on with that one, or give another --out"
                 )
+
+    def _require_same_code(self, code: Mapping[str, str]) -> None:
+        if not (self.path / _CODE).exists():
+            return
+        stored = json.loads((self.path / _CODE).read_text(encoding="utf-8"))
+        changed = [name for name, digest in code.items() if stored.get(name, digest) != digest]
+        if changed:
+            raise ConfigError(
+                f"{self.path} holds episodes of {changed[0]} as it was before it was changed; give another --out"
+            )
 
     def _read(self) -> Iterator[Played]:
         if not self._results.exists():

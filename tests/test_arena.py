@@ -87,6 +87,20 @@ def test_a_folder_of_another_arena_is_refused(played: Path, tmp_path: Path) -> N
         ArenaFolder(tmp_path / "file", parse_arena(LOCAL))
 
 
+def test_an_agent_that_was_changed_is_not_taken_for_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    code = "from agents.uniform import UniformPolicy\n\n\nclass Changing(UniformPolicy):\n    pass\n"
+    (tmp_path / "changing.py").write_text(code)
+    settings = LOCAL | {"agents": ["changing:Changing"], "seeds": 1}
+    arena(settings, console=quiet(), out=tmp_path / "arena", jobs=1)
+    arena(settings, console=quiet(), out=tmp_path / "arena", jobs=1)
+    (tmp_path / "changing.py").write_text(f"{code}    more = 1\n")
+    with pytest.raises(ConfigError, match="holds episodes of changing:Changing as it was before it was changed"):
+        arena(settings, console=quiet(), out=tmp_path / "arena", jobs=1)
+
+
 def test_an_agent_that_breaks_down_stops_the_arena_and_what_was_played_stays(tmp_path: Path) -> None:
     with pytest.raises(
         PolicyError, match=f"^agent {FAILING} on local-node-v1:.*, seed 0: policy .*'out of ideas'"

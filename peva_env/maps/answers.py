@@ -31,9 +31,9 @@ class Neighbour:
 class Headroom:
     """How far one function's rate could be raised, all others staying as they are; rates in requests per second.
 
-    All are rates of now or higher ones. ``ok_rps`` is the highest that is proved OK, below any that is proved overloaded;
-    ``likely_ok_rps`` the highest up to which all rates are proved or predicted OK; ``overloaded_rps`` the lowest that
-    is proved overloaded; None where there is none. ``highest_rps`` is the highest rate that the map has.
+    All are rates of now or higher ones. ``ok_rps`` is the highest that is proved OK, below any that is proved
+    overloaded; ``likely_ok_rps`` the highest up to which all rates are proved or predicted OK; ``overloaded_rps`` the
+    lowest that is proved overloaded; None where there is none. ``highest_rps`` is the highest rate that the map has.
     """
 
     function: str
