@@ -227,11 +227,11 @@ def _campaign(
     finally:
         interrupts.hear_no_more()
         env.close()
-        _print_result(console, campaign, progress)
+        _print_result(console, campaign, progress, settings)
     return status
 
 
-def _print_result(console: Console, campaign: PevaEnv, progress: Progress) -> None:
+def _print_result(console: Console, campaign: PevaEnv, progress: Progress, settings: DfaasConfig) -> None:
     if not campaign.has_begun:
         return
     known = campaign.known
@@ -248,3 +248,6 @@ def _print_result(console: Console, campaign: PevaEnv, progress: Progress) -> No
     )
     for path in campaign.host.paths:
         say(console, f"  {path}")
+    if not progress.events and not known.n_unknown:
+        say(console, "nothing was left to run: --repetition measures all again, another output_dir begins anew")
+    say(console, f"as a page: peva-env report --memory {settings.memory.db_path}")

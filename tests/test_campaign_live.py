@@ -197,11 +197,14 @@ def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_not
     assert ["180", "X", "X", "x"] in lines
     assert ["20", "o", "o", "o"] in lines
     assert "complete: 7 configurations measured, 1 skipped, 0 unknown; 7 runs took" in output
-    assert all(Path(name).exists() for name in output.split("runs took")[1].split()[1:])
+    shown = output.split("runs took")[1].splitlines()[1:]
+    assert all(Path(line.strip()).exists() for line in shown if line.startswith("  "))
+    assert shown[-1] == "as a page: peva-env report --memory peva-results/peva_faas.duckdb"
 
     code, output, errors = run()
     assert (code, errors) == (0, "")
     assert "complete: 7 configurations measured, 1 skipped, 0 unknown; 0 runs took 0s" in output
+    assert "nothing was left to run: --repetition measures all again" in output
     assert n_events() == len(runs()) == 7
     assert len(Path("peva-results/skipped.csv").read_text().splitlines()) == 2
 
