@@ -1,6 +1,7 @@
 """The command line of reports: ``peva-env report``."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from peva_env.cli_maps import DEFAULT_MEMORY, Context, Repetition, Rule, Schema
 from peva_env.config import load_config
 from peva_env.console import make_console, say
 from peva_env.contracts import EndStatus
+from peva_env.errors import ConfigError
 from peva_env.frontier import DENSE_LIMIT, is_dense
 from peva_env.maps import read_map
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
@@ -43,20 +45,53 @@ def report(
 
     Ends with 1 on an error, 2 on wrong usage; the file is then as it was.
     """
+    _check_out(out)
     space, notes = (None, ()) if config is None else _plan(config)
-    node_map = read_map(
+    read = partial(
+        read_map,
         memory,
         context=context,
         repetition=repetition,
-        functions=None if functions is None else functions.split(","),
-        space=space,
+        functions=None if functions is None else _names(functions),
         dominance=dominance,
         schema_version=schema_version,
     )
+    node_map = read(space=space)
+    if space is not None and not node_map.events:
+        planned, recorded = (", ".join(one.functions) for one in (space, read().known.space))
+        other = ", at other rates or in other numbers at once" if planned == recorded else ""
+        raise ConfigError(
+            f"--config {config}: nothing of its plan was run, which is of {planned}; "
+            f"memory {memory} has {recorded}{other}"
+        )
     if config is None and any(campaign.status != EndStatus.COMPLETE for campaign in node_map.campaigns[-1:]):
         notes = (_NO_PLAN,)
     write_report(replace(node_map, notes=(*notes, *node_map.notes)), out)
     say(make_console(), f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+def _check_out(out: Path) -> None:
+    """Accept what can be the name of a file.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not out.name:
+        raise ConfigError("--out: names no file; it would be one such as report.html")
+    if out.name == "-":
+        raise ConfigError("--out -: a report is written to a file, not to the standard output; name one")
+
+
+def _names(functions: str) -> list[str]:
+    """Return what is between the commas.
+
+    Raises:
+        ConfigError: somewhere that is nothing.
+    """
+    names = [name.strip() for name in functions.split(",")]
+    if not all(names):
+        raise ConfigError(f"--functions {functions!r}: a name is empty; write them as in a,b")
+    return names
 
 
 def _plan(path: Path) -> tuple[ConfigSpace | None, tuple[str, ...]]:

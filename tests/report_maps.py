@@ -1,6 +1,6 @@
 """Memories and maps for the tests of reports."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,22 +29,45 @@ def overloaded_from(limit_rps: int) -> Callable[[Config], Verdict]:
     return lambda config: Verdict.OVERLOADED if sum(rate for _, rate in config) >= limit_rps else Verdict.OK
 
 
-def runs(config: Config, verdict: Verdict, n: int = 1, **values: Any) -> list[ExecutionEvent]:
-    """Return runs of a configuration that say the same."""
-    success = {Verdict.OK: 0.99, Verdict.OVERLOADED: 0.5}.get(verdict)
-    functions = tuple(function(name, rate, success_rate=success, p50_ms=20.0, p95_ms=55.0) for name, rate in config)
+def runs(config: Config, verdict: Verdict, n: int = 1, *, first: int = 0, **values: Any) -> list[ExecutionEvent]:
+    """Return runs of a configuration that say the same, from the iteration ``first`` on; no two measure the same."""
+    return [_run(config, verdict, iteration, values) for iteration in range(first, first + n)]
+
+
+def success_rate(verdict: Verdict, iteration: int, place: int) -> float:
+    """Return the success of the function that is at a place in a configuration."""
+    return {Verdict.OK: 0.99, Verdict.OVERLOADED: 0.5}[verdict] - 0.002 * iteration - 0.004 * place
+
+
+def _run(config: Config, verdict: Verdict, i: int, values: Mapping[str, Any]) -> ExecutionEvent:
+    total, is_valid = sum(rate for _, rate in config), verdict is not Verdict.INVALID
+    functions = tuple(
+        function(
+            name,
+            rate,
+            offered=2 * rate + i if rate else 0,
+            dropped=i + 3 * place,
+            success_rate=success_rate(verdict, i, place),
+            p50_ms=20.0 + total / 10 + i + 3 * place,
+            p95_ms=55.0 + total / 10 + 2 * i + 7 * place,
+            cpu_pct=5.0 + total / 10 + 0.3 * i + 2 * place,
+            replicas=1 + i + 4 * place,
+        )
+        for place, (name, rate) in enumerate(config)
+        if is_valid
+    )
+    reasons = {Verdict.OVERLOADED: (f"mean success 0.{500 - i} < 0.95",), Verdict.INVALID: ("k6 failed",)}
     plain: dict[str, Any] = {
-        "functions": functions if success else (),
-        "node": NodeMeasurement(cpu_pct=42.0, ram_pct=30.0),
-        "margin": None if success is None else round(success / 0.95 - 1, 4),
-        "reasons": {Verdict.OVERLOADED: ("mean success 0.500 < 0.95",), Verdict.INVALID: ("k6 failed",)}.get(
-            verdict, ()
-        ),
-        "duration_s": 30.0,
-        "cooldown_s": 2.0,
-        "cost_s": 32.5,
+        "functions": functions,
+        "node": NodeMeasurement(cpu_pct=42.0 + total / 10 + 1.4 * i, ram_pct=30.0 + total / 20 + 0.4 * i),
+        "margin": round(success_rate(verdict, i, 0) / 0.95 - 1, 4) if is_valid else None,
+        "reasons": reasons.get(verdict, ()),
+        "duration_s": 30.0 + i,
+        "cooldown_s": 2.0 + 0.2 * i,
+        "cost_s": 32.5 + 1.6 * i,
     }
-    return [event(config, iteration, verdict, **(plain | values)) for iteration in range(n)]
+    made: ExecutionEvent = event(config, i, verdict, **(plain | dict(values)))
+    return made
 
 
 def in_order(events: Iterable[ExecutionEvent]) -> tuple[ExecutionEvent, ...]:

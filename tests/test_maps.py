@@ -275,7 +275,9 @@ def test_too_many_functions_are_left_out_and_that_is_said(memory: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", [15, 40, 45, 100])
-def test_the_cartesian_agent_measures_all_but_what_is_above_an_overloaded_one(memory: Path, limit: int) -> None:
+def test_the_cartesian_agent_measures_what_is_known_but_what_is_above_an_overloaded_one(
+    memory: Path, limit: int
+) -> None:
     node_map = read_map(remember(memory, [*square(limit), event([("a", 10)]), event([("b", 20)], verdict=OVERLOADED)]))
     known = MonotoneMap(node_map.known.space)
     measured = 0
@@ -283,8 +285,25 @@ def test_the_cartesian_agent_measures_all_but_what_is_above_an_overloaded_one(me
         if known.verdict(config) is None and config_key(config) in node_map.known.measured:
             known.update(config, node_map.known.measured[config_key(config)])
             measured += 1
-    never_tried = 4  # of a alone, and of b alone, that are unknown: they count as measured, but what is above b 20
-    assert cartesian_configs(node_map.known) == measured + never_tried - 1
+    assert node_map.known.n_unknown == 3  # of a alone, and of b alone: these do not count
+    assert cartesian_configs(node_map.known) == measured
+
+
+@pytest.mark.parametrize("n_done", range(1, 10))
+def test_a_part_of_what_the_cartesian_agent_runs_is_what_it_runs(memory: Path, n_done: int) -> None:
+    done = [event(one.config_pairs, verdict=one.verdict) for one in square(100)[:n_done]]
+    space = ConfigSpace({"a": [10, 20, 30], "b": [10, 20, 30]}, max_functions=3)
+    node_map = read_map(remember(memory, done, status=EndStatus.INTERRUPTED), space=space)
+    assert cartesian_configs(node_map.known) == n_done
+
+
+def test_how_often_each_was_to_be_run_is_what_nothing_contradicted_had_at_most(memory: Path) -> None:
+    adaptive = [event([("a", rate)], i) for rate, n in ((10, 1), (20, 1), (30, 3)) for i in range(n)]
+    disputed = [event(pair(10, 10), i, OVERLOADED) for i in range(6)] + [event(pair(20, 20), i) for i in range(6)]
+    node_map = read_map(remember(memory, [*adaptive, *disputed]), dominance="within_sets")
+    assert {one.state for one in node_map.known.disputes()} == {"quarantine"}
+    assert node_map.iterations == 3
+    assert replace(node_map, events=()).iterations == 0
 
 
 def test_what_is_unknown_is_predicted(memory: Path) -> None:

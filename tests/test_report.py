@@ -7,6 +7,7 @@ import re
 import sys
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -27,8 +28,8 @@ from peva_env.report.html import render, write_report
 from peva_env.report.page_data import Cell, page_data
 from peva_env.report.run_data import run_data
 from peva_env.space import Config, ConfigSpace
-from tests.builders import full, small_disk, without_privileges
-from tests.report_maps import node_map, overloaded_from, remember, runs
+from tests.builders import full, function, small_disk, without_privileges
+from tests.report_maps import CONTEXT, node_map, overloaded_from, remember, runs
 
 pytest.importorskip("jinja2", reason="needs the extra report")
 pytest.importorskip("plotly", reason="needs the extra report")
@@ -111,13 +112,13 @@ def test_the_summary_says_what_was_asked_found_taken_and_saved() -> None:
         "Load map of node-7",
         "function a 0 to 30 rps, 4 rates",
         "24, of 1 to 2 functions at once",
-        "3 of most configurations, the majority decides; 30 s load; 5 s timeout of a request",
-        "mean success under 95%; CPU over 80 %",
+        "3 of each configuration, the majority decides; 30 s load; 5 s timeout of a request",
+        "mean success under 95 %; CPU over 80 %",
         "OK 9: 2 measured, 7 known without a run",
         "OVERLOADED 3: 2 measured, 1 known without a run",
         "unknown 12",
         "runs 12",
-        "machine time 6m 30s",
+        "machine time 6m 49s",
         "agent bisection",
         "run budget bisection 7 online 2025-10-09 08:53:20 UTC",
         "m.duckdb",
@@ -129,9 +130,96 @@ def test_the_summary_says_what_was_asked_found_taken_and_saved() -> None:
 
 def test_savings_are_against_what_the_cartesian_agent_would_run() -> None:
     saved = facts.savings(node_map(SPACE, some()))
-    # All 24 but the one above an overloaded one of the same functions.
-    assert (saved.configs, saved.runs, saved.runs_saved) == (23, 69, 57)
-    assert saved.saved_s == pytest.approx(57 * 32.5)
+    # All 12 that are known but the one above an overloaded one of the same functions.
+    assert (saved.configs, saved.runs, saved.runs_saved) == (11, 33, 21)
+    assert saved.saved_s == pytest.approx(21 * 34.1)
+
+
+BUDGET = CampaignRecord("run", "budget", None, "cartesian", 7, "online", 1.76e9, 1.76e9 + 60, "1.1.0", "0.1.0")
+
+
+@pytest.mark.parametrize("dominance", ["one_sided", "within_sets", "two_sided"])
+@pytest.mark.parametrize("n_runs", range(1, 27))
+def test_a_cartesian_campaign_that_is_not_done_saved_nothing(n_runs: int, dominance: Dominance) -> None:
+    space = ConfigSpace({"a": [10, 20, 30], "b": [10, 20, 30]}, min_functions=2, max_functions=3)
+    one = node_map(space, measured(*space, limit_rps=100)[:n_runs], campaigns=(BUDGET,), dominance=dominance)
+    said, n_known = facts.savings(one), (n_runs + 2) // 3
+    assert dict(facts.saved(said))["saved so far"] == "nothing"
+    assert f"To know the same, {n_known} of 9 configurations, it would measure {n_known}: " in (
+        facts.how_saved(one, said)
+    )
+
+
+def test_adaptive_repeats_are_told_and_compared_with_all_that_could_be_made() -> None:
+    events = [*runs([("a", 10)], Verdict.OK), *runs([("a", 20)], Verdict.OK), *measured([("a", 30)], limit_rps=30)]
+    one = node_map(ConfigSpace({"a": [10, 20, 30]}), events)
+    assert "1 to 3 of each configuration, the majority decides;" in dict(facts.asked(one))["runs"]
+    said = facts.savings(one)
+    assert (said.runs, said.runs_saved) == (9, 4)
+    assert "each with 3 runs, the most valid ones that a configuration has here that nothing contradicts." in (
+        facts.how_saved(one, said)
+    )
+
+
+@pytest.mark.parametrize(("status", "said"), [("budget", " of what was recorded so far"), ("complete", "")])
+def test_without_a_plan_all_numbers_of_an_unfinished_campaign_are_of_what_was_recorded(status: str, said: str) -> None:
+    space = ConfigSpace({"a": [10, 20]})
+    one = node_map(space, measured(*space), campaigns=(replace(BUDGET, status=status),))
+    assert "Nothing is left to measure." in facts.proved(one)
+    one.known.recorded = np.array([True, True])
+    assert facts.proved(one).endswith(f"Nothing{said} is left to measure.")
+    assert dict(facts.found(one))["unknown"] == f"0{said}"
+    assert dict(facts.asked(one))["configurations"] == f"2{said}, of 1 function at once"
+
+
+def test_what_is_in_quarantine_stands_for_itself() -> None:
+    events = [*measured([("a", 0)], n=1), *runs([("a", 10)], Verdict.OVERLOADED, 2), *runs([("a", 30)], Verdict.OK, 2)]
+    one = node_map(SPACE, events)
+    assert "contradict each other" not in facts.proved(one)
+    one.known.quarantine([("a", 10)], [("a", 30)])
+    assert "and the highest that are OK (1), but 2 that were measured and contradict each other: these stand for" in (
+        facts.proved(one)
+    )
+
+
+def test_other_sets_of_functions_are_not_compared_and_said_so() -> None:
+    events = [*runs([("a", 20)], Verdict.OVERLOADED), *runs([("a", 20), ("b", 10)], Verdict.OK)]
+    for dominance in ("within_sets", "one_sided"):
+        one = node_map(SPACE, events, dominance=dominance)
+        said = facts.contradicted(one, one.known.disputes())
+        assert "1 measured configuration that is OK would lie above an overloaded one of fewer functions" in said
+    one = node_map(SPACE, measured([("a", 20)]))
+    assert facts.contradicted(one, []) == (
+        "None: no configuration was OK that lies above an overloaded one of the same functions. "
+        "Only configurations of the same functions are compared."
+    )
+
+
+def test_the_highest_loads_that_are_ok_come_first_and_split_votes_are_counted() -> None:
+    space = ConfigSpace({name: [10, 20, 30] for name in "abcdefgh"}, max_functions=3)
+    oks = [runs([(name, 30)], Verdict.OK, 3) for name in "abcdefg"]
+    top = [*runs([("g", 10), ("h", 20)], Verdict.OK, 2), *runs([("g", 10), ("h", 20)], Verdict.OVERLOADED)]
+    page = page_of(node_map(space, [run for own in oks for run in own] + top))
+    assert "highest loads that are OK g 10 + h 20 rps a 30 rps b 30 rps c 30 rps d 30 rps and 3 more OK" in told(page)
+    assert "split votes 1 of 8 measured configurations, by 2 to 1" in told(page)
+    assert ("a", {"href": "#ok-title"}) in page.elements
+    assert dict(facts.found(node_map(SPACE, some())))["split votes"] == "none of 4 measured configurations"
+
+
+def test_a_share_is_written_one_way() -> None:
+    limits = {"success_rate_function_min": 0.9, "success_rate_node_min": 0.955, "ram_overload_pct": 90.0}
+    one = node_map(SPACE, some(), context=CONTEXT | {"overload": limits})
+    assert dict(facts.asked(one))["overloaded is"] == (
+        "success of a function under 90 %; mean success under 95.5 %; RAM over 90 %"
+    )
+    assert dict(facts.saved(facts.savings(one)))["saved so far"].startswith("21 runs (63.6 %), ")
+    assert not re.search(r"\d%", told(page_of(one)))
+
+
+def test_a_name_written_from_the_right_is_isolated() -> None:
+    space = ConfigSpace({"אבג": [10], "a": [10]}, max_functions=3)
+    assert facts.load_text([("a", 10), ("אבג", 10)]) == "a 10 + \u2068אבג\u2069 10"
+    assert "function \u2068אבג\u2069" in dict(facts.asked(node_map(space, runs([("a", 10)], Verdict.OK))))
 
 
 def test_who_made_more_runs_than_the_cartesian_agent_saved_nothing() -> None:
@@ -147,8 +235,8 @@ def test_a_campaign_that_runs_is_told_with_the_time() -> None:
 
 
 def test_notes_are_sentences() -> None:
-    page = page_of(node_map(SPACE, some(), notes=("other contexts: x, ...",)))
-    assert "Other contexts: x," in told(page)
+    page = page_of(node_map(SPACE, some(), notes=("other contexts: x, ...", "ends.", "ends")))
+    assert "Other contexts: x, ... Ends. Ends. What" in told(page)
 
 
 def test_contradictions_are_told() -> None:
@@ -200,12 +288,13 @@ def test_runs_are_columns_in_which_nothing_is_lost() -> None:
         assert unpacked(columns["startedAt"])[i] == run.started_at
     successes = [function.success_rate for run in one.events for function in run.functions]
     assert list(unpacked(data["runFunctions"]["success"])) == pytest.approx(successes)
-    assert data["runFunctions"]["cpuPct"] is None  # measured nowhere, so there is no column
+    without = node_map(SPACE, runs([("b", 10)], Verdict.OK, functions=(function("b", 10),)))
+    assert run_data(without)["runFunctions"]["cpuPct"] is None  # measured nowhere, so there is no column
 
 
 def test_what_the_runs_of_a_configuration_say_together_leaves_out_those_that_measured_nothing() -> None:
     config = [("a", 10), ("b", 0)]
-    events = [*runs(config, Verdict.OK, 2), *runs(config, Verdict.OVERLOADED), *runs(config, Verdict.INVALID)]
+    events = [*runs(config, Verdict.OK, 2), *runs(config, Verdict.OVERLOADED, first=2), *runs(config, Verdict.INVALID)]
     events += runs([("a", 10)], Verdict.INVALID)
     said = {name: unpacked(one) for name, one in page_data(node_map(SPACE, events))["summaries"].items()}
     assert [list(said[name]) for name in ("verdict", "nRuns", "nValid", "nAgreeing")] == [
@@ -214,8 +303,8 @@ def test_what_the_runs_of_a_configuration_say_together_leaves_out_those_that_mea
         [3, 0],
         [2, 0],
     ]
-    assert said["success"] == pytest.approx([(2 * 0.99 + 0.5) / 3, np.nan], nan_ok=True)  # b was offered nothing
-    assert said["p95Ms"] == pytest.approx([55, np.nan], nan_ok=True)
+    assert said["success"] == pytest.approx([(0.99 + 0.988 + 0.496) / 3, np.nan], nan_ok=True)  # b was offered nothing
+    assert said["p95Ms"] == pytest.approx([56 + 2 + 3.5, np.nan], nan_ok=True)
 
 
 def test_probabilities_are_in_percent_and_of_what_is_unknown() -> None:
@@ -223,7 +312,7 @@ def test_probabilities_are_in_percent_and_of_what_is_unknown() -> None:
     n_unknown = one.known.n_unknown
     predicted = unpacked(page_data(one, np.linspace(0, 1, n_unknown))["predicted"])
     cells = unpacked(page_data(one)["cells"])
-    assert list(predicted[cells == Cell.UNKNOWN]) == list(np.rint(np.linspace(0, 100, n_unknown)))
+    assert list(predicted[cells == Cell.UNKNOWN]) == [1, *np.rint(np.linspace(0, 100, n_unknown))[1:-1], 99]
     assert set(predicted[cells != Cell.UNKNOWN]) == {255}
 
 
@@ -405,6 +494,55 @@ def test_what_is_no_report_is_not_replaced(memory: Path, tmp_path: Path, name: s
     code, said = report("--memory", str(memory), "--out", str(tmp_path / name))
     assert (code, said) == (2, f"--out {tmp_path / name}: is there already, and no report; give another name")
     assert ((tmp_path / "notes.txt").read_text(), (tmp_path / "m.duckdb").read_bytes()) == ("mine", before)
+
+
+def test_of_a_symbolic_link_the_file_behind_is_written(memory: Path, tmp_path: Path) -> None:
+    link, target = tmp_path / "latest.html", tmp_path / "r.html"
+    link.symlink_to(target)
+    for _ in range(2):
+        assert report("--memory", str(memory), "--out", str(link))[0] == 0
+        assert (link.is_symlink(), target.is_symlink()) == (True, False)
+        assert "node-7" in target.read_text()
+    target.write_text("mine")
+    said = f"--out {link}: is there already, and no report; give another name"
+    assert report("--memory", str(memory), "--out", str(link)) == (2, said)
+    assert target.read_text() == "mine"
+    link.unlink()
+    link.symlink_to(link)
+    said = f"--out {link}: is a symbolic link that leads nowhere; give another name"
+    assert report("--memory", str(memory), "--out", str(link)) == (2, said)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--out", "", "--out: names no file; it would be one such as report.html"),
+        ("--out", "-", "--out -: a report is written to a file, not to the standard output; name one"),
+        ("--functions", "", "--functions '': a name is empty; write them as in a,b"),
+        ("--functions", "a,,b", "--functions 'a,,b': a name is empty; write them as in a,b"),
+    ],
+)
+def test_what_names_nothing_is_refused(memory: Path, option: str, value: str, said: str) -> None:
+    assert report("--memory", str(memory), option, value) == (2, said)
+
+
+@pytest.mark.parametrize(
+    ("functions", "said"),
+    [
+        ("[{name: c}, {name: d}]", "c, d; memory {} has a, b"),
+        ("[{name: a}, {name: b}]", "a, b; memory {} has a, b, at other rates or in other numbers at once"),
+    ],
+)
+def test_a_plan_of_which_nothing_was_run_is_an_error_and_no_page(
+    memory: Path, tmp_path: Path, functions: str, said: str
+) -> None:
+    plan, out = tmp_path / "peva.yml", tmp_path / "r.html"
+    plan.write_text(f"functions: {functions}\nrate_strategy: {{type: custom, rates: [7]}}\n")
+    assert report("--memory", str(memory), "--out", str(out), "--config", str(plan)) == (
+        2,
+        f"--config {plan}: nothing of its plan was run, which is of {said.format(memory)}",
+    )
+    assert not out.exists()
 
 
 def test_a_folder_that_is_not_there_is_named(memory: Path, tmp_path: Path) -> None:

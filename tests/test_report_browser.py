@@ -1,8 +1,11 @@
 """A report as people meet it: in a real browser, by pointer and by keyboard, in any width, in the dark and on paper."""
 
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peva_env.contracts import Verdict
+from peva_env.console.text import config_text
+from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.html import write_report
-from peva_env.space import ConfigSpace, config_key, config_pairs
+from peva_env.report.page_data import cell_codes, evidence
+from peva_env.space import Config, ConfigSpace, config_key, config_pairs
+from peva_env.verdict import majority
 from tests.report_maps import node_map, overloaded_from, runs
 
 for needed in ("jinja2", "plotly"):
@@ -33,6 +39,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 SPACE = ConfigSpace({"a": [10, 20, 30, 40], EVIL: [10, 20, 30], "c": [0, 5, 10, 15, 20, 25, 30]}, max_functions=4)
 X, Y, OTHER = range(3)  # as the page begins: across, upwards, and on the slider
 NODE = overloaded_from(60)
+SPLIT: Config = [("a", 20)]
 DRAWN = ["?", "contradicted", "OK", "(OK)", "over", "(over)"]
 """What plotly is given for a cell, by its number; from 6 on it is predicted."""
 
@@ -98,10 +105,10 @@ class Report:
             rows = [[drawn(number) for number in row] for row in self.z()]
             for y, row in enumerate(rows):
                 if kind in row:
-                    return self._middle(row.index(kind), y, len(row), len(rows))
+                    return self.middle(row.index(kind), y, len(row), len(rows))
         raise AssertionError(f"no cell is {kind}")
 
-    def _middle(self, x: int, y: int, columns: int, rows: int) -> tuple[float, float]:
+    def middle(self, x: int, y: int, columns: int, rows: int) -> tuple[float, float]:
         self.page.locator("#plot").scroll_into_view_if_needed()
         box = self.page.locator("#plot .nsewdrag").first.bounding_box()
         return box["x"] + box["width"] * (x + 0.5) / columns, box["y"] + box["height"] * (1 - (y + 0.5) / rows)
@@ -122,13 +129,14 @@ def drawn(number: int | None) -> str:
 
 
 def some() -> NodeMap:
-    """Return a map with every kind of cell: no pairs in it, one contradiction, one configuration with INVALID runs."""
+    """Return a map with every kind of cell: no pairs in it, one contradiction, one split vote, some INVALID runs."""
     configs = [config for i, config in enumerate(SPACE) if i % 3 == 0 and len(config) != 2]
-    said = {config_key(config): NODE(config) for config in configs}
+    said = {config_key(config): NODE(config) for config in [*configs, SPLIT]}
     said[config_key([("a", 10), (EVIL, 10), ("c", 5)])] = Verdict.OVERLOADED
     said[config_key([("a", 20), (EVIL, 20), ("c", 20)])] = Verdict.OK
     said[config_key([("c", 5)])] = Verdict.INVALID
     events = [run for key, verdict in said.items() for run in runs(config_pairs(key), verdict, 2)]
+    events += runs(SPLIT, Verdict.OVERLOADED, first=2) + runs(SPLIT, Verdict.INVALID, first=3)
     one = node_map(SPACE, events)
     one.known.recorded = np.array([len(config) != 2 for config in SPACE])
     return one
@@ -222,11 +230,22 @@ def test_a_slider_and_the_axes_change_what_is_drawn(report: Report) -> None:
 
 
 def test_pointing_at_a_cell_shows_the_numbers_behind_it(report: Report) -> None:
+    report.page.set_viewport_size({"width": 800, "height": 900})
     report.page.mouse.move(*report.find("OK"))
-    for said in ("OK, measured", "2 of 2", "0.990", "55 ms", "+0.04"):
+    for said in ("OK, measured", "2 of 2", "0.989", "57 ms", "+0.04", "43.7 %", "30.7 %"):
         report.await_text("#cell", said)
         report.await_text("#tooltip", said)
-    report.await_text("#cell", "30.0 %")
+    report.slide(0)
+    report.page.mouse.move(*report.middle(0, 2, 4, 5))
+    for said in ("a 20\n", "2 of 3", "1 INVALID"):
+        report.await_text("#cell", said)
+        report.await_text("#tooltip", said)
+
+
+def test_beside_the_panel_the_pointer_needs_no_label(report: Report) -> None:
+    report.page.mouse.move(*report.find("OK"))
+    report.await_text("#cell", "OK, measured")
+    assert not report.page.locator("#tooltip").is_visible()
 
 
 @pytest.mark.parametrize(
@@ -246,13 +265,13 @@ def test_each_kind_of_cell_says_why_it_is_so(report: Report, kind: str, said: st
 
 def test_a_click_goes_to_the_runs_and_back_to_the_map(report: Report) -> None:
     report.page.mouse.move(*(place := report.find("OK")))
-    report.await_text("#tooltip", "OK, measured")
+    report.await_text("#cell", "OK, measured")
     report.page.mouse.click(*place)
     name = report.text("#cell h3")
     assert report.focused() == name
     detail = report.page.locator("#configurations-table .detail").last
     assert "Run 2: OK" in detail.inner_text()
-    assert "machine time\n32.5 s" in detail.inner_text()
+    assert "machine time\n34.1 s" in detail.inner_text()
     detail.locator("button", has_text="Show it in the map").click()
     assert (report.focused(), report.text("#cell h3")) == ("plot", name)
     report.page.locator("#configurations-table [aria-expanded=true]").click()
@@ -266,6 +285,14 @@ def test_the_map_is_walked_by_keyboard(report: Report) -> None:
     first = report.text("#cell h3")
     report.page.keyboard.press("ArrowRight")
     assert report.text("#cell h3") != first
+    second = report.text("#cell h3")
+    for modifier in ("Alt", "Control", "Meta"):
+        handled = report.page.evaluate(
+            """(modifier) => !document.getElementById("plot").dispatchEvent(
+              new KeyboardEvent("keydown", {key: "ArrowLeft", cancelable: true, [modifier]: true}))""",
+            {"Alt": "altKey", "Control": "ctrlKey", "Meta": "metaKey"}[modifier],
+        )
+        assert (handled, report.text("#cell h3")) == (False, second)
     report.page.keyboard.press("ArrowLeft")
     report.page.keyboard.press("Enter")
     assert report.focused() == first
@@ -283,7 +310,7 @@ def test_the_keyboard_meets_everything_in_order_and_sees_where_it_is(report: Rep
         style = "getComputedStyle(document.activeElement).outlineStyle"
         assert report.page.evaluate(style) != "none", met[-1]
     assert met[:7] == ["Summary", "Map", "Frontier", "Configurations", "Timeline", "Contradictions", "Provenance"]
-    assert met[7:11] == ["axis-x", "axis-y", f"level-{OTHER}", "plot"]
+    assert met[7:12] == ["and 1 more", "axis-x", "axis-y", f"level-{OTHER}", "plot"]
 
 
 def test_the_table_beneath_says_what_the_map_shows(report: Report) -> None:
@@ -297,19 +324,169 @@ def test_the_table_beneath_says_what_the_map_shows(report: Report) -> None:
     report.page.locator("#map-table summary").click()
 
 
+TABLES = """() => [...document.querySelectorAll("#configurations-table > .scroll > table > tbody > tr")].map((row) => ({
+  texts: [...row.cells].map((cell) => cell.textContent),
+  runs: [...row.querySelectorAll(".run")].map((run) => ({
+    title: run.querySelector("h4").textContent,
+    reasons: [...run.querySelectorAll("li")].map((one) => one.textContent),
+    facts: Object.fromEntries([...run.querySelectorAll("dl > div")].map((one) => [...one.children].map(
+      (part) => part.textContent))),
+    functions: [...run.querySelectorAll(":scope table tbody tr")].map((one) => [...one.cells].map(
+      (cell) => cell.textContent)),
+  })),
+}))"""
+OPEN_ALL = """() => {
+  for (let one; (one = document.querySelector("#configurations-table [aria-expanded=false]"));) one.click();
+}"""
+
+
+def rows_with_details(report: Report, kind: str) -> Iterator[tuple[list[str], Any]]:
+    """Open each configuration of a kind; yield the texts of its row, and what is shown beneath."""
+    report.page.fill("#search", "")
+    report.page.select_option("#kind", kind)
+    following = report.page.locator("#configurations-table .pager button", has_text="Next")
+    while True:
+        report.page.evaluate(OPEN_ALL)
+        listed = report.page.evaluate(TABLES)
+        report.page.evaluate(OPEN_ALL.replace("=false", "=true"))
+        for row, detail in zip(listed[::2], listed[1::2], strict=True):
+            yield row["texts"], detail
+        if not following.is_visible() or following.get_attribute("aria-disabled") == "true":
+            break
+        following.click()
+    report.page.select_option("#kind", "that were run")
+
+
+def is_shown(text: str, value: float | None, unit: str = "") -> bool:
+    """Tell whether a text is a number to as many digits as it has."""
+    if value is None:
+        return text == "–"
+    number = text.removesuffix(unit).replace("−", "-")
+    half_a_digit = 0.5 * 10.0 ** -len(number.partition(".")[2])
+    return text.endswith(unit) and abs(float(number) - value) <= half_a_digit * 1.001
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def test_what_is_shown_of_each_configuration_run_and_function_is_what_was_measured(report: Report) -> None:
+    one = some()
+    of: dict[str, list[ExecutionEvent]] = {}
+    for event in one.events:
+        of.setdefault(config_text(event.config_pairs), []).append(event)
+    n_shown = 0
+    for (name, verdict, n_runs, *numbers), detail in rows_with_details(report, "that were run"):
+        own = of[name]
+        valid = [run for run in own if run.verdict is not Verdict.INVALID]
+        means = (
+            mean(each.success_rate for run in valid for each in run.functions if each.offered),
+            mean(each.p95_ms for run in valid for each in run.functions),
+            mean(run.node.cpu_pct for run in valid),
+            mean(run.node.ram_pct for run in valid),
+            mean(run.margin for run in valid),
+        )
+        assert [is_shown(*pair) for pair in zip(numbers, means, strict=True)] == [True] * 5, (name, numbers, means)
+        assert n_runs == {"a 20": "2 of 3, 1 INVALID", "c 5": "0, 2 INVALID"}.get(name, "2")
+        assert not valid or str(majority(run.verdict for run in valid)) in verdict
+        for run, shown in zip(own, detail["runs"], strict=True):
+            n_shown += 1
+            assert shown["title"] == f"Run {run.iteration + 1}: {run.verdict}"
+            assert shown["reasons"] == list(run.reasons)
+            facts = {
+                "margin": (run.margin, ""), "CPU": (run.node.cpu_pct, " %"), "RAM": (run.node.ram_pct, " %"),
+                "cooldown": (run.cooldown_s, " s"), "load": (run.duration_s, " s"), "machine time": (run.cost_s, " s"),
+            }  # fmt: skip
+            wrong = [term for term, (value, unit) in facts.items() if not is_shown(shown["facts"][term], value, unit)]
+            assert wrong == [], (name, shown)
+            assert shown["facts"]["began"] == f"{datetime.fromtimestamp(run.started_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+            for each, (function, *texts) in zip(run.functions, shown["functions"], strict=bool(run.functions)):
+                counts, times_ms = (each.offered, each.dropped, each.success_rate), (each.p50_ms, each.p95_ms)
+                values = (*counts, *times_ms, each.cpu_pct, each.replicas)
+                assert function == each.name
+                assert [is_shown(*pair) for pair in zip(texts, values, strict=True)] == [True] * 7, (texts, values)
+    assert n_shown == len(one.events)
+
+
+def test_what_follows_from_a_configuration_lies_on_its_other_side(report: Report) -> None:
+    known, n_inferred = some().known, 0
+    for (name, verdict, *_), detail in rows_with_details(report, "known without a run"):
+        (said,) = re.findall(r"It follows from (.*?)\.", detail["texts"][0])
+        rates, of = (dict(pair.rsplit(" ", 1) for pair in text.split(" + ")) for text in (name, said))
+        source = [(function, int(rate)) for function, rate in of.items()]
+        is_ok = known.measured[config_key(source)] is Verdict.OK
+        assert (is_ok, rates.keys()) == (verdict.startswith("OK"), of.keys())
+        assert all(int(rates[one]) <= int(of[one]) if is_ok else int(rates[one]) >= int(of[one]) for one in of)
+        n_inferred += 1
+    cells = cell_codes(known)
+    sides = known.frontier()
+    proof = [known.space.index(config) for side in sides for config in side]
+    follows = Counter(evidence(known, cells, proof).tolist())
+    assert n_inferred == sum(n for number, n in follows.items() if number)
+    first = 1
+    for host, side in zip(("overloaded", "ok"), sides, strict=True):
+        rows = report.page.locator(f"#{host}-table tbody tr").all_inner_texts()
+        shown = [(row.split("\t")[0], int(row.split("\t")[-1])) for row in rows]
+        expected = [(config_text(config), follows[first + i]) for i, config in enumerate(side)]
+        assert shown == expected[:25]
+        first += len(side)
+
+
+def test_the_panel_has_the_means_and_says_which_runs_gave_the_reasons(report: Report) -> None:
+    report.slide(0)
+    report.page.mouse.move(*report.middle(0, 2, 4, 5))
+    report.await_text("#cell h3", "a 20")
+    facts = dict(zip(*(report.page.locator(f"#cell {tag}").all_inner_texts() for tag in ("dt", "dd")), strict=True))
+    own = some().runs[config_key(SPLIT)]
+    assert facts["runs"] == "2 of 3 agree, 1 INVALID"
+    for term, value in (("CPU", mean(run.node.cpu_pct for run in own)), ("RAM", mean(run.node.ram_pct for run in own))):
+        assert is_shown(facts[term], value, " %")
+    assert report.page.locator("#cell li").count() == 0  # the run that was OVERLOADED was outvoted
+    report.page.mouse.move(*report.find("over"))
+    report.await_text("#cell", "OVERLOADED, measured")
+    assert report.page.locator("#cell li").all_inner_texts() == [
+        "Run 1: mean success 0.500 < 0.95",
+        "Run 2: mean success 0.499 < 0.95",
+    ]
+
+
+def test_the_timeline_has_the_sums_of_all_runs(report: Report) -> None:
+    report.page.locator("#timeline").scroll_into_view_if_needed()
+    report.page.wait_for_selector("#timeline-table tbody tr")
+    events = some().events
+    sums = {
+        "cooldown": sum(run.cooldown_s for run in events),
+        "load": sum(run.duration_s for run in events),
+        "overhead": sum(run.cost_s - run.cooldown_s - run.duration_s for run in events),
+        "machine time": sum(run.cost_s for run in events),
+    }
+    rows = [row.split("\t") for row in report.page.locator("#timeline-table tbody tr").all_inner_texts()]
+    assert [row[0] for row in rows] == [*sums]
+    for (_, whole, each, share), seconds in zip(rows, sums.values(), strict=True):
+        assert is_shown(whole, *((seconds / 60, " min") if seconds >= 60 else (seconds, " s")))
+        assert is_shown(each, seconds / len(events), " s")
+        assert is_shown(share, 100 * seconds / sums["machine time"], " %")
+
+
 def test_configurations_are_searched_sorted_and_turned(report: Report) -> None:
     cells = report.page.locator("#configurations-table tbody tr td:nth-child(4)")
     report.page.select_option("#kind", "that were run")
     report.page.get_by_role("button", name="success").last.click()
-    assert cells.first.inner_text() == "0.500"
+    assert cells.first.inner_text() == "0.495"
     report.page.get_by_role("button", name="success").last.click()
-    assert cells.first.inner_text() == "0.990"
+    assert cells.first.inner_text() == "0.989"
     assert report.page.locator("#configurations-table th[aria-sort=descending]").inner_text().startswith("success")
     report.page.get_by_role("button", name="success").last.click()
     report.page.fill("#search", "c 5")
     found = report.page.locator("#configurations-table tbody th").all_inner_texts()
     assert found
     assert all(" 5" in text for text in found)
+    report.page.fill("#search", "")
+    report.page.select_option("#kind", "with runs that disagree")
+    row = report.page.locator("#configurations-table tbody tr").first
+    assert row.inner_text().lstrip("▸ ").split("\t")[:3] == ["a 20", "OK, 2 of 3", "2 of 3, 1 INVALID"]
+    report.page.fill("#search", "c 5")
     report.page.select_option("#kind", "with INVALID runs")
     report.page.locator("#configurations-table tbody th button").first.click()
     assert "k6 failed" in report.text("#configurations-table .detail")
@@ -348,9 +525,11 @@ def test_everything_is_readable_in_the_light_and_in_the_dark(report: Report, sch
 def test_the_dark_has_colours_of_its_own_plots_included(report: Report) -> None:
     look = """() => [getComputedStyle(document.body).backgroundColor,
       document.querySelector("#plot .xtick text").style.fill, document.getElementById("plot").data[0].colorscale]"""
+    ink = "document.querySelector('#plot .xtick text').style.fill === 'rgb({})'"
+    report.await_truth(ink.format("27, 31, 36"))  # a test before may have left it in the dark a moment ago
     light = report.page.evaluate(look)
     report.page.emulate_media(color_scheme="dark")
-    report.await_truth(f"document.querySelector('#plot .xtick text').style.fill !== {light[1]!r}")
+    report.await_truth(ink.format("230, 232, 235"))
     dark = report.page.evaluate(look)
     assert [one == other for one, other in zip(light, dark, strict=True)] == [False, False, False]
 
@@ -373,10 +552,27 @@ def test_on_paper_it_is_light_and_whole(report: Report) -> None:
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
+def test_long_names_and_such_from_the_right_have_room_on_a_narrow_screen(open_report: Open) -> None:
+    long, right = "checkout-" * 6 + "across", "\u05d0\u05d1\u05d2"
+    space = ConfigSpace({long: [10, 20], "z" * 60: [10, 20], right: [10, 20]}, max_functions=4)
+    report = open_report(node_map(space, [run for config in space for run in runs(config, NODE(config))]), width=380)
+    report.await_truth("document.documentElement.scrollWidth <= innerWidth")
+    for i in range(2):
+        assert report.page.locator("#controls select").nth(i).bounding_box()["width"] <= 380
+    for axis, side in (("x", "width"), ("y", "height")):
+        title = report.page.locator(f"#plot .{axis}title")
+        assert "\u2026" in title.evaluate("one => one.textContent")
+        assert title.bounding_box()[side] <= report.page.locator("#plot .main-svg").first.bounding_box()[side]
+    assert f"\u2068{right}\u2069" in report.text("#drawn")
+    assert report.problems == []
+
+
 def test_one_function_has_a_map_of_one_row(open_report: Open) -> None:
-    space = ConfigSpace({"solo": [10, 20, 30]})
+    name = "<b>so</b>&amp;"  # which plotly would read as markup
+    space = ConfigSpace({name: [10, 20, 30]})
     report = open_report(node_map(space, [run for config in space for run in runs(config, NODE(config))]), width=380)
     assert report.z() == [[2, 2, 2]]
+    assert report.page.locator("#plot .xtitle").evaluate("one => one.textContent") == f"{name} (rps)"
     assert report.page.locator("#controls select, #controls input").count() == 0
     assert report.problems == []
 
@@ -386,6 +582,13 @@ def test_of_a_million_cells_some_are_drawn_and_it_says_which(open_report: Open) 
     report = open_report(node_map(space, runs([("x", 500), ("y", 500)], Verdict.OVERLOADED)))
     assert len(report.z()) == len(report.z()[0]) == 143
     assert "Of the 1,000 rates of x one in 7 is drawn." in report.text("#drawn")
+    assert "Not all that was measured is drawn" in report.text("#drawn")
+    report.page.locator("#plot").focus()
+    report.page.keyboard.press("Home")
+    assert "unknown" in report.text("#cell")
+    assert report.page.locator("#cell button").count() == 0  # it is not listed
+    report.page.keyboard.press("Enter")
+    assert report.focused() == "plot"
     assert "only those that were run are listed" in report.text("#configurations-table")
     report.page.get_by_role("button", name="x 500 + y 500").last.click()
     report.page.get_by_role("button", name="Show it in the map").click()

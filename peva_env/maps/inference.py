@@ -32,13 +32,22 @@ def infer(space: ConfigSpace, runs: Runs, rule: Dominance, recorded: NDArray[np.
     """
     known = MonotoneMap(space, dominance=rule, recorded=recorded)
     known.update_all({key: majority(run.verdict for run in own) for key, own in runs.items()})
-    disputed = {config_key(config) for config in known.disputed()}
+    disputed = known.disputed()
     if disputed:
-        asked = max(
-            (len(own) for key, own in runs.items() if key not in disputed), default=len(min(runs.values(), key=len))
-        )
-        known.quarantine(*(config_pairs(key) for key in disputed if len(runs[key]) >= 2 * asked))
+        asked = runs_asked_for(known, runs)
+        known.quarantine(*(config for config in disputed if len(runs[config_key(config)]) >= 2 * asked))
     return known
+
+
+def runs_asked_for(known: MonotoneMap, runs: Runs) -> int:
+    """Return how many valid runs a configuration was to have: the most that one has that nothing contradicts.
+
+    What is contradicted was run again. Where all are, it is the fewest that one has; 0 where there is no run.
+    """
+    pairs = ((one.overloaded, one.ok) for one in known.disputes() if one.state != "settled")
+    disputed = {config_key(config) for pair in pairs for config in pair}
+    undisputed = [len(own) for key, own in runs.items() if key not in disputed]
+    return max(undisputed) if undisputed else min(map(len, runs.values()), default=0)
 
 
 def weakest_rule(space: ConfigSpace, runs: Runs, inferred: Mapping[ConfigKey, Verdict]) -> Dominance:

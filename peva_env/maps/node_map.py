@@ -8,6 +8,7 @@ from typing import Any
 
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.frontier import MonotoneMap
+from peva_env.maps.inference import runs_asked_for
 from peva_env.memory.contexts import node_name
 from peva_env.space import ConfigKey
 
@@ -57,8 +58,8 @@ class NodeMap:
 
     @property
     def iterations(self) -> int:
-        """How many valid runs most configurations have: the most common number, the higher one of two."""
-        return usual_number(self.runs)
+        """How many valid runs a configuration was to have: the most that one has that nothing contradicts."""
+        return runs_asked_for(self.known, self.runs)
 
     @property
     def is_running(self) -> bool:

@@ -3,21 +3,19 @@
 from peva_env.errors import ConfigError
 from peva_env.frontier import MonotoneMap
 from peva_env.maps.grid_sweeps import above_any
-from peva_env.rate_grid import OVERLOADED_LABEL
+from peva_env.rate_grid import OVERLOADED_LABEL, UNKNOWN_LABEL
 
 
 def cartesian_configs(known: MonotoneMap) -> int:
-    """Return how many configurations the cartesian agent measures on a map: all but those above an overloaded one.
+    """Return how many configurations the cartesian agent measures to know the same: what is known, but what is skipped.
 
     It goes from low rates to high ones within each set of functions, so that whatever lies above an overloaded
-    configuration of the same functions is skipped. What is unknown counts as measured: it may be OK.
+    configuration of the same functions is skipped. What is unknown is compared with nothing: it does not count.
 
     Raises:
         ConfigError: the space is too large to be looked at one by one.
     """
     if known.labels is None:
         raise ConfigError(f"{known.space.n_configs:,} configurations are too many to look at one by one")
-    measures = ~above_any(known.space, known.labels == OVERLOADED_LABEL)
-    if known.recorded is not None:
-        measures &= known.recorded
-    return int(measures.sum())
+    skipped = above_any(known.space, known.labels == OVERLOADED_LABEL)
+    return int(((known.labels != UNKNOWN_LABEL) & ~skipped).sum())

@@ -39,14 +39,19 @@ _MARK = b"<!doctype html>\n<!-- peva-env report -->"
 def write_report(node_map: NodeMap, path: Path) -> None:
     """Write a map's report: whole, or not at all. An older report is replaced, any other file is left as it is.
 
+    Of a symbolic link it is the file that it leads to: the link stays.
+
     Raises:
         ConfigError: jinja2 or plotly is not installed, the file cannot be written, or is there and no report.
     """
-    if path.exists() and not _is_report(path):
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise ConfigError(f"--out {path}: is a symbolic link that leads nowhere; give another name")
+    if target.exists() and not _is_report(target):
         raise ConfigError(f"--out {path}: is there already, and no report; give another name")
     text = render(node_map, made_at=time.time())
     try:
-        _replace(path, text.encode("utf-8"))
+        _replace(target, text.encode("utf-8"))
     except OSError as error:
         raise ConfigError(f"--out {path}: cannot be written: {error.strerror}") from error
 

@@ -18,7 +18,7 @@ from peva_env.report.columns import packed
 from peva_env.report.run_data import summary_data
 
 NOT_PREDICTED = 255
-"""Where no probability is told; else it is in percent."""
+"""Where no probability is told; else it is in percent, from 1 to 99."""
 
 
 class Cell(IntEnum):
@@ -89,5 +89,5 @@ def evidence(known: MonotoneMap, cells: NDArray[np.uint8], proof: Sequence[int])
 
 def _percent(cells: NDArray[np.uint8], probabilities: NDArray[np.float64]) -> NDArray[np.uint8]:
     percent = np.full(len(cells), NOT_PREDICTED, np.uint8)
-    percent[cells == Cell.UNKNOWN] = np.rint(100 * probabilities)
+    percent[cells == Cell.UNKNOWN] = np.clip(np.rint(100 * probabilities), 1, 99)  # what is predicted is not known
     return percent

@@ -17,9 +17,9 @@ function why(index) {
 function briefly(index) {
   const one = summaryOf(index), lines = [space.text(index), statusText(index)];
   if (one) {
-    lines.push(`${one.nAgreeing} of ${one.nValid} runs agree`);
+    lines.push(withInvalid(`${one.nAgreeing} of ${one.nValid} runs agree`, one));
     lines.push(`success ${fixed(one.success, 3)}, p95 ${fixed(one.p95Ms, 0, " ms")}, margin ${signed(one.margin, 2)}`);
-    lines.push(`CPU ${fixed(one.cpuPct, 0, " %")}, RAM ${fixed(one.ramPct, 0, " %")}`);
+    lines.push(`CPU ${fixed(one.cpuPct, 1, " %")}, RAM ${fixed(one.ramPct, 1, " %")}`);
   }
   return lines.join("\n");
 }
@@ -32,15 +32,15 @@ function allOf(index, enter) {
   if (one) parts.push(factsOf(numbersOf(one)));
   const reasons = one ? reasonsOf(index) : [];
   if (reasons.length) parts.push(listOf(reasons));
-  const elsewhere = evidence[index] ? "Show the runs that it follows from" : "Show it in the list";
-  return [...parts, button(one ? "Show its runs" : elsewhere, enter)];
+  if (one) return [...parts, button("Show its runs", enter)];
+  if (evidence[index]) return [...parts, button("Show the runs that it follows from", enter)];
+  return isListed(index) ? [...parts, button("Show it in the list", enter)] : parts;
 }
 
 // The numbers behind a configuration that was run.
 function numbersOf(one) {
-  const invalid = one.nRuns > one.nValid ? `, ${one.nRuns - one.nValid} INVALID` : "";
   return [
-    ["runs", `${one.nAgreeing} of ${one.nValid} agree${invalid}`],
+    ["runs", withInvalid(`${one.nAgreeing} of ${one.nValid} agree`, one)],
     ["success", fixed(one.success, 3)],
     ["p95", fixed(one.p95Ms, 0, " ms")],
     ["CPU", fixed(one.cpuPct, 1, " %")],
@@ -77,7 +77,7 @@ function drawLegend() {
   const entries = KINDS.filter((kind) => counts[kind]).map((kind) =>
     legendEntry(fill[kind], mark[kind], LETTERS[SYMBOLS[kind]] ?? "", `${CELL_TEXTS[kind]}: ${count(counts[kind])}`));
   const text = `predicted, overloaded with so many %: ${count(nPredicted)}`;
-  if (nPredicted) entries.push(legendEntry(shade(0.85), ink, "85", text));
+  if (nPredicted) entries.push(legendEntry(shade(0.85), ink, "%", text));
   document.getElementById("legend").replaceChildren(...entries);
 }
 

@@ -1,7 +1,5 @@
 // Configurations as rows: all of them with their runs, and those of the frontier and of the contradictions.
 
-const MAX_LISTED = 100_000;
-
 const isAny = (...kinds) => (index) => kinds.includes(cells[index]);
 
 const SELECTIONS = {
@@ -12,16 +10,23 @@ const SELECTIONS = {
   "known without a run": isAny(OK_INFERRED, OVERLOADED_INFERRED),
   "contradicted": isAny(CONTRADICTED),
   "unknown": isAny(UNKNOWN),
+  "with runs that disagree": (index) => isSplit(index),
   "with INVALID runs": (index) => rowOf[index] >= 0 && summaries.nRuns[rowOf[index]] > summaries.nValid[rowOf[index]],
 };
+
+const isSplit = (index) => rowOf[index] >= 0 && summaries.nAgreeing[rowOf[index]] < summaries.nValid[rowOf[index]];
+
+// A verdict as the table has it: of runs that disagree, how many of them say so.
+function verdictText(index) {
+  const isMeasured = [OK_MEASURED, OVERLOADED_MEASURED].includes(cells[index]), one = summaryOf(index);
+  return isMeasured && isSplit(index) ? `${one.verdict}, ${one.nAgreeing} of ${one.nValid}` : statusText(index);
+}
 
 // A column of numbers of what was run; empty for the rest, which comes last however it is sorted.
 function numberColumn(title, name, text, wide = false) {
   const sort = (index) => (rowOf[index] < 0 ? NaN : value(summaries[name], rowOf[index]));
   return { title, numeric: true, wide, sort, cell: (index) => (rowOf[index] < 0 ? "" : text(summaryOf(index))) };
 }
-
-const agreement = (one) => (one.nRuns === one.nAgreeing ? String(one.nRuns) : `${one.nAgreeing} of ${one.nRuns}`);
 
 const NUMBERS = [
   numberColumn("runs", "nRuns", agreement),
@@ -38,12 +43,11 @@ class Configurations {
   // `showInMap` is called with a configuration.
   constructor(showInMap) {
     this.showInMap = showInMap;
-    const host = document.getElementById("configurations-table"), isWhole = cells.length <= MAX_LISTED;
-    const items = [];
+    const host = document.getElementById("configurations-table"), items = [];
     for (let index = 0; index < cells.length; index++) {
-      if (isOfMap(index) && (isWhole || rowOf[index] >= 0)) items.push(index);
+      if (isOfMap(index) && isListed(index)) items.push(index);
     }
-    if (!isWhole) {
+    if (!areAllListed) {
       const said = `Of ${count(cells.length)} configurations only those that were run are listed.`;
       host.append(make("p", { class: "how" }, said));
     }
@@ -54,7 +58,7 @@ class Configurations {
     this.selection = make("select", { id: "kind", onchange: filter }, ...options);
     const labels = [make("label", {}, "Search ", this.words), make("label", {}, "Show ", this.selection)];
     host.append(make("div", { class: "controls" }, ...labels));
-    const verdict = { title: "verdict", sort: statusText, cell: statusText };
+    const verdict = { title: "verdict", sort: verdictText, cell: verdictText };
     this.table = new PagedTable(host, {
       label: "Configurations",
       columns: [configColumn((index) => space.text(index)), verdict, ...NUMBERS],
@@ -91,7 +95,8 @@ class Configurations {
 
   detail(index) {
     const own = runsOf(index).map((run) => runDetail(run, index));
-    if (!own.length) own.push(make("p", {}, `It was not run. ${why(index)}`));
+    const said = own.length ? why(index) : `It was not run. ${why(index)}`;
+    if (said) own.unshift(make("p", {}, said));
     return make("div", {}, ...own, button("Show it in the map", () => this.showInMap(index)));
   }
 }
@@ -123,7 +128,7 @@ const FUNCTION_COLUMNS = [
 
 function functionTable(run, index) {
   const { runFunctions, firstFunction } = recorded();
-  const names = space.levels(index).flatMap((level, i) => (level ? [space.functions[i]] : []));
+  const names = space.levels(index).flatMap((level, i) => (level ? [isolated(space.functions[i])] : []));
   const titles = FUNCTION_COLUMNS.map(([title]) => make("th", { scope: "col", class: "number" }, title));
   const text = (row) => ([, column, digits]) => fixed(value(runFunctions[column], row), digits);
   const rows = names.map((name, i) => {

@@ -68,7 +68,7 @@ class Controls {
     const oninput = () => this.move(i, input, output);
     const input = make("input", { type: "range", id, ...limits, value: this.levels[i], oninput });
     this.say(i, input, output);
-    return make("div", { class: "slider" }, make("label", { for: id }, space.functions[i]), input, output);
+    return make("div", { class: "slider" }, make("label", { for: id }, isolated(space.functions[i])), input, output);
   }
 
   move(i, input, output) {

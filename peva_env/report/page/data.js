@@ -96,7 +96,7 @@ class Space {
   }
 
   loads(levels) {
-    const text = (level, i) => `${this.functions[i]} ${this.rates[i][level - 1]}`;
+    const text = (level, i) => `${isolated(this.functions[i])} ${this.rates[i][level - 1]}`;
     return levels.flatMap((level, i) => (level ? [text(level, i)] : [])).join(" + ");
   }
 }
@@ -143,14 +143,34 @@ function readRuns({ runs, runFunctions, reasons }) {
 
 const runsOf = (index) => (rowOf[index] < 0 ? [] : recorded().of[rowOf[index]]);
 
-// Why the verdict of a configuration is so: a run that was outvoted does not explain it.
+// Why the verdict of a configuration is so, and which of its runs say that: one that was outvoted does not explain it.
 function reasonsOf(index) {
-  const { runs, reasons } = recorded(), { verdict } = summaryOf(index);
-  const agreeing = runsOf(index).filter((run) => RUN_VERDICTS[runs.verdict[run]] === verdict);
-  return [...new Set(agreeing.flatMap((run) => reasons[runs.reasons[run]]))];
+  const { runs, reasons } = recorded(), { verdict } = summaryOf(index), said = new Map();
+  for (const run of runsOf(index).filter((one) => RUN_VERDICTS[runs.verdict[one]] === verdict)) {
+    for (const reason of reasons[runs.reasons[run]]) {
+      said.set(reason, [...(said.get(reason) ?? []), runs.iteration[run] + 1]);
+    }
+  }
+  return Array.from(said, ([reason, own]) => `${own.length > 1 ? "Runs" : "Run"} ${own.join(", ")}: ${reason}`);
+}
+
+// How many of the valid runs agree, and how many there are beside.
+function agreement(one) {
+  const valid = one.nAgreeing === one.nValid ? String(one.nValid) : `${one.nAgreeing} of ${one.nValid}`;
+  return withInvalid(valid, one);
+}
+
+function withInvalid(text, one) {
+  const nInvalid = one.nRuns - one.nValid;
+  return nInvalid ? `${text}, ${nInvalid} INVALID` : text;
 }
 
 const isPredicted = (index) => cells[index] === UNKNOWN && predicted !== null && predicted[index] !== NOT_PREDICTED;
+
+// Of very many configurations only those that were run are listed.
+const MAX_LISTED = 100_000;
+const areAllListed = cells.length <= MAX_LISTED;
+const isListed = (index) => areAllListed || rowOf[index] >= 0;
 
 const isOfMap = (index) => index >= 0 && cells[index] !== ABSENT;
 

@@ -18,6 +18,16 @@ function moment(seconds) {
   return Number.isNaN(date.getTime()) ? "–" : `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
+// Letters written from the right do not carry away the number beside a name. A name in ASCII has none, and stays as it
+// is: it can be copied and searched for.
+const isolated = (name) => (/^[\x00-\x7f]*$/.test(name) ? name : `\u2068${name}\u2069`);
+
+// Leave out the end of a text that has not the room.
+const shortened = (text, limit) => {
+  const letters = [...text];
+  return letters.length > limit ? `${letters.slice(0, Math.max(1, limit - 1)).join("")}…` : text;
+};
+
 // Return an element; what it holds are texts and other elements, never markup.
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);

@@ -5,6 +5,7 @@ const MIN_MARKED_PX = 9;
 const MIN_NUMBERED_PX = 26;
 const MAX_CELL_PX = 64;
 const MAX_HEIGHT_PX = 560;
+const LETTER_PX = 7;
 
 class MapExplorer {
   // `jump` is called with the configuration whose runs are to be shown.
@@ -82,8 +83,8 @@ class MapExplorer {
     const layout = plotLayout({
       width: cellPx * nx + margin.l + margin.r, height: rowPx * ny + margin.t + margin.b, margin,
       hovermode: "closest", shapes: [this.cursorShape()],
-      xaxis: this.plotAxis(x, this.xLevels, wide(x, this.xLevels) / cellPx),
-      yaxis: y === null ? { visible: false, range: [-0.5, 0.5] } : this.plotAxis(y, this.yLevels, 18 / rowPx),
+      xaxis: this.plotAxis(x, this.xLevels, wide(x, this.xLevels), cellPx),
+      yaxis: y === null ? { visible: false, range: [-0.5, 0.5] } : this.plotAxis(y, this.yLevels, 18, rowPx),
     });
     const smallest = Math.min(cellPx, rowPx);
     Plotly.react(this.plot, [this.heat(smallest), ...this.marks(smallest)], layout, PLOT_OPTIONS);
@@ -140,11 +141,12 @@ class MapExplorer {
 
   tick = (i, level) => (level ? String(space.rates[i][level - 1]) : "none");
 
-  // An axis with as many labels as fit: `needed` is the room of a label as a share of that of a cell.
-  plotAxis(i, levels, needed) {
-    const shown = levels.map((_, at) => at).filter((at) => at % Math.ceil(needed) === 0);
+  // An axis with as many labels as fit, and as much of its name.
+  plotAxis(i, levels, labelPx, cellPx) {
+    const shown = levels.map((_, at) => at).filter((at) => at % Math.ceil(labelPx / cellPx) === 0);
+    const name = shortened(space.functions[i], Math.floor((levels.length * cellPx) / LETTER_PX) - " (rps)".length);
     return {
-      title: { text: escaped(`${space.functions[i]} (rps)`), standoff: 8 },
+      title: { text: escaped(`${isolated(name)} (rps)`), standoff: 8 },
       range: [-0.5, levels.length - 0.5], showgrid: false,
       tickvals: shown, ticktext: shown.map((at) => this.tick(i, levels[at])), tickangle: 0,
     };
@@ -174,7 +176,8 @@ class MapExplorer {
       ArrowDown: [x, Math.max(0, y - 1)], ArrowUp: [x, Math.min(lastY, y + 1)],
       Home: [0, y], End: [lastX, y],
     }[event.key];
-    if (event.key !== "Enter" && !to) return;
+    const isOfBrowser = event.altKey || event.ctrlKey || event.metaKey;
+    if (isOfBrowser || (event.key !== "Enter" && !to)) return;
     event.preventDefault();
     if (to) this.moveTo(...to);
     else this.enter();
@@ -182,11 +185,15 @@ class MapExplorer {
 
   enter() {
     const index = this.chosen;
-    if (isOfMap(index)) this.jump(rowOf[index] < 0 && evidence[index] ? proof[evidence[index] - 1] : index);
+    if (!isOfMap(index)) return;
+    const shown = rowOf[index] < 0 && evidence[index] ? proof[evidence[index] - 1] : index;
+    if (isListed(shown)) this.jump(shown);
   }
 
-  // Show the numbers of the cell under the pointer beside it. Plotly's own labels end at the edge of a plot.
+  // Show the numbers of the cell under the pointer beside it, unless the panel with the same stands beside the map.
+  // Plotly's own labels end at the edge of a plot.
   pointAt(x, y) {
+    if (hasPanelBeside(document.getElementById("explorer"))) return;
     this.tooltip.textContent = briefly(this.chosen);
     this.tooltip.hidden = false;
     const { offsetWidth, offsetHeight } = this.tooltip, right = document.documentElement.clientWidth - offsetWidth - 4;
@@ -206,25 +213,27 @@ class MapExplorer {
   // Say at which rates of the other functions the map is drawn, and what of it is not.
   say() {
     const { x, y } = this.controls;
-    const sentences = this.others().length ? [`At ${this.others().join(", ")}.`] : [];
-    for (const i of [x, y]) {
-      const n = i === null ? 0 : space.rates[i].length, step = Math.ceil(n / MAX_LEVELS_DRAWN);
-      if (step > 1) sentences.push(`Of the ${count(n)} rates of ${space.functions[i]} one in ${step} is drawn.`);
-    }
+    const isThinned = (i) => i !== null && space.rates[i].length > MAX_LEVELS_DRAWN;
+    const thinned = [x, y].filter(isThinned).map((i) => {
+      const n = space.rates[i].length;
+      return `Of the ${count(n)} rates of ${isolated(space.functions[i])} one in ${Math.ceil(n / MAX_LEVELS_DRAWN)} is drawn.`;
+    });
+    const sentences = this.others().length ? [`At ${this.others().join(", ")}.`, ...thinned] : thinned;
+    if (thinned.length) sentences.push("Not all that was measured is drawn: the list below has it.");
     document.getElementById("drawn").textContent = sentences.join(" ");
   }
 
   others() {
     const { x, y, levels } = this.controls;
-    return space.functions.flatMap((name, i) => (i === x || i === y ? [] : [`${name} ${levelText(i, levels[i])}`]));
+    return space.functions.flatMap((name, i) => (i === x || i === y ? [] : [`${isolated(name)} ${levelText(i, levels[i])}`]));
   }
 
   drawTable() {
     const host = this.table.querySelector("div");
     if (!this.table.open) return host.replaceChildren();
     const { x, y } = this.controls, scope = (of) => ({ scope: of });
-    const corner = y === null ? "" : `${space.functions[y]} down, ${space.functions[x]} across (rps)`;
-    const names = this.yLevels.map((level) => (y === null ? space.functions[x] : this.tick(y, level)));
+    const corner = y === null ? "" : `${isolated(space.functions[y])} down, ${isolated(space.functions[x])} across (rps)`;
+    const names = this.yLevels.map((level) => (y === null ? isolated(space.functions[x]) : this.tick(y, level)));
     const headings = this.xLevels.map((level) => make("th", scope("col"), this.tick(x, level)));
     const rows = this.grid.map((row, at) =>
       make("tr", {}, make("th", scope("row"), names[at]), ...row.map((index) => make("td", {}, inTable(index)))));

@@ -1,7 +1,7 @@
 // Tables that draw only the rows that are looked at.
 
 const ROWS_A_PAGE = 25;
-const ROWS_PRINTED = 1000;
+const ROWS_PRINTED = 200;
 
 // One row an item. A column is {title, cell(item), sort(item)?, numeric?, wide?}: what is `wide` is left out on narrow
 // screens. With `detail(item)` the first column is a button that shows and hides it below its row.

@@ -89,10 +89,14 @@ function keepDrawn(host, draw) {
   return redraw;
 }
 
+// Tell whether an element has a panel beside its first child, not below it.
+function hasPanelBeside(host) {
+  return host.getElementsByTagName("aside").length > 0 && getComputedStyle(host).gridTemplateColumns.includes(" ");
+}
+
 // The width of an element without that of a panel beside its first child.
 function room(host) {
-  const [panel] = host.getElementsByTagName("aside");
-  const { gridTemplateColumns, columnGap } = getComputedStyle(host);
-  const taken = panel && gridTemplateColumns.includes(" ") ? panel.offsetWidth + parseFloat(columnGap) : 0;
+  const [panel] = host.getElementsByTagName("aside"), { columnGap } = getComputedStyle(host);
+  const taken = hasPanelBeside(host) ? panel.offsetWidth + parseFloat(columnGap) : 0;
   return Math.max(MIN_WIDTH_PX, host.clientWidth - taken);
 }
