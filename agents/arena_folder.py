@@ -55,10 +55,7 @@ class ArenaFolder:
         write_text(self.path / name, text)
 
     def _require_same(self, asked: dict[str, Any]) -> None:
-        try:
-            stored: dict[str, Any] = json.loads((self.path / _CONFIG).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ConfigError(f"{self.path / _CONFIG}: is not what peva-env arena wrote: {error}") from error
+        stored = self._stored(_CONFIG)
         for name, now in asked.items():
             if stored.get(name) != now:
                 raise ConfigError(
@@ -67,14 +64,16 @@ class ArenaFolder:
                 )
 
     def _require_same_code(self, code: Mapping[str, str]) -> None:
-        if not (self.path / _CODE).exists():
-            return
-        stored = json.loads((self.path / _CODE).read_text(encoding="utf-8"))
-        changed = [name for name, digest in code.items() if stored.get(name, digest) != digest]
+        stored = self._stored(_CODE) if (self.path / _CODE).exists() else {}
+        changed = next((name for name, digest in code.items() if stored.get(name, digest) != digest), None)
         if changed:
-            raise ConfigError(
-                f"{self.path} holds episodes of {changed[0]} as it was before it was changed; give another --out"
-            )
+            raise ConfigError(f"{self.path} holds episodes of {changed} as it was before a change; give another --out")
+
+    def _stored(self, name: str) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.path / name).read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"{self.path / name}: is not what peva-env arena wrote: {error}") from error
 
     def _read(self) -> Iterator[Played]:
         if not self._results.exists():

@@ -250,4 +250,5 @@ def _print_result(console: Console, campaign: PevaEnv, progress: Progress, setti
         say(console, f"  {path}")
     if not progress.events and not known.n_unknown:
         say(console, "nothing was left to run: --repetition measures all again, another output_dir begins anew")
-    say(console, f"as a page: peva-env report --memory {settings.memory.db_path}")
+    if campaign.history or progress.events:
+        say(console, f"as a page: peva-env report --memory {settings.memory.db_path}")

@@ -28,6 +28,7 @@ Rule = Literal["one_sided", "within_sets", "two_sided"]
 
 Context = Annotated[str | None, typer.Option(help="Hash of the context, or how it begins; else the last measured.")]
 Repetition = Annotated[int | None, typer.Option(min=1, help="Which repetition; the last without it.")]
+Functions = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Schema = Annotated[str, typer.Option("--schema-version", help="The label that the memory carries.")]
 
@@ -71,7 +72,7 @@ def ask(
 def diff(
     before: Annotated[Path, typer.Argument(metavar="BEFORE", help="A memory.")],
     after: Annotated[Path, typer.Argument(metavar="AFTER", help="Another one, or the same with another context.")],
-    functions: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    functions: Functions = None,
     context: Annotated[
         tuple[str, str] | None, typer.Option(help="Contexts of the two; else the last measured.")
     ] = None,
@@ -86,11 +87,10 @@ def diff(
 
     Ends with 0 when no more than is tolerated was lost, 3 when more was.
     """
-    names = None if functions is None else functions.split(",")
     was, became = (
         read_map(
             path,
-            functions=names,
+            functions=names(functions),
             context=one,
             repetition=number,
             at_least="within_sets",
@@ -111,6 +111,20 @@ def diff(
         print_difference(console, str(before), str(after), difference)
         print_notes(console, (*was.notes, *became.notes))
     raise typer.Exit(LOST if 100 * difference.lost_share > tolerate else 0)
+
+
+def names(functions: str | None) -> list[str] | None:
+    """Return what is between the commas, if there is anything.
+
+    Raises:
+        ConfigError: somewhere that is nothing.
+    """
+    if functions is None:
+        return None
+    found = [name.strip() for name in functions.split(",")]
+    if not all(found):
+        raise ConfigError(f"--functions {functions!r}: a name is empty; write them as in a,b")
+    return found
 
 
 def _as_data(was: NodeMap, became: NodeMap, difference: Difference) -> dict[str, Any]:
@@ -144,8 +158,8 @@ def _config(rates: list[str]) -> Config:
         ConfigError: it is not written as ``function=rate``, or names a function twice.
     """
     config = [_pair(text) for text in rates]
-    names = [name for name, _ in config]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    asked = [name for name, _ in config]
+    twice = next((name for name in asked if asked.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"{twice} is named twice: give each function once, such as figlet=40 env=20")
     return sorted(config)

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from peva_env.cli_maps import DEFAULT_MEMORY, Context, Repetition, Rule, Schema
+from peva_env.cli_maps import DEFAULT_MEMORY, Context, Functions, Repetition, Rule, Schema, names
 from peva_env.config import load_config
 from peva_env.console import make_console, say
-from peva_env.contracts import EndStatus
 from peva_env.errors import ConfigError
 from peva_env.frontier import DENSE_LIMIT, is_dense
 from peva_env.maps import read_map
@@ -32,7 +31,7 @@ def report(
     out: Annotated[Path, typer.Option(help="The file to write; an older report is replaced.")] = Path("report.html"),
     context: Context = None,
     repetition: Repetition = None,
-    functions: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    functions: Functions = None,
     dominance: Annotated[
         Rule | None, typer.Option(help="What follows from a measurement; else as in its campaign.")
     ] = None,
@@ -52,7 +51,7 @@ def report(
         memory,
         context=context,
         repetition=repetition,
-        functions=None if functions is None else _names(functions),
+        functions=names(functions),
         dominance=dominance,
         schema_version=schema_version,
     )
@@ -64,7 +63,7 @@ def report(
             f"--config {config}: nothing of its plan was run, which is of {planned}; "
             f"memory {memory} has {recorded}{other}"
         )
-    if config is None and any(campaign.status != EndStatus.COMPLETE for campaign in node_map.campaigns[-1:]):
+    if config is None and not node_map.is_complete:
         notes = (_NO_PLAN,)
     write_report(replace(node_map, notes=(*notes, *node_map.notes)), out)
     say(make_console(), f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
@@ -80,18 +79,6 @@ def _check_out(out: Path) -> None:
         raise ConfigError("--out: names no file; it would be one such as report.html")
     if out.name == "-":
         raise ConfigError("--out -: a report is written to a file, not to the standard output; name one")
-
-
-def _names(functions: str) -> list[str]:
-    """Return what is between the commas.
-
-    Raises:
-        ConfigError: somewhere that is nothing.
-    """
-    names = [name.strip() for name in functions.split(",")]
-    if not all(names):
-        raise ConfigError(f"--functions {functions!r}: a name is empty; write them as in a,b")
-    return names
 
 
 def _plan(path: Path) -> tuple[ConfigSpace | None, tuple[str, ...]]:

@@ -50,7 +50,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     beyond ``DENSE_LIMIT`` they tell of each function alone, and only what no configuration of the plan has is masked.
 
     Measurements that contradict each other are unknown again, and ``info["contradictions"]`` lists them; see
-    ``peva_env.frontier.Dispute``.
+    ``peva_env.map_records.Dispute``.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - gymnasium declares it so

@@ -34,6 +34,10 @@ class Evidence:
         """Return what is contradicted and not in quarantine, in plan order."""
         return sorted(set().union(*self.contradicting) - self._quarantined)
 
+    def quarantined(self) -> list[int]:
+        """Return those of which both of two that contradict each other are in quarantine, in plan order."""
+        return sorted({index for pair in self.contradicting if not self.is_open(pair) for index in pair})
+
     def is_open(self, pair: tuple[int, int]) -> bool:
         """Tell whether one of two that contradict each other is not in quarantine."""
         return not self._quarantined.issuperset(pair)

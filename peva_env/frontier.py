@@ -5,9 +5,6 @@ overloaded. What follows from what is said by ``peva_env.rate_grid``, what is be
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 from peva_env.antichain import Extremes
 from peva_env.contracts import Verdict
 from peva_env.evidence import Evidence
+from peva_env.map_records import Certificate, Dispute, Status
 from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, Dominance, RateGrid
 from peva_env.space import Config, ConfigKey, ConfigSpace, config_key, config_pairs
 
@@ -28,45 +26,6 @@ VERDICTS = {label: verdict for verdict, label in LABELS.items()}
 def is_dense(space: ConfigSpace) -> bool:
     """Tell whether a space is small enough to hold one label per configuration."""
     return space.n_configs <= DENSE_LIMIT
-
-
-class Status(IntEnum):
-    """How a configuration's label came about."""
-
-    UNKNOWN = 0
-    INFERRED = 1
-    MEASURED = 2
-    CONTRADICTED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """The measured configurations that prove what is known: the lowest overloaded and the highest OK ones.
-
-    ``least_runs_left`` is a number of runs that no sound method can do without: one for each group of unknown
-    configurations that no single run can reach together with another group.
-    """
-
-    overloaded: list[Config]
-    ok: list[Config]
-    least_runs_left: int
-
-    def __len__(self) -> int:
-        """Return how many configurations prove what is known."""
-        return len(self.overloaded) + len(self.ok)
-
-
-@dataclass(frozen=True, slots=True)
-class Dispute:
-    """Two measured configurations that contradict each other, or did: ``ok`` has no lower rate than ``overloaded``.
-
-    ``open``: one of them is still to be measured again. ``quarantine``: both stand for themselves. ``settled``: one
-    turned out otherwise.
-    """
-
-    overloaded: Config
-    ok: Config
-    state: Literal["open", "quarantine", "settled"]
 
 
 class MonotoneMap:
@@ -210,6 +169,10 @@ class MonotoneMap:
         if self._evidence is None:
             return []
         return [self._dispute(pair, self._evidence) for pair in sorted(self._evidence.ever_contradicting)]
+
+    def quarantined(self) -> list[Config]:
+        """Return what contradicts each other and is in quarantine, in plan order; none beyond ``DENSE_LIMIT``."""
+        return [self.space.config(index) for index in self._evidence.quarantined()] if self._evidence else []
 
     def contradictions(self) -> list[tuple[Config, Config]]:
         """Return pairs of measured configurations that cannot both be right: an overloaded one, and an OK one above.

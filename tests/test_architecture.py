@@ -21,7 +21,7 @@ ROOMS = [
     ["campaign_config"],
     ["config"],
     ["verdict", "verdict_arrays", "early_abort"],
-    ["evidence", "frontier"],
+    ["map_records", "evidence", "frontier"],
     ["observation"],
     ["objectives"],
     ["campaign"],

@@ -97,7 +97,10 @@ def test_an_agent_that_was_changed_is_not_taken_for_what_it_was(
     arena(settings, console=quiet(), out=tmp_path / "arena", jobs=1)
     arena(settings, console=quiet(), out=tmp_path / "arena", jobs=1)
     (tmp_path / "changing.py").write_text(f"{code}    more = 1\n")
-    with pytest.raises(ConfigError, match="holds episodes of changing:Changing as it was before it was changed"):
+    with pytest.raises(ConfigError, match="holds episodes of changing:Changing as it was before a change"):
+        arena(settings, console=quiet(), out=tmp_path / "arena", jobs=1)
+    (tmp_path / "arena" / "entrants.json").write_text("[1]")
+    with pytest.raises(ConfigError, match=r"entrants\.json: is not what peva-env arena wrote"):
         arena(settings, console=quiet(), out=tmp_path / "arena", jobs=1)
 
 

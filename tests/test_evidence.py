@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from peva_env import frontier
 from peva_env.contracts import Verdict
-from peva_env.frontier import Dispute, MonotoneMap, Status
+from peva_env.frontier import MonotoneMap
+from peva_env.map_records import Dispute, Status
 from peva_env.rate_grid import Dominance, RateGrid
 from peva_env.space import Config, ConfigSpace
 

@@ -20,12 +20,13 @@ from typer.testing import CliRunner
 from peva_env import cli
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
-from peva_env.frontier import Status
+from peva_env.map_records import Status
 from peva_env.maps import CampaignRecord, NodeMap
 from peva_env.rate_grid import Dominance
-from peva_env.report import facts, html
+from peva_env.report import facts, html, proof, saved, texts
+from peva_env.report.cells import Cell
 from peva_env.report.html import render, write_report
-from peva_env.report.page_data import Cell, page_data
+from peva_env.report.page_data import page_data
 from peva_env.report.run_data import run_data
 from peva_env.space import Config, ConfigSpace
 from tests.builders import full, function, small_disk, without_privileges
@@ -129,10 +130,10 @@ def test_the_summary_says_what_was_asked_found_taken_and_saved() -> None:
 
 
 def test_savings_are_against_what_the_cartesian_agent_would_run() -> None:
-    saved = facts.savings(node_map(SPACE, some()))
+    said = saved.savings(node_map(SPACE, some()))
     # All 12 that are known but the one above an overloaded one of the same functions.
-    assert (saved.configs, saved.runs, saved.runs_saved) == (11, 33, 21)
-    assert saved.saved_s == pytest.approx(21 * 34.1)
+    assert (said.configs, said.runs, said.runs_saved) == (11, 33, 21)
+    assert said.saved_s == pytest.approx(21 * 34.1)
 
 
 BUDGET = CampaignRecord("run", "budget", None, "cartesian", 7, "online", 1.76e9, 1.76e9 + 60, "1.1.0", "0.1.0")
@@ -143,10 +144,10 @@ BUDGET = CampaignRecord("run", "budget", None, "cartesian", 7, "online", 1.76e9,
 def test_a_cartesian_campaign_that_is_not_done_saved_nothing(n_runs: int, dominance: Dominance) -> None:
     space = ConfigSpace({"a": [10, 20, 30], "b": [10, 20, 30]}, min_functions=2, max_functions=3)
     one = node_map(space, measured(*space, limit_rps=100)[:n_runs], campaigns=(BUDGET,), dominance=dominance)
-    said, n_known = facts.savings(one), (n_runs + 2) // 3
-    assert dict(facts.saved(said))["saved so far"] == "nothing"
+    said, n_known = saved.savings(one), (n_runs + 2) // 3
+    assert dict(saved.saved(said))["saved so far"] == "nothing"
     assert f"To know the same, {n_known} of 9 configurations, it would measure {n_known}: " in (
-        facts.how_saved(one, said)
+        saved.how_saved(one, said)
     )
 
 
@@ -154,10 +155,10 @@ def test_adaptive_repeats_are_told_and_compared_with_all_that_could_be_made() ->
     events = [*runs([("a", 10)], Verdict.OK), *runs([("a", 20)], Verdict.OK), *measured([("a", 30)], limit_rps=30)]
     one = node_map(ConfigSpace({"a": [10, 20, 30]}), events)
     assert "1 to 3 of each configuration, the majority decides;" in dict(facts.asked(one))["runs"]
-    said = facts.savings(one)
+    said = saved.savings(one)
     assert (said.runs, said.runs_saved) == (9, 4)
     assert "each with 3 runs, the most valid ones that a configuration has here that nothing contradicts." in (
-        facts.how_saved(one, said)
+        saved.how_saved(one, said)
     )
 
 
@@ -165,9 +166,9 @@ def test_adaptive_repeats_are_told_and_compared_with_all_that_could_be_made() ->
 def test_without_a_plan_all_numbers_of_an_unfinished_campaign_are_of_what_was_recorded(status: str, said: str) -> None:
     space = ConfigSpace({"a": [10, 20]})
     one = node_map(space, measured(*space), campaigns=(replace(BUDGET, status=status),))
-    assert "Nothing is left to measure." in facts.proved(one)
+    assert "Nothing is left to measure." in proof.proved(one)
     one.known.recorded = np.array([True, True])
-    assert facts.proved(one).endswith(f"Nothing{said} is left to measure.")
+    assert proof.proved(one).endswith(f"Nothing{said} is left to measure.")
     assert dict(facts.found(one))["unknown"] == f"0{said}"
     assert dict(facts.asked(one))["configurations"] == f"2{said}, of 1 function at once"
 
@@ -175,10 +176,10 @@ def test_without_a_plan_all_numbers_of_an_unfinished_campaign_are_of_what_was_re
 def test_what_is_in_quarantine_stands_for_itself() -> None:
     events = [*measured([("a", 0)], n=1), *runs([("a", 10)], Verdict.OVERLOADED, 2), *runs([("a", 30)], Verdict.OK, 2)]
     one = node_map(SPACE, events)
-    assert "contradict each other" not in facts.proved(one)
+    assert "contradict each other" not in proof.proved(one)
     one.known.quarantine([("a", 10)], [("a", 30)])
     assert "and the highest that are OK (1), but 2 that were measured and contradict each other: these stand for" in (
-        facts.proved(one)
+        proof.proved(one)
     )
 
 
@@ -186,10 +187,10 @@ def test_other_sets_of_functions_are_not_compared_and_said_so() -> None:
     events = [*runs([("a", 20)], Verdict.OVERLOADED), *runs([("a", 20), ("b", 10)], Verdict.OK)]
     for dominance in ("within_sets", "one_sided"):
         one = node_map(SPACE, events, dominance=dominance)
-        said = facts.contradicted(one, one.known.disputes())
+        said = proof.contradicted(one, one.known.disputes())
         assert "1 measured configuration that is OK would lie above an overloaded one of fewer functions" in said
     one = node_map(SPACE, measured([("a", 20)]))
-    assert facts.contradicted(one, []) == (
+    assert proof.contradicted(one, []) == (
         "None: no configuration was OK that lies above an overloaded one of the same functions. "
         "Only configurations of the same functions are compared."
     )
@@ -212,19 +213,19 @@ def test_a_share_is_written_one_way() -> None:
     assert dict(facts.asked(one))["overloaded is"] == (
         "success of a function under 90 %; mean success under 95.5 %; RAM over 90 %"
     )
-    assert dict(facts.saved(facts.savings(one)))["saved so far"].startswith("21 runs (63.6 %), ")
+    assert dict(saved.saved(saved.savings(one)))["saved so far"].startswith("21 runs (63.6 %), ")
     assert not re.search(r"\d%", told(page_of(one)))
 
 
 def test_a_name_written_from_the_right_is_isolated() -> None:
     space = ConfigSpace({"אבג": [10], "a": [10]}, max_functions=3)
-    assert facts.load_text([("a", 10), ("אבג", 10)]) == "a 10 + \u2068אבג\u2069 10"
+    assert texts.load_text([("a", 10), ("אבג", 10)]) == "a 10 + \u2068אבג\u2069 10"
     assert "function \u2068אבג\u2069" in dict(facts.asked(node_map(space, runs([("a", 10)], Verdict.OK))))
 
 
 def test_who_made_more_runs_than_the_cartesian_agent_saved_nothing() -> None:
     one = node_map(ConfigSpace({"a": [10, 20, 30]}), measured(*([("a", rate)] for rate in (10, 20, 30)), limit_rps=20))
-    assert dict(facts.saved(facts.savings(one)))["saved"] == "nothing; 3 runs more were made"
+    assert dict(saved.saved(saved.savings(one)))["saved"] == "nothing; 3 runs more were made"
 
 
 def test_a_campaign_that_runs_is_told_with_the_time() -> None:
@@ -438,15 +439,20 @@ def test_only_some_functions_and_a_rule_can_be_asked_for(memory: Path, tmp_path:
     assert "what loads every function at most as much as an OK one is OK" in told(page)
 
 
-def test_with_the_campaigns_file_the_map_is_the_whole_plan(memory: Path, tmp_path: Path) -> None:
-    plan = tmp_path / "peva.yml"
-    plan.write_text(
+def planned(memory: Path, plan: str) -> Page:
+    """Return the page of a memory, of a campaign with this plan."""
+    config, out = memory.with_name("peva.yml"), memory.with_name("r.html")
+    config.write_text(plan)
+    assert report("--memory", str(memory), "--out", str(out), "--config", str(config))[0] == 0
+    return Page(out.read_text())
+
+
+def test_with_the_campaigns_file_the_map_is_the_whole_plan(memory: Path) -> None:
+    page = planned(
+        memory,
         "functions: [{name: a}, {name: b}, {name: c}]\ncombinations: {max_functions: 4}\n"
-        "rate_strategy: {type: custom, rates: [10, 20, 30, 40]}\n"
+        "rate_strategy: {type: custom, rates: [10, 20, 30, 40]}\n",
     )
-    out = tmp_path / "r.html"
-    assert report("--memory", str(memory), "--out", str(out), "--config", str(plan))[0] == 0
-    page = Page(out.read_text())
     assert page.data["rates"] == [[10, 20, 30, 40]] * 3
     assert "configurations 124, of 1 to 3 functions at once" in told(page)
 
@@ -457,17 +463,13 @@ def test_of_a_campaign_that_is_not_complete_the_plan_is_asked_for(tmp_path: Path
     assert "with --config it is that of the campaign's whole plan." in told(Page(out.read_text()))
 
 
-def test_a_plan_that_is_too_large_is_left_for_what_was_recorded(memory: Path, tmp_path: Path) -> None:
-    plan = tmp_path / "peva.yml"
-    plan.write_text(
+def test_a_plan_that_is_too_large_is_left_for_what_was_recorded(memory: Path) -> None:
+    page = planned(
+        memory,
         "functions: [{name: a}, {name: b}]\ncombinations: {max_functions: 3}\n"
-        "rate_strategy: {type: linear, min_rate: 0, max_rate: 2000, step: 1}\n"
+        "rate_strategy: {type: linear, min_rate: 0, max_rate: 2000, step: 1}\n",
     )
-    out = tmp_path / "r.html"
-    assert report("--memory", str(memory), "--out", str(out), "--config", str(plan))[0] == 0
-    assert "more than the 1,048,576 that can be shown: this is the map of what was recorded." in told(
-        Page(out.read_text())
-    )
+    assert "more than the 1,048,576 that can be shown: this is the map of what was recorded." in told(page)
 
 
 def test_of_several_contexts_one_is_shown_and_the_others_are_named(memory: Path, tmp_path: Path) -> None:

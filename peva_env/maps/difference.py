@@ -113,14 +113,7 @@ def _labels(node_map: NodeMap, space: ConfigSpace) -> NDArray[np.int8]:
     known = MonotoneMap(space, dominance=node_map.known.dominance)
     measured = node_map.known.measured.items()
     known.update_all({key: verdict for key, verdict in measured if config_pairs(key) in space})
-    in_quarantine = [
-        config
-        for dispute in node_map.known.disputes()
-        if dispute.state == "quarantine"
-        for config in (dispute.overloaded, dispute.ok)
-        if config in space
-    ]
-    known.quarantine(*in_quarantine)
+    known.quarantine(*(config for config in node_map.known.quarantined() if config in space))
     assert known.labels is not None  # noqa: S101 - the space is dense
     return known.labels
 

@@ -1,12 +1,11 @@
 """The map of one node, with the runs it was made of."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.frontier import MonotoneMap
 from peva_env.maps.inference import runs_asked_for
 from peva_env.memory.contexts import node_name
@@ -64,26 +63,22 @@ class NodeMap:
     @property
     def is_running(self) -> bool:
         """Whether a campaign had not ended when the memory was read."""
-        return any(campaign.status == "running" for campaign in self.campaigns)
+        return any(campaign.status == EndStatus.RUNNING for campaign in self.campaigns)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last campaign left nothing unknown."""
+        return are_complete(self.campaigns)
 
     @property
     def cost_s(self) -> float:
         """Machine time of all runs, in seconds: cooldown plus run."""
         return sum(event.cost_s for event in self.events)
 
-    @property
-    def verdict_counts(self) -> Counter[Verdict]:
-        """How many configurations are known to be OK and OVERLOADED, measured or not."""
-        labels = self.known.labels
-        if labels is None:
-            return Counter(self.known.measured.values())
-        return Counter({Verdict.OK: int((labels < 0).sum()), Verdict.OVERLOADED: int((labels > 0).sum())})
 
-
-def usual_number(runs: Mapping[ConfigKey, Sequence[ExecutionEvent]]) -> int:
-    """Return the most common number of runs, the higher one of two; 0 if there is none."""
-    counts = Counter(map(len, runs.values()))
-    return max(counts, key=lambda n: (counts[n], n), default=0)
+def are_complete(campaigns: Sequence[CampaignRecord]) -> bool:
+    """Tell whether the last of some campaigns left nothing unknown; with none there is nothing that could go on."""
+    return all(campaign.status == EndStatus.COMPLETE for campaign in campaigns[-1:])
 
 
 def valid_runs(events: Iterable[ExecutionEvent]) -> dict[ConfigKey, list[ExecutionEvent]]:

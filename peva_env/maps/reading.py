@@ -1,13 +1,13 @@
 """Reading a node's map out of a memory, also while a campaign writes to it."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from peva_env.contracts import EndStatus
 from peva_env.errors import ConfigError
 from peva_env.frontier import is_dense
 from peva_env.maps.inference import RULES, Runs, infer, weakest_rule
-from peva_env.maps.node_map import CampaignRecord, NodeMap, usual_number, valid_runs
+from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
 from peva_env.memory.snapshot import reading
@@ -85,8 +85,9 @@ def read_map(
 def _what_is_short(n_outside: int, runs: Runs, campaigns: Sequence[CampaignRecord]) -> Iterator[str]:
     """Say what is left out, and what may still change."""
     if n_outside:
-        yield f"{n_outside:,} runs are of configurations outside this map, and left out"
-    usual = usual_number(runs)
-    n_fewer = sum(len(own) < usual for own in runs.values())
-    if n_fewer and campaigns and campaigns[-1].status != EndStatus.COMPLETE:
-        yield f"{n_fewer:,} configurations have fewer than the usual {usual} valid runs: what they say may still change"
+        yield f"runs of configurations outside this map, which are left out: {n_outside:,}"
+    counts = Counter(map(len, runs.values()))
+    usual = max(counts, key=lambda n: (counts[n], n), default=0)  # the most common number
+    n_fewer = sum(n_configs for n, n_configs in counts.items() if n < usual)
+    if n_fewer and not are_complete(campaigns):
+        yield f"configurations with fewer than the usual {usual} valid runs, whose verdict may change: {n_fewer:,}"

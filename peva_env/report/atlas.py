@@ -9,23 +9,17 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
-from peva_env.frontier import DENSE_LIMIT, MonotoneMap, Status
-from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL
-from peva_env.report.map_slices import NOT_LOADED, Cell, MapSlice
+from peva_env.frontier import DENSE_LIMIT, MonotoneMap
+from peva_env.report.cells import Cell, cell_codes, cell_of
+from peva_env.report.map_slices import NOT_LOADED, MapSlice
 from peva_env.report.style import short_name
-from peva_env.space import Config, ConfigSpace, config_key
+from peva_env.space import Config, ConfigSpace
 
 PAIR = 2
 _OUTSIDE_PLAN = -1
 _LOOK_UP_LIMIT = 2**16
 """Largest number of cells of a slice of a space beyond ``DENSE_LIMIT``, where each is looked up by itself."""
-
-_CELLS = {
-    Verdict.OK: (OK_LABEL, Cell.INFERRED_OK, Cell.MEASURED_OK),
-    Verdict.OVERLOADED: (OVERLOADED_LABEL, Cell.INFERRED_OVERLOADED, Cell.MEASURED_OVERLOADED),
-}
 
 
 class Atlas:
@@ -42,9 +36,9 @@ class Atlas:
     def __init__(self, known: MonotoneMap, predicted: NDArray[np.float64] | None = None) -> None:
         self.space = known.space
         self._known = known
-        self._cells = None if known.labels is None else _all_cells(known, known.labels)
+        self._cells = None if known.labels is None else cell_codes(known)
         self._quarantined = np.zeros(0 if self._cells is None else self.space.n_configs, np.bool_)
-        self._quarantined[_quarantined(known)] = True
+        self._quarantined[[self.space.index(config) for config in known.quarantined()]] = True
         self._predicted = None if predicted is None else np.asarray(predicted, np.float64)
         if self._predicted is not None and self._predicted.shape != (self.space.n_configs,):
             shape = " x ".join(map(str, self._predicted.shape))
@@ -123,16 +117,18 @@ class Atlas:
             indices[place] = first + rows[:, None] + columns[None, :]
         return indices
 
-    def _look_up(self, indices: NDArray[np.object_]) -> tuple[NDArray[np.int8], NDArray[np.float64], NDArray[np.bool_]]:
+    def _look_up(
+        self, indices: NDArray[np.object_]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.bool_]]:
         """Return the cells, the predictions and what is in quarantine, each (R, C)."""
-        cells, predicted = np.zeros(indices.shape, np.int8), np.full(indices.shape, np.nan)
+        cells, predicted = np.full(indices.shape, Cell.ABSENT, np.uint8), np.full(indices.shape, np.nan)
         quarantined = np.zeros(indices.shape, np.bool_)
         present = indices != _OUTSIDE_PLAN
         if self._cells is not None:
             cells[present] = self._cells[indices[present].astype(np.int64)]
             quarantined[present] = self._quarantined[indices[present].astype(np.int64)]
         else:
-            cells[present] = [_cell(self._known, self.space.config(index)) for index in indices[present]]
+            cells[present] = [cell_of(self._known, self.space.config(index)) for index in indices[present]]
         if self._predicted is not None:
             unknown = cells == Cell.UNKNOWN
             predicted[unknown] = self._predicted[indices[unknown].astype(np.int64)]
@@ -164,31 +160,6 @@ def _others_in_words(names: Sequence[str], rates_rps: Mapping[str, int]) -> str:
     idle = [short_name(name) for name in names if name not in rates_rps]
     rest = [f"{idle[0] if len(idle) == 1 else 'others'} not loaded"] if idle else []
     return ", ".join(filter(None, [_in_words(loaded), *rest]))
-
-
-def _quarantined(known: MonotoneMap) -> list[int]:
-    """Return the indices of measured configurations that stand for themselves, for another one contradicts them."""
-    pairs = [(one.overloaded, one.ok) for one in known.disputes() if one.state == "quarantine"]
-    return [known.space.index(config) for pair in pairs for config in pair]
-
-
-def _all_cells(known: MonotoneMap, labels: NDArray[np.int8]) -> NDArray[np.int8]:
-    cells, status = np.full(labels.shape, Cell.UNKNOWN, np.int8), known.status()
-    for label, inferred, measured in _CELLS.values():
-        cells[labels == label] = inferred
-        cells[(labels == label) & (status == Status.MEASURED)] = measured
-    cells[status == Status.CONTRADICTED] = Cell.CONTRADICTED
-    if known.recorded is not None:
-        cells[(cells == Cell.UNKNOWN) & ~known.recorded] = Cell.OUTSIDE
-    return cells
-
-
-def _cell(known: MonotoneMap, config: Config) -> Cell:
-    verdict = known.verdict(config)
-    if verdict is None:
-        return Cell.UNKNOWN
-    _, inferred, measured = _CELLS[verdict]
-    return measured if config_key(config) in known.measured else inferred
 
 
 def _steps(names: Sequence[str], block: Sequence[int]) -> dict[str, int]:

@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from peva_env import __version__
 from peva_env.errors import ConfigError, PolicyError
 from peva_env.maps import NodeMap, predict
-from peva_env.report import facts
-from peva_env.report.page_data import Cell, cell_codes, page_data
+from peva_env.report import facts, proof, saved
+from peva_env.report.cells import Cell, cell_codes
+from peva_env.report.page_data import page_data
 from peva_env.report.run_data import run_data
+from peva_env.report.texts import load_text, moment_text, sentence_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -76,6 +78,8 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
         map=node_map,
         notes=[*node_map.notes, *notes],
         facts=facts,
+        proof=proof,
+        saved=saved,
         made_at=made_at,
     )
     return text
@@ -102,7 +106,7 @@ def _environment() -> "Environment":
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"moment": facts.moment_text, "sentence": facts.sentence_text}
+    environment.filters |= {"load": load_text, "moment": moment_text, "sentence": sentence_text}
     return environment
 
 

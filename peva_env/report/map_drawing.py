@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.report.map_slices import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Cell, Edge, MapSlice
+from peva_env.report.cells import Cell
+from peva_env.report.map_slices import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Edge, MapSlice
 from peva_env.report.style import BLACK, LETTERS_AN_INCH, PALE_GREY, SKY, VERMILION, YELLOW
 
 if TYPE_CHECKING:
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 
 _PALE_SKY, _PALE_VERMILION, _PALEST_GREY = "#B5DDF4", "#E08D4D", "#EEEEEE"
 _FILLS = {
-    Cell.OUTSIDE: "#FFFFFF00",
+    Cell.ABSENT: "#FFFFFF00",
     Cell.UNKNOWN: _PALEST_GREY,
     Cell.CONTRADICTED: YELLOW,
-    Cell.INFERRED_OK: _PALE_SKY,
-    Cell.MEASURED_OK: SKY,
-    Cell.INFERRED_OVERLOADED: _PALE_VERMILION,
-    Cell.MEASURED_OVERLOADED: VERMILION,
+    Cell.OK_INFERRED: _PALE_SKY,
+    Cell.OK_MEASURED: SKY,
+    Cell.OVERLOADED_INFERRED: _PALE_VERMILION,
+    Cell.OVERLOADED_MEASURED: VERMILION,
 }
 _NAMES = {
-    Cell.MEASURED_OK: "OK, measured",
-    Cell.INFERRED_OK: "OK, inferred",
-    Cell.MEASURED_OVERLOADED: "overloaded, measured",
-    Cell.INFERRED_OVERLOADED: "overloaded, inferred",
+    Cell.OK_MEASURED: "OK, measured",
+    Cell.OK_INFERRED: "OK, inferred",
+    Cell.OVERLOADED_MEASURED: "overloaded, measured",
+    Cell.OVERLOADED_INFERRED: "overloaded, inferred",
     Cell.CONTRADICTED: "contradicted",
     Cell.UNKNOWN: "unknown",
 }
@@ -39,7 +40,7 @@ _NAMES = {
 
 _FRONTIERS = {FRONTIER: "-", LIKELY_FRONTIER: ":"}
 
-_MARKS = {Cell.MEASURED_OK: "o", Cell.MEASURED_OVERLOADED: "x"}
+_MARKS = {Cell.OK_MEASURED: "o", Cell.OVERLOADED_MEASURED: "x"}
 _TURN = np.linspace(0, 2 * np.pi, 25)
 _CIRCLE = 0.27 * np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 _CROSS = 0.25 * np.array([[-1, -1], [1, 1], [0, 0], [-1, 1], [1, -1]])
@@ -73,7 +74,7 @@ def draw_slice(ax: "Axes", piece: MapSlice, title: str) -> None:
     from matplotlib.colors import to_rgba_array
 
     n_rows, n_columns = piece.cells.shape
-    fills = to_rgba_array(list(_FILLS.values()))[piece.cells]
+    fills = to_rgba_array([_FILLS[cell] for cell in Cell])[piece.cells]
     is_small = _is_small(piece)
     if not is_small:
         fills = _with_predictions(fills, piece.predicted)
@@ -140,7 +141,7 @@ def _shade(share: float) -> tuple[float, ...]:
     """Return the colour of a probability of overload: from that of OK to that of overloaded, ever darker."""
     from matplotlib.colors import to_rgba
 
-    ok, overloaded = (np.array(to_rgba(_FILLS[cell])) for cell in (Cell.INFERRED_OK, Cell.MEASURED_OVERLOADED))
+    ok, overloaded = (np.array(to_rgba(_FILLS[cell])) for cell in (Cell.OK_INFERRED, Cell.OVERLOADED_MEASURED))
     return tuple(((1 - share) * ok + share * overloaded).tolist())
 
 
@@ -163,7 +164,7 @@ def _draw_marks(ax: "Axes", piece: MapSlice) -> None:
     ax.tick_params(which="both", length=0)
     cell_inches = min(length / n for length, n in zip(_size_inches(ax), reversed(piece.cells.shape), strict=True))
     linewidth = min(max(cell_inches * _LINE_POINTS_AN_INCH, 0.4), 1.2)
-    for cell, outline in ((Cell.MEASURED_OK, _CIRCLE), (Cell.MEASURED_OVERLOADED, _CROSS)):
+    for cell, outline in ((Cell.OK_MEASURED, _CIRCLE), (Cell.OVERLOADED_MEASURED, _CROSS)):
         _draw_outlines(
             ax, piece.cells == cell, outline, _NAMES[cell], facecolor="none", edgecolor=BLACK, linewidth=linewidth
         )

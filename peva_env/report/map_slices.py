@@ -6,12 +6,12 @@ the function of an axis, its first row or column is theirs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL
+from peva_env.report.cells import Cell
 
 NOT_LOADED = "none"
 FRONTIER, LIKELY_FRONTIER = "frontier", "frontier, predicted"
@@ -20,26 +20,14 @@ type Edge = tuple[tuple[float, float], tuple[float, float]]
 """Two points (column, row); the middle of a cell is a whole number."""
 
 
-class Cell(IntEnum):
-    """What is known of a configuration, as it is drawn; ``OUTSIDE`` is what the plan or the recording does not have."""
-
-    OUTSIDE = 0
-    UNKNOWN = 1
-    CONTRADICTED = 2
-    INFERRED_OK = 3
-    MEASURED_OK = 4
-    INFERRED_OVERLOADED = 5
-    MEASURED_OVERLOADED = 6
-
-
 _SIDES = {
-    Cell.OUTSIDE: UNKNOWN_LABEL,
+    Cell.ABSENT: UNKNOWN_LABEL,
     Cell.UNKNOWN: UNKNOWN_LABEL,
     Cell.CONTRADICTED: UNKNOWN_LABEL,
-    Cell.INFERRED_OK: OK_LABEL,
-    Cell.MEASURED_OK: OK_LABEL,
-    Cell.INFERRED_OVERLOADED: OVERLOADED_LABEL,
-    Cell.MEASURED_OVERLOADED: OVERLOADED_LABEL,
+    Cell.OK_INFERRED: OK_LABEL,
+    Cell.OK_MEASURED: OK_LABEL,
+    Cell.OVERLOADED_INFERRED: OVERLOADED_LABEL,
+    Cell.OVERLOADED_MEASURED: OVERLOADED_LABEL,
 }
 
 
@@ -56,7 +44,7 @@ class MapSlice:
     columns: Sequence[str]
     row_name: str
     column_name: str
-    cells: NDArray[np.int8]
+    cells: NDArray[np.uint8]
     predicted: NDArray[np.float64]
     quarantined: NDArray[np.bool_]
     others: str = ""

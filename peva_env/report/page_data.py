@@ -4,33 +4,21 @@ Notation: ``N`` configurations of the map in plan order.
 """
 
 from collections.abc import Sequence
-from enum import IntEnum
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.frontier import MonotoneMap, Status
+from peva_env.frontier import MonotoneMap
 from peva_env.maps import NodeMap
 from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL
+from peva_env.report.cells import Cell, cell_codes
 from peva_env.report.columns import packed
 from peva_env.report.run_data import summary_data
 
 NOT_PREDICTED = 255
 """Where no probability is told; else it is in percent, from 1 to 99."""
-
-
-class Cell(IntEnum):
-    """What the page knows of a configuration. ``data.js`` has the same numbers."""
-
-    ABSENT = 0
-    UNKNOWN = 1
-    CONTRADICTED = 2
-    OK_MEASURED = 3
-    OK_INFERRED = 4
-    OVERLOADED_MEASURED = 5
-    OVERLOADED_INFERRED = 6
 
 
 def page_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = None) -> dict[str, Any]:
@@ -60,23 +48,10 @@ def page_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = Non
     }
 
 
-def cell_codes(known: MonotoneMap) -> NDArray[np.uint8]:
-    """Return the ``Cell`` of each configuration, (N,)."""
-    status, labels = known.status(), known.labels
-    cells = np.full(known.space.n_configs, Cell.UNKNOWN, np.uint8)
-    for label, measured in ((OK_LABEL, Cell.OK_MEASURED), (OVERLOADED_LABEL, Cell.OVERLOADED_MEASURED)):
-        cells[labels == label] = measured
-        cells[(labels == label) & (status == Status.INFERRED)] = measured + 1
-    cells[status == Status.CONTRADICTED] = Cell.CONTRADICTED
-    if known.recorded is not None:
-        cells[~known.recorded] = Cell.ABSENT
-    return cells
-
-
 def evidence(known: MonotoneMap, cells: NDArray[np.uint8], proof: Sequence[int]) -> NDArray[np.uint32]:
     """Return from which configuration each inferred one follows, (N,): its number in ``proof`` from 1 on; 0 = none."""
     follows_from = np.zeros(known.space.n_configs, np.uint32)
-    assert known.grid is not None and known.labels is not None  # noqa: PT018, S101  a NodeMap is never beyond them
+    assert known.grid is not None and known.labels is not None  # noqa: PT018, S101  or there were no cells
     for label, inferred in ((OK_LABEL, Cell.OK_INFERRED), (OVERLOADED_LABEL, Cell.OVERLOADED_INFERRED)):
         left = np.flatnonzero(cells == inferred)
         for number, index in enumerate(proof, 1):
