@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from peva_agents.arena.play import arena
 from rich.console import Console
-
-from agents.arena import arena
 
 AGENTS = ("staircase", "bandit", "level_set", "learnt")
 

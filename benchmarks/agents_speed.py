@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from peva_agents.bisection import BisectionPolicy
+from peva_agents.learnt import LearntPolicy
+from peva_agents.level_set import LevelSetPolicy
 
-from agents.bisection import BisectionPolicy
-from agents.learnt import LearntPolicy
-from agents.level_set import LevelSetPolicy
 from benchmarks.timing import best_of, report
 from peva_env.candidates import Candidates
 from peva_env.contracts import PolicyContext

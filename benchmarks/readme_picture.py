@@ -7,10 +7,10 @@ import sys
 from typing import Any
 
 import gymnasium
+from peva_agents.cartesian import CartesianAgent
+from peva_agents.learnt import LearntAgent
+from peva_agents.loop import run_campaign
 
-from agents.cartesian import CartesianAgent
-from agents.learnt import LearntAgent
-from agents.loop import run_campaign
 from peva_env.frontier import MonotoneMap
 from peva_env.report.plots import overload_map
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agents.algorithms import build, one_thread
-from agents.training_config import parse_training
-from agents.training_worlds import training_worlds
+from peva_agents.training.algorithms import build, one_thread
+from peva_agents.training.config import parse_training
+from peva_agents.training.worlds import training_worlds
+
 from benchmarks.timing import report
 
 _STEPS = 8_192

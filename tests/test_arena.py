@@ -15,15 +15,15 @@ from typing import Any
 
 import psutil
 import pytest
+from peva_agents.arena.config import BASELINES, ArenaConfig, parse_arena, reading_points
+from peva_agents.arena.episode import FIGURES, Played, arena_world, play
+from peva_agents.arena.folder import ArenaFolder
+from peva_agents.arena.play import arena
+from peva_agents.arena.summary import summarize
+from peva_agents.arena.table import markdown
+from peva_agents.arena.world import ArenaWorld
 from rich.console import Console
 
-from agents.arena import arena
-from agents.arena_config import BASELINES, ArenaConfig, parse_arena, reading_points
-from agents.arena_episode import FIGURES, Played, arena_world, play
-from agents.arena_folder import ArenaFolder
-from agents.arena_summary import summarize
-from agents.arena_table import markdown
-from agents.arena_world import ArenaWorld
 from peva_env.errors import ConfigError, PolicyError
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
@@ -91,7 +91,7 @@ def test_an_agent_that_was_changed_is_not_taken_for_what_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
-    code = "from agents.uniform import UniformPolicy\n\n\nclass Changing(UniformPolicy):\n    pass\n"
+    code = "from peva_agents.uniform import UniformPolicy\n\n\nclass Changing(UniformPolicy):\n    pass\n"
     (tmp_path / "changing.py").write_text(code)
     settings = LOCAL | {"agents": ["changing:Changing"], "seeds": 1}
     arena(settings, console=quiet(), out=tmp_path / "arena", jobs=1)

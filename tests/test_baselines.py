@@ -7,14 +7,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from peva_agents.bandit import BanditAgent
+from peva_agents.beliefs.lattice import Blocks, Lattice
+from peva_agents.bisection import BisectionAgent
+from peva_agents.level_set import LevelSetAgent
+from peva_agents.loop import run_campaign
+from peva_agents.staircase import StaircaseAgent
+from peva_agents.uniform import UniformAgent
 
-from agents.bandit import BanditAgent
-from agents.bisection import BisectionAgent
-from agents.lattice import Blocks, Lattice
-from agents.level_set import LevelSetAgent
-from agents.loop import run_campaign
-from agents.staircase import StaircaseAgent
-from agents.uniform import UniformAgent
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv

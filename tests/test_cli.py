@@ -504,7 +504,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["peva_env", "gymnasium", "duckdb", "typer", "peva_env.cli", "agents.cartesian"])
+@pytest.mark.parametrize(
+    "module", ["peva_env", "gymnasium", "duckdb", "typer", "peva_env.cli", "peva_agents.cartesian"]
+)
 def test_ctrl_c_while_python_still_imports_ends_quietly(module: str) -> None:
     script = INTERRUPTED_AT.format(module=module)
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)

@@ -45,7 +45,7 @@ def test_what_the_reference_lists_of_a_module_is_there(module: str, names: list[
 
 
 def test_the_reference_has_what_comes_with_the_contracts_and_every_agent() -> None:
-    assert {"peva_env.testing", "peva_env.frontier", "peva_env.report.plots", "agents.loop"} <= DOCUMENTED.keys()
+    assert {"peva_env.testing", "peva_env.frontier", "peva_env.report.plots", "peva_agents.loop"} <= DOCUMENTED.keys()
     agents = {entry.value.partition(":")[0] for entry in entry_points(group="peva_env.agents")}
     assert agents <= DOCUMENTED.keys()
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from peva_agents.beliefs.features import N_FEATURES
+from peva_agents.beliefs.network import Network
+from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
+from peva_agents.loop import run_campaign
+from peva_agents.training.candidates import CandidateEnv, Place
 
-from agents.features import N_FEATURES
-from agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
-from agents.loop import run_campaign
-from agents.network import Network
-from agents.training_candidates import CandidateEnv, Place
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, PolicyAlgorithm
 from peva_env.drivers import agent_factory

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from peva_agents.beliefs.measured import Measurements
+from peva_agents.beliefs.prior import Prior
 
-from agents.measured import Measurements
-from agents.prior import Prior
 from peva_env.contracts import Verdict
 from peva_env.memory.tensor_cache import TensorCache
 from peva_env.space import Config, ConfigSpace

@@ -18,12 +18,13 @@ from rich.console import Console
 pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
 pytest.importorskip("tensorboard", reason="needs the `train` extra")
 
-from agents.loop import run_campaign
-from agents.model_file import best_legal, load_policy
-from agents.sb3 import SB3Agent
-from agents.train import train
-from agents.training_config import parse_training
-from agents.training_worlds import training_worlds
+from peva_agents.loop import run_campaign
+from peva_agents.sb3 import SB3Agent
+from peva_agents.training.config import parse_training
+from peva_agents.training.model_file import best_legal, load_policy
+from peva_agents.training.train import train
+from peva_agents.training.worlds import training_worlds
+
 from peva_env.errors import ConfigError, PolicyError
 from tests import forkserver
 from tests.forkserver import Ended

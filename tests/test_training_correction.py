@@ -9,15 +9,15 @@ pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
 
 import torch
 from gymnasium.utils.env_checker import check_env
+from peva_agents.beliefs.network import Network
+from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent
+from peva_agents.loop import run_campaign
+from peva_agents.training import correction as training_correction
+from peva_agents.training.candidates import Place
+from peva_agents.training.correction import better, correct, judge
+from peva_agents.training.correction_policy import CandidateNetworks
+from peva_agents.training.learnt import School, learn
 
-from agents import training_correction
-from agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent
-from agents.loop import run_campaign
-from agents.network import Network
-from agents.train_learnt import School, learn
-from agents.training_candidates import Place
-from agents.training_correction import better, correct, judge
-from agents.training_correction_policy import CandidateNetworks
 from peva_env.contracts import EndStatus
 from tests.test_learnt import candidates, networks, nodes
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from peva_agents.training.config import parse_training, same_shape, signature, signature_text
+from peva_agents.training.evaluation import EpisodeResult, summarize
+from peva_agents.training.evaluation_table import markdown
+from peva_agents.training.folder import begin_folder, resumed_config
+from peva_agents.training.learning_curve import LearningCurve, Point, sparkline
+from peva_agents.training.worlds import PARTS, split, training_worlds
 
-from agents.evaluation import EpisodeResult, summarize
-from agents.evaluation_table import markdown
-from agents.learning_curve import LearningCurve, Point, sparkline
-from agents.training_config import parse_training, same_shape, signature, signature_text
-from agents.training_folder import begin_folder, resumed_config
-from agents.training_worlds import PARTS, split, training_worlds
 from peva_env.errors import ConfigError
 from peva_env.scenarios import true_labels
 from peva_env.space import ConfigSpace

@@ -1,0 +1,1 @@
+"""The arena: agents play the same episodes and are compared."""

@@ -1,0 +1,32 @@
+"""The figure of an arena: what is proved and what is predicted, by budget, side by side."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from peva_agents.arena.config import YARDSTICK
+from peva_env.report.plots import budget_curves
+from peva_env.report.style import require_matplotlib
+
+_SIZE_INCHES = (11, 4)
+_DPI = 150
+
+
+def draw(summary: Mapping[str, Any], folder: Path) -> None:
+    """Write ``arena.png`` and ``arena.svg``.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    require_matplotlib()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.hashsalt": YARDSTICK}):  # so that the same figure is the same file
+        figure = Figure(_SIZE_INCHES, layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for ax, what in ((left, "proved_accuracy"), (right, "predicted_f1")):
+            budget_curves(summary, ax, figure=what).get_legend().remove()
+        figure.legend(*right.get_legend_handles_labels(), loc="outside right upper", frameon=False)
+        figure.savefig(folder / "arena.png", dpi=_DPI)
+        figure.savefig(folder / "arena.svg", metadata={"Date": None})

@@ -1,0 +1,96 @@
+"""What an arena found as tables: in a terminal, and in Markdown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from peva_agents.arena.summary import OFTEN_OVERLOADED
+
+NOTE = (
+    "Proved: what was measured or follows from it; unknown counts as wrong. Predicted: that, and what the agent says "
+    "of the rest; agents without predictions (*) are taken to say OK. Figures over episodes are interquartile means in "
+    "percent, with 95 % bootstrap intervals."
+)
+
+_OFTEN = f"maps of which at least {OFTEN_OVERLOADED:.0%} is overloaded"
+
+_BUDGET_TABLES = (
+    ("budgets", "proved_accuracy", "Accuracy of what is proved"),
+    ("budgets", "proved_f1", "F1 of overloaded, proved"),
+    ("budgets", "predicted_accuracy", "Accuracy of what is predicted"),
+    ("budgets", "predicted_f1", "F1 of overloaded, predicted"),
+    ("often_overloaded", "predicted_f1", f"F1 of overloaded, predicted, {_OFTEN}"),
+)
+
+
+class Grid(NamedTuple):
+    """A table: its title, the heads of its columns, and its rows as texts."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def tables(summary: Mapping[str, Any]) -> Iterator[Grid]:
+    """Return the tables of a summary of ``peva_agents.arena.summary``."""
+    budgets = summary["arena"]["budgets"]
+    names = {row["agent"]: row["agent"] + ("" if row["predicts"] else "*") for row in summary["totals"]}
+    for key, figure, title in _BUDGET_TABLES:
+        rows = [
+            [name, *(_percent(row[figure]) for row in summary[key] if row["agent"] == agent)]
+            for agent, name in names.items()
+        ]
+        if summary[key]:
+            yield Grid(f"{title}, after so many runs", ["agent", *map(str, budgets)], rows)
+    heads = ["agent", "complete", "runs", "of cartesian's", "seconds", "of cartesian's", "runs / certificate"]
+    heads += ["seconds to cartesian's F1", "reached"]
+    yield Grid("Until the map is complete", heads, [_total(names[row["agent"]], row) for row in summary["totals"]])
+
+
+def print_tables(console: Console, summary: Mapping[str, Any]) -> None:
+    """Print the tables of a summary."""
+    for title, heads, rows in tables(summary):
+        table = Table(title=title)
+        for head in heads:
+            table.add_column(head, justify="left" if head == "agent" else "right")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    console.print(NOTE, highlight=False, markup=False)
+
+
+def markdown(summary: Mapping[str, Any]) -> str:
+    """Return a summary as Markdown."""
+    n_maps, n_episodes = len(summary["maps"]), summary["totals"][0]["n_episodes"]
+    lines = ["# Arena", "", f"{n_episodes:,} episodes of each agent on {n_maps:,} maps. {NOTE}", ""]
+    for title, heads, rows in tables(summary):
+        lines += [f"## {title}", "", f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
+        lines += [f"| {' | '.join(row)} |" for row in rows]
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _percent(figure: Mapping[str, float]) -> str:
+    return f"{100 * _middle(figure):.1f} [{100 * figure['low']:.1f},{100 * figure['high']:.1f}]"
+
+
+def _middle(figure: Mapping[str, float]) -> float:
+    return figure.get("iqm", figure["mean"])
+
+
+def _total(name: str, row: Mapping[str, Any]) -> list[str]:
+    at_least = "" if row["complete"] == 1 else "≥\N{NO-BREAK SPACE}"
+    ratio = row["runs_per_certificate"]
+    return [
+        name,
+        f"{row['complete']:.0%}",
+        f"{row['runs']:,.1f}",
+        at_least + _percent(row["runs_share"]),
+        f"{row['cost_s']:,.0f}",
+        at_least + _percent(row["cost_share"]),
+        f"{ratio['iqm']:.2f} [{ratio['low']:.2f},{ratio['high']:.2f}]",
+        _percent(row["f1_cost_share"]),
+        f"{row['f1_reached']:.0%}",
+    ]

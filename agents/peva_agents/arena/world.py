@@ -1,0 +1,107 @@
+"""What is played on in an arena: recorded maps, several episodes each, or simulated nodes, one each."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from peva_agents.arena.config import ArenaConfig
+from peva_agents.arena.scores import Labels, certificate_size
+from peva_agents.training.worlds import part_seeds
+from peva_env.env import PevaEnv
+from peva_env.errors import ConfigError
+from peva_env.rate_grid import OVERLOADED_LABEL, Dominance, RateGrid
+from peva_env.scenarios import true_labels
+from peva_env.worlds import OfflineParts, replay_parts, sim_parts
+
+
+class Episode(NamedTuple):
+    """An episode of a world: its scenario, and the seed of the environment and of the agent.
+
+    ``map`` is what it is called by: the scenario, or, of a simulated node, its number.
+    """
+
+    map: str
+    scenario: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is true in an episode: labels (N,), the number of those recorded, and of them the share overloaded.
+
+    ``certificate`` is the least number of runs that prove it: see ``peva_agents.arena.scores.certificate_size``.
+    """
+
+    labels: Labels
+    recorded: int
+    overloaded: float
+    certificate: int
+
+
+class ArenaWorld:
+    """The world of an arena.
+
+    Raises:
+        ConfigError: an argument of it cannot be used, or no map has as many recorded configurations as asked for.
+        MemoryStoreError: a recording cannot be read.
+    """
+
+    def __init__(self, config: ArenaConfig) -> None:
+        self.config = config
+        self._parts = _parts(config)
+        self._grid = RateGrid(self._parts.world.space(0))
+        self._envs: dict[tuple[str, bool], PevaEnv] = {}
+        self.truth = lru_cache(maxsize=256)(self._truth)
+        self.episodes = self._nodes() if config.sim else self._recorded()
+
+    def env(self, dominance: str, *, limited: bool) -> PevaEnv:
+        """Return an environment that infers so; ``limited`` to the arena's ``max_runs``."""
+        key = dominance, limited
+        if key not in self._envs:
+            runs = self.config.max_runs if limited else None
+            parts = replace(self._parts, settings=replace(self._parts.settings, budget_runs=runs))
+            self._envs[key] = parts.env(cast(Dominance, dominance))
+        return self._envs[key]
+
+    def _truth(self, episode: Episode) -> Truth:
+        world = self._parts.world
+        labels = true_labels(world, episode.seed, world.scenarios.index(episode.scenario))
+        recorded = int(np.count_nonzero(labels))
+        overloaded = np.count_nonzero(labels == OVERLOADED_LABEL) / recorded
+        return Truth(labels, recorded, overloaded, certificate_size(self._grid, labels))
+
+    def _nodes(self) -> list[Episode]:
+        """Return episodes on nodes that no training of ``peva-env train --sim random`` has learned on."""
+        (scenario,) = self._parts.world.scenarios
+        seeds = part_seeds("test", self.config.n_nodes, 0)
+        return [Episode(f"random:{number}", scenario, seed) for number, seed in enumerate(seeds)]
+
+    def _recorded(self) -> list[Episode]:
+        world, least = self._parts.world, self.config.min_recorded or 1
+        n_recorded = {
+            name: int(np.count_nonzero(world.recorded(np.array([i])))) for i, name in enumerate(world.scenarios)
+        }
+        names = [name for name, n in n_recorded.items() if n >= least]
+        if not names:
+            most = max(n_recorded, key=lambda name: n_recorded[name])
+            raise ConfigError(
+                f"--min-recorded {least}: no map has so many recorded configurations; "
+                f"the largest, {most}, has {n_recorded[most]:,}"
+            )
+        return [Episode(name, name, seed) for name in names for seed in range(self.config.seeds or 1)]
+
+
+def _parts(config: ArenaConfig) -> OfflineParts:
+    arguments: dict[str, Any] = {"budget_runs": None, "iterations": config.iterations}
+    if config.prior is not None:
+        arguments["prior"] = list(config.prior)
+    if config.data is not None:
+        scenarios = None if config.scenarios is None else list(config.scenarios)
+        return replay_parts(list(config.data), scenarios=scenarios, **arguments)
+    if config.rates_rps is not None:
+        arguments["rates_rps"] = config.rates_rps
+    if config.noise is not None:
+        arguments["noise"] = config.noise
+    return sim_parts("random", **arguments)

@@ -1,0 +1,144 @@
+"""A bandit whose arms are rays in rate space: it cuts the one that promises most for a second of machine time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_agents.beliefs.history import valid_runs
+from peva_agents.beliefs.reach import Reach
+from peva_agents.policy_agent import PolicyAgent
+from peva_env.candidates import Candidates
+from peva_env.config import DfaasConfig
+from peva_env.contracts import ExecutionEvent, PolicyContext, Verdict
+from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.space import Config
+
+type Floats = NDArray[np.float64]
+type Integers = NDArray[np.integer]
+type Arm = tuple[int, ...]
+"""Each function's rate, as a share of its highest, over the largest of these shares: in steps of ``1 / _STEPS``."""
+
+_STEPS = 4
+"""So fine are directions told apart: two functions have 9 rays, three have 61."""
+
+_PRIOR_RUNS = 5.0
+"""Before any run a ray is taken to have seen so many of either verdict."""
+
+_USUAL_COST_S = 60.0
+"""Before any run, runs of either verdict are taken to cost so much, as if that were known from one."""
+
+
+@dataclass(slots=True)
+class Costs:
+    """What runs of one verdict cost: their number and their sum in seconds of machine time."""
+
+    n_runs: int = 0
+    total_s: float = 0.0
+
+    def add(self, cost_s: float) -> None:
+        """Take note of one more run."""
+        self.n_runs += 1
+        self.total_s += cost_s
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Draw a mean cost from its posterior, an inverse gamma distribution, in seconds."""
+        return float((_USUAL_COST_S + self.total_s) / rng.gamma(2 + self.n_runs))
+
+
+class BanditPolicy(NoOpPolicy):
+    """Thompson sampling over what a run on a ray resolves for a second of machine time.
+
+    An arm is a ray, a direction from rest: configurations whose rates have nearly the same proportions. To pull it is
+    to cut what is unknown on it in two. A run resolves the candidates ``above`` if it is overloaded and those ``below``
+    if it is OK. The further out it is among the unknown, the likelier the former; how likely half way out, where as
+    many are above as below, each ray has a Beta posterior for, as the arm of a Bernoulli bandit has:
+
+        p / (1 - p) = below / above x drawn / (1 - drawn)
+
+    Runs of either verdict have a posterior of their mean cost. A choice draws from all posteriors, and pulls where
+
+        (p above + (1 - p) below) / (p cost if overloaded + (1 - p) cost if OK)
+
+    is largest. With ``drawn`` one half and equal costs that is bisection, by the harmonic mean in the place of the
+    minimum; where overloaded runs cost more, rays are cut nearer to what is proved OK.
+
+    Drawing from the posterior: Thompson, "On the likelihood that one unknown probability exceeds another", Biometrika
+    25 (1933). Value over cost where pulls are paid from a budget: Tran-Thanh, Chapman, Rogers and Jennings, "Knapsack
+    based optimal policies for budget-limited multi-armed bandits", AAAI 2012; with draws of both: Xia et al., "Thompson
+    sampling for budgeted multi-armed bandits", IJCAI 2015.
+
+    Args:
+        seed: of the draws.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._rng = np.random.default_rng(seed or 0)
+
+    def setup(self, context: PolicyContext) -> None:
+        """Lay out the rays, and take note of what a resumed campaign has run."""
+        self._functions = context.space.functions
+        self._space = context.space
+        self._highest_rps = np.maximum([rates[-1] for rates in context.space.rates_rps], 1)
+        self._reach = Reach(context.space, context.dominance, self._rng)
+        self._costs = {Verdict.OVERLOADED: Costs(), Verdict.OK: Costs()}
+        self._pulled: dict[tuple[Arm, Verdict], int] = {}
+        self.update_batch(valid_runs(context.history))
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
+        """Return the candidates that promise most, the best first."""
+        candidates = Candidates.of(self._space, candidates)
+        if not len(candidates):
+            return candidates
+        counted = self._reach.counted(candidates)
+        below, above = self._reach.counts(counted, candidates)
+        overloaded = _tilted(below / (below + above), self._drawn_chances(counted))
+        cost_s = {verdict: costs.draw(self._rng) for verdict, costs in self._costs.items()}
+        resolved = overloaded * above + (1 - overloaded) * below
+        spent_s = overloaded * cost_s[Verdict.OVERLOADED] + (1 - overloaded) * cost_s[Verdict.OK]
+        return counted.take(np.argsort(-resolved / spent_s, kind="stable")[:desired_size])
+
+    def update_online(self, event: ExecutionEvent) -> None:
+        """Take note of what a run said of its ray, and of what it cost."""
+        rates_rps = dict(event.config_pairs)
+        (direction,) = self._directions(np.array([[rates_rps.get(name, 0) for name in self._functions]]))
+        pull = tuple(direction.tolist()), event.verdict
+        self._pulled[pull] = self._pulled.get(pull, 0) + 1
+        self._costs[event.verdict].add(event.cost_s)
+
+    def update_batch(self, events: list[ExecutionEvent]) -> None:
+        """Do the same for several."""
+        for event in events:
+            self.update_online(event)
+
+    def _directions(self, rates_rps: Integers) -> Integers:
+        """Return the rays on which configurations (k, F) lie, as arms (k, F)."""
+        shares = rates_rps / self._highest_rps
+        largest = shares.max(axis=1, keepdims=True)
+        directions: Integers = np.rint(_STEPS * shares / np.where(largest > 0, largest, 1)).astype(np.int64)
+        return directions
+
+    def _drawn_chances(self, candidates: Candidates) -> Floats:
+        """Draw for the ray of each candidate how likely half way out it is overloaded, (k,)."""
+        rays, ray = np.unique(self._directions(self._reach.rates_rps(candidates)), axis=0, return_inverse=True)
+        n_overloaded, n_ok = (
+            np.array([self._pulled.get((tuple(arm), verdict), 0) for arm in rays.tolist()])
+            for verdict in (Verdict.OVERLOADED, Verdict.OK)
+        )
+        drawn: Floats = self._rng.beta(_PRIOR_RUNS + n_overloaded, _PRIOR_RUNS + n_ok)[ray]
+        return drawn
+
+
+def _tilted(p: Floats, chance: Floats) -> Floats:
+    """Return probabilities whose odds are those of ``p`` times those of a chance."""
+    tilted: Floats = p * chance / (p * chance + (1 - p) * (1 - chance))
+    return tilted
+
+
+class BanditAgent(PolicyAgent):
+    """The bandit as an agent; the seed is the configuration's, 0 if it has none."""
+
+    def __init__(self, config: DfaasConfig | None = None) -> None:
+        seed = config.seed if config else None
+        super().__init__(BanditPolicy(seed), name="bandit", seed=seed)

@@ -1,0 +1,1 @@
+"""What agents think of a node: features, Gaussian processes, capacity, reach, history."""

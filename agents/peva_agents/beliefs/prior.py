@@ -1,0 +1,105 @@
+"""What was measured elsewhere, of the same functions: on another node, or of fewer functions at once.
+
+Notation: ``E`` earlier configurations, ``k`` candidates, ``F`` functions. An earlier measurement votes as if it were
+one of this campaign: below what was OK all is OK, above what was overloaded all is overloaded, an absent function being
+one at rate 0. Votes are not believed but weighed, by how often they were right in this campaign. A larger node bears
+higher rates of everything: so earlier rates are scaled by the factor with which most votes are right.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_agents.beliefs.measured import Measurements
+from peva_env.contracts import Tensors
+from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL
+from peva_env.space import ConfigSpace
+
+type Floats = NDArray[np.float64]
+
+_BEFORE = 1.0
+"""As many votes are taken to have been right, and wrong, before any was tried: Laplace's rule of succession."""
+
+_SCALES = np.array(sorted(np.exp2(np.arange(-8, 9) / 4), key=lambda scale: abs(np.log(scale))))
+"""Factors that are tried, the nearest to 1 first: a node that bears a quarter to one that bears four times as much."""
+
+
+class Prior:
+    """The earlier configurations of a memory that load no other functions than those of a space.
+
+    Args:
+        tensors: what the memory holds.
+        space: the campaign's.
+        own: rates (t, F) of what the campaign measured itself before it was stopped. What the memory holds of these is
+            left out: it would prove itself right.
+    """
+
+    def __init__(self, tensors: Tensors, space: ConfigSpace, own: Floats) -> None:
+        rates, labels = _majorities(*_shares(tensors, space))
+        known = set(map(tuple, own.tolist()))
+        earlier = np.array([tuple(one) not in known for one in rates.tolist()], np.bool_)
+        rates, labels = rates[earlier], labels[earlier]
+        self._ok = _extremes(rates[labels < 0], OK_LABEL)
+        self._overloaded = _extremes(rates[labels > 0], OVERLOADED_LABEL)
+
+    def _scale(self, measured: Measurements) -> float:
+        """Return the factor by which earlier rates are multiplied; of several that are as good, the one nearest 1."""
+        right = [int((self._votes(measured.rates / scale) * measured.labels).sum()) for scale in _SCALES]
+        return float(_SCALES[int(np.argmax(right))])
+
+    def log_odds(self, rates: Floats, measured: Measurements) -> Floats:
+        """Return what the votes add to the log odds that candidates with these rates (k, F) are overloaded, (k,)."""
+        scale = self._scale(measured)
+        votes, tried = self._votes(rates / scale), self._votes(measured.rates / scale)
+        added = np.zeros(len(rates))
+        for label in (OK_LABEL, OVERLOADED_LABEL):
+            said = tried == label
+            right = np.count_nonzero(measured.labels[said] == label)
+            wrong = np.count_nonzero(said) - right
+            added += label * (votes == label) * np.log((right + _BEFORE) / (wrong + _BEFORE))
+        return added
+
+    def _votes(self, rates: Floats) -> NDArray[np.int8]:
+        """Return -1 OK, 1 overloaded, 0 where nothing is said, or both, (k,)."""
+        ok = (rates[:, None] <= self._ok[None]).all(axis=2).any(axis=1)
+        overloaded = (rates[:, None] >= self._overloaded[None]).all(axis=2).any(axis=1)
+        return overloaded.astype(np.int8) - ok.astype(np.int8)
+
+
+def _shares(tensors: Tensors, space: ConfigSpace) -> tuple[Floats, NDArray[np.int8]]:
+    """Return rates (E, F) as shares of the space's highest ones, and labels (E,), of the events that fit the space."""
+    n = len(tensors.functions)
+    present = tensors.mask[:, :n]
+    known = np.array([name in space.functions for name in tensors.functions], np.bool_)
+    fits = ~present[:, ~known].any(axis=1)
+    shares = np.zeros((int(fits.sum()), len(space.functions)))
+    for column, name in enumerate(tensors.functions):
+        if name in space.functions:
+            position = space.functions.index(name)
+            # As candidates' shares are made, to the last bit: float32 would put a rate beside itself.
+            rates_rps = tensors.features[fits, column].astype(np.float64)
+            shares[:, position] = rates_rps / (max(space.rates_rps[position]) or 1)
+    return shares, tensors.labels[fits]
+
+
+def _majorities(rates: Floats, labels: NDArray[np.int8]) -> tuple[Floats, NDArray[np.int8]]:
+    """Return each configuration once, with what most of its events say; a tie is OK, as in a campaign."""
+    if not len(rates):
+        return rates, labels
+    configs, which = np.unique(rates, axis=0, return_inverse=True)
+    votes = np.bincount(which.ravel(), labels, minlength=len(configs))
+    return configs, np.where(votes > 0, OVERLOADED_LABEL, OK_LABEL).astype(np.int8)
+
+
+def _extremes(rates: Floats, label: int) -> Floats:
+    """Return the lowest overloaded ones, or the highest OK ones: what all others follow from."""
+    return np.array(list(_each_extreme(label * rates)), np.float64).reshape(-1, rates.shape[1]) * label
+
+
+def _each_extreme(rates: Floats) -> Iterator[Floats]:
+    found: list[Floats] = []
+    for one in rates[np.argsort(rates.sum(axis=1), kind="stable")]:  # whatever lies below one comes before it
+        if not any((base <= one).all() for base in found):
+            found.append(one)
+            yield one

@@ -1,0 +1,50 @@
+"""Bisection of a partially ordered set: the configuration whose verdict resolves most even if it is the worse one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from peva_agents.beliefs.reach import Reach
+from peva_agents.policy_agent import PolicyAgent
+from peva_env.candidates import Candidates
+from peva_env.config import DfaasConfig
+from peva_env.contracts import PolicyContext
+from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.space import Config
+
+
+class BisectionPolicy(NoOpPolicy):
+    """Maximizes the least number of candidates that become known, by either verdict, under two-sided dominance.
+
+    That is within each set of functions, or across them where the campaign infers so. Ties are drawn from on and on, so
+    that the campaigns of one policy differ. The rule is that of binary search in a partially ordered set: Linial and
+    Saks, "Searching ordered structures", Journal of Algorithms 6 (1985), who show that an element that splits a poset
+    well always exists.
+
+    Args:
+        seed: of the ties.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._rng = np.random.default_rng(seed or 0)
+
+    def setup(self, context: PolicyContext) -> None:
+        """Lay out the lattice of the space, or get ready to look at samples of it."""
+        self._space = context.space
+        self._reach = Reach(context.space, context.dominance, self._rng)
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
+        """Return the candidates that resolve most in the worse case, the best first."""
+        candidates = Candidates.of(self._space, candidates)
+        counted = self._reach.counted(candidates)
+        worst = np.minimum(*self._reach.counts(counted, candidates))
+        order = np.lexsort((self._rng.random(len(worst)), -worst))
+        return counted.take(order[:desired_size])
+
+
+class BisectionAgent(PolicyAgent):
+    """Bisection as an agent; the seed is the configuration's, 0 if it has none."""
+
+    def __init__(self, config: DfaasConfig | None = None) -> None:
+        seed = config.seed if config else None
+        super().__init__(BisectionPolicy(seed), name="bisection", seed=seed)

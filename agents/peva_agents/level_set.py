@@ -1,0 +1,139 @@
+"""The frontier as a level set: Gaussian processes say how likely each configuration is to be overloaded."""
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from peva_agents.beliefs.history import valid_runs
+from peva_agents.beliefs.node_belief import Floats, NodeBelief
+from peva_agents.beliefs.reach import Counts, Reach
+from peva_agents.policy_agent import PolicyAgent
+from peva_env.candidates import Candidates
+from peva_env.config import DfaasConfig, OverloadConfig
+from peva_env.contracts import ExecutionEvent, PolicyContext
+from peva_env.errors import PolicyError
+from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.space import Config
+
+_MOST_RUNS = 400
+"""So many of the latest runs are learned from: a choice's time grows with their square and more."""
+
+_N_JUDGED = 384
+"""So many candidates are judged for a choice: half of them resolve most in the worse case, half are drawn."""
+
+_N_AT_ONCE = 2048
+"""So many configurations are predicted at once, for the memory that draws take."""
+
+_SURE = 0.004
+"""No probability is nearer to 0 or 1 than this."""
+
+_OF_RULES, _OF_LABELS, _OF_PLACE = 0.8, 0.2, 0.3
+"""Weights of logits that are added up, found by trial on simulated nodes and recorded maps."""
+
+
+class LevelSetPolicy(NoOpPolicy):
+    """Runs what is expected to resolve most, among what is uncertain.
+
+    With ``p`` a candidate's probability to be overloaded, and ``above`` and ``below`` the candidates that become known
+    if it is and if it is not, that maximizes
+
+        (p above + (1 - p) below) sqrt(p (1 - p))
+
+    The root is the straddle's idea, to measure where the level is most in doubt: Bryan et al., "Active learning for
+    identifying function threshold boundaries", NIPS 2005; Gotovos et al., "Active learning for level set estimation",
+    IJCAI 2013. What it is multiplied with is what the map infers.
+
+    ``p`` adds up logits: of the rules of overload, applied to what latencies, CPU and RAM will be; of a process on the
+    labels (``peva_agents.beliefs.node_belief``); and of ``below / above``, since the further out a candidate is among
+    the unknown, the likelier it is overloaded. Without the last one, the corners of the unknown would be chosen where
+    the others are in doubt: they resolve most if what is unlikely comes true.
+
+    Args:
+        seed: of what is drawn.
+
+    Raises:
+        PolicyError: scikit-learn is not installed.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        if importlib.util.find_spec("sklearn") is None:
+            raise PolicyError("level_set needs scikit-learn, which is not installed: pip install 'peva-env[level-set]'")
+        self._rng = np.random.default_rng(seed or 0)
+
+    def setup(self, context: PolicyContext) -> None:
+        """Lay out the lattice of the space, and learn what a resumed campaign has run."""
+        space = context.space
+        self._space = space
+        highest_rps = {name: rates[-1] for name, rates in zip(space.functions, space.rates_rps, strict=True)}
+        self._highest_rps = np.maximum(list(highest_rps.values()), 1)
+        self._reach = Reach(space, context.dominance, self._rng)
+        self._offered = Candidates(space, [])
+        rules = OverloadConfig.model_validate(context.config.get("overload") or {})
+        importlib.import_module("sklearn.gaussian_process")
+        # Matrices this small gain nothing by more threads than one, and lose much where cores are busy.
+        self._threads: Any = importlib.import_module("threadpoolctl").ThreadpoolController()
+        self._belief = NodeBelief(highest_rps, rules, most_runs=_MOST_RUNS)
+        self.update_batch(valid_runs(context.history))
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
+        """Return the candidates that promise most, the best first."""
+        self._offered = candidates = Candidates.of(self._space, candidates)
+        if not len(candidates):
+            return candidates
+        counted = self._reach.counted(candidates)
+        below, above = self._reach.counts(counted, candidates)
+        judged = self._judged(np.minimum(below, above))
+        below, above = below[judged], above[judged]
+        p = self._overloaded(counted.take(judged), below, above)
+        gain = (p * above + (1 - p) * below) * np.sqrt(p * (1 - p))
+        best = np.lexsort((self._rng.random(len(gain)), -gain))
+        return counted.take(judged[best[:desired_size]])
+
+    def update_online(self, event: ExecutionEvent) -> None:
+        """Learn from a run."""
+        self._belief.learn(event)
+
+    def update_batch(self, events: list[ExecutionEvent]) -> None:
+        """Learn from several."""
+        for event in events:
+            self._belief.learn(event)
+
+    def predict(self, configs: Sequence[Config]) -> Floats:
+        """Return how likely each configuration is to be overloaded, 0..1, as after the last choice."""
+        candidates = Candidates.of(self._space, configs)
+        parts = [candidates[start : start + _N_AT_ONCE] for start in range(0, len(candidates), _N_AT_ONCE)]
+        likely = (self._overloaded(part, *self._reach.counts(part, self._offered)) for part in parts)
+        return np.concatenate([np.zeros(0), *likely])
+
+    def _judged(self, worst: Counts) -> Counts:
+        if len(worst) <= _N_JUDGED:
+            return np.arange(len(worst))
+        promising = np.argsort(-worst, kind="stable")[: _N_JUDGED // 2]
+        drawn = self._rng.choice(len(worst), _N_JUDGED // 2, replace=False)
+        return np.union1d(promising, drawn)
+
+    def _overloaded(self, candidates: Candidates, below: Counts, above: Counts) -> Floats:
+        shares = self._reach.rates_rps(candidates) / self._highest_rps
+        with self._threads.limit(limits=1):
+            rules, labels = self._belief.breaks_a_rule(shares), self._belief.labelled_overloaded(shares)
+        place = np.log(np.maximum(below, 1) / np.maximum(above, 1))
+        logits = _OF_RULES * _logit(rules) + _OF_LABELS * _logit(labels) + _OF_PLACE * place
+        p: Floats = np.clip(1 / (1 + np.exp(-logits)), _SURE, 1 - _SURE)
+        return p
+
+
+def _logit(p: Floats) -> Floats:
+    bounded = np.clip(p, _SURE, 1 - _SURE)
+    logits: Floats = np.log(bounded / (1 - bounded))
+    return logits
+
+
+class LevelSetAgent(PolicyAgent):
+    """The level set as an agent; the seed is the configuration's, 0 if it has none."""
+
+    def __init__(self, config: DfaasConfig | None = None) -> None:
+        seed = config.seed if config else None
+        super().__init__(LevelSetPolicy(seed), name="level_set", seed=seed)

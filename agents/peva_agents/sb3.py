@@ -1,0 +1,64 @@
+"""A trained model as an agent: it runs on any campaign whose space has the shape of the one that it was trained on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from peva_agents.training.config import same_shape, signature, signature_text
+from peva_agents.training.model_file import artefact, best_legal, load_policy
+from peva_env.config import DfaasConfig
+from peva_env.contracts import CampaignView
+from peva_env.errors import PolicyError
+from peva_env.space import ConfigSpace
+
+
+class SB3Agent:
+    """Asks for the legal action that the policy in a file of ``peva-env train`` thinks most of.
+
+    Which actions are legal it is told by the environment, whether or not the algorithm learned with masks, so that no
+    step is wasted on what is known. Nothing is drawn: on the same map it asks the same. PyTorch is loaded, and the
+    policy built, when a campaign begins.
+
+    Raises:
+        PolicyError: there is no such file, or it is no such model.
+    """
+
+    def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:  # noqa: ARG002
+        if path is None:
+            raise PolicyError("the agent sb3 is a model of peva-env train: name its file, as in --agent model.zip")
+        self._path = Path(path)
+        self._artefact = artefact(self._path)
+        self.dominance: str = self._artefact["config"]["dominance"]
+        self.name = f"sb3:{self._artefact['config']['algo']}"
+
+    def require_space(self, space: ConfigSpace) -> None:
+        """Accept a space of the shape that the model is for.
+
+        Raises:
+            PolicyError: it has another one.
+        """
+        trained, found = self._artefact["space"], signature(space)
+        if not same_shape(trained, found):
+            raise PolicyError(
+                f"{self._path} was trained on {signature_text(trained)}, but this campaign has "
+                f"{signature_text(found)}; train one on such a space"
+            )
+
+    def begin(self, campaign: CampaignView) -> None:
+        """Build the policy for the campaign's space.
+
+        Raises:
+            PolicyError: the model is for a space of another shape.
+        """
+        space = campaign.policy_context().space
+        self.require_space(space)
+        self._policy = load_policy(self._path, space)
+
+    def act(self, observation: Any, info: Mapping[str, Any]) -> int | None:
+        """Return an action, or None where nothing is left."""
+        mask = np.asarray(info["action_mask"])
+        if not mask.any():
+            return None
+        return int(best_legal(self._policy, {name: value[None] for name, value in observation.items()}, mask[None])[0])

@@ -1,0 +1,1 @@
+"""Training agents offline, and judging what was trained."""

@@ -1,0 +1,141 @@
+"""The algorithms of Stable-Baselines3 that can be trained, and their hyperparameters."""
+
+import importlib
+import importlib.util
+import inspect
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from peva_agents.training.config import TrainingConfig, is_large
+from peva_env.errors import ConfigError
+from peva_env.space import ConfigSpace
+
+_CLASSES = {
+    "maskable-ppo": ("sb3_contrib", "MaskablePPO"),
+    "ppo": ("stable_baselines3", "PPO"),
+    "dqn": ("stable_baselines3", "DQN"),
+}
+_NEEDED = ("stable_baselines3", "sb3_contrib", "torch", "tensorboard")
+_OURS = {"self", "policy", "env", "seed", "verbose", "tensorboard_log", "policy_kwargs"}
+_SIZES = {"n_steps", "batch_size", "n_epochs", "buffer_size", "net_arch", "train_freq", "stats_window_size"}
+_REPLAY_BYTES = 400_000_000
+_WINDOW = 512
+"""Episodes that the mean return is told of: simulated nodes differ so much that fewer make a ragged curve."""
+
+
+def require_sb3() -> None:
+    """Accept that all that training needs is installed.
+
+    Raises:
+        ConfigError: it is not; how to get it.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"training needs {missing[0]}, which is not installed: pip install 'peva-env[train]'")
+
+
+def one_thread() -> None:
+    """Let PyTorch work in one thread: networks this small gain little by more, and lose much where cores are busy."""
+    torch: Any = importlib.import_module("torch")
+    torch.set_num_threads(1)
+
+
+def algorithm(name: str) -> type[Any]:
+    """Return the class of an algorithm."""
+    module, attribute = _CLASSES[name]
+    found: type[Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def policy_class(name: str) -> type[Any]:
+    """Return the class of an algorithm's policy."""
+    if name == "dqn":
+        masked: type[Any] = importlib.import_module("peva_agents.training.masked_q").MaskedDQNPolicy
+        return masked
+    found: type[Any] = algorithm(name).policy_aliases["MultiInputPolicy"]
+    return found
+
+
+def hyperparameters(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any]:
+    """Return what an algorithm is built with: our defaults, overridden by the configuration's.
+
+    Raises:
+        ConfigError: there is no hyperparameter of that name, or the batches do not divide what is collected.
+    """
+    known = sorted({*inspect.signature(algorithm(config.algo)).parameters, "net_arch"} - _OURS)
+    for name in config.hyperparameters.keys() - set(known):
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+        raise ConfigError(f"{config.algo} has no hyperparameter {name!r}; {hint}")
+    for name, value in config.hyperparameters.items():
+        _require_value(name, value)
+    chosen = _defaults(config, space) | config.hyperparameters
+    if config.algo != "dqn":
+        chosen["batch_size"] = _batch_size(config.n_envs or 1, chosen["n_steps"], chosen.get("batch_size"))
+    return chosen
+
+
+def _require_value(name: str, value: Any) -> None:
+    numbers = value if name == "net_arch" and isinstance(value, list) else [value]
+    least = 1 if name in _SIZES else None
+    right = all(isinstance(number, int if least else int | float) and number >= (least or 0) for number in numbers)
+    if not right and not (name == "device" and isinstance(value, str)):
+        wanted = "whole numbers of at least 1" if least else "a number of at least 0"
+        raise ConfigError(f"hyperparameter {name} = {value!r}: must be {wanted}")
+
+
+def _batch_size(n_envs: int, n_steps: int, given: int | None) -> int:
+    """Return the steps of a batch: what is given, or the largest of the usual sizes that divides what is collected."""
+    collected = n_envs * n_steps
+    size = given or next(usual for usual in (1024, 512, 256, 128, 64, 32, collected) if not collected % usual)
+    if collected % size:
+        raise ConfigError(
+            f"batch_size = {size} does not divide the {collected} steps that are collected at a time "
+            f"(n_envs = {n_envs} times n_steps = {n_steps})"
+        )
+    return size
+
+
+def _defaults(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any]:
+    large = is_large(space)
+    common = {"net_arch": [128, 128] if large else [256, 256], "device": "cpu", "stats_window_size": _WINDOW}
+    if config.algo == "dqn":
+        most = _REPLAY_BYTES // (2 * space.n_configs)
+        return common | {
+            "learning_rate": 5e-4,
+            "gamma": 0.7,  # of many actions the highest value is mostly noise; the near future is told apart
+            "buffer_size": min(100_000, most),
+            "learning_starts": min(5_000, (config.total_steps or 1) // 10),
+            "batch_size": 128 if large else 256,
+            "train_freq": 1,
+            "gradient_steps": 8,
+            "target_update_interval": 1_000,
+            "exploration_fraction": 0.3,
+            "exploration_final_eps": 0.02,
+        }
+    shared = common | {"learning_rate": 7e-4, "n_steps": 64, "n_epochs": 4, "gae_lambda": 0.95}
+    if config.algo == "ppo":  # without masks it must first unlearn to ask for what is known, which only costs later
+        return shared | {"gamma": 0.99, "ent_coef": 0.01}
+    return shared | {"gamma": 1.0}
+
+
+def build(config: TrainingConfig, env: Any, space: ConfigSpace, tensorboard: Path) -> Any:
+    """Build a model that has learned nothing yet.
+
+    Raises:
+        ConfigError: the algorithm does not take a hyperparameter's value.
+    """
+    chosen = hyperparameters(config, space)
+    net_arch = chosen.pop("net_arch")
+    try:
+        return algorithm(config.algo)(
+            policy_class(config.algo),
+            env,
+            seed=config.seed,
+            tensorboard_log=str(tensorboard),
+            policy_kwargs={"net_arch": net_arch},
+            **chosen,
+        )
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(f"{config.algo} cannot be built with these hyperparameters: {error}") from error

@@ -1,0 +1,156 @@
+"""What happens while a model learns: the curve, validation with the best model, checkpoints, and a progress bar."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from stable_baselines3.common.callbacks import BaseCallback
+
+from peva_agents.training.evaluation import play_side_by_side
+from peva_agents.training.learning_curve import LearningCurve, Point
+from peva_agents.training.worlds import TrainingWorlds
+
+_N_POINTS = 30
+"""Points of the curve, each with a validation."""
+
+_N_CHECKPOINTS = 10
+_N_LINES = 10
+"""Lines of progress where there is no terminal."""
+
+
+class Milestones:
+    """Says when the next of ``n`` equal parts of a training is done."""
+
+    def __init__(self, total_steps: int, n: int, done_steps: int) -> None:
+        self._part = max(1.0, total_steps / n)
+        self._passed = int(done_steps / self._part)
+
+    def reached(self, steps: int) -> bool:
+        """Tell whether a further part is done since this was last true."""
+        passed = int(steps / self._part)
+        reached = passed > self._passed
+        self._passed = passed
+        return reached
+
+
+class Keeper(BaseCallback):
+    """Keeps what a training leaves: the curve, the best model by its validation return, and checkpoints.
+
+    It acts between rollouts, when a model is what it was updated to.
+    """
+
+    def __init__(
+        self,
+        curve: LearningCurve,
+        worlds: TrainingWorlds,
+        n_validation: int,
+        total_steps: int,
+        done_steps: int,
+        save: Callable[[Any, str], None],
+    ) -> None:
+        super().__init__()
+        self._curve = curve
+        self._worlds = worlds
+        self._seeds = worlds.seeds("validation", n_validation)
+        self._save = save
+        self._points = Milestones(total_steps, _N_POINTS, done_steps)
+        self._checkpoints = Milestones(total_steps, _N_CHECKPOINTS, done_steps)
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        self._keep()
+
+    def _on_training_end(self) -> None:
+        self._keep(ended=True)
+
+    def _keep(self, *, ended: bool = False) -> None:
+        steps = self.model.num_timesteps
+        if self._points.reached(steps) or (
+            ended and not (self._curve.points and self._curve.points[-1].steps == steps)
+        ):
+            self._validate(steps)
+        if self._checkpoints.reached(steps) or ended:
+            self._save(self.model, f"checkpoints/step-{steps:010d}.zip")
+
+    def _validate(self, steps: int) -> None:
+        self.model.policy.set_training_mode(False)
+        played = play_side_by_side(self.model.policy, self._worlds, "validation", self._seeds)
+        best_before = self._curve.best
+        recent = list(self.model.ep_info_buffer or ())
+        point = Point(
+            steps=steps,
+            mean_return=_mean(recent, "r"),
+            mean_length=_mean(recent, "l"),
+            resolved=_mean(recent, "resolved"),
+            validation_return=float(played.rewards.mean()),
+            validation_resolved=float(played.resolved.mean()),
+        )
+        self._curve.add(point)
+        self.logger.record("validation/mean_return", point.validation_return)
+        self.logger.record("validation/resolved", point.validation_resolved)
+        if point.validation_return > best_before:
+            self._save(self.model, "best_model.zip")
+
+
+class Bar(BaseCallback):
+    """Shows how far a training is: a bar in a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console, total_steps: int, done_steps: int, curve: LearningCurve) -> None:
+        super().__init__()
+        self._console = console
+        self._curve = curve
+        self._total = total_steps
+        self._begun = done_steps
+        self._lines = Milestones(total_steps, _N_LINES, done_steps)
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def _on_training_start(self) -> None:
+        self._started_s = time.monotonic()
+        self._bar.start()
+        self._task = self._bar.add_task("training", total=self._total, completed=self._begun, told="")
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        steps = self.model.num_timesteps
+        self._bar.update(self._task, completed=min(steps, self._total), told=self._told())
+        if not self._console.is_terminal and self._lines.reached(steps):
+            per_s = (steps - self._begun) / (time.monotonic() - self._started_s)
+            line = f"{steps:>10,} of {self._total:,} steps, {per_s:,.0f} a second; {self._told()}"
+            self._console.print(line, highlight=False, soft_wrap=True)
+
+    def _on_training_end(self) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+        self._bar.stop()
+
+    def _told(self) -> str:
+        recent = list(self.model.ep_info_buffer or ())
+        best = f", best validation {self._curve.best:.3f}" if self._curve.points else ""
+        return f"mean return {_mean(recent, 'r'):.3f}, resolved {_mean(recent, 'resolved'):.1%}{best}" if recent else ""
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of a training, oldest first."""
+    return sorted((folder / "checkpoints").glob("step-*.zip"))
+
+
+def _mean(episodes: list[dict[str, Any]], name: str) -> float:
+    return float(np.mean([episode[name] for episode in episodes])) if episodes else float("nan")

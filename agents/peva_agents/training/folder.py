@@ -1,0 +1,67 @@
+"""The folder of a training: what it is called by, and that it is the same training that goes on in it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from peva_agents.training.config import TrainingConfig, parse_training
+from peva_env.errors import ConfigError
+
+_CONFIG = "config.json"
+
+
+def begin_folder(folder: Path, described: Mapping[str, Any]) -> None:
+    """Make the folder of a new training, with its configuration in it.
+
+    Raises:
+        ConfigError: there is a training in it already, or it cannot be made.
+    """
+    if (folder / _CONFIG).exists():
+        raise ConfigError(
+            f"{folder} holds a training already; go on with it by --resume {folder}, or give another --out"
+        )
+    try:
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        write_text(folder / _CONFIG, json.dumps(described, indent=2))
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written to: {error.strerror}") from error
+
+
+def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
+    """Return the configuration of the training in a folder.
+
+    Raises:
+        ConfigError: there is none, or what is given beside it is not what it was begun with.
+    """
+    path = folder / _CONFIG
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))["config"]
+    except FileNotFoundError:
+        raise ConfigError(f"{folder}: there is no training to go on with; begin one with --out {folder}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: is not what peva-env train wrote: {error!r}") from error
+    config = parse_training(stored)
+    asked = parse_training({**_without_other_world(stored, given), **given})
+    for name in given:
+        was, now = getattr(config, name), getattr(asked, name)
+        if was != now:
+            raise ConfigError(
+                f"{folder} was begun with {name} = {was!r}, not {now!r}; leave that out, or begin anew in another --out"
+            )
+    return config
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file aside and rename it, so that it is always whole."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _without_other_world(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a stored configuration what contradicts a given one only because it is of the other kind."""
+    if not given.keys() & {"data", "sim"}:
+        return dict(stored)
+    of_worlds = {"data", "sim", "rates_rps", "min_functions", "max_functions", "train_scenarios", "test_scenarios"}
+    return {name: value for name, value in stored.items() if name not in of_worlds | {"validation_scenarios"}}

@@ -1,0 +1,99 @@
+"""Models in files: how they were trained, and the policies in them.
+
+A model's file is never unpickled, which would run whatever code it holds: its plain data and its weights are read, and
+the policy is built of this package's own knowledge of it.
+"""
+
+import importlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from peva_agents.training.algorithms import policy_class, require_sb3
+from peva_env.errors import PolicyError
+from peva_env.observation import Observation, observation_space
+from peva_env.space import ConfigSpace
+
+ARTEFACT = "peva"
+"""The attribute of a model, and the key in its file, that holds how it was trained."""
+
+
+def artefact(path: Path) -> dict[str, Any]:
+    """Return how the model in a file was trained.
+
+    Raises:
+        PolicyError: there is no such file, or it is no model of ``peva-env train``.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found: dict[str, Any] = json.loads(archive.read("data"))[ARTEFACT]
+            return {key: found[key] for key in ("config", "space", "versions", "steps", "net_arch")}
+    except FileNotFoundError:
+        raise PolicyError(f"{path}: there is no such model; peva-env train writes model.zip") from None
+    except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
+        raise PolicyError(f"{path}: is no model that peva-env train wrote: {error!r}") from error
+
+
+def load_policy(path: Path, space: ConfigSpace) -> Any:
+    """Build the policy of a model's file, without unpickling anything.
+
+    Raises:
+        PolicyError: the weights do not fit.
+    """
+    require_sb3()
+    found = artefact(path)
+    torch: Any = importlib.import_module("torch")
+    policy = policy_class(found["config"]["algo"])(
+        observation_space(space, with_map=True),
+        spaces.Discrete(space.n_configs),
+        lambda _: 0.0,
+        net_arch=found["net_arch"],
+    )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
+        policy.load_state_dict(weights)
+    except Exception as error:
+        raise PolicyError(f"{path}: its weights cannot be loaded: {' '.join(str(error).split())[:200]}") from error
+    policy.set_training_mode(False)
+    return policy
+
+
+def best_legal(policy: Any, observation: Observation, masks: NDArray[Any]) -> NDArray[np.int64]:
+    """Return of each of ``n`` environments the legal action (masks (n, N)) that a policy thinks most of, (n,).
+
+    The most likely one of PPO, masked or not, and the one of the highest value of DQN: what is known is never asked for
+    again, whether or not the algorithm knew of masks when it learned.
+    """
+    torch: Any = importlib.import_module("torch")
+    with torch.no_grad():
+        tensors, _ = policy.obs_to_tensor(observation)
+        if hasattr(policy, "q_net"):
+            scores = policy.q_net(tensors)
+        else:
+            scores = policy.get_distribution(tensors).distribution.logits
+    chosen: NDArray[np.int64] = np.where(masks, scores.cpu().numpy(), -np.inf).argmax(axis=1)
+    return chosen
+
+
+def restore(model: Any, path: Path) -> int:
+    """Give a model the weights and the optimizer of a checkpoint; return the steps that it had done."""
+    steps: int = artefact(path)["steps"]
+    model.set_parameters(str(path), device="cpu")
+    model.num_timesteps = steps
+    return steps
+
+
+def save(model: Any, path: Path, described: Mapping[str, Any]) -> None:
+    """Write a model with how it was trained, aside first, so that a file of that name is always whole."""
+    setattr(model, ARTEFACT, {**described, "steps": int(model.num_timesteps)})
+    partial = path.with_name(f".{path.stem}.partial.zip")
+    model.save(str(partial))
+    partial.replace(path)

@@ -1,0 +1,151 @@
+"""Training on offline environments: ``peva-env train``.
+
+A training leaves in its folder ``model.zip``, as it was at the end, and ``best_model.zip``, which did best on the
+validation episodes; ``checkpoints/``, ``config.json``, ``learning_curve.csv`` and ``tensorboard/``; and what came of
+comparing the best model with the baselines, ``evaluation.md`` and ``evaluation.json``. The models carry in themselves
+how they were made.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from peva_agents.training.algorithms import build, hyperparameters, one_thread, require_sb3
+from peva_agents.training.config import TrainingConfig, parse_training, signature, signature_text, versions
+from peva_agents.training.folder import begin_folder, resumed_config, write_text
+from peva_agents.training.learning_curve import LearningCurve
+from peva_agents.training.worlds import PARTS, TrainingWorlds, training_worlds
+from peva_env.errors import ConfigError
+
+DEFAULT_OUT = Path("peva-training")
+
+
+def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None, resume: Path | None = None) -> Path:
+    """Train a model and compare it with the baselines; return the folder with what came of it.
+
+    Args:
+        given: settings, see ``peva_agents.training.config.TrainingConfig``; those left out have defaults.
+        console: where to show progress and the comparison.
+        out: the folder of a new training.
+        resume: the folder of one that was stopped, to go on with from its last checkpoint; what else is given must be
+            what it was begun with.
+
+    Raises:
+        ConfigError: a setting cannot be used, or what training needs is not installed.
+        MemoryStoreError: a recording cannot be read.
+    """
+    require_sb3()
+    if resume is not None and out not in (None, resume):
+        raise ConfigError(f"--resume {resume} goes on in its own folder; leave --out out")
+    config = resumed_config(resume, given) if resume else parse_training(given)
+    worlds = training_worlds(config)
+    config = config.sized_for(worlds.space)
+    described = {
+        "config": config.model_dump(mode="json"),
+        "space": signature(worlds.space),
+        "versions": versions(),
+        "scenarios": {part: list(worlds.scenarios(part)) for part in PARTS},
+        "net_arch": hyperparameters(config, worlds.space)["net_arch"],
+    }
+    folder = resume or out or DEFAULT_OUT
+    training = Training(config, worlds, folder, console, described)
+    training.announce()
+    if resume is None:
+        begin_folder(folder, described)
+    training.learn()
+    training.compare()
+    return folder
+
+
+class Training:
+    """One training in its folder."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        worlds: TrainingWorlds,
+        folder: Path,
+        console: Console,
+        described: Mapping[str, Any],
+    ) -> None:
+        from peva_env.sb3_vec_env import PevaSB3VecEnv  # stable_baselines3 takes seconds to import, errors come first
+
+        self.folder = folder
+        self._config = config
+        self._worlds = worlds
+        self._console = console
+        self._described = described
+        self._total_steps = config.total_steps or 0
+        self._env = PevaSB3VecEnv(worlds.vector("train", config.n_envs or 1), ends_are_final=True)
+        one_thread()
+        self._model = build(config, self._env, worlds.space, folder / "tensorboard")
+
+    def announce(self) -> None:
+        """Say what is trained on what."""
+        config = self._config
+        self._say(
+            f"{config.algo} on {signature_text(signature(self._worlds.space))}, {config.budget_runs} runs an episode"
+        )
+        for part in PARTS if config.data else ():
+            self._say(f"  {part}: {', '.join(self._worlds.scenarios(part))}")
+        if self._worlds.note:
+            self._say(f"  {self._worlds.note}")
+
+    def learn(self) -> None:
+        """Learn until all steps are done, from the last checkpoint on if there is one."""
+        from peva_agents.training.callbacks import Bar, Keeper, checkpoints
+        from peva_agents.training.model_file import restore
+
+        last = checkpoints(self.folder)[-1:]
+        done = restore(self._model, last[0]) if last else 0
+        curve = LearningCurve.read(self.folder / "learning_curve.csv", until_steps=done)
+        if done:
+            self._say(f"going on from step {done:,}")
+        if done < self._total_steps:
+            seeds = self._worlds.seeds("train", self._env.num_envs, first=done)
+            self._env.seed(seeds)
+            keeper = Keeper(curve, self._worlds, self._config.validation_episodes, self._total_steps, done, self._save)
+            bar = Bar(self._console, self._total_steps, done, curve)
+            try:
+                self._model.learn(
+                    self._total_steps - done,
+                    callback=[keeper, bar],
+                    reset_num_timesteps=not done,
+                    tb_log_name=self._config.algo,
+                    log_interval=200 if self._config.algo == "dqn" else 1,
+                )
+            finally:
+                bar.stop()
+        self._save(self._model, "model.zip")
+        self._say(f"learning curve over {self._model.num_timesteps:,} steps")
+        for line in curve.lines():
+            self._say(line)
+
+    def compare(self) -> None:
+        """Let the best model and the baselines play the test episodes; print and write what came of it."""
+        from peva_agents.training.evaluation import evaluate, summarize
+        from peva_agents.training.evaluation_table import markdown, print_table
+        from peva_agents.training.model_file import load_policy
+
+        policy = load_policy(self.folder / "best_model.zip", self._worlds.space)
+        n_episodes = self._config.evaluation_episodes
+        with self._console.status("comparing with the baselines"):
+            rows = summarize(list(evaluate(policy, self._config.algo, self._worlds, n_episodes)))
+        title = f"{self._config.budget_runs} runs an episode at most, {n_episodes} episodes a scenario"
+        note = self._worlds.note or ("nodes" if self._config.sim else "maps") + " that were not learned on"
+        write_text(self.folder / "evaluation.md", markdown(rows, title, note))
+        write_text(self.folder / "evaluation.json", json.dumps({**self._described, "evaluation": rows}, indent=2))
+        print_table(self._console, rows, title, note)
+        self._say(f"{self.folder}: best_model.zip, model.zip, evaluation.md, learning_curve.csv, tensorboard/")
+        self._say(f"use it live on a space of this shape: peva-env run --agent {self.folder / 'best_model.zip'}")
+
+    def _save(self, model: Any, name: str) -> None:
+        from peva_agents.training.model_file import save
+
+        save(model, self.folder / name, self._described)
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=not self._console.is_terminal, highlight=False, markup=False)

@@ -1,0 +1,148 @@
+"""What a training learns on, is chosen on and is tested on: other maps, or other nodes.
+
+Recorded maps are split by name, or by a seeded shuffle; simulated nodes by seed. The seeds of the three parts are of
+three remainders modulo 3, so that no episode of one is ever an episode of another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from peva_agents.training.config import TrainingConfig
+from peva_env.env import PevaEnv
+from peva_env.errors import ConfigError
+from peva_env.rate_grid import Dominance
+from peva_env.scenarios import SomeScenarios
+from peva_env.space import ConfigSpace
+from peva_env.vector import PevaVectorEnv
+from peva_env.worlds import OfflineParts, replay_parts, sim_parts
+
+type Part = Literal["train", "validation", "test"]
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+
+_SEEDS_OF_A_TRAINING = 10_000_000
+"""Episodes of trainings with other seeds begin so far apart."""
+
+_SHARES = (0.6, 0.2, 0.2)
+"""Of the maps that are not named: to learn on, to choose on, to test on."""
+
+
+@dataclass(frozen=True)
+class TrainingWorlds:
+    """The worlds of a training's parts; ``note`` says what they have in common that they should not, if anything."""
+
+    seed: int
+    parts: dict[Part, OfflineParts]
+    note: str | None
+
+    @property
+    def space(self) -> ConfigSpace:
+        """Return a space; those of all scenarios are of one shape."""
+        return self.parts["train"].world.space(0)
+
+    def scenarios(self, part: Part) -> tuple[str, ...]:
+        """Return the scenarios of a part."""
+        return self.parts[part].world.scenarios
+
+    def seeds(self, part: Part, n: int, *, first: int = 0) -> list[int]:
+        """Return ``n`` seeds of a part, from its ``first``."""
+        return part_seeds(part, n, self.seed * _SEEDS_OF_A_TRAINING + first)
+
+    def vector(self, part: Part, n_envs: int) -> PevaVectorEnv:
+        """Return environments of a part, side by side."""
+        return PevaVectorEnv(n_envs, self.parts[part], "SameStep")
+
+    def single(self, part: Part, *, dominance: Dominance | None = None) -> PevaEnv:
+        """Return one environment of a part; with another kind of dominance where that is asked for."""
+        return self.parts[part].env(dominance)
+
+
+def part_seeds(part: Part, n: int, first: int) -> list[int]:
+    """Return ``n`` seeds of a part, from its ``first``: of another remainder modulo 3 than those of the other parts."""
+    return [3 * (first + i) + PARTS.index(part) for i in range(n)]
+
+
+def training_worlds(config: TrainingConfig) -> TrainingWorlds:
+    """Build the worlds of a training.
+
+    Raises:
+        ConfigError: an argument of theirs cannot be used, or there is no such scenario.
+        MemoryStoreError: a recording cannot be read.
+    """
+    settings: dict[str, Any] = {
+        "budget_runs": config.budget_runs,
+        "dominance": config.dominance,
+        "reward": config.reward,
+        "reward_kwargs": config.reward_kwargs,
+    }
+    if config.sim is not None:
+        parts = sim_parts(
+            config.sim,
+            rates_rps=config.rates_rps,
+            min_functions=config.min_functions,
+            max_functions=config.max_functions,
+            noise=config.noise,
+            **settings,
+        )
+        note = None if config.sim == "random" else "one simulated node: training and test differ in the noise alone"
+        return TrainingWorlds(config.seed, dict.fromkeys(PARTS, parts), note)
+    return _recorded(config, settings)
+
+
+def _recorded(config: TrainingConfig, settings: dict[str, Any]) -> TrainingWorlds:
+    wanted = (config.train_scenarios, config.validation_scenarios, config.test_scenarios)
+    only = None if None in wanted else [name for names in wanted for name in names or ()]
+    whole = replay_parts(list(config.data or ()), scenarios=only, **settings)
+    chosen = split(whole.world.scenarios, wanted, config.seed)
+    parts = {
+        part: replace(whole, world=SomeScenarios(whole.world, names)) for part, names in zip(PARTS, chosen, strict=True)
+    }
+    return TrainingWorlds(config.seed, parts, _shared_note(*chosen))
+
+
+def _shared_note(train: Sequence[str], validation: Sequence[str], test: Sequence[str]) -> str | None:
+    if set(train) & set(test):
+        listed = ", ".join(sorted(set(train) & set(test)))
+        return f"tested on maps that were learned on ({listed}): other draws of the noise, the same map"
+    if set(train) & set(validation):
+        return "the best model is chosen on maps that were learned on; the test maps are others"
+    return None
+
+
+def split(
+    names: Sequence[str], wanted: Sequence[Sequence[str] | None], seed: int
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the maps to learn on, to choose on and to test on.
+
+    What was not ``wanted`` by name is shared out of what is left, in a seeded order: about three fifths to learn on and
+    a fifth to each of the others. Where too few are left to give each part one, parts have maps in common: those to
+    choose on come from those to learn on, and with a single map all three are that one.
+
+    Raises:
+        ConfigError: there is no map of such a name.
+    """
+    chosen = [[] if names_wanted is None else _named(names, names_wanted) for names_wanted in wanted]
+    taken = {name for part in chosen for name in part}
+    order = np.random.default_rng(seed).permutation(len(names))
+    left = [names[i] for i in order if names[i] not in taken]
+    n_left, shares = len(left), [0.0 if part else share for part, share in zip(chosen, _SHARES, strict=True)]
+    for part in (2, 1):
+        if shares[part]:
+            spare = len(left) - (not chosen[0])
+            n = min(max(1, round(n_left * shares[part] / sum(shares))), max(0, spare))
+            chosen[part], left = left[:n], left[n:]
+    train = chosen[0] or left or list(names)
+    return train, chosen[1] or train, chosen[2] or train
+
+
+def _named(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    chosen: dict[str, None] = {}
+    for text in wanted:
+        found = [name for name in names if name == text] or [name for name in names if name.startswith(text)]
+        if not found:
+            raise ConfigError(f"scenario {text!r} is not recorded; there are: {', '.join(names)}")
+        chosen |= dict.fromkeys(found)
+    return list(chosen)

@@ -1,0 +1,37 @@
+"""Chance as a baseline: any configuration that is not known yet, all alike."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from peva_agents.policy_agent import PolicyAgent
+from peva_env.config import DfaasConfig
+from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.space import Config
+
+
+class UniformPolicy(NoOpPolicy):
+    """Draws among the candidates, on and on, so that the campaigns of one policy differ.
+
+    Random search is the baseline that Bergstra and Bengio hold others to in "Random search for hyper-parameter
+    optimization", Journal of Machine Learning Research 13 (2012).
+
+    Args:
+        seed: of the draws.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._rng = np.random.default_rng(seed or 0)
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> list[Config]:
+        """Return as many of the candidates as asked for, in an order of chance."""
+        n = min(desired_size, len(candidates))
+        return [candidates[int(position)] for position in self._rng.choice(len(candidates), n, replace=False)]
+
+
+class UniformAgent(PolicyAgent):
+    """Chance as an agent; the seed is the configuration's, 0 if it has none."""
+
+    def __init__(self, config: DfaasConfig | None = None) -> None:
+        seed = config.seed if config else None
+        super().__init__(UniformPolicy(seed), name="uniform", seed=seed)
