@@ -13,10 +13,10 @@ from typing import NoReturn
 def main() -> None:
     """Import the command line and run it."""
     handler = signal.signal(signal.SIGINT, _end)
-    from peva_env import cli
+    from peva_env.cli import main
 
     signal.signal(signal.SIGINT, handler)
-    cli.main()
+    main()
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

@@ -15,12 +15,12 @@ from peva_agents.learnt import LearntPolicy
 from peva_agents.level_set import LevelSetPolicy
 
 from benchmarks.timing import best_of, report
-from peva_env.candidates import Candidates
 from peva_env.contracts import PolicyContext
-from peva_env.frontier import MonotoneMap
-from peva_env.memory.tensor_cache import TensorCache
-from peva_env.rate_grid import OK_LABEL, OVERLOADED_LABEL, RateGrid
-from peva_env.sources.simulated import SimulatedWorld
+from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, RateGrid
+from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.memory.tensors.cache import TensorCache
+from peva_env.planning.candidates import Candidates
+from peva_env.sources.simulated.world import SimulatedWorld
 from peva_env.space import ConfigSpace
 
 _RATES = range(0, 201, 10)

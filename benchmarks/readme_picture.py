@@ -11,7 +11,7 @@ from peva_agents.cartesian import CartesianAgent
 from peva_agents.learnt import LearntAgent
 from peva_agents.loop import run_campaign
 
-from peva_env.frontier import MonotoneMap
+from peva_env.inference.monotone_map import MonotoneMap
 from peva_env.report.plots import overload_map
 
 N_RUNS = 16

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from peva_env.config import parse_config
+from peva_env.campaign.executor import DfaasConfigExecutor
+from peva_env.campaign.live import LiveCampaigns
+from peva_env.config.loading import parse_config
 from peva_env.contracts import EndStatus, Verdict
-from peva_env.execution import DfaasConfigExecutor
-from peva_env.live_campaigns import LiveCampaigns
-from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.contexts import context_hash
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore
 
 ITERATIONS = 3

@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.schema import TABLES
 from peva_env.memory.store import DuckDBMemoryStore
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from command_reference import command_reference
 
 from peva_env import __version__
-from peva_env.cli import app as peva_env_command
+from peva_env.cli.commands import app as peva_env_command
 
 project = "peva-env"
 author = "the authors of peva-env"
@@ -35,11 +35,11 @@ nitpick_ignore_regex = [
     # Python and the libraries beneath: their inventories are on the network.
     (r"py:.*", r"(collections|pathlib|numpy|gymnasium|_duckdb)\..*|ResetNeeded|Axes"),
     # Short names for types, which stand in signatures as what they are called.
-    (r"py:class", r"(peva_env|agents)\..*\.(Arrays|Basis|Floats|Indices|Info|Infos|Words)"),
+    (r"py:class", r"peva_(env|agents)\..*\.(Arrays|Basis|Floats|Indices|Info|Infos|Words)"),
     # Parts that nobody builds by hand.
     (
         r"py:class",
-        r"peva_env\.(campaign|worlds|memory\.tensor_rows|sources\.(node_model|replay_runs|simulated_\w+))\..*",
+        r"peva_env\.(campaign|memory\.tensors\.rows|sources\.(replay\.runs|simulated\.(node_model|episodes|source)))\..*",
     ),
 ]
 

@@ -110,7 +110,7 @@ class PolicyContext:
 
     ``history`` is what this campaign goes on from: nothing, unless it is resumed. ``tensors`` is all that the memory
     holds, of whatever campaign and context, preloaded ones included, and grows as the campaign goes on: what a policy
-    can learn from beforehand. ``dominance`` is how the campaign infers: see ``peva_env.rate_grid``.
+    can learn from beforehand. ``dominance`` is how the campaign infers: see ``peva_env.inference.grid``.
     """
 
     space: ConfigSpace
@@ -245,9 +245,9 @@ class CampaignView(Protocol):
 class Agent(Protocol):
     """Chooses the next action of a campaign.
 
-    ``dominance`` is how its campaigns infer verdicts where nobody says otherwise: see ``peva_env.rate_grid``. An agent
-    that is not for every space has a method ``require_space(space)``, which raises a ``PolicyError``; the command line
-    asks it before anything is started.
+    ``dominance`` is how its campaigns infer verdicts where nobody says otherwise: see ``peva_env.inference.grid``. An
+    agent that is not for every space has a method ``require_space(space)``, which raises a ``PolicyError``; the command
+    line asks it before anything is started.
     """
 
     name: str

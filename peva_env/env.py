@@ -11,7 +11,8 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from peva_env.campaign import Campaign, CampaignHost, ConfigOutcome
+from peva_env.campaign.episode_words import EpisodeWords
+from peva_env.campaign.protocols import Campaign, CampaignHost, ConfigOutcome
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -20,11 +21,10 @@ from peva_env.contracts import (
     PolicyAlgorithm,
     PolicyContext,
 )
-from peva_env.episode_words import EpisodeWords
-from peva_env.frontier import LABELS, MonotoneMap, is_dense
+from peva_env.inference.grid import UNKNOWN_LABEL
+from peva_env.inference.monotone_map import LABELS, MonotoneMap, is_dense
 from peva_env.objectives import ILLEGAL_REWARD, FrontierObjective, Objective, Step, pay
 from peva_env.observation import Last, Observation, level_shares, nothing_yet, observation_space, observe
-from peva_env.rate_grid import UNKNOWN_LABEL
 from peva_env.space import Config, ConfigSpace
 
 _NOT_IN_PLAN = ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")
@@ -50,7 +50,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     beyond ``DENSE_LIMIT`` they tell of each function alone, and only what no configuration of the plan has is masked.
 
     Measurements that contradict each other are unknown again, and ``info["contradictions"]`` lists them; see
-    ``peva_env.map_records.Dispute``.
+    ``peva_env.inference.records.Dispute``.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - gymnasium declares it so

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peva_env.campaign import require_positive
-from peva_env.config import load_config, parse_config
+from peva_env.campaign.live import LiveCampaigns
+from peva_env.campaign.protocols import require_positive
+from peva_env.campaign.worlds import replay_parts, sim_parts
+from peva_env.config.loading import load_config, parse_config
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
-from peva_env.live_campaigns import LiveCampaigns
 from peva_env.objectives import make_objective
 from peva_env.vector import PevaVectorEnv
-from peva_env.worlds import replay_parts, sim_parts
 
-SAMPLE_CONFIG = Path(__file__).with_name("sample.yml")
+SAMPLE_CONFIG = Path(__file__).with_name("config") / "sample.yml"
 """The quick start: what runs where no configuration is given, and what ``peva-env init`` writes."""
 
 
@@ -67,7 +67,7 @@ def make_sim_env(
 
     Args:
         node: ``"random"``, a new node for each episode; ``"local"``, the local node of the quick start; or plain data
-            of a node of your own, see ``peva_env.sources.node_spec``.
+            of a node of your own, see ``peva_env.sources.simulated.node_spec``.
         rates_rps: rates of each function; without it functions ``a`` and ``b``, 0 to 200 step 10.
         min_functions: the smallest number of functions in a configuration; all of them unless given.
         max_functions: **exclusive** upper bound of that number; one more than there are functions unless given.
@@ -82,7 +82,7 @@ def make_sim_env(
             ``iterations`` (1), runs that a measurement takes: the majority decides, and it costs all of them;
             ``prior`` (None), recordings as for ``data`` of ``make_replay_env``: what the campaign's memory holds of
             other campaigns, for policies that learn from it; none of it counts as measured;
-            ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.rate_grid``;
+            ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.inference.grid``;
             ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
             ``selection_mode`` (``online``) and ``micro_batch_size`` (8), when an attached policy is updated.
 

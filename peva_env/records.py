@@ -106,8 +106,8 @@ class ExecutionEvent:
     of that threshold: positive = OK by that much. Times are seconds since the epoch. ``cost_s`` is machine time:
     cooldown plus run. ``raw_summary`` is k6's own JSON.
 
-    A run that was ended early (``peva_env.early_abort``) says so in its first reason; ``duration_s`` is then what it
-    lasted, its counts and rates are of the requests that had an end by then, and its margin is a bound.
+    A run that was ended early (``peva_env.rules.early_abort``) says so in its first reason; ``duration_s`` is then what
+    it lasted, its counts and rates are of the requests that had an end by then, and its margin is a bound.
     """
 
     config_key: ConfigKey

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, combinations, product
 from operator import index as as_index
-from typing import overload
+from typing import Literal, overload
 
 type Config = list[tuple[str, int]]
 """Pairs of function name and rate in requests per second, sorted by name."""
@@ -17,6 +17,8 @@ type Config = list[tuple[str, int]]
 type ConfigKey = tuple[tuple[str, ...], tuple[int, ...]]
 """The hashable form of a configuration: names, rates."""
 
+type Dominance = Literal["one_sided", "two_sided", "within_sets"]
+"""How verdicts are inferred from measured ones, by name: see ``peva_env.inference.grid``."""
 
 MAX_RATE_RPS = 2**31 - 1
 """What a memory can hold, and arrays of rates."""

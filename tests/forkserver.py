@@ -10,7 +10,7 @@ from pathlib import Path
 
 PROCESSES = get_context("forkserver")
 # There is one such server for all tests, and only what is named before it starts is imported by it.
-PROCESSES.set_forkserver_preload(["tests.test_crash", "tests.test_faults_killed", "peva_env.cli"])
+PROCESSES.set_forkserver_preload(["tests.test_crash", "tests.test_faults_killed", "peva_env.cli.commands"])
 
 LIMIT_S = 120
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
-from peva_env.frontier import MonotoneMap
+from peva_env.inference.monotone_map import MonotoneMap
 from peva_env.maps import NodeMap
 from peva_env.memory.store import DuckDBMemoryStore, Session
-from peva_env.rate_grid import Dominance
 from peva_env.records import NodeMeasurement
-from peva_env.space import Config, ConfigSpace
-from peva_env.verdict import majority
+from peva_env.rules.judge import majority
+from peva_env.space import Config, ConfigSpace, Dominance
 from tests.builders import event, function
 
 CONTEXT = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from peva_env.artifacts import ArtifactWriter
+from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import PevaError
 from peva_env.space import config_key

@@ -15,15 +15,15 @@ from peva_agents.loop import run_campaign
 from peva_agents.staircase import StaircaseAgent
 from peva_agents.uniform import UniformAgent
 
-from peva_env.config import DfaasConfig
+from peva_env.campaign.offline import OfflineSettings
+from peva_env.campaign.worlds import OfflineParts, sim_parts
+from peva_env.config.loading import DfaasConfig
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
-from peva_env.frontier import MonotoneMap
+from peva_env.inference.grid import RateGrid
+from peva_env.inference.monotone_map import MonotoneMap
 from peva_env.objectives import make_objective
-from peva_env.offline import OfflineSettings
-from peva_env.rate_grid import RateGrid
 from peva_env.space import ConfigSpace
-from peva_env.worlds import OfflineParts, sim_parts
 from tests.extras import needs_sklearn
 from tests.toy_world import SPACE, ToyWorld
 
@@ -148,7 +148,7 @@ def test_of_many_functions_few_at_once_bisection_looks_at_samples() -> None:
 def test_a_space_without_a_mask_is_explored_without_asking_twice(
     make: MakeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("peva_env.frontier.DENSE_LIMIT", 100)
+    monkeypatch.setattr("peva_env.inference.monotone_map.DENSE_LIMIT", 100)
     parts = sim_parts(rates_rps={name: list(range(20, 200, 9)) for name in "abc"}, budget_runs=10)
     env = PevaEnv(parts.campaigns(), parts.objective)
     assert isinstance(env.action_space, gymnasium.spaces.MultiDiscrete)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env.bits import contains, counted, packed, singletons, unpacked
+from peva_env.inference.bitsets import contains, counted, packed, singletons, unpacked
 
 
 @given(st.integers(1, 200), st.integers(1, 5), st.integers(0, 2**32 - 1))

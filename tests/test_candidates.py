@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from peva_env.candidates import Candidates
+from peva_env.planning.candidates import Candidates
 from peva_env.space import ConfigSpace
 
 SPACE = ConfigSpace({"a": [10, 20, 30], "b": [10, 20]}, max_functions=3)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.builders import event, full, session, small_disk
 from tests.strategies import events

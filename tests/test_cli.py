@@ -15,7 +15,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from peva_env import cli
+from peva_env.cli import commands as cli
 from peva_env.errors import ConfigError
 from tests.forkserver import Ended, peva
 
@@ -505,7 +505,7 @@ main()
 
 
 @pytest.mark.parametrize(
-    "module", ["peva_env", "gymnasium", "duckdb", "typer", "peva_env.cli", "peva_agents.cartesian"]
+    "module", ["peva_env", "gymnasium", "duckdb", "typer", "peva_env.cli.commands", "peva_agents.cartesian"]
 )
 def test_ctrl_c_while_python_still_imports_ends_quietly(module: str) -> None:
     script = INTERRUPTED_AT.format(module=module)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from peva_env.config import DfaasConfig, duration_seconds, load_config, parse_config
+from peva_env.campaign.factories import make_metrics
+from peva_env.config.loading import DfaasConfig, duration_seconds, load_config, parse_config
 from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
-from peva_env.parts import make_metrics
 
 PEVA_FAAS_FILE = """
 common:

@@ -13,10 +13,10 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from peva_env.cli import app
-from peva_env.cli_memory import app as memory
-from peva_env.config import DfaasConfig, parse_config
-from peva_env.sources.node_spec import SimulatedFunction, SimulatedNode
+from peva_env.cli.commands import app
+from peva_env.cli.memory import app as memory
+from peva_env.config.loading import DfaasConfig, parse_config
+from peva_env.sources.simulated.node_spec import SimulatedFunction, SimulatedNode
 from tests.forkserver import peva
 from tests.pages import PAGES, ROOT, anchors, blocks, links, parsed, peva_env_calls, prose
 

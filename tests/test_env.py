@@ -10,12 +10,12 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
-from peva_env import frontier
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PolicyError
+from peva_env.inference import monotone_map as frontier
 from peva_env.objectives import ILLEGAL_REWARD
-from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.planning.policies import NoOpPolicy
 from peva_env.space import ConfigSpace
 from tests.scripted import ScriptedHost
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env import frontier
 from peva_env.contracts import Verdict
-from peva_env.frontier import MonotoneMap
-from peva_env.map_records import Dispute, Status
-from peva_env.rate_grid import Dominance, RateGrid
-from peva_env.space import Config, ConfigSpace
+from peva_env.inference import monotone_map as frontier
+from peva_env.inference.grid import RateGrid
+from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference.records import Dispute, Status
+from peva_env.space import Config, ConfigSpace, Dominance
 
 OK, OVERLOADED = Verdict.OK, Verdict.OVERLOADED
 GRID = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30]}, min_functions=2, max_functions=3)

@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peva_env.artifacts import ArtifactWriter
-from peva_env.campaign import Budget, ConfigOutcome
+from peva_env.campaign.artifacts import ArtifactWriter
+from peva_env.campaign.executor import DfaasConfigExecutor, DfaasRunContext
+from peva_env.campaign.protocols import Budget, ConfigOutcome
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.errors import InvalidRunError, PevaError, PolicyError
-from peva_env.execution import DfaasConfigExecutor, DfaasRunContext
-from peva_env.frontier import MonotoneMap
+from peva_env.inference.monotone_map import MonotoneMap
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
-from peva_env.rate_grid import Dominance
-from peva_env.space import Config, ConfigSpace
+from peva_env.space import Config, ConfigSpace, Dominance
 from tests.builders import RecordingPolicy, ScriptedSource, full, session, small_disk
 
 SPACE = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30, 40]}, min_functions=1, max_functions=3)

@@ -20,12 +20,12 @@ import pytest
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig, parse_config
+from peva_env.config.loading import CooldownConfig, FunctionConfig, OverloadConfig, parse_config
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.platforms.cooldown import Cooldown
-from peva_env.platforms.local import LocalNode
-from peva_env.sources import k6 as k6_module
-from peva_env.sources.k6 import K6, LoadResult
+from peva_env.platforms.local.node import LocalNode
+from peva_env.sources.k6 import runner as k6_module
+from peva_env.sources.k6.runner import K6, LoadResult
 from peva_env.sources.live import LiveSource
 from tests.builders import full, small_disk
 from tests.test_campaign_live import (
@@ -191,7 +191,7 @@ def shift(read, file):
 
 time.time = shift(time.time, "wall")
 time.clock_gettime = shift(time.clock_gettime, "sleep")  # the clock that counts sleep is all that is asked for by name
-from peva_env.sources import k6
+from peva_env.sources.k6 import runner as k6
 k6.load_started_at = shift(k6.load_started_at, "wall")  # k6 lives by the same clock
 sys.argv[0] = "peva-env"
 from peva_env_command import main

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env import frontier
 from peva_env.contracts import Verdict
-from peva_env.frontier import MonotoneMap
+from peva_env.inference import monotone_map as frontier
+from peva_env.inference.monotone_map import MonotoneMap
 from peva_env.space import Config, ConfigSpace, config_key, dominates
 
 SPACE = ConfigSpace({"a": [1, 2, 3], "b": [1, 2], "c": [5]}, max_functions=4)

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from peva_env import grafana as grafana_module
-from peva_env.config import parse_config
+from peva_env.campaign import annotations as grafana_module
+from peva_env.campaign.annotations import GrafanaAnnotations, grafana_token
+from peva_env.config.loading import parse_config
+from peva_env.config.sections import GrafanaConfig
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
-from peva_env.grafana import GrafanaAnnotations, grafana_token
-from peva_env.sections import GrafanaConfig
 from tests.builders import event
 
 TOKEN = "glsa-planted-secret"  # noqa: S105 - planted, to be looked for
@@ -99,7 +99,7 @@ def annotate(annotations: GrafanaAnnotations, n_configs: int = 1) -> None:
 
 def reported(annotations: GrafanaAnnotations, caplog: pytest.LogCaptureFixture) -> list[str]:
     """Close, twice, and return what was reported."""
-    with caplog.at_level(logging.WARNING, "peva_env.grafana"):
+    with caplog.at_level(logging.WARNING, "peva_env.campaign.annotations"):
         annotations.close()
         annotations.close()
     return [record.getMessage() for record in caplog.records]

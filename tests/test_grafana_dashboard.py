@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from peva_env.sources.k6 import K6, FunctionLoad
-from peva_env.sources.k6_settings import K6Settings
+from peva_env.sources.k6.runner import K6, FunctionLoad
+from peva_env.sources.k6.settings import K6Settings
 from tests.prometheus_server import real_prometheus
 from tests.test_k6_live import Server
 

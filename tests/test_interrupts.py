@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from peva_env.interrupts import uninterrupted
+from peva_env.system.interrupts import uninterrupted
 
 HELD = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

@@ -12,10 +12,10 @@ import pytest
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import ConfigError, LoadGeneratorError
-from peva_env.sources import k6 as k6_module
-from peva_env.sources.k6 import FAILURE_KINDS, K6, FunctionLoad, LoadResult, find_k6, k6_version
-from peva_env.sources.k6_plan import k6_options, k6_requests, virtual_users
-from peva_env.sources.k6_summary import load_started_at, measurements, read_summary
+from peva_env.sources.k6 import runner as k6_module
+from peva_env.sources.k6.plan import k6_options, k6_requests, virtual_users
+from peva_env.sources.k6.runner import FAILURE_KINDS, K6, FunctionLoad, LoadResult, find_k6, k6_version
+from peva_env.sources.k6.summary import load_started_at, measurements, read_summary
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("k6-*-summary.json"))
 GOLDEN_LOADS = [

@@ -14,10 +14,10 @@ from typing import Any
 import gymnasium
 import pytest
 
-from peva_env import grafana as grafana_module
+from peva_env.campaign import annotations as grafana_module
 from peva_env.errors import LoadGeneratorError
-from peva_env.sources.k6 import K6, FunctionLoad
-from peva_env.sources.k6_settings import K6Settings
+from peva_env.sources.k6.runner import K6, FunctionLoad
+from peva_env.sources.k6.settings import K6Settings
 from tests.test_grafana import TOKEN, Grafana, serving
 from tests.test_k6_live import Server, free_port
 

@@ -9,14 +9,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from peva_env.clock import Moment
-from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig
+from peva_env.config.loading import CooldownConfig, FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms.base import NodeUsage, Usage
 from peva_env.platforms.cooldown import Cooldown
-from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
+from peva_env.sources.k6.runner import K6, FunctionLoad, LoadResult
 from peva_env.sources.live import LiveSource
+from peva_env.system.clock import Moment
 
 
 class Node:
@@ -258,7 +258,7 @@ class BusyMachine:
 def test_clocks_that_were_not_read_at_one_time_are_read_again(
     pauses_s: tuple[float, ...], apart_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("peva_env.clock.time", BusyMachine(*pauses_s))
+    monkeypatch.setattr("peva_env.system.clock.time", BusyMachine(*pauses_s))
     moment = Moment.now()
     assert moment.wall_s - moment.awake_s == pytest.approx(1000.0 + apart_s)
     assert moment.all_s == moment.awake_s

@@ -25,11 +25,11 @@ import pytest
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config import FunctionConfig
+from peva_env.config.loading import FunctionConfig
 from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage, Platform
-from peva_env.platforms.functions import SAMPLES
-from peva_env.platforms.local import LocalNode
+from peva_env.platforms.local.functions import SAMPLES
+from peva_env.platforms.local.node import LocalNode
 
 WriteFunction = Callable[..., FunctionConfig]
 
@@ -367,7 +367,7 @@ def test_an_interruption_of_the_start_stops_what_was_started(
         assert len(children()) == 2
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("peva_env.platforms.function_process.FunctionProcess.await_ready", interrupt)
+    monkeypatch.setattr("peva_env.platforms.local.function_process.FunctionProcess.await_ready", interrupt)
     with pytest.raises(KeyboardInterrupt):
         LocalNode([write_function(), write_function(name="other")]).start()
     assert not children()
@@ -401,8 +401,8 @@ def test_functions_end_with_the_program_that_serves_them(end: signal.Signals | N
     code = """
         import sys, time
         import psutil
-        from peva_env.config import FunctionConfig
-        from peva_env.platforms.local import LocalNode
+        from peva_env.config.loading import FunctionConfig
+        from peva_env.platforms.local.node import LocalNode
         node = LocalNode([FunctionConfig(name="fetch"), FunctionConfig(name="primes")])
         node.start()
         print(*[child.pid for child in psutil.Process().children()], flush=True)

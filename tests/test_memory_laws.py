@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.schema import TABLES
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
-from peva_env.memory.tensor_cache import TensorCache
+from peva_env.memory.tensors.cache import TensorCache
 from tests.builders import event, session
 from tests.strategies import events
 

@@ -14,15 +14,15 @@ from typing import Any
 import psutil
 import pytest
 
-from peva_env.config import parse_config
+from peva_env.campaign.factories import make_metrics
+from peva_env.config.loading import parse_config
 from peva_env.errors import MetricsError
-from peva_env.parts import make_metrics
 from peva_env.platforms.base import Metrics, NodeUsage
-from peva_env.platforms.metrics import PrometheusMetrics
-from peva_env.platforms.process_usage import UsageSampler
-from peva_env.platforms.prometheus import Prometheus
-from peva_env.platforms.queries import load_queries
-from peva_env.platforms.scrapes import last_scrape
+from peva_env.platforms.local.process_usage import UsageSampler
+from peva_env.platforms.prometheus.client import Prometheus
+from peva_env.platforms.prometheus.metrics import PrometheusMetrics
+from peva_env.platforms.prometheus.queries import load_queries
+from peva_env.platforms.prometheus.scrapes import last_scrape
 from tests.prometheus_server import LEGACY_QUERIES, Page, Server, Target, real_prometheus
 
 pytestmark = pytest.mark.prometheus

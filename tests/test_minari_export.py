@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from peva_env.contracts import EndStatus
+from peva_env.datasets.minari import MinariDataset
 from peva_env.errors import ConfigError, PolicyError
 from peva_env.make import make_sim_env
-from peva_env.minari_export import MinariDataset
 from tests.forkserver import peva
 
 COMMAND = str(Path(sys.executable).with_name("peva-env"))
@@ -223,7 +223,7 @@ def test_a_live_campaign_is_exported_and_can_be_driven_again() -> None:
 
 def test_without_minari_the_extra_is_named(tmp_path: Path) -> None:
     (tmp_path / "minari.py").write_text("raise ModuleNotFoundError('no minari here')")
-    code = "from peva_env.minari_export import MinariDataset; MinariDataset('mine-v0')"
+    code = "from peva_env.datasets.minari import MinariDataset; MinariDataset('mine-v0')"
     path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=60

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peva_env.sources.node_model import OVERHEAD_S, Floats, Nodes, Served, serve
+from peva_env.sources.simulated.node_model import OVERHEAD_S, Floats, Nodes, Served, serve
 
 TIMEOUT_S = 5.0
 AS_IT_IS = np.ones(1)

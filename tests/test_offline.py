@@ -20,15 +20,15 @@ from peva_agents.cartesian import CartesianAgent
 from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
 
-import peva_env.frontier
-from peva_env.config import DfaasConfig
+import peva_env.inference.monotone_map
+from peva_env.campaign.offline import OfflineCampaigns, OfflineSettings
+from peva_env.config.loading import DfaasConfig
 from peva_env.contracts import EndStatus, ExecutionEvent, PolicyContext, Verdict
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import ILLEGAL_REWARD
-from peva_env.offline import OfflineCampaigns, OfflineSettings
-from peva_env.planning.algorithm_loader import NoOpPolicy
-from peva_env.planning.cartesian_scheduler import CartesianScheduler
+from peva_env.planning.policies import NoOpPolicy
+from peva_env.planning.scheduler import CartesianScheduler
 from tests.builders import RecordingPolicy
 from tests.toy_world import SPACE, ToyWorld
 
@@ -222,7 +222,7 @@ def test_the_baseline_runs_on_both(tmp_path: Path) -> None:
 
 
 def test_a_space_beyond_the_limit_is_simulated_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peva_env.frontier, "DENSE_LIMIT", 50)
+    monkeypatch.setattr(peva_env.inference.monotone_map, "DENSE_LIMIT", 50)
     env = gymnasium.make("peva/FaasSim-v0", node="local", rates_rps={"fetch": range(0, 201, 10), "primes": [0, 10, 20]})
     _, info = env.reset(seed=0)
     assert env.action_space == gymnasium.spaces.MultiDiscrete([22, 4])

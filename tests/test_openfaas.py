@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from peva_env import doctor
-from peva_env.config import DfaasConfig, load_config, parse_config
-from peva_env.doctor import Check, run_checks
+from peva_env.campaign import doctor
+from peva_env.campaign.doctor import Check, run_checks
+from peva_env.campaign.factories import make_deployed_functions, make_gateway, make_platform, measurement_context
+from peva_env.config.loading import DfaasConfig, load_config, parse_config
 from peva_env.errors import ConfigError, MetricsError, PlatformError
-from peva_env.parts import make_deployed_functions, make_gateway, make_platform, measurement_context
-from peva_env.platforms import deployed_function, openfaas
-from peva_env.platforms import gateway as gateway_module
 from peva_env.platforms.base import NodeUsage, Usage
-from peva_env.platforms.credentials import read_credentials
-from peva_env.platforms.deployed_function import DeployedFunction
-from peva_env.platforms.openfaas import OpenFaasNode
+from peva_env.platforms.openfaas import gateway as gateway_module
+from peva_env.platforms.openfaas import node as openfaas
+from peva_env.platforms.openfaas.credentials import read_credentials
+from peva_env.platforms.openfaas.deployed_function import DeployedFunction
+from peva_env.platforms.openfaas.node import OpenFaasNode, deployed_function
 from tests.gateway import Served, StandIn, serving, throw_away_ca
 
 PASSWORD = "open-sesame-4711"  # noqa: S105 - of a stand-in

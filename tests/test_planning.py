@@ -4,10 +4,10 @@ from itertools import islice
 
 import pytest
 
-from peva_env.config import DfaasConfig, parse_config
+from peva_env.config.loading import DfaasConfig, parse_config
 from peva_env.contracts import DfaasRunContext
-from peva_env.planning.cartesian_scheduler import CartesianScheduler
-from peva_env.planning.plan_builder import DfaasPlanBuilder
+from peva_env.planning.plan import DfaasPlanBuilder
+from peva_env.planning.scheduler import CartesianScheduler
 from peva_env.space import Config, ConfigSpace, config_key
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from peva_env.contracts import PolicyAlgorithm
 from peva_env.errors import PolicyError
-from peva_env.planning.algorithm_loader import NoOpPolicy, load_policy_algorithm
+from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
 from tests.fixtures.custom_algo import CustomPolicy
 
 

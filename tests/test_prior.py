@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from peva_agents.beliefs.measured import Measurements
 from peva_agents.beliefs.prior import Prior
 
+from peva_env.campaign.worlds import replay_parts
 from peva_env.contracts import Verdict
-from peva_env.memory.tensor_cache import TensorCache
+from peva_env.memory.tensors.cache import TensorCache
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event
-from peva_env.worlds import replay_parts
 
 SPACE = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30, 40]}, min_functions=2, max_functions=3)
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from peva_env import processes
+from peva_env.system import processes
 
 _PARENT = """
     import os, signal, sys, time
     import psutil
-    from peva_env import processes
+    from peva_env.system import processes
     def say(*pids):
         print(*pids, flush=True)
     def sleeper():
@@ -177,7 +177,7 @@ def test_a_fork_neither_hides_the_parents_death_nor_ends_its_children(parent: St
 
 STARTS_UNDER_FIRE = """
 import os, random, signal, sys, threading, time
-from peva_env import processes
+from peva_env.system import processes
 
 def shoot():
     time.sleep(random.Random(int(sys.argv[1])).uniform(0, 0.004))

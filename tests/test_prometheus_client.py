@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from peva_env.errors import MetricsError
-from peva_env.platforms.prometheus import Prometheus
-from peva_env.platforms.prometheus_clock import require_same_time
+from peva_env.platforms.prometheus.client import Prometheus
+from peva_env.platforms.prometheus.clock import require_same_time
 from tests.gateway import StandIn, throw_away_ca
 from tests.gateway import serving as serving_gateway
 from tests.prometheus_server import Answer, free_port, scalar, serving

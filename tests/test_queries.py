@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peva_env.errors import ConfigError
-from peva_env.platforms.queries import PLACEHOLDERS, Query, load_queries, range_selectors, span
+from peva_env.platforms.prometheus.queries import PLACEHOLDERS, Query, load_queries, range_selectors, span
 from tests.prometheus_server import LEGACY_QUERIES
 
 CPU = "{name: cpu_usage_node, query: 'a[{time_span}]'}"

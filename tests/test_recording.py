@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
-from peva_env.memory.checkpoint import ParquetCheckpoint
-from peva_env.memory.recording import Recording, load_recording
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet.recording import Recording, load_recording
 from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.memory.tensor_rows import is_label
+from peva_env.memory.tensors.rows import is_label
 from tests.builders import event, function, write_recording
 from tests.strategies import events
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from peva_env import datasets
+from peva_env.campaign.scenarios import true_labels
 from peva_env.contracts import MeasurementSource
-from peva_env.scenarios import true_labels
 from peva_env.sources.episodes import Outcomes
 from peva_env.sources.repeated import RepeatedWorld
-from peva_env.sources.replay import ReplayWorld
+from peva_env.sources.replay.world import ReplayWorld
 from peva_env.testing import SourceContract
 from tests.toy_world import SPACE, ToyWorld
 

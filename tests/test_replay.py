@@ -15,7 +15,7 @@ from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurem
 from peva_env.errors import ConfigError, PevaError
 from peva_env.observation import measurement_of
 from peva_env.sources.episodes import Episodes, Outcomes, World
-from peva_env.sources.replay import ReplayWorld
+from peva_env.sources.replay.world import ReplayWorld
 from peva_env.space import Config
 from tests.builders import event, function, write_recording
 

@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from peva_env import cli
+from peva_env.cli import commands as cli
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
-from peva_env.map_records import Status
+from peva_env.inference.records import Status
 from peva_env.maps import CampaignRecord, NodeMap
-from peva_env.rate_grid import Dominance
-from peva_env.report import facts, html, proof, saved, texts
-from peva_env.report.cells import Cell
+from peva_env.report import html
+from peva_env.report.data import facts, proof, saved, texts
+from peva_env.report.data.cells import Cell
+from peva_env.report.data.page_data import page_data
+from peva_env.report.data.run_data import run_data
 from peva_env.report.html import render, write_report
-from peva_env.report.page_data import page_data
-from peva_env.report.run_data import run_data
-from peva_env.space import Config, ConfigSpace
+from peva_env.space import Config, ConfigSpace, Dominance
 from tests.builders import full, function, small_disk, without_privileges
 from tests.report_maps import CONTEXT, node_map, overloaded_from, remember, runs
 

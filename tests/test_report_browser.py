@@ -16,11 +16,11 @@ import pytest
 from peva_env.console.text import config_text
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.maps import NodeMap
-from peva_env.report.cells import cell_codes
+from peva_env.report.data.cells import cell_codes
+from peva_env.report.data.page_data import evidence
 from peva_env.report.html import write_report
-from peva_env.report.page_data import evidence
+from peva_env.rules.judge import majority
 from peva_env.space import Config, ConfigSpace, config_key, config_pairs
-from peva_env.verdict import majority
 from tests.report_maps import node_map, overloaded_from, runs
 
 for needed in ("jinja2", "plotly"):

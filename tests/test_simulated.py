@@ -13,7 +13,7 @@ from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
 from peva_env.observation import measurement_of
 from peva_env.sources.episodes import Words, World
-from peva_env.sources.simulated import SimulatedWorld
+from peva_env.sources.simulated.world import SimulatedWorld
 from peva_env.space import Config, ConfigSpace, dominates
 
 RATES = {"a": range(0, 201, 10), "b": range(0, 201, 10)}

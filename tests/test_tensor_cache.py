@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.memory.tensor_cache import TensorCache
+from peva_env.memory.tensors.cache import TensorCache
 from tests.builders import event, function
 from tests.strategies import events
 

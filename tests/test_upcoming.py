@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from peva_env.episode_words import EpisodeWords
-from peva_env.offline import drawn_scenarios
-from peva_env.upcoming import UpcomingEpisodes
+from peva_env.campaign.episode_words import EpisodeWords
+from peva_env.campaign.offline import drawn_scenarios
+from peva_env.campaign.upcoming import UpcomingEpisodes
 from tests.toy_world import ToyEpisodes, ToyWorld
 
 N = 5

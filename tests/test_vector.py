@@ -12,12 +12,12 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peva_env.campaign.offline import OfflineSettings
+from peva_env.campaign.worlds import OfflineParts
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective
-from peva_env.offline import OfflineSettings
 from peva_env.vector import PevaVectorEnv
-from peva_env.worlds import OfflineParts
 from tests.toy_world import SPACE, ToyWorld
 
 N_ENVS = 5
@@ -134,7 +134,7 @@ def test_of_real_worlds_too(env_id: str, arguments: dict[str, Any]) -> None:
 def test_large_spaces_are_compared_as_small_ones_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for limit in (2**26, 0):
-        monkeypatch.setattr("peva_env.campaign_state._ROW_CELLS", limit)
+        monkeypatch.setattr("peva_env.campaign.batch._ROW_CELLS", limit)
         for dominance in ("one_sided", "two_sided", "within_sets"):
             vector = PevaVectorEnv(4, parts(dominance=dominance))
             vector.reset(seed=2)
@@ -254,7 +254,7 @@ def test_what_cannot_be_done_is_refused_in_words() -> None:
 
 
 def test_a_space_too_large_for_labels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("peva_env.frontier.DENSE_LIMIT", 5)
+    monkeypatch.setattr("peva_env.inference.monotone_map.DENSE_LIMIT", 5)
     with pytest.raises(ConfigError, match="too many to step side by side"):
         PevaVectorEnv(2, parts())
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env.config import OverloadConfig
+from peva_env.config.loading import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.verdict import is_decided, judge, majority
+from peva_env.rules.judge import is_decided, judge, majority
 
 RULES = OverloadConfig()
 CALM = NodeMeasurement(cpu_pct=20.0, ram_pct=30.0)

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from peva_env.config import OverloadConfig
+from peva_env.config.loading import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.verdict import judge
-from peva_env.verdict_arrays import labels, success_margins, use_margins
+from peva_env.rules.arrays import labels, success_margins, use_margins
+from peva_env.rules.judge import judge
 
 SHARES = st.floats(0, 1) | st.sampled_from([0.0, 0.9, 0.95, 1.0])
 PERCENT = st.floats(0, 100) | st.sampled_from([0.0, 80.0, 90.0, 100.0])

@@ -28,10 +28,10 @@ from peva_agents.beliefs.network import Network
 from peva_agents.beliefs.prior import Prior
 from peva_agents.beliefs.reach import Reach
 from peva_agents.policy_agent import PolicyAgent
-from peva_env.candidates import Candidates
-from peva_env.config import DfaasConfig, OverloadConfig
+from peva_env.config.loading import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
 from peva_env.errors import PolicyError
+from peva_env.planning.candidates import Candidates
 from peva_env.space import Config
 
 type Floats = NDArray[np.float64]

@@ -11,11 +11,11 @@ from peva_agents.beliefs.history import valid_runs
 from peva_agents.beliefs.node_belief import Floats, NodeBelief
 from peva_agents.beliefs.reach import Counts, Reach
 from peva_agents.policy_agent import PolicyAgent
-from peva_env.candidates import Candidates
-from peva_env.config import DfaasConfig, OverloadConfig
+from peva_env.config.loading import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
 from peva_env.errors import PolicyError
-from peva_env.planning.algorithm_loader import NoOpPolicy
+from peva_env.planning.candidates import Candidates
+from peva_env.planning.policies import NoOpPolicy
 from peva_env.space import Config
 
 _MOST_RUNS = 400

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.candidates import Candidates
-from peva_env.config import DfaasConfig
+from peva_env.config.loading import DfaasConfig
 from peva_env.contracts import CampaignView, ConfigScheduler, PolicyAlgorithm
 from peva_env.errors import PolicyError
-from peva_env.frontier import is_dense
-from peva_env.planning.algorithm_loader import load_policy_algorithm
+from peva_env.inference.monotone_map import is_dense
+from peva_env.planning.candidates import Candidates
+from peva_env.planning.policies import load_policy_algorithm
 from peva_env.space import Config, ConfigSpace, config_key
 
 _EMPTY_CHOICES = 1000
@@ -32,7 +32,8 @@ class PolicyAgent:
     """Lets a policy choose among candidates, and runs what it chose, in that order.
 
     Candidates are what a scheduler proposes, or, without one, all that can be measured and is unknown, as
-    ``peva_env.candidates.Candidates``. Of a space too large for a mask that is a sample, drawn anew for each choice.
+    ``peva_env.planning.candidates.Candidates``. Of a space too large for a mask that is a sample, drawn anew for each
+    choice.
 
     Args:
         policy: any ``PolicyAlgorithm``; if it has ``setup(context)``, that is called once with a ``PolicyContext``.

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from peva_env.console.text import STYLES, config_text, say
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.rules.judge import majority
 from peva_env.space import ConfigKey
-from peva_env.verdict import majority
 
 _MAX_ROWS = 40
 _GAP = 2

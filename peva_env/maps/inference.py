@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, Verdict
-from peva_env.frontier import MonotoneMap
-from peva_env.rate_grid import Dominance
-from peva_env.space import ConfigKey, ConfigSpace, config_key, config_pairs
-from peva_env.verdict import majority
+from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.rules.judge import majority
+from peva_env.space import ConfigKey, ConfigSpace, Dominance, config_key, config_pairs
 
 type Runs = Mapping[ConfigKey, Sequence[ExecutionEvent]]
 """The valid runs of each measured configuration."""

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.config import DfaasConfig, parse_config
+from peva_env.config.loading import DfaasConfig, parse_config
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext
-from peva_env.drivers import agent_factory
 from peva_env.errors import ConfigError
-from peva_env.frontier import MonotoneMap
+from peva_env.inference.monotone_map import MonotoneMap
 from peva_env.maps.node_map import NodeMap
-from peva_env.memory.tensor_cache import TensorCache
+from peva_env.memory.tensors.cache import TensorCache
+from peva_env.planning.plugins import agent_factory
 from peva_env.space import Config, ConfigSpace, config_pairs
 
 DEFAULT_PREDICTOR = "learnt"
@@ -33,7 +33,7 @@ def predict(node_map: NodeMap, configs: Sequence[Config], agent: str = DEFAULT_P
     Args:
         node_map: what is known.
         configs: of its space.
-        agent: whose estimate it is: see ``peva_env.drivers.agent_factory``.
+        agent: whose estimate it is: see ``peva_env.planning.plugins.agent_factory``.
 
     Raises:
         ConfigError: there is no such agent, or it predicts nothing.

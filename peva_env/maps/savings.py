@@ -1,9 +1,9 @@
 """What the cartesian agent would have run."""
 
 from peva_env.errors import ConfigError
-from peva_env.frontier import MonotoneMap
-from peva_env.maps.grid_sweeps import above_any
-from peva_env.rate_grid import OVERLOADED_LABEL, UNKNOWN_LABEL
+from peva_env.inference.counting import above_any
+from peva_env.inference.grid import OVERLOADED_LABEL, UNKNOWN_LABEL
+from peva_env.inference.monotone_map import MonotoneMap
 
 
 def cartesian_configs(known: MonotoneMap) -> int:

@@ -7,20 +7,20 @@ from typing import Any
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, PolicyAlgorithm, Verdict
 from peva_env.errors import PolicyError
-from peva_env.memory.checkpoint import ParquetCheckpoint
 from peva_env.memory.key_set import KeySet
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
-from peva_env.memory.tensor_cache import TensorCache
-from peva_env.planning.policy_updates import PolicyUpdates
+from peva_env.memory.tensors.cache import TensorCache
+from peva_env.planning.updates import PolicyUpdates
+from peva_env.rules.judge import is_decided
 from peva_env.space import ConfigKey
-from peva_env.verdict import is_decided
 
 
 class InProcessMemoryEngine:
     """Store, checkpoint, tensor cache and policy in one process.
 
     A configuration is *complete* when it has ``iterations`` valid runs in the session's context and repetition; where
-    ``is_certain`` is given, when it has as many as decide it (``peva_env.verdict.is_decided``). Events of another
+    ``is_certain`` is given, when it has as many as decide it (``peva_env.rules.judge.is_decided``). Events of another
     context or repetition are stored, and that is all. Without a session every event counts.
 
     Args:

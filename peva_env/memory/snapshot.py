@@ -14,9 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from peva_env import processes
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database
+from peva_env.system import processes
 
 _ATTEMPTS = 50
 _PAUSE_S = 0.1

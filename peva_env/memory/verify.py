@@ -1,7 +1,7 @@
 """Recomputing every column that follows from others, and reporting where a memory says something else.
 
-Verdicts are recomputed by ``peva_env.verdict`` with the rules of the session's own context. A verdict INVALID is taken
-as it is: most of its causes, such as a k6 that failed, leave nothing to compute it from.
+Verdicts are recomputed by ``peva_env.rules.judge`` with the rules of the session's own context. A verdict INVALID is
+taken as it is: most of its causes, such as a k6 that failed, leave nothing to compute it from.
 """
 
 import json
@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import duckdb
 from pydantic import ValidationError
 
-from peva_env.config import OverloadConfig
+from peva_env.config.loading import OverloadConfig
 from peva_env.contracts import ExecutionEvent
-from peva_env.early_abort import ABORTED, judge_aborted
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas_campaign import RECORDED_AS
+from peva_env.memory.dfaas.campaign import RECORDED_AS
 from peva_env.memory.rows import EVENT_COLUMNS, event_from_record
 from peva_env.memory.verify_sql import QUERIES
-from peva_env.verdict import Judgement, judge
+from peva_env.rules.early_abort import ABORTED, judge_aborted
+from peva_env.rules.judge import Judgement, judge
 
 _ROWS_AT_A_TIME = 1000
 _RUN_ID = EVENT_COLUMNS.index("run_id")

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, MeasurementSource
+from peva_env.rules.judge import majority
 from peva_env.sources.episodes import Episodes, Indices, Outcomes, Words, World
 from peva_env.space import Config, ConfigSpace
-from peva_env.verdict import majority
 
 
 @dataclass(frozen=True, slots=True)

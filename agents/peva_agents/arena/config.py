@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from peva_env.config.explain import explain
 from peva_env.errors import ConfigError
-from peva_env.explain import explain
 
 YARDSTICK = "cartesian"
 """Whose campaigns the others are measured against. It always plays to the end."""

@@ -9,11 +9,12 @@ import numpy as np
 from peva_agents.arena.config import ArenaConfig
 from peva_agents.arena.scores import Labels, certificate_size
 from peva_agents.training.worlds import part_seeds
+from peva_env.campaign.scenarios import true_labels
+from peva_env.campaign.worlds import OfflineParts, replay_parts, sim_parts
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
-from peva_env.rate_grid import OVERLOADED_LABEL, Dominance, RateGrid
-from peva_env.scenarios import true_labels
-from peva_env.worlds import OfflineParts, replay_parts, sim_parts
+from peva_env.inference.grid import OVERLOADED_LABEL, RateGrid
+from peva_env.space import Dominance
 
 
 class Episode(NamedTuple):

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.beliefs.lattice import Blocks, Lattice, lattice_size
-from peva_env.candidates import Candidates
-from peva_env.frontier import is_dense
-from peva_env.rate_grid import RateGrid
+from peva_env.inference.grid import RateGrid
+from peva_env.inference.monotone_map import is_dense
+from peva_env.planning.candidates import Candidates
 from peva_env.space import ConfigSpace
 
 type Counts = NDArray[np.int64]
@@ -24,7 +24,7 @@ _N_WITNESSES = 2048
 
 
 class Reach:
-    """Counts for the candidates of a space, under a kind of dominance (see ``peva_env.rate_grid``).
+    """Counts for the candidates of a space, under a kind of dominance (see ``peva_env.inference.grid``).
 
     Exact by sums along the axes of the grid of rates. Among a sample of the candidates for many functions of which few
     load a node at once, and for spaces too large for arrays.

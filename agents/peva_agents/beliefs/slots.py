@@ -1,7 +1,7 @@
 """How success tells of a function's slots, and slots of success: what agents that go by latencies have in common.
 
 A function has ``rate x latency`` requests in flight (Little's law). While that is less than its slots all succeed;
-beyond, the share for which there are slots does. The edge is rounded as in ``peva_env.sources.node_model``.
+beyond, the share for which there are slots does. The edge is rounded as in ``peva_env.sources.simulated.node_model``.
 """
 
 import numpy as np

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from peva_env.config.explain import explain
 from peva_env.errors import ConfigError
-from peva_env.explain import explain
-from peva_env.rate_grid import Dominance
-from peva_env.space import ConfigSpace
+from peva_env.space import ConfigSpace, Dominance
 
 type Algorithm = Literal["maskable-ppo", "ppo", "dqn"]
 

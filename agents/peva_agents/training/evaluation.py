@@ -21,9 +21,9 @@ from peva_agents.loop import run_campaign
 from peva_agents.training.model_file import best_legal
 from peva_agents.training.worlds import Part, TrainingWorlds
 from peva_agents.uniform import UniformAgent
-from peva_env.config import DfaasConfig
-from peva_env.rate_grid import Dominance
-from peva_env.scenarios import true_labels
+from peva_env.campaign.scenarios import true_labels
+from peva_env.config.loading import DfaasConfig
+from peva_env.space import Dominance
 
 COLUMNS = {"resolved": "resolved", "accuracy": "accuracy", "reward": "return", "n_runs": "runs"}
 """What is told of an episode, by its name in a table."""

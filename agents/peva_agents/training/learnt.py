@@ -26,13 +26,13 @@ from peva_agents.training.algorithms import one_thread, require_sb3
 from peva_agents.training.candidates import Place
 from peva_agents.training.fitting import fit
 from peva_agents.uniform import UniformPolicy
-from peva_env.candidates import Candidates
+from peva_env.campaign.scenarios import true_labels
+from peva_env.campaign.worlds import OfflineParts, replay_parts, sim_parts
 from peva_env.contracts import ExecutionEvent, PolicyContext
 from peva_env.env import PevaEnv
-from peva_env.rate_grid import OVERLOADED_LABEL
-from peva_env.scenarios import true_labels
+from peva_env.inference.grid import OVERLOADED_LABEL
+from peva_env.planning.candidates import Candidates
 from peva_env.space import Config
-from peva_env.worlds import OfflineParts, replay_parts, sim_parts
 
 _LOOKED_AT = frozenset([*range(1, 11), *range(12, 31, 2), *range(35, 100, 5), *range(100, 401, 25)])
 """After so many runs a campaign is looked at: neighbouring looks are nearly the same."""

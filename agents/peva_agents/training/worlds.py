@@ -11,13 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from peva_agents.training.config import TrainingConfig
+from peva_env.campaign.scenarios import SomeScenarios
+from peva_env.campaign.worlds import OfflineParts, replay_parts, sim_parts
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
-from peva_env.rate_grid import Dominance
-from peva_env.scenarios import SomeScenarios
-from peva_env.space import ConfigSpace
+from peva_env.space import ConfigSpace, Dominance
 from peva_env.vector import PevaVectorEnv
-from peva_env.worlds import OfflineParts, replay_parts, sim_parts
 
 type Part = Literal["train", "validation", "test"]
 

@@ -1,0 +1,150 @@
+"""What a campaign leaves beside its memory: ``results.csv``, ``skipped.csv``, ``index.csv`` and ``events.jsonl``.
+
+The CSV files have the columns and the order of PEVA-FAAS, so that what reads its recordings reads these. They are only
+ever appended to, one write a row, as things happen.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from peva_env.campaign.artifact_rows import (
+    csv_line,
+    identity,
+    index_line,
+    json_line,
+    results_header,
+    results_row,
+    skipped_header,
+    skipped_row,
+)
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.errors import PevaError
+from peva_env.space import ConfigKey
+
+_ODD_BYTES = "surrogateescape"
+"""How bytes that are no UTF-8, such as half a character, are read: so that their number is kept."""
+
+
+class ArtifactWriter:
+    """Appends a campaign's artifacts to one folder.
+
+    The memory is the truth and is written first: what a process that died did not get to write here, down to half a
+    line, ``catch_up`` supplies from the memory's events.
+
+    Args:
+        folder: made when it is not there.
+        function_names: the functions of the plan; they fix the columns.
+
+    Raises:
+        PevaError: the folder cannot be made or written, or holds results of other functions; nothing is changed then.
+    """
+
+    def __init__(self, folder: str | Path, function_names: Iterable[str]) -> None:
+        self.folder = Path(folder)
+        self._functions = sorted(function_names)
+        self._headers = {
+            "results.csv": csv_line(results_header(self._functions), ","),
+            "skipped.csv": csv_line(skipped_header(self._functions), ","),
+            "index.csv": csv_line(["functions", "rates", "results_file"], ";"),
+            "events.jsonl": "",
+        }
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PevaError(f"output_dir {self.folder}: cannot be made: {error.strerror}") from error
+        self._begin()
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are there."""
+        return [self.folder / name for name in self._headers if (self.folder / name).exists()]
+
+    def record_run(self, event: ExecutionEvent) -> None:
+        """Append one run to ``events.jsonl`` and, unless it is INVALID, to ``results.csv``."""
+        self._append("events.jsonl", json_line(event))
+        if event.verdict is not Verdict.INVALID:
+            self._append("results.csv", self._result_line(event))
+
+    def record_skips(self, keys: Iterable[ConfigKey]) -> None:
+        """Append configurations that need not be run to ``skipped.csv``."""
+        self._append("skipped.csv", "".join(map(self._skipped_line, keys)))
+
+    def record_complete(self, key: ConfigKey) -> None:
+        """Append a configuration that needs no more runs to ``index.csv``, unless it was there when it needed fewer."""
+        self._supply("index.csv", [index_line(key)])
+
+    def catch_up(self, events: Iterable[ExecutionEvent], complete: Iterable[ConfigKey]) -> None:
+        """Append what the memory knows and the files lack.
+
+        A row of a CSV file names no campaign: one that an earlier campaign in the same folder wrote alike counts as
+        there.
+
+        Args:
+            events: what the memory holds of this campaign.
+            complete: the configurations that need no more runs.
+        """
+        events = list(events)
+        runs = [event for event in events if event.kind is EventKind.MEASURED]
+        skips = [event.config_key for event in events if event.kind is EventKind.SKIPPED]
+        self._begin()
+        self._supply("events.jsonl", map(json_line, runs))
+        self._supply("results.csv", [self._result_line(run) for run in runs if run.verdict is not Verdict.INVALID])
+        self._supply("skipped.csv", map(self._skipped_line, skips))
+        self._supply("index.csv", map(index_line, complete))
+
+    def _begin(self) -> None:
+        """Check every file before the first is touched, cut off half a last line, and write headers where none is."""
+        found = {name: self._read(name) for name in self._headers}
+        for name, header in self._headers.items():
+            if not found[name].startswith(header) and not header.startswith(found[name]):
+                raise PevaError(f"output_dir {self.folder}: {name} is of other functions; choose another output_dir")
+        for name in self._headers:
+            whole, newline, half_a_line = found[name].rpartition("\n")
+            if half_a_line:
+                self._cut(name, len((whole + newline).encode(errors=_ODD_BYTES)))
+            if not newline:
+                self._append(name, "")
+
+    def _supply(self, name: str, lines: Iterable[str]) -> None:
+        there = Counter(identity(f"{line}\n") for line in self._read(name).split("\n"))
+        lacking = []
+        for line in lines:
+            there[identity(line)] -= 1
+            if there[identity(line)] < 0:
+                lacking.append(line)
+        self._append(name, "".join(lacking))
+
+    def _result_line(self, event: ExecutionEvent) -> str:
+        return csv_line(results_row(self._functions, event), ",")
+
+    def _skipped_line(self, key: ConfigKey) -> str:
+        return csv_line(skipped_row(self._functions, key), ",")
+
+    def _read(self, name: str) -> str:
+        path = self.folder / name
+        try:
+            with path.open(encoding="utf-8", errors=_ODD_BYTES, newline="") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise PevaError(f"output_dir {self.folder}: {name} cannot be read: {error.strerror}") from error
+
+    def _append(self, name: str, text: str) -> None:
+        with self._writing(name), (self.folder / name).open("a", encoding="utf-8", newline="") as file:
+            # A file that somebody removed meanwhile begins anew; its rows come back at the next start.
+            file.write(text if file.tell() else self._headers[name] + text)
+
+    def _cut(self, name: str, n_bytes: int) -> None:
+        with self._writing(name):
+            os.truncate(self.folder / name, n_bytes)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise PevaError(f"output_dir {self.folder}: {name} cannot be written: {error.strerror}") from error

@@ -1,0 +1,141 @@
+"""Checks of everything that a campaign needs, each with what to do about it."""
+
+import functools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from peva_env.campaign.annotations import grafana_token
+from peva_env.campaign.factories import (
+    make_deployed_functions,
+    make_gateway,
+    make_generator,
+    make_metrics,
+    make_platform,
+)
+from peva_env.config.loading import DfaasConfig, GrafanaConfig
+from peva_env.errors import PevaError
+from peva_env.memory.database import Database
+from peva_env.planning.plan import DfaasPlanBuilder
+from peva_env.planning.policies import load_policy_algorithm
+from peva_env.platforms.openfaas.deployed_function import DeployedFunction
+
+_RPS_PER_CORE = 250
+"""What k6 and the functions bear together on one core without getting into each other's way, as measured."""
+
+_MIN_FREE_BYTES = 100 * 2**20
+"""A campaign begins with a few MiB; what has less room than this is about to be full anyhow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome of one check: what was looked at, whether it is well, and what was found or is to be done."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def run_checks(config: DfaasConfig) -> Iterator[Check]:
+    """Check k6, the node, the policy, the paths and the load, one after the other. Nothing is left behind."""
+    yield _check("k6", lambda: _k6(config))
+    yield from _node_checks(config)
+    yield _check("policy", lambda: _policy(config))
+    if config.grafana:
+        yield _check("grafana", functools.partial(_grafana, config.grafana))
+    yield _check("output_dir", lambda: _writable(Path(config.output_dir)))
+    yield _check("memory", lambda: _memory(config))
+    yield _check("load", lambda: _load(config))
+
+
+def _check(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except (PevaError, OSError) as error:
+        return Check(name, False, " ".join(str(error).split()))
+
+
+def _k6(config: DfaasConfig) -> str:
+    generator = make_generator(config)
+    return f"k6 {generator.version} at {generator.binary}"
+
+
+def _node_checks(config: DfaasConfig) -> Iterator[Check]:
+    if config.platform == "local":
+        yield _check("node", lambda: _node(config))
+        return
+    gateway = _check("gateway", lambda: make_gateway(config).check())
+    yield gateway
+    if gateway.passed:
+        for function in make_deployed_functions(config, make_gateway(config)):
+            yield _check(f"function {function.name}", functools.partial(_function, function))
+    yield _check("metrics", lambda: _metrics(config))
+
+
+def _function(function: DeployedFunction) -> str:
+    function.preflight()
+    return f"answers at {function.url}, ready replicas: {function.state().available}"
+
+
+def _metrics(config: DfaasConfig) -> str:
+    with closing(make_metrics(config)) as metrics:
+        missing = metrics.check(config.duration_s)
+    without = f"; no data of: {', '.join(missing)}" if missing else ""
+    return f"from Prometheus at {config.prometheus_url}{without}"
+
+
+def _grafana(grafana: GrafanaConfig) -> str:
+    told = "with a token" if grafana_token(grafana) else "without a token"
+    return f"annotations go to {grafana.url}, {told}"
+
+
+def _node(config: DfaasConfig) -> str:
+    platform = make_platform(config)
+    try:
+        platform.start()
+        return f"{platform.name} serves {', '.join(function.name for function in config.functions)}"
+    finally:
+        platform.stop()
+
+
+def _policy(config: DfaasConfig) -> str:
+    load_policy_algorithm(config.algorithm_entrypoint)
+    return config.algorithm_entrypoint or "none, the agent's own order"
+
+
+def _writable(folder: Path) -> str:
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise PevaError(f"{existing} is not a folder that can be written to; choose another path or change its rights")
+    free_bytes = shutil.disk_usage(existing).free
+    if free_bytes < _MIN_FREE_BYTES:
+        raise PevaError(f"{existing} has {free_bytes / 2**20:.0f} MiB left; make room, or choose another path")
+    return f"{folder} can be written to"
+
+
+def _memory(config: DfaasConfig) -> str:
+    path = Path(config.memory.db_path)
+    if not path.exists():
+        return f"{path} will be made; {_writable(path.parent)}"
+    database = Database(str(path), config.memory.schema_version)
+    database.open()
+    database.close()
+    return f"{path} is a memory of schema {config.memory.schema_version}"
+
+
+def _load(config: DfaasConfig) -> str:
+    space = DfaasPlanBuilder(config).build_space()
+    highest = sorted((rates[-1] for rates in space.rates_rps), reverse=True)
+    total_rps = sum(highest[: space.max_functions - 1])
+    bearable_rps = _RPS_PER_CORE * (psutil.cpu_count() or 1)
+    if config.platform == "local" and total_rps > bearable_rps:
+        raise PevaError(
+            f"up to {total_rps} requests/s are offered, k6 and a local node share {psutil.cpu_count()} core(s); "
+            f"stay under {bearable_rps}, or the generator's own load blurs the verdicts"
+        )
+    return f"up to {total_rps} requests/s"

@@ -1,0 +1,191 @@
+"""One configuration, end to end: is it known, its iterations, its verdict, and everything written down."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.campaign.artifacts import ArtifactWriter
+from peva_env.campaign.protocols import Budget, ConfigOutcome, config_text, why_known
+from peva_env.contracts import (
+    NOT_RUN,
+    CampaignObserver,
+    DfaasRunContext,
+    EventKind,
+    ExecutionEvent,
+    MeasurementSource,
+    Verdict,
+)
+from peva_env.errors import InvalidRunError
+from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.memory.engine import InProcessMemoryEngine
+from peva_env.observation import measurement_of
+from peva_env.rules.judge import majority
+from peva_env.space import Config, config_key, config_pairs
+from peva_env.system.interrupts import uninterrupted
+
+__all__ = ["DfaasConfigExecutor", "DfaasRunContext"]
+
+
+@dataclass(slots=True)
+class DfaasConfigExecutor:
+    """Measures configurations one after the other, for one campaign.
+
+    The order of writing is memory first, artifacts second: what is in a CSV file is in the memory. Neither is cut short
+    by Ctrl-C.
+    """
+
+    source: MeasurementSource
+    memory: InProcessMemoryEngine
+    artifacts: ArtifactWriter
+    known: MonotoneMap
+    context: DfaasRunContext
+    context_hash: str
+    max_invalid_retries: int
+    budget: Budget
+    observers: Sequence[CampaignObserver] = ()
+
+    def restore(self, history: Iterable[ExecutionEvent]) -> None:
+        """Rebuild from earlier events what is complete and what follows from it; it is inferred anew.
+
+        Artifacts that a process which died did not get to write are supplied.
+        """
+        events = list(history)
+        keys = dict.fromkeys(event.config_key for event in events)
+        complete = [key for key in keys if self.memory.is_seen(key) and config_pairs(key) in self.known.space]
+        self.artifacts.catch_up(events, complete)
+        for key in complete:
+            self.known.update(config_pairs(key), majority(self.memory.verdicts(key)))
+        self._settle_contradictions()
+        if self.known.labels is not None:
+            self._record_inferred(self.known.labels.nonzero()[0])
+
+    def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
+        """Run what a configuration lacks, unless it is known already.
+
+        One that was measured and is contradicted is run again, until it has twice as many valid runs as are asked for;
+        the majority of them all decides. If it is contradicted then, it goes into quarantine.
+
+        Raises:
+            InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
+        """
+        config = self.known.space.config(index)
+        skip_reason = self.skip_reason(config)
+        if skip_reason:
+            return self._skip(config, skip_reason)
+        key = config_key(config)
+        is_again = key in self.known.measured
+        events: list[ExecutionEvent] = []
+        while self.memory.missing_runs(key, again=is_again):
+            if self.budget.exhausted:
+                return self._outcome(events)
+            events.append(self._run(config, rng))
+            self._require_valid(events)
+        verdict = majority(self.memory.verdicts(key))
+        with uninterrupted():
+            if not is_again:
+                self.artifacts.record_complete(key)
+            resolved = self._conclude(config, verdict)
+        for observer in self.observers:
+            observer.concluded(config, verdict, resolved)
+        return self._outcome(events, verdict, resolved)
+
+    def skip_reason(self, config: Config) -> str | None:
+        """Return why a configuration need not be run, or None."""
+        if self.known.verdict(config) is None:  # whatever else tells of it: in a contradiction nothing is known
+            return None
+        if config_key(config) in self.known.measured:
+            return "already measured"
+        return why_known(self.known, config)
+
+    def _outcome(
+        self, events: Sequence[ExecutionEvent], verdict: Verdict | None = None, resolved: int = 0
+    ) -> ConfigOutcome:
+        return ConfigOutcome(
+            verdict=verdict,
+            resolved=resolved,
+            n_runs=len(events),
+            cost_s=sum(event.cost_s for event in events),
+            measurement=measurement_of(self.known.space, events[-1]) if events else None,
+            events=tuple(events),
+        )
+
+    def _skip(self, config: Config, reason: str) -> ConfigOutcome:
+        self._record_not_run([config])
+        return ConfigOutcome(verdict=self.known.verdict(config), skip_reason=reason)
+
+    def _run(self, config: Config, rng: np.random.Generator) -> ExecutionEvent:
+        iteration = self.memory.next_iteration(config_key(config))
+        for observer in self.observers:
+            observer.starting(config, iteration)
+        measured = self.source.measure(config, iteration=iteration, rng=rng)
+        event = replace(
+            measured,
+            iteration=iteration,
+            run_id=self.context.run_id,
+            repetition=self.context.repetition,
+            context_hash=self.context_hash,
+        )
+        with uninterrupted():
+            self.budget.spend(event.cost_s)
+            self.memory.ingest_event(event)
+            self.artifacts.record_run(event)
+        for observer in self.observers:
+            observer.measured(event)
+        return event
+
+    def _require_valid(self, events: list[ExecutionEvent]) -> None:
+        in_a_row = list(takewhile(lambda event: event.verdict is Verdict.INVALID, reversed(events)))
+        if len(in_a_row) > self.max_invalid_retries:
+            raise InvalidRunError(
+                f"{config_text(in_a_row[0].config_pairs)}: {len(in_a_row)} run(s) in a row measured nothing: "
+                f"{'; '.join(in_a_row[0].reasons)}"
+            )
+
+    def _conclude(self, config: Config, verdict: Verdict) -> int:
+        resolved = np.concatenate([self.known.update(config, verdict), *self._settle_contradictions()])
+        self._record_inferred(resolved)
+        return len(resolved)
+
+    def _settle_contradictions(self) -> list[NDArray[np.int64]]:
+        """Put in quarantine what was run again to the end, and leave the rest of what is contradicted to be asked for.
+
+        Returns the indices of what became known by it.
+        """
+        run_again = [one for one in self.known.disputed() if not self.memory.missing_runs(config_key(one), again=True)]
+        resolved = [self.known.quarantine(config) for config in run_again]
+        self.context.existing_index.update(self.known.measured)
+        self.context.existing_index.difference_update(map(config_key, self.known.disputed()))
+        return resolved
+
+    def _record_inferred(self, indices: NDArray[np.int64]) -> None:
+        self._record_not_run([self.known.space.config(int(index)) for index in indices])
+
+    def _record_not_run(self, configs: Sequence[Config]) -> None:
+        """Write down what is known without a run, unless that is written down already."""
+        events = [self._not_run(config) for config in configs if config_key(config) not in self.known.measured]
+        new = [event for event in events if not self.memory.is_recorded(event.config_key, event.kind)]
+        if new:
+            with uninterrupted():
+                self.memory.ingest_skips(new)
+                self.artifacts.record_skips(one.config_key for one in new if one.kind is EventKind.SKIPPED)
+
+    def _not_run(self, config: Config) -> ExecutionEvent:
+        verdict = self.known.verdict(config)
+        assert verdict is not None  # noqa: S101 - nothing is recorded of what is unknown
+        now = time.time()
+        return ExecutionEvent(
+            config_key=config_key(config),
+            iteration=NOT_RUN[verdict].iteration,
+            verdict=verdict,
+            run_id=self.context.run_id,
+            repetition=self.context.repetition,
+            kind=NOT_RUN[verdict].kind,
+            reasons=(why_known(self.known, config) or "",),
+            started_at=now,
+            ended_at=now,
+            context_hash=self.context_hash,
+        )

@@ -1,0 +1,145 @@
+"""The parts of a live campaign, each built from a configuration; nothing is started, opened or sent."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from peva_env.config.loading import DfaasConfig, OverloadConfig
+from peva_env.contracts import ExecutionEvent
+from peva_env.errors import ConfigError
+from peva_env.memory.contexts import digest
+from peva_env.memory.engine import InProcessMemoryEngine
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
+from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.platforms.base import Platform
+from peva_env.platforms.local.node import LocalNode
+from peva_env.platforms.openfaas.credentials import read_credentials, trust
+from peva_env.platforms.openfaas.deployed_function import DeployedFunction
+from peva_env.platforms.openfaas.gateway import Gateway
+from peva_env.platforms.openfaas.node import OpenFaasNode
+from peva_env.platforms.prometheus.client import Prometheus
+from peva_env.platforms.prometheus.metrics import DEFAULT_NAMESPACE, PrometheusMetrics
+from peva_env.platforms.prometheus.queries import load_queries
+from peva_env.rules.judge import apply_rules
+from peva_env.sources.k6.runner import K6, find_k6
+from peva_env.sources.k6.settings import k6_settings
+
+_MIN_PREFLIGHT_S = 5.0
+"""A function's first call may have to load things that the later ones find in place."""
+
+
+def make_platform(config: DfaasConfig) -> Platform:
+    """Build the node that a configuration names; nothing is started.
+
+    Raises:
+        ConfigError: an address, a password or a certificate that the platform needs is missing.
+    """
+    if config.platform == "local":
+        return LocalNode(config.functions, request_timeout_s=max(_MIN_PREFLIGHT_S, config.timeout_s))
+    gateway = make_gateway(config)
+    return OpenFaasNode(
+        make_deployed_functions(config, gateway),
+        gateway=gateway,
+        metrics=make_metrics(config),
+        duration_s=config.duration_s,
+    )
+
+
+def make_gateway(config: DfaasConfig) -> Gateway:
+    """Build the client of the gateway that a configuration names; nothing is sent.
+
+    Raises:
+        ConfigError: its address, password or CA certificate is missing.
+    """
+    if config.gateway_url is None:
+        raise ConfigError("platform = 'openfaas': gateway_url is needed, for example http://127.0.0.1:8080")
+    credentials = read_credentials(config.openfaas)
+    return Gateway(config.gateway_url, credentials=credentials, tls=trust(config.openfaas.ca_file))
+
+
+def make_deployed_functions(config: DfaasConfig, gateway: Gateway) -> list[DeployedFunction]:
+    """Build what is called through a gateway; nothing is sent."""
+    timeout_s = max(_MIN_PREFLIGHT_S, config.timeout_s)
+    return [
+        DeployedFunction(function, gateway, namespace=config.openfaas.namespace, timeout_s=timeout_s)
+        for function in config.functions
+    ]
+
+
+def make_generator(config: DfaasConfig) -> K6:
+    """Build the load generator; k6 itself is asked whether it takes what the configuration sets of it.
+
+    Raises:
+        LoadGeneratorError: there is no usable k6.
+        ConfigError: it refuses an output, a variable or an option, or a variable is not set.
+    """
+    return K6(find_k6(config.k6_path), timeout_s=config.timeout_s, settings=k6_settings(config))
+
+
+def make_metrics(config: DfaasConfig) -> PrometheusMetrics:
+    """Build what measures a node that is not this machine; nothing is sent before its ``check``.
+
+    Raises:
+        ConfigError: ``prometheus_url`` is not set, or the file of queries cannot be used.
+    """
+    if config.prometheus_url is None:
+        raise ConfigError("platform = 'openfaas': prometheus_url is needed, for example http://127.0.0.1:9090")
+    return PrometheusMetrics(
+        Prometheus(config.prometheus_url),
+        load_queries(config.queries_path),
+        [function.name for function in config.functions],
+        instance=config.prometheus_instance,
+        namespace=config.openfaas.namespace or DEFAULT_NAMESPACE,
+        pid_regexes=config.function_pid_regexes,
+        scaphandre=config.scaphandre_enabled,
+    )
+
+
+def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
+    """Build the memory that a configuration asks for; nothing is opened."""
+    memory = config.memory
+    store = DuckDBMemoryStore(memory.db_path, schema_version=memory.schema_version)
+    preload_dir = Path(memory.preload_core_parquet_dir) if memory.preload_core_parquet_dir else None
+    debug_dir = preload_dir.parent / "debug" if preload_dir and memory.preload_raw_debug else None
+    return InProcessMemoryEngine(
+        store,
+        iterations=config.iterations,
+        is_certain=partial(_is_certain, config.overload) if config.repeats == "adaptive" else None,
+        checkpoint=ParquetCheckpoint(
+            store, core_dir=memory.export_core_parquet_dir, debug_dir=memory.export_raw_debug_parquet_dir
+        ),
+        preload=ParquetCheckpoint(store, core_dir=preload_dir, debug_dir=debug_dir),
+        selection_mode=config.selection_mode,
+        micro_batch_size=config.micro_batch_size,
+        micro_batch_window_s=config.micro_batch_window_s,
+    )
+
+
+def _is_certain(rules: OverloadConfig, event: ExecutionEvent) -> bool:
+    return apply_rules(event.functions, event.node, rules).is_certain
+
+
+def measurement_context(config: DfaasConfig, platform: Platform, generator_version: str) -> dict[str, Any]:
+    """Return what must be equal for two measurements to be comparable, as plain data.
+
+    Of headers only digests: this is stored with every campaign, and a header may hold a token.
+    """
+    context = {
+        "node": dict(platform.describe()),
+        "functions": {
+            function.name: {
+                "method": function.method,
+                "body": function.body,
+                "headers": {name: digest(value) for name, value in function.headers.items()},
+            }
+            for function in config.functions
+        },
+        "duration_s": config.duration_s,
+        "timeout_s": config.timeout_s,
+        "overload": config.overload.model_dump(),
+        "generator": f"k6 {generator_version}",
+    }
+    # Left out where there are none: such measurements stay comparable with those of before there were options.
+    options = {name: value for name, value in config.k6_options.items() if name != "cloud"}
+    early_abort = {"early_abort": True} if config.early_abort else {}
+    return context | ({"k6_options": options} if options else {}) | early_abort

@@ -1,0 +1,184 @@
+"""Live campaigns: node, load generator, memory and artifacts, started together and ended in order."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from peva_env import __version__
+from peva_env.campaign.annotations import GrafanaAnnotations, grafana_token
+from peva_env.campaign.artifacts import ArtifactWriter
+from peva_env.campaign.executor import DfaasConfigExecutor
+from peva_env.campaign.factories import make_generator, make_memory, make_platform, measurement_context
+from peva_env.campaign.protocols import Budget, Campaign, require_options
+from peva_env.config.loading import DfaasConfig
+from peva_env.contracts import DfaasRunContext, EndStatus, PolicyAlgorithm
+from peva_env.errors import PevaError
+from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.memory.contexts import context_hash
+from peva_env.memory.store import Session
+from peva_env.planning.plan import DfaasPlanBuilder
+from peva_env.platforms.cooldown import Cooldown
+from peva_env.sources.live import LiveSource
+
+
+class LiveCampaigns:
+    """Owns node, memory and artifacts of a live environment, and opens its campaigns."""
+
+    def __init__(
+        self, config: DfaasConfig, *, budget_runs: int | None = None, budget_seconds: float | None = None
+    ) -> None:
+        self.space = DfaasPlanBuilder(config).build_space()
+        self.output_dir = Path(config.output_dir)
+        self.memory = make_memory(config)
+        self._config = config
+        self._budget = (budget_runs, budget_seconds)
+        self._platform = make_platform(config)
+        self._source: LiveSource | None = None
+        self._artifacts: ArtifactWriter | None = None
+        self._annotations: GrafanaAnnotations | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files written so far, and the folder of k6's own."""
+        others = [path for path in (Path(self._config.memory.db_path), self.output_dir / "k6") if path.exists()]
+        return others + (self._artifacts.paths if self._artifacts else [])
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Accept what ``open`` can be asked for: ``{"warm_start": True}`` or ``{"repetition": N}``.
+
+        Raises:
+            ConfigError: an unknown option.
+        """
+        require_options(options, "warm_start", "repetition")
+
+    def open(self, options: Mapping[str, Any], word: int) -> Campaign:  # noqa: ARG002 - chance is the node's own
+        """Start what is not started yet, and begin or resume a campaign.
+
+        Raises:
+            PevaError: k6, the node, the memory or the artifacts cannot be used; what was started is stopped.
+        """
+        try:
+            source, artifacts = self._started()
+            session = self._session(source, options)
+            return self._campaign(source, artifacts, session)
+        except BaseException:
+            self.close()
+            raise
+
+    def end(self, status: EndStatus, detail: str | None) -> None:
+        """Record how the campaign ended, then write the checkpoint, which so holds the session's end.
+
+        A campaign that failed writes no checkpoint: its policy or its memory may be what failed.
+        """
+        if self._annotations:
+            self._annotations.end(status, detail)
+        if status is EndStatus.FAILED:
+            # The failure itself is on its way to the user; a memory that cannot even record it must not hide it.
+            with suppress(PevaError):
+                self.memory.close_session(status, detail)
+            return
+        self.memory.close_session(status, detail)
+        self.memory.checkpoint()
+
+    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
+        """Make the memory update a policy from now on."""
+        self.memory.attach_policy(policy, agent=agent)
+
+    def config_data(self) -> dict[str, Any]:
+        """Return the configuration as plain data."""
+        return self._config.model_dump(mode="json")
+
+    def close(self) -> None:
+        """Stop the node and close the memory; may be called twice."""
+        self._platform.stop()
+        self.memory.close()
+        self._source = None
+        if self._annotations:
+            self._annotations.close()
+
+    def _started(self) -> tuple[LiveSource, ArtifactWriter]:
+        """Start k6, node, memory and artifacts; a failure leaves no new memory behind."""
+        if self._source is not None and self._artifacts is not None and self._platform.failure() is None:
+            return self._source, self._artifacts
+        self.close()  # a node whose function died is begun anew
+        source = self._make_source()
+        grafana = self._config.grafana
+        self._annotations = GrafanaAnnotations(grafana, grafana_token(grafana)) if grafana else None
+        self._platform.start()
+        memory = Path(self._config.memory.db_path)
+        is_new = not memory.exists()
+        try:
+            self.memory.startup()
+            self._artifacts = ArtifactWriter(self.output_dir, self.space.functions)
+        except BaseException:
+            self.memory.close()
+            if is_new:
+                memory.unlink(missing_ok=True)
+            raise
+        self._source = source
+        return source, self._artifacts
+
+    def _make_source(self) -> LiveSource:
+        config = self._config
+        generator = make_generator(config)
+        return LiveSource(
+            platform=self._platform,
+            generator=generator,
+            cooldown=Cooldown(self._platform, config.cooldown),
+            functions={function.name: function for function in config.functions},
+            duration_s=config.duration_s,
+            rules=config.overload,
+            early_abort=config.early_abort,
+            context_hash=context_hash(measurement_context(config, self._platform, generator.version)),
+        )
+
+    def _session(self, source: LiveSource, options: Mapping[str, Any]) -> Session:
+        last = self.memory.store.last_repetition(source.context_hash)
+        repetition = options.get("repetition") or (max(1, last) if options.get("warm_start") else last + 1)
+        return Session(
+            run_id=self._run_id(repetition),
+            repetition=repetition,
+            context_hash=source.context_hash,
+            context=measurement_context(self._config, self._platform, source.generator.version),
+            selection_mode=self._config.selection_mode,
+            seed=self._config.seed,
+            k6_version=source.generator.version,
+            package_version=__version__,
+        )
+
+    def _run_id(self, repetition: int) -> str:
+        given = self._config.run_id
+        if given is None:
+            return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
+        return given if repetition == 1 else f"{given}-{repetition}"
+
+    def _campaign(self, source: LiveSource, artifacts: ArtifactWriter, session: Session) -> Campaign:
+        history = self.memory.open_session(session)
+        executor = DfaasConfigExecutor(
+            source=replace(source, run_id=session.run_id),
+            memory=self.memory,
+            artifacts=artifacts,
+            known=MonotoneMap(self.space, dominance=self._config.dominance or "one_sided"),
+            context=DfaasRunContext(
+                configs=self.space,
+                function_names=list(self.space.functions),
+                target_name=self._platform.name,
+                run_id=session.run_id,
+                output_dir=self.output_dir,
+                repetition=session.repetition,
+            ),
+            context_hash=session.context_hash,
+            max_invalid_retries=self._config.max_invalid_retries,
+            budget=Budget(*self._budget),
+            observers=(self._annotations,) if self._annotations else (),
+        )
+        executor.restore(history)
+        if self._annotations:
+            n_unknown = executor.known.n_unknown
+            text = f"peva-env campaign {session.run_id} on {self._platform.name}: {n_unknown} configurations unknown"
+            self._annotations.begin(session.run_id, text)
+        return Campaign(executor, tuple(history), self.memory.tensors)

@@ -1,0 +1,102 @@
+"""The arguments of the offline environments, checked: what is wrong is said in one line, before anything is built."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+
+from peva_env.campaign.offline import OfflineSettings
+from peva_env.config.explain import explain
+from peva_env.config.sections import Section
+from peva_env.errors import ConfigError, UnknownArgumentError
+from peva_env.space import Dominance
+
+DEFAULT_RATES_RPS = {"a": list(range(0, 201, 10)), "b": list(range(0, 201, 10))}
+"""Two functions, rates as by default in a live campaign: a map of 21 x 21."""
+
+DEFAULT_BUDGET_RUNS = 64
+
+_STEPS_PER_RUN = 4
+"""An episode ends after so many times the steps that its runs take: what is left is spent on what is known."""
+
+
+def _listed(value: object) -> object:
+    """Take ranges, tuples and arrays for lists."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return list(value) if isinstance(value, range | tuple) else value
+
+
+def _in_a_list(value: object) -> object:
+    return [value] if isinstance(value, str) else _listed(value)
+
+
+type Rates = Annotated[list[int], BeforeValidator(_listed)]
+type Names = Annotated[list[str], BeforeValidator(_in_a_list)]
+
+
+class OfflineArguments(Section):
+    """What every offline environment takes."""
+
+    # Strict: True is no number of runs, and "5" is none either.
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    budget_runs: int | None = Field(DEFAULT_BUDGET_RUNS, gt=0)
+    budget_seconds: float | None = Field(None, gt=0)
+    max_steps: int | None = Field(None, gt=0)
+    iterations: int = Field(1, gt=0, le=100)
+    prior: Names | None = Field(None, min_length=1)
+    dominance: Dominance = "within_sets"
+    reward: str = "frontier"
+    reward_kwargs: dict[str, Any] | None = None
+    selection_mode: str = Field("online", pattern="^(online|micro_batch)$")
+    micro_batch_size: int = Field(8, gt=0)
+
+    def settings(self, n_configs: int) -> OfflineSettings:
+        """Return what a campaign is run by, on a space of so many configurations."""
+        steps = self.max_steps
+        if "max_steps" not in self.model_fields_set:
+            steps = _STEPS_PER_RUN * (self.budget_runs or n_configs)
+        return OfflineSettings(
+            budget_runs=self.budget_runs,
+            budget_seconds=self.budget_seconds,
+            max_steps=steps,
+            dominance=self.dominance,
+            selection_mode=self.selection_mode,
+            micro_batch_size=self.micro_batch_size,
+        )
+
+
+class SimArguments(OfflineArguments):
+    """What a simulated environment takes."""
+
+    node: str | dict[str, Any] = "random"
+    rates_rps: dict[str, Rates] | None = Field(None, min_length=1)
+    min_functions: int | None = Field(None, ge=1)
+    max_functions: int | None = Field(None, ge=1)
+    noise: float = 0.03
+    duration_s: float = 30.0
+    overload: dict[str, Any] | None = None
+
+
+class ReplayArguments(OfflineArguments):
+    """What a replayed environment takes."""
+
+    data: Names = Field(["local-node-v1"], min_length=1)
+    scenarios: Names | None = Field(None, min_length=1)
+
+
+def parse_arguments[T: OfflineArguments](kind: type[T], given: Mapping[str, Any]) -> T:
+    """Check arguments.
+
+    Raises:
+        UnknownArgumentError: there is no argument of a name.
+        ConfigError: a value cannot be used.
+    """
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        kind_of_error = UnknownArgumentError if problem["type"] == "extra_forbidden" else ConfigError
+        raise kind_of_error(explain(problem, kind)) from error

@@ -1,0 +1,140 @@
+"""The command line of datasets: ``peva-env export --minari ID``."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import gymnasium
+import typer
+
+from peva_env import __version__, datasets
+from peva_env.campaign.offline_arguments import DEFAULT_BUDGET_RUNS
+from peva_env.campaign.protocols import require_positive
+from peva_env.cli.rates import simulated_rates
+from peva_env.config.loading import DfaasConfig, load_config
+from peva_env.console import make_console, say
+from peva_env.contracts import Agent
+from peva_env.datasets.minari import Exported, MinariDataset
+from peva_env.errors import ConfigError
+from peva_env.planning.plugins import agent_factory, campaign_loop
+from peva_env.system.interrupts import FirstInterrupt
+
+_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where episodes come from: an environment's id and arguments, and how it is called."""
+
+    env_id: str
+    arguments: dict[str, Any]
+    name: str
+    settings: DfaasConfig
+
+
+def export(
+    minari: Annotated[str, typer.Option("--minari", metavar="ID", help="Id of the dataset, such as peva/sim-v0.")],
+    agent: Annotated[str, typer.Option(help="Whose episodes.")] = "cartesian",
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="DIR", help="Replay a folder of core Parquet, or a shipped dataset."),
+    ] = None,
+    sim: Annotated[Literal["random", "local"] | None, typer.Option("--sim", help="A simulated node.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Measure live, as this file says.")] = None,
+    episodes: Annotated[int, typer.Option(help="How many.")] = 10,
+    budget_runs: Annotated[
+        int | None, typer.Option(help="Runs of an episode at most; 64 without it, live as many as it takes.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the first episode; the next has one more.")] = 0,
+    rates: Annotated[
+        list[str] | None,
+        typer.Option("--rates", metavar="NAME=RATES", help="For --sim: a=0,20,40 or a=0:200:10; once a function."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the dataset of this id.")] = False,
+) -> None:
+    """Write episodes of an agent as a Minari dataset, for offline learning.
+
+    Ends with 130 when interrupted, 1 on an error, 2 on wrong usage; nothing is written then.
+    """
+    for name, number in (("--episodes", episodes), ("--budget-runs", budget_runs)):
+        require_positive(name, number)
+    if seed < 0:
+        raise ConfigError(f"--seed {seed}: must be 0 or more")
+    source = _source(data, sim, config, rates, budget_runs)
+    make_agent = agent_factory(agent)
+    dataset = MinariDataset(minari, force=force)
+    console, interrupts = make_console(), FirstInterrupt()
+    try:
+        exported = _write(dataset, source, agent, make_agent, episodes=episodes, seed=seed)
+    except KeyboardInterrupt:
+        say(console, "interrupted: no dataset is written")
+        raise typer.Exit(_INTERRUPTED) from None
+    finally:
+        interrupts.hear_no_more()
+    size = f"{exported.n_episodes:,} episodes, {exported.n_steps:,} steps, {exported.size_bytes / 1e6:.1f} MB"
+    say(console, f"wrote {minari}: {size}, in {exported.path}")
+
+
+def _write(
+    dataset: MinariDataset,
+    source: _Source,
+    agent: str,
+    make_agent: Callable[[DfaasConfig], Agent],
+    *,
+    episodes: int,
+    seed: int,
+) -> Exported:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a configuration: they were said when it was read
+        env = gymnasium.make(source.env_id, **source.arguments)
+    with closing(env):
+        return dataset.write(
+            env,
+            campaign_loop(),
+            lambda number: make_agent(source.settings.model_copy(update={"seed": number})),
+            n_episodes=episodes,
+            seed=seed,
+            algorithm=agent,
+            description=_description(source, agent, episodes, seed),
+        )
+
+
+def _source(
+    data: Sequence[str] | None, sim: str | None, config: Path | None, rates: Sequence[str] | None, runs: int | None
+) -> _Source:
+    if sum(1 for given in (data, sim, config) if given) != 1:
+        raise ConfigError("give one of --sim, --data and --config: what the episodes are of")
+    if rates and not sim:
+        raise ConfigError("--rates is for --sim; a recording and a configuration have theirs")
+    if config:
+        return _live(config, runs)
+    budget = {"budget_runs": DEFAULT_BUDGET_RUNS if runs is None else runs}
+    if sim:
+        rates_rps = simulated_rates(sim, rates)
+        arguments = budget | {"node": sim} | ({"rates_rps": rates_rps} if rates_rps else {})
+        return _Source("peva/FaasSim-v0", arguments, f"a simulated node ({sim})", DfaasConfig())
+    names = [one if one in datasets.names() else str(Path(one).resolve()) for one in data or ()]
+    return _Source("peva/FaasReplay-v0", budget | {"data": names}, f"recordings ({', '.join(names)})", DfaasConfig())
+
+
+def _live(path: Path, runs: int | None) -> _Source:
+    """Name the file, not what it says: that may hold tokens, and a dataset is made to be passed on."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        settings = load_config(path)
+    for warning in caught:
+        typer.echo(f"peva-env: warning: {warning.message}", err=True)
+    arguments = {"config_path": str(path.resolve()), "budget_runs": runs}
+    return _Source("peva/FaasLive-v0", arguments, f"a live node ({settings.platform})", settings)
+
+
+def _description(source: _Source, agent: str, episodes: int, seed: int) -> str:
+    runs = source.arguments["budget_runs"]
+    budget = "no limit of runs" if runs is None else f"at most {runs} runs an episode"
+    return (
+        f"Agent {agent} chooses load tests of {source.name}; {budget}; seeds {seed} to {seed + episodes - 1}; "
+        f"peva-env {__version__}. infos hold action_mask: its row t is the mask at observation t."
+    )

@@ -1,0 +1,178 @@
+"""The command line of the memory: ``peva-env memory info | export | preload | import-dfaas | merge | verify``."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from peva_env.config.loading import duration_seconds
+from peva_env.console import make_console, say
+from peva_env.console.memory import print_import, print_memory
+from peva_env.errors import ConfigError
+from peva_env.memory.dfaas.csv import Refusal, import_dfaas
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet.export import export_tables
+from peva_env.memory.parquet.joining import merge_memories
+from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES
+from peva_env.memory.snapshot import reading
+from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore
+from peva_env.memory.summary import summarize
+from peva_env.memory.verify import verify
+from peva_env.system.text import one_line
+
+_MAX_SHOWN = 100
+"""Differences that are printed; a fault seldom comes alone."""
+
+app = typer.Typer(no_args_is_help=True, help="Look into a memory, join memories, and bring old data.")
+
+Memory = Annotated[Path, typer.Argument(help="The memory: a DuckDB file.")]
+Core = Annotated[Path, typer.Option("--core", help="Folder of the core tables.")]
+Debug = Annotated[Path | None, typer.Option("--debug", help="Folder of the raw k6 summaries; left out without it.")]
+Schema = Annotated[str, typer.Option("--schema-version", help="The label that the memory carries.")]
+
+
+@app.command()
+def info(
+    memory: Memory,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
+) -> None:
+    """Show what a memory holds; a campaign may be running on it."""
+    with reading(memory, schema_version) as connection:
+        summary = summarize(connection)
+    size_bytes = memory.stat().st_size
+    if as_json:
+        typer.echo(json.dumps({"path": str(memory), "size_bytes": size_bytes, **asdict(summary)}, indent=2))
+    else:
+        print_memory(make_console(), memory, size_bytes, summary)
+
+
+@app.command(name="verify")
+def verify_memory(memory: Memory, schema_version: Schema = DEFAULT_SCHEMA_VERSION) -> None:
+    """Recompute all that follows from other columns; ends with 1 where the memory says something else."""
+    console = make_console()
+    n = 0
+    with reading(memory, schema_version) as connection:
+        for n, found in enumerate(verify(connection), 1):
+            if n <= _MAX_SHOWN:
+                text = f"{found.table} {found.key} {found.column}: {found.stored}, recomputed {found.recomputed}"
+                say(console, one_line(text))
+    say(console, f"differences: {n:,}" if n else f"{memory}: all that can be recomputed is as stored")
+    raise typer.Exit(1 if n else 0)
+
+
+@app.command()
+def export(
+    memory: Memory,
+    core: Annotated[Path | None, typer.Option("--core", help="Folder for the core tables.")] = None,
+    debug: Annotated[Path | None, typer.Option("--debug", help="Folder for the raw k6 summaries.")] = None,
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
+) -> None:
+    """Write a memory's tables as Parquet; a campaign may be running on it."""
+    if not core and not debug:
+        raise ConfigError("give --core, --debug or both: the folders to export to")
+    with reading(memory, schema_version) as connection:
+        for tables, folder in ((CORE_TABLES, core), (DEBUG_TABLES, debug)):
+            if folder:
+                export_tables(connection, tables, folder)
+                typer.echo(f"wrote {folder}")
+
+
+@app.command()
+def preload(memory: Memory, core: Core, debug: Debug = None, schema_version: Schema = DEFAULT_SCHEMA_VERSION) -> None:
+    """Merge Parquet folders into a memory, or a new one: newest wins, twice is the same as once."""
+    with _opened(memory, schema_version) as store:
+        checkpoint = ParquetCheckpoint(store, core_dir=core, debug_dir=debug)
+        checkpoint.preload_core()
+        if debug:
+            checkpoint.preload_debug()
+    typer.echo(f"merged {core} into {memory}")
+
+
+@app.command()
+def merge(
+    memory: Annotated[Path, typer.Argument(metavar="OUT", help="The memory to merge into; made if it is not there.")],
+    others: Annotated[list[Path], typer.Argument(metavar="IN...", help="Memories; campaigns may be running on them.")],
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
+) -> None:
+    """Merge memories, such as those of several nodes: newest wins."""
+    with _opened(memory, schema_version) as store:
+        counts = merge_memories(store, others)
+    for table, count in counts.items():
+        typer.echo(f"{table}: {count.inserted:,} new, {count.updated:,} replaced by newer, {count.kept:,} kept")
+
+
+@app.command(name="import-dfaas")
+def import_recordings(
+    files: Annotated[list[Path], typer.Argument(help="results.csv and skipped.csv files of one node.")],
+    memory: Annotated[Path, typer.Option(help="The memory to import into; made if it is not there.")],
+    node: Annotated[str, typer.Option(help="Name of the node that was measured.")],
+    cores: Annotated[int, typer.Option(min=1, help="Cores that its CPU percentages are summed over.")],
+    latency_unit: Annotated[Literal["ns", "ms"], typer.Option(help="ns for DFaaS, ms for PEVA-FAAS.")],
+    duration: Annotated[str, typer.Option(help="Length of one run, such as 30s.")],
+    refused: Annotated[Path | None, typer.Option(help="CSV file to list refused lines in.")] = None,
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
+) -> None:
+    """Import recordings of DFaaS or PEVA-FAAS; twice is the same as once. Ends with 1 if no line can be imported.
+
+    Recordings of peva-env itself have CPU as percent of capacity: give them --cores 1 and --latency-unit ms.
+    """
+    try:
+        duration_s = duration_seconds(duration)
+    except ValueError as error:
+        raise ConfigError(f"--duration {duration!r}: {error}") from error
+    console = make_console()
+    with _opened(memory, schema_version) as store, _progress(console, len(files)) as progress:
+        report = import_dfaas(
+            store, files, node=node, cores=cores, latency_unit=latency_unit, duration_s=duration_s, progress=progress
+        )
+        is_empty = not report.n_runs + report.n_skipped
+        print_import(console, report)
+        if refused:
+            _list_refusals(refused, report.refusals)
+            say(console, f"refused lines are listed in {refused}")
+        if is_empty:
+            raise typer.Exit(1)
+
+
+@contextmanager
+def _opened(path: Path, schema_version: str) -> Iterator[DuckDBMemoryStore]:
+    """Open a memory for writing; one that is new, and into which nothing came, is not left behind."""
+    is_new = not path.exists()
+    store = DuckDBMemoryStore(path, schema_version=schema_version)
+    store.startup()
+    try:
+        yield store
+    except BaseException:
+        store.close()
+        if is_new:
+            path.unlink(missing_ok=True)
+        raise
+    store.close()
+
+
+@contextmanager
+def _progress(console: Console, n_files: int) -> Iterator[Callable[[Path], None]]:
+    """Show how many files have been read, in a terminal."""
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=n_files)
+        yield lambda path: bar.update(task, advance=1, description=path.name)
+
+
+def _list_refusals(path: Path, refusals: Sequence[Refusal]) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([("file", "line", "reason"), *refusals])
+    except OSError as error:
+        raise ConfigError(f"--refused {path}: cannot be written: {error.strerror}") from error

@@ -1,0 +1,90 @@
+"""The command line of reports: ``peva-env report``."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from peva_env.cli.maps import DEFAULT_MEMORY, Context, Functions, Repetition, Rule, Schema, names
+from peva_env.config.loading import load_config
+from peva_env.console import make_console, say
+from peva_env.errors import ConfigError
+from peva_env.inference.monotone_map import DENSE_LIMIT, is_dense
+from peva_env.maps import read_map
+from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
+from peva_env.planning.plan import DfaasPlanBuilder
+from peva_env.report.html import write_report
+from peva_env.space import ConfigSpace
+
+_NO_PLAN = (
+    "a memory holds no plan: this is the map of the rates and sets of functions that were recorded so far; with "
+    "--config it is that of the campaign's whole plan"
+)
+
+
+def report(
+    memory: Annotated[
+        Path, typer.Option(help="The memory to report on; a campaign may be running on it.")
+    ] = DEFAULT_MEMORY,
+    out: Annotated[Path, typer.Option(help="The file to write; an older report is replaced.")] = Path("report.html"),
+    context: Context = None,
+    repetition: Repetition = None,
+    functions: Functions = None,
+    dominance: Annotated[
+        Rule | None, typer.Option(help="What follows from a measurement; else as in its campaign.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The campaign's file: the map is then of its whole plan.")
+    ] = None,
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
+) -> None:
+    """Write what a memory knows of a node as one HTML file, which needs no network and nothing beside it.
+
+    Ends with 1 on an error, 2 on wrong usage; the file is then as it was.
+    """
+    _check_out(out)
+    space, notes = (None, ()) if config is None else _plan(config)
+    read = partial(
+        read_map,
+        memory,
+        context=context,
+        repetition=repetition,
+        functions=names(functions),
+        dominance=dominance,
+        schema_version=schema_version,
+    )
+    node_map = read(space=space)
+    if space is not None and not node_map.events:
+        planned, recorded = (", ".join(one.functions) for one in (space, read().known.space))
+        other = ", at other rates or in other numbers at once" if planned == recorded else ""
+        raise ConfigError(
+            f"--config {config}: nothing of its plan was run, which is of {planned}; "
+            f"memory {memory} has {recorded}{other}"
+        )
+    if config is None and not node_map.is_complete:
+        notes = (_NO_PLAN,)
+    write_report(replace(node_map, notes=(*notes, *node_map.notes)), out)
+    say(make_console(), f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+def _check_out(out: Path) -> None:
+    """Accept what can be the name of a file.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not out.name:
+        raise ConfigError("--out: names no file; it would be one such as report.html")
+    if out.name == "-":
+        raise ConfigError("--out -: a report is written to a file, not to the standard output; name one")
+
+
+def _plan(path: Path) -> tuple[ConfigSpace | None, tuple[str, ...]]:
+    """Return the plan of a configuration; None, and why, where it is too large to be looked at one by one."""
+    space = DfaasPlanBuilder(load_config(path)).build_space()
+    if is_dense(space):
+        return space, ()
+    size = f"{space.n_configs:,} configurations, more than the {DENSE_LIMIT:,} that can be shown"
+    return None, (f"the plan of {path.name} has {size}: this is the map of what was recorded",)

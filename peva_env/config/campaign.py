@@ -1,0 +1,231 @@
+"""What a campaign is asked to do: every key of the configuration, and the rules between them."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
+
+from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
+from peva_env.config.rates import LinearRates, RandomRates, RateStrategy
+from peva_env.config.sections import (
+    DEFAULT_OUTPUT_DIR,
+    MEMORY_FILE,
+    CombinationConfig,
+    CooldownConfig,
+    FunctionConfig,
+    GrafanaConfig,
+    MemoryConfig,
+    OpenFaasConfig,
+    OverloadConfig,
+    Section,
+    plain_url,
+)
+from peva_env.space import Dominance
+
+_SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SHORTEST_TO_CUT_S = 5.0
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+
+
+def duration_seconds(text: str) -> float:
+    """Return the seconds in a duration such as ``500ms``, ``30s``, ``2m`` or ``1h``.
+
+    Raises:
+        ValueError: not a number with one of these units, or not more than zero.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if not match:
+        raise ValueError("must be a number and a unit (ms, s, m, h), for example 30s")
+    seconds = float(match[1]) * _SECONDS_PER_UNIT[match[2]]
+    if seconds <= 0:
+        raise ValueError("must be longer than zero, for example 30s")
+    return seconds
+
+
+class DfaasConfig(Section):
+    """Everything a campaign needs to know. Unknown keys are refused."""
+
+    functions: list[FunctionConfig] = Field(
+        default_factory=lambda: [FunctionConfig(name="fetch")], min_length=1, description="functions under load"
+    )
+    rate_strategy: RateStrategy = Field(default_factory=LinearRates, description="rates to offer, in requests/s")
+    combinations: CombinationConfig = Field(default_factory=CombinationConfig)
+    duration: str = Field("30s", description="length of one run")
+    iterations: int = Field(3, ge=1, description="runs of each configuration; the majority decides")
+    repeats: Literal["all", "adaptive"] = Field(
+        "all", description="all iterations of each configuration, or only as many as decide it"
+    )
+    early_abort: bool = Field(
+        False, description="end a run as soon as it is overloaded whatever becomes of the rest of it"
+    )
+    timeout: str = Field("5s", description="how long one request may take; a slower one has failed")
+    cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
+    overload: OverloadConfig = Field(default_factory=OverloadConfig)
+    dominance: Dominance | None = Field(
+        None, description="how verdicts are inferred; where it is left out, as the agent wants"
+    )
+    max_total_rate: int | None = Field(
+        None, ge=1, description="requests/s, all functions together, beyond which nothing may be offered"
+    )
+    max_invalid_retries: int = Field(2, ge=0, description="how often a run that measured nothing is tried again")
+    selection_mode: Literal["online", "micro_batch"] = Field("online", description="when the policy is updated")
+    micro_batch_size: int = Field(8, description="candidates per choice; events per update in micro_batch mode")
+    micro_batch_window_s: int = Field(30, description="longest wait for an update in micro_batch mode")
+    algorithm_entrypoint: str | None = Field(None, description="a policy of your own, as module:Class")
+    memory: MemoryConfig = Field(default_factory=MemoryConfig)
+    platform: Literal["local", "openfaas"] = "local"
+    gateway_url: str | None = Field(None, description="openfaas: the gateway")
+    prometheus_url: str | None = Field(None, description="openfaas: Prometheus, for example http://10.0.0.50:9090")
+    openfaas: OpenFaasConfig = Field(default_factory=OpenFaasConfig, description="openfaas: namespace, password, CA")
+    prometheus_instance: str | None = Field(
+        None, min_length=1, description="the node's 'instance' label in Prometheus, where that sees several machines"
+    )
+    queries_path: str | None = Field(
+        None, min_length=1, description="file of Prometheus queries; built in ones without"
+    )
+    scaphandre_enabled: bool = Field(False, description="ask Prometheus for Scaphandre's power metrics")
+    function_pid_regexes: dict[str, str] = Field(
+        default_factory=dict, description="power of a function: its processes, by process id or command line"
+    )
+    k6_path: str | None = Field(None, description="the k6 binary, where it is not on the PATH")
+    k6_outputs: list[str] = Field(default_factory=list, description="where k6 sends its samples, as for its --out")
+    k6_env: dict[str, Annotated[str, BeforeValidator(as_text)]] = Field(
+        default_factory=dict, description="K6_ variables that set up these outputs"
+    )
+    k6_env_from: list[str] = Field(
+        default_factory=list, description="names of such variables to take from the environment: tokens, passwords"
+    )
+    k6_tags: dict[str, str] = Field(default_factory=dict, description="put on every sample")
+    k6_options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="k6 options that say how a request is sent"
+    )
+    k6_dashboard: bool = Field(False, description="write k6's HTML report of each run")
+    k6_log: bool = Field(False, description="show k6's warnings and errors while it runs")
+    grafana: GrafanaConfig | None = Field(None, description="where to annotate the campaign")
+    seed: int | None = Field(None, ge=0, le=2**63 - 1)
+    output_dir: str = Field(DEFAULT_OUTPUT_DIR, min_length=1, description="where artifacts and memory are written")
+    run_id: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="name of the campaign")
+
+    @property
+    def duration_s(self) -> float:
+        """Length of one run in seconds."""
+        return duration_seconds(self.duration)
+
+    @property
+    def timeout_s(self) -> float:
+        """How long one request may take, in seconds."""
+        return duration_seconds(self.timeout)
+
+    @field_validator("duration", "timeout")
+    @classmethod
+    def _is_duration(cls, text: str) -> str:
+        duration_seconds(text)
+        return text.strip()
+
+    @field_validator("duration")
+    @classmethod
+    def _long_enough_for_k6(cls, text: str) -> str:
+        if duration_seconds(text) < 1:
+            raise ValueError("must be at least 1s, k6 runs nothing shorter")
+        return text
+
+    @field_validator("gateway_url", "prometheus_url")
+    @classmethod
+    def _is_plain_url(cls, url: str | None) -> str | None:
+        return None if url is None else plain_url(url)
+
+    @field_validator("output_dir")
+    @classmethod
+    def _is_path(cls, path: str) -> str:
+        if "\0" in path:
+            raise ValueError("must be the path of a folder, without a NUL character")
+        return path
+
+    @field_validator("algorithm_entrypoint")
+    @classmethod
+    def _is_entrypoint(cls, entrypoint: str | None) -> str | None:
+        if entrypoint is not None and not all(entrypoint.partition(":")[::2]):
+            raise ValueError("must be module:Class, for example my_policies:Greedy")
+        return entrypoint
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate_rates(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("rates") is not None:
+            values = dict(values)
+            rates = values.pop("rates")
+            warnings.warn("'rates' is deprecated: write 'rate_strategy' with type: linear", DeprecationWarning, 2)
+            values.setdefault("rate_strategy", {"type": "linear", **rates} if isinstance(rates, Mapping) else rates)
+        return values
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> Self:
+        if "db_path" not in self.memory.model_fields_set:
+            self.memory = self.memory.model_copy(update={"db_path": f"{self.output_dir}/{MEMORY_FILE}"})
+        if isinstance(self.rate_strategy, RandomRates) and self.rate_strategy.seed is None:
+            # Never left to chance: a campaign that is resumed must find the same plan.
+            self.rate_strategy.seed = self.seed or 0
+        return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        names = [function.name for function in self.functions]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"functions: the name {name!r} is used {names.count(name)} times, names are unique")
+        for name in self.function_pid_regexes:
+            if name not in names:
+                raise ValueError(
+                    f"function_pid_regexes.{name}: there is no such function; there are: {', '.join(names)}"
+                )
+        lowest = min(self.rate_strategy.generate_rates())
+        for i, function in enumerate(self.functions):
+            if function.max_rate is not None and function.max_rate < lowest:
+                raise ValueError(
+                    f"functions[{i}].max_rate = {function.max_rate} leaves {function.name!r} without a rate; "
+                    f"the lowest rate is {lowest}"
+                )
+        if self.combinations.min_functions > len(names):
+            raise ValueError(
+                f"combinations.min_functions = {self.combinations.min_functions} is more than the "
+                f"{len(names)} function(s) given"
+            )
+        heaviest = self._heaviest_total_rate()
+        if self.max_total_rate is not None and heaviest > self.max_total_rate:
+            raise ValueError(
+                f"max_total_rate = {self.max_total_rate}: the heaviest configuration of this plan offers {heaviest} "
+                "requests/s; lower the rates, a function's max_rate or combinations.max_functions"
+            )
+        if self.selection_mode == "micro_batch":
+            for key in ("micro_batch_size", "micro_batch_window_s"):
+                if getattr(self, key) < 1:
+                    raise ValueError(f"{key} = {getattr(self, key)}: must be at least 1 in micro_batch mode")
+        return self
+
+    @model_validator(mode="after")
+    def _lasts_long_enough_to_be_cut(self) -> Self:
+        if self.early_abort and self.duration_s < _SHORTEST_TO_CUT_S:
+            raise ValueError(
+                f"early_abort: k6 looks every 2 s, so that nothing is won on a duration of {self.duration}; "
+                f"make it at least {_SHORTEST_TO_CUT_S:g}s, or leave early_abort out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_the_measurement_whole(self) -> Self:
+        require_outputs(self.k6_outputs)
+        require_environment(self.k6_env, self.k6_env_from)
+        require_tags(self.k6_tags)
+        require_options(self.k6_options)
+        return self
+
+    def _heaviest_total_rate(self) -> int:
+        """Return the highest sum of rates in the plan, in requests per second."""
+        rates = self.rate_strategy.generate_rates()
+        tops = [
+            max(rate for rate in rates if function.max_rate is None or rate <= function.max_rate)
+            for function in self.functions
+        ]
+        return sum(sorted(tops, reverse=True)[: self.combinations.max_functions - 1])

@@ -1,0 +1,218 @@
+"""Episodes as a Minari dataset: what an agent did, read back by ``minari.load_dataset``.
+
+An episode of ``T`` steps has ``T + 1`` observations and as many rows of ``infos``: ``action_mask`` (T + 1, N) int8 is 1
+where an action is not known yet, so that row ``t`` is the mask under which action ``t`` was chosen; ``n_unknown``,
+``n_resolved``, ``n_runs`` (int64) and ``cost_s`` (float64) are what the step before that row did. Masks are recorded,
+not left to be derived: observations do not tell which configurations a recording lacks.
+
+Of each episode its metadata say ``seed``, ``status``, ``n_unknown`` at the end, ``n_runs``, the rewards as Minari
+summarizes them (``rewards_sum`` is the return), and ``scenario`` where there are several.
+
+Minari is imported when something is exported. Its own ``DataCollector`` is not used: that needs jax to append a step.
+"""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env import __version__
+from peva_env.contracts import Agent
+from peva_env.errors import ConfigError, PolicyError
+from peva_env.system.interrupts import uninterrupted
+
+type Drive = Callable[..., Any]
+"""Lets an agent drive an environment from ``seed`` to the end: ``campaign_loop`` finds one."""
+
+_ID = re.compile(r"([-\w]+/)*[-\w]+-v\d+", re.ASCII)
+_COUNTS = ("n_unknown", "n_resolved", "n_runs")
+_NEEDED = ("minari", "h5py", "PIL")
+_FORMAT = "hdf5"
+"""Minari's default, and the one that other libraries read without Minari."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written, and where."""
+
+    path: Path
+    n_episodes: int
+    n_steps: int
+    size_bytes: int
+
+
+class _Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Keeps the steps of the episode that runs."""
+
+    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        """Begin the record of an episode."""
+        observation, info = self.env.reset(**arguments)
+        self.actions: list[Any] = []
+        self.rewards: list[float] = []
+        self.ends: list[tuple[bool, bool]] = []
+        self.observations, self.infos = [observation], [info]
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Record a step."""
+        observation, reward, terminated, truncated, info = result = self.env.step(action)
+        self.actions.append(action)
+        self.rewards.append(float(reward))
+        self.ends.append((terminated, truncated))
+        self.observations.append(observation)
+        self.infos.append(info)
+        return result
+
+
+class MinariDataset:
+    """A dataset that is written aside, and takes the place of its id when it is whole.
+
+    Args:
+        dataset_id: ``name-v0``, with namespaces in front where wanted: ``peva/sim-v0``.
+        force: replace the dataset of that id, if there is one.
+
+    Raises:
+        ConfigError: Minari is not installed, the id cannot be used, or there is a dataset of that id.
+    """
+
+    def __init__(self, dataset_id: str, *, force: bool = False) -> None:
+        self._minari = _minari()
+        self.id = dataset_id
+        self._root = Path(self._minari.storage.datasets_root_dir.get_dataset_path())
+        self._place = self._root / _checked(dataset_id, self._root) / "data"
+        if self._place.exists() and not force:
+            raise ConfigError(f"--minari {dataset_id}: there is such a dataset already; --force replaces it")
+
+    def write(
+        self,
+        env: gymnasium.Env[Any, Any],
+        drive: Drive,
+        make_agent: Callable[[int], Agent],
+        *,
+        n_episodes: int,
+        seed: int,
+        algorithm: str,
+        description: str,
+    ) -> Exported:
+        """Let agents drive an environment, an episode each, seeded ``seed``, ``seed + 1`` and so on.
+
+        Raises:
+            PevaError: an episode cannot be run to its end, or has no step. Nothing is written then, nor by Ctrl-C.
+        """
+        recorder = _Recorder(env)
+        with self._aside() as folder:
+            storage = self._minari.dataset.minari_storage.MinariStorage.new(
+                folder, env.observation_space, env.action_space, env.spec, data_format=_FORMAT
+            )
+            for number in range(n_episodes):
+                result = drive(recorder, make_agent(seed + number), seed=seed + number)
+                if not recorder.actions:
+                    raise PolicyError(f"episode {number}: the agent asked for nothing; an episode needs a step")
+                storage.update_episodes([self._buffer(recorder, number, seed + number)])
+                storage.update_episode_metadata([self._metadata(recorder, result)], [number])
+            storage.update_metadata(
+                {
+                    "dataset_id": self.id,
+                    "minari_version": self._minari.__version__,
+                    "algorithm_name": algorithm,
+                    "description": description,
+                    "requirements": [f"peva-env>={__version__}"],
+                }
+            )
+            n_steps = storage.total_steps
+            self._settle(folder)
+        size_bytes = sum(path.stat().st_size for path in self._place.iterdir())
+        return Exported(self._place.parent, n_episodes, n_steps, size_bytes)
+
+    @contextmanager
+    def _aside(self) -> Iterator[Path]:
+        """Give a folder among the datasets that Minari does not see; what is left in it goes."""
+        folder = Path(tempfile.mkdtemp(prefix=".peva-env-", dir=self._root))
+        try:
+            yield folder / "data"
+        finally:
+            with uninterrupted():
+                shutil.rmtree(folder)
+
+    def _settle(self, written: Path) -> None:
+        """Put a whole dataset in its place; the one that was there goes with the folder aside."""
+        with uninterrupted():
+            self._make_namespace()
+            self._place.parent.mkdir(parents=True, exist_ok=True)
+            replaced = written.with_name("replaced")
+            if self._place.exists():
+                self._place.rename(replaced)
+            try:
+                written.rename(self._place)
+            except OSError:
+                if replaced.exists():
+                    replaced.rename(self._place)
+                raise
+
+    def _make_namespace(self) -> None:
+        namespace = self.id.rpartition("/")[0]
+        if namespace and namespace not in self._minari.namespace.list_local_namespaces():
+            self._minari.namespace.create_namespace(namespace)
+
+    def _buffer(self, episode: _Recorder, number: int, seed: int) -> Any:
+        terminations, truncations = (list(flags) for flags in zip(*episode.ends, strict=True))
+        truncations[-1] |= not terminations[-1]  # an agent that has nothing more to ask ends its episode, too
+        names = episode.observations[0].keys()
+        return self._minari.data_collector.episode_buffer.EpisodeBuffer(
+            id=number,
+            seed=seed,
+            observations={name: np.stack([one[name] for one in episode.observations]) for name in names},
+            actions=np.stack(episode.actions).astype(np.int64),
+            rewards=episode.rewards,
+            terminations=terminations,
+            truncations=truncations,
+            infos={
+                "action_mask": np.stack([_flat(info["action_mask"]) for info in episode.infos]),
+                **{name: np.array([info[name] for info in episode.infos], np.int64) for name in _COUNTS},
+                "cost_s": np.array([info["cost_s"] for info in episode.infos], np.float64),
+            },
+        )
+
+    def _metadata(self, episode: _Recorder, result: Any) -> dict[str, Any]:
+        first, last = episode.infos[0], episode.infos[-1]
+        rewards = self._minari.EpisodeMetadataCallback()({"rewards": np.array(episode.rewards)})
+        scenario = {"scenario": first["scenario"]} if "scenario" in first else {}
+        counts = {"n_unknown": int(last["n_unknown"]), "n_runs": int(result.n_runs)}
+        return {"status": str(result.status), **counts, **rewards, **scenario}
+
+
+def _minari() -> Any:
+    try:
+        for name in _NEEDED:
+            import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"--minari needs the `minari` extra: pip install 'peva-env[minari]' ({error})") from error
+    return import_module("minari")
+
+
+def _checked(dataset_id: str, root: Path) -> PurePosixPath:
+    """Return where a dataset of this id goes, below the folder of all."""
+    if not _ID.fullmatch(dataset_id):
+        raise ConfigError(f"--minari {dataset_id!r}: must be NAME-vN or NAMESPACE/NAME-vN, for example peva/sim-v0")
+    path = PurePosixPath(dataset_id)
+    for above in path.parents:
+        if (root / above / "data").exists():
+            raise ConfigError(f"--minari {dataset_id}: {above} is a dataset, so that nothing can be put below it")
+    if any(child.name != "data" for child in (root / path).glob("*")):
+        raise ConfigError(f"--minari {dataset_id}: is a namespace, in which there are datasets; give another id")
+    return path
+
+
+def _flat(mask: Any) -> NDArray[np.int8]:
+    """Return a mask in one row, also that of rate levels per function."""
+    flat: NDArray[np.int8] = np.concatenate(mask) if isinstance(mask, tuple) else mask
+    return flat

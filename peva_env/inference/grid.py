@@ -1,0 +1,83 @@
+"""The rates of every configuration as arrays: what dominance compares.
+
+Notation: ``N`` configurations in plan order, ``F`` functions. Dominance, by name:
+
+- ``one_sided``: what has the same functions as an overloaded configuration, and no lower rate, is overloaded. This is
+  PEVA-FAAS's rule.
+- ``two_sided``: that, and what has no higher rate than an OK configuration is OK. A function that is absent counts as
+  one at rate 0, so that this also crosses from one set of functions to another.
+- ``within_sets``: two-sided, but within one set of functions.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.space import ConfigSpace, Dominance
+
+OK_LABEL, UNKNOWN_LABEL, OVERLOADED_LABEL = -1, 0, 1
+
+
+class RateGrid:
+    """The configurations of a space as arrays.
+
+    ``rates_rps`` is int32 (F, N), 0 for a function that is absent; ``level_shares`` float32 (N, F), the number of the
+    rate among the function's rates as a share of them, 0 = absent; ``sets`` numbers the sets of functions, (N,).
+    """
+
+    def __init__(self, space: ConfigSpace) -> None:
+        self.rates_rps = np.zeros((len(space.functions), space.n_configs), np.int32)
+        self.level_shares = np.zeros((space.n_configs, len(space.functions)), np.float32)
+        self.sets = np.zeros(space.n_configs, np.int32)
+        self._bounds: list[slice] = []
+        position = {name: i for i, name in enumerate(space.functions)}
+        for number, names in enumerate(space.function_sets()):
+            offset, shape = space.block(names)
+            block = slice(offset, offset + int(np.prod(shape)))
+            levels = np.unravel_index(np.arange(block.stop - block.start), shape)
+            for name, level in zip(names, levels, strict=True):
+                rates_rps = np.array(space.rates_rps[position[name]])
+                self.rates_rps[position[name], block] = rates_rps[level]
+                self.level_shares[block, position[name]] = (level + 1).astype(np.float32) / np.float32(len(rates_rps))
+            self.sets[block] = number
+            self._bounds.append(block)
+
+    def scope(self, index: int, dominance: Dominance) -> slice:
+        """Return the configurations that dominance can reach from one: its set of functions, or all."""
+        return slice(None) if dominance == "two_sided" else self._bounds[self.sets[index]]
+
+    def reached(self, index: int, label: int, scope: Any, dominance: Dominance) -> NDArray[np.bool_]:
+        """Return of which of a scope one configuration's label tells: no lower rates if overloaded, no higher if OK.
+
+        ``scope`` is what ``scope`` returned for the index, or an array of indices.
+        """
+        compare = np.greater_equal if label == OVERLOADED_LABEL else np.less_equal
+        reached: NDArray[np.bool_] = compare(self.rates_rps[0, scope], self.rates_rps[0, index])
+        for rates_rps in self.rates_rps[1:]:
+            reached &= compare(rates_rps[scope], rates_rps[index])
+        if dominance != "two_sided" and not isinstance(scope, slice):
+            reached &= self.sets[scope] == self.sets[index]
+        return reached
+
+    def extremes(self, indices: NDArray[np.int64], label: int, dominance: Dominance) -> NDArray[np.int64]:
+        """Return the lowest of some overloaded configurations, or the highest of some OK ones, in plan order."""
+        order = indices[np.argsort(label * self.rates_rps[:, indices].sum(axis=0), kind="stable")]
+        extreme: list[int] = []
+        for index in order:  # whatever reaches an index comes before it
+            if not self.reached(int(index), -label, np.array(extreme, np.int64), dominance).any():
+                extreme.append(int(index))
+        return np.array(sorted(extreme), np.int64)
+
+    def n_groups(self, indices: NDArray[np.int64], dominance: Dominance) -> int:
+        """Return into how many groups configurations fall, none comparable with one of another group."""
+        n_groups = 0
+        while indices.size:
+            n_groups += 1
+            group, indices = indices[:1], indices[1:]
+            while group.size and indices.size:
+                first = int(group[0])
+                near = self.reached(first, OVERLOADED_LABEL, indices, dominance)
+                near |= self.reached(first, OK_LABEL, indices, dominance)
+                group, indices = np.concatenate([group[1:], indices[near]]), indices[~near]
+        return n_groups

@@ -1,0 +1,57 @@
+"""Inference in spaces too large for arrays: by the extreme ones of what was measured."""
+
+from dataclasses import dataclass, field
+
+from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL
+from peva_env.space import Config, ConfigSpace, Dominance, config_key
+
+
+@dataclass
+class Antichain:
+    """The extreme ones of some configurations: the lowest overloaded ones (``sign`` 1) or the highest OK ones (-1)."""
+
+    sign: int
+    extreme: list[tuple[tuple[int, ...], Config]] = field(default_factory=list)
+
+    def add(self, rates: tuple[int, ...], config: Config) -> None:
+        if self.beyond(rates) is None:
+            self.extreme = [kept for kept in self.extreme if not self._reaches(rates, kept[0])]
+            self.extreme.append((rates, config))
+
+    def beyond(self, rates: tuple[int, ...]) -> Config | None:
+        return next((config for base, config in self.extreme if self._reaches(base, rates)), None)
+
+    def _reaches(self, base: tuple[int, ...], rates: tuple[int, ...]) -> bool:
+        return all(self.sign * (rate - end) >= 0 for rate, end in zip(rates, base, strict=True))
+
+
+class Extremes:
+    """The extreme ones of what was measured, by label and by the functions among which configurations are compared."""
+
+    def __init__(self, space: ConfigSpace, dominance: Dominance) -> None:
+        self._functions = space.functions
+        self._dominance = dominance
+        self._antichains: dict[tuple[int, tuple[str, ...]], Antichain] = {}
+
+    def add(self, config: Config, label: int) -> None:
+        """Enter a measured configuration; under one-sided dominance nothing follows from an OK one."""
+        if label == OVERLOADED_LABEL or self._dominance != "one_sided":
+            names, rates = self._place(config)
+            self._antichains.setdefault((label, names), Antichain(label)).add(rates, config)
+
+    def telling(self, config: Config) -> tuple[Config, int] | None:
+        """Return another configuration from which this one's label follows, and the label, or None."""
+        names, rates = self._place(config)
+        for label in (OVERLOADED_LABEL, OK_LABEL):
+            antichain = self._antichains.get((label, names))
+            base = antichain.beyond(rates) if antichain else None
+            if base is not None and base != sorted(config):
+                return base, label
+        return None
+
+    def _place(self, config: Config) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """Return the functions among which a configuration is compared, and its rates of them."""
+        if self._dominance != "two_sided":
+            return config_key(config)
+        rates_rps = dict(config)
+        return self._functions, tuple(rates_rps.get(name, 0) for name in self._functions)

@@ -1,0 +1,274 @@
+"""What is known of every configuration: measured, or inferred from a measured one.
+
+Notation: ``N`` configurations in plan order; ``labels`` holds one int8 per configuration: -1 OK, 0 unknown, 1
+overloaded. What follows from what is said by ``peva_env.inference.grid``, what is believed by
+``peva_env.inference.contradictions``.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.contracts import Verdict
+from peva_env.inference.contradictions import Evidence
+from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid
+from peva_env.inference.large_spaces import Extremes
+from peva_env.inference.records import Certificate, Dispute, Status
+from peva_env.space import Config, ConfigKey, ConfigSpace, Dominance, config_key, config_pairs
+
+DENSE_LIMIT = 2**20
+"""Largest number of configurations whose labels are held in an array; beyond it only measured ones are remembered."""
+
+LABELS = {Verdict.OVERLOADED: OVERLOADED_LABEL, Verdict.OK: OK_LABEL}
+VERDICTS = {label: verdict for verdict, label in LABELS.items()}
+
+
+def is_dense(space: ConfigSpace) -> bool:
+    """Tell whether a space is small enough to hold one label per configuration."""
+    return space.n_configs <= DENSE_LIMIT
+
+
+class MonotoneMap:
+    """Labels of a space's configurations, kept up to date as verdicts arrive.
+
+    ``labels`` is None for spaces beyond ``DENSE_LIMIT``; everything else works for any size. ``recorded`` (N,) says
+    which configurations can be measured, all without it: only these are labelled, and counted by ``n_unknown``.
+    """
+
+    def __init__(
+        self,
+        space: ConfigSpace,
+        *,
+        dominance: Dominance = "one_sided",
+        grid: RateGrid | None = None,
+        recorded: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.space = space
+        self.dominance: Dominance = dominance
+        self.labels: NDArray[np.int8] | None = np.zeros(space.n_configs, np.int8) if is_dense(space) else None
+        self.n_configs = space.n_configs if recorded is None else int(np.count_nonzero(recorded))
+        self.n_unknown = self.n_configs
+        self.recorded = recorded
+        self._evidence: Evidence | None = None
+        if self.labels is not None:
+            self._grid = grid or RateGrid(space)
+            self._evidence = Evidence(self._grid, dominance)
+        self._entered: list[int] = []  # what is not yet in the verdicts: only who asks for keys pays for them
+        self._verdicts: dict[ConfigKey, Verdict] = {}
+        self._extremes = Extremes(space, dominance)
+
+    @property
+    def grid(self) -> RateGrid | None:
+        """The configurations as arrays; None beyond ``DENSE_LIMIT``."""
+        return self._grid if self.labels is not None else None
+
+    @property
+    def measured(self) -> dict[ConfigKey, Verdict]:
+        """The verdicts that were measured."""
+        if self._evidence is not None:
+            for index in self._entered:
+                self._verdicts[config_key(self.space.config(index))] = VERDICTS[self._evidence.labels[index]]
+            self._entered.clear()
+        return self._verdicts
+
+    def verdict(self, config: Config) -> Verdict | None:
+        """Return what is known of a configuration, measured or inferred, or None."""
+        if self.labels is not None and config in self.space:
+            return VERDICTS.get(int(self.labels[self.space.index(config)]))
+        own = self.measured.get(config_key(config))
+        evidence = None if own else self.evidence(config)
+        return own or (evidence[1] if evidence else None)
+
+    def evidence(self, config: Config) -> tuple[Config, Verdict] | None:
+        """Return another configuration that was measured, and its verdict, from which this one's follows, or None."""
+        if self._evidence is None:
+            telling = self._extremes.telling(config)
+            return telling and (telling[0], VERDICTS[telling[1]])
+        index = self.space.index(config)
+        for label, verdict in VERDICTS.items():
+            believed = self._evidence.believed(label)
+            bases = believed[self._grid.reached(index, -label, believed, self.dominance) & (believed != index)]
+            if bases.size and not (label == OK_LABEL and self.dominance == "one_sided"):
+                return self.space.config(int(bases[0])), verdict
+        return None
+
+    def update(self, config: Config, verdict: Verdict) -> NDArray[np.int64]:
+        """Enter a measured verdict and return the indices that became known by it, in plan order.
+
+        For a space beyond ``DENSE_LIMIT`` that is the configuration itself only, and ``n_unknown`` is an upper bound.
+        A measurement outranks an inference: it replaces the label of its own configuration.
+
+        Raises:
+            ValueError: the verdict is INVALID, which is never a label, or the configuration is not in the space.
+        """
+        if verdict not in LABELS:
+            raise ValueError(f"{verdict} is not a label: {config} stays as it was")
+        return self.enter(self.space.index(config), LABELS[verdict])
+
+    def enter(self, index: int, label: int) -> NDArray[np.int64]:
+        """Do the same by index and label."""
+        if self.labels is None or self._evidence is None:
+            resolved = self._enter_sparsely(self.space.config(index), index, label)
+        else:
+            known = int(self.labels[index])
+            # Where nothing is contradicted, an unknown configuration has nothing that could contradict it.
+            is_new = known == UNKNOWN_LABEL and not self._evidence.contradicting
+            self._evidence.labels[index] = label
+            self._entered.append(index)
+            if self.dominance == "one_sided" or is_new:
+                resolved = self._spread(self.labels, index, label)
+            elif known == label and not self._evidence.contradicting:
+                resolved = np.array([], np.int64)
+            else:
+                resolved = self._settle(self.labels, self._evidence)
+        self.n_unknown -= len(resolved)
+        return resolved
+
+    def update_all(self, verdicts: Mapping[ConfigKey, Verdict]) -> None:
+        """Enter many measured verdicts: the same as one after the other, but contradictions are looked for once."""
+        labels = {self.space.index(config_pairs(key)): LABELS[verdict] for key, verdict in verdicts.items()}
+        if self.labels is None or self._evidence is None or self.dominance == "one_sided":
+            for index, label in labels.items():
+                self.enter(index, label)
+            return
+        self._evidence.labels.update(labels)
+        self._entered += labels
+        resolved = self._settle(self.labels, self._evidence)  # which counts what became unknown
+        self.n_unknown -= len(resolved)
+
+    def quarantine(self, *configs: Config) -> NDArray[np.int64]:
+        """Let contradicted measurements stand for themselves, and return the indices that became known by that.
+
+        They have their own labels again, and nothing is inferred from them. What contradicts one stays contradicted
+        until it is put in quarantine, too, or turns out otherwise; see ``peva_env.inference.contradictions``.
+
+        Raises:
+            ValueError: one was not measured, or the space is beyond ``DENSE_LIMIT``.
+        """
+        labels, evidence = self._dense()
+        if not configs:
+            return np.array([], np.int64)
+        for config in configs:
+            index = self.space.index(config)
+            if index not in evidence.labels:
+                raise ValueError(f"{config} was not measured: there is nothing to put in quarantine")
+            evidence.quarantine(index)
+        resolved = self._settle(labels, evidence)
+        self.n_unknown -= len(resolved)
+        return resolved
+
+    def disputed(self) -> list[Config]:
+        """Return the measured configurations that are contradicted and not in quarantine: unknown until settled.
+
+        Beyond ``DENSE_LIMIT`` contradictions are not looked for: each measurement has its own label.
+        """
+        return [self.space.config(index) for index in self._evidence.disputed()] if self._evidence else []
+
+    def disputes(self) -> list[Dispute]:
+        """Return all contradictions that were ever found, and what became of them; none beyond ``DENSE_LIMIT``."""
+        if self._evidence is None:
+            return []
+        return [self._dispute(pair, self._evidence) for pair in sorted(self._evidence.ever_contradicting)]
+
+    def quarantined(self) -> list[Config]:
+        """Return what contradicts each other and is in quarantine, in plan order; none beyond ``DENSE_LIMIT``."""
+        return [self.space.config(index) for index in self._evidence.quarantined()] if self._evidence else []
+
+    def contradictions(self) -> list[tuple[Config, Config]]:
+        """Return pairs of measured configurations that cannot both be right: an overloaded one, and an OK one above.
+
+        Raises:
+            ValueError: the space is beyond ``DENSE_LIMIT``.
+        """
+        _, evidence = self._dense()
+        return [(self.space.config(low), self.space.config(high)) for low, high in evidence.contradicting]
+
+    def status(self) -> NDArray[np.int8]:
+        """Return the ``Status`` of each configuration, (N,).
+
+        Raises:
+            ValueError: the space is beyond ``DENSE_LIMIT``.
+        """
+        labels, evidence = self._dense()
+        status = np.where(labels == UNKNOWN_LABEL, np.int8(Status.UNKNOWN), np.int8(Status.INFERRED))
+        status[list(evidence.labels)] = Status.MEASURED
+        status[evidence.contradicted] = Status.CONTRADICTED
+        return status
+
+    def frontier(self) -> tuple[list[Config], list[Config]]:
+        """Return the lowest overloaded configurations and the highest OK ones, in plan order: the unknown lies between.
+
+        All of them were measured, for what is inferred lies beyond them.
+
+        Raises:
+            ValueError: the space is beyond ``DENSE_LIMIT``.
+        """
+        _, evidence = self._dense()
+        overloaded, ok = (
+            [self.space.config(int(index)) for index in evidence.proof(label)] for label in (OVERLOADED_LABEL, OK_LABEL)
+        )
+        return overloaded, ok
+
+    def certificate(self) -> Certificate:
+        """Return what proves all that is known, and how many runs are needed at least to know the rest.
+
+        Raises:
+            ValueError: the space is beyond ``DENSE_LIMIT``.
+        """
+        labels, _ = self._dense()
+        unknown = labels == UNKNOWN_LABEL
+        if self.recorded is not None:
+            unknown &= self.recorded
+        left = self._grid.n_groups(unknown.nonzero()[0], self.dominance)
+        return Certificate(*self.frontier(), left)
+
+    def _dispute(self, pair: tuple[int, int], evidence: Evidence) -> Dispute:
+        low, high = map(self.space.config, pair)
+        if pair not in evidence.contradicting:
+            return Dispute(low, high, "settled")
+        return Dispute(low, high, "open" if evidence.is_open(pair) else "quarantine")
+
+    def _dense(self) -> tuple[NDArray[np.int8], Evidence]:
+        if self.labels is None or self._evidence is None:
+            raise ValueError(f"{self.space.n_configs:,} configurations are too many to look at one by one")
+        return self.labels, self._evidence
+
+    def _spread(self, labels: NDArray[np.int8], index: int, label: int) -> NDArray[np.int64]:
+        """Label what follows from one measurement that nothing contradicts."""
+        if label == OK_LABEL and self.dominance == "one_sided":
+            fresh = np.array([index] if labels[index] == UNKNOWN_LABEL else [], np.int64)
+        else:
+            scope = self._grid.scope(index, self.dominance)
+            reached = self._grid.reached(index, label, scope, self.dominance)
+            reached &= labels[scope] == UNKNOWN_LABEL
+            if self.recorded is not None:
+                reached &= self.recorded[scope]
+            fresh = reached.nonzero()[0] + (scope.start or 0)
+        labels[fresh] = label
+        labels[index] = label
+        return fresh
+
+    def _settle(self, labels: NDArray[np.int8], evidence: Evidence) -> NDArray[np.int64]:
+        """Label all anew from what was measured; return the indices that became known by it."""
+        was_unknown = labels == UNKNOWN_LABEL
+        evidence.look_for_contradictions()
+        labels[:] = UNKNOWN_LABEL
+        for label in VERDICTS:
+            for index in evidence.proof(label):
+                scope = self._grid.scope(int(index), self.dominance)
+                labels[scope][self._grid.reached(int(index), label, scope, self.dominance)] = label
+        labels[list(evidence.labels)] = list(evidence.labels.values())
+        labels[evidence.contradicted] = UNKNOWN_LABEL
+        if self.recorded is not None:
+            labels[~self.recorded] = UNKNOWN_LABEL
+        is_unknown = labels == UNKNOWN_LABEL
+        self.n_unknown += int(np.count_nonzero(is_unknown & ~was_unknown))
+        fresh: NDArray[np.int64] = (was_unknown & ~is_unknown).nonzero()[0]
+        return fresh
+
+    def _enter_sparsely(self, config: Config, index: int, label: int) -> NDArray[np.int64]:
+        was_known = self.verdict(config) is not None
+        self._verdicts[config_key(config)] = VERDICTS[label]
+        self._extremes.add(config, label)
+        return np.array([] if was_known else [index], np.int64 if index <= np.iinfo(np.int64).max else np.object_)

@@ -1,0 +1,70 @@
+"""The memory as Parquet folders: one file a table, core apart from raw debug."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from peva_env.errors import MemoryStoreError
+from peva_env.memory import schema
+from peva_env.memory.parquet.check import check_file
+from peva_env.memory.parquet.export import export_tables, one_file
+from peva_env.memory.parquet.merge import merge_tables
+from peva_env.memory.store import DuckDBMemoryStore
+
+
+class ParquetCheckpoint:
+    """Exports the memory's tables to Parquet, and merges such folders into it.
+
+    Args:
+        store: a started store.
+        core_dir: folder of the core tables, for export and preload; None leaves them out of ``export_all``.
+        debug_dir: folder of the raw k6 summaries, likewise.
+    """
+
+    CORE_TABLES: ClassVar[tuple[str, ...]] = schema.CORE_TABLES
+    DEBUG_TABLES: ClassVar[tuple[str, ...]] = schema.DEBUG_TABLES
+
+    def __init__(
+        self, store: DuckDBMemoryStore, *, core_dir: str | Path | None = None, debug_dir: str | Path | None = None
+    ) -> None:
+        self._database = store.database
+        self.core_dir = Path(core_dir) if core_dir else None
+        self.debug_dir = Path(debug_dir) if debug_dir else None
+
+    def export_all(self) -> None:
+        """Export the core tables, the debug tables, or both: those whose folder was given."""
+        if self.core_dir:
+            self.export_core()
+        if self.debug_dir:
+            self.export_debug()
+
+    def export_core(self) -> None:
+        """Write the core tables to ``core_dir``; each file replaces the older one only when it is complete."""
+        export_tables(self._database.connection, self.CORE_TABLES, self._required(self.core_dir, "core_dir"))
+
+    def export_debug(self) -> None:
+        """Write the raw k6 summaries to ``debug_dir``, likewise."""
+        export_tables(self._database.connection, self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
+
+    def preload_core(self) -> None:
+        """Merge the core tables of ``core_dir`` into the memory: all or nothing, newest wins.
+
+        Raises:
+            SchemaMismatchError: the folder is of another schema version, or a table's columns differ.
+            MemoryStoreError: a file is missing or cannot be read.
+        """
+        self._preload(self.CORE_TABLES, self._required(self.core_dir, "core_dir"))
+
+    def preload_debug(self) -> None:
+        """Merge the raw k6 summaries of ``debug_dir`` into the memory, likewise."""
+        self._preload(self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
+
+    def _required(self, folder: Path | None, name: str) -> Path:
+        if folder is None:
+            raise MemoryStoreError(f"no {name} was given to export to or preload from")
+        return folder
+
+    def _preload(self, tables: tuple[str, ...], folder: Path) -> None:
+        for table in tables:
+            check_file(self._database.connection, table, folder / f"{table}.parquet", self._database.schema_version)
+        sources = {table: f"read_parquet({one_file(folder / f'{table}.parquet')})" for table in tables}
+        merge_tables(self._database, sources, purpose=f"preload {folder}")

@@ -1,0 +1,79 @@
+"""The plan of a campaign, and what it will cost."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from peva_env.config.loading import DfaasConfig
+from peva_env.space import ConfigSpace
+
+_LOCAL_OVERHEAD_S = 0.4
+"""Cooldown, k6 start and bookkeeping of one run on the local node, as measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEstimate:
+    """What a campaign costs if every configuration of the plan is run; skips make it cheaper."""
+
+    n_configs: int
+    n_runs: int
+    load_s: float
+    cooldown_s: float
+
+    @property
+    def total_s(self) -> float:
+        """Load and cooldown, in seconds."""
+        return self.load_s + self.cooldown_s
+
+
+@dataclass(frozen=True)
+class DfaasPlanBuilder:
+    """Builds the plan that a configuration asks for."""
+
+    config: DfaasConfig
+
+    def build_function_names(self) -> list[str]:
+        """Return the names of the functions, sorted."""
+        return sorted(function.name for function in self.config.functions)
+
+    def build_rates(self) -> list[int]:
+        """Return the rates of the strategy in requests per second, ascending."""
+        return self.config.rate_strategy.generate_rates()
+
+    def build_rates_by_function(self, rates: Iterable[int]) -> dict[str, list[int]]:
+        """Return the rates of those functions whose ``max_rate`` caps them."""
+        return {
+            function.name: [rate for rate in rates if rate <= function.max_rate]
+            for function in self.config.functions
+            if function.max_rate is not None
+        }
+
+    def build_configurations(
+        self,
+        function_names: Iterable[str],
+        rates: Iterable[int],
+        rates_by_function: Mapping[str, Iterable[int]] | None = None,
+    ) -> ConfigSpace:
+        """Return the configurations in plan order, as a lazy sequence."""
+        capped = rates_by_function or {}
+        rates = list(rates)
+        return ConfigSpace(
+            {name: capped.get(name, rates) for name in function_names},
+            min_functions=self.config.combinations.min_functions,
+            max_functions=self.config.combinations.max_functions,
+        )
+
+    def build_space(self) -> ConfigSpace:
+        """Return the whole plan of the configuration."""
+        rates = self.build_rates()
+        return self.build_configurations(self.build_function_names(), rates, self.build_rates_by_function(rates))
+
+    def estimate(self) -> PlanEstimate:
+        """Return what the plan costs. Cooldown is at least one look at the node a run; a busy node takes longer."""
+        n_configs = self.build_space().n_configs
+        n_runs = n_configs * self.config.iterations
+        per_run_s = _LOCAL_OVERHEAD_S if self.config.platform == "local" else self.config.cooldown.sleep_step_seconds
+        return PlanEstimate(n_configs, n_runs, n_runs * self.config.duration_s, n_runs * per_run_s)
+
+    def estimate_runtime_seconds(self) -> int:
+        """Return load and cooldown of the whole plan in seconds, at least 1."""
+        return max(1, round(self.estimate().total_s))

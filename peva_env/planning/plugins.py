@@ -1,0 +1,67 @@
+"""What drives an environment, found by name: ``peva_env`` itself never imports it."""
+
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from peva_env.config.loading import DfaasConfig
+from peva_env.errors import ConfigError, PolicyError
+
+_MODELS = {".zip": "sb3", ".npz": "learnt"}
+"""Which agent a model's file is for, by how its name ends."""
+
+
+def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
+    """Return what makes an agent: by its name, a saved model's file, or ``module:Class`` of a policy of one's own.
+
+    A model is a ``.zip`` of ``peva-env train``, or an ``.npz`` with the networks of a learnt agent.
+
+    Names are those of the entry points ``peva_env.agents``.
+
+    Raises:
+        ConfigError: there is none.
+        PolicyError: it cannot be loaded.
+    """
+    found = {entry.name: entry for entry in entry_points(group="peva_env.agents")}
+    for suffix, kind in _MODELS.items():
+        if name.endswith(suffix) and kind in found:
+            return partial(_loaded(found[kind]), path=Path(name))
+    if ":" in name:
+        return own_policy(name)
+    if name not in found:
+        raise ConfigError(f"--agent {name!r}: there is no such agent; there are: {', '.join(sorted(found))}")
+    return _loaded(found[name])
+
+
+def own_policy(entrypoint: str) -> Callable[[DfaasConfig], Any]:
+    """Return what makes an agent of the policy at ``module:Class``."""
+    return partial(_loaded(entry_points(group="peva_env.agents")["custom"]), entrypoint=entrypoint)
+
+
+def trainer() -> Callable[..., Any]:
+    """Return what trains agents (entry point ``sb3`` of ``peva_env.trainers``)."""
+    train: Callable[..., Any] = entry_points(group="peva_env.trainers")["sb3"].load()
+    return train
+
+
+def arena() -> Callable[..., Any]:
+    """Return what compares agents (entry point ``arena`` of ``peva_env.arenas``)."""
+    compare: Callable[..., Any] = entry_points(group="peva_env.arenas")["arena"].load()
+    return compare
+
+
+def campaign_loop() -> Callable[..., Any]:
+    """Return the loop that runs every agent on every environment (entry point ``campaign`` of ``peva_env.loops``)."""
+    loop: EntryPoint = entry_points(group="peva_env.loops")["campaign"]
+    run_campaign: Callable[..., Any] = loop.load()
+    return run_campaign
+
+
+def _loaded(entry: EntryPoint) -> Callable[..., Any]:
+    try:
+        factory: Callable[..., Any] = entry.load()
+    except Exception as error:
+        raise PolicyError(f"--agent {entry.name!r} cannot be loaded: {error!r}") from error
+    return factory

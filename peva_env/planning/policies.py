@@ -1,0 +1,45 @@
+"""Policies: the default one, and how a user's own is found."""
+
+import inspect
+from collections.abc import Sequence
+
+from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
+from peva_env.errors import PolicyError
+from peva_env.space import Config
+from peva_env.system.loading import load_class
+
+
+class NoOpPolicy:
+    """Takes the candidates as they come and learns nothing."""
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
+        """Return the first ``desired_size`` candidates."""
+        return candidates[:desired_size]
+
+    def update_online(self, event: ExecutionEvent) -> None:
+        """Learn nothing from an event."""
+
+    def update_batch(self, events: list[ExecutionEvent]) -> None:
+        """Learn nothing from events."""
+
+
+_CONTRACT = tuple(name for name, _ in inspect.getmembers(PolicyAlgorithm, inspect.isfunction) if name[0] != "_")
+
+
+def load_policy_algorithm(entrypoint: str | None) -> PolicyAlgorithm:
+    """Return an instance of the class at ``module:Class``, or a ``NoOpPolicy`` for None. The module's code runs.
+
+    Raises:
+        PolicyError: a malformed entry point, a module or class that is not there or fails, a missing method.
+    """
+    if entrypoint is None:
+        return NoOpPolicy()
+    policy_class = load_class(entrypoint, what="policy", error=PolicyError)
+    missing = [name for name in _CONTRACT if not callable(getattr(policy_class, name, None))]
+    if missing:
+        raise PolicyError(f"policy {entrypoint!r} is not a PolicyAlgorithm: it lacks {', '.join(missing)}")
+    try:
+        policy: PolicyAlgorithm = policy_class()
+    except Exception as error:
+        raise PolicyError(f"policy {entrypoint!r} cannot be made without arguments: {error!r}") from error
+    return policy

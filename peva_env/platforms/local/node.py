@@ -1,0 +1,149 @@
+"""The local node: real functions on 127.0.0.1, each in a server of its own that answers 503 beyond its limit."""
+
+import contextlib
+import functools
+import platform
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+from peva_env.config.loading import FunctionConfig
+from peva_env.errors import PlatformError
+from peva_env.platforms.base import NodeUsage
+from peva_env.platforms.local.function_code import FunctionCode, resolve_all
+from peva_env.platforms.local.function_process import FunctionProcess
+from peva_env.platforms.local.process_usage import LOOK_S, UsageSampler, usable_cores
+from peva_env.system import processes
+
+
+class LocalNode:
+    """A node on this machine; use it as a context manager, or call ``start`` and ``stop``.
+
+    Its processes end with this one, however that ends. *The node* is the sum of its functions' processes, as percent of
+    what the machine has (cores, RAM): the machine also carries the load generator and whatever else its user runs, and
+    charging those to the node would make the labels depend on them.
+    """
+
+    def __init__(
+        self,
+        functions: Sequence[FunctionConfig],
+        *,
+        ready_timeout_s: float = 15.0,
+        request_timeout_s: float = 5.0,
+        sample_interval_s: float = 0.05,
+    ) -> None:
+        """Remember what to serve; nothing is looked at before ``start`` or ``describe``."""
+        self.name = f"local:{platform.node()}"
+        self.look_s = LOOK_S
+        self._functions = list(functions)
+        self._ready_timeout_s = ready_timeout_s
+        self._request_timeout_s = request_timeout_s
+        self._sample_interval_s = sample_interval_s
+        self._served: dict[str, FunctionProcess] = {}
+        self._sampler: UsageSampler | None = None
+        self._release: weakref.finalize[[], LocalNode] | None = None
+
+    def __enter__(self) -> Self:
+        """Start the node."""
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Stop the node."""
+        self.stop()
+
+    def start(self) -> None:
+        """Serve every function, wait until all are ready, and call each once.
+
+        Raises:
+            PlatformError: code, runtime or port is missing, or a function does not start or answer with success; what
+                had been started is stopped again.
+        """
+        if self._served:
+            raise PlatformError(f"the node {self.name} has been started already: stop it first")
+        code = self._code
+        with contextlib.ExitStack() as resources:
+            folder = resources.enter_context(processes.temporary_folder("peva-node-"))
+            served: dict[str, FunctionProcess] = {}
+            resources.callback(_stop_all, served)
+            self._serve(code, folder, served)
+            leaders = {name: function.process for name, function in served.items()}
+            self._sampler = UsageSampler(leaders, self._sample_interval_s)
+            resources.callback(self._sampler.close)
+            self._served = served
+            # Made after the folder's own finalizer, so that at exit it comes first.
+            self._release = weakref.finalize(self, resources.pop_all().close)
+
+    def stop(self) -> None:
+        """End the functions and delete their logs."""
+        if self._release is not None:
+            self._release()
+        self._served = {}
+
+    def url(self, function: str) -> str:
+        """Return where a function is called.
+
+        Raises:
+            PlatformError: the node does not serve it, or not yet.
+        """
+        return self._function(function).url
+
+    def alive(self, function: str) -> bool:
+        """Tell whether the function's server still runs."""
+        return self._function(function).alive
+
+    def failure(self) -> str | None:
+        """One line naming a function that died, with its last words; None if all are well."""
+        return next(filter(None, (function.failure() for function in self._served.values())), None)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return what the node is and what it serves, as plain data.
+
+        Raises:
+            PlatformError: the code of a function is missing.
+        """
+        return {
+            "kind": "local",
+            "hostname": platform.node(),
+            "cpu_count": usable_cores(),
+            # Rounded: another kernel on the same machine reserves a little more or less for itself.
+            "ram_gib": round(psutil.virtual_memory().total / 2**30),
+            "functions": {
+                name: {"sha256": code.sha256, "target": code.target, "concurrency": code.concurrency}
+                for name, code in self._code.items()
+            },
+        }
+
+    def usage(self, start_at: float, end_at: float) -> NodeUsage:
+        """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` is covered.
+
+        Windows may reach back one hour. ``replicas`` is 1 for a function that was alive at the end, else 0. Node and
+        functions alike are in percent of the machine's capacity; see the class for what *the node* is.
+        """
+        return self._sampler.usage(start_at, end_at) if self._sampler else NodeUsage()
+
+    @functools.cached_property
+    def _code(self) -> dict[str, FunctionCode]:
+        return resolve_all(self._functions)
+
+    def _serve(self, code: Mapping[str, FunctionCode], folder: Path, served: dict[str, FunctionProcess]) -> None:
+        for function in self._functions:
+            log = folder / f"{function.name}.log"
+            served[function.name] = FunctionProcess(function, code[function.name], log)
+        for process in served.values():
+            process.await_ready(self._ready_timeout_s)
+        for process in served.values():
+            process.preflight(self._request_timeout_s)
+
+    def _function(self, name: str) -> FunctionProcess:
+        if name not in self._served:
+            known = ", ".join(self._served) or "none, it has not been started"
+            raise PlatformError(f"the node {self.name} does not serve a function {name!r}; it serves: {known}")
+        return self._served[name]
+
+
+def _stop_all(served: Mapping[str, FunctionProcess]) -> None:
+    processes.stop(*(function.process for function in served.values()))

@@ -1,0 +1,68 @@
+"""A map as the columns that the page is drawn from.
+
+Notation: ``N`` configurations of the map in plan order.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL
+from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.maps import NodeMap
+from peva_env.report.data.cells import Cell, cell_codes
+from peva_env.report.data.columns import packed
+from peva_env.report.data.run_data import summary_data
+
+NOT_PREDICTED = 255
+"""Where no probability is told; else it is in percent, from 1 to 99."""
+
+
+def page_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = None) -> dict[str, Any]:
+    """Return what the page draws at once, as plain data: the map, and what its runs say together.
+
+    Args:
+        node_map: what is known.
+        probabilities: how likely each unknown configuration is to be overloaded, (n_unknown,); None predicts nothing.
+    """
+    known = node_map.known
+    cells = cell_codes(known)
+    proof = [known.space.index(config) for config in chain(*known.frontier())]
+    return {
+        "functions": known.space.functions,
+        "rates": known.space.rates_rps,
+        "minFunctions": known.space.min_functions,
+        "maxFunctions": known.space.max_functions,
+        "cells": packed(cells, "u1"),
+        "predicted": None if probabilities is None else packed(_percent(cells, probabilities), "u1"),
+        "proof": packed(proof, "u4"),
+        "nProofOverloaded": len(known.frontier()[0]),
+        "evidence": packed(evidence(known, cells, proof), "u4"),
+        "disputes": [[*map(known.space.index, (one.overloaded, one.ok)), one.state] for one in known.disputes()],
+        "campaigns": [campaign.run_id for campaign in node_map.campaigns],
+        "nRuns": len(node_map.events),
+        **summary_data(node_map),
+    }
+
+
+def evidence(known: MonotoneMap, cells: NDArray[np.uint8], proof: Sequence[int]) -> NDArray[np.uint32]:
+    """Return from which configuration each inferred one follows, (N,): its number in ``proof`` from 1 on; 0 = none."""
+    follows_from = np.zeros(known.space.n_configs, np.uint32)
+    assert known.grid is not None and known.labels is not None  # noqa: PT018, S101  or there were no cells
+    for label, inferred in ((OK_LABEL, Cell.OK_INFERRED), (OVERLOADED_LABEL, Cell.OVERLOADED_INFERRED)):
+        left = np.flatnonzero(cells == inferred)
+        for number, index in enumerate(proof, 1):
+            if known.labels[index] == label and left.size:
+                reached = known.grid.reached(index, label, left, known.dominance)
+                follows_from[left[reached]] = number
+                left = left[~reached]
+    return follows_from
+
+
+def _percent(cells: NDArray[np.uint8], probabilities: NDArray[np.float64]) -> NDArray[np.uint8]:
+    percent = np.full(len(cells), NOT_PREDICTED, np.uint8)
+    percent[cells == Cell.UNKNOWN] = np.clip(np.rint(100 * probabilities), 1, 99)  # what is predicted is not known
+    return percent

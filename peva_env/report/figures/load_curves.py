@@ -1,0 +1,162 @@
+"""What becomes of a function, and of its node, as more load is offered."""
+
+from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+from peva_env.config.loading import OverloadConfig
+from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, Verdict
+from peva_env.errors import ConfigError
+from peva_env.report.figures.style import BLACK, FAINT, GREY, SKY, VERMILION, new_axes, short_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LOOKS = {Verdict.OK: (SKY, "o"), Verdict.OVERLOADED: (VERMILION, "x")}
+_POINT, _LEAST_POINT = 28, 5  # square points (1/72 inch)
+_MANY = 300
+"""Points from which on they are drawn smaller, so that they hide each other less."""
+
+_HEADROOM = 1.03
+_LOG_FROM = 20
+"""How many times as long as the shortest the longest latency is where the axis is logarithmic."""
+
+
+class _Point(NamedTuple):
+    """One run."""
+
+    rate_rps: int
+    value: float
+    verdict: Verdict
+
+
+class _Quantity(NamedTuple):
+    """How a quantity is called, read from a run, and where its limit is."""
+
+    name: str
+    value: Callable[[ExecutionEvent, FunctionMeasurement], float | None]
+    limit: Callable[[OverloadConfig], float | None]
+    top: float | None = None
+
+
+_QUANTITIES = {
+    "mean_ms": _Quantity(
+        "mean latency of successful requests (ms)", lambda _, function: function.mean_ms, lambda _: None
+    ),
+    "p95_ms": _Quantity("95 % of successful requests within (ms)", lambda _, function: function.p95_ms, lambda _: None),
+    "cpu_pct": _Quantity(
+        "CPU of the node (% of capacity)",
+        lambda event, _: event.node.cpu_pct,
+        lambda rules: rules.cpu_overload_pct_of_capacity,
+        100,
+    ),
+    "success_rate": _Quantity(
+        "successful requests (% of offered)",
+        lambda _, function: 100 * function.success_rate,
+        lambda rules: 100 * rules.success_rate_function_min,
+        100,
+    ),
+}
+
+
+def load_curves(
+    events: Iterable[ExecutionEvent],
+    function: str,
+    ax: "Axes | None" = None,
+    *,
+    quantity: str = "p95_ms",
+    rules: OverloadConfig | None = None,
+) -> "Axes":
+    """Draw a quantity of each run against the load that was offered to a function, and the median of each rate.
+
+    Runs in which other functions were loaded too are among them. Runs that are INVALID, or have no such value, are left
+    out, and the title counts them. A wide range of latencies is drawn with a logarithmic axis.
+
+    Args:
+        events: of one node.
+        function: its name.
+        ax: where to draw; new axes without it.
+        quantity: ``p95_ms`` or ``mean_ms``, of the function's successful requests; ``cpu_pct``, of the node; or
+            ``success_rate``, of the function.
+        rules: whose limit to draw, where the quantity has one.
+
+    Raises:
+        ConfigError: there is no such quantity, no run of the function to draw, or matplotlib is not installed.
+    """
+    if quantity not in _QUANTITIES:
+        raise ConfigError(f"quantity {quantity!r}: must be one of {', '.join(_QUANTITIES)}")
+    shown = _QUANTITIES[quantity]
+    runs = _runs_of(events, function)
+    points = _points(runs, function, shown)
+    if not points:
+        raise ConfigError(f"no run has a value to draw: {_left_out(runs, points, quantity)}")
+    ax = ax or new_axes()
+    size = min(_POINT, max(_POINT * _MANY / len(points), _LEAST_POINT))
+    for verdict, (colour, marker) in _LOOKS.items():
+        those = [point for point in points if point.verdict is verdict]
+        x, y = [point.rate_rps for point in those], [point.value for point in those]
+        ax.scatter(
+            x,
+            y,
+            color=colour,
+            marker=marker,
+            s=size,
+            linewidths=1.5 if size == _POINT else 0.8,
+            alpha=0.8,
+            label=verdict,
+        )
+    values: dict[int, list[float]] = {rate_rps: [] for rate_rps in sorted({point.rate_rps for point in points})}
+    for point in points:
+        values[point.rate_rps].append(point.value)
+    ax.plot(
+        list(values), [median(those) for those in values.values()], color=BLACK, linewidth=1, label="median", zorder=1
+    )
+    limit = shown.limit(rules) if rules else None
+    if limit is not None:
+        ax.axhline(limit, color=GREY, linestyle="--", label=f"limit, {limit:g} %", zorder=1)
+    _name_axes(ax, f"{short_name(function)} (rps offered)", shown, [point.value for point in points])
+    ax.set_title(_left_out(runs, points, quantity), fontsize="medium")
+    return ax
+
+
+def _runs_of(events: Iterable[ExecutionEvent], function: str) -> list[ExecutionEvent]:
+    runs = [event for event in events if event.kind is EventKind.MEASURED]
+    names = sorted({name for event in runs for name in event.config_key[0]})
+    if not names:
+        raise ConfigError("events: there is no run among them")
+    if function not in names:
+        raise ConfigError(f"function {function!r}: no run loads it, only {', '.join(names)}")
+    return [event for event in runs if function in event.config_key[0]]
+
+
+def _points(runs: Iterable[ExecutionEvent], function: str, shown: _Quantity) -> list[_Point]:
+    points = []
+    for run in runs:
+        for one in run.functions:
+            value = shown.value(run, one) if one.name == function else None
+            if value is not None and isfinite(value) and run.verdict is not Verdict.INVALID:
+                points.append(_Point(one.rate_rps, value, run.verdict))
+    return points
+
+
+def _left_out(runs: Sequence[ExecutionEvent], points: Sequence[_Point], quantity: str) -> str:
+    n_invalid = sum(run.verdict is Verdict.INVALID for run in runs)
+    n_without = len(runs) - n_invalid - len(points)
+    counts = {"INVALID": n_invalid, f"without {quantity}": n_without}
+    texts = [f"{n} {what}" for what, n in counts.items() if n]
+    return f"of {len(runs)} runs left out: {', '.join(texts)}" if texts else ""
+
+
+def _name_axes(ax: "Axes", name: str, shown: _Quantity, values: Sequence[float]) -> None:
+    ax.set_xlabel(name)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_ylabel(shown.name)
+    ax.grid(alpha=FAINT)
+    if shown.top is None and max(values) > _LOG_FROM * min(values) > 0:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter("{x:g}")
+    else:
+        # CPU above its top comes from a node whose number of cores is not what was said: it has to be seen.
+        ax.set_ylim(0, shown.top and max(shown.top, *values) * _HEADROOM)
+    ax.legend(frameon=False)

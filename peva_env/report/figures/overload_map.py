@@ -1,0 +1,159 @@
+"""The overload map: what is known of the configurations of two functions, and where the frontier runs."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.errors import ConfigError
+from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.report.figures.atlas import PAIR, Atlas, checked_functions
+from peva_env.report.figures.map_drawing import draw_slice, legend_of
+from peva_env.report.figures.map_slices import MapSlice
+from peva_env.report.figures.other_loads import OtherLoads, evenly
+from peva_env.report.figures.style import LETTERS_AN_INCH, new_axes, require_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SINGLES, _PAIRS = 2, 3  # max_functions, exclusive, of plans that load at most one function, or two, at a time
+_CELL_INCHES = 0.3
+_LEAST_INCHES, _MOST_INCHES = 1.2, 6.0
+_NAMES_INCHES = 0.8
+_LEGEND_INCHES = 2.6
+_PANEL_INCHES = 2.8
+_PANELS_ACROSS = 3
+_LINE_INCHES, _ENTRY_INCHES = 0.17, 0.21  # of titles, and of legends
+
+
+def overload_map(
+    known: MonotoneMap,
+    ax: "Axes | None" = None,
+    *,
+    functions: Sequence[str] | None = None,
+    at: Mapping[str, int] | None = None,
+    predicted: NDArray[np.float64] | None = None,
+) -> "Axes":
+    """Draw what is known of two functions: one cell a configuration, evenly spaced, and the frontier in between.
+
+    Of three and more functions one slice is drawn, and the title says which. A plan that loads one function at a time
+    is drawn as a row of rates for each function.
+
+    Args:
+        known: what is known.
+        ax: where to draw; new axes without it.
+        functions: the function down and the one across; the first two without it. Of a plan that loads one at a time,
+            any number.
+        at: rates of other functions, those that are not named are not loaded; the lowest load that the plan has
+            without it.
+        predicted: (N,) in plan order, how likely each configuration is to be overloaded; drawn where it is unknown.
+
+    Raises:
+        ConfigError: there are no such functions, rates or configurations, too many cells, not as many predictions as
+            configurations, or matplotlib is not installed.
+    """
+    atlas = Atlas(known, predicted)
+    if known.space.max_functions == _SINGLES:
+        piece, title = atlas.strips(functions), ""
+    else:
+        names = checked_functions(known.space, functions or known.space.functions[:PAIR], PAIR)
+        loads = OtherLoads(known.space, names)
+        piece = atlas.slice(names, loads.load(0) if at is None else loads.checked(at))
+        title = f"1 of {loads.n_loads:,} slices: {piece.others}" if at is None and loads.n_loads > 1 else piece.others
+    legend = legend_of([piece])
+    ax = ax or new_axes(_size_inches(piece, legend["labels"]))
+    draw_slice(ax, piece, title)
+    ax.legend(**legend, loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
+    return ax
+
+
+def overload_maps(
+    known: MonotoneMap,
+    *,
+    functions: Sequence[str] | None = None,
+    predicted: NDArray[np.float64] | None = None,
+    max_panels: int = 9,
+) -> "list[Axes]":
+    """Draw a map of three and more functions as small maps of two: one for each load of the others.
+
+    Of a plan that loads two functions at a time at most, one for each pair of functions, unless ``functions`` says
+    which pair. Where there are more than ``max_panels``, some are drawn, evenly spread, and the figure's title says so.
+
+    Args:
+        known: what is known.
+        functions: the function down and the one across; the first two without it.
+        predicted: as in ``overload_map``.
+        max_panels: the largest number of maps.
+
+    Raises:
+        ConfigError: as in ``overload_map``, or the plan loads one function at a time, or ``max_panels`` is below 1.
+    """
+    require_matplotlib()
+    if max_panels < 1:
+        raise ConfigError(f"max_panels: must be at least 1, not {max_panels}")
+    if known.space.max_functions == _SINGLES:
+        raise ConfigError("the plan loads one function at a time: overload_map draws all of it")
+    pieces, n_all = _pieces(Atlas(known, predicted), functions, max_panels)
+    figure, panels = _panels(len(pieces))
+    for ax, (piece, title) in zip(panels, pieces, strict=True):
+        draw_slice(ax, piece, title)
+    if pieces[0][1]:  # slices have the same axes, pairs have not
+        _label_outer(panels)
+    legend = legend_of([piece for piece, _ in pieces])
+    figure.legend(**legend, loc="outside right upper", frameon=False)
+    n_lines = max(ax.get_title().count("\n") for ax in panels)
+    n_down = -(-len(panels) // _PANELS_ACROSS)
+    figure.set_figheight(figure.get_figheight() + _LINE_INCHES * n_lines * n_down)
+    if len(pieces) < n_all:
+        figure.suptitle(f"{len(pieces)} of {n_all:,} maps, evenly spread")
+    return panels
+
+
+def _pieces(atlas: Atlas, functions: Sequence[str] | None, max_panels: int) -> tuple[list[tuple[MapSlice, str]], int]:
+    """Return the maps that are drawn with their titles, and how many there are in all."""
+    space = atlas.space
+    if functions is None and space.max_functions == _PAIRS:
+        pairs = list(combinations(space.functions, PAIR))
+        return [(atlas.slice(pairs[i], []), "") for i in evenly(len(pairs), max_panels)], len(pairs)
+    names = checked_functions(space, functions or space.functions[:PAIR], PAIR)
+    loads = OtherLoads(space, names)
+    pieces = [atlas.slice(names, loads.load(i)) for i in evenly(loads.n_loads, max_panels)]
+    return [(piece, piece.others) for piece in pieces], loads.n_loads
+
+
+def _panels(n: int) -> "tuple[Figure, list[Axes]]":
+    """Return a new figure with ``n`` axes in rows."""
+    from matplotlib import pyplot
+
+    n_across = min(n, _PANELS_ACROSS)
+    n_down = -(-n // n_across)
+    size_inches = (_PANEL_INCHES * n_across + _LEGEND_INCHES, _PANEL_INCHES * n_down)
+    figure, grid = pyplot.subplots(n_down, n_across, figsize=size_inches, layout="constrained", squeeze=False)
+    for ax in grid.flat[n:]:
+        ax.remove()
+    return figure, list(grid.flat[:n])
+
+
+def _label_outer(panels: "list[Axes]") -> None:
+    """Leave the names of axes to the panels at the left and below."""
+    for number, ax in enumerate(panels):
+        if number % _PANELS_ACROSS:
+            ax.set_ylabel("")
+            ax.tick_params(labelleft=False)
+        if number + _PANELS_ACROSS < len(panels):
+            ax.set_xlabel("")
+            ax.tick_params(labelbottom=False)
+
+
+def _size_inches(piece: MapSlice, labels: Sequence[str]) -> tuple[float, float]:
+    """Return how large a figure of one map is, its legend beside it."""
+    names = (len(name) / LETTERS_AN_INCH for name in (piece.row_name, piece.column_name))
+    rows, columns = (
+        min(max(_CELL_INCHES * n, _LEAST_INCHES, name), _MOST_INCHES)
+        for n, name in zip(piece.cells.shape, names, strict=True)
+    )
+    legend = _ENTRY_INCHES * len("\n".join(labels).splitlines())
+    return columns + _LEGEND_INCHES + _NAMES_INCHES, max(rows, legend) + _NAMES_INCHES

@@ -1,0 +1,43 @@
+"""The overload rules of ``peva_env.rules.judge`` for many runs at once.
+
+Notation: ``n`` runs, ``F`` functions; ``success`` is (F, n), 1 where a function is absent from a run. Sums and
+quotients are taken as ``judge`` takes them, so that labels and margins are the same to the last bit.
+"""
+
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.config.loading import OverloadConfig
+
+type Floats = NDArray[np.float64]
+
+_LABELS = np.array([-1, 1], np.int8)
+
+
+def success_margins(success: Floats, present: Floats, n_present: Floats, rules: OverloadConfig) -> Floats:
+    """Return the smallest margin (n,) of the rules on success.
+
+    Args:
+        success: success rate over offered load, (F, n), 0..1.
+        present: 1 where the function is part of the run, 0 elsewhere, (F, n).
+        n_present: functions in the run, (n,), at least 1.
+        rules: the thresholds.
+    """
+    total = reduce(np.add, success * present)
+    least = reduce(np.minimum, success)  # an absent one, having 1, is never below the others
+    function, node = rules.success_rate_function_min, rules.success_rate_node_min
+    margins: Floats = np.minimum((least - function) / (function or 1), (total / n_present - node) / (node or 1))
+    return margins
+
+
+def use_margins(cpu_pct: Floats, ram_pct: Floats, rules: OverloadConfig) -> Floats:
+    """Return the smallest margin (n,) of the rules on the node's use, in percent of its capacity (n,)."""
+    cpu, ram = rules.cpu_overload_pct_of_capacity, rules.ram_overload_pct
+    return np.minimum((cpu - cpu_pct) / (cpu or 1), (ram - ram_pct) / (ram or 1))
+
+
+def labels(margins: Floats) -> NDArray[np.int8]:
+    """Return -1 (OK) or 1 (overloaded): a rule fires where its margin is negative, for its threshold itself is OK."""
+    return _LABELS.take(margins < 0)

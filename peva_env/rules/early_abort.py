@@ -1,0 +1,70 @@
+"""Ending a run early: from how many failures on it is overloaded whatever becomes of the rest, and what it says then.
+
+The bound is arithmetic, not statistics. A function is offered at most ``rate * duration + 1`` requests, its *plan*.
+With more than a share of the plan failed, the share that the rules allow, its success rate would be under the minimum
+even if every other request of the run succeeded.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from peva_env.config.loading import OverloadConfig
+from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.rules.judge import Judgement, absent, apply_rules
+
+ABORTED = "aborted after "
+"""How the first reason of a run begins that was ended early."""
+
+_ROUNDING = 1e-9
+
+
+def most_failures(rates_rps: Sequence[int], duration_s: float, rules: OverloadConfig) -> list[int]:
+    """Return with how many failed or dropped requests each function can still leave its run OK, in the order given.
+
+    One function alone may break the rule on the mean, so that its share is also bounded by that rule, all other
+    functions succeeding.
+    """
+    of_mean = len(rates_rps) * (1 - rules.success_rate_node_min)
+    share = min(1 - rules.success_rate_function_min, of_mean)
+    return [math.floor(share * _plan(rate_rps, duration_s) + _ROUNDING) for rate_rps in rates_rps]
+
+
+def judge_aborted(
+    functions: Sequence[FunctionMeasurement],
+    node: NodeMeasurement,
+    rules: OverloadConfig,
+    *,
+    duration_s: float,
+    ran_s: float,
+) -> Judgement:
+    """Judge a run that was ended after ``ran_s`` of ``duration_s`` as if all that it did not get to had succeeded.
+
+    Verdict, reasons and margin are those of this best case, so that the margin is a bound: the whole run would have had
+    one no higher. CPU and RAM count where there was time to measure them. Whether the run is *certain* is asked of what
+    was measured, like of any run.
+    """
+    problems = list(absent(functions))
+    if problems:
+        return Judgement(Verdict.INVALID, tuple(problems))
+    node = replace(node, cpu_pct=_finite(node.cpu_pct), ram_pct=_finite(node.ram_pct))
+    best = apply_rules([_at_best(function, duration_s) for function in functions], node, rules)
+    ended = f"{ABORTED}{ran_s:.1f} s of {duration_s:g} s"
+    if best.verdict is not Verdict.OVERLOADED:
+        return Judgement(Verdict.INVALID, (f"{ended}, when nothing was decided yet",))
+    reasons = (f"{ended}: overloaded even if the rest had succeeded", *best.reasons)
+    return replace(best, reasons=reasons, is_certain=apply_rules(functions, node, rules).is_certain)
+
+
+def _at_best(function: FunctionMeasurement, duration_s: float) -> FunctionMeasurement:
+    plan = _plan(function.rate_rps, duration_s)
+    lost = function.offered - function.succeeded
+    return replace(function, success_rate=max(0.0, 1 - lost / plan))
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _plan(rate_rps: int, duration_s: float) -> float:
+    return rate_rps * duration_s + 1

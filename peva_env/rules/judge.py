@@ -1,0 +1,176 @@
+"""The overload rules: from what a run measured to what it says of the node.
+
+A function is overloaded if its success rate over *offered* load is under its minimum, or its replicas reach the
+threshold. The node is overloaded if the mean success of the configuration's functions is under its minimum, its CPU or
+RAM is over its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
+capacity.
+
+A function at rate 0 has success 1 and counts in the mean, as one at a very low rate does.
+
+What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID. So is one in which
+most requests to a function found nobody at its address: a mistake of the configuration, or a function that is gone.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+
+from peva_env.config.loading import OverloadConfig
+from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
+
+_NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
+"""Kinds of failure, named as in ``peva_env.sources.k6.runner.FAILURE_KINDS``, that speak of the address, not of the
+load."""
+
+_CLEAR_OF_SUCCESS = 0.9
+"""Of the way from a least success rate to 1. A share of the threshold would not do: above 0.95 there is 0.053 of it."""
+
+_CLEAR_OF_LIMIT = 0.1
+"""Of the threshold of anything else."""
+
+_CLEARLY_OVER = 0.2
+"""Of a threshold of the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with every rule that fired, and the signed distance to each threshold.
+
+    ``margins`` has a value for each rule, as a share of its threshold: positive = OK by that much. The smallest is the
+    run's ``margin``. ``is_certain``: another run would hardly say otherwise. An OK run is certain if every success rate
+    has at least nine tenths of the way from its minimum to 1 behind it, and CPU, RAM and replicas stay at least a tenth
+    of their thresholds below these; an overloaded one if mean success, CPU or RAM is beyond its threshold by at least a
+    fifth of it. A function's own rule is not enough: one function that fails for once is the commonest wrong verdict.
+    Source: recordings of 15,832 configurations, see docs/decisions.md.
+    """
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    margins: Mapping[str, float] = field(default_factory=dict)
+    overloaded_functions: tuple[str, ...] = ()
+    is_certain: bool = False
+
+    @property
+    def margin(self) -> float | None:
+        """The smallest signed distance to a threshold; None for an INVALID run."""
+        return min(self.margins.values(), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One rule applied to one value: ``margin`` is the distance to the limit as a share of it, negative = it fired.
+
+    From ``clear_margin`` on an OK run is far from the limit.
+    """
+
+    name: str
+    text: str
+    margin: float
+    fired: bool
+    function: str | None = None
+    clear_margin: float = _CLEAR_OF_LIMIT
+
+
+def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
+    """Apply the overload rules to one run."""
+    problems = [*absent(functions), *_not_measured(node)]
+    if problems:
+        return Judgement(Verdict.INVALID, tuple(problems))
+    return apply_rules(functions, node, rules)
+
+
+def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
+    """Apply the rules to what was measured, and to that alone."""
+    checks = [*_function_checks(functions, rules), *_node_checks(functions, node, rules)]
+    fired = [check for check in checks if check.fired]
+    return Judgement(
+        verdict=Verdict.OVERLOADED if fired else Verdict.OK,
+        reasons=tuple(check.text for check in fired),
+        margins={check.name: check.margin for check in checks},
+        overloaded_functions=tuple(dict.fromkeys(check.function for check in fired if check.function)),
+        is_certain=_is_certain(checks),
+    )
+
+
+def majority(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return what most valid iterations say: OVERLOADED if more than half of them do, INVALID if there is none."""
+    valid = [verdict for verdict in verdicts if verdict is not Verdict.INVALID]
+    if not valid:
+        return Verdict.INVALID
+    return Verdict.OVERLOADED if 2 * valid.count(Verdict.OVERLOADED) > len(valid) else Verdict.OK
+
+
+def is_decided(verdicts: Sequence[Verdict], iterations: int, *, is_certain: bool) -> bool:
+    """Tell whether a configuration's other runs, up to ``iterations`` in all, can be left out.
+
+    They can where they could not change the majority, and where one run was certain and none says otherwise.
+
+    Args:
+        verdicts: of the valid runs so far.
+        iterations: how many runs there would be.
+        is_certain: whether one of them is certain, see ``Judgement``.
+    """
+    n_overloaded = verdicts.count(Verdict.OVERLOADED)
+    n_ok = len(verdicts) - n_overloaded
+    if 2 * n_overloaded > iterations or 2 * n_ok >= iterations:
+        return True
+    return is_certain and 0 in (n_overloaded, n_ok)
+
+
+def _is_certain(checks: Sequence[_Check]) -> bool:
+    if any(check.fired for check in checks):
+        return any(check.margin <= -_CLEARLY_OVER for check in checks if not check.function)
+    return all(check.margin >= check.clear_margin for check in checks)
+
+
+def absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+    """Say of which functions most requests found nobody at the address."""
+    for function in functions:
+        nobody = {kind: function.failed[kind] for kind in _NOBODY_THERE if function.failed.get(kind)}
+        if 2 * sum(nobody.values()) > function.sent:
+            found = ", ".join(f"{count} {kind}" for kind, count in nobody.items())
+            yield f"{function.name} was not there for most of {function.sent} requests: {found}"
+
+
+def _not_measured(node: NodeMeasurement) -> Iterator[str]:
+    for name, value in (("CPU", node.cpu_pct), ("RAM", node.ram_pct)):
+        if value is None or not math.isfinite(value):
+            yield f"{name} of the node not measured"
+
+
+def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadConfig) -> Iterator[_Check]:
+    for function in functions:
+        yield _at_least(
+            f"success of {function.name}", function.success_rate, rules.success_rate_function_min, function.name
+        )
+        if function.replicas is not None:
+            limit = rules.replicas_overload_threshold
+            name = f"replicas of {function.name}"
+            text = f"{name} {function.replicas} >= {limit}"
+            yield _Check(name, text, (limit - function.replicas) / limit, function.replicas >= limit, function.name)
+
+
+def _node_checks(
+    functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
+) -> Iterator[_Check]:
+    # Not by sum(), which since Python 3.12 makes good what rounding loses: verdict_arrays adds plainly, too.
+    mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
+    yield _at_least("mean success", mean_success, rules.success_rate_node_min)
+    if node.cpu_pct is not None:
+        yield _at_most("node CPU", node.cpu_pct, rules.cpu_overload_pct_of_capacity)
+    if node.ram_pct is not None:
+        yield _at_most("node RAM", node.ram_pct, rules.ram_overload_pct)
+
+
+def _at_least(what: str, value: float, limit: float, function: str | None = None) -> _Check:
+    scale = limit or 1
+    clear_margin = _CLEAR_OF_SUCCESS * (1 - limit) / scale
+    text = f"{what} {value:.3f} < {limit:g}"
+    return _Check(what, text, (value - limit) / scale, value < limit, function, clear_margin)
+
+
+def _at_most(what: str, value_pct: float, limit_pct: float) -> _Check:
+    text = f"{what} {value_pct:.1f} % > {limit_pct:g} %"
+    return _Check(what, text, (limit_pct - value_pct) / (limit_pct or 1), value_pct > limit_pct)

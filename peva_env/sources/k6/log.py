@@ -1,0 +1,93 @@
+"""What k6 says: its first error, for the message of a failed run, and its warnings while it runs."""
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from peva_env.system.text import one_line
+
+LOGGER = logging.getLogger("peva_env.k6")
+
+_MESSAGE_LENGTH = 300
+_MAX_LINES = 20
+_QUOTED = re.compile(r'\bmsg=("(?:[^"\\]|\\.)*")')
+_LEVEL = re.compile(r"\blevel=(\w+)")
+_ERRORS = ("error", "fatal", "panic")
+_WARNINGS = ("warn", "warning")
+
+
+class _Line(NamedTuple):
+    level: str
+    message: str
+
+
+def first_error(lines: Iterable[str], secrets: Mapping[str, str]) -> str:
+    """Return the first error among log lines in one line; where none is marked as one, the first thing said."""
+    said = [line for line in map(_parsed, lines) if line.message]
+    chosen = next((line for line in said if line.level in _ERRORS), said[0] if said else None)
+    return redacted(chosen.message, secrets)[:_MESSAGE_LENGTH] if chosen else ""
+
+
+def redacted(text: str, secrets: Mapping[str, str]) -> str:
+    """Return the text with the value of each secret struck out."""
+    for name, value in secrets.items():
+        text = text.replace(value, f"<{name}>")
+    return text
+
+
+class LogStream:
+    """Passes warnings and errors on to ``LOGGER`` while k6 writes them to a file.
+
+    k6 complains of each failed request, hundreds of times a second: lines that differ in their numbers alone are passed
+    on once, no more than 20 in all, and the rest is counted.
+    """
+
+    def __init__(self, path: Path, secrets: Mapping[str, str]) -> None:
+        self._path = path
+        self._secrets = secrets
+        self._position = 0
+        self._seen: set[str] = set()
+        self._held_back = 0
+
+    def pass_on(self) -> None:
+        """Pass on the lines that have become complete since the last time."""
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._position += len(whole + newline)
+        for text in whole.decode(errors="replace").splitlines():
+            self._line(_parsed(text))
+
+    def end(self) -> None:
+        """Pass on what is left, and say how many lines were held back."""
+        self.pass_on()
+        if self._held_back:
+            LOGGER.warning("k6: %d more like these in this run", self._held_back)
+
+    def _line(self, line: _Line) -> None:
+        if line.level not in _ERRORS + _WARNINGS:
+            return
+        alike = re.sub(r"\d+", "0", line.message)
+        if alike in self._seen or len(self._seen) >= _MAX_LINES:
+            self._held_back += 1
+            return
+        self._seen.add(alike)
+        level = logging.ERROR if line.level in _ERRORS else logging.WARNING
+        LOGGER.log(level, "k6: %s", redacted(line.message, self._secrets)[:_MESSAGE_LENGTH])
+
+
+def _parsed(text: str) -> _Line:
+    """Read a log line; k6 writes JSON in its log and ``key="value"`` pairs before it has opened it."""
+    quoted = _QUOTED.search(text)
+    level = _LEVEL.search(text)
+    try:
+        if quoted:
+            return _Line(level[1] if level else "", one_line(json.loads(quoted[1])))
+        entry = json.loads(text)
+        detail = f": {entry['error']}" if "error" in entry else ""
+        return _Line(str(entry["level"]), one_line(f"{entry['msg']}{detail}"))
+    except (KeyError, TypeError, ValueError):
+        return _Line("", one_line(text))

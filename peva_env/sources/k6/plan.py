@@ -1,0 +1,189 @@
+"""What k6 is asked to do: the requests of each function, and the scenarios that send them."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from peva_env.config.sections import require_sendable
+from peva_env.errors import ConfigError
+
+FAILURE_KINDS = (
+    "timeout",
+    "connection_refused",
+    "connection_reset",
+    "connection_dns",
+    "connection_tls",
+    "connection_other",
+    "status_3xx",
+    "status_404",
+    "status_429",
+    "status_4xx",
+    "status_5xx",
+    "other",
+)
+"""How a request can fail. ``status_4xx`` is any but 404 and 429; ``connection_other`` is mostly a connection that was
+closed without an answer. Nearly all requests ending in ``status_404`` or ``connection_refused`` mean a wrong address or
+a function that is not there, not overload: the caller has to tell these apart."""
+
+STOP_MARGIN_S = 1.0
+"""How much later than the last timeout k6 breaks off what still runs. Such requests would be counted nowhere, so this
+is generous; it costs nothing, for k6 ends as soon as the last request has."""
+
+PULSES_PER_S = 20
+"""How often k6 is made to tell whether it is on time; see ``_pulse``."""
+
+PULSES_ON_TIME = "peva_pulses_on_time"
+
+_PULSE_VUS = 60
+"""Each is busy for some microseconds, but a k6 that was held up for 3 s starts sixty at once. One that was held up for
+longer counts as late to the end: pulses without a user are dropped, and those after them are taken for these."""
+
+_LATE_MS = 50
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionLoad:
+    """The load on one function: ``rate_rps`` requests per second, each the same.
+
+    Raises:
+        ConfigError: a value that cannot be sent as it stands, such as a header with a line break in it.
+    """
+
+    name: str
+    rate_rps: int
+    url: str
+    method: str = "GET"
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what would reach the function in another form than it was written in."""
+        url = urlsplit(self.url)
+        if self.rate_rps < 0:
+            self._refuse(f"rate_rps = {self.rate_rps}: must be at least 0")
+        if url.scheme not in ("http", "https") or not url.hostname or re.search(r"\s", self.url):
+            self._refuse(f"url = {self.url!r}: must be an http:// or https:// address without blanks")
+        if not _TOKEN.fullmatch(self.method):
+            self._refuse(f"method = {self.method!r}: is not an HTTP method")
+        try:
+            require_sendable(self.headers, self.body)
+        except ValueError as error:
+            self._refuse(str(error))
+
+    def _refuse(self, problem: str) -> None:
+        raise ConfigError(f"function {self.name!r}: {problem}")
+
+
+def scenario(index: int) -> str:
+    """Return the scenario that loads the function at this position: k6 allows few characters in names."""
+    return f"f{index}"
+
+
+def k6_requests(loads: Sequence[FunctionLoad], timeout_s: float) -> list[dict[str, Any]]:
+    """Return what load.js sends, one request per function."""
+    return [
+        {
+            "method": load.method,
+            "url": load.url,
+            "body": load.body or None,
+            "params": {"headers": dict(load.headers), "timeout": timeout_s * 1000, "redirects": 0},
+        }
+        for load in loads
+    ]
+
+
+def k6_options(
+    loads: Sequence[FunctionLoad],
+    *,
+    duration_s: float,
+    timeout_s: float,
+    max_vus: int,
+    tags: Mapping[str, str],
+    most_failures: Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Return k6's options: one scenario per function with load, and the figures that the summary must hold.
+
+    With ``most_failures``, one number a function, k6 ends the run when it finds that more requests have failed, or more
+    were dropped. It looks every two seconds.
+    """
+    vus = virtual_users([load.rate_rps for load in loads], timeout_s=timeout_s, max_vus=max_vus)
+    active = [index for index, load in enumerate(loads) if load.rate_rps]
+    return {
+        "scenarios": {
+            scenario(index): {
+                "executor": "constant-arrival-rate",
+                "rate": loads[index].rate_rps,
+                "timeUnit": "1s",
+                "duration": _milliseconds(duration_s),
+                "preAllocatedVUs": vus[index],
+                "maxVUs": vus[index],
+                "gracefulStop": _milliseconds(timeout_s + STOP_MARGIN_S),
+                "env": {"PEVA_REQUEST": str(index)},
+                "tags": {"function": loads[index].name},
+            }
+            for index in active
+        }
+        | {"pulse": _pulse(duration_s)},
+        "thresholds": {name: [rule] for index in active for name, rule in _submetrics(scenario(index)).items()}
+        | {PULSES_ON_TIME: ["count>=0"]}
+        | {name: rules for index in active if most_failures for name, rules in _ends(index, most_failures[index])},
+        "discardResponseBodies": True,
+        "systemTags": ["expected_response", "scenario"],
+        "summaryTrendStats": ["avg", "med", "p(90)", "p(95)", "p(99)", "count"],
+        "tags": dict(tags),
+    }
+
+
+def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -> list[int]:
+    """Return how many virtual users each function gets.
+
+    ``rate * timeout + 1`` are enough for every request to be sent on time even if all of them time out. Where that is
+    more than ``max_vus`` in total, each function gets its share: what takes longer than ``max_vus / total rate``
+    seconds then shows as dropped requests instead of timeouts, which are failures all the same.
+    """
+    needed = [math.ceil(rate * timeout_s) + 1 if rate else 0 for rate in rates_rps]
+    share = min(1.0, max_vus / max(1, sum(needed)))
+    return [max(1, int(count * share)) if count else 0 for count in needed]
+
+
+def _pulse(duration_s: float) -> dict[str, Any]:
+    """Return a scenario that sends nothing: it is late where k6 itself is, whatever the functions do.
+
+    k6 starts what it is late with all at once, as soon as it can. Its counts do not show that; the node, which gets a
+    burst of requests, does.
+    """
+    return {
+        "executor": "constant-arrival-rate",
+        "exec": "pulse",
+        "rate": PULSES_PER_S,
+        "timeUnit": "1s",
+        "duration": _milliseconds(duration_s),
+        "preAllocatedVUs": _PULSE_VUS,
+        "maxVUs": _PULSE_VUS,
+        "gracefulStop": _milliseconds(STOP_MARGIN_S),
+        "env": {"PEVA_PULSE_MS": str(1000 // PULSES_PER_S), "PEVA_LATE_MS": str(_LATE_MS)},
+    }
+
+
+def _submetrics(name: str) -> dict[str, str]:
+    """Return thresholds that always hold: a figure per scenario is in the summary only if a threshold names it."""
+    counters = [f"{metric}{{scenario:{name}}}" for metric in ("iterations", "dropped_iterations", "http_reqs")]
+    counters += [f"peva_failures{{scenario:{name},kind:{kind}}}" for kind in FAILURE_KINDS]
+    latency = f"http_req_duration{{scenario:{name},expected_response:true}}"
+    return dict.fromkeys(counters, "count>=0") | {latency: "avg>=0"}
+
+
+def _ends(index: int, most: int) -> Iterator[tuple[str, list[Any]]]:
+    """Yield thresholds that end the run. k6 cannot add the two up: each alone is enough."""
+    end = {"threshold": f"count<={most}", "abortOnFail": True}
+    yield f"peva_failures{{scenario:{scenario(index)}}}", [end]
+    yield f"dropped_iterations{{scenario:{scenario(index)}}}", ["count>=0", end]
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"

@@ -1,0 +1,46 @@
+"""k6 as a process: waiting for its end, and what its exit code means."""
+
+import os
+import signal
+import subprocess
+import time
+
+from peva_env.sources.k6.log import LogStream
+
+_POLL_S = 0.02
+THRESHOLD_FAILED = 99
+_EXIT_MEANINGS = {
+    THRESHOLD_FAILED: "a threshold failed",
+    104: "it refused its configuration",
+    105: "it was interrupted by a signal",
+    107: "its script raised an exception",
+    108: "its script aborted the test",
+    109: "it panicked",
+    255: "it refused its arguments or an output",
+    -9: "it was killed, perhaps for want of memory",
+}
+
+
+def exit_meaning(code: int) -> str:
+    """Return what an exit code of k6 means; negative ones are signals that it did not handle."""
+    if code < 0 and code not in _EXIT_MEANINGS:
+        return f"it was ended by {signal.Signals(-code).name}"
+    return _EXIT_MEANINGS.get(code, "an exit code without a known meaning")
+
+
+def wait(process: subprocess.Popen[bytes], limit_s: float, log: LogStream | None = None) -> float | None:
+    """Return the CPU seconds that a process used until it ended, None if it did not end in time.
+
+    ``wait4`` gives the figure of this one child exactly, which ``RUSAGE_CHILDREN`` cannot where threads have children
+    of their own.
+    """
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return usage.ru_utime + usage.ru_stime
+        if log:
+            log.pass_on()
+        time.sleep(_POLL_S)
+    return None

@@ -1,0 +1,250 @@
+"""Load from k6: one run of one configuration, and what became of every request.
+
+A run either accounts for each request or raises; it never reports figures of a run that k6 did not finish. What the
+counts say of the node - overload, a wrong address, a generator at its limit - is for the caller to judge.
+"""
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from peva_env.contracts import FunctionMeasurement
+from peva_env.errors import LoadGeneratorError
+from peva_env.platforms.local.process_usage import usable_cores
+from peva_env.sources.k6.binary import MIN_VERSION, find_k6, k6_environment, k6_version
+from peva_env.sources.k6.log import LogStream, first_error
+from peva_env.sources.k6.outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
+from peva_env.sources.k6.plan import FAILURE_KINDS, STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
+from peva_env.sources.k6.process import THRESHOLD_FAILED, exit_meaning, wait
+from peva_env.sources.k6.settings import K6Settings, require_accepted
+from peva_env.sources.k6.summary import (
+    ended_early_after,
+    late_share,
+    load_started_at,
+    measurements,
+    read_summary,
+    unloaded,
+)
+from peva_env.system import processes
+
+__all__ = ["FAILURE_KINDS", "K6", "MAX_VUS", "MIN_VERSION", "FunctionLoad", "LoadResult", "find_k6", "k6_version"]
+
+MAX_VUS = 1000
+"""Virtual users of all functions together. Each costs about 0.25 ms before the load and 0.15 MB: 1,000 cost a quarter
+of a second and 180 MB, and give every request 2 s at 500 requests per second."""
+
+_SCRIPT = Path(__file__).with_name("load.js")
+_WALL_MARGIN_S = 30.0  # for the start, the virtual users and the summary, on a machine under load
+_GRACE_S = 0.1  # k6 needs 0.01 s; after an interruption nobody waits for its summary
+_ODD = re.compile(r"[^0-9A-Za-z._-]")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What one run did. Times are seconds since the epoch.
+
+    ``started_at`` and ``ended_at`` enclose the k6 process; ``load_started_at`` is when k6 had initialised its virtual
+    users and began to send, by its own clock (it runs ``setup()`` just before). ``generator_cpu_pct`` is k6's own CPU
+    time, initialisation included, as percent of what all cores that it may use could give until the load ended: 50 on
+    two cores is one core fully used. ``raw_summary`` is k6's summary plus ``functions``, which maps scenarios to names.
+    ``late_share`` is the share of the run, 0..1, during which k6 was not on time, because it was stopped or got too
+    little CPU. ``aborted_after_s`` is how long the load lasted where k6 ended it early; requests that were still
+    waiting then are counted nowhere.
+    """
+
+    functions: tuple[FunctionMeasurement, ...]
+    started_at: float
+    ended_at: float
+    load_started_at: float
+    generator_cpu_pct: float | None = None
+    raw_summary: dict[str, Any] = field(default_factory=dict, repr=False)
+    late_share: float = 0.0
+    aborted_after_s: float | None = None
+
+
+class _End(NamedTuple):
+    """How k6 ended: the CPU seconds that it used, and whether a threshold failed that ends a run early."""
+
+    cpu_s: float
+    aborted: bool
+
+
+class K6:
+    """A k6 binary, ready to run loads.
+
+    Args:
+        binary: the k6 to use; looked for as ``find_k6`` does where it is left out.
+        timeout_s: how long one request may take.
+        max_vus: most virtual users, of all functions together; see ``virtual_users`` for what a limit means.
+        settings: what k6 does besides measuring.
+
+    Raises:
+        LoadGeneratorError: there is no k6, or it is too old.
+        ConfigError: k6 does not take the settings.
+    """
+
+    def __init__(
+        self,
+        binary: Path | None = None,
+        *,
+        timeout_s: float,
+        max_vus: int = MAX_VUS,
+        settings: K6Settings | None = None,
+    ) -> None:
+        self.binary = binary if binary is not None else find_k6()
+        self.version = k6_version(self.binary)
+        self._timeout_s = timeout_s
+        self._max_vus = max_vus
+        self._settings = settings or K6Settings()
+        require_accepted(self.binary, self._settings)
+
+    def run(
+        self,
+        loads: Sequence[FunctionLoad],
+        *,
+        duration_s: float,
+        tags: Mapping[str, str] | None = None,
+        most_failures: Sequence[int] | None = None,
+    ) -> LoadResult:
+        """Load all functions at once for ``duration_s`` and count what became of each request.
+
+        Where all rates are 0, k6 is not started: the duration passes without load.
+
+        Args:
+            loads: the functions and their rates.
+            duration_s: how long.
+            tags: of this run, put on every sample; the files that k6 writes are named after their values.
+            most_failures: one number a function; k6 ends the run when more requests to it have failed, or were dropped.
+
+        Raises:
+            LoadGeneratorError: k6 failed, hung, or left requests unaccounted for. The message holds its own words.
+        """
+        started_at = time.time()
+        if not any(load.rate_rps for load in loads):
+            time.sleep(duration_s)
+            idle = tuple(unloaded(load) for load in loads)
+            return LoadResult(idle, started_at, time.time(), started_at, generator_cpu_pct=0.0)
+        with processes.temporary_folder("peva-k6-") as folder:
+            self._write_plan(folder, loads, duration_s, tags or {}, most_failures)
+            end = self._execute(
+                folder, duration_s, self._outputs(duration_s, tags or {}), may_abort=bool(most_failures)
+            )
+            ended_at = time.time()
+            functions, summary = self._collect(folder, loads, may_be_early=end.aborted)
+            aborted_after_s = ended_early_after(loads, functions, summary, duration_s) if end.aborted else None
+            ran_s = aborted_after_s or duration_s
+            load_start, late = load_started_at(summary), late_share(summary, ran_s)
+        return LoadResult(
+            functions=functions,
+            started_at=started_at,
+            ended_at=ended_at,
+            load_started_at=load_start,
+            generator_cpu_pct=_cpu_pct(end.cpu_s, max(0.0, load_start - started_at) + ran_s),
+            late_share=late,
+            aborted_after_s=aborted_after_s,
+            raw_summary=summary | {"functions": {scenario(i): load.name for i, load in enumerate(loads)}},
+        )
+
+    def _write_plan(
+        self,
+        folder: Path,
+        loads: Sequence[FunctionLoad],
+        duration_s: float,
+        tags: Mapping[str, str],
+        most_failures: Sequence[int] | None,
+    ) -> None:
+        options = k6_options(
+            loads,
+            duration_s=duration_s,
+            timeout_s=self._timeout_s,
+            max_vus=self._max_vus,
+            tags={**self._settings.tags, **tags},
+            most_failures=most_failures,
+        )
+        options |= self._settings.options
+        if any(output.partition("=")[0] == "cloud" for output in self._settings.outputs):
+            options["systemTags"] += CLOUD_SYSTEM_TAGS
+        try:
+            (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
+            (folder / "plan.json").write_text(json.dumps(k6_requests(loads, self._timeout_s)), encoding="utf-8")
+        except OSError as error:
+            raise LoadGeneratorError(f"k6's plan cannot be written to {folder.parent}: {error.strerror}") from error
+
+    def _outputs(self, duration_s: float, tags: Mapping[str, str]) -> RunOutputs:
+        """Return the outputs of a run; the folders of its files are made."""
+        name = _ODD.sub("_", "-".join(tags.values())) or "run"
+        settings = self._settings
+        dashboard_s = duration_s if settings.dashboard else None
+        outputs = run_outputs(settings.outputs, name=name, folder=settings.folder, dashboard_s=dashboard_s)
+        for file in outputs.files:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LoadGeneratorError(f"{file.parent} cannot be made for k6's files: {error.strerror}") from error
+        return outputs
+
+    def _command(self, folder: Path, outputs: RunOutputs) -> list[str | Path]:
+        # --config also keeps k6 from reading the user's own default configuration.
+        command: list[str | Path] = [self.binary, "run", "--quiet", "--no-color", "--no-usage-report", "--address", ""]
+        # k6 holds back what it logs to a file, but not what goes to stderr; only the file can be kept to errors.
+        log_output = "stderr" if self._settings.log else f"file={folder / 'log.json'},level=error"
+        command += ["--log-format", "json", "--log-output", log_output]
+        command += ["--config", folder / "options.json"]
+        command += ["-e", f"PEVA_PLAN={folder / 'plan.json'}", "-e", f"PEVA_SUMMARY={folder / 'summary.json'}"]
+        return [*command, *outputs.arguments, _SCRIPT]
+
+    def _execute(self, folder: Path, duration_s: float, outputs: RunOutputs, *, may_abort: bool) -> _End:
+        """Run k6 to its end; whatever goes wrong, nothing of it is left running."""
+        limit_s = duration_s + self._timeout_s + STOP_MARGIN_S + _WALL_MARGIN_S
+        env = {**k6_environment(self._settings.ca_file), **outputs.env, **self._settings.env, **self._settings.secrets}
+        log = LogStream(folder / "stderr.txt", self._settings.secrets) if self._settings.log else None
+        with (folder / "stderr.txt").open("wb") as stderr:
+            try:
+                process = processes.start(self._command(folder, outputs), env=env, stderr=stderr)
+            except OSError as error:
+                raise LoadGeneratorError(f"{self.binary} cannot be run: {error.strerror}") from error
+            try:
+                cpu_s = wait(process, limit_s, log)
+            finally:
+                processes.stop(process, grace_s=_GRACE_S)
+        if log:
+            log.end()
+        if cpu_s is None:
+            raise self._failure(f"k6 did not end within {limit_s:g} s and was killed", folder)
+        aborted = may_abort and process.returncode == THRESHOLD_FAILED
+        if process.returncode and not aborted:
+            meaning = exit_meaning(process.returncode)
+            raise self._failure(f"k6 failed with exit code {process.returncode} ({meaning})", folder)
+        return _End(cpu_s, aborted)
+
+    def _collect(
+        self, folder: Path, loads: Sequence[FunctionLoad], *, may_be_early: bool
+    ) -> tuple[tuple[FunctionMeasurement, ...], dict[str, Any]]:
+        try:
+            summary = read_summary(folder / "summary.json")
+            return measurements(loads, summary, may_be_early=may_be_early), summary
+        except LoadGeneratorError as error:
+            raise self._failure(str(error), folder) from error
+
+    def _failure(self, problem: str, folder: Path) -> LoadGeneratorError:
+        words = _own_words(folder, self._settings.secrets)
+        return LoadGeneratorError(f"{problem}: {words}" if words else problem)
+
+
+def _cpu_pct(cpu_s: float, wall_s: float) -> float:
+    return min(100.0, 100.0 * cpu_s / (wall_s * usable_cores()))
+
+
+def _own_words(folder: Path, secrets: Mapping[str, str]) -> str:
+    """Return k6's first error in one line: from its log, or from stderr where it failed before it had one."""
+    for name in ("log.json", "stderr.txt"):
+        path = folder / name
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+        message = first_error(lines, secrets)
+        if message:
+            return message
+    return ""

@@ -1,0 +1,106 @@
+"""What a user may set of k6 beyond the load, and the proof that k6 takes it."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from peva_env.config.k6 import FILE_OUTPUTS
+from peva_env.config.loading import DfaasConfig
+from peva_env.errors import ConfigError
+from peva_env.sources.k6.binary import ask_k6, k6_version
+from peva_env.sources.k6.log import first_error
+from peva_env.sources.k6.outputs import run_outputs
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+_NO_OUTPUT = "peva-none"
+_EMPTY_SCRIPT = "export default function () {}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class K6Settings:
+    """What k6 does besides measuring; the default is nothing.
+
+    Args:
+        outputs: where samples go, as for k6's ``--out``. A file output (``csv``, ``json``) writes one file a run.
+        tags: put on every sample.
+        env: variables that set up the outputs.
+        secrets: such variables whose values must not be seen: where k6 mentions one, it is struck out.
+        options: merged into k6's options; what may stand there is ``peva_env.config.k6``'s to say.
+        folder: where file outputs without a name and dashboards are written; made when it is needed.
+        dashboard: whether k6 writes its HTML report of each run.
+        ca_file: a certificate to trust besides the system's, for https addresses.
+        log: whether k6's warnings and errors go to the logger ``peva_env.k6`` while it runs.
+    """
+
+    outputs: Sequence[str] = ()
+    tags: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    env: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    secrets: Mapping[str, str] = field(default_factory=lambda: _NONE, repr=False)
+    options: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    folder: Path = Path("k6")
+    ca_file: Path | None = None
+    dashboard: bool = False
+    log: bool = False
+
+
+def k6_settings(config: DfaasConfig) -> K6Settings:
+    """Return what a configuration sets of k6, with its secrets from the environment.
+
+    Raises:
+        ConfigError: a variable that ``k6_env_from`` names is not set.
+    """
+    for name in config.k6_env_from:
+        if not os.environ.get(name):
+            raise ConfigError(f"k6_env_from: {name} is not set in the environment; export it, or leave it out")
+    return K6Settings(
+        outputs=tuple(config.k6_outputs),
+        tags=config.k6_tags,
+        env=config.k6_env,
+        secrets={name: os.environ[name] for name in config.k6_env_from},
+        options=config.k6_options,
+        folder=Path(config.output_dir) / "k6",
+        ca_file=Path(config.openfaas.ca_file).expanduser() if config.openfaas.ca_file else None,
+        dashboard=config.k6_dashboard,
+        log=config.k6_log,
+    )
+
+
+def require_accepted(binary: Path, settings: K6Settings) -> None:
+    """Let k6 set up its outputs and options without running or sending anything.
+
+    k6 sets up one output after the other, and only then starts them. An output that it cannot have comes last here, so
+    that what it complains of is this one, unless another or an option is wrong.
+
+    Raises:
+        ConfigError: k6 refuses an output, a variable or an option; in its own words.
+    """
+    if not (settings.outputs or settings.env or settings.secrets or settings.options):
+        return
+    with tempfile.TemporaryDirectory(prefix="peva-k6-") as name:
+        folder = Path(name)
+        options = folder / "options.json"
+        options.write_text(json.dumps(dict(settings.options)), encoding="utf-8")
+        outputs = run_outputs([_aside(output) for output in settings.outputs], name="probe", folder=folder)
+        arguments = ["run", "--quiet", "--no-color", "--no-usage-report", "--address", "", "--config", str(options)]
+        said = ask_k6(
+            binary,
+            [*arguments, *outputs.arguments, "--out", _NO_OUTPUT, "-"],
+            stdin=_EMPTY_SCRIPT,
+            env={**outputs.env, **settings.env, **settings.secrets},
+        )
+    problem = first_error(said.splitlines(), settings.secrets)
+    if f"'{_NO_OUTPUT}'" not in problem:
+        refused = re.sub(r"\S*/options\.json", "k6_options", problem) or "it did not say why"
+        raise ConfigError(f"k6 {k6_version(binary)} refuses its outputs, environment or options: {refused}")
+
+
+def _aside(output: str) -> str:
+    """Return a file output without its file, which k6 may create at once; it goes to the probe's own folder."""
+    kind = output.partition("=")[0]
+    return kind if kind in FILE_OUTPUTS else output

@@ -1,0 +1,130 @@
+"""Reading the JSON that k6 leaves behind."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from peva_env.contracts import FunctionMeasurement
+from peva_env.errors import LoadGeneratorError
+from peva_env.sources.k6.plan import FAILURE_KINDS, PULSES_ON_TIME, PULSES_PER_S, FunctionLoad, scenario
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """Return the summary that k6 wrote.
+
+    Raises:
+        LoadGeneratorError: there is none, or it is not what load.js writes.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if not text:
+            raise LoadGeneratorError(f"k6 wrote an empty summary: is there no room left in {path.parent.parent}?")
+        summary = json.loads(text)
+    except OSError as error:
+        raise LoadGeneratorError("k6 wrote no summary") from error
+    except ValueError as error:
+        raise LoadGeneratorError(f"k6 wrote a summary that is not valid JSON: {error}") from error
+    if not isinstance(summary, dict) or not isinstance(summary.get("metrics"), dict):
+        raise LoadGeneratorError("k6 wrote a summary without metrics in it")
+    return summary
+
+
+def measurements(
+    loads: Sequence[FunctionLoad], summary: Mapping[str, Any], *, may_be_early: bool = False
+) -> tuple[FunctionMeasurement, ...]:
+    """Return what a run did to each function, in the order of ``loads``.
+
+    Of a run that k6 ended early only the requests that had an end are counted; where ``may_be_early``, a function can
+    have none.
+
+    Raises:
+        LoadGeneratorError: a figure is missing, a function got no load, or requests are not all accounted for.
+    """
+    return tuple(
+        _measured(load, scenario(index), summary["metrics"], may_be_early) if load.rate_rps else unloaded(load)
+        for index, load in enumerate(loads)
+    )
+
+
+def unloaded(load: FunctionLoad) -> FunctionMeasurement:
+    """Return the measurement of a function at rate 0: no traffic, hence no failure."""
+    return FunctionMeasurement(load.name, 0, offered=0, sent=0, dropped=0, succeeded=0, failed={}, success_rate=1.0)
+
+
+def load_started_at(summary: Mapping[str, Any]) -> float:
+    """Return when the scenarios began, in seconds since the epoch: the moment when k6 ran ``setup()``."""
+    try:
+        return float(summary["setup_data"]["load_started_ms"]) / 1000
+    except (KeyError, TypeError, ValueError) as error:
+        raise LoadGeneratorError("k6 wrote a summary that does not say when the load began") from error
+
+
+def ended_early_after(
+    loads: Sequence[FunctionLoad],
+    functions: Sequence[FunctionMeasurement],
+    summary: Mapping[str, Any],
+    duration_s: float,
+) -> float | None:
+    """Return after how many seconds k6 ended a run that it was to end early, None if it had been offered in full."""
+    planned = (math.floor(load.rate_rps * duration_s) for load in loads)
+    if all(function.offered >= n for function, n in zip(functions, planned, strict=True)):
+        return None
+    try:
+        return min(duration_s, float(summary["state"]["testRunDurationMs"]) / 1000)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LoadGeneratorError("k6 wrote a summary that does not say how long the run was") from error
+
+
+def late_share(summary: Mapping[str, Any], duration_s: float) -> float:
+    """Return the share of a run, 0..1, during which k6 was later than it may be, or did not get to run at all."""
+    return max(0.0, 1 - _count(summary["metrics"], PULSES_ON_TIME) / (PULSES_PER_S * duration_s))
+
+
+def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any], may_be_early: bool) -> FunctionMeasurement:
+    sent = _count(metrics, f"iterations{{scenario:{name}}}")
+    dropped = _count(metrics, f"dropped_iterations{{scenario:{name}}}")
+    answered = _count(metrics, f"http_reqs{{scenario:{name}}}")
+    trend = f"http_req_duration{{scenario:{name},expected_response:true}}"
+    counts = {kind: _count(metrics, f"peva_failures{{scenario:{name},kind:{kind}}}") for kind in FAILURE_KINDS}
+    failed = {kind: count for kind, count in counts.items() if count}
+    offered, succeeded = sent + dropped, sent - sum(failed.values())
+    if not offered and not may_be_early:
+        raise LoadGeneratorError(f"k6 sent no request to {load.name!r} at {load.rate_rps} rps")
+    if answered != sent or succeeded < 0:
+        raise LoadGeneratorError(
+            f"k6 started {sent} iterations for {load.name!r} but reports {answered} requests and "
+            f"{sum(failed.values())} failures"
+        )
+    return FunctionMeasurement(
+        name=load.name,
+        rate_rps=load.rate_rps,
+        offered=offered,
+        sent=sent,
+        dropped=dropped,
+        succeeded=succeeded,
+        failed=failed,
+        success_rate=succeeded / offered if offered else 1.0,
+        mean_ms=_latency(metrics, trend, "avg"),
+        p50_ms=_latency(metrics, trend, "med"),
+        p90_ms=_latency(metrics, trend, "p(90)"),
+        p95_ms=_latency(metrics, trend, "p(95)"),
+        p99_ms=_latency(metrics, trend, "p(99)"),
+    )
+
+
+def _latency(metrics: Mapping[str, Any], name: str, statistic: str) -> float | None:
+    """Return a latency of successful requests in ms; k6 writes zeros where there were none."""
+    return _figure(metrics, name, statistic) if _count(metrics, name) else None
+
+
+def _count(metrics: Mapping[str, Any], name: str) -> int:
+    return int(_figure(metrics, name, "count"))
+
+
+def _figure(metrics: Mapping[str, Any], name: str, statistic: str) -> float:
+    try:
+        return float(metrics[name]["values"][statistic])
+    except (KeyError, TypeError, ValueError) as error:
+        raise LoadGeneratorError(f"k6 wrote a summary without {statistic} of {name}") from error

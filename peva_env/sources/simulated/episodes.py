@@ -1,0 +1,146 @@
+"""Offline episodes on simulated nodes: noise, counting and verdicts around the queueing model.
+
+A run's noise is of one kind: all that a request needs, CPU, I/O and overhead, takes ``1 + eps`` times as long, ``eps``
+being ``noise`` times the sum of four uniform numbers, centred and scaled to a standard deviation of 1. So labels are
+noisy where a node is near a limit and nowhere else, as in recordings.
+
+Requests are counted whole: a fraction of one has succeeded where the node is OK and failed where it is overloaded. So
+counting moves no verdict over a threshold, and without noise what is measured is the truth.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.config.loading import OverloadConfig
+from peva_env.observation import LATENCY_CAP_S
+from peva_env.rules.arrays import labels, success_margins, use_margins
+from peva_env.sources.config_table import ConfigTable
+from peva_env.sources.episodes import Indices, Outcomes, Words, hashed
+from peva_env.sources.simulated.node_model import Floats, Nodes, Served, serve
+from peva_env.space import ConfigSpace
+
+RUN_DRAWS = 1
+"""What the draws of a run are counted under, after the word; those of a random node are under 2."""
+
+MOST_NOISE = 0.25
+"""Below 1 / sqrt(12), with which a run could take no time at all."""
+
+_SQRT_3 = 1.7320508075688772  # the sum of four uniform numbers has a variance of 1 / 3
+_QUARTER = np.uint64(16)  # bits of a hash that make one uniform number
+_STEP = 2.0**-16
+_MIDDLE = 2.0 / _STEP - 2.0  # of the sum in steps, each quarter standing for the middle of its step
+_EVEN_QUARTERS, _HALF = np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
+_AS_IT_IS = np.ones(1)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is measured, and how: the same for all episodes of a world."""
+
+    space: ConfigSpace
+    table: ConfigTable  # of the space
+    noise: float
+    duration_s: float
+    cooldown_s: float
+    timeout_s: float
+    rules: OverloadConfig
+
+    @cached_property
+    def offered(self) -> Floats:
+        """Requests that a run offers, (F, N); 1 where it offers none, which then succeeds."""
+        return np.maximum(np.rint(self.table.rates_rps * self.duration_s), 1.0)
+
+    @cached_property
+    def mask(self) -> NDArray[np.int8]:
+        """What a run measures, (N, V): latency only of functions that got requests."""
+        present, loaded = self.table.present.T, self.table.rates_rps.T > 0
+        return np.hstack([np.ones((len(present), 3)), present, loaded]).astype(np.int8)
+
+    @property
+    def cost_s(self) -> float:
+        """Machine time of a run."""
+        return self.cooldown_s + self.duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What ``n`` runs of ``F`` functions gave."""
+
+    served: Served
+    succeeded: Floats  # (F, n): whole requests; 1 of 1 where none was offered
+    success: Floats  # (F, n): 1 where the function was absent
+    cpu_pct: Floats  # (n,)
+    ram_pct: Floats  # (n,)
+    margins: Floats  # (n,)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedEpisodes:
+    """Episodes side by side; a node that is the same in all of them is kept once."""
+
+    bench: Bench
+    nodes: Nodes
+    chance: Words  # (n,): the words, hashed with RUN_DRAWS
+
+    def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
+        """Return what measuring configuration ``indices[i]`` (n,) in episode ``i`` gives."""
+        bench, runs = self.bench, self.run(indices, iteration)
+        p95_ms = 1000 * runs.served.percentile_s(95, bench.timeout_s)
+        success_at, p95_at = 3, 3 + len(p95_ms)
+        columns = np.empty((p95_at + len(p95_ms), len(indices)))
+        np.divide(runs.cpu_pct, 100, out=columns[0])
+        np.divide(runs.ram_pct, 100, out=columns[1])
+        np.minimum(np.maximum(runs.margins, -1.0), 1.0, out=columns[2])
+        columns[success_at:p95_at] = runs.success
+        np.minimum(p95_ms / 1000, LATENCY_CAP_S, out=columns[p95_at:])
+        mask = bench.mask.take(indices, axis=0)
+        if runs.succeeded.min() == 0:  # of such a function no latency is known
+            mask[:, p95_at:][(runs.succeeded == 0).T] = 0
+        values = columns.T.astype(np.float32, order="C")
+        values *= mask
+        return Outcomes(labels(runs.margins), values, mask, np.full(len(indices), bench.cost_s))
+
+    def truth(self, indices: Indices) -> NDArray[np.int8]:
+        """Return the labels (n,) without noise, -1 OK, 1 overloaded: monotone in the rates."""
+        return labels(self._measured(indices, _AS_IT_IS).margins)
+
+    def adopt(self, where: Indices, others: Self) -> None:
+        """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
+        self.chance[where] = others.chance[where]
+        if self.nodes is not others.nodes:
+            self.nodes.adopt(where, others.nodes)
+
+    def run(self, indices: Indices, iteration: int) -> Runs:
+        """Return what the runs gave, in full."""
+        return self._measured(indices, self.slowness(indices, iteration))
+
+    def slowness(self, indices: Indices, iteration: int) -> Floats:
+        """Return how much longer all takes in each run, (n,), or (1,) if nothing does in any."""
+        if not self.bench.noise:
+            return _AS_IT_IS
+        draws = hashed(self.chance, indices, iteration)
+        halves = (draws & _EVEN_QUARTERS) + ((draws >> _QUARTER) & _EVEN_QUARTERS)
+        quarters = (halves & _HALF) + (halves >> (_QUARTER + _QUARTER))
+        steps = quarters.astype(np.float64)
+        steps -= _MIDDLE
+        steps *= self.bench.noise * _SQRT_3 * _STEP
+        steps += 1.0
+        return steps
+
+    def _measured(self, indices: Indices, slowness: Floats) -> Runs:
+        bench, table = self.bench, self.bench.table
+        served = serve(self.nodes, table.rates_rps.take(indices, axis=1), slowness, bench.timeout_s)
+        present, n_present = table.present.take(indices, axis=1), table.n_present.take(indices)
+        cpu_pct, ram_pct = 100 * served.busy, 100 * served.memory
+        use = use_margins(cpu_pct, ram_pct, bench.rules)
+        exact = np.minimum(use, success_margins(served.success, present, n_present, bench.rules))
+        offered = bench.offered.take(indices, axis=1)
+        # With the sign of the margin, both are a rounding up: of what is negative, towards zero.
+        succeeded = np.abs(np.ceil(np.copysign(served.success * offered, exact)))
+        success = succeeded / offered
+        margins = np.minimum(use, success_margins(success, present, n_present, bench.rules))
+        return Runs(served, succeeded, success, cpu_pct, ram_pct, margins)

@@ -1,0 +1,100 @@
+"""What a simulated node is, as plain data: cores, memory, and what a request to each function needs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from peva_env.config.explain import explain
+from peva_env.config.sections import Section
+from peva_env.errors import ConfigError
+from peva_env.sources.simulated.node_model import MAX_CORES, OVERHEAD_S, Nodes
+
+_MIB = 2.0**20
+
+
+class SimulatedFunction(Section):
+    """What a request to a function needs, and how many are served at once."""
+
+    cpu_ms: float = Field(gt=0, le=600_000, description="CPU time of a request")
+    io_ms: float = Field(0, ge=0, le=600_000, description="time in which a request only holds its slot")
+    concurrency: int = Field(ge=1, le=1_000_000, description="requests served at once; more are answered 503")
+    base_mib: float = Field(0, ge=0, le=1e9, description="memory without requests")
+    request_mib: float = Field(0, ge=0, le=1e9, description="memory of each request in flight")
+
+
+class SimulatedNode(Section):
+    """A node: its capacity and its functions."""
+
+    cores: int = Field(ge=1, le=MAX_CORES)
+    ram_mib: float = Field(ge=1, le=1e9)
+    functions: dict[str, SimulatedFunction] = Field(min_length=1)
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "local": {
+        "cores": 2,
+        "ram_mib": 24_576,
+        "functions": {
+            "checkout": {"cpu_ms": 3.0, "io_ms": 20, "concurrency": 4, "base_mib": 39, "request_mib": 0.1},
+            "fetch": {"cpu_ms": 1.0, "io_ms": 50, "concurrency": 5, "base_mib": 43, "request_mib": 0.1},
+            "primes": {"cpu_ms": 5.4, "io_ms": 0, "concurrency": 8, "base_mib": 40, "request_mib": 0.1},
+            "thumbnail": {"cpu_ms": 1.7, "io_ms": 50, "concurrency": 10, "base_mib": 43, "request_mib": 8},
+        },
+    }
+}
+"""Nodes by name. ``local`` is the embedded local node with its shipped functions on the two cores on which it was
+measured: CPU time by what a request used there, that of the server included; see docs/simulation.md."""
+
+
+def parse_node(node: Mapping[str, Any] | str) -> SimulatedNode:
+    """Validate a node given as plain data, or by the name of a preset.
+
+    Raises:
+        ConfigError: a key or value is wrong, or there is no such preset; one line that says which.
+    """
+    if isinstance(node, str):
+        if node not in PRESETS:
+            raise ConfigError(f"node = {node!r}: must be one of {', '.join(sorted(PRESETS))}, 'random', or a mapping")
+        node = PRESETS[node]
+    try:
+        return SimulatedNode.model_validate(node)
+    except ValidationError as error:
+        raise ConfigError(_first(error)) from error
+
+
+def build_node(node: SimulatedNode, functions: Sequence[str]) -> Nodes:
+    """Return a node that runs some of its functions, in this order.
+
+    Raises:
+        ConfigError: it has no such function.
+    """
+    missing = [name for name in functions if name not in node.functions]
+    if missing:
+        raise ConfigError(f"the simulated node has no function {missing[0]!r}; it has {', '.join(node.functions)}")
+    chosen = [node.functions[name] for name in functions]
+
+    def column(key: str, unit: float = 1.0) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.array([[getattr(one, key) * unit] for one in chosen], np.float64)
+
+    return Nodes.of(
+        cores=np.array([node.cores], np.float64),
+        ram_bytes=np.array([node.ram_mib * _MIB]),
+        cpu_s=column("cpu_ms", 1e-3),
+        held_s=column("io_ms", 1e-3) + OVERHEAD_S,
+        slots=column("concurrency"),
+        base_bytes=column("base_mib", _MIB),
+        request_bytes=column("request_mib", _MIB),
+    )
+
+
+def _first(error: ValidationError) -> str:
+    """Turn what is wrong into one line; explain looks for known keys where the path says, but a name is not one."""
+    problems = error.errors()
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    where, *inner = problems[0]["loc"] or ("",)
+    if where == "functions" and len(inner) > 1:
+        said = explain({**problems[0], "loc": tuple(inner[1:])}, SimulatedFunction)
+        return f"node.functions.{inner[0]}.{said}{more}"
+    return f"node.{explain(problems[0], SimulatedNode)}{more}"

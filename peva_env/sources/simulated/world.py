@@ -1,0 +1,127 @@
+"""A simulated node as a world of offline episodes, with a true frontier that is known."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from peva_env.config.explain import explain
+from peva_env.config.loading import OverloadConfig
+from peva_env.errors import ConfigError
+from peva_env.sources.config_table import ConfigTable
+from peva_env.sources.episodes import Indices, Words, hashed
+from peva_env.sources.simulated.episodes import MOST_NOISE, RUN_DRAWS, Bench, SimulatedEpisodes
+from peva_env.sources.simulated.node_model import Nodes
+from peva_env.sources.simulated.node_spec import SimulatedNode, build_node, parse_node
+from peva_env.sources.simulated.random_nodes import draw_nodes, require_room
+from peva_env.sources.simulated.source import SimulatedSource
+from peva_env.space import ConfigSpace
+
+_MODEL = 1
+"""Goes into the context: another model gives other measurements."""
+
+_RANGES = {
+    "noise": (0.0, MOST_NOISE),
+    "duration_s": (1.0, 86_400.0),
+    "cooldown_s": (0.0, 86_400.0),
+    "timeout_s": (0.1, 3_600.0),
+}
+
+
+class SimulatedWorld:
+    """Episodes on a simulated node: one that is given, or a new one at random for each episode.
+
+    Args:
+        rates_rps: rates of each function in requests per second.
+        node: ``"random"``, the name of a preset (``"local"``), or plain data as
+            ``peva_env.sources.simulated.node_spec`` has it. Functions of the node without rates are not deployed.
+        min_functions: the smallest number of functions in a configuration.
+        max_functions: exclusive upper bound of that number; all functions at once are included unless it is given.
+        noise: standard deviation of how much longer everything takes in a run, as a share.
+        duration_s: length of a run.
+        cooldown_s: what a run costs beyond that.
+        timeout_s: after how long the load generator gives up on a request.
+        rules: thresholds of overload that differ from the defaults.
+
+    Raises:
+        ConfigError: a value is wrong; one line that says which.
+    """
+
+    def __init__(
+        self,
+        rates_rps: Mapping[str, Iterable[int]],
+        node: Mapping[str, Any] | str = "random",
+        *,
+        min_functions: int = 1,
+        max_functions: int | None = None,
+        noise: float = 0.03,
+        duration_s: float = 30.0,
+        cooldown_s: float = 5.0,
+        timeout_s: float = 5.0,
+        rules: Mapping[str, Any] | None = None,
+    ) -> None:
+        settings = {"noise": noise, "duration_s": duration_s, "cooldown_s": cooldown_s, "timeout_s": timeout_s}
+        for key, value in settings.items():
+            _require_range(key, value)
+        most = len(rates_rps) + 1 if max_functions is None else max_functions
+        try:
+            space = ConfigSpace(rates_rps, min_functions=min_functions, max_functions=most)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"rates_rps: {error}") from error
+        self._bench = Bench(space=space, table=ConfigTable.of(space), rules=_parse_rules(rules or {}), **settings)
+        self._highest_rps = [rates[-1] for rates in space.rates_rps]
+        self._spec: SimulatedNode | None = None
+        self._node: Nodes | None = None
+        if node == "random":
+            require_room(self._highest_rps, timeout_s)
+        else:
+            self._spec = parse_node(node)
+            self._node = build_node(self._spec, space.functions)
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The one scenario."""
+        return ("simulated",)
+
+    def space(self, scenario: int = 0) -> ConfigSpace:  # noqa: ARG002 - there is one
+        """Return the configurations."""
+        return self._bench.space
+
+    def recorded(self, scenarios: Indices) -> NDArray[np.bool_]:
+        """Return that all configurations can be measured, (n, N)."""
+        return np.ones((len(scenarios), self._bench.space.n_configs), np.bool_)
+
+    def begin(self, words: Words, scenarios: Indices) -> SimulatedEpisodes:  # noqa: ARG002 - there is one
+        """Begin an episode for each word (n,)."""
+        nodes = self._node or draw_nodes(words, self._highest_rps, self._bench.timeout_s)
+        return SimulatedEpisodes(self._bench, nodes, hashed(words, RUN_DRAWS))
+
+    def source(self, word: int, scenario: int = 0) -> SimulatedSource:
+        """Return what measures in one episode, as events."""
+        return SimulatedSource(self.begin(np.array([word], np.uint64), np.array([scenario])))
+
+    def context(self, scenario: int = 0) -> dict[str, Any]:  # noqa: ARG002 - there is one
+        """Return what must be equal for two measurements to be comparable, as plain data."""
+        parameters = self._spec.model_dump() if self._spec else "random"
+        return {
+            "node": {"kind": "simulated", "model": _MODEL, "parameters": parameters, "noise": self._bench.noise},
+            "functions": list(self._bench.space.functions),
+            "duration_s": self._bench.duration_s,
+            "timeout_s": self._bench.timeout_s,
+            "overload": self._bench.rules.model_dump(),
+        }
+
+
+def _require_range(key: str, value: float) -> None:
+    low, high = _RANGES[key]
+    if not low <= value <= high:  # also what is no number
+        raise ConfigError(f"{key} = {value}: must be from {low:g} to {high:g}")
+
+
+def _parse_rules(rules: Mapping[str, Any]) -> OverloadConfig:
+    try:
+        return OverloadConfig.model_validate(rules)
+    except ValidationError as error:
+        raise ConfigError(f"rules.{explain(error.errors()[0], OverloadConfig)}") from error

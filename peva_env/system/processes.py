@@ -1,0 +1,203 @@
+"""Child processes and temporary folders that never outlive us, however we end.
+
+- Each child has a session of its own, so its process group has its pid: Ctrl-C in the terminal does not reach it, and
+  whatever it spawns can be ended with it.
+- A *guard*, one tiny process beside this one, knows every live group and every temporary folder. It reads a pipe whose
+  only writer is this process: when we die, even by SIGKILL, it meets the end of the pipe, kills the groups and removes
+  the folders.
+
+PR_SET_PDEATHSIG would not do: it fires when the *thread* that started the child ends, and macOS does not have it.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from peva_env.system.interrupts import uninterrupted
+
+_POLL_S = 0.01
+_GUARD_EXIT_S = 2.0
+_GUARD_SCRIPT = """
+import json, os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+held = set()
+for line in sys.stdin:
+    (held.add if line[0] == "+" else held.discard)(json.loads(line[1:]))
+for group in held:
+    if isinstance(group, int):
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except OSError:
+            pass
+import shutil, time
+for folder in held:
+    for _ in range(50):  # what was just killed may still write
+        if isinstance(folder, int) or not os.path.lexists(folder):
+            break
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.02)
+"""
+
+
+class _Guard:
+    """Tells the guard process what must not outlive us; starts it when first needed, and again should it die.
+
+    That is groups, by their number, and folders, by their path.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._held: set[int | str] = set()
+
+    def ensure(self) -> None:
+        with self._lock:
+            if not self._is_alive():
+                self._process = self._spawn()
+                for one in self._held:
+                    self._tell("+", one)
+
+    def add(self, one: int | str) -> None:
+        with self._lock:
+            self._held.add(one)
+            self._tell("+", one)
+
+    def discard(self, one: int | str) -> None:
+        with self._lock:
+            self._held.discard(one)
+            self._tell("-", one)
+
+    def holds(self, group: int) -> bool:
+        with self._lock:
+            return group in self._held
+
+    def close(self) -> None:
+        """End the guard; it kills and removes what is still registered."""
+        with self._lock:
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.close()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_GUARD_EXIT_S)
+
+    def forget(self) -> None:
+        """Begin anew in a forked child: the guard is the parent's, whose death this copy of the pipe would hide."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            self._process.returncode = 0  # not ours to wait for; Popen would warn that it is still running
+        self._process = None
+        self._held = set()
+        self._lock = threading.Lock()  # another thread may have held the old one while we forked
+
+    def _is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _GUARD_SCRIPT],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+
+    def _tell(self, sign: str, one: int | str) -> None:
+        pipe = self._process.stdin if self._process is not None else None
+        if pipe is not None and not pipe.closed:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.write(f"{sign}{json.dumps(one)}\n".encode())
+
+
+_guard = _Guard()
+atexit.register(_guard.close)
+os.register_at_fork(after_in_child=_guard.forget)
+
+
+def start(
+    args: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
+    pass_fds: Sequence[int] = (),
+    stdout: int | IO[Any] | None = subprocess.DEVNULL,
+    stderr: int | IO[Any] | None = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start a child that ends with us at the latest; give it to ``stop`` even when it has ended by itself.
+
+    It reads nothing from our standard input. Pipes asked for with ``subprocess.PIPE`` are the caller's to close.
+
+    Raises:
+        OSError: the program cannot be started.
+    """
+    _guard.ensure()
+    with uninterrupted():  # else a Ctrl-C between the two would leave a child that nobody knows
+        process = subprocess.Popen(
+            args,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env=env,
+            cwd=cwd,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+        _guard.add(process.pid)
+    return process
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Give a folder that is removed when the block is left, and when we are killed inside it."""
+    _guard.ensure()
+    with contextlib.ExitStack() as resources:
+        with uninterrupted():
+            folder = tempfile.TemporaryDirectory(prefix=prefix)
+            _guard.add(folder.name)
+            resources.callback(_guard.discard, folder.name)
+            resources.enter_context(folder)
+        yield Path(folder.name)
+
+
+def stop(*processes: subprocess.Popen[bytes], grace_s: float = 1.0) -> None:
+    """End the children and all that is left in their groups: SIGTERM, up to ``grace_s`` in all, SIGKILL.
+
+    It may be called twice. A descendant that made a session of its own is out of reach.
+    """
+    ours = [process for process in processes if _guard.holds(process.pid)]
+    try:
+        for process in ours:
+            _signal_group(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace_s
+        while any(map(_is_group_alive, ours)) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+    finally:
+        for process in ours:
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+            _guard.discard(process.pid)
+
+
+def _is_group_alive(process: subprocess.Popen[bytes]) -> bool:
+    # Reap first: a leader that nobody waited for would keep its group alive.
+    return process.poll() is None or _signal_group(process.pid, 0)
+
+
+def _signal_group(group: int, number: int) -> bool:
+    """Signal a group; False where there is none left (macOS refuses a group of zombies instead)."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
