@@ -11,7 +11,7 @@ import psutil
 from benchmarks.timing import report
 from peva_env.env import PevaEnv
 from peva_env.space import ConfigSpace
-from tests.scripted import ScriptedHost
+from tests.support.scripted import ScriptedHost
 
 _STEPS = 10_000
 _MARKS = (1_000, 4_000, 7_000, _STEPS)

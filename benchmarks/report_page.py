@@ -15,7 +15,7 @@ from benchmarks.timing import report
 from peva_env.maps import NodeMap
 from peva_env.report.html import write_report
 from peva_env.space import ConfigSpace
-from tests.report_maps import node_map, overloaded_from, runs
+from tests.support.report_maps import node_map, overloaded_from, runs
 
 _RATES_RPS = range(0, 211, 10)
 _RUNS_EACH = 3

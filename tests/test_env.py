@@ -17,7 +17,7 @@ from peva_env.inference import monotone_map as frontier
 from peva_env.objectives import ILLEGAL_REWARD
 from peva_env.planning.policies import NoOpPolicy
 from peva_env.space import ConfigSpace
-from tests.scripted import ScriptedHost
+from tests.support.scripted import ScriptedHost
 
 SPACE = ConfigSpace({"a": [10, 20, 30], "b": [10, 20]}, max_functions=3)
 CAPACITY = {"a": 10, "b": 20}

@@ -20,7 +20,7 @@ from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective
 from peva_env.sb3_vec_env import PevaSB3VecEnv
 from peva_env.vector import PevaVectorEnv
-from tests.toy_world import SPACE, ToyWorld
+from tests.support.toy_world import SPACE, ToyWorld
 
 pytestmark = pytest.mark.train
 

@@ -25,7 +25,7 @@ from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.platforms.local.node import LocalNode
 from peva_env.sources.k6.plan import FunctionLoad, k6_options, k6_requests
-from tests.builders import event, session
+from tests.support.builders import event, session
 
 HOSTILE = st.text(st.sampled_from("ab0 ./\\'\"`$(){};|&<>%\r\n\t=+-@é\x00\U0001f600"), max_size=20)
 PLANTED = "planted-7f3a9c"

@@ -18,7 +18,7 @@ from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective
 from peva_env.vector import PevaVectorEnv
-from tests.toy_world import SPACE, ToyWorld
+from tests.support.toy_world import SPACE, ToyWorld
 
 N_ENVS = 5
 NUMBERS = ("n_unknown", "n_resolved", "n_runs", "cost_s")

@@ -1,0 +1,85 @@
+"""Training of the correction: it begins as no change, NumPy runs it as PyTorch does, what is trained is an agent."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
+
+import torch
+from gymnasium.utils.env_checker import check_env
+from peva_agents.beliefs.network import Network
+from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent
+from peva_agents.loop import run_campaign
+from peva_agents.training import correction as training_correction
+from peva_agents.training.candidates import Place
+from peva_agents.training.correction import better, correct, judge
+from peva_agents.training.correction_policy import CandidateNetworks
+from peva_agents.training.learnt import School, learn
+
+from peva_env.contracts import EndStatus
+from tests.agents.test_learnt import candidates, networks, nodes
+
+pytestmark = pytest.mark.train
+
+
+def test_numpy_runs_a_network_as_pytorch_does() -> None:
+    torch.manual_seed(1)
+    layers = [torch.nn.Linear(4, 5), torch.nn.Linear(5, 3), torch.nn.Linear(3, 1)]
+    found = Network.of_torch(torch.zeros(4), torch.ones(4), layers)
+    inputs = torch.randn(7, 4)
+    hidden = inputs
+    for layer in layers[:-1]:
+        hidden = torch.relu(layer(hidden))
+    expected = layers[-1](hidden).detach().numpy()[:, 0]
+    np.testing.assert_allclose(found(inputs.numpy().astype(np.float64)), expected, atol=1e-5)
+
+
+def test_the_actor_is_the_score_and_the_correction_as_numpy_runs_it() -> None:
+    torch.manual_seed(1)
+    actor = CandidateNetworks(np.full(N_INPUTS, 0.5), np.full(N_INPUTS, 2.0), hidden=6)
+    observed = torch.randn(3, 4, N_INPUTS + 1)
+    logits = actor.forward_actor(observed.flatten(start_dim=1)).detach().numpy()
+    inputs = observed[..., :-1].reshape(12, N_INPUTS).numpy().astype(np.float64)
+    expected = inputs[:, SCORE_INPUT] + actor.network()(inputs)
+    np.testing.assert_allclose(logits.ravel() / logits.ravel()[0], expected / expected[0], rtol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:.*A Box observation space (minimum|maximum) value is -?infinity")
+def test_the_candidates_are_an_environment() -> None:
+    check_env(candidates(), skip_render_check=True)
+
+
+def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_correction, "_N_SEEN", 50)
+    for name, value in {"n_steps": 8, "batch_size": 64}.items():
+        monkeypatch.setitem(training_correction._HYPERPARAMETERS, name, value)
+    lessons = list(School(nodes(noise=0.0), 2).lessons(None, 1))
+    said: list[str] = []
+    place = Place(nodes(), 1.0)
+    found = correct(learn(lessons, 0, 5), [place], n_choices=1, n_judged=2, seed=1, say=said.append)
+    assert "correction" in said[-1]
+    found.save(tmp_path / "some.npz")
+    agent = LearntAgent(path=tmp_path / "some.npz")
+    assert run_campaign(nodes().env(), agent, seed=1).status is EndStatus.COMPLETE
+
+
+def test_campaigns_are_judged_alike_each_time() -> None:
+    place = Place(nodes(), 1.0)
+    (once,), (again,) = judge(networks(), [place], 2), judge(networks(), [place], 2)
+    assert (once == again).all()
+    assert once.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("gains", "kept"),
+    [
+        ([[0.1, 0.2], [0.1, 0.1]], True),
+        ([[0.1, -0.1], [0.1, -0.1]], False),
+        ([[0.5, 0.5], [-0.1, -0.1]], False),
+        ([[0.5, 0.5], [0.1, -0.2]], True),
+    ],
+)
+def test_a_correction_must_gain_on_the_whole_and_lose_nowhere(gains: list[list[float]], kept: bool) -> None:
+    assert better([np.array(gain) for gain in gains]) is kept

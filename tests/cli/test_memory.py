@@ -1,0 +1,240 @@
+"""The command line of the memory, in processes of their own."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from peva_env.memory.store import DuckDBMemoryStore
+from tests.cli.test_app import complaint, files
+from tests.memory.dfaas.test_csv import STAMPED, row, write
+from tests.support.builders import event, session
+from tests.support.forkserver import peva
+
+COMMANDS = ["info", "export", "preload", "import-dfaas", "merge", "verify"]
+OPTIONS = ["--memory", "m.duckdb", "--node", "light", "--cores", "2", "--latency-unit", "ns", "--duration", "30s"]
+
+RUNNING = """
+import sys
+from peva_env.memory.store import DuckDBMemoryStore
+from tests.support.builders import event, session
+
+store = DuckDBMemoryStore(sys.argv[1])
+store.startup()
+store.open_session(session())
+store.insert_events([event()])
+print("measured", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def recording() -> str:
+    """Write two good lines and a bad one."""
+    rows = [row({"a": "10", "b": "20"}), row({"a": "10", "b": "20"}), row({"a": "-1", "b": "20"})]
+    return str(write(Path(STAMPED), *rows))
+
+
+def memory(name: str, run_id: str) -> str:
+    store = DuckDBMemoryStore(name)
+    store.startup()
+    store.open_session(session(run_id))
+    store.insert_events([event(run_id=run_id)])
+    store.close()
+    return name
+
+
+@pytest.mark.parametrize("args", [[], *[[command] for command in COMMANDS]], ids=lambda args: " ".join(args))
+def test_every_command_explains_itself(args: list[str]) -> None:
+    ended = peva("memory", *args, "--help")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Usage: peva-env memory" in ended.stdout
+    assert args or all(command in ended.stdout for command in COMMANDS)
+
+
+# --- import ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_import_says_what_became_of_every_line() -> None:
+    ended = peva("memory", "import-dfaas", recording(), *OPTIONS, "--refused", "refused.csv")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
+        "2 runs and 0 skipped configurations imported: 2 new, 0 changed, 0 as they were",
+        "lines refused: 1",
+        "  1: rate_function_a is -1, negative",
+        "verdicts: 100.000% of 2 as recorded",
+        "refused lines are listed in refused.csv",
+    ]
+    listed = list(csv.DictReader(Path("refused.csv").read_text().splitlines()))
+    assert listed == [{"file": str(Path(STAMPED).resolve()), "line": "4", "reason": "rate_function_a is -1, negative"}]
+    assert peva("memory", "verify", "m.duckdb").returncode == 0
+
+
+def test_of_many_reasons_for_refusal_the_ten_most_common_are_shown() -> None:
+    path = write(Path(STAMPED), row({"a": "10"}), *(row({"a": str(-n)}) for n in range(1, 13)), row({"a": "-12"}))
+    shown = peva("memory", "import-dfaas", str(path), *OPTIONS).stdout.splitlines()
+    assert shown[1:3] == ["lines refused: 13", "  2: rate_function_a is -12, negative"]
+    assert shown[12:14] == ["  and 2 other reasons; --refused lists them all", "verdicts: 100.000% of 1 as recorded"]
+
+
+def test_an_import_with_the_wrong_number_of_cores_is_suspicious() -> None:
+    path = write(Path(STAMPED), row({"a": "10"}, cpu_usage_node="130"))
+    assert "so few agree" in peva("memory", "import-dfaas", str(path), *OPTIONS, "--cores", "1").stdout
+
+
+def test_an_import_of_nothing_ends_with_1() -> None:
+    Path("results.csv").write_text("a,b\n1,2\n")
+    ended = peva("memory", "import-dfaas", "results.csv", *OPTIONS)
+    assert ended.returncode == 1
+    assert "there is no column function_X" in ended.stdout
+    assert not Path("m.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "said", "code"),
+    [
+        (["nope.csv", *OPTIONS], "nope.csv: cannot be read: No such file or directory", 1),
+        ([STAMPED, *OPTIONS, "--duration", "30"], "--duration '30': must be a number and a unit", 2),
+        ([STAMPED, *OPTIONS, "--node", ""], "a node needs a name", 2),
+    ],
+)
+def test_an_import_that_cannot_be_is_one_line_and_leaves_nothing(args: list[str], said: str, code: int) -> None:
+    recording()
+    before = files()
+    assert said in complaint(peva("memory", "import-dfaas", *args), code)
+    assert files() == before
+
+
+# --- look -----------------------------------------------------------------------------------------------------------
+
+
+def test_info_shows_campaigns_contexts_and_counts() -> None:
+    peva("memory", "import-dfaas", recording(), *OPTIONS)
+    shown = peva("memory", "info", "m.duckdb").stdout
+    assert "1 configurations; 2 measured OK" in shown
+    lines = [line.split() for line in shown.splitlines()]
+    run_id = "light-2023-12-06_10-05-33-0-30s"
+    assert [run_id, "complete", "imported", "1", "2", "2023-12-06", "10:05:33"] in [line[:7] for line in lines]
+    assert ["light", "1", "2", "0", "0", "a,", "b"] in [line[1:] for line in lines]
+    told = json.loads(peva("memory", "info", "m.duckdb", "--json").stdout)
+    assert (told["n_configs"], told["campaigns"][0]["run_id"]) == (1, run_id)
+    assert told["size_bytes"] == Path("m.duckdb").stat().st_size
+
+
+def test_info_verify_export_and_merge_read_the_memory_of_a_running_campaign() -> None:
+    command = [sys.executable, "-c", RUNNING, "m.duckdb"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(root)}
+    ) as campaign:
+        assert campaign.stdin is not None
+        assert campaign.stdout is not None
+        assert campaign.stdout.readline() == "measured\n"
+        told = json.loads(peva("memory", "info", "m.duckdb", "--json").stdout)
+        verified = peva("memory", "verify", "m.duckdb")
+        exported = peva("memory", "export", "m.duckdb", "--core", "core")
+        merged = peva("memory", "merge", "all.duckdb", "m.duckdb")
+        campaign.stdin.write("end\n")
+    assert (told["campaigns"][0]["status"], told["campaigns"][0]["n_runs"]) == ("running", 1)
+    assert verified.stderr == ""
+    assert exported.stdout == "wrote core\n"
+    with duckdb.connect() as connection:
+        assert connection.execute("SELECT count(*) FROM 'core/execution_events.parquet'").fetchall() == [(1,)]
+    assert "execution_events: 1 new" in merged.stdout
+
+
+def test_verify_names_each_difference_and_ends_with_1() -> None:
+    ended = peva("memory", "verify", memory("m.duckdb", "run"))
+    assert ended.returncode == 1
+    # the builders' context has a hash that was made up
+    assert ended.stdout.startswith("run_sessions run context_hash: ctx, recomputed ")
+    assert ended.stdout.endswith("differences: 1\n")
+
+
+# --- move -----------------------------------------------------------------------------------------------------------
+
+
+def test_export_and_preload_carry_a_memory_over() -> None:
+    memory("m.duckdb", "run")
+    assert peva("memory", "export", "m.duckdb", "--core", "out/core", "--debug", "out/debug").stdout == (
+        "wrote out/core\nwrote out/debug\n"
+    )
+    ended = peva("memory", "preload", "copy.duckdb", "--core", "out/core", "--debug", "out/debug")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    one, other = (json.loads(peva("memory", "info", name, "--json").stdout) for name in ("m.duckdb", "copy.duckdb"))
+    assert one["events"] == other["events"]
+    assert one["campaigns"][0]["run_id"] == other["campaigns"][0]["run_id"]
+
+
+def test_merge_joins_memories_in_any_order() -> None:
+    memory("x.duckdb", "x")
+    memory("y.duckdb", "y")
+    shutil.copy("x.duckdb", "again.duckdb")
+    told = []
+    for out, others in (
+        ("xy.duckdb", ["x.duckdb", "y.duckdb"]),
+        ("yx.duckdb", ["y.duckdb", "again.duckdb", "x.duckdb"]),
+    ):
+        ended = peva("memory", "merge", out, *others)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        summary = json.loads(peva("memory", "info", out, "--json").stdout)
+        told.append({key: summary[key] for key in ("campaigns", "contexts", "events")})
+    assert told[0] == told[1]
+    assert [campaign["run_id"] for campaign in told[0]["campaigns"]] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said", "code"),
+    [
+        (["info", "nope.duckdb"], "memory nope.duckdb: there is no such file", 1),
+        (["verify", "nope.duckdb"], "memory nope.duckdb: there is no such file", 1),
+        (["export", "nope.duckdb", "--core", "c"], "memory nope.duckdb: there is no such file", 1),
+        (["preload", "new.duckdb", "--core", "nowhere"], "cannot preload nowhere", 1),
+        (["merge", "new.duckdb", "nope.duckdb"], "nope.duckdb: there is no such file", 1),
+        (["merge", "m.duckdb", "./m.duckdb"], "cannot be merged into itself", 2),
+        (["info", "text.duckdb"], "is not a DuckDB database", 1),
+        (
+            ["info", "m.duckdb", "--schema-version", "v9"],
+            "schema_version is 'peva_faas_mem_v1', but 'v9' is asked for",
+            1,
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_leaves_nothing(args: list[str], said: str, code: int) -> None:
+    memory("m.duckdb", "run")
+    Path("text.duckdb").write_text("hello, this is no database")
+    before = files()
+    assert said in complaint(peva("memory", *args), code)
+    assert files() == before
+
+
+def test_a_name_from_a_stranger_cannot_lead_the_terminal_astray() -> None:
+    store = DuckDBMemoryStore("m.duckdb")
+    store.startup()
+    store.open_session(session())
+    store.name_agent("run", "\x1b]0;mine\x07\x1b[31m\nred")
+    store.close()
+    for command in ("info", "verify"):
+        shown = peva("memory", command, "m.duckdb")
+        assert "\x1b" not in shown.stdout + shown.stderr
+        assert "\x07" not in shown.stdout + shown.stderr
+
+
+def test_either_folder_may_be_exported_alone_but_one_must_be_named() -> None:
+    path = memory("m.duckdb", "run")
+    assert peva("memory", "export", path, "--debug", "debug").stdout == "wrote debug\n"
+    assert {path.name for path in Path("debug").iterdir()} == {"k6_raw_summaries.parquet"}
+    ended = peva("memory", "export", path)
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "peva-env: give --core, --debug or both: the folders to export to\n",
+    )

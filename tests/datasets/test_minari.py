@@ -1,0 +1,232 @@
+"""An export is read back as what was seen, can be made again, and is there whole or not at all."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from peva_env.contracts import EndStatus
+from peva_env.datasets.minari import MinariDataset
+from peva_env.errors import ConfigError, PolicyError
+from peva_env.make import make_sim_env
+from tests.support.forkserver import peva
+
+COMMAND = str(Path(sys.executable).with_name("peva-env"))
+SMALL = ["--sim", "random", "--rates", "a=0:200:50", "--rates", "b=0,50,100", "--budget-runs", "6", "--episodes", "3"]
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of all datasets, a new one for each test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    return tmp_path / "minari"
+
+
+def export(*args: str, code: int = 0) -> str:
+    """Run the command; return what it said, which is one line."""
+    done = peva("export", *args)
+    assert done.returncode == code, done.stderr
+    said = done.stderr if code else done.stdout
+    assert len(said.splitlines()) == 1, said
+    return said
+
+
+def load(dataset_id: str) -> Any:
+    minari = pytest.importorskip("minari", reason="needs the `minari` extra")
+    return minari.load_dataset(dataset_id)
+
+
+def files(root: Path) -> set[Path]:
+    return {path for path in root.rglob("*") if path.is_file()}
+
+
+def replayed(env: Any, episode: Any, seed: int) -> Iterator[tuple[dict[str, Any], np.ndarray[Any, Any], float]]:
+    """Take an episode's actions again; give each observation with its mask, and the reward that led to it."""
+    observation, info = env.reset(seed=seed)
+    yield observation, info["action_mask"], 0.0
+    for action in episode.actions:
+        observation, reward, _, _, info = env.step(action)
+        yield observation, info["action_mask"], float(reward)
+
+
+needs_minari = pytest.mark.train
+
+
+@needs_minari
+@pytest.mark.parametrize("source", [SMALL, ["--data", "local-node-v1", "--budget-runs", "9", "--episodes", "2"]])
+def test_a_dataset_holds_what_is_seen_when_its_seeds_are_played_again(source: list[str]) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    export("--minari", "peva/mine-v0", "--seed", "7", *source)
+    dataset = load("peva/mine-v0")
+    env = dataset.recover_environment()
+    assert env.spec == dataset.env_spec
+    assert (env.observation_space, env.action_space) == (dataset.observation_space, dataset.action_space)
+    for episode, metadata in zip(dataset, dataset.storage.get_episode_metadata(range(len(dataset))), strict=True):
+        assert metadata["seed"] == 7 + episode.id
+        rewards = []
+        for t, (observation, mask, reward) in enumerate(replayed(env, episode, metadata["seed"])):
+            for name, value in observation.items():
+                np.testing.assert_array_equal(episode.observations[name][t], value)
+                assert episode.observations[name].dtype == value.dtype
+            np.testing.assert_array_equal(episode.infos["action_mask"][t], mask)
+            rewards.append(reward)
+        assert rewards[1:] == episode.rewards.tolist()
+        assert metadata["rewards_sum"] == pytest.approx(sum(rewards))
+        assert metadata["n_unknown"] == episode.infos["n_unknown"][-1] == env.unwrapped.known.n_unknown
+        assert metadata["n_runs"] == episode.infos["n_runs"].sum()
+        assert metadata["status"] == env.unwrapped.status
+        assert metadata["scenario"]
+        assert episode.terminations[-1] != episode.truncations[-1]
+    env.close()
+
+
+@needs_minari
+def test_a_dataset_says_whose_episodes_it_holds_and_of_what() -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    said = export("--minari", "mine-v0", *SMALL)
+    assert said.startswith("wrote mine-v0: 3 episodes, ")
+    metadata = load("mine-v0").storage.metadata
+    assert metadata["algorithm_name"] == "cartesian"
+    for words in ("a simulated node (random)", "at most 6 runs", "seeds 0 to 2", "peva-env 0.", "action_mask"):
+        assert words in metadata["description"]
+    assert metadata["requirements"][0].startswith("peva-env>=")
+
+
+@needs_minari
+def test_a_folder_is_found_again_from_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    from peva_env import datasets
+
+    shutil.copytree(datasets.load("local-node-v1"), "recording")
+    export("--minari", "mine-v0", "--data", "recording", "--episodes", "1", "--budget-runs", "3")
+    monkeypatch.chdir(tmp_path.parent)
+    dataset = load("mine-v0")
+    assert dataset.env_spec.kwargs["data"] == [str(tmp_path / "recording")]
+    dataset.recover_environment().reset(seed=0)
+
+
+@needs_minari
+def test_the_environment_is_recovered_where_nothing_imported_peva_env() -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    export("--minari", "mine-v0", *SMALL)
+    code = "import minari; e = minari.load_dataset('mine-v0').recover_environment(); e.reset(seed=0); e.step(1)"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+
+
+@needs_minari
+def test_a_dataset_is_replaced_only_by_force(root: Path) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    export("--minari", "peva/mine-v0", *SMALL)
+    export("--minari", "peva/other-v0", *SMALL)
+    before = {path: path.read_bytes() for path in files(root)}
+    assert "--force replaces it" in export("--minari", "peva/mine-v0", *SMALL, code=2)
+    assert {path: path.read_bytes() for path in files(root)} == before
+    export("--minari", "peva/mine-v0", *SMALL, "--episodes", "1", "--force")
+    assert len(load("peva/mine-v0")) == 1
+    assert len(load("peva/other-v0")) == 3
+    assert files(root) == before.keys()
+
+
+@needs_minari
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["--minari", "no version", "--sim", "random"], "must be NAME-vN"),
+        (["--minari", "../up-v0", "--sim", "random"], "must be NAME-vN"),
+        (["--minari", "a//b-v0", "--sim", "random"], "must be NAME-vN"),
+        (["--minari", "x-v0", "--sim", "random", "--episodes", "0"], "--episodes = 0: must be more than 0"),
+        (["--minari", "x-v0", "--sim", "random", "--budget-runs", "0"], "--budget-runs = 0: must be more than 0"),
+        (["--minari", "x-v0", "--sim", "random", "--seed", "-1"], "--seed -1: must be 0 or more"),
+        (["--minari", "x-v0", "--sim", "random", "--agent", "nobody"], "there is no such agent"),
+        (["--minari", "x-v0"], "give one of --sim, --data and --config"),
+        (["--minari", "x-v0", "--sim", "random", "--data", "local-node-v1"], "give one of"),
+        (["--minari", "x-v0", "--data", "nowhere"], "there is no such folder"),
+        (["--minari", "x-v0", "--config", "nowhere.yml"], "nowhere.yml"),
+        (["--minari", "x-v0", "--data", "local-node-v1", "--rates", "a=0,1"], "--rates is for --sim"),
+        (["--minari", "x-v0", "--sim", "random", "--rates", "a=0:10"], "must be as a=0,20,40"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_in_one_line(args: list[str], complaint: str, root: Path) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    assert complaint in export(*args, code=2)
+    assert not files(root)
+
+
+@needs_minari
+def test_nothing_goes_below_a_dataset_nor_in_the_place_of_a_namespace() -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    export("--minari", "peva-v1/mine-v0", *SMALL)
+    assert "is a dataset" in export("--minari", "peva-v1/mine-v0/more-v0", *SMALL, code=2)
+    assert "is a namespace" in export("--minari", "peva-v1", *SMALL, "--force", code=2)
+
+
+@needs_minari
+def test_an_interrupted_export_leaves_nothing_behind(root: Path) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    args = [COMMAND, "export", "--minari", "peva/mine-v0", *SMALL, "--episodes", "1000000"]
+    process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(root.glob("*/data/main_data.hdf5")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "interrupted: no dataset is written\n", "")
+    assert not files(root)
+
+
+@needs_minari
+def test_an_agent_that_asks_for_nothing_is_named(root: Path) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+
+    def idle(env: Any, agent: Any, seed: int) -> None:
+        env.reset(seed=seed)
+
+    env = make_sim_env(rates_rps={"a": [0, 50]})
+    with pytest.raises(PolicyError, match="episode 0: the agent asked for nothing"):
+        MinariDataset("mine-v0").write(
+            env, idle, lambda seed: None, n_episodes=1, seed=0, algorithm="idle", description=""  # type: ignore[arg-type, return-value]
+        )  # fmt: skip
+    assert not files(root)
+
+
+@needs_minari
+@pytest.mark.live
+def test_a_live_campaign_is_exported_and_can_be_driven_again() -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    settings = {
+        "functions": [{"name": "fetch", "headers": {"X-Token": "hush"}}],
+        "rate_strategy": {"type": "custom", "rates": [5, 10]},
+        "duration": "1s",
+        "iterations": 1,
+    }
+    Path("live.yml").write_text(yaml.safe_dump(settings))
+    export("--minari", "live-v0", "--config", "live.yml", "--episodes", "1", "--budget-runs", "2")
+    dataset = load("live-v0")
+    assert len(dataset[0]) == 2
+    assert "hush" not in (dataset.storage.data_path / "metadata.json").read_text()
+    env = dataset.recover_environment()
+    env.reset(seed=0)
+    *_, terminated, truncated, info = env.step(dataset[0].actions[0])
+    assert (info["n_runs"], terminated, truncated) == (1, False, False)
+    env.close()
+    assert env.unwrapped.status is EndStatus.INTERRUPTED
+
+
+def test_without_minari_the_extra_is_named(tmp_path: Path) -> None:
+    (tmp_path / "minari.py").write_text("raise ModuleNotFoundError('no minari here')")
+    code = "from peva_env.datasets.minari import MinariDataset; MinariDataset('mine-v0')"
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=60
+    )
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"peva_env.errors.{ConfigError.__name__}: --minari needs the `minari` extra")

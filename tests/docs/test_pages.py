@@ -1,0 +1,239 @@
+"""What is documented is there, and what is shown runs."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
+
+from peva_env.cli.commands import app
+from peva_env.cli.memory import app as memory
+from peva_env.config.loading import DfaasConfig, parse_config
+from peva_env.sources.simulated.node_spec import SimulatedFunction, SimulatedNode
+from tests.support.forkserver import peva
+from tests.support.pages import PAGES, ROOT, anchors, blocks, links, parsed, peva_env_calls, prose
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LIBRARIES = {"sb3_contrib": "sb3_contrib", "peva_env.report": "matplotlib"}
+"""What code needs that imports from these."""
+
+
+def library_of(code: str) -> str | None:
+    """Return the library of an extra that code needs, beyond what its test is given."""
+    return next((library for module, library in LIBRARIES.items() if f"from {module}" in code), None)
+
+
+PYTHON_BLOCKS = [block.text for block in blocks(README) if block.language == "python"]
+LIVE_BLOCKS = [code for code in PYTHON_BLOCKS if library_of(code) is None]
+OTHER_BLOCKS = [
+    pytest.param(code, marks=[pytest.mark.train] if library_of(code) == "sb3_contrib" else [], id=str(library_of(code)))
+    for code in PYTHON_BLOCKS
+    if library_of(code)
+]
+
+
+KEYS_EXPLAINED_IN = {"README": README, "reference/configuration": PAGES["reference/configuration"]}
+MEMORY_EXPLAINED_IN = {"README": README, "explanation/memory": PAGES["explanation/memory"]}
+SECTIONS = ["functions", "cooldown", "overload", "memory", "combinations", "openfaas", "grafana"]
+
+
+@pytest.mark.parametrize("where", KEYS_EXPLAINED_IN)
+@pytest.mark.parametrize("key", DfaasConfig.model_fields)
+def test_every_key_is_explained(key: str, where: str) -> None:
+    assert re.search(rf"^\| [^|]*`{key}`", KEYS_EXPLAINED_IN[where], re.MULTILINE)
+
+
+@pytest.mark.parametrize("where", KEYS_EXPLAINED_IN)
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_of_a_section_is_explained(section: str, where: str) -> None:
+    row = next(line for line in KEYS_EXPLAINED_IN[where].splitlines() if line.startswith(f"| `{section}`"))
+    schema = DfaasConfig.model_json_schema()
+    part = schema["properties"][section]
+    name = (part.get("items") or (part.get("allOf") or part.get("anyOf", [part]))[0])["$ref"].rpartition("/")[2]
+    assert [key for key in schema["$defs"][name]["properties"] if key not in row] == []
+
+
+@pytest.mark.parametrize(("group", "said"), [(app, "`peva-env {}`"), (memory, "`peva-env memory {} ")])
+def test_the_readme_names_every_command(group: typer.Typer, said: str) -> None:
+    names = [
+        command.name or str(command.callback and command.callback.__name__) for command in group.registered_commands
+    ]
+    assert names
+    assert [name for name in names if said.format(name) not in README] == []
+
+
+@pytest.mark.parametrize("where", MEMORY_EXPLAINED_IN)
+@pytest.mark.parametrize("words", ["Memory Core", "Debug Archive", "The schema is strict", "skip without replacement"])
+def test_what_existing_users_ask_is_explained(words: str, where: str) -> None:
+    assert words in MEMORY_EXPLAINED_IN[where]
+
+
+def run_block(code: str, folder: Path) -> None:
+    """Run a block of the README in a process of its own; it shows verdicts of both kinds."""
+    environment = {**os.environ, "MPLBACKEND": "agg"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "OK" in done.stdout
+    assert "OVERLOADED" in done.stdout
+
+
+@pytest.mark.live
+def test_the_python_blocks_of_the_readme_run_one_after_the_other(tmp_path: Path) -> None:
+    for code in LIVE_BLOCKS:
+        run_block(code, tmp_path)
+
+
+@pytest.mark.parametrize("code", OTHER_BLOCKS)
+def test_a_python_block_of_the_readme_that_needs_an_extra_runs(code: str, tmp_path: Path) -> None:
+    pytest.importorskip(str(library_of(code)))
+    run_block(code, tmp_path)
+
+
+ELSEWHERE = {"recipes"}
+"""Pages whose blocks are run by tests of their own, since they need libraries that only training needs."""
+
+RUN = {"ask", "plan", "report", "memory info", "memory verify", "memory export", "memory preload", "memory merge"}
+"""Commands that cost little and need no more than what a page has made before."""
+
+FOLLOWED = {"explanation/costs", "explanation/memory", "howto/read-a-report"}
+"""Pages whose commands are run, too."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a new folder, with peva-env on the path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        page
+        for page, text in PAGES.items()
+        if page not in ELSEWHERE and (page in FOLLOWED or any(block.language == "python" for block in blocks(text)))
+    ],
+)
+def test_a_page_runs_from_top_to_bottom(page: str, folder: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "page"}
+    for language, text in blocks(PAGES[page]):
+        if language == "python":
+            if library := library_of(text):
+                pytest.importorskip(library)
+            exec(compile(text, page, "exec"), namespace)  # noqa: S102
+        elif language == "bash" and page in FOLLOWED:
+            for words in peva_env_calls(text):
+                if parsed(words) == "report":
+                    pytest.importorskip("plotly")
+                if parsed(words) in RUN:
+                    done = CliRunner().invoke(app, words, catch_exceptions=False)
+                    assert done.exit_code == 0, done.output
+
+
+CALLS = [
+    (page, words)
+    for page, text in {**PAGES, "README": README}.items()
+    for language, block in blocks(text)
+    if language == "bash"
+    for words in peva_env_calls(block)
+]
+
+
+@pytest.mark.parametrize(("page", "words"), CALLS, ids=[" ".join([page, *words]) for page, words in CALLS])
+def test_a_command_on_a_page_is_one_that_there_is(page: str, words: list[str]) -> None:
+    assert parsed(words)
+
+
+LANGUAGES = {"python", "bash", "yaml", "text", "toml", "sql", "promql", "{toctree}", "{eval-rst}", "{include}"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_fenced_and_says_its_language(page: str) -> None:
+    found = blocks(PAGES[page])
+    assert {block.language for block in found} <= LANGUAGES
+    assert PAGES[page].count("```") == 2 * len(found)
+    assert not re.search(r"\n\n {4}\S", prose(PAGES[page]))
+
+
+YAML_BLOCKS = [(page, block.text) for page, text in PAGES.items() for block in blocks(text) if block.language == "yaml"]
+
+
+@pytest.mark.parametrize(("page", "text"), YAML_BLOCKS, ids=[page for page, _ in YAML_BLOCKS])
+def test_every_yaml_block_is_a_configuration(page: str, text: str) -> None:
+    parse_config(yaml.safe_load(text))
+
+
+LINKS = [
+    (path, target)
+    for path in [*(f"docs/{page}.md" for page in PAGES), "README.md", "CONTRIBUTING.md"]
+    for target in links((ROOT / path).read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("path", "target"), LINKS, ids=[" ".join(link) for link in LINKS])
+def test_a_link_leads_to_a_file_and_a_heading_in_it(path: str, target: str) -> None:
+    file, _, anchor = target.partition("#")
+    linked = (ROOT / path).parent / file if file else ROOT / path
+    assert linked.is_file()
+    assert not anchor or anchor in anchors(linked.read_text(encoding="utf-8"))
+
+
+def test_every_page_is_in_the_contents() -> None:
+    contents = re.findall(r"^[\w/-]+$", PAGES["index"], re.MULTILINE)
+    assert sorted(contents) == sorted(PAGES.keys() - {"index"})
+
+
+@pytest.mark.live
+def test_functions_of_ones_own_run_as_their_page_says(folder: Path) -> None:
+    source, config, script = blocks(PAGES["howto/bring-your-functions"])[:3]
+    (folder / "functions").mkdir()
+    (folder / "functions" / "hello.py").write_text(source.text, encoding="utf-8")
+    (folder / "mine.yml").write_text(config.text, encoding="utf-8")
+    doctor, run = peva_env_calls(script.text)
+    # In processes of their own: a campaign leaves the process that it ran in deaf to Ctrl-C.
+    for words, code in ((doctor, 0), ([*run, "--budget-runs", "3"], 3)):
+        done = peva(*words)
+        assert done.returncode == code, done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(entry_points(group="peva_env.agents").names - {"custom", "sb3"}))
+def test_the_page_on_agents_names_every_agent(name: str) -> None:
+    assert f"| `{name}` |" in PAGES["agents"]
+
+
+def test_the_page_on_k6_explains_every_key_of_k6() -> None:
+    examples = [yaml.safe_load(block.text) for block in blocks(PAGES["k6"]) if block.language == "yaml"]
+    keys = {key for example in examples for key in example}
+    assert keys == {key for key in DfaasConfig.model_fields if key.startswith("k6_")} - {"k6_path"} | {"grafana"}
+
+
+def test_the_page_on_simulation_names_every_key_of_a_node() -> None:
+    page = PAGES["simulation"]
+    keys = [*SimulatedNode.model_fields, *SimulatedFunction.model_fields]
+    assert [key for key in keys if f'"{key}"' not in page] == []
+
+
+PROMISES = [
+    line
+    for page in ("faults", "security")
+    for line in PAGES[page].splitlines()
+    if line.startswith("| ") and " test |" not in line
+]
+
+
+@pytest.mark.parametrize("row", PROMISES, ids=lambda row: row.split("|")[1].strip())
+def test_every_fault_and_threat_names_a_test_that_is_there(row: str) -> None:
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row):
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
+    assert row.count("::") == len(re.findall(r"`tests/[\w/]+\.py::\w+`", row)) > 0

@@ -1,0 +1,62 @@
+"""The recipes run as they stand, with few steps: those of the extra `train`, and the others where their library is."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium
+import pytest
+
+from peva_env.errors import UnknownArgumentError
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+RECIPES = {
+    "sb3_maskable_ppo": "sb3_contrib",
+    "cleanrl_ppo": "torch",
+    "rllib_ppo": "ray.rllib",
+    "torchrl_ppo": "torchrl",
+}
+
+
+def run(code: str | Path, folder: Path, *args: str) -> str:
+    """Run a recipe or a block of the page in a process of its own, away from home and without reports to its makers."""
+    how = [str(code)] if isinstance(code, Path) else ["-c", code]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run(
+        [sys.executable, *how, *args], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_page_shows_every_recipe_that_there_is() -> None:
+    assert {path.stem for path in (ROOT / "docs" / "recipes").glob("*.py")} == RECIPES.keys()
+    assert set(re.findall(r"\(recipes/(\w+)\.py\)", PAGE)) == RECIPES.keys()
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(("recipe", "library"), RECIPES.items(), ids=RECIPES)
+def test_a_recipe_runs(recipe: str, library: str, tmp_path: Path) -> None:
+    pytest.importorskip(library, reason=f"needs {library}")
+    said = run(ROOT / "docs" / "recipes" / f"{recipe}.py", tmp_path, "2048")
+    assert re.findall(r"mean return\b.* [+-]\d\.\d{3}$", said, re.MULTILINE)
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("number", range(PAGE.count("```python\n")))
+def test_a_block_of_the_page_runs(number: int, tmp_path: Path) -> None:
+    code = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[number]
+    for library in re.findall(r"^(?:import|from) (minari|stable_baselines3|torch)\b", code, re.MULTILINE):
+        pytest.importorskip(library, reason=f"needs {library}")
+    assert run(code, tmp_path)
+
+
+@pytest.mark.parametrize("env_id", ["peva/FaasSim-v0", "peva/FaasReplay-v0", "peva/FaasLive-v0"])
+def test_what_tries_a_render_mode_first_meets_a_type_error(env_id: str) -> None:
+    with pytest.raises(TypeError, match="render_mode"):
+        gymnasium.make(env_id, render_mode="rgb_array")
+    assert issubclass(UnknownArgumentError, ValueError)

@@ -1,0 +1,300 @@
+"""The checkpoint: a memory as Parquet folders, and such folders merged into a memory whole or not at all."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
+from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
+from tests.support.builders import event, full, session, small_disk
+from tests.support.strategies import events
+
+CORE = ("memory_schema_meta", "run_sessions", "config_catalog", "execution_events", "policy_updates")
+DEBUG = ("k6_raw_summaries",)
+
+
+def started(path: Path | str) -> DuckDBMemoryStore:
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    return store
+
+
+def content(store: DuckDBMemoryStore) -> dict[str, list[Any]]:
+    """Return every row of every table but the label's, whose time of making is each database's own."""
+    rows = store.database.connection.execute
+    return {table: rows(f"FROM {table} ORDER BY ALL").fetchall() for table in (*CORE[1:], *DEBUG)}
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def full_memory(tmp_path: Path) -> Iterator[DuckDBMemoryStore]:
+    """A memory with something in each table."""
+    with closing(started(tmp_path / "full.duckdb")) as store:
+        store.open_session(session(seed=1))
+        store.insert_events([event(iteration=0, raw_summary={"metrics": {"n": 1}}), event([("é", 5)], 0)])
+        store.insert_events([], [PolicyUpdate("run", 0, 1000.5, "Greedy", "online", 1, 0.5)])
+        store.close_session("run", EndStatus.COMPLETE)
+        yield store
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[DuckDBMemoryStore]:
+    with closing(started(tmp_path / "empty.duckdb")) as store:
+        yield store
+
+
+@pytest.fixture
+def exported(full_memory: DuckDBMemoryStore, tmp_path: Path) -> Path:
+    """The folder with the exports of the full memory."""
+    folder = tmp_path / "exported"
+    ParquetCheckpoint(full_memory, core_dir=folder / "core", debug_dir=folder / "debug").export_all()
+    return folder
+
+
+def test_the_core_and_the_debug_tables_are_named() -> None:
+    assert ParquetCheckpoint.CORE_TABLES == CORE
+    assert ParquetCheckpoint.DEBUG_TABLES == DEBUG
+
+
+# Export
+
+
+def test_export_all_writes_one_file_a_table_and_nothing_else(exported: Path) -> None:
+    core, debug = {f"core/{table}.parquet" for table in CORE}, {f"debug/{table}.parquet" for table in DEBUG}
+    assert files(exported) == core | debug
+    assert {path.name for path in exported.rglob(".*")} == set()
+
+
+@pytest.mark.parametrize("alone", ["core_dir", "debug_dir"])
+def test_either_folder_may_be_given_alone(full_memory: DuckDBMemoryStore, tmp_path: Path, alone: str) -> None:
+    ParquetCheckpoint(full_memory, **{alone: tmp_path / "out"}).export_all()
+    expected = CORE if alone == "core_dir" else DEBUG
+    assert files(tmp_path / "out") == {f"{table}.parquet" for table in expected}
+
+
+def test_without_a_folder_nothing_is_exported_and_asking_for_one_is_an_error(full_memory: DuckDBMemoryStore) -> None:
+    checkpoint = ParquetCheckpoint(full_memory)
+    checkpoint.export_all()
+    for ask in (checkpoint.export_core, checkpoint.export_debug, checkpoint.preload_core, checkpoint.preload_debug):
+        with pytest.raises(MemoryStoreError, match="_dir was given"):
+            ask()
+
+
+def test_a_later_export_replaces_the_earlier(full_memory: DuckDBMemoryStore, exported: Path) -> None:
+    full_memory.insert_events([event(iteration=1)])
+    ParquetCheckpoint(full_memory, core_dir=exported / "core").export_core()
+    counted = duckdb.execute(f"SELECT count(*) FROM '{exported}/core/execution_events.parquet'")  # noqa: S608
+    assert counted.fetchall() == [(3,)]
+
+
+def test_an_export_that_fails_leaves_the_older_files_and_nothing_half_written(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk, closing(started(tmp_path / "m.duckdb")) as store:
+        store.insert_events([event()])
+        checkpoint = ParquetCheckpoint(store, core_dir=disk / "core")
+        checkpoint.export_core()
+        before = {path: path.read_bytes() for path in disk.rglob("*.parquet")}
+        store.insert_events([event(iteration=1)])
+        with full(disk), pytest.raises(MemoryStoreError, match="cannot export") as caught:
+            checkpoint.export_core()
+        assert "\n" not in str(caught.value)
+        assert {path: path.read_bytes() for path in (disk / "core").rglob("*") if path.is_file()} == before
+        assert [path.name for path in disk.rglob(".*")] == []
+        store.insert_events([event(iteration=2)])
+
+
+def test_a_file_that_cannot_be_replaced_is_one_clear_error(full_memory: DuckDBMemoryStore, tmp_path: Path) -> None:
+    (tmp_path / "core" / "policy_updates.parquet" / "in the way").mkdir(parents=True)
+    with pytest.raises(MemoryStoreError, match="cannot export"):
+        ParquetCheckpoint(full_memory, core_dir=tmp_path / "core").export_core()
+    assert [path.name for path in tmp_path.rglob(".export*")] == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(full_memory: DuckDBMemoryStore, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(MemoryStoreError, match="cannot export"):
+        ParquetCheckpoint(full_memory, core_dir=tmp_path / "file" / "core").export_core()
+
+
+# Preload
+
+
+def test_a_memory_comes_back_whole_from_its_folders(
+    full_memory: DuckDBMemoryStore, empty: DuckDBMemoryStore, exported: Path
+) -> None:
+    checkpoint = ParquetCheckpoint(empty, core_dir=exported / "core", debug_dir=exported / "debug")
+    checkpoint.preload_core()
+    checkpoint.preload_debug()
+    assert content(empty) == content(full_memory)
+
+
+def test_preload_core_loads_core_tables_only(empty: DuckDBMemoryStore, exported: Path) -> None:
+    ParquetCheckpoint(empty, core_dir=exported / "core", debug_dir=exported / "debug").preload_core()
+    loaded = {table: len(rows) for table, rows in content(empty).items()}
+    assert loaded == {
+        "run_sessions": 1,
+        "config_catalog": 2,
+        "execution_events": 2,
+        "policy_updates": 1,
+        "k6_raw_summaries": 0,
+    }
+
+
+def test_loading_the_same_folder_twice_changes_nothing(empty: DuckDBMemoryStore, exported: Path) -> None:
+    checkpoint = ParquetCheckpoint(empty, core_dir=exported / "core")
+    checkpoint.preload_core()
+    once = content(empty)
+    checkpoint.preload_core()
+    assert content(empty) == once
+
+
+def test_the_newer_of_two_events_stays_whichever_side_has_it(empty: DuckDBMemoryStore, exported: Path) -> None:
+    newer = event(iteration=0, verdict=Verdict.OVERLOADED, ended_at=5000.0)
+    older = event([("é", 5)], iteration=0, verdict=Verdict.OVERLOADED, ended_at=1.0)
+    empty.insert_events([newer, older])
+    theirs = duckdb.execute(f"SELECT config_id FROM '{exported}/core/execution_events.parquet'").fetchall()  # noqa: S608
+    assert {newer.config_id, older.config_id} == {config_id for (config_id,) in theirs}
+    ParquetCheckpoint(empty, core_dir=exported / "core").preload_core()
+    stored = {one.config_id: one for one in empty.events("ctx")}
+    assert stored[newer.config_id] == newer
+    assert stored[older.config_id].ended_at > older.ended_at
+
+
+def test_the_end_of_a_session_outranks_its_beginning(empty: DuckDBMemoryStore, tmp_path: Path) -> None:
+    with closing(started(":memory:")) as other:
+        empty.open_session(session())
+        for status in ("running", "complete"):
+            ParquetCheckpoint(empty, core_dir=tmp_path / "core").export_core()
+            ParquetCheckpoint(other, core_dir=tmp_path / "core").preload_core()
+            assert content(other)["run_sessions"][0][4] == status
+            empty.close_session("run", EndStatus.COMPLETE)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(given_events=st.lists(events(), max_size=4, unique_by=lambda one: one.event_key))
+def test_store_to_parquet_to_store_is_the_identity(tmp_path: Path, given_events: list[ExecutionEvent]) -> None:
+    with closing(started(":memory:")) as one, closing(started(":memory:")) as other:
+        one.insert_events(given_events)
+        ParquetCheckpoint(one, core_dir=tmp_path / "core").export_core()
+        ParquetCheckpoint(other, core_dir=tmp_path / "core").preload_core()
+        assert content(other) == content(one) | {"k6_raw_summaries": []}
+
+
+@pytest.mark.parametrize("name", ["it's", "all*", "what?", "run[1]", "{a,b}", "naïve folder", "100%_%s"])
+def test_a_folder_may_have_any_name(
+    full_memory: DuckDBMemoryStore, empty: DuckDBMemoryStore, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "all but another").mkdir()
+    ParquetCheckpoint(full_memory, core_dir=tmp_path / name).export_core()
+    shutil.copytree(tmp_path / name, tmp_path / "all but another", dirs_exist_ok=True)
+    ParquetCheckpoint(empty, core_dir=tmp_path / name).preload_core()
+    assert len(empty.events("ctx")) == 2
+
+
+def truncate(core: Path) -> None:
+    path = core / "execution_events.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def damage_a_page(core: Path) -> None:
+    path = core / "execution_events.parquet"
+    data = bytearray(path.read_bytes())
+    data[4:200] = b"\xff" * 196
+    path.write_bytes(data)
+
+
+def lose_a_file(core: Path) -> None:
+    (core / "policy_updates.parquet").unlink()
+
+
+def lose_every_file(core: Path) -> None:
+    shutil.rmtree(core)
+
+
+def put_text_in_its_place(core: Path) -> None:
+    (core / "run_sessions.parquet").write_text("run_id\nrun\n")
+
+
+def rewrite(core: Path, table: str, query: str, label: str) -> None:
+    path = core / f"{table}.parquet"
+    metadata = f", KV_METADATA {{schema_version: '{label}'}}" if label else ""
+    duckdb.execute(f"CREATE OR REPLACE TABLE t AS FROM '{path}'; COPY ({query}) TO '{path}' (FORMAT parquet{metadata})")
+
+
+def another_label(core: Path) -> None:
+    rewrite(core, "policy_updates", "FROM t", "peva_faas_mem_v0")
+
+
+def no_label(core: Path) -> None:
+    rewrite(core, "policy_updates", "FROM t", "")
+
+
+def another_column(core: Path) -> None:
+    rewrite(core, "policy_updates", "SELECT * RENAME (score AS loss) FROM t", "peva_faas_mem_v1")
+
+
+def another_type(core: Path) -> None:
+    rewrite(core, "execution_events", "SELECT * REPLACE (margin::FLOAT AS margin) FROM t", "peva_faas_mem_v1")
+
+
+def one_column_more(core: Path) -> None:
+    rewrite(core, "config_catalog", "SELECT *, 1 AS more FROM t", "peva_faas_mem_v1")
+
+
+SPOILERS = [
+    (truncate, MemoryStoreError, "execution_events.parquet"),
+    (damage_a_page, MemoryStoreError, "core"),
+    (lose_a_file, MemoryStoreError, "policy_updates.parquet"),
+    (lose_every_file, MemoryStoreError, "memory_schema_meta.parquet"),
+    (put_text_in_its_place, MemoryStoreError, "run_sessions.parquet"),
+    (another_label, SchemaMismatchError, "schema_version is peva_faas_mem_v0"),
+    (no_label, SchemaMismatchError, "schema_version is missing"),
+    (another_column, SchemaMismatchError, "has loss DOUBLE where score DOUBLE should be"),
+    (another_type, SchemaMismatchError, "has margin FLOAT where margin DOUBLE should be"),
+    (one_column_more, SchemaMismatchError, "has a column more too many"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "kind", "message"), SPOILERS, ids=[spoil.__name__ for spoil, _, _ in SPOILERS])
+def test_a_spoilt_folder_is_refused_whole(
+    empty: DuckDBMemoryStore,
+    exported: Path,
+    spoil: Callable[[Path], None],
+    kind: type[MemoryStoreError],
+    message: str,
+) -> None:
+    empty.insert_events([event([("mine", 1)])])
+    before = content(empty)
+    spoil(exported / "core")
+    with pytest.raises(kind, match=message) as caught:
+        ParquetCheckpoint(empty, core_dir=exported / "core").preload_core()
+    assert "\n" not in str(caught.value)
+    assert content(empty) == before
+    empty.insert_events([event()])
+
+
+def test_an_export_says_what_is_in_it(full_memory: DuckDBMemoryStore, exported: Path) -> None:
+    path = exported / "core" / "execution_events.parquet"
+    rows = duckdb.execute(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{path}')").fetchall()  # noqa: S608
+    assert dict(rows) == {"schema_version": "peva_faas_mem_v1", "context_hashes": "ctx"}
+    codec = duckdb.execute(f"SELECT DISTINCT compression FROM parquet_metadata('{path}')").fetchall()  # noqa: S608
+    assert codec == [("ZSTD",)]
+
+
+def test_what_a_killed_export_left_aside_is_cleared_by_the_next(full_memory: DuckDBMemoryStore, exported: Path) -> None:
+    leftover = exported / "core" / ".export-killed"
+    leftover.mkdir()
+    (leftover / "execution_events.parquet").write_bytes(b"half")
+    ParquetCheckpoint(full_memory, core_dir=exported / "core").export_core()
+    assert not leftover.exists()

@@ -1,0 +1,191 @@
+"""Parquet folders as arrays: the same as the memory they were written from, or refused in one line."""
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet.recording import Recording, load_recording
+from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory.tensors.rows import is_label
+from tests.support.builders import event, function, write_recording
+from tests.support.strategies import events
+
+
+def in_full(recording: Recording) -> list[ExecutionEvent]:
+    """Return all events of a recording, in the order of its rows."""
+    rows = recording.rows.context_hash
+    stored = {context: recording.stored(context) for context in rows.values}
+    return [stored[rows.values[code]].event(row) for row, code in enumerate(rows.codes)]
+
+
+def numbers_of(one: ExecutionEvent) -> tuple[list[Any], list[list[Any]]]:
+    of_run = [one.node.cpu_pct, one.node.ram_pct, one.margin, one.cost_s]
+    return of_run, [[f.rate_rps, f.success_rate, f.p95_ms] for f in one.functions]
+
+
+def rewrite(path: Path, query: str, label: str = "peva_faas_mem_v1") -> None:
+    """Replace a Parquet file by the result of a query on its ``rows``."""
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE rows AS FROM '{path}'")
+        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, KV_METADATA {{schema_version: '{label}'}})")
+
+
+@settings(max_examples=25, deadline=None)
+@given(given_events=st.lists(events(), max_size=6, unique_by=lambda one: one.event_key))
+def test_it_holds_what_the_memory_held_number_by_number(
+    tmp_path_factory: pytest.TempPathFactory, given_events: list[ExecutionEvent]
+) -> None:
+    valid = sorted((one for one in given_events if is_label(one)), key=lambda one: one.event_key)
+    folder = write_recording(tmp_path_factory.mktemp("core"), *given_events)
+    if not valid:
+        with pytest.raises(ConfigError, match="no valid measured event"):
+            load_recording(folder)
+        return
+    recording = load_recording(folder)
+    assert in_full(recording) == valid
+    for row, one in enumerate(valid):
+        of_run, of_functions = numbers_of(one)
+        assert np.array_equal(recording.rows.of_run[row], np.array(of_run, float), equal_nan=True)
+        if one.functions:
+            measured = recording.rows.of_function[recording.rows.owner == row]
+            assert np.array_equal(measured, np.array(of_functions, float), equal_nan=True)
+
+
+def test_what_is_no_label_is_not_in_it(tmp_path: Path) -> None:
+    skipped = event(iteration=-1, kind=EventKind.SKIPPED, functions=())
+    invalid = event(iteration=1, verdict=Verdict.INVALID, functions=())
+    recording = load_recording(write_recording(tmp_path, event(), skipped, invalid))
+    assert in_full(recording) == [event()]
+
+
+def test_several_folders_are_one_recording_whatever_their_order(tmp_path: Path) -> None:
+    old, new, other = event(ended_at=5.0, cost_s=1.0), event(ended_at=6.0, cost_s=2.0), event([("b", 3)])
+    first = write_recording(tmp_path / "1", old, other, contexts={"ctx": {"node": {"name": "N"}}})
+    second = write_recording(tmp_path / "2", new, event([("c", 3)]))
+    there, back = load_recording([first, second]), load_recording([second, first, tmp_path / "1" / ".." / "2"])
+    assert in_full(there) == in_full(back)
+    assert sorted((one.config_pairs, one.cost_s) for one in in_full(there)) == [
+        ([("a", 10)], 2.0), ([("b", 3)], 2.0), ([("c", 3)], 2.0),
+    ]  # fmt: skip
+    assert there.contexts == {"ctx": {"node": {"name": "N"}}}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(events(), min_size=1, max_size=4), st.lists(events(), min_size=1, max_size=4), st.data())
+def test_joined_folders_hold_what_a_merge_of_them_holds(
+    tmp_path_factory: pytest.TempPathFactory,
+    some: list[ExecutionEvent],
+    others: list[ExecutionEvent],
+    data: st.DataObject,
+) -> None:
+    again = [replace(one, ended_at=data.draw(st.sampled_from([one.ended_at, 0.0, 9e9]))) for one in some]
+    valid = event([("z", 1)])
+    folders = [
+        write_recording(tmp_path_factory.mktemp("core"), *{one.event_key: one for one in [*many, valid]}.values())
+        for many in (some, [*others, *again])
+    ]
+    with closing(DuckDBMemoryStore(":memory:")) as store:
+        store.startup()
+        for folder in folders:
+            ParquetCheckpoint(store, core_dir=folder).preload_core()
+        merged = [one for one in store.events("ctx") if is_label(one)]
+    assert in_full(load_recording(folders)) == sorted(merged, key=lambda one: one.event_key)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        ("nothing", "there is no such folder; `peva-env memory export MEMORY --core .*` writes one"),
+        ("a folder", r"run_sessions.parquet is not in it; `peva-env memory export MEMORY --core .*` writes it"),
+        ("a file", "a file, not a folder; `peva-env memory export MEMORY --core FOLDER` writes one"),
+    ],
+)
+def test_what_is_no_folder_of_parquet_is_refused_with_the_command_that_writes_one(
+    tmp_path: Path, made: str, says: str
+) -> None:
+    path = tmp_path / "core"
+    if made == "a folder":
+        path.mkdir()
+    elif made == "a file":
+        path.touch()
+    with pytest.raises(ConfigError, match=says):
+        load_recording(path)
+
+
+def test_no_folder_at_all_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no recording is named"):
+        load_recording([])
+
+
+def test_parquet_of_another_schema_is_refused(tmp_path: Path) -> None:
+    path = write_recording(tmp_path, event()) / "execution_events.parquet"
+    with pytest.raises(SchemaMismatchError, match="'mine_v2' is asked for"):
+        load_recording(tmp_path, schema_version="mine_v2")
+    rewrite(path, "SELECT *, 1 AS more FROM rows")
+    with pytest.raises(SchemaMismatchError, match="has a column more too many"):
+        load_recording(tmp_path)
+    rewrite(path, "FROM rows", label="mine_v2")
+    with pytest.raises(SchemaMismatchError, match="schema_version is mine_v2"):
+        load_recording(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "'FINE' AS verdict",
+        "['b', 'a'] AS function_names",
+        "['a', 'a'] AS function_names",
+        "['a', NULL] AS function_names",
+        "[]::VARCHAR[] AS function_names",
+        "[1]::INTEGER[] AS rates_rps",
+        "[-1, 1]::INTEGER[] AS rates_rps",
+        "[NULL, 1]::INTEGER[] AS rates_rps",
+        "NULL::DOUBLE[] AS p95_ms",
+        "NULL::VARCHAR AS context_hash",
+    ],
+)
+def test_an_event_that_no_memory_would_have_written_is_refused(tmp_path: Path, change: str) -> None:
+    write_recording(tmp_path, event([("a", 1), ("b", 2)]))
+    rewrite(tmp_path / "execution_events.parquet", f"SELECT * REPLACE ({change}) FROM rows")  # noqa: S608
+    with pytest.raises(MemoryStoreError, match="1 events cannot be"):
+        load_recording(tmp_path)
+
+
+def test_other_nonsense_is_one_line_too(tmp_path: Path) -> None:
+    path = write_recording(tmp_path, event(), contexts={"ctx": {}}) / "execution_events.parquet"
+    rewrite(path, "SELECT * REPLACE ([1, 2]::BIGINT[] AS offered) FROM rows")
+    recording = load_recording(tmp_path)
+    with pytest.raises(MemoryStoreError, match="it is not what a memory writes"):
+        in_full(recording)
+    rewrite(path, "SELECT * REPLACE ('no number' AS config_id) FROM rows")
+    with pytest.raises(MemoryStoreError, match="cannot be read: Conversion Error"):
+        load_recording(tmp_path)
+    write_recording(tmp_path, event(), contexts={"ctx": {}})
+    rewrite(tmp_path / "run_sessions.parquet", "SELECT * REPLACE ('{' AS context_json) FROM rows")
+    with pytest.raises(MemoryStoreError, match="context ctx is no JSON"):
+        load_recording(tmp_path)
+    path.write_bytes(b"PAR1 no parquet PAR1")
+    with pytest.raises(MemoryStoreError, match="cannot preload"):
+        load_recording(tmp_path)
+
+
+def test_a_folder_that_is_written_anew_in_between_is_noticed(tmp_path: Path) -> None:
+    recording = load_recording(write_recording(tmp_path, event()))
+    write_recording(tmp_path, event(), event(iteration=1))
+    with pytest.raises(MemoryStoreError, match="it was changed since it was loaded"):
+        recording.stored("ctx")
+
+
+def test_counts_of_failures_come_back_as_they_were(tmp_path: Path) -> None:
+    failing = event(functions=(function(failed={"status_503": 2, "timeout": 1}),), verdict=Verdict.OVERLOADED)
+    assert in_full(load_recording(write_recording(tmp_path, failing))) == [failing]

@@ -1,0 +1,97 @@
+"""Reading a memory while another process writes to it."""
+
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory.snapshot import reading
+from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore
+from tests.support.builders import event, session
+
+WRITER = """
+import sys
+from peva_env.memory.engine import InProcessMemoryEngine
+from peva_env.memory.store import DuckDBMemoryStore
+from tests.support.builders import event, session
+
+engine = InProcessMemoryEngine(DuckDBMemoryStore(sys.argv[1]))
+engine.startup()
+engine.open_session(session())
+for iteration, _ in enumerate(sys.stdin):
+    engine.ingest_event(event(iteration=iteration, raw_summary={"filler": "x" * int(sys.argv[2])}))
+    print(iteration, flush=True)
+"""
+
+
+def count(path: Path) -> int:
+    with reading(path, DEFAULT_SCHEMA_VERSION) as connection:
+        row = connection.execute("SELECT count(*) FROM execution_events").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_running_campaign_is_read_up_to_its_last_event(tmp_path: Path) -> None:
+    # 250 events of 80 kB: more than the 16 MB after which DuckDB by itself folds its log into the database
+    path = tmp_path / "m.duckdb"
+    command = [sys.executable, "-c", WRITER, str(path), "80000"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        for n in range(1, 251):
+            writer.stdin.write("next\n")
+            assert writer.stdout.readline() == f"{n - 1}\n"
+            if n in (1, 2, 3) or n % 25 == 0:
+                assert count(path) == n
+        writer.stdin.close()
+        assert writer.wait(30) == 0
+    assert count(path) == 250
+
+
+def test_a_reader_that_comes_at_any_moment_finds_whole_events_and_disturbs_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    command = [sys.executable, "-c", WRITER, str(path), "20000"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as writer:
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        writer.stdin.write("next\n" * 400)
+        writer.stdin.close()
+        seen = [0]
+        writer.stdout.readline()
+        while writer.poll() is None:
+            seen.append(count(path))
+            if len(writer.stdout.readline()) == 0:
+                break
+        assert writer.wait(30) == 0
+    assert seen == sorted(seen)
+    assert len(seen) > 2
+    assert count(path) == 400
+
+
+def test_a_memory_that_nobody_writes_is_read_alike_and_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.open_session(session())
+        store.insert_events([event()])
+    before = path.read_bytes()
+    assert count(path) == 1
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_read_is_called_by_its_own_name(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    with pytest.raises(MemoryStoreError, match=r"m\.duckdb: there is no such file"):
+        count(path)
+    path.write_text("hello")
+    with pytest.raises(MemoryStoreError, match=f"memory {path}: is not a DuckDB database"):
+        count(path)
+    path.unlink()
+    with closing(DuckDBMemoryStore(path, schema_version="other")) as store:
+        store.startup()
+    with pytest.raises(SchemaMismatchError, match=f"memory {path}: schema_version is 'other'"):
+        count(path)

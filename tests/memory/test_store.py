@@ -1,0 +1,473 @@
+"""The store: six strict tables in one DuckDB file, written in whole transactions or not at all."""
+
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
+from tests.support.builders import event, full, function, session, small_disk, without_privileges
+from tests.support.strategies import events
+
+LABEL = "peva_faas_mem_v1"
+TABLES = {
+    "memory_schema_meta",
+    "run_sessions",
+    "config_catalog",
+    "execution_events",
+    "policy_updates",
+    "k6_raw_summaries",
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "memory.duckdb"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[DuckDBMemoryStore]:
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        yield store
+
+
+def query(store: DuckDBMemoryStore, sql: str) -> list[tuple[object, ...]]:
+    return store.database.connection.execute(sql).fetchall()
+
+
+def count(store: DuckDBMemoryStore, table: str) -> int:
+    return int(str(query(store, f"SELECT count(*) FROM {table}")[0][0]))  # noqa: S608
+
+
+def make(path: Path, *, label: str = LABEL) -> None:
+    """Make a memory file with one event, and close it."""
+    with closing(DuckDBMemoryStore(path, schema_version=label)) as store:
+        store.startup()
+        store.insert_events([event()])
+
+
+def alter(path: Path, statement: str) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(statement)
+
+
+def refusal(path: Path) -> str:
+    """Return the one line with which a store refuses a file."""
+    with closing(DuckDBMemoryStore(path)) as store, pytest.raises(MemoryStoreError) as caught:
+        store.startup()
+    assert not store.database.is_open
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+# What a started store is
+
+
+def test_startup_makes_the_six_tables_and_the_folder(tmp_path: Path) -> None:
+    with closing(DuckDBMemoryStore(tmp_path / "new" / "folder" / "memory.duckdb")) as store:
+        store.startup()
+        assert {name for (name,) in query(store, "SELECT table_name FROM duckdb_tables()")} == TABLES
+
+
+def test_the_schema_label_is_the_default_or_the_one_given(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    assert store.schema_version() == LABEL
+    with closing(DuckDBMemoryStore(tmp_path / "other.duckdb", schema_version="mine_v2")) as other:
+        other.startup()
+        assert other.schema_version() == "mine_v2"
+
+
+def test_startup_twice_is_startup_once(store: DuckDBMemoryStore) -> None:
+    store.startup()
+    assert count(store, "memory_schema_meta") == 1
+
+
+def test_a_store_that_was_not_started_says_so(path: Path) -> None:
+    with pytest.raises(MemoryStoreError, match="call startup"):
+        DuckDBMemoryStore(path).insert_events([event()])
+
+
+def test_validate_preload_schema_takes_its_own_label_only(store: DuckDBMemoryStore) -> None:
+    store.validate_preload_schema(LABEL)
+    with pytest.raises(ValueError, match="schema_version") as caught:
+        store.validate_preload_schema("peva_faas_mem_v2")
+    assert isinstance(caught.value, SchemaMismatchError)
+
+
+# What is refused, and left as it was
+
+
+@pytest.mark.parametrize(
+    ("statement", "difference"),
+    [
+        ("UPDATE memory_schema_meta SET schema_version = 'v9'", "schema_version is 'v9'"),
+        ("DELETE FROM memory_schema_meta", "schema_version is ''"),
+        ("DROP TABLE policy_updates", "table policy_updates is missing"),
+        ("CREATE TABLE extra (x INTEGER)", "table extra does not belong"),
+        ("CREATE SCHEMA s; CREATE TABLE s.run_sessions AS FROM run_sessions", "table s.run_sessions does not belong"),
+        ("ALTER TABLE execution_events RENAME margin TO slack", "has slack DOUBLE where margin DOUBLE should be"),
+        ("ALTER TABLE policy_updates ALTER score TYPE FLOAT", "has score FLOAT where score DOUBLE should be"),
+        ("ALTER TABLE run_sessions ADD COLUMN note VARCHAR", "has a column note too many"),
+        ("ALTER TABLE policy_updates DROP score", "has nothing where score DOUBLE should be"),
+    ],
+)
+def test_any_difference_of_schema_is_named_and_changes_nothing(path: Path, statement: str, difference: str) -> None:
+    make(path)
+    alter(path, statement)
+    before = path.read_bytes()
+    assert difference in refusal(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_another_label_is_refused_as_a_schema_mismatch(path: Path) -> None:
+    make(path, label="peva_faas_mem_v0")
+    with pytest.raises(SchemaMismatchError, match="schema_version"):
+        DuckDBMemoryStore(path).startup()
+
+
+def test_someone_elses_database_is_refused_unchanged(path: Path) -> None:
+    alter(path, "CREATE TABLE recipes (name VARCHAR)")
+    before = path.read_bytes()
+    assert "table config_catalog is missing" in refusal(path)
+    assert path.read_bytes() == before
+
+
+def test_a_foreign_database_whose_process_was_killed_is_not_even_checkpointed(path: Path) -> None:
+    code = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('CREATE TABLE t (a INT)'); os._exit(1)"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    assert len(before) == 2, "the log of the killed process should lie beside its file"
+    refusal(path)
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("content", [b"figlet;env\n" * 500, b"SQLite format 3\0" + b"\0" * 4080])
+def test_a_file_that_is_no_duckdb_database_is_refused_unchanged(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    assert "is not a DuckDB database" in refusal(path)
+    assert path.read_bytes() == content
+
+
+def test_a_file_with_a_damaged_header_is_refused_unchanged(path: Path) -> None:
+    make(path)
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<Q", content, 12, 9999)  # where the storage version is: its checksum no longer fits
+    path.write_bytes(content)
+    refusal(path)
+    assert path.read_bytes() == content
+
+
+def test_a_folder_is_no_memory_file(tmp_path: Path) -> None:
+    refusal(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert "cannot be made" in refusal(tmp_path / "file" / "memory.duckdb")
+
+
+def test_an_unwritable_folder_is_one_clear_line() -> None:
+    with without_privileges() as folder:
+        folder.chmod(0o555)
+        assert "Permission denied" in refusal(folder / "memory.duckdb")
+        folder.chmod(0o755)
+
+
+def test_a_read_only_file_is_refused_unchanged() -> None:
+    with without_privileges() as folder:
+        path = folder / "memory.duckdb"
+        make(path)
+        path.chmod(0o444)
+        before = path.read_bytes()
+        assert "Permission denied" in refusal(path)
+        assert path.read_bytes() == before
+
+
+HOLD_OPEN = """
+import sys
+from peva_env.memory.store import DuckDBMemoryStore
+from tests.support.builders import session
+store = DuckDBMemoryStore(sys.argv[1])
+store.startup()
+store.open_session(session("held"))
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def start_holder(path: Path) -> subprocess.Popen[str]:
+    """Start a process that keeps a memory open, with a running session, until it is killed."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_OPEN, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "open\n"
+    return holder
+
+
+def kill(process: subprocess.Popen[str]) -> str:
+    """Kill a process for real and return what it had printed."""
+    process.kill()
+    printed, _ = process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    return printed
+
+
+def test_a_memory_in_use_names_who_uses_it_and_what_to_do(path: Path) -> None:
+    holder = start_holder(path)
+    try:
+        message = refusal(path)
+    finally:
+        kill(holder)
+    assert f"process {holder.pid}" in message
+    assert "python" in message
+    assert "choose another db_path" in message
+
+
+def test_a_memory_open_in_this_very_process_is_refused_and_its_session_still_runs(
+    store: DuckDBMemoryStore, path: Path
+) -> None:
+    store.open_session(session())
+    assert "this process" in refusal(path)
+    assert query(store, "SELECT status FROM run_sessions") == [("running",)]
+
+
+# Events
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(given_event=events())
+def test_what_is_stored_comes_back_as_it_was(store: DuckDBMemoryStore, given_event: ExecutionEvent) -> None:
+    query(store, "DELETE FROM execution_events")
+    query(store, "DELETE FROM k6_raw_summaries")
+    assert store.insert_events([given_event]) == 1
+    assert store.events("ctx") == [given_event]
+    assert store.events("ctx", given_event.repetition) == [given_event]
+    assert store.insert_events([given_event]) == 0
+    raw = query(store, "SELECT summary_json FROM k6_raw_summaries")
+    assert [json.loads(str(text)) for (text,) in raw] == [
+        summary for summary in [given_event.raw_summary] if summary is not None
+    ]
+
+
+def test_events_are_there_after_closing_and_opening_again(path: Path) -> None:
+    make(path)
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        assert store.events("ctx") == [event()]
+
+
+def test_the_same_event_twice_changes_nothing(store: DuckDBMemoryStore) -> None:
+    summary: dict[str, Any] = {"metrics": {}}
+    assert store.insert_events([event(raw_summary=summary)]) == 1
+    assert store.insert_events([event(raw_summary=summary)]) == 0
+    assert [count(store, table) for table in ("execution_events", "config_catalog", "k6_raw_summaries")] == [1, 1, 1]
+
+
+def test_another_event_under_the_same_key_is_an_error_and_changes_nothing(store: DuckDBMemoryStore) -> None:
+    store.insert_events([event()])
+    with pytest.raises(MemoryStoreError, match="another event is stored"):
+        store.insert_events([event(verdict=Verdict.OVERLOADED)])
+    assert store.events("ctx") == [event()]
+
+
+def test_a_batch_is_stored_whole_or_not_at_all(store: DuckDBMemoryStore) -> None:
+    store.insert_events([event()])
+    with pytest.raises(MemoryStoreError):
+        store.insert_events([event([("b", 5)]), event(verdict=Verdict.OVERLOADED)])
+    assert store.events("ctx") == [event()]
+    assert count(store, "config_catalog") == 1
+
+
+def test_repeats_within_a_batch_are_stored_once(store: DuckDBMemoryStore) -> None:
+    assert store.insert_events([event(), event(iteration=1), event()]) == 2
+    assert store.insert_events([event(iteration=2), event()]) == 1
+    assert [stored.iteration for stored in store.events("ctx")] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("change", [{"iteration": 1}, {"repetition": 2}, {"run_id": "other"}])
+def test_iteration_repetition_and_run_tell_events_apart(store: DuckDBMemoryStore, change: dict[str, Any]) -> None:
+    changed: ExecutionEvent = event(**change)
+    assert store.insert_events([event(), changed]) == 2
+    assert count(store, "config_catalog") == 1
+
+
+def test_the_database_itself_holds_event_keys_unique(store: DuckDBMemoryStore) -> None:
+    store.insert_events([event()])
+    with pytest.raises(duckdb.ConstraintException):
+        query(store, "INSERT INTO execution_events SELECT * FROM execution_events")
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [
+        (function("b", 20), function("a", 10)),
+        (function("b", 20),),
+        (function("a", 10), function("b", 21)),
+        (function("a", 10), function("b", 20), function("c", 1)),
+    ],
+)
+def test_measurements_of_other_functions_than_the_configurations_are_refused(
+    store: DuckDBMemoryStore, functions: tuple[object, ...]
+) -> None:
+    with pytest.raises(MemoryStoreError, match="functions"):
+        store.insert_events([event([("a", 10), ("b", 20)], functions=functions)])
+    assert count(store, "execution_events") == 0
+
+
+def test_the_catalogue_describes_each_configuration(store: DuckDBMemoryStore) -> None:
+    stored = event([("a", 10), ("b", 20)])
+    store.insert_events([stored])
+    assert query(store, "FROM config_catalog") == [(stored.config_id, ["a", "b"], [10, 20], 2, 30)]
+
+
+def test_a_value_that_no_column_can_hold_is_a_clear_error_and_the_store_goes_on(store: DuckDBMemoryStore) -> None:
+    with pytest.raises(MemoryStoreError, match="cannot store an event"):
+        store.insert_events([event([("a", 2**40)])])
+    store.insert_events([event()])
+    assert count(store, "execution_events") == 1
+
+
+# Sessions and policy updates
+
+
+def test_a_session_records_who_measured_and_how_it_ended(store: DuckDBMemoryStore) -> None:
+    store.open_session(session(seed=7, k6_version="1.1.0", package_version="0.1"))
+    store.name_agent("run", "cartesian")
+    store.close_session("run", EndStatus.FAILED, "disk full")
+    columns = "run_id, repetition, status, detail, selection_mode, agent, seed, context_hash, context_json, k6_version"
+    assert query(store, f"SELECT {columns}, package_version FROM run_sessions") == [  # noqa: S608
+        ("run", 1, "failed", "disk full", "online", "cartesian", 7, "ctx", '{"node": "ctx"}', "1.1.0", "0.1")
+    ]
+    assert query(store, "SELECT started_at <= ended_at FROM run_sessions") == [(True,)]
+
+
+def test_a_session_of_the_same_run_and_context_goes_on(store: DuckDBMemoryStore) -> None:
+    store.open_session(session())
+    store.close_session("run", EndStatus.INTERRUPTED, "Ctrl-C")
+    store.open_session(session())
+    assert query(store, "SELECT run_id, status, ended_at, detail FROM run_sessions") == [("run", "running", None, None)]
+
+
+@pytest.mark.parametrize("other", [session(context_hash="moved"), session(repetition=2)])
+def test_the_run_id_of_another_campaign_is_refused(store: DuckDBMemoryStore, other: object) -> None:
+    store.open_session(session())
+    with pytest.raises(MemoryStoreError, match="choose another run_id"):
+        store.open_session(other)  # type: ignore[arg-type]
+
+
+def test_the_session_of_a_killed_process_is_found_crashed(path: Path) -> None:
+    kill(start_holder(path))
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        assert query(store, "SELECT run_id, status FROM run_sessions") == [("held", "crashed")]
+
+
+def test_policy_updates_are_numbered_within_their_run(store: DuckDBMemoryStore) -> None:
+    assert store.next_update_index("one") == 0
+    store.insert_events([event()], [PolicyUpdate("one", 0, 1.0, "Greedy", "online", 1, 0.5)])
+    store.insert_events([], [PolicyUpdate("one", 1, 2.0, "Greedy", "online", 1)])
+    store.insert_events([], [PolicyUpdate("two", 0, 3.0, "Greedy", "micro_batch", 8)])
+    assert store.next_update_index("one") == 2
+    assert query(store, "SELECT * EXCLUDE updated_at FROM policy_updates ORDER BY ALL") == [
+        ("one", 0, "Greedy", "online", 1, 0.5),
+        ("one", 1, "Greedy", "online", 1, None),
+        ("two", 0, "Greedy", "micro_batch", 8, None),
+    ]
+
+
+def test_the_last_repetition_is_that_of_the_same_context(store: DuckDBMemoryStore) -> None:
+    assert store.last_repetition("ctx") == 0
+    store.insert_events([event(repetition=2), event(repetition=5, context_hash="moved", run_id="other")])
+    assert store.last_repetition("ctx") == 2
+
+
+# Disks that are full
+
+
+def ingest_until_refused(store: DuckDBMemoryStore) -> None:
+    for iteration in range(1, 1000):
+        store.insert_events([event(iteration=iteration, raw_summary={"text": os.urandom(9999).hex()})])
+
+
+def test_a_full_disk_is_a_clear_error_and_costs_nothing_that_was_stored(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        path = disk / "memory.duckdb"
+        make(path)
+        with closing(DuckDBMemoryStore(path)) as store:
+            store.startup()
+            with full(disk), pytest.raises(MemoryStoreError, match="cannot store an event") as caught:
+                ingest_until_refused(store)
+        assert "\n" not in str(caught.value)
+        with closing(DuckDBMemoryStore(path)) as store:
+            store.startup()
+            found = [stored.iteration for stored in store.events("ctx")]
+            assert found == list(range(len(found)))
+            assert found[0] == 0
+            store.insert_events([replace(event(), run_id="after")])
+
+
+def test_a_full_disk_lets_no_memory_be_made(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk, full(disk):
+        refusal(disk / "memory.duckdb")
+
+
+def test_an_empty_file_is_a_new_memory(tmp_path: Path) -> None:
+    (tmp_path / "m.duckdb").touch()  # what a disk that was full leaves
+    with closing(DuckDBMemoryStore(tmp_path / "m.duckdb")) as store:
+        store.startup()
+        assert store.schema_version() == "peva_faas_mem_v1"
+
+
+# A file that is taken away while it is in use
+
+
+def vanish(path: Path) -> None:
+    path.unlink()
+
+
+def move_away(path: Path) -> None:
+    path.rename(path.with_name("moved.duckdb"))
+
+
+def replace_by_a_copy(path: Path) -> None:
+    shutil.copyfile(path, path.with_name("copy.duckdb"))
+    path.with_name("copy.duckdb").replace(path)
+
+
+@pytest.mark.parametrize("meanwhile", [vanish, move_away, replace_by_a_copy])
+def test_a_memory_that_is_taken_away_says_so_at_the_next_event(path: Path, meanwhile: Callable[[Path], None]) -> None:
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.insert_events([event()])
+        meanwhile(path)
+        with pytest.raises(MemoryStoreError, match="deleted, moved or replaced while it was in use") as caught:
+            store.insert_events([event(iteration=1)])
+    assert str(path) in str(caught.value)
+
+
+def test_a_memory_that_was_taken_away_and_put_back_is_whole(path: Path) -> None:
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.insert_events([event()])
+        path.rename(path.with_name("moved.duckdb"))
+        path.with_name("moved.duckdb").rename(path)
+        store.insert_events([event(iteration=1)])
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        assert len(store.events("ctx")) == 2
