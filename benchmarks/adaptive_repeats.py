@@ -11,11 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 from peva_env import datasets
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.rules.judge import is_decided, judge, majority
+from peva_env.memory import DuckDBMemoryStore
+from peva_env.memory.parquet import ParquetCheckpoint
+from peva_env.rules import is_decided, judge, majority
 
 ITERATIONS = 3
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from peva_agents.arena.play import arena
+from peva_agents.arena import arena
 from rich.console import Console
 
 AGENTS = ("staircase", "bandit", "level_set", "learnt")

@@ -16,11 +16,10 @@ from peva_agents.level_set import LevelSetPolicy
 
 from benchmarks.timing import best_of, report
 from peva_env.contracts import PolicyContext
-from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, RateGrid
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.memory.tensors.cache import TensorCache
-from peva_env.planning.candidates import Candidates
-from peva_env.sources.simulated.world import SimulatedWorld
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, MonotoneMap, RateGrid
+from peva_env.memory.tensors import TensorCache
+from peva_env.planning import Candidates
+from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import ConfigSpace
 
 _RATES = range(0, 201, 10)

@@ -19,10 +19,8 @@ import numpy as np
 
 from benchmarks.synthetic_memory import write_folder
 from benchmarks.timing import report
-from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.schema import TABLES
-from peva_env.memory.store import DuckDBMemoryStore, Session
+from peva_env.memory import TABLES, DuckDBMemoryStore, InProcessMemoryEngine, Session
+from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.space import ConfigKey
 
 _SIZES = (10_000, 100_000, 1_000_000)

@@ -9,10 +9,7 @@ import duckdb
 
 from benchmarks.timing import best_of, report
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.rows import EVENT_COLUMNS, event_row
-from peva_env.memory.schema import TABLES
-from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory import EVENT_COLUMNS, TABLES, DuckDBMemoryStore, InProcessMemoryEngine, event_row
 
 _EVENTS = 200
 

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import report
-from peva_env.campaign.offline_arguments import DEFAULT_RATES_RPS
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.sources.simulated.world import SimulatedWorld
+from peva_env.campaign import DEFAULT_RATES_RPS
+from peva_env.memory import DuckDBMemoryStore
+from peva_env.memory.parquet import ParquetCheckpoint
+from peva_env.sources.simulated import SimulatedWorld
 
 _ENVS = 1024
 _ROUNDS = 8

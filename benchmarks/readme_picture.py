@@ -11,8 +11,8 @@ from peva_agents.cartesian import CartesianAgent
 from peva_agents.learnt import LearntAgent
 from peva_agents.loop import run_campaign
 
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.report.plots import overload_map
+from peva_env.inference import MonotoneMap
+from peva_env.report import overload_map
 
 N_RUNS = 16
 SEED = 1

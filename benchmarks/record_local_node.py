@@ -12,13 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from peva_env.campaign.executor import DfaasConfigExecutor
-from peva_env.campaign.live import LiveCampaigns
-from peva_env.config.loading import parse_config
+from peva_env.campaign import DfaasConfigExecutor, LiveCampaigns
+from peva_env.config import parse_config
 from peva_env.contracts import EndStatus, Verdict
-from peva_env.memory.contexts import context_hash
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory import DuckDBMemoryStore, context_hash
+from peva_env.memory.parquet import ParquetCheckpoint
 
 ITERATIONS = 3
 SEED = 20261123

@@ -17,9 +17,9 @@ import numpy as np
 
 from benchmarks.synthetic_memory import write_folder
 from benchmarks.timing import best_of, report
-from peva_env.memory.tensors.rows import EVENT_QUERY
-from peva_env.sources.episodes import uniforms
-from peva_env.sources.replay.world import ReplayWorld
+from peva_env.memory.tensors import EVENT_QUERY
+from peva_env.sources import uniforms
+from peva_env.sources.replay import ReplayWorld
 
 _EVENTS = 1_000_000
 _EPISODES = 1024

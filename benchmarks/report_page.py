@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.timing import report
 from peva_env.maps import NodeMap
-from peva_env.report.html import write_report
+from peva_env.report import write_report
 from peva_env.space import ConfigSpace
 from tests.support.report_maps import node_map, overloaded_from, runs
 

@@ -6,7 +6,7 @@ Reference: the same measurements one by one, as events.
 import numpy as np
 
 from benchmarks.timing import best_of, report
-from peva_env.sources.simulated.world import SimulatedWorld
+from peva_env.sources.simulated import SimulatedWorld
 
 _EPISODES = 1024
 _FRESH = 20  # of them that begin anew in a step, about

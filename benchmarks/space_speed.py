@@ -8,7 +8,7 @@ from itertools import islice, product
 
 from benchmarks.timing import best_of, report
 from peva_env.contracts import DfaasRunContext
-from peva_env.planning.scheduler import CartesianScheduler
+from peva_env.planning import CartesianScheduler
 from peva_env.space import ConfigSpace
 
 _CALLS = 2000

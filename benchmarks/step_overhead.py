@@ -9,9 +9,9 @@ import time
 import gymnasium
 
 from benchmarks.timing import report, spread
-from peva_env.config.loading import FunctionConfig
-from peva_env.platforms.local.node import LocalNode
-from peva_env.sources.k6.runner import K6, FunctionLoad
+from peva_env.config import FunctionConfig
+from peva_env.platforms.local import LocalNode
+from peva_env.sources.k6 import K6, FunctionLoad
 
 _DURATION_S = 2
 _TIMEOUT_S = 2.0

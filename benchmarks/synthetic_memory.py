@@ -3,9 +3,8 @@
 from contextlib import closing
 from pathlib import Path
 
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.schema import TABLES
-from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory import TABLES, DuckDBMemoryStore
+from peva_env.memory.parquet import ParquetCheckpoint
 
 _EVENTS = {
     "iteration": "0",

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from peva_agents.training.algorithms import build, one_thread
-from peva_agents.training.config import parse_training
-from peva_agents.training.worlds import training_worlds
+from peva_agents.training import build, one_thread, parse_training, training_worlds
 
 from benchmarks.timing import report
 

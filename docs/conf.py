@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from command_reference import command_reference
 
 from peva_env import __version__
-from peva_env.cli.commands import app as peva_env_command
+from peva_env.cli import app as peva_env_command
 
 project = "peva-env"
 author = "the authors of peva-env"

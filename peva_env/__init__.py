@@ -8,7 +8,7 @@ import gymnasium
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from peva_env.config.loading import DfaasConfig, load_config
+    from peva_env.config import DfaasConfig, load_config
     from peva_env.contracts import (
         ConfigScheduler,
         ExecutionEvent,

@@ -11,8 +11,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from peva_env.campaign.episode_words import EpisodeWords
-from peva_env.campaign.protocols import Campaign, CampaignHost, ConfigOutcome
+from peva_env.campaign import Campaign, CampaignHost, ConfigOutcome, EpisodeWords
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -21,8 +20,7 @@ from peva_env.contracts import (
     PolicyAlgorithm,
     PolicyContext,
 )
-from peva_env.inference.grid import UNKNOWN_LABEL
-from peva_env.inference.monotone_map import LABELS, MonotoneMap, is_dense
+from peva_env.inference import LABELS, UNKNOWN_LABEL, MonotoneMap, is_dense
 from peva_env.objectives import ILLEGAL_REWARD, FrontierObjective, Objective, Step, pay
 from peva_env.observation import Last, Observation, level_shares, nothing_yet, observation_space, observe
 from peva_env.space import Config, ConfigSpace

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peva_env.campaign.live import LiveCampaigns
-from peva_env.campaign.protocols import require_positive
-from peva_env.campaign.worlds import replay_parts, sim_parts
-from peva_env.config.loading import load_config, parse_config
+from peva_env.campaign import LiveCampaigns, replay_parts, require_positive, sim_parts
+from peva_env.config import load_config, parse_config
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective

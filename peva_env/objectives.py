@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from peva_env.errors import ConfigError
 from peva_env.observation import N_RUN_VALUES
 from peva_env.space import ConfigSpace
-from peva_env.system.loading import load_class
+from peva_env.system import load_class
 
 ILLEGAL_REWARD = -0.001
 """Reward of an action that asks for what is already known: nothing runs, a little is lost."""

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.space import Config, ConfigSpace
 
 type Observation = dict[str, np.ndarray[Any, Any]]

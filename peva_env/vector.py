@@ -15,17 +15,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from peva_env.campaign.batch import CampaignState
-from peva_env.campaign.offline import chosen_scenario
-from peva_env.campaign.upcoming import UpcomingEpisodes
-from peva_env.campaign.worlds import OfflineParts
+from peva_env.campaign import CampaignState, OfflineParts, UpcomingEpisodes, chosen_scenario
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
-from peva_env.inference.grid import OK_LABEL
-from peva_env.inference.monotone_map import is_dense
+from peva_env.inference import OK_LABEL, is_dense
 from peva_env.objectives import ILLEGAL_REWARD, Step, pay
 from peva_env.observation import Observation, observation_space
-from peva_env.sources.episodes import Outcomes
+from peva_env.sources import Outcomes
 from peva_env.space import Config
 
 type Info = dict[str, Any]

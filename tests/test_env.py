@@ -15,7 +15,7 @@ from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PolicyError
 from peva_env.inference import monotone_map as frontier
 from peva_env.objectives import ILLEGAL_REWARD
-from peva_env.planning.policies import NoOpPolicy
+from peva_env.planning import NoOpPolicy
 from peva_env.space import ConfigSpace
 from tests.support.scripted import ScriptedHost
 

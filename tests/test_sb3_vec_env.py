@@ -13,8 +13,8 @@ pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3.common.env_checker import check_env
 
+from peva_env.campaign import OfflineParts
 from peva_env.campaign.offline import OfflineSettings
-from peva_env.campaign.worlds import OfflineParts
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective

@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peva_env.campaign import LiveCampaigns
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.factories import measurement_context
-from peva_env.campaign.live import LiveCampaigns
-from peva_env.config.loading import DfaasConfig, load_config, parse_config
-from peva_env.config.sections import FunctionConfig
+from peva_env.config import DfaasConfig, FunctionConfig, load_config, parse_config
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.platforms.local.node import LocalNode
-from peva_env.sources.k6.plan import FunctionLoad, k6_options, k6_requests
+from peva_env.memory import DuckDBMemoryStore
+from peva_env.memory.parquet import ParquetCheckpoint
+from peva_env.platforms.local import LocalNode
+from peva_env.sources.k6 import FunctionLoad
+from peva_env.sources.k6.plan import k6_options, k6_requests
 from tests.support.builders import event, session
 
 HOSTILE = st.text(st.sampled_from("ab0 ./\\'\"`$(){};|&<>%\r\n\t=+-@é\x00\U0001f600"), max_size=20)

@@ -12,8 +12,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peva_env.campaign import OfflineParts
 from peva_env.campaign.offline import OfflineSettings
-from peva_env.campaign.worlds import OfflineParts
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective

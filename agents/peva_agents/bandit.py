@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.history import valid_runs
-from peva_agents.beliefs.reach import Reach
+from peva_agents.beliefs import Reach, valid_runs
 from peva_agents.policy_agent import PolicyAgent
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext, Verdict
-from peva_env.planning.candidates import Candidates
-from peva_env.planning.policies import NoOpPolicy
+from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config
 
 type Floats = NDArray[np.float64]

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from peva_agents.beliefs.reach import Reach
+from peva_agents.beliefs import Reach
 from peva_agents.policy_agent import PolicyAgent
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import PolicyContext
-from peva_env.planning.candidates import Candidates
-from peva_env.planning.policies import NoOpPolicy
+from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config
 
 

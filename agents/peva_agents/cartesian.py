@@ -1,9 +1,8 @@
 """The baseline: every configuration in plan order, as PEVA-FAAS did."""
 
 from peva_agents.policy_agent import PolicyAgent
-from peva_env.config.loading import DfaasConfig
-from peva_env.planning.policies import load_policy_algorithm
-from peva_env.planning.scheduler import CartesianScheduler
+from peva_env.config import DfaasConfig
+from peva_env.planning import CartesianScheduler, load_policy_algorithm
 
 
 class CartesianAgent(PolicyAgent):

@@ -21,17 +21,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.features import N_FEATURES, Counts, Features
-from peva_agents.beliefs.history import valid_runs
-from peva_agents.beliefs.measured import Measured
-from peva_agents.beliefs.network import Network
-from peva_agents.beliefs.prior import Prior
-from peva_agents.beliefs.reach import Reach
+from peva_agents.beliefs import N_FEATURES, Counts, Features, Measured, Network, Prior, Reach, valid_runs
 from peva_agents.policy_agent import PolicyAgent
-from peva_env.config.loading import DfaasConfig, OverloadConfig
+from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
 from peva_env.errors import PolicyError
-from peva_env.planning.candidates import Candidates
+from peva_env.planning import Candidates
 from peva_env.space import Config
 
 type Floats = NDArray[np.float64]

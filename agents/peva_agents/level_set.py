@@ -7,15 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from peva_agents.beliefs.history import valid_runs
-from peva_agents.beliefs.node_belief import Floats, NodeBelief
-from peva_agents.beliefs.reach import Counts, Reach
+from peva_agents.beliefs import CountArray, Floats, NodeBelief, Reach, valid_runs
 from peva_agents.policy_agent import PolicyAgent
-from peva_env.config.loading import DfaasConfig, OverloadConfig
+from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
 from peva_env.errors import PolicyError
-from peva_env.planning.candidates import Candidates
-from peva_env.planning.policies import NoOpPolicy
+from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config
 
 _MOST_RUNS = 400
@@ -108,14 +105,14 @@ class LevelSetPolicy(NoOpPolicy):
         likely = (self._overloaded(part, *self._reach.counts(part, self._offered)) for part in parts)
         return np.concatenate([np.zeros(0), *likely])
 
-    def _judged(self, worst: Counts) -> Counts:
+    def _judged(self, worst: CountArray) -> CountArray:
         if len(worst) <= _N_JUDGED:
             return np.arange(len(worst))
         promising = np.argsort(-worst, kind="stable")[: _N_JUDGED // 2]
         drawn = self._rng.choice(len(worst), _N_JUDGED // 2, replace=False)
         return np.union1d(promising, drawn)
 
-    def _overloaded(self, candidates: Candidates, below: Counts, above: Counts) -> Floats:
+    def _overloaded(self, candidates: Candidates, below: CountArray, above: CountArray) -> Floats:
         shares = self._reach.rates_rps(candidates) / self._highest_rps
         with self._threads.limit(limits=1):
             rules, labels = self._belief.breaks_a_rule(shares), self._belief.labelled_overloaded(shares)

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import CampaignView, ConfigScheduler, PolicyAlgorithm
 from peva_env.errors import PolicyError
-from peva_env.inference.monotone_map import is_dense
-from peva_env.planning.candidates import Candidates
-from peva_env.planning.policies import load_policy_algorithm
+from peva_env.inference import is_dense
+from peva_env.planning import Candidates, load_policy_algorithm
 from peva_env.space import Config, ConfigSpace, config_key
 
 _EMPTY_CHOICES = 1000

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from peva_agents.training.config import same_shape, signature, signature_text
-from peva_agents.training.model_file import artefact, best_legal, load_policy
-from peva_env.config.loading import DfaasConfig
+from peva_agents.training import artefact, best_legal, load_policy, same_shape, signature, signature_text
+from peva_env.config import DfaasConfig
 from peva_env.contracts import CampaignView
 from peva_env.errors import PolicyError
 from peva_env.space import ConfigSpace

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.policy_agent import PolicyAgent
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import PolicyContext
-from peva_env.planning.candidates import Candidates
-from peva_env.planning.policies import NoOpPolicy
+from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config, ConfigSpace
 
 type Indices = NDArray[np.int64]

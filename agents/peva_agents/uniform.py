@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from peva_agents.policy_agent import PolicyAgent
-from peva_env.config.loading import DfaasConfig
-from peva_env.planning.policies import NoOpPolicy
+from peva_env.config import DfaasConfig
+from peva_env.planning import NoOpPolicy
 from peva_env.space import Config
 
 

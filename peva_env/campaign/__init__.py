@@ -1,1 +1,41 @@
-"""TODO room campaign."""
+"""One agent at work on one space: what executes a step, what it may spend, and what is written down of it.
+
+What must always hold:
+
+- What is known is not measured again; what contradicts is, and then goes into quarantine.
+- Memory first, artifacts second: what is in a CSV file is in the memory.
+- Offline nothing is written, and nothing measured in one episode is visible in the next.
+"""
+
+from peva_env.campaign.batch import CampaignState
+from peva_env.campaign.doctor import run_checks
+from peva_env.campaign.episode_words import EpisodeWords
+from peva_env.campaign.executor import DfaasConfigExecutor
+from peva_env.campaign.live import LiveCampaigns
+from peva_env.campaign.offline import chosen_scenario
+from peva_env.campaign.offline_arguments import DEFAULT_BUDGET_RUNS, DEFAULT_RATES_RPS
+from peva_env.campaign.protocols import Campaign, CampaignHost, ConfigOutcome, require_positive
+from peva_env.campaign.scenarios import SomeScenarios, true_labels
+from peva_env.campaign.upcoming import UpcomingEpisodes
+from peva_env.campaign.worlds import OfflineParts, replay_parts, sim_parts
+
+__all__ = [
+    "DEFAULT_BUDGET_RUNS",
+    "DEFAULT_RATES_RPS",
+    "Campaign",
+    "CampaignHost",
+    "CampaignState",
+    "ConfigOutcome",
+    "DfaasConfigExecutor",
+    "EpisodeWords",
+    "LiveCampaigns",
+    "OfflineParts",
+    "SomeScenarios",
+    "UpcomingEpisodes",
+    "chosen_scenario",
+    "replay_parts",
+    "require_positive",
+    "run_checks",
+    "sim_parts",
+    "true_labels",
+]

@@ -18,11 +18,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from peva_env.config.sections import GrafanaConfig
+from peva_env.config import GrafanaConfig
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
 from peva_env.space import Config
-from peva_env.system.http import NoAnswerError, call
+from peva_env.system import NoAnswerError, call
 
 LOGGER = logging.getLogger("peva_env.campaign.annotations")
 

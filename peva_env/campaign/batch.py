@@ -11,10 +11,21 @@ from numpy.typing import NDArray
 
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.campaign.protocols import NOTHING_LEFT
-from peva_env.inference.bitsets import Bits, contains, counted, no_sets, packed, singletons, unpacked
-from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid
+from peva_env.inference import (
+    OK_LABEL,
+    OVERLOADED_LABEL,
+    UNKNOWN_LABEL,
+    Bits,
+    RateGrid,
+    contains,
+    counted,
+    no_sets,
+    packed,
+    singletons,
+    unpacked,
+)
 from peva_env.observation import N_RUN_VALUES, Observation
-from peva_env.sources.episodes import Outcomes
+from peva_env.sources import Outcomes
 from peva_env.space import ConfigSpace, Dominance
 
 _ROW_CELLS = 2**27

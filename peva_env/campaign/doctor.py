@@ -18,12 +18,11 @@ from peva_env.campaign.factories import (
     make_metrics,
     make_platform,
 )
-from peva_env.config.loading import DfaasConfig, GrafanaConfig
+from peva_env.config import DfaasConfig, GrafanaConfig
 from peva_env.errors import PevaError
-from peva_env.memory.database import Database
-from peva_env.planning.plan import DfaasPlanBuilder
-from peva_env.planning.policies import load_policy_algorithm
-from peva_env.platforms.openfaas.deployed_function import DeployedFunction
+from peva_env.memory import Database
+from peva_env.planning import DfaasPlanBuilder, load_policy_algorithm
+from peva_env.platforms.openfaas import DeployedFunction
 
 _RPS_PER_CORE = 250
 """What k6 and the functions bear together on one core without getting into each other's way, as measured."""

@@ -7,7 +7,7 @@ and their number. So a thousand environments can begin their next episodes at on
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.sources.episodes import hashed
+from peva_env.sources import hashed
 
 
 def first_word(rng: np.random.Generator) -> int:

@@ -20,12 +20,12 @@ from peva_env.contracts import (
     Verdict,
 )
 from peva_env.errors import InvalidRunError
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.memory.engine import InProcessMemoryEngine
+from peva_env.inference import MonotoneMap
+from peva_env.memory import InProcessMemoryEngine
 from peva_env.observation import measurement_of
-from peva_env.rules.judge import majority
+from peva_env.rules import majority
 from peva_env.space import Config, config_key, config_pairs
-from peva_env.system.interrupts import uninterrupted
+from peva_env.system import uninterrupted
 
 __all__ = ["DfaasConfigExecutor", "DfaasRunContext"]
 

@@ -4,25 +4,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from peva_env.config.loading import DfaasConfig, OverloadConfig
+from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
-from peva_env.memory.contexts import digest
-from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.platforms.base import Platform
-from peva_env.platforms.local.node import LocalNode
-from peva_env.platforms.openfaas.credentials import read_credentials, trust
-from peva_env.platforms.openfaas.deployed_function import DeployedFunction
-from peva_env.platforms.openfaas.gateway import Gateway
-from peva_env.platforms.openfaas.node import OpenFaasNode
-from peva_env.platforms.prometheus.client import Prometheus
-from peva_env.platforms.prometheus.metrics import DEFAULT_NAMESPACE, PrometheusMetrics
-from peva_env.platforms.prometheus.queries import load_queries
-from peva_env.rules.judge import apply_rules
-from peva_env.sources.k6.runner import K6, find_k6
-from peva_env.sources.k6.settings import k6_settings
+from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, digest
+from peva_env.memory.parquet import ParquetCheckpoint
+from peva_env.platforms import Platform
+from peva_env.platforms.local import LocalNode
+from peva_env.platforms.openfaas import DeployedFunction, Gateway, OpenFaasNode, read_credentials, trust
+from peva_env.platforms.prometheus import DEFAULT_NAMESPACE, Prometheus, PrometheusMetrics, load_queries
+from peva_env.rules import apply_rules
+from peva_env.sources.k6 import K6, find_k6, k6_settings
 
 _MIN_PREFLIGHT_S = 5.0
 """A function's first call may have to load things that the later ones find in place."""

@@ -14,15 +14,14 @@ from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.executor import DfaasConfigExecutor
 from peva_env.campaign.factories import make_generator, make_memory, make_platform, measurement_context
 from peva_env.campaign.protocols import Budget, Campaign, require_options
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import DfaasRunContext, EndStatus, PolicyAlgorithm
 from peva_env.errors import PevaError
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.memory.contexts import context_hash
-from peva_env.memory.store import Session
-from peva_env.planning.plan import DfaasPlanBuilder
-from peva_env.platforms.cooldown import Cooldown
-from peva_env.sources.live import LiveSource
+from peva_env.inference import MonotoneMap
+from peva_env.memory import Session, context_hash
+from peva_env.planning import DfaasPlanBuilder
+from peva_env.platforms import Cooldown
+from peva_env.sources import LiveSource
 
 
 class LiveCampaigns:

@@ -21,12 +21,11 @@ from peva_env.contracts import (
     PolicyAlgorithm,
 )
 from peva_env.errors import ConfigError
-from peva_env.inference.grid import UNKNOWN_LABEL, RateGrid
-from peva_env.inference.monotone_map import VERDICTS, MonotoneMap, is_dense
-from peva_env.memory.tensors.cache import TensorCache
+from peva_env.inference import UNKNOWN_LABEL, VERDICTS, MonotoneMap, RateGrid, is_dense
+from peva_env.memory.tensors import TensorCache
 from peva_env.observation import Measurement
-from peva_env.planning.updates import PolicyUpdates
-from peva_env.sources.episodes import Episodes, Outcomes, World, hashed
+from peva_env.planning import PolicyUpdates
+from peva_env.sources import Episodes, Outcomes, World, hashed
 from peva_env.space import ConfigSpace, Dominance, config_key
 
 _TABLE_LIMIT = 2**16

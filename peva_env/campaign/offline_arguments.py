@@ -7,8 +7,7 @@ import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from peva_env.campaign.offline import OfflineSettings
-from peva_env.config.explain import explain
-from peva_env.config.sections import Section
+from peva_env.config import Section, explain
 from peva_env.errors import ConfigError, UnknownArgumentError
 from peva_env.space import Dominance
 

@@ -17,7 +17,7 @@ from peva_env.contracts import (
     Verdict,
 )
 from peva_env.errors import ConfigError
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.observation import Measurement
 from peva_env.space import Config, ConfigSpace
 

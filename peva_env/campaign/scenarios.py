@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from peva_env.campaign.episode_words import episode_words, first_word
 from peva_env.contracts import MeasurementSource
-from peva_env.sources.episodes import Episodes, Indices, Words, World
-from peva_env.sources.repeated import RepeatedWorld
-from peva_env.sources.replay.world import ReplayWorld
-from peva_env.sources.simulated.world import SimulatedWorld
+from peva_env.sources import Episodes, Indices, RepeatedWorld, Words, World
+from peva_env.sources.replay import ReplayWorld
+from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import ConfigSpace
 
 

@@ -11,7 +11,7 @@ from gymnasium.utils.seeding import np_random
 
 from peva_env.campaign.episode_words import episode_words, first_word
 from peva_env.campaign.offline import drawn_scenarios
-from peva_env.sources.episodes import Episodes, Indices, World
+from peva_env.sources import Episodes, Indices, World
 
 
 class UpcomingEpisodes:

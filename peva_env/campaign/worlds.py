@@ -15,13 +15,12 @@ from peva_env.campaign.offline_arguments import (
     parse_arguments,
 )
 from peva_env.env import PevaEnv
-from peva_env.memory.parquet.recording import load_recording
-from peva_env.memory.tensors.cache import TensorCache
+from peva_env.memory.parquet import load_recording
+from peva_env.memory.tensors import TensorCache
 from peva_env.objectives import Objective, make_objective
-from peva_env.sources.episodes import World
-from peva_env.sources.repeated import RepeatedWorld
-from peva_env.sources.replay.world import ReplayWorld
-from peva_env.sources.simulated.world import SimulatedWorld
+from peva_env.sources import RepeatedWorld, World
+from peva_env.sources.replay import ReplayWorld
+from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Dominance
 
 

@@ -8,8 +8,8 @@ import typer
 from peva_env.cli.rates import simulated_rates
 from peva_env.console import make_console, say
 from peva_env.errors import ConfigError
-from peva_env.planning.plugins import arena as find_arena
-from peva_env.system.interrupts import FirstInterrupt
+from peva_env.planning import arena as find_arena
+from peva_env.system import FirstInterrupt
 
 _INTERRUPTED = 130
 

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.text import Text
 
 from peva_env import __version__, make
-from peva_env.campaign.doctor import run_checks
+from peva_env.campaign import run_checks
 from peva_env.cli import arena as cli_arena
 from peva_env.cli import export as cli_export
 from peva_env.cli import maps as cli_maps
 from peva_env.cli import memory as cli_memory
 from peva_env.cli import report as cli_report
 from peva_env.cli import train as cli_train
-from peva_env.config.loading import DfaasConfig, load_config, parse_config
+from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.console import (
     Progress,
     duration_text,
@@ -34,10 +34,8 @@ from peva_env.console import (
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
-from peva_env.planning.plan import DfaasPlanBuilder
-from peva_env.planning.plugins import agent_factory, campaign_loop, own_policy
-from peva_env.system.interrupts import FirstInterrupt
-from peva_env.system.text import one_line
+from peva_env.planning import DfaasPlanBuilder, agent_factory, campaign_loop, own_policy
+from peva_env.system import FirstInterrupt, one_line
 
 _STDERR = 2
 

@@ -11,16 +11,15 @@ import gymnasium
 import typer
 
 from peva_env import __version__, datasets
-from peva_env.campaign.offline_arguments import DEFAULT_BUDGET_RUNS
-from peva_env.campaign.protocols import require_positive
+from peva_env.campaign import DEFAULT_BUDGET_RUNS, require_positive
 from peva_env.cli.rates import simulated_rates
-from peva_env.config.loading import DfaasConfig, load_config
+from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, say
 from peva_env.contracts import Agent
-from peva_env.datasets.minari import Exported, MinariDataset
+from peva_env.datasets import Exported, MinariDataset
 from peva_env.errors import ConfigError
-from peva_env.planning.plugins import agent_factory, campaign_loop
-from peva_env.system.interrupts import FirstInterrupt
+from peva_env.planning import agent_factory, campaign_loop
+from peva_env.system import FirstInterrupt
 
 _INTERRUPTED = 130
 

@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from peva_env.console import make_console
-from peva_env.console.answer import print_answer, print_difference, print_notes
+from peva_env.console import make_console, print_answer, print_difference, print_notes
 from peva_env.errors import ConfigError
 from peva_env.maps import Difference, NodeMap, compare, read_map
 from peva_env.maps import ask as ask_map
-from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
+from peva_env.memory import DEFAULT_SCHEMA_VERSION
 from peva_env.space import MAX_RATE_RPS, Config
 
 DEFAULT_MEMORY = Path("peva-results/peva_faas.duckdb")

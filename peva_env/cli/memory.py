@@ -12,20 +12,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from peva_env.config.loading import duration_seconds
-from peva_env.console import make_console, say
-from peva_env.console.memory import print_import, print_memory
+from peva_env.config import duration_seconds
+from peva_env.console import make_console, print_import, print_memory, say
 from peva_env.errors import ConfigError
-from peva_env.memory.dfaas.csv import Refusal, import_dfaas
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.parquet.export import export_tables
-from peva_env.memory.parquet.joining import merge_memories
-from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES
-from peva_env.memory.snapshot import reading
-from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore
-from peva_env.memory.summary import summarize
-from peva_env.memory.verify import verify
-from peva_env.system.text import one_line
+from peva_env.memory import (
+    CORE_TABLES,
+    DEBUG_TABLES,
+    DEFAULT_SCHEMA_VERSION,
+    DuckDBMemoryStore,
+    reading,
+    summarize,
+    verify,
+)
+from peva_env.memory.dfaas import Refusal, import_dfaas
+from peva_env.memory.parquet import ParquetCheckpoint, export_tables, merge_memories
+from peva_env.system import one_line
 
 _MAX_SHOWN = 100
 """Differences that are printed; a fault seldom comes alone."""

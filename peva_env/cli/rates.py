@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from peva_env.config.loading import load_config
+from peva_env.config import load_config
 from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
-from peva_env.planning.plan import DfaasPlanBuilder
+from peva_env.planning import DfaasPlanBuilder
 
 
 def parse_rates(texts: Sequence[str]) -> dict[str, list[int]]:

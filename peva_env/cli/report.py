@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from peva_env.cli.maps import DEFAULT_MEMORY, Context, Functions, Repetition, Rule, Schema, names
-from peva_env.config.loading import load_config
+from peva_env.config import load_config
 from peva_env.console import make_console, say
 from peva_env.errors import ConfigError
-from peva_env.inference.monotone_map import DENSE_LIMIT, is_dense
+from peva_env.inference import DENSE_LIMIT, is_dense
 from peva_env.maps import read_map
-from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
-from peva_env.planning.plan import DfaasPlanBuilder
-from peva_env.report.html import write_report
+from peva_env.memory import DEFAULT_SCHEMA_VERSION
+from peva_env.planning import DfaasPlanBuilder
+from peva_env.report import write_report
 from peva_env.space import ConfigSpace
 
 _NO_PLAN = (

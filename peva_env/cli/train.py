@@ -10,7 +10,7 @@ import typer
 from peva_env.cli.rates import simulated_rates
 from peva_env.console import make_console
 from peva_env.errors import ConfigError
-from peva_env.planning.plugins import trainer
+from peva_env.planning import trainer
 
 Names = list[str] | None
 

@@ -1,1 +1,44 @@
-"""TODO room config."""
+"""What a campaign is asked to do: the configuration file, validated, and every section of it by name.
+
+What must always hold:
+
+- A configuration that loads can be used: every key and value was checked, and paths are relative to its file.
+- What is wrong is a ``ConfigError`` of one line that names the key, the value and what would be right; a value that may
+  be a secret is never shown.
+- No secret is part of a configuration. It names the file or the environment variable that holds one.
+"""
+
+from peva_env.config.campaign import DfaasConfig, duration_seconds
+from peva_env.config.explain import explain
+from peva_env.config.k6 import FILE_OUTPUTS
+from peva_env.config.loading import load_config, parse_config, read_mapping
+from peva_env.config.sections import (
+    CombinationConfig,
+    CooldownConfig,
+    FunctionConfig,
+    GrafanaConfig,
+    MemoryConfig,
+    OpenFaasConfig,
+    OverloadConfig,
+    Section,
+    require_sendable,
+)
+
+__all__ = [
+    "FILE_OUTPUTS",
+    "CombinationConfig",
+    "CooldownConfig",
+    "DfaasConfig",
+    "FunctionConfig",
+    "GrafanaConfig",
+    "MemoryConfig",
+    "OpenFaasConfig",
+    "OverloadConfig",
+    "Section",
+    "duration_seconds",
+    "explain",
+    "load_config",
+    "parse_config",
+    "read_mapping",
+    "require_sendable",
+]

@@ -1,6 +1,8 @@
 """What a campaign looks like in a terminal: its plan, its progress, its verdicts, and the overload map."""
 
+from peva_env.console.answer import print_answer, print_difference, print_notes
 from peva_env.console.disputes import print_disputes
+from peva_env.console.memory import print_import, print_memory
 from peva_env.console.overload_map import print_map
 from peva_env.console.plan import print_plan
 from peva_env.console.progress import Progress
@@ -12,8 +14,13 @@ __all__ = [
     "config_text",
     "duration_text",
     "make_console",
+    "print_answer",
+    "print_difference",
     "print_disputes",
+    "print_import",
     "print_map",
+    "print_memory",
+    "print_notes",
     "print_plan",
     "print_verdicts",
     "say",

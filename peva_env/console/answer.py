@@ -11,7 +11,7 @@ from peva_env.console.text import STYLES, config_text, say
 from peva_env.contracts import Verdict
 from peva_env.maps import Answer, Difference, Headroom, Neighbour, NodeMap
 from peva_env.space import Config
-from peva_env.system.text import one_line
+from peva_env.system import one_line
 
 _BASES = {
     "measured": "measured",

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from peva_env.console.text import STYLES, config_text, say
 from peva_env.contracts import Verdict
-from peva_env.inference.records import Dispute
+from peva_env.inference import Dispute
 
 _STATES = {
     "open": "to be measured again",

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from peva_env.console.text import say
-from peva_env.memory.dfaas.csv import ImportReport
-from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary
-from peva_env.system.text import one_line
+from peva_env.memory import CampaignSummary, ContextSummary, MemorySummary
+from peva_env.memory.dfaas import ImportReport
+from peva_env.system import one_line
 
 _MIB = 2**20
 _MAX_REASONS = 10

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from peva_env.console.text import say
 from peva_env.contracts import Verdict
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.space import Config, ConfigSpace, config_key
 
 _NONE = "none"

@@ -4,9 +4,9 @@ from itertools import islice
 
 from rich.console import Console
 
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.console.text import config_text, duration_text, say
-from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
+from peva_env.planning import DfaasPlanBuilder, PlanEstimate
 
 _SHOWN = 5
 _HOUR = 3600

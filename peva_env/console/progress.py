@@ -7,13 +7,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.console.disputes import print_disputes
 from peva_env.console.text import STYLES, config_text, duration_text, say
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
-from peva_env.inference.records import Dispute
-from peva_env.planning.plan import DfaasPlanBuilder
+from peva_env.inference import Dispute
+from peva_env.planning import DfaasPlanBuilder
 from peva_env.space import Config
 
 _SPINNER = "|/-\\"

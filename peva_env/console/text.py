@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from peva_env.contracts import Verdict
-from peva_env.system.text import one_line
+from peva_env.system import one_line
 
 STYLES = {Verdict.OK: "green", Verdict.OVERLOADED: "red", Verdict.INVALID: "yellow"}
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from peva_env.console.text import STYLES, config_text, say
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
-from peva_env.rules.judge import majority
+from peva_env.rules import majority
 from peva_env.space import ConfigKey
 
 _MAX_ROWS = 40

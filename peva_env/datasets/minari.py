@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from peva_env import __version__
 from peva_env.contracts import Agent
 from peva_env.errors import ConfigError, PolicyError
-from peva_env.system.interrupts import uninterrupted
+from peva_env.system import uninterrupted
 
 type Drive = Callable[..., Any]
 """Lets an agent drive an environment from ``seed`` to the end: ``campaign_loop`` finds one."""

@@ -1,1 +1,37 @@
-"""TODO room inference."""
+"""What follows from measured verdicts: dominance, contradictions, counting, in small and very large spaces.
+
+What must always hold:
+
+- Nothing is inferred from a measurement that contradicts another one.
+- ``MonotoneMap`` (one campaign) and ``Reach`` (many campaigns as bit sets) infer the same; a test holds both to it.
+- Labels are int8: -1 OK, 0 unknown, 1 overloaded.
+"""
+
+from peva_env.inference.bitsets import Bits, contains, counted, no_sets, packed, singletons, unpacked
+from peva_env.inference.counting import above_any, below_any
+from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid
+from peva_env.inference.monotone_map import DENSE_LIMIT, LABELS, VERDICTS, MonotoneMap, is_dense
+from peva_env.inference.records import Dispute, Status
+
+__all__ = [
+    "DENSE_LIMIT",
+    "LABELS",
+    "OK_LABEL",
+    "OVERLOADED_LABEL",
+    "UNKNOWN_LABEL",
+    "VERDICTS",
+    "Bits",
+    "Dispute",
+    "MonotoneMap",
+    "RateGrid",
+    "Status",
+    "above_any",
+    "below_any",
+    "contains",
+    "counted",
+    "is_dense",
+    "no_sets",
+    "packed",
+    "singletons",
+    "unpacked",
+]

@@ -7,8 +7,7 @@ from typing import Literal
 
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.inference.records import Dispute
+from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps.node_map import NodeMap
 from peva_env.maps.prediction import predict
 from peva_env.space import Config, ConfigKey, config_key, config_pairs

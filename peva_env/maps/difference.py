@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
-from peva_env.inference.counting import above_any, below_any
-from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL
-from peva_env.inference.monotone_map import MonotoneMap, is_dense
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, MonotoneMap, above_any, below_any, is_dense
 from peva_env.maps.node_map import NodeMap
-from peva_env.planning.candidates import Candidates
+from peva_env.planning import Candidates
 from peva_env.space import ConfigSpace, config_pairs
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, Verdict
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.rules.judge import majority
+from peva_env.inference import MonotoneMap
+from peva_env.rules import majority
 from peva_env.space import ConfigKey, ConfigSpace, Dominance, config_key, config_pairs
 
 type Runs = Mapping[ConfigKey, Sequence[ExecutionEvent]]

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.maps.inference import runs_asked_for
-from peva_env.memory.contexts import node_name
+from peva_env.memory import node_name
 from peva_env.space import ConfigKey
 
 

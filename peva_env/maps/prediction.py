@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.config.loading import DfaasConfig, parse_config
+from peva_env.config import DfaasConfig, parse_config
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext
 from peva_env.errors import ConfigError
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.maps.node_map import NodeMap
-from peva_env.memory.tensors.cache import TensorCache
-from peva_env.planning.plugins import agent_factory
+from peva_env.memory.tensors import TensorCache
+from peva_env.planning import agent_factory
 from peva_env.space import Config, ConfigSpace, config_pairs
 
 DEFAULT_PREDICTOR = "learnt"

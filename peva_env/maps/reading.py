@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from peva_env.errors import ConfigError
-from peva_env.inference.monotone_map import is_dense
+from peva_env.inference import is_dense
 from peva_env.maps.inference import RULES, Runs, infer, weakest_rule
 from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
-from peva_env.memory.snapshot import reading
-from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading
 from peva_env.space import Config, ConfigSpace, Dominance
 
 

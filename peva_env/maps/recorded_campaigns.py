@@ -11,7 +11,7 @@ from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.maps.node_map import CampaignRecord
 from peva_env.maps.recorded_space import Recorded, read_recorded
-from peva_env.memory.rows import read_events
+from peva_env.memory import read_events
 from peva_env.space import ConfigKey
 
 _MANY = 5

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.inference.monotone_map import is_dense
+from peva_env.inference import is_dense
 from peva_env.space import Config, ConfigSpace
 
 _OF_CAMPAIGNS = "FROM execution_events WHERE context_hash = ? AND repetition = ?"

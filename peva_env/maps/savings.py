@@ -1,9 +1,7 @@
 """What the cartesian agent would have run."""
 
 from peva_env.errors import ConfigError
-from peva_env.inference.counting import above_any
-from peva_env.inference.grid import OVERLOADED_LABEL, UNKNOWN_LABEL
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import OVERLOADED_LABEL, UNKNOWN_LABEL, MonotoneMap, above_any
 
 
 def cartesian_configs(known: MonotoneMap) -> int:

@@ -1,1 +1,42 @@
-"""What was measured: DuckDB as the truth, Parquet as its exchange form, NumPy arrays for the hot path."""
+"""The memory: DuckDB as the truth, a tensor cache for the hot path, Parquet to exchange.
+
+What must always hold:
+
+- An event is on disk when ``ingest_event`` returns; ``kill -9`` at any moment loses at most the run in progress.
+- One file has one writer. Another process reads a snapshot up to the last event.
+- Tables, columns and types match the schema version exactly, else ``SchemaMismatchError``; nothing is migrated.
+- A merge is one transaction: the newest event wins, merging twice is merging once, a failure changes nothing.
+"""
+
+from peva_env.memory.contexts import context_hash, digest, node_name
+from peva_env.memory.database import Database
+from peva_env.memory.engine import InProcessMemoryEngine
+from peva_env.memory.rows import EVENT_COLUMNS, event_row, read_events
+from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, TABLES
+from peva_env.memory.snapshot import reading
+from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
+from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize
+from peva_env.memory.verify import verify
+
+__all__ = [
+    "CORE_TABLES",
+    "DEBUG_TABLES",
+    "DEFAULT_SCHEMA_VERSION",
+    "EVENT_COLUMNS",
+    "TABLES",
+    "CampaignSummary",
+    "ContextSummary",
+    "Database",
+    "DuckDBMemoryStore",
+    "InProcessMemoryEngine",
+    "MemorySummary",
+    "Session",
+    "context_hash",
+    "digest",
+    "event_row",
+    "node_name",
+    "read_events",
+    "reading",
+    "summarize",
+    "verify",
+]

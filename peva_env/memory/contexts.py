@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from peva_env.system.text import one_line
+from peva_env.system import one_line
 
 
 def digest(text: str) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, PolicyAlgorithm, Verdict
 from peva_env.errors import PolicyError
 from peva_env.memory.key_set import KeySet
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
-from peva_env.memory.tensors.cache import TensorCache
-from peva_env.planning.updates import PolicyUpdates
-from peva_env.rules.judge import is_decided
+from peva_env.memory.tensors import TensorCache
+from peva_env.planning import PolicyUpdates
+from peva_env.rules import is_decided
 from peva_env.space import ConfigKey
 
 

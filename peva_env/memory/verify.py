@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 import duckdb
 from pydantic import ValidationError
 
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas.campaign import RECORDED_AS
+from peva_env.memory.dfaas import RECORDED_AS
 from peva_env.memory.rows import EVENT_COLUMNS, event_from_record
 from peva_env.memory.verify_sql import QUERIES
-from peva_env.rules.early_abort import ABORTED, judge_aborted
-from peva_env.rules.judge import Judgement, judge
+from peva_env.rules import ABORTED, Judgement, judge, judge_aborted
 
 _ROWS_AT_A_TIME = 1000
 _RUN_ID = EVENT_COLUMNS.index("run_id")

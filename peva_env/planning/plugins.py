@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.errors import ConfigError, PolicyError
 
 _MODELS = {".zip": "sb3", ".npz": "learnt"}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
 from peva_env.errors import PolicyError
 from peva_env.space import Config
-from peva_env.system.loading import load_class
+from peva_env.system import load_class
 
 
 class NoOpPolicy:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from peva_env.config.loading import CooldownConfig
+from peva_env.config import CooldownConfig
 from peva_env.errors import MetricsError
 from peva_env.platforms.base import NodeUsage, Platform, Usage
 

@@ -20,11 +20,18 @@ from numpy.typing import NDArray
 from peva_env import __version__
 from peva_env.errors import ConfigError, PolicyError
 from peva_env.maps import NodeMap, predict
-from peva_env.report.data import facts, proof, saved
-from peva_env.report.data.cells import Cell, cell_codes
-from peva_env.report.data.page_data import page_data
-from peva_env.report.data.run_data import run_data
-from peva_env.report.data.texts import load_text, moment_text, sentence_text
+from peva_env.report.data import (
+    Cell,
+    cell_codes,
+    facts,
+    load_text,
+    moment_text,
+    page_data,
+    proof,
+    run_data,
+    saved,
+    sentence_text,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from peva_env.errors import ConfigError
-from peva_env.report.figures.campaign_timeline import campaign_timeline
-from peva_env.report.figures.load_curves import load_curves
-from peva_env.report.figures.overload_map import overload_map, overload_maps
-from peva_env.report.figures.style import COLOURS, FAINT, as_written, new_axes
+from peva_env.report.figures import (
+    COLOURS,
+    FAINT,
+    as_written,
+    campaign_timeline,
+    load_curves,
+    new_axes,
+    overload_map,
+    overload_maps,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 
 type Floats = NDArray[np.float64]
 

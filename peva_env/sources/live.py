@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from peva_env.config.loading import FunctionConfig, OverloadConfig
+from peva_env.config import FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
-from peva_env.platforms.base import NodeUsage, Platform, Usage, steady_window
-from peva_env.platforms.cooldown import Cooldown, Rest
-from peva_env.rules.early_abort import judge_aborted, most_failures
-from peva_env.rules.judge import Judgement, judge
-from peva_env.sources.k6.runner import K6, FunctionLoad, LoadResult
+from peva_env.platforms import Cooldown, NodeUsage, Platform, Rest, Usage, steady_window
+from peva_env.rules import Judgement, judge, judge_aborted, most_failures
+from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
 from peva_env.space import Config, config_key
-from peva_env.system.clock import Moment
+from peva_env.system import Moment
 
 _GENERATOR_LIMIT_PCT = 80.0
 """Share of all cores beyond which k6 may be what is too slow: 500 requests/s take 20 % of two cores."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, MeasurementSource
-from peva_env.rules.judge import majority
+from peva_env.rules import majority
 from peva_env.sources.episodes import Episodes, Indices, Outcomes, Words, World
 from peva_env.space import Config, ConfigSpace
 

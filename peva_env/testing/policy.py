@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext, Verdict
-from peva_env.memory.tensors.cache import TensorCache
+from peva_env.memory.tensors import TensorCache
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
-from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory import DuckDBMemoryStore
 from peva_env.space import Config, config_key
 from peva_env.testing.examples import CONTEXT_HASH
 

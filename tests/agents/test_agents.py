@@ -13,14 +13,11 @@ from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
 from peva_agents.staircase import StaircaseAgent
 
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import ConfigScheduler, EndStatus, ExecutionEvent, PolicyAlgorithm, PolicyContext
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
-from peva_env.planning.candidates import Candidates
-from peva_env.planning.plugins import agent_factory, own_policy
-from peva_env.planning.policies import NoOpPolicy
-from peva_env.planning.scheduler import CartesianScheduler
+from peva_env.planning import Candidates, CartesianScheduler, NoOpPolicy, agent_factory, own_policy
 from peva_env.space import Config, ConfigSpace
 from tests.fixtures.custom_algo import CustomPolicy
 from tests.support.extras import needs_sklearn

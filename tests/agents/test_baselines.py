@@ -15,13 +15,12 @@ from peva_agents.loop import run_campaign
 from peva_agents.staircase import StaircaseAgent
 from peva_agents.uniform import UniformAgent
 
+from peva_env.campaign import OfflineParts, sim_parts
 from peva_env.campaign.offline import OfflineSettings
-from peva_env.campaign.worlds import OfflineParts, sim_parts
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
-from peva_env.inference.grid import RateGrid
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap, RateGrid
 from peva_env.objectives import make_objective
 from peva_env.space import ConfigSpace
 from tests.support.extras import needs_sklearn

@@ -11,11 +11,11 @@ from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy,
 from peva_agents.loop import run_campaign
 from peva_agents.training.candidates import CandidateEnv, Place
 
-from peva_env.campaign.worlds import OfflineParts, sim_parts
-from peva_env.config.loading import DfaasConfig
+from peva_env.campaign import OfflineParts, sim_parts
+from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, PolicyAlgorithm
 from peva_env.errors import PolicyError
-from peva_env.planning.plugins import agent_factory
+from peva_env.planning import agent_factory
 from peva_env.testing import PolicyContract
 
 RATES = {"a": [0, 50, 100, 150, 200], "b": [0, 50, 100, 150, 200]}

@@ -12,12 +12,12 @@ from peva_agents.level_set import LevelSetAgent, LevelSetPolicy
 from peva_agents.loop import run_campaign
 from peva_agents.staircase import StaircasePolicy
 
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext, Verdict
 from peva_env.errors import PolicyError
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.memory.tensors.cache import TensorCache
-from peva_env.planning.candidates import Candidates
+from peva_env.inference import MonotoneMap
+from peva_env.memory.tensors import TensorCache
+from peva_env.planning import Candidates
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event, example_skip
 from tests.support.extras import needs_sklearn

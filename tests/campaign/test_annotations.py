@@ -15,8 +15,7 @@ from pydantic import SecretStr
 
 from peva_env.campaign import annotations as grafana_module
 from peva_env.campaign.annotations import GrafanaAnnotations, grafana_token
-from peva_env.config.loading import parse_config
-from peva_env.config.sections import GrafanaConfig
+from peva_env.config import GrafanaConfig, parse_config
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
 from tests.support.builders import event

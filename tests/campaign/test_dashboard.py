@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from peva_env.sources.k6.runner import K6, FunctionLoad
+from peva_env.sources.k6 import K6, FunctionLoad
 from peva_env.sources.k6.settings import K6Settings
 from tests.sources.k6.test_real_load import Server
 from tests.support.prometheus_server import real_prometheus

@@ -18,10 +18,8 @@ from peva_env.campaign.executor import DfaasConfigExecutor, DfaasRunContext
 from peva_env.campaign.protocols import Budget, ConfigOutcome
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.errors import InvalidRunError, PevaError, PolicyError
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.memory.verify import verify
+from peva_env.inference import MonotoneMap
+from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, verify
 from peva_env.space import Config, ConfigSpace, Dominance
 from tests.support.builders import RecordingPolicy, ScriptedSource, full, session, small_disk
 

@@ -23,15 +23,14 @@ import yaml
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config.loading import CooldownConfig, OverloadConfig, parse_config
+from peva_env.config import CooldownConfig, OverloadConfig, parse_config
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.make import make_live_env
-from peva_env.memory.snapshot import reading
-from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
-from peva_env.platforms.cooldown import Cooldown
-from peva_env.platforms.local.node import LocalNode
-from peva_env.sources.k6.runner import K6
-from peva_env.sources.live import LiveSource
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading
+from peva_env.platforms import Cooldown
+from peva_env.platforms.local import LocalNode
+from peva_env.sources import LiveSource
+from peva_env.sources.k6 import K6
 
 pytestmark = pytest.mark.live
 

@@ -22,13 +22,12 @@ from peva_agents.policy_agent import PolicyAgent
 
 import peva_env.inference.monotone_map
 from peva_env.campaign.offline import OfflineCampaigns, OfflineSettings
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, ExecutionEvent, PolicyContext, Verdict
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import ILLEGAL_REWARD
-from peva_env.planning.policies import NoOpPolicy
-from peva_env.planning.scheduler import CartesianScheduler
+from peva_env.planning import CartesianScheduler, NoOpPolicy
 from tests.support.builders import RecordingPolicy
 from tests.support.toy_world import SPACE, ToyWorld
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory import DuckDBMemoryStore
 from tests.cli.test_app import complaint, files
 from tests.memory.dfaas.test_csv import STAMPED, row, write
 from tests.support.builders import event, session
@@ -21,7 +21,7 @@ OPTIONS = ["--memory", "m.duckdb", "--node", "light", "--cores", "2", "--latency
 
 RUNNING = """
 import sys
-from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory import DuckDBMemoryStore
 from tests.support.builders import event, session
 
 store = DuckDBMemoryStore(sys.argv[1])

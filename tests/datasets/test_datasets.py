@@ -9,11 +9,9 @@ import pytest
 
 from peva_env import datasets
 from peva_env.errors import ConfigError
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.schema import CORE_TABLES
-from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.memory.verify import verify
-from peva_env.sources.replay.world import ReplayWorld
+from peva_env.memory import CORE_TABLES, DuckDBMemoryStore, verify
+from peva_env.memory.parquet import ParquetCheckpoint
+from peva_env.sources.replay import ReplayWorld
 
 _MOST_BYTES = 2_000_000
 

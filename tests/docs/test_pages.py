@@ -13,9 +13,9 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from peva_env.cli.commands import app
-from peva_env.cli.memory import app as memory
-from peva_env.config.loading import DfaasConfig, parse_config
+from peva_env.cli import app
+from peva_env.cli import app as memory
+from peva_env.config import DfaasConfig, parse_config
 from peva_env.sources.simulated.node_spec import SimulatedFunction, SimulatedNode
 from tests.support.forkserver import peva
 from tests.support.pages import PAGES, ROOT, anchors, blocks, links, parsed, peva_env_calls, prose

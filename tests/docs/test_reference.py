@@ -15,8 +15,9 @@ import pytest
 
 import peva_env
 from peva_env.campaign.offline import OfflineSettings
-from peva_env.cli.commands import app
-from peva_env.config.loading import CombinationConfig, CooldownConfig, DfaasConfig, OverloadConfig
+from peva_env.cli import app
+from peva_env.config import CooldownConfig, DfaasConfig, OverloadConfig
+from peva_env.config.loading import CombinationConfig
 from peva_env.make import make_live_env, make_replay_env, make_sim_env
 from tests.support.pages import DOCS, PAGES
 

@@ -10,9 +10,9 @@ import pytest
 
 from peva_env.contracts import NOT_RUN, EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.maps import NodeMap, ask, cartesian_configs, compare, predict, read_map
-from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory import DuckDBMemoryStore
 from peva_env.space import Config, ConfigSpace, Dominance, config_key
 from tests.support.builders import event, function, session
 

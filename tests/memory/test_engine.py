@@ -24,8 +24,7 @@ from peva_env.errors import MemoryStoreError, PolicyError
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.planning.policies import NoOpPolicy
-from peva_env.planning.scheduler import CartesianScheduler
+from peva_env.planning import CartesianScheduler, NoOpPolicy
 from peva_env.space import config_key
 from tests.support.builders import RecordingPolicy, ScriptedSource, event, session
 

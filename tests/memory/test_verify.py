@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.memory.contexts import context_hash
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from peva_env.memory.summary import summarize
 from peva_env.memory.verify import Difference, verify
-from peva_env.rules.early_abort import judge_aborted
-from peva_env.rules.judge import judge
+from peva_env.rules import judge, judge_aborted
 from tests.support.builders import event, function, session
 
 CONTEXT: dict[str, Any] = {

@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from peva_env.config.loading import DfaasConfig, parse_config
+from peva_env.config import DfaasConfig, parse_config
 from peva_env.contracts import DfaasRunContext
 from peva_env.planning.plan import DfaasPlanBuilder
 from peva_env.planning.scheduler import CartesianScheduler

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from peva_env.config.loading import CooldownConfig
+from peva_env.config import CooldownConfig
 from peva_env.errors import MetricsError
 from peva_env.platforms.base import NodeUsage, Platform, Usage
 from peva_env.platforms.cooldown import Cooldown, Rest

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from peva_env.cli import commands as cli
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
-from peva_env.inference.records import Status
+from peva_env.inference import Status
 from peva_env.maps import CampaignRecord, NodeMap
 from peva_env.report import html
 from peva_env.report.data import facts, proof, saved, texts

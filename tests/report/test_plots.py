@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.report.figures.style import short_name
 from peva_env.report.plots import budget_curves, campaign_timeline, load_curves, overload_map, overload_maps
 from peva_env.space import Config, ConfigSpace, Dominance

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.rules.judge import is_decided, judge, majority
 

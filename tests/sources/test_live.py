@@ -9,14 +9,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from peva_env.config.loading import CooldownConfig, FunctionConfig, OverloadConfig
+from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
-from peva_env.platforms.base import NodeUsage, Usage
-from peva_env.platforms.cooldown import Cooldown
+from peva_env.platforms import Cooldown, NodeUsage, Usage
 from peva_env.sources.k6.runner import K6, FunctionLoad, LoadResult
 from peva_env.sources.live import LiveSource
-from peva_env.system.clock import Moment
+from peva_env.system import Moment
 
 
 class Node:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from peva_env import datasets
-from peva_env.campaign.scenarios import true_labels
+from peva_env.campaign import true_labels
 from peva_env.contracts import MeasurementSource
 from peva_env.sources.episodes import Outcomes
 from peva_env.sources.repeated import RepeatedWorld

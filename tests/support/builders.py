@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.store import DuckDBMemoryStore, Session
+from peva_env.memory import DuckDBMemoryStore, Session
+from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.space import Config, config_key
 
 NOBODY_UID = 65534

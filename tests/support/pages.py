@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from peva_env.cli.commands import app
+from peva_env.cli import app
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

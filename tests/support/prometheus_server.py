@@ -19,7 +19,7 @@ import psutil
 import pytest
 import yaml
 
-from peva_env.platforms.prometheus.client import Prometheus
+from peva_env.platforms.prometheus import Prometheus
 
 _BINARIES = ("prometheus", "prometheus-node-exporter")
 _READY_S = 30.0

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.maps import NodeMap
-from peva_env.memory.store import DuckDBMemoryStore, Session
+from peva_env.memory import DuckDBMemoryStore, Session
 from peva_env.records import NodeMeasurement
-from peva_env.rules.judge import majority
+from peva_env.rules import majority
 from peva_env.space import Config, ConfigSpace, Dominance
 from tests.support.builders import event, function
 

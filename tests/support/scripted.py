@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from peva_env.campaign import Campaign, DfaasConfigExecutor
 from peva_env.campaign.artifacts import ArtifactWriter
-from peva_env.campaign.executor import DfaasConfigExecutor
-from peva_env.campaign.protocols import Budget, Campaign
+from peva_env.campaign.protocols import Budget
 from peva_env.contracts import (
     DfaasRunContext,
     EndStatus,
@@ -18,9 +18,8 @@ from peva_env.contracts import (
     PolicyAlgorithm,
     Verdict,
 )
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.store import DuckDBMemoryStore, Session
+from peva_env.inference import MonotoneMap
+from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, Session
 from peva_env.space import Config, ConfigSpace, Dominance, config_key
 
 RUN_S = 2.0

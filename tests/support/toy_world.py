@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, MeasurementSource, Verdict
-from peva_env.inference.monotone_map import VERDICTS
-from peva_env.sources.episodes import Indices, Outcomes, Words, uniforms
+from peva_env.inference import VERDICTS
+from peva_env.sources import Indices, Outcomes, Words, uniforms
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event
 

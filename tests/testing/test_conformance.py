@@ -15,11 +15,10 @@ from peva_agents.uniform import UniformPolicy
 
 from peva_env import datasets
 from peva_env.contracts import ExecutionEvent, MeasurementSource, MemoryEngine, PolicyAlgorithm
-from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.planning.policies import NoOpPolicy
-from peva_env.sources.replay.world import ReplayWorld
-from peva_env.sources.simulated.world import SimulatedWorld
+from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine
+from peva_env.planning import NoOpPolicy
+from peva_env.sources.replay import ReplayWorld
+from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config
 from peva_env.testing import MemoryContract, PolicyContract, SourceContract
 from tests.support.builders import session

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from peva_env.config.explain import explain
+from peva_env.config import explain
 from peva_env.errors import ConfigError
 
 YARDSTICK = "cartesian"

@@ -13,13 +13,12 @@ from peva_agents.arena.legal_only import LegalOnly
 from peva_agents.arena.scores import Labels, Scores, filled_in, score
 from peva_agents.arena.world import ArenaWorld, Episode
 from peva_agents.loop import run_campaign
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.contracts import Agent, EndStatus
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
-from peva_env.inference.grid import UNKNOWN_LABEL
-from peva_env.planning.candidates import Candidates
-from peva_env.planning.plugins import agent_factory
+from peva_env.inference import UNKNOWN_LABEL
+from peva_env.planning import Candidates, agent_factory
 
 _DIGITS = 6
 

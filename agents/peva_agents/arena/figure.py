@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from peva_agents.arena.config import YARDSTICK
-from peva_env.report.figures.style import require_matplotlib
-from peva_env.report.plots import budget_curves
+from peva_env.report import budget_curves
+from peva_env.report.figures import require_matplotlib
 
 _SIZE_INCHES = (11, 4)
 _DPI = 150

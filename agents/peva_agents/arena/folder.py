@@ -8,7 +8,7 @@ from typing import Any
 
 from peva_agents.arena.config import ArenaConfig
 from peva_agents.arena.episode import Played
-from peva_agents.training.folder import write_text
+from peva_agents.training import write_text
 from peva_env.errors import ConfigError
 
 _CONFIG = "arena.json"

@@ -26,9 +26,9 @@ from peva_agents.arena.pool import Turn, play_all
 from peva_agents.arena.summary import summarize
 from peva_agents.arena.table import markdown, print_tables
 from peva_agents.arena.world import ArenaWorld
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import DfaasConfig
 from peva_env.errors import ConfigError
-from peva_env.planning.plugins import agent_factory
+from peva_env.planning import agent_factory
 
 _WRITTEN = ("arena.md", "summary.json", "results.jsonl", "arena.png", "arena.svg")
 

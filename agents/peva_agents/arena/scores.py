@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid
 
 type Labels = NDArray[np.int8]
 

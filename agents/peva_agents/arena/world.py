@@ -8,12 +8,11 @@ import numpy as np
 
 from peva_agents.arena.config import ArenaConfig
 from peva_agents.arena.scores import Labels, certificate_size
-from peva_agents.training.worlds import part_seeds
-from peva_env.campaign.scenarios import true_labels
-from peva_env.campaign.worlds import OfflineParts, replay_parts, sim_parts
+from peva_agents.training import part_seeds
+from peva_env.campaign import OfflineParts, replay_parts, sim_parts, true_labels
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
-from peva_env.inference.grid import OVERLOADED_LABEL, RateGrid
+from peva_env.inference import OVERLOADED_LABEL, RateGrid
 from peva_env.space import Dominance
 
 

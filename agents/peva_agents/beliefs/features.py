@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from peva_agents.beliefs.gaussian import GaussianProcess
 from peva_agents.beliefs.measured import Measurements
 from peva_agents.beliefs.slots import LEAST_SUCCESS, SATURATED, success_at
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 
 type Floats = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.beliefs.slots import EDGE, LEAST_SUCCESS, SATURATED, success_at
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
 
 type Floats = NDArray[np.float64]

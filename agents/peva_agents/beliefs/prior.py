@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from peva_agents.beliefs.measured import Measurements
 from peva_env.contracts import Tensors
-from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL
 from peva_env.space import ConfigSpace
 
 type Floats = NDArray[np.float64]

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.beliefs.lattice import Blocks, Lattice, lattice_size
-from peva_env.inference.grid import RateGrid
-from peva_env.inference.monotone_map import is_dense
-from peva_env.planning.candidates import Candidates
+from peva_env.inference import RateGrid, is_dense
+from peva_env.planning import Candidates
 from peva_env.space import ConfigSpace
 
-type Counts = NDArray[np.int64]
+type CountArray = NDArray[np.int64]
 
 _CELLS_PER_CONFIG = 32
 """A lattice with more cells than so many times the configurations costs more than looking at a sample of them."""
@@ -24,7 +23,7 @@ _N_WITNESSES = 2048
 
 
 class Reach:
-    """Counts for the candidates of a space, under a kind of dominance (see ``peva_env.inference.grid``).
+    """CountArray for the candidates of a space, under a kind of dominance (see ``peva_env.inference.grid``).
 
     Exact by sums along the axes of the grid of rates. Among a sample of the candidates for many functions of which few
     load a node at once, and for spaces too large for arrays.
@@ -54,7 +53,7 @@ class Reach:
             return candidates
         return candidates.take(_sample(len(candidates), _N_COUNTED, self._rng))
 
-    def counts(self, counted: Candidates, candidates: Candidates) -> tuple[Counts, Counts]:
+    def counts(self, counted: Candidates, candidates: Candidates) -> tuple[CountArray, CountArray]:
         """Return how many of the candidates are at or below, and at or above, each of those that are counted for."""
         if self._lattice:
             chosen = np.zeros(self._space.n_configs, np.bool_)

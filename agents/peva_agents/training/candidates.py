@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.learnt import N_INPUTS, LearntPolicy, Networks
-from peva_env.campaign.worlds import OfflineParts
+from peva_env.campaign import OfflineParts
 from peva_env.env import PevaEnv
 from peva_env.objectives import Step
-from peva_env.planning.candidates import Candidates
+from peva_env.planning import Candidates
 
 type Floats32 = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from peva_env.config.explain import explain
+from peva_env.config import explain
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace, Dominance
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from torch import Tensor, nn
 
-from peva_agents.beliefs.network import FARTHEST, Network
+from peva_agents.beliefs import FARTHEST, Network
 from peva_agents.learnt import SCORE_INPUT
 
 _FIRST_SHARPNESS = 10.0

@@ -12,17 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.arena.intervals import bootstrap, mean, resamples
-from peva_agents.arena.legal_only import LegalOnly
-from peva_agents.arena.scores import score
+from peva_agents.arena import LegalOnly, bootstrap, mean, resamples, score
 from peva_agents.bisection import BisectionAgent
 from peva_agents.cartesian import CartesianAgent
 from peva_agents.loop import run_campaign
 from peva_agents.training.model_file import best_legal
 from peva_agents.training.worlds import Part, TrainingWorlds
 from peva_agents.uniform import UniformAgent
-from peva_env.campaign.scenarios import true_labels
-from peva_env.config.loading import DfaasConfig
+from peva_env.campaign import true_labels
+from peva_env.config import DfaasConfig
 from peva_env.space import Dominance
 
 COLUMNS = {"resolved": "resolved", "accuracy": "accuracy", "reward": "return", "n_runs": "runs"}

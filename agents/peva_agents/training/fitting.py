@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.network import Network
+from peva_agents.beliefs import Network
 
 type Floats = NDArray[np.float64]
 

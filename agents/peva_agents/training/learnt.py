@@ -17,7 +17,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.network import Network
+from peva_agents.beliefs import Network
 from peva_agents.bisection import BisectionPolicy
 from peva_agents.learnt import LearntPolicy, Networks
 from peva_agents.loop import run_campaign
@@ -26,12 +26,11 @@ from peva_agents.training.algorithms import one_thread, require_sb3
 from peva_agents.training.candidates import Place
 from peva_agents.training.fitting import fit
 from peva_agents.uniform import UniformPolicy
-from peva_env.campaign.scenarios import true_labels
-from peva_env.campaign.worlds import OfflineParts, replay_parts, sim_parts
+from peva_env.campaign import OfflineParts, replay_parts, sim_parts, true_labels
 from peva_env.contracts import ExecutionEvent, PolicyContext
 from peva_env.env import PevaEnv
-from peva_env.inference.grid import OVERLOADED_LABEL
-from peva_env.planning.candidates import Candidates
+from peva_env.inference import OVERLOADED_LABEL
+from peva_env.planning import Candidates
 from peva_env.space import Config
 
 _LOOKED_AT = frozenset([*range(1, 11), *range(12, 31, 2), *range(35, 100, 5), *range(100, 401, 25)])

@@ -11,8 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from peva_agents.training.config import TrainingConfig
-from peva_env.campaign.scenarios import SomeScenarios
-from peva_env.campaign.worlds import OfflineParts, replay_parts, sim_parts
+from peva_env.campaign import OfflineParts, SomeScenarios, replay_parts, sim_parts
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace, Dominance

@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.database import Database
 from peva_env.memory.dfaas.campaign import Campaign, campaign_of
 from peva_env.memory.dfaas.rows import LatencyUnit, Units
 from peva_env.memory.dfaas.staging import AGENT, Staging, loaded
 from peva_env.memory.dfaas.table import Refusal, Table, read_table
-from peva_env.memory.parquet.merge import MergeCount, merge_tables
+from peva_env.memory.parquet import MergeCount, merge_tables
 from peva_env.memory.store import DuckDBMemoryStore
 
 __all__ = ["AGENT", "ImportReport", "Refusal", "import_dfaas"]

@@ -1,1 +1,23 @@
-"""TODO room parquet."""
+"""Parquet: export, import, merging and reading of core and debug tables, one file a table.
+
+What must always hold: files are written aside and renamed, so that a folder never holds half a table; core and debug
+tables stand in separate folders; and a merge changes all of a memory's tables or none.
+"""
+
+from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet.export import export_tables, one_file
+from peva_env.memory.parquet.joining import merge_memories
+from peva_env.memory.parquet.merge import MergeCount, merge_tables
+from peva_env.memory.parquet.recording import Recording, StoredEvents, load_recording
+
+__all__ = [
+    "MergeCount",
+    "ParquetCheckpoint",
+    "Recording",
+    "StoredEvents",
+    "export_tables",
+    "load_recording",
+    "merge_memories",
+    "merge_tables",
+    "one_file",
+]

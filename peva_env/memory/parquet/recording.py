@@ -15,8 +15,7 @@ from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.parquet.recording_files import BY_KEY, VALID, check_folders, reading, source, title
 from peva_env.memory.rows import EVENT_COLUMNS, event_from_record
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
-from peva_env.memory.tensors.index import Codebook
-from peva_env.memory.tensors.rows import EVENT_QUERY, Coded, Rows, rows_of_batch
+from peva_env.memory.tensors import EVENT_QUERY, Codebook, Coded, Rows, rows_of_batch
 
 type ArrowArray = Any  # pyarrow has no type hints
 type Contexts = Mapping[str, Mapping[str, Any]]

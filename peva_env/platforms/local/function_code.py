@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from peva_env.config.loading import FunctionConfig
+from peva_env.config import FunctionConfig
 from peva_env.errors import PlatformError
 from peva_env.platforms.local.functions import SAMPLES
 

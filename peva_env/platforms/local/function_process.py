@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from peva_env.config.loading import FunctionConfig
+from peva_env.config import FunctionConfig
 from peva_env.errors import PlatformError
 from peva_env.platforms.local.function_code import FunctionCode
 from peva_env.system import processes

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import psutil
 
-from peva_env.config.loading import FunctionConfig
+from peva_env.config import FunctionConfig
 from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage
 from peva_env.platforms.local.function_code import FunctionCode, resolve_all

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from peva_env.config.loading import OpenFaasConfig
+from peva_env.config import OpenFaasConfig
 from peva_env.errors import ConfigError
 
 

@@ -2,10 +2,10 @@
 
 import time
 
-from peva_env.config.loading import FunctionConfig
+from peva_env.config import FunctionConfig
 from peva_env.errors import PlatformError
 from peva_env.platforms.openfaas.gateway import FunctionState, Gateway
-from peva_env.system.http import Answer, NoAnswerError
+from peva_env.system import Answer, NoAnswerError
 
 _COLD_START_S = 120.0
 """How long a function that sleeps may take to wake: the gateway itself gives up after 100 s."""

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from peva_env.errors import PlatformError
 from peva_env.platforms.openfaas.credentials import Credentials
-from peva_env.system.http import Answer, NoAnswerError, call
+from peva_env.system import Answer, NoAnswerError, call
 
 _TIMEOUTS_S = (3.0, 10.0)
 """Each question is asked twice before it counts as unanswered. The second time with patience: a gateway that has just

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from peva_env.errors import MetricsError
-from peva_env.system.http import TRUST, why_no_answer
+from peva_env.system import TRUST, why_no_answer
 
 _MAX_ANSWER_BYTES = 32 * 2**20
 _MAX_QUOTED_CHARS = 200

@@ -9,9 +9,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from peva_env.config.explain import explain
-from peva_env.config.loading import duration_seconds, read_mapping
-from peva_env.config.sections import Section
+from peva_env.config import Section, duration_seconds, explain, read_mapping
 from peva_env.errors import ConfigError
 
 DEFAULT_QUERIES = Path(__file__).with_name("queries.yml")

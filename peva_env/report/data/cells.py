@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import Verdict
-from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.inference.records import Status
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, MonotoneMap, Status
 from peva_env.space import Config, config_key
 
 

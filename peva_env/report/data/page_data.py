@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, MonotoneMap
 from peva_env.maps import NodeMap
 from peva_env.report.data.cells import Cell, cell_codes
 from peva_env.report.data.columns import packed

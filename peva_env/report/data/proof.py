@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from peva_env.contracts import Verdict
-from peva_env.inference.monotone_map import MonotoneMap
-from peva_env.inference.records import Dispute
+from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps import NodeMap
 from peva_env.report.data.facts import so_far
 from peva_env.report.data.texts import count_text

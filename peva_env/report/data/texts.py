@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime
 
-from peva_env.console.text import duration_text
+from peva_env.console import duration_text
 from peva_env.space import Config
 
 

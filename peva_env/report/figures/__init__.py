@@ -1,1 +1,18 @@
-"""TODO room figures."""
+"""Figures in Matplotlib: the overload map, load curves, a campaign's timeline."""
+
+from peva_env.report.figures.campaign_timeline import campaign_timeline
+from peva_env.report.figures.load_curves import load_curves
+from peva_env.report.figures.overload_map import overload_map, overload_maps
+from peva_env.report.figures.style import COLOURS, FAINT, as_written, new_axes, require_matplotlib
+
+__all__ = [
+    "COLOURS",
+    "FAINT",
+    "as_written",
+    "campaign_timeline",
+    "load_curves",
+    "new_axes",
+    "overload_map",
+    "overload_maps",
+    "require_matplotlib",
+]

@@ -5,7 +5,7 @@ from math import isfinite
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.errors import ConfigError
 from peva_env.report.figures.style import BLACK, FAINT, GREY, SKY, VERMILION, new_axes, short_name

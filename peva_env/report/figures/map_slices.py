@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL
-from peva_env.report.data.cells import Cell
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL
+from peva_env.report.data import Cell
 
 NOT_LOADED = "none"
 FRONTIER, LIKELY_FRONTIER = "frontier", "frontier, predicted"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
-from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.report.figures.atlas import PAIR, Atlas, checked_functions
 from peva_env.report.figures.map_drawing import draw_slice, legend_of
 from peva_env.report.figures.map_slices import MapSlice

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from peva_env.system.text import one_line
+from peva_env.system import one_line
 
 LOGGER = logging.getLogger("peva_env.k6")
 

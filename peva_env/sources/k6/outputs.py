@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from peva_env.config.k6 import FILE_OUTPUTS
+from peva_env.config import FILE_OUTPUTS
 
 CLOUD_SYSTEM_TAGS = ("status", "method", "name", "group", "check", "error")
 """k6's cloud output does not start without these."""

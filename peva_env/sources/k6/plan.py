@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from peva_env.config.sections import require_sendable
+from peva_env.config import require_sendable
 from peva_env.errors import ConfigError
 
 FAILURE_KINDS = (

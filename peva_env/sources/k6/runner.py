@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
-from peva_env.platforms.local.process_usage import usable_cores
+from peva_env.platforms.local import usable_cores
 from peva_env.sources.k6.binary import MIN_VERSION, find_k6, k6_environment, k6_version
 from peva_env.sources.k6.log import LogStream, first_error
 from peva_env.sources.k6.outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs

@@ -10,8 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from peva_env.config.k6 import FILE_OUTPUTS
-from peva_env.config.loading import DfaasConfig
+from peva_env.config import FILE_OUTPUTS, DfaasConfig
 from peva_env.errors import ConfigError
 from peva_env.sources.k6.binary import ask_k6, k6_version
 from peva_env.sources.k6.log import first_error

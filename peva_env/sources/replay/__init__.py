@@ -1,1 +1,7 @@
-"""TODO room replay."""
+"""Recorded measurements as a world of episodes: each recorded map is a scenario."""
+
+from peva_env.sources.replay.world import ReplayWorld
+
+__all__ = [
+    "ReplayWorld",
+]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
-from peva_env.inference.monotone_map import DENSE_LIMIT, is_dense
-from peva_env.memory.contexts import node_name
-from peva_env.memory.parquet.recording import Recording
-from peva_env.memory.tensors.rows import FUNCTION_QUANTITIES, Rows
+from peva_env.inference import DENSE_LIMIT, is_dense
+from peva_env.memory import node_name
+from peva_env.memory.parquet import Recording
+from peva_env.memory.tensors import FUNCTION_QUANTITIES, Rows
 from peva_env.space import ConfigSpace
 
 _RATE = FUNCTION_QUANTITIES.index("rate_rps")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.memory.tensors.rows import FUNCTION_QUANTITIES, RUN_QUANTITIES, Rows
+from peva_env.memory.tensors import FUNCTION_QUANTITIES, RUN_QUANTITIES, Rows
 from peva_env.observation import LATENCY_CAP_S
 from peva_env.sources.episodes import Indices, Outcomes
 from peva_env.sources.replay.maps import Group, RecordedMap

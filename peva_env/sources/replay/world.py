@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
-from peva_env.memory.parquet.recording import Recording, StoredEvents, load_recording
-from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
+from peva_env.memory import DEFAULT_SCHEMA_VERSION
+from peva_env.memory.parquet import Recording, StoredEvents, load_recording
 from peva_env.sources.episodes import Indices, Outcomes, Words, uniforms
 from peva_env.sources.replay.maps import RecordedMap, recorded_maps, selected, shared_spaces
 from peva_env.sources.replay.runs import RecordedRuns, lay_out

@@ -1,1 +1,7 @@
-"""TODO room simulated."""
+"""A simulated node with a known true frontier: a queueing model, drawn at random or given as plain data."""
+
+from peva_env.sources.simulated.world import SimulatedWorld
+
+__all__ = [
+    "SimulatedWorld",
+]

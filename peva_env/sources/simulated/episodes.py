@@ -15,9 +15,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.observation import LATENCY_CAP_S
-from peva_env.rules.arrays import labels, success_margins, use_margins
+from peva_env.rules import labels, success_margins, use_margins
 from peva_env.sources.config_table import ConfigTable
 from peva_env.sources.episodes import Indices, Outcomes, Words, hashed
 from peva_env.sources.simulated.node_model import Floats, Nodes, Served, serve

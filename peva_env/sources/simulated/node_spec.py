@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, ValidationError
 
-from peva_env.config.explain import explain
-from peva_env.config.sections import Section
+from peva_env.config import Section, explain
 from peva_env.errors import ConfigError
 from peva_env.sources.simulated.node_model import MAX_CORES, OVERHEAD_S, Nodes
 

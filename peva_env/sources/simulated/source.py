@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.rules.judge import judge
+from peva_env.rules import judge
 from peva_env.sources.episodes import Indices
 from peva_env.sources.simulated.episodes import Runs, SimulatedEpisodes
 from peva_env.sources.simulated.node_model import Served

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from peva_env.config.explain import explain
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig, explain
 from peva_env.errors import ConfigError
 from peva_env.sources.config_table import ConfigTable
 from peva_env.sources.episodes import Indices, Words, hashed

@@ -227,7 +227,7 @@ def test_maps_that_are_hardly_ever_overloaded_are_left_out_of_a_table_of_their_o
 
 def test_the_curves_are_drawn_onto_given_axes(played: Path) -> None:
     pyplot = pytest.importorskip("matplotlib.pyplot", reason="needs the `report` extra")
-    from peva_env.report.plots import budget_curves
+    from peva_env.report import budget_curves
 
     summary = json.loads((played / "summary.json").read_text())
     figure, ax = pyplot.subplots()

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from peva_agents.beliefs.measured import Measurements
 from peva_agents.beliefs.prior import Prior
 
-from peva_env.campaign.worlds import replay_parts
+from peva_env.campaign import replay_parts
 from peva_env.contracts import Verdict
-from peva_env.memory.tensors.cache import TensorCache
+from peva_env.memory.tensors import TensorCache
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event
 

@@ -15,8 +15,7 @@ from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.learning_curve import LearningCurve, Point, sparkline
 from peva_agents.training.worlds import PARTS, split, training_worlds
 
-from peva_env.campaign.scenarios import true_labels
-from peva_env.campaign.worlds import replay_parts, sim_parts
+from peva_env.campaign import replay_parts, sim_parts, true_labels
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
 

@@ -20,13 +20,13 @@ import pytest
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config.loading import CooldownConfig, FunctionConfig, OverloadConfig, parse_config
+from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig, parse_config
 from peva_env.contracts import ExecutionEvent, Verdict
-from peva_env.platforms.cooldown import Cooldown
-from peva_env.platforms.local.node import LocalNode
+from peva_env.platforms import Cooldown
+from peva_env.platforms.local import LocalNode
+from peva_env.sources import LiveSource
+from peva_env.sources.k6 import K6, LoadResult
 from peva_env.sources.k6 import runner as k6_module
-from peva_env.sources.k6.runner import K6, LoadResult
-from peva_env.sources.live import LiveSource
 from tests.campaign.test_live import (
     AT_ONCE,
     campaign,

@@ -11,12 +11,12 @@ import pytest
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config.loading import CooldownConfig, FunctionConfig, OverloadConfig
+from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, Verdict
-from peva_env.platforms.cooldown import Cooldown
-from peva_env.platforms.local.node import LocalNode
-from peva_env.sources.k6.runner import K6
-from peva_env.sources.live import LiveSource
+from peva_env.platforms import Cooldown
+from peva_env.platforms.local import LocalNode
+from peva_env.sources import LiveSource
+from peva_env.sources.k6 import K6
 
 pytestmark = pytest.mark.live
 
@@ -62,7 +62,7 @@ COUNTED = {"tc": "tc -s qdisc show dev lo", "nft": "nft list ruleset"}
 CANNOT = 77
 MEASURE = """
 import json
-from peva_env.config.loading import FunctionConfig
+from peva_env.config import FunctionConfig
 from tests.campaign.faults.test_network import LocalNode, measured
 with LocalNode([FunctionConfig(name="fetch")]) as node:
     event = measured(node, 50, duration_s=4, timeout_s=5)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from peva_env.campaign.artifacts import ArtifactWriter
-from peva_env.config.loading import OverloadConfig
+from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.contexts import context_hash
@@ -18,7 +18,7 @@ from peva_env.memory.dfaas.csv import AGENT, ImportReport, import_dfaas
 from peva_env.memory.dfaas.rows import PIECE, REPEATED
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
-from peva_env.rules.judge import judge
+from peva_env.rules import judge
 from tests.support.builders import event, function
 
 STAMPED = "results-2023-12-06_10-05-33-0-30s.csv"

@@ -15,10 +15,10 @@ import pytest
 from peva_env.memory.contexts import context_hash
 from peva_env.memory.dfaas.csv import ImportReport, import_dfaas
 from peva_env.memory.dfaas.rows import PIECE
-from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
-from peva_env.sources.replay.world import ReplayWorld
+from peva_env.sources.replay import ReplayWorld
 
 CORES = {"LIGHT": 2, "MID": 4}
 

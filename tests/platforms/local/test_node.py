@@ -25,7 +25,7 @@ import pytest
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config.loading import FunctionConfig
+from peva_env.config import FunctionConfig
 from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage, Platform
 from peva_env.platforms.local.functions import SAMPLES
@@ -401,7 +401,7 @@ def test_functions_end_with_the_program_that_serves_them(end: signal.Signals | N
     code = """
         import sys, time
         import psutil
-        from peva_env.config.loading import FunctionConfig
+        from peva_env.config import FunctionConfig
         from peva_env.platforms.local.node import LocalNode
         node = LocalNode([FunctionConfig(name="fetch"), FunctionConfig(name="primes")])
         node.start()

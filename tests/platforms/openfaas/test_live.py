@@ -18,12 +18,12 @@ import yaml
 pytest.importorskip("functions_framework")
 
 from peva_env.campaign import factories as parts
-from peva_env.config.loading import parse_config
+from peva_env.config import parse_config
 from peva_env.errors import PlatformError
 from peva_env.make import make_live_env
 from peva_env.platforms.base import NodeUsage, Usage
-from peva_env.platforms.local.node import LocalNode
-from peva_env.sources.k6.runner import K6, FunctionLoad
+from peva_env.platforms.local import LocalNode
+from peva_env.sources.k6 import K6, FunctionLoad
 from tests.support.gateway import Served, StandIn, serving, throw_away_ca
 
 pytestmark = pytest.mark.live

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from peva_env.campaign import doctor
-from peva_env.campaign.doctor import Check, run_checks
+from peva_env.campaign import doctor, run_checks
+from peva_env.campaign.doctor import Check
 from peva_env.campaign.factories import make_deployed_functions, make_gateway, make_platform, measurement_context
-from peva_env.config.loading import DfaasConfig, load_config, parse_config
+from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.errors import ConfigError, MetricsError, PlatformError
 from peva_env.platforms.base import NodeUsage, Usage
 from peva_env.platforms.openfaas import deployed_function

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from peva_env.config.loading import parse_config
-from peva_env.platforms.local.node import LocalNode
+from peva_env.config import parse_config
+from peva_env.platforms.local import LocalNode
 from tests.support.gateway import Served, StandIn
 from tests.support.gateway import serving as serving_gateway
 from tests.support.prometheus_server import Server, free_port, real_prometheus

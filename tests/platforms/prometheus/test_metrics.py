@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from peva_env.campaign.factories import make_metrics
-from peva_env.config.loading import parse_config
+from peva_env.config import parse_config
 from peva_env.errors import MetricsError
 from peva_env.platforms.base import Metrics, NodeUsage
 from peva_env.platforms.local.process_usage import UsageSampler

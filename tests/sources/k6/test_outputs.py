@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from peva_env.campaign.doctor import run_checks
+from peva_env.campaign import run_checks
 from peva_env.campaign.factories import make_platform, measurement_context
-from peva_env.config.loading import parse_config
+from peva_env.config import parse_config
 from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.sources.k6.log import LOGGER
 from peva_env.sources.k6.outputs import PROMETHEUS_DEFAULTS, run_outputs

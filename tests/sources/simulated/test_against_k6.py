@@ -5,10 +5,10 @@ import pytest
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config.loading import CooldownConfig, OverloadConfig, parse_config
-from peva_env.platforms.cooldown import Cooldown
-from peva_env.platforms.local.node import LocalNode
-from peva_env.sources.k6.runner import K6
+from peva_env.config import CooldownConfig, OverloadConfig, parse_config
+from peva_env.platforms import Cooldown
+from peva_env.platforms.local import LocalNode
+from peva_env.sources.k6 import K6
 from peva_env.sources.live import LiveSource
 from peva_env.sources.simulated.world import SimulatedWorld
 
