@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from peva_agents.arena import arena
 from rich.console import Console
+
+from peva_agents.arena import arena
 
 AGENTS = ("staircase", "bandit", "level_set", "learnt")
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.timing import best_of, report
 from peva_agents.bisection import BisectionPolicy
 from peva_agents.learnt import LearntPolicy
 from peva_agents.level_set import LevelSetPolicy
-
-from benchmarks.timing import best_of, report
 from peva_env.contracts import PolicyContext
 from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, MonotoneMap, RateGrid
 from peva_env.memory.tensors import TensorCache

@@ -7,10 +7,10 @@ import sys
 from typing import Any
 
 import gymnasium
+
 from peva_agents.cartesian import CartesianAgent
 from peva_agents.learnt import LearntAgent
 from peva_agents.loop import run_campaign
-
 from peva_env.inference import MonotoneMap
 from peva_env.report import overload_map
 

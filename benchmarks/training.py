@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from peva_agents.training import build, one_thread, parse_training, training_worlds
-
 from benchmarks.timing import report
+from peva_agents.models import one_thread
+from peva_agents.training import build, parse_training, training_worlds
 
 _STEPS = 8_192
 

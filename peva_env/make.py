@@ -87,7 +87,7 @@ def make_sim_env(
     Raises:
         ConfigError: an argument cannot be used.
     """
-    return sim_parts(
+    parts = sim_parts(
         node,
         rates_rps=rates_rps,
         min_functions=min_functions,
@@ -96,7 +96,8 @@ def make_sim_env(
         duration_s=duration_s,
         overload=overload,
         **settings,
-    ).env()
+    )
+    return PevaEnv(parts.campaigns(), parts.objective)
 
 
 def make_replay_env(
@@ -117,7 +118,8 @@ def make_replay_env(
         ConfigError: an argument cannot be used, or there is nothing to replay.
         MemoryStoreError: a file cannot be read, or is of another schema.
     """
-    return replay_parts(data, scenarios=scenarios, **settings).env()
+    parts = replay_parts(data, scenarios=scenarios, **settings)
+    return PevaEnv(parts.campaigns(), parts.objective)
 
 
 def make_sim_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:

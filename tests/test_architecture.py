@@ -1,9 +1,10 @@
-"""A room imports only rooms above it; agents see no memory and no source; importing peva_env is light."""
+"""A room imports only rooms above it and enters them by their door; ``peva_env`` is small at its root and light."""
 
 import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,110 +12,140 @@ import pytest
 import peva_env
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = {"peva_env": ROOT / "peva_env", "peva_agents": ROOT / "agents" / "peva_agents"}
 
 ROOMS = [
-    ["errors", "clock", "explain", "http_call", "interrupts", "k6_keys", "processes", "sections", "rates"],
-    ["space", "candidates", "loading", "datasets"],
-    ["rate_grid", "antichain"],
-    ["records"],
-    ["contracts"],
-    ["campaign_config"],
-    ["config"],
-    ["verdict", "verdict_arrays", "early_abort"],
-    ["map_records", "evidence", "frontier"],
-    ["observation"],
-    ["objectives"],
-    ["campaign"],
-    ["planning"],
-    ["memory"],
-    ["platforms"],
-    ["sources"],
-    ["artifact_rows", "artifacts"],
-    ["grafana"],
-    ["execution"],
-    ["offline"],
-    ["episode_words", "bits", "campaign_state", "upcoming"],
-    ["env"],
-    ["parts"],
-    ["offline_arguments"],
-    ["worlds"],
-    ["vector"],
-    ["sb3_vec_env", "scenarios"],
-    ["live_campaigns"],
-    ["make"],
-    ["testing"],
-    ["drivers", "minari_export", "maps"],
-    ["console", "doctor", "report"],
-    ["cli_maps", "cli_memory", "cli_rates", "cli_arena", "cli_export", "cli_train", "cli_report"],
-    ["cli"],
+    ["peva_env.errors", "peva_env.space", "peva_env.records", "peva_env.contracts"],
+    ["peva_env.system", "peva_env.config", "peva_env.rules", "peva_env.inference", "peva_env.planning"],
+    ["peva_env.observation", "peva_env.objectives"],
+    ["peva_env.platforms", "peva_env.memory", "peva_env.sources", "peva_env.datasets"],
+    ["peva_env.campaign"],
+    ["peva_env.env", "peva_env.vector", "peva_env.sb3_vec_env", "peva_env.make"],
+    ["peva_env.testing", "peva_env.maps", "peva_env.console", "peva_env.report", "peva_env.cli"],
+    ["peva_agents.loop", "peva_agents.policy_agent"],
+    ["peva_agents.beliefs", "peva_agents.models"],
+    [f"peva_agents.{name}" for name in ("cartesian", "uniform", "bisection", "staircase", "bandit")],
+    [f"peva_agents.{name}" for name in ("level_set", "learnt", "sb3")],
+    ["peva_agents.arena", "peva_agents.training"],
 ]
 """From the top down. A room may import what stands in a line above it, and, within a line, what comes before it."""
 
 RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room in line)}
 
-FOR_AGENTS = {
-    "errors",
-    "space",
-    "candidates",
-    "contracts",
-    "config",
-    "rate_grid",
-    "frontier",
-    "observation",
-    "planning",
-    "rates",
-}
+FOR_AGENTS = {"errors", "space", "contracts", "config", "inference", "observation", "planning", "system"}
 
-FOR_TRAINERS = {"drivers", "env", "explain", "objectives", "report", "sb3_vec_env", "scenarios", "vector", "worlds"}
+FOR_TRAINERS = FOR_AGENTS | {"campaign", "env", "objectives", "report", "sb3_vec_env", "vector"}
 """What builds and steps environments may see these too; an agent never does."""
 
-
-def is_trainer(path: Path) -> bool:
-    return path.parent.name in {"arena", "training"}
+AT_MOST_AT_THE_ROOT = {"peva_env": 14, "peva_agents": 13}
 
 
-def imports_of(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def module_of(path: Path) -> str:
+    package = next(name for name, folder in PACKAGES.items() if path.is_relative_to(folder))
+    return ".".join(path.relative_to(PACKAGES[package].parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for folder in PACKAGES.values() for path in sorted(folder.rglob("*.py"))}
+DOORS = {module for module, path in MODULES.items() if path.name == "__init__.py"} - PACKAGES.keys()
+
+
+def listed_in(door: str) -> list[str]:
+    """Return what a door lists in ``__all__``."""
+    for node in ast.parse(MODULES[door].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
+            listed: list[str] = ast.literal_eval(node.value)
+            return listed
+    return []
+
+
+LISTED = {door: set(listed_in(door)) for door in DOORS}
+
+
+def imports_of(module: str) -> Iterator[str]:
+    """Yield the modules that a module imports; a name that a door does not list is taken for a module of that room."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "peva_env")
+            past_the_door = {alias.name for alias in node.names} - LISTED.get(node.module, set())
+            modules = {name for alias in past_the_door if (name := f"{node.module}.{alias}") in MODULES}
+            yield from modules
+            if len(modules) < len(node.names):
+                yield node.module
 
 
-def rooms_imported(path: Path) -> set[str]:
-    parts = (name.split(".") for name in imports_of(path))
-    return {part[1] for part in parts if part[0] == "peva_env" and len(part) > 1} & RANK.keys()
+def ours(module: str) -> set[str]:
+    return {name for name in imports_of(module) if name.split(".")[0] in PACKAGES}
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(ROOT / "peva_env").parts[0].removesuffix(".py")
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
 
 
-SOURCES = [path for path in sorted((ROOT / "peva_env").rglob("*.py")) if room_of(path) != "__init__"]
+def room_around(module: str) -> str:
+    return module.rpartition(".")[0]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
-    room = room_of(path)
-    below = {other for other in rooms_imported(path) if RANK[other] > RANK[room]}
-    assert not below, f"{room} imports {below}, which stand below it"
+IN_ROOMS = [module for module in MODULES if module not in PACKAGES]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_peva_env_never_imports_agents(path: Path) -> None:
-    assert not [name for name in imports_of(path) if name.split(".")[0] == "peva_agents"]
+def test_every_room_has_its_place() -> None:
+    assert {room_of(module) for module in IN_ROOMS} == RANK.keys()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "agents").rglob("*.py")), ids=lambda path: path.name)
-def test_agents_see_contracts_and_space_never_memory_or_sources(path: Path) -> None:
-    assert rooms_imported(path) <= (FOR_AGENTS | FOR_TRAINERS if is_trainer(path) else FOR_AGENTS)
+@pytest.mark.parametrize("module", IN_ROOMS)
+def test_a_room_imports_only_rooms_above_it(module: str) -> None:
+    below = {name for name in ours(module) - PACKAGES.keys() if RANK[room_of(name)] > RANK[room_of(module)]}
+    assert not below, f"{module} imports {below}, which stand below it"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_vec_env_imports_what_trains(path: Path) -> None:
-    heavy = {"stable_baselines3", "sb3_contrib", "torch"} & {name.split(".")[0] for name in imports_of(path)}
-    assert not heavy or path.stem == "sb3_vec_env"
+@pytest.mark.parametrize("module", IN_ROOMS)
+def test_a_room_is_entered_by_its_door(module: str) -> None:
+    """A file in a room is imported by that room and by the rooms within it; others import the room itself."""
+    files = {name for name in ours(module) - DOORS if room_around(name) in DOORS}
+    past = [name for name in files if not f"{module}.".startswith(f"{room_around(name)}.")]
+    assert not past, f"{module} imports {past} past their doors"
+
+
+@pytest.mark.parametrize("room", sorted({room_of(module) for module in IN_ROOMS}))
+def test_inside_a_room_files_import_one_way(room: str) -> None:
+    graph = {
+        module: {name for name in ours(module) if name.startswith(f"{room}.") and name != module}
+        for module in IN_ROOMS
+        if module.startswith(f"{room}.") and module not in DOORS
+    }
+    TopologicalSorter(graph).prepare()  # raises on a circle
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_root_of_a_package_is_small(package: str) -> None:
+    files = [path for path in PACKAGES[package].iterdir() if path.is_file()]
+    assert len(files) <= AT_MOST_AT_THE_ROOT[package], sorted(path.name for path in files)
+
+
+@pytest.mark.parametrize("door", sorted(DOORS))
+def test_a_door_says_what_its_room_is_for_and_lists_its_names(door: str) -> None:
+    assert ast.get_docstring(ast.parse(MODULES[door].read_text(encoding="utf-8")))
+    assert LISTED[door] or door == "peva_env.platforms.local.functions"
+    assert len(listed_in(door)) == len(LISTED[door])
+
+
+@pytest.mark.parametrize("module", [module for module in IN_ROOMS if module.startswith("peva_env.")])
+def test_peva_env_never_imports_agents(module: str) -> None:
+    assert not [name for name in ours(module) if name.startswith("peva_agents")]
+
+
+@pytest.mark.parametrize("module", [module for module in IN_ROOMS if module.startswith("peva_agents.")])
+def test_agents_see_contracts_and_space_never_memory_or_sources(module: str) -> None:
+    seen = {room_of(name).removeprefix("peva_env.") for name in ours(module) if name.startswith("peva_env.")}
+    trains = room_of(module) in {"peva_agents.arena", "peva_agents.training"}
+    assert seen <= (FOR_TRAINERS if trains else FOR_AGENTS)
+
+
+@pytest.mark.parametrize("module", [module for module in IN_ROOMS if module.startswith("peva_env.")])
+def test_only_the_vec_env_imports_what_trains(module: str) -> None:
+    heavy = {"stable_baselines3", "sb3_contrib", "torch"} & {name.split(".")[0] for name in imports_of(module)}
+    assert not heavy or module == "peva_env.sb3_vec_env"
 
 
 def run_python(code: str) -> str:

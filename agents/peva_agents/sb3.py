@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from peva_agents.training import artefact, best_legal, load_policy, same_shape, signature, signature_text
+from peva_agents.models import artefact, best_legal, load_policy, same_shape, signature, signature_text
 from peva_env.config import DfaasConfig
 from peva_env.contracts import CampaignView
 from peva_env.errors import PolicyError

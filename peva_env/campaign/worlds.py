@@ -14,7 +14,6 @@ from peva_env.campaign.offline_arguments import (
     SimArguments,
     parse_arguments,
 )
-from peva_env.env import PevaEnv
 from peva_env.memory.parquet import load_recording
 from peva_env.memory.tensors import TensorCache
 from peva_env.objectives import Objective, make_objective
@@ -34,14 +33,10 @@ class OfflineParts:
     arguments: Mapping[str, Any]
     prior: TensorCache | None = None
 
-    def campaigns(self) -> OfflineCampaigns:
-        """Return the host of a single environment."""
-        return OfflineCampaigns(self.world, self.settings, self.arguments, self.prior)
-
-    def env(self, dominance: Dominance | None = None) -> PevaEnv:
-        """Return a single environment; one with another kind of dominance where that is asked for."""
-        parts = replace(self, settings=replace(self.settings, dominance=dominance)) if dominance else self
-        return PevaEnv(parts.campaigns(), self.objective)
+    def campaigns(self, dominance: Dominance | None = None) -> OfflineCampaigns:
+        """Return the host of a single environment; one with another kind of dominance where that is asked for."""
+        settings = replace(self.settings, dominance=dominance) if dominance else self.settings
+        return OfflineCampaigns(self.world, settings, self.arguments, self.prior)
 
 
 def sim_parts(node: str | Mapping[str, Any] = "random", **arguments: Any) -> OfflineParts:

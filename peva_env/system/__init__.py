@@ -4,7 +4,9 @@ What must always hold: nothing here knows of functions, rates or verdicts; and w
 exception of Python's own, never a silent default.
 """
 
+from peva_env.system import processes
 from peva_env.system.clock import Moment
+from peva_env.system.files import write_text
 from peva_env.system.http import TRUST, Answer, NoAnswerError, call, why_no_answer
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
 from peva_env.system.loading import load_class
@@ -19,6 +21,8 @@ __all__ = [
     "call",
     "load_class",
     "one_line",
+    "processes",
     "uninterrupted",
     "why_no_answer",
+    "write_text",
 ]

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from peva_agents.bandit import BanditAgent
 from peva_agents.cartesian import CartesianAgent
 from peva_agents.level_set import LevelSetAgent
 from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
 from peva_agents.staircase import StaircaseAgent
-
 from peva_env.config import DfaasConfig
 from peva_env.contracts import ConfigScheduler, EndStatus, ExecutionEvent, PolicyAlgorithm, PolicyContext
 from peva_env.env import PevaEnv

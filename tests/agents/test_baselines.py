@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+
 from peva_agents.bandit import BanditAgent
 from peva_agents.beliefs.lattice import Blocks, Lattice
 from peva_agents.bisection import BisectionAgent
@@ -14,7 +15,6 @@ from peva_agents.level_set import LevelSetAgent
 from peva_agents.loop import run_campaign
 from peva_agents.staircase import StaircaseAgent
 from peva_agents.uniform import UniformAgent
-
 from peva_env.campaign import OfflineParts, sim_parts
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.config import DfaasConfig

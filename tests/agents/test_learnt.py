@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
 from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
 from peva_agents.loop import run_campaign
 from peva_agents.training.candidates import CandidateEnv, Place
-
 from peva_env.campaign import OfflineParts, sim_parts
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, PolicyAlgorithm
+from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
 from peva_env.planning import agent_factory
 from peva_env.testing import PolicyContract
@@ -34,6 +35,10 @@ def networks(correction: Network | None = None) -> Networks:
 
 def nodes(**settings: Any) -> OfflineParts:
     return sim_parts("random", rates_rps=RATES, **settings)
+
+
+def env_of(parts: OfflineParts) -> PevaEnv:
+    return PevaEnv(parts.campaigns(), parts.objective)
 
 
 def candidates(n_candidates: int = 8) -> CandidateEnv:
@@ -57,7 +62,7 @@ class TestTransferPolicy(PolicyContract):
 
 def test_the_networks_that_come_with_the_package_know_what_to_ask() -> None:
     """On four random nodes they need two thirds of bisection's runs at most; over hundreds it is about half."""
-    env, n_runs = sim_parts("random", noise=0.0).env(), {"learnt": 0, "bisection": 0}
+    env, n_runs = env_of(sim_parts("random", noise=0.0)), {"learnt": 0, "bisection": 0}
     for seed in range(4):
         for name in n_runs:
             n_runs[name] += run_campaign(env, agent_factory(name)(DfaasConfig(seed=seed)), seed=seed).n_runs
@@ -65,7 +70,7 @@ def test_the_networks_that_come_with_the_package_know_what_to_ask() -> None:
 
 
 def test_to_look_at_a_prediction_does_not_change_what_is_chosen() -> None:
-    env = nodes().env()
+    env = env_of(nodes())
     env.reset(seed=5)
     chosen = []
     for looks in (False, True):
@@ -80,7 +85,7 @@ def test_to_look_at_a_prediction_does_not_change_what_is_chosen() -> None:
 
 def actions(found: Networks) -> list[Any]:
     """Play a campaign and return what was asked for."""
-    env, asked = nodes().env(), []
+    env, asked = env_of(nodes()), []
     policy = LearntPolicy(found, seed=3)
     env.reset(seed=5)
     env.attach_policy(policy, agent="learnt")
@@ -113,7 +118,7 @@ def test_a_file_of_networks_is_an_agent(tmp_path: Path) -> None:
     networks().save(tmp_path / "some.npz")
     agent = agent_factory(str(tmp_path / "some.npz"))(DfaasConfig(seed=1))
     assert isinstance(agent, LearntAgent)
-    assert run_campaign(nodes().env(), agent, seed=1).status is EndStatus.COMPLETE
+    assert run_campaign(env_of(nodes()), agent, seed=1).status is EndStatus.COMPLETE
 
 
 @pytest.mark.parametrize("broken", ["missing", "text", "cut", "one array", "other arrays", "other inputs", "no layers"])

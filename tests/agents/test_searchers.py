@@ -6,12 +6,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+
 from peva_agents.bandit import BanditPolicy
 from peva_agents.bisection import BisectionAgent, BisectionPolicy
 from peva_agents.level_set import LevelSetAgent, LevelSetPolicy
 from peva_agents.loop import run_campaign
 from peva_agents.staircase import StaircasePolicy
-
 from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext, Verdict
 from peva_env.errors import PolicyError

@@ -16,11 +16,11 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import FlattenObservation
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import peva_env.inference.monotone_map
 from peva_agents.cartesian import CartesianAgent
 from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
-
-import peva_env.inference.monotone_map
 from peva_env.campaign.offline import OfflineCampaigns, OfflineSettings
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, ExecutionEvent, PolicyContext, Verdict

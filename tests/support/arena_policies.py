@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from peva_agents.uniform import UniformPolicy
 
+from peva_agents.uniform import UniformPolicy
 from peva_env.contracts import ExecutionEvent, PolicyContext
 from peva_env.space import Config
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from peva_agents.bandit import BanditPolicy
 from peva_agents.bisection import BisectionPolicy
 from peva_agents.level_set import LevelSetPolicy
 from peva_agents.staircase import StaircasePolicy
 from peva_agents.uniform import UniformPolicy
-
 from peva_env import datasets
 from peva_env.contracts import ExecutionEvent, MeasurementSource, MemoryEngine, PolicyAlgorithm
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine

@@ -8,8 +8,8 @@ from typing import Any
 
 from peva_agents.arena.config import ArenaConfig
 from peva_agents.arena.episode import Played
-from peva_agents.training import write_text
 from peva_env.errors import ConfigError
+from peva_env.system import write_text
 
 _CONFIG = "arena.json"
 _CODE = "entrants.json"

@@ -8,7 +8,7 @@ import numpy as np
 
 from peva_agents.arena.config import ArenaConfig
 from peva_agents.arena.scores import Labels, certificate_size
-from peva_agents.training import part_seeds
+from peva_agents.arena.seeds import part_seeds
 from peva_env.campaign import OfflineParts, replay_parts, sim_parts, true_labels
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
@@ -62,7 +62,7 @@ class ArenaWorld:
         if key not in self._envs:
             runs = self.config.max_runs if limited else None
             parts = replace(self._parts, settings=replace(self._parts.settings, budget_runs=runs))
-            self._envs[key] = parts.env(cast(Dominance, dominance))
+            self._envs[key] = PevaEnv(parts.campaigns(cast(Dominance, dominance)), parts.objective)
         return self._envs[key]
 
     def _truth(self, episode: Episode) -> Truth:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.arena import LegalOnly, bootstrap, mean, resamples, score
+from peva_agents.arena import LegalOnly, Part, bootstrap, mean, resamples, score
 from peva_agents.bisection import BisectionAgent
 from peva_agents.cartesian import CartesianAgent
 from peva_agents.loop import run_campaign
-from peva_agents.training.model_file import best_legal
-from peva_agents.training.worlds import Part, TrainingWorlds
+from peva_agents.models import best_legal
+from peva_agents.training.worlds import TrainingWorlds
 from peva_agents.uniform import UniformAgent
 from peva_env.campaign import true_labels
 from peva_env.config import DfaasConfig

@@ -7,6 +7,7 @@ from typing import Any
 
 from peva_agents.training.config import TrainingConfig, parse_training
 from peva_env.errors import ConfigError
+from peva_env.system import write_text
 
 _CONFIG = "config.json"
 
@@ -50,13 +51,6 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
                 f"{folder} was begun with {name} = {was!r}, not {now!r}; leave that out, or begin anew in another --out"
             )
     return config
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file aside and rename it, so that it is always whole."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
 
 
 def _without_other_world(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

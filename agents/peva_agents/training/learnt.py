@@ -21,8 +21,8 @@ from peva_agents.beliefs import Network
 from peva_agents.bisection import BisectionPolicy
 from peva_agents.learnt import LearntPolicy, Networks
 from peva_agents.loop import run_campaign
+from peva_agents.models import one_thread, require_sb3
 from peva_agents.policy_agent import PolicyAgent
-from peva_agents.training.algorithms import one_thread, require_sb3
 from peva_agents.training.candidates import Place
 from peva_agents.training.fitting import fit
 from peva_agents.uniform import UniformPolicy

@@ -13,12 +13,15 @@ from typing import Any
 
 from rich.console import Console
 
-from peva_agents.training.algorithms import build, hyperparameters, one_thread, require_sb3
-from peva_agents.training.config import TrainingConfig, parse_training, signature, signature_text, versions
-from peva_agents.training.folder import begin_folder, resumed_config, write_text
+from peva_agents.arena import PARTS
+from peva_agents.models import one_thread, require_sb3, signature, signature_text
+from peva_agents.training.config import TrainingConfig, parse_training, versions
+from peva_agents.training.folder import begin_folder, resumed_config
+from peva_agents.training.hyperparameters import build, hyperparameters
 from peva_agents.training.learning_curve import LearningCurve
-from peva_agents.training.worlds import PARTS, TrainingWorlds, training_worlds
+from peva_agents.training.worlds import TrainingWorlds, training_worlds
 from peva_env.errors import ConfigError
+from peva_env.system import write_text
 
 DEFAULT_OUT = Path("peva-training")
 
@@ -96,8 +99,8 @@ class Training:
 
     def learn(self) -> None:
         """Learn until all steps are done, from the last checkpoint on if there is one."""
+        from peva_agents.models import restore
         from peva_agents.training.callbacks import Bar, Keeper, checkpoints
-        from peva_agents.training.model_file import restore
 
         last = checkpoints(self.folder)[-1:]
         done = restore(self._model, last[0]) if last else 0
@@ -126,9 +129,9 @@ class Training:
 
     def compare(self) -> None:
         """Let the best model and the baselines play the test episodes; print and write what came of it."""
+        from peva_agents.models import load_policy
         from peva_agents.training.evaluation import evaluate, summarize
         from peva_agents.training.evaluation_table import markdown, print_table
-        from peva_agents.training.model_file import load_policy
 
         policy = load_policy(self.folder / "best_model.zip", self._worlds.space)
         n_episodes = self._config.evaluation_episodes
@@ -143,7 +146,7 @@ class Training:
         self._say(f"use it live on a space of this shape: peva-env run --agent {self.folder / 'best_model.zip'}")
 
     def _save(self, model: Any, name: str) -> None:
-        from peva_agents.training.model_file import save
+        from peva_agents.models import save
 
         save(model, self.folder / name, self._described)
 

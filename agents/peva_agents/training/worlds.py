@@ -6,20 +6,17 @@ three remainders modulo 3, so that no episode of one is ever an episode of anoth
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from peva_agents.arena import PARTS, Part, part_seeds
 from peva_agents.training.config import TrainingConfig
 from peva_env.campaign import OfflineParts, SomeScenarios, replay_parts, sim_parts
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace, Dominance
 from peva_env.vector import PevaVectorEnv
-
-type Part = Literal["train", "validation", "test"]
-
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 _SEEDS_OF_A_TRAINING = 10_000_000
 """Episodes of trainings with other seeds begin so far apart."""
@@ -55,12 +52,8 @@ class TrainingWorlds:
 
     def single(self, part: Part, *, dominance: Dominance | None = None) -> PevaEnv:
         """Return one environment of a part; with another kind of dominance where that is asked for."""
-        return self.parts[part].env(dominance)
-
-
-def part_seeds(part: Part, n: int, first: int) -> list[int]:
-    """Return ``n`` seeds of a part, from its ``first``: of another remainder modulo 3 than those of the other parts."""
-    return [3 * (first + i) + PARTS.index(part) for i in range(n)]
+        parts = self.parts[part]
+        return PevaEnv(parts.campaigns(dominance), parts.objective)
 
 
 def training_worlds(config: TrainingConfig) -> TrainingWorlds:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+
 from peva_agents.arena.intervals import bootstrap, iqm, mean, resamples
 from peva_agents.arena.scores import Scores, certificate_size, filled_in, score
-
 from peva_env.inference import RateGrid
 from peva_env.space import ConfigSpace
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from peva_agents.beliefs.features import Counts, Features
 from peva_agents.beliefs.gaussian import GaussianProcess
 from peva_agents.beliefs.measured import Measured, Measurements
-
 from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.space import Config, ConfigSpace

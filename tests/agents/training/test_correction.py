@@ -9,6 +9,7 @@ pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
 
 import torch
 from gymnasium.utils.env_checker import check_env
+
 from peva_agents.beliefs import Network
 from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent
 from peva_agents.loop import run_campaign
@@ -17,8 +18,8 @@ from peva_agents.training.candidates import Place
 from peva_agents.training.correction import better, correct, judge
 from peva_agents.training.correction_policy import CandidateNetworks
 from peva_agents.training.learnt import School, learn
-
 from peva_env.contracts import EndStatus
+from peva_env.env import PevaEnv
 from tests.agents.test_learnt import candidates, networks, nodes
 
 pytestmark = pytest.mark.train
@@ -62,7 +63,7 @@ def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path, mo
     assert "correction" in said[-1]
     found.save(tmp_path / "some.npz")
     agent = LearntAgent(path=tmp_path / "some.npz")
-    assert run_campaign(nodes().env(), agent, seed=1).status is EndStatus.COMPLETE
+    assert run_campaign(PevaEnv(nodes().campaigns(), nodes().objective), agent, seed=1).status is EndStatus.COMPLETE
 
 
 def test_campaigns_are_judged_alike_each_time() -> None:

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peva_agents.training.config import parse_training, same_shape, signature, signature_text
+
+from peva_agents.arena import PARTS
+from peva_agents.models import same_shape, signature, signature_text
+from peva_agents.training.config import parse_training
 from peva_agents.training.evaluation import EpisodeResult, summarize
 from peva_agents.training.evaluation_table import markdown
 from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.learning_curve import LearningCurve, Point, sparkline
-from peva_agents.training.worlds import PARTS, split, training_worlds
-
+from peva_agents.training.worlds import split, training_worlds
 from peva_env.campaign import replay_parts, sim_parts, true_labels
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace

@@ -19,12 +19,11 @@ pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
 pytest.importorskip("tensorboard", reason="needs the `train` extra")
 
 from peva_agents.loop import run_campaign
+from peva_agents.models import best_legal, load_policy
 from peva_agents.sb3 import SB3Agent
 from peva_agents.training.config import parse_training
-from peva_agents.training.model_file import best_legal, load_policy
 from peva_agents.training.train import train
 from peva_agents.training.worlds import training_worlds
-
 from peva_env.errors import ConfigError, PolicyError
 from tests.support import forkserver
 from tests.support.forkserver import Ended

@@ -15,9 +15,9 @@ from typing import Any
 
 import duckdb
 import pytest
+
 from peva_agents.cartesian import CartesianAgent
 from peva_agents.loop import CampaignResult, run_campaign
-
 from peva_env.config import parse_config
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.env import PevaEnv

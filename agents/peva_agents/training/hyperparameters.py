@@ -1,60 +1,20 @@
-"""The algorithms of Stable-Baselines3 that can be trained, and their hyperparameters."""
+"""The hyperparameters of a training: our defaults, and the user's."""
 
-import importlib
-import importlib.util
 import inspect
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from peva_agents.models import algorithm, policy_class
 from peva_agents.training.config import TrainingConfig, is_large
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
 
-_CLASSES = {
-    "maskable-ppo": ("sb3_contrib", "MaskablePPO"),
-    "ppo": ("stable_baselines3", "PPO"),
-    "dqn": ("stable_baselines3", "DQN"),
-}
-_NEEDED = ("stable_baselines3", "sb3_contrib", "torch", "tensorboard")
 _OURS = {"self", "policy", "env", "seed", "verbose", "tensorboard_log", "policy_kwargs"}
 _SIZES = {"n_steps", "batch_size", "n_epochs", "buffer_size", "net_arch", "train_freq", "stats_window_size"}
 _REPLAY_BYTES = 400_000_000
 _WINDOW = 512
 """Episodes that the mean return is told of: simulated nodes differ so much that fewer make a ragged curve."""
-
-
-def require_sb3() -> None:
-    """Accept that all that training needs is installed.
-
-    Raises:
-        ConfigError: it is not; how to get it.
-    """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"training needs {missing[0]}, which is not installed: pip install 'peva-env[train]'")
-
-
-def one_thread() -> None:
-    """Let PyTorch work in one thread: networks this small gain little by more, and lose much where cores are busy."""
-    torch: Any = importlib.import_module("torch")
-    torch.set_num_threads(1)
-
-
-def algorithm(name: str) -> type[Any]:
-    """Return the class of an algorithm."""
-    module, attribute = _CLASSES[name]
-    found: type[Any] = getattr(importlib.import_module(module), attribute)
-    return found
-
-
-def policy_class(name: str) -> type[Any]:
-    """Return the class of an algorithm's policy."""
-    if name == "dqn":
-        masked: type[Any] = importlib.import_module("peva_agents.training.masked_q").MaskedDQNPolicy
-        return masked
-    found: type[Any] = algorithm(name).policy_aliases["MultiInputPolicy"]
-    return found
 
 
 def hyperparameters(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any]:

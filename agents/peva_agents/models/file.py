@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from peva_agents.training.algorithms import policy_class, require_sb3
+from peva_agents.models.algorithms import policy_class, require_sb3
 from peva_env.errors import PolicyError
 from peva_env.observation import Observation, observation_space
 from peva_env.space import ConfigSpace

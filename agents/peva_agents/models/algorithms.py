@@ -1,0 +1,49 @@
+"""The algorithms of Stable-Baselines3 that a model may be of, and the policies of their models."""
+
+import importlib
+import importlib.util
+from typing import Any
+
+from peva_env.errors import ConfigError
+
+_CLASSES = {
+    "maskable-ppo": ("sb3_contrib", "MaskablePPO"),
+    "ppo": ("stable_baselines3", "PPO"),
+    "dqn": ("stable_baselines3", "DQN"),
+}
+
+
+_NEEDED = ("stable_baselines3", "sb3_contrib", "torch", "tensorboard")
+
+
+def require_sb3() -> None:
+    """Accept that all that training needs is installed.
+
+    Raises:
+        ConfigError: it is not; how to get it.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"training needs {missing[0]}, which is not installed: pip install 'peva-env[train]'")
+
+
+def one_thread() -> None:
+    """Let PyTorch work in one thread: networks this small gain little by more, and lose much where cores are busy."""
+    torch: Any = importlib.import_module("torch")
+    torch.set_num_threads(1)
+
+
+def algorithm(name: str) -> type[Any]:
+    """Return the class of an algorithm."""
+    module, attribute = _CLASSES[name]
+    found: type[Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def policy_class(name: str) -> type[Any]:
+    """Return the class of an algorithm's policy."""
+    if name == "dqn":
+        masked: type[Any] = importlib.import_module("peva_agents.models.masked_q").MaskedDQNPolicy
+        return masked
+    found: type[Any] = algorithm(name).policy_aliases["MultiInputPolicy"]
+    return found
