@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from peva_env.cli import app
-from peva_env.cli import app as memory
+from peva_env.cli.memory import app as memory
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.sources.simulated.node_spec import SimulatedFunction, SimulatedNode
 from tests.support.forkserver import peva
