@@ -150,19 +150,19 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         state = self._state
         legal = state.is_unknown(actions)
         legal[begins] = False
-        left_before = state.left()
+        left_before = state.budgets.least_left()
         outcomes = self._episodes.current.outcomes(actions)
         state.measure(actions, legal, outcomes)
-        left = state.left()
-        state.spent_steps += 1
-        state.spent_steps[begins] = 0
+        left = state.budgets.least_left()
+        state.budgets.spent_steps += 1
+        state.budgets.spent_steps[begins] = 0
         rewards = np.full(self.num_envs, ILLEGAL_REWARD)
         rewards[begins] = 0
         rows = legal.nonzero()[0]
         if rows.size:
             rewards[rows] = self._rewards(rows, actions, outcomes, left_before - left)
         terminated = state.n_unknown == 0
-        truncated = state.exhausted(left) & ~terminated
+        truncated = state.budgets.exhausted(left) & ~terminated
         for ended in (terminated, truncated):
             ended[begins] = False
         return rewards, terminated, truncated, legal

@@ -220,7 +220,8 @@ def _campaign(
     interrupts: FirstInterrupt,
 ) -> EndStatus:
     """Run the campaign and show what it found, however it ended."""
-    campaign: Any = env.unwrapped
+    campaign = env.unwrapped
+    assert isinstance(campaign, PevaEnv)  # noqa: S101 - the id is ours
     campaign.observer = progress = Progress(console, campaign, settings)
     status = EndStatus.INTERRUPTED
     try:

@@ -5,7 +5,7 @@ from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
 from peva_env.planning.plugins import agent_factory, arena, campaign_loop, own_policy, trainer
 from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
 from peva_env.planning.scheduler import CartesianScheduler
-from peva_env.planning.updates import PolicyUpdates
+from peva_env.planning.updates import PolicyUpdates, UpdateSchedule
 
 __all__ = [
     "Candidates",
@@ -14,6 +14,7 @@ __all__ = [
     "NoOpPolicy",
     "PlanEstimate",
     "PolicyUpdates",
+    "UpdateSchedule",
     "agent_factory",
     "arena",
     "campaign_loop",

@@ -12,8 +12,9 @@ Put ``pytest.register_assert_rewrite("peva_env.testing")`` into ``conftest.py`` 
 fails. Importing this package does not import pytest.
 """
 
+from peva_env.testing.ledger import LedgerContract
 from peva_env.testing.memory import MemoryContract
 from peva_env.testing.policy import PolicyContract
 from peva_env.testing.source import SourceContract
 
-__all__ = ["MemoryContract", "PolicyContract", "SourceContract"]
+__all__ = ["LedgerContract", "MemoryContract", "PolicyContract", "SourceContract"]

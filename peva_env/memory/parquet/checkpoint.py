@@ -45,6 +45,13 @@ class ParquetCheckpoint:
         """Write the raw k6 summaries to ``debug_dir``, likewise."""
         export_tables(self._database.connection, self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
 
+    def preload_all(self) -> None:
+        """Merge in the core tables, the debug tables, or both: those whose folder was given."""
+        if self.core_dir:
+            self.preload_core()
+        if self.debug_dir:
+            self.preload_debug()
+
     def preload_core(self) -> None:
         """Merge the core tables of ``core_dir`` into the memory: all or nothing, newest wins.
 
