@@ -46,7 +46,7 @@ def record(folder: Path) -> None:
     rates = {"checkout": range(20, 241, 20), "primes": range(15, 181, 15)}
     plan = [config for config in host.space if all(rate in rates[name] for name, rate in config)]
     runs = [config for config in plan for _ in range(ITERATIONS)]
-    campaign = host.open({}, word=0)
+    campaign = host.open({}, seed=0)
     executor = campaign.executor
     assert isinstance(executor, DfaasConfigExecutor)
     for done, position in enumerate(rng.permutation(len(runs))):

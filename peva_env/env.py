@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from peva_env.campaign import Campaign, CampaignHost, ConfigOutcome, EpisodeWords
+from peva_env.campaign import Campaign, CampaignHost, ConfigOutcome, EpisodeSeeds
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -60,7 +60,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._memo = np.zeros(1)
         self._campaign: Campaign | None = None
         self._last = nothing_yet(host.space)
-        self._episodes = EpisodeWords()
+        self._episodes = EpisodeSeeds()
         self._dense = is_dense(host.space)
         self.observation_space: gymnasium.Space[Any] = observation_space(host.space, with_map=self._dense)
         self.action_space: gymnasium.Space[Any] = (

@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from peva_env.campaign import CampaignState, OfflineParts, UpcomingEpisodes, chosen_scenario
+from peva_env.campaign import CampaignState, OfflineParts, PrefetchedEpisodes, chosen_scenario
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import OK_LABEL, is_dense
@@ -68,7 +68,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self._objective = parts.objective
         recorded = parts.world.recorded(np.arange(len(parts.world.scenarios)))
         self._state = CampaignState(num_envs, space, recorded, parts.settings)
-        self._episodes = UpcomingEpisodes(parts.world, num_envs)
+        self._episodes = PrefetchedEpisodes(parts.world, num_envs)
         self._asked = np.zeros(num_envs, np.int64)  # what the last step asked for
         self._memo = np.zeros(num_envs)
         self._ended = np.zeros(num_envs, np.bool_)

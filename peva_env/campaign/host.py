@@ -26,8 +26,8 @@ class CampaignHost(Protocol):
         """Accept the options of ``open``; nothing is begun."""
         ...
 
-    def open(self, options: Mapping[str, Any], word: int) -> Campaign:
-        """Begin a campaign; ``word``, 64 bits, is where its chance comes from, if it is not the node's own."""
+    def open(self, options: Mapping[str, Any], seed: int) -> Campaign:
+        """Begin a campaign; ``seed``, 64 bits, is where its chance comes from, if it is not the node's own."""
         ...
 
     def config_data(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class LiveCampaigns:
         """
         require_options(options, "warm_start", "repetition")
 
-    def open(self, options: Mapping[str, Any], word: int) -> Campaign:  # noqa: ARG002 - chance is the node's own
+    def open(self, options: Mapping[str, Any], seed: int) -> Campaign:  # noqa: ARG002 - chance is the node's own
         """Start what is not started yet, and begin or resume a campaign.
 
         Raises:

@@ -34,7 +34,7 @@ _TABLE_LIMIT = 2**16
 """Up to so many configurations an episode's outcomes are worked out at once, when it begins."""
 
 _SCENARIO_DRAW = 0
-"""Which draw of an episode's word decides its scenario."""
+"""Which draw of an episode's seed decides its scenario."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class OfflineSettings:
         return Budget(self.budget_runs, self.budget_seconds, self.max_steps)
 
 
-def drawn_scenarios(words: NDArray[np.uint64], n_scenarios: int) -> NDArray[np.int64]:
-    """Return the scenario of each episode word, (n,)."""
+def drawn_scenarios(seeds: NDArray[np.uint64], n_scenarios: int) -> NDArray[np.int64]:
+    """Return the scenario of each episode seed, (n,)."""
     if n_scenarios == 1:
-        return np.zeros(len(words), np.int64)
-    return (hashed(words, _SCENARIO_DRAW) % np.uint64(n_scenarios)).astype(np.int64)
+        return np.zeros(len(seeds), np.int64)
+    return (hashed(seeds, _SCENARIO_DRAW) % np.uint64(n_scenarios)).astype(np.int64)
 
 
 def chosen_scenario(options: Mapping[str, Any], names: Sequence[str]) -> int | None:
@@ -168,22 +168,22 @@ class OfflineCampaigns:
         """
         chosen_scenario(options, self.world.scenarios)
 
-    def open(self, options: Mapping[str, Any], word: int) -> Campaign:
+    def open(self, options: Mapping[str, Any], seed: int) -> Campaign:
         """Begin an episode; ``options={"scenario": name}`` fixes which."""
-        words = np.array([word], np.uint64)
+        seeds = np.array([seed], np.uint64)
         chosen = chosen_scenario(options, self.world.scenarios)
-        scenario = int(drawn_scenarios(words, len(self.world.scenarios))[0]) if chosen is None else chosen
+        scenario = int(drawn_scenarios(seeds, len(self.world.scenarios))[0]) if chosen is None else chosen
         self.space = self.world.space(scenario)
         recorded = self.world.recorded(np.array([scenario]))[0] if self.grid else None
         settings = self.settings
         known = MonotoneMap(self.space, dominance=settings.dominance, grid=self.grid, recorded=recorded)
-        tensors, run_id, budget = deepcopy(self._prior), f"episode-{word:016x}", settings.budget()
+        tensors, run_id, budget = deepcopy(self._prior), f"episode-{seed:016x}", settings.budget()
         return Campaign(
             known=known,
             budget=budget,
             executor=EpisodeExecutor(
-                episodes=self.world.begin(words, np.array([scenario])),
-                make_source=partial(self.world.source, word, scenario),
+                episodes=self.world.begin(seeds, np.array([scenario])),
+                make_source=partial(self.world.source, seed, scenario),
                 known=known,
                 budget=budget,
                 updates=PolicyUpdates(settings.schedule),

@@ -1,4 +1,8 @@
-"""What is measured next: the plan and how policies are found."""
+"""What is measured next: the plan, schedulers, candidates, and the policies and agents found by name.
+
+What must always hold: the plan has an order that a configuration file fixes; a scheduler proposes each configuration
+once; and whatever a policy raises or returns in breach of its contract is a ``PolicyError`` that names the policy.
+"""
 
 from peva_env.planning.candidates import Candidates
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, MeasurementSource
 from peva_env.rules import majority
-from peva_env.sources.episodes import Episodes, Indices, Outcomes, Words, World
+from peva_env.sources.episodes import Episodes, Indices, Outcomes, Seeds, World
 from peva_env.space import Config, ConfigSpace
 
 
@@ -36,13 +36,13 @@ class RepeatedWorld:
         """Return which configurations can be measured, (n, N)."""
         return self.world.recorded(scenarios)
 
-    def begin(self, words: Words, scenarios: Indices) -> "RepeatedEpisodes":
+    def begin(self, seeds: Seeds, scenarios: Indices) -> "RepeatedEpisodes":
         """Begin ``n`` episodes, each of a scenario."""
-        return RepeatedEpisodes(self.world.begin(words, scenarios), self.iterations)
+        return RepeatedEpisodes(self.world.begin(seeds, scenarios), self.iterations)
 
-    def source(self, word: int, scenario: int) -> "RepeatedSource":
+    def source(self, seed: int, scenario: int) -> "RepeatedSource":
         """Return what measures in one episode, as events."""
-        return RepeatedSource(self.world.source(word, scenario), self.iterations)
+        return RepeatedSource(self.world.source(seed, scenario), self.iterations)
 
     def context(self, scenario: int) -> dict[str, Any]:
         """Return what must be equal for two measurements to be comparable."""

@@ -16,5 +16,6 @@ from peva_env.testing.ledger import LedgerContract
 from peva_env.testing.memory import MemoryContract
 from peva_env.testing.policy import PolicyContract
 from peva_env.testing.source import SourceContract
+from peva_env.testing.world import WorldContract
 
-__all__ = ["LedgerContract", "MemoryContract", "PolicyContract", "SourceContract"]
+__all__ = ["LedgerContract", "MemoryContract", "PolicyContract", "SourceContract", "WorldContract"]

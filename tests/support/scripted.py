@@ -94,7 +94,7 @@ class ScriptedHost:
     def check(self, options: Mapping[str, Any]) -> None:
         """Take any."""
 
-    def open(self, options: Mapping[str, Any], word: int) -> Campaign:
+    def open(self, options: Mapping[str, Any], seed: int) -> Campaign:
         self.memory.startup()
         self._campaigns += 1
         repetition = 1 if options.get("warm_start") else self._campaigns

@@ -14,13 +14,15 @@ from peva_agents.level_set import LevelSetPolicy
 from peva_agents.staircase import StaircasePolicy
 from peva_agents.uniform import UniformPolicy
 from peva_env import datasets
+from peva_env.campaign import SomeScenarios
 from peva_env.contracts import ExecutionEvent, MeasurementSource, MemoryEngine, PolicyAlgorithm
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger
 from peva_env.planning import NoOpPolicy
+from peva_env.sources import RepeatedWorld
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config
-from peva_env.testing import LedgerContract, MemoryContract, PolicyContract, SourceContract
+from peva_env.testing import LedgerContract, MemoryContract, PolicyContract, SourceContract, WorldContract
 from tests.support.builders import session
 from tests.support.engines import make_engine
 from tests.support.extras import needs_sklearn
@@ -139,3 +141,24 @@ def test_importing_the_suites_does_not_import_pytest() -> None:
 class TestRunLedger(LedgerContract):
     def make(self, iterations: int) -> RunLedger:
         return RunLedger(iterations)
+
+
+class TestSimulatedWorld(WorldContract):
+    def make(self) -> SimulatedWorld:
+        return SimulatedWorld({"a": [0, 50, 100, 400], "b": [0, 50, 200]}, "random", noise=0.1, min_functions=1)
+
+
+class TestReplayWorld(WorldContract):
+    def make(self) -> ReplayWorld:
+        return ReplayWorld(datasets.load("local-node-v1"))
+
+
+class TestRepeatedWorld(WorldContract):
+    def make(self) -> RepeatedWorld:
+        return RepeatedWorld(ReplayWorld(datasets.load("local-node-v1")), 3)
+
+
+class TestSomeScenarios(WorldContract):
+    def make(self) -> SomeScenarios:
+        world = ReplayWorld(datasets.load("local-node-v1"))
+        return SomeScenarios(world, world.scenarios[:1])

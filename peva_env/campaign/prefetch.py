@@ -9,19 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 from gymnasium.utils.seeding import np_random
 
-from peva_env.campaign.episode_words import episode_words, first_word
+from peva_env.campaign.episode_seeds import episode_seeds, first_seed
 from peva_env.campaign.offline import drawn_scenarios
 from peva_env.sources import Episodes, Indices, World
 
 
-class UpcomingEpisodes:
+class PrefetchedEpisodes:
     """``current`` are the episodes that run, ``scenarios`` (n,) theirs."""
 
     def __init__(self, world: World, n: int) -> None:
         self.current: Episodes
         self.scenarios = np.zeros(n, np.int64)
         self._world = world
-        self._firsts = np.zeros(n, np.uint64)  # the words from which those of all episodes come
+        self._firsts = np.zeros(n, np.uint64)  # the seeds from which those of all episodes come
         self._is_seeded = False
         self._numbers = np.zeros(n, np.int64)  # of the next episode, from 0 since seeding
         self._next: Episodes
@@ -29,11 +29,11 @@ class UpcomingEpisodes:
         self._is_ready = np.zeros(n, np.bool_)  # whether the next one is what ``_next`` has
 
     def seed(self, seeds: Sequence[int | None], where: Indices) -> None:
-        """Draw the first words of those that are given a seed, and of all that never had one."""
+        """Draw the first episode seed of each environment that is given a seed, and of all that never had one."""
         drawn = [i for i in where if not self._is_seeded or seeds[i] is not None]
-        words = [first_word(np_random(seeds[i])[0]) for i in drawn]  # all, before any is put in place
+        firsts = [first_seed(np_random(seeds[i])[0]) for i in drawn]  # all, before any is put in place
         self._is_seeded = True
-        self._firsts[drawn] = np.array(words, np.uint64)
+        self._firsts[drawn] = np.array(firsts, np.uint64)
         self._numbers[drawn] = 0
         self._is_ready[drawn] = False
 
@@ -51,9 +51,9 @@ class UpcomingEpisodes:
 
     def _prepare(self, where: Indices, scenario: int | None) -> None:
         """Begin the next episodes of all environments; those that are ready come out as they were."""
-        words = episode_words(self._firsts, self._numbers)
-        scenarios = drawn_scenarios(words, len(self._world.scenarios))
+        seeds = episode_seeds(self._firsts, self._numbers)
+        scenarios = drawn_scenarios(seeds, len(self._world.scenarios))
         if scenario is not None:
             scenarios[where] = scenario
-        self._next, self._next_scenarios = self._world.begin(words, scenarios), scenarios
+        self._next, self._next_scenarios = self._world.begin(seeds, scenarios), scenarios
         self._is_ready[:] = True
