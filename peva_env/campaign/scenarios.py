@@ -1,7 +1,6 @@
 """Some scenarios of a world as a world of their own, and what is true in an episode: what training and testing take."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from gymnasium.utils.seeding import np_random
@@ -45,10 +44,6 @@ class SomeScenarios:
     def source(self, seed: int, scenario: int) -> MeasurementSource:
         """Return what measures in one episode, as events."""
         return self.world.source(seed, int(self.numbers[scenario]))
-
-    def context(self, scenario: int) -> dict[str, Any]:
-        """Return what must be equal for two measurements to be comparable, as plain data."""
-        return self.world.context(int(self.numbers[scenario]))
 
 
 def true_labels(world: World, seed: int, scenario: int) -> NDArray[np.int8]:

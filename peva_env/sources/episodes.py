@@ -77,10 +77,6 @@ class World(Protocol):
         """Return what measures in one episode, as events: the same outcomes in full."""
         ...
 
-    def context(self, scenario: int) -> dict[str, Any]:
-        """Return what must be equal for two measurements to be comparable, as plain data."""
-        ...
-
 
 def hashed(seeds: Seeds, *counters: Any) -> Seeds:
     """Return a 64-bit hash of each seed and the counters, which broadcast (SplitMix64's finaliser, applied in turn).

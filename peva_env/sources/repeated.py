@@ -5,7 +5,7 @@ campaign asks for in full, as live ones do, is still one step.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +43,6 @@ class RepeatedWorld:
     def source(self, seed: int, scenario: int) -> "RepeatedSource":
         """Return what measures in one episode, as events."""
         return RepeatedSource(self.world.source(seed, scenario), self.iterations)
-
-    def context(self, scenario: int) -> dict[str, Any]:
-        """Return what must be equal for two measurements to be comparable."""
-        return self.world.context(scenario)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """A world whose outcomes are written down: what offline environments are tested with."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +73,3 @@ class ToyWorld:
 
     def source(self, seed: int, scenario: int) -> MeasurementSource:
         return ToySource(self, seed, scenario)
-
-    def context(self, scenario: int) -> dict[str, Any]:
-        return {"limit_rps": float(self.limits_rps[scenario])}

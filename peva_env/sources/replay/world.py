@@ -4,12 +4,10 @@ Notation: ``S`` scenarios of ``N`` configurations each; ``n`` episodes; ``K`` re
 scenario and configuration, so that those of one configuration stand side by side; ``V`` values of a measurement.
 """
 
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,11 +73,6 @@ class ReplayWorld:
     def source(self, seed: int, scenario: int) -> "ReplaySource":
         """Return what measures in one episode, as the recorded events in full."""
         return ReplaySource(self, seed, scenario)
-
-    def context(self, scenario: int) -> dict[str, Any]:
-        """Return the context in which a map was measured; empty where the recording does not tell."""
-        context = self._recording.contexts.get(self._maps[scenario].context_hash, {})
-        return dict(json.loads(json.dumps(context)))
 
     def event(self, seed: int, scenario: int, index: int, iteration: int) -> ExecutionEvent | None:
         """Return the event whose numbers ``outcomes`` gives for a configuration, or None where nothing is recorded."""

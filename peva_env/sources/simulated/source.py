@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement
 from peva_env.rules import judge
 from peva_env.sources.episodes import Indices
 from peva_env.sources.simulated.episodes import SimulatedEpisodes, SimulatedRuns
@@ -52,10 +52,6 @@ class SimulatedSource:
             cooldown_s=settings.cooldown_s,
             cost_s=settings.cost_s,
         )
-
-    def true_verdict(self, config: Config) -> Verdict:
-        """Return what the node would be said to be without noise."""
-        return Verdict.OVERLOADED if self.episode.truth(self._indices(config))[0] > 0 else Verdict.OK
 
     def close(self) -> None:
         """Nothing is held."""

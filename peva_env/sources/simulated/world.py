@@ -13,13 +13,10 @@ from peva_env.sources.config_table import ConfigTable
 from peva_env.sources.episodes import Indices, Seeds, hashed
 from peva_env.sources.simulated.episodes import MOST_NOISE, RUN_DRAWS, RunSettings, SimulatedEpisodes
 from peva_env.sources.simulated.node_model import Nodes
-from peva_env.sources.simulated.node_spec import SimulatedNode, build_node, parse_node
+from peva_env.sources.simulated.node_spec import build_node, parse_node
 from peva_env.sources.simulated.random_nodes import draw_nodes, require_room
 from peva_env.sources.simulated.source import SimulatedSource
 from peva_env.space import ConfigSpace
-
-_MODEL = 1
-"""Goes into the context: another model gives other measurements."""
 
 _RANGES = {
     "noise": (0.0, MOST_NOISE),
@@ -73,13 +70,11 @@ class SimulatedWorld:
             space=space, table=ConfigTable.of(space), rules=_parse_rules(rules or {}), **numbers
         )
         self._highest_rps = [rates[-1] for rates in space.rates_rps]
-        self._spec: SimulatedNode | None = None
         self._node: Nodes | None = None
         if node == "random":
             require_room(self._highest_rps, timeout_s)
         else:
-            self._spec = parse_node(node)
-            self._node = build_node(self._spec, space.functions)
+            self._node = build_node(parse_node(node), space.functions)
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -102,17 +97,6 @@ class SimulatedWorld:
     def source(self, seed: int, scenario: int = 0) -> SimulatedSource:
         """Return what measures in one episode, as events."""
         return SimulatedSource(self.begin(np.array([seed], np.uint64), np.array([scenario])))
-
-    def context(self, scenario: int = 0) -> dict[str, Any]:  # noqa: ARG002 - there is one
-        """Return what must be equal for two measurements to be comparable, as plain data."""
-        parameters = self._spec.model_dump() if self._spec else "random"
-        return {
-            "node": {"kind": "simulated", "model": _MODEL, "parameters": parameters, "noise": self._settings.noise},
-            "functions": list(self._settings.space.functions),
-            "duration_s": self._settings.duration_s,
-            "timeout_s": self._settings.timeout_s,
-            "overload": self._settings.rules.model_dump(),
-        }
 
 
 def _require_range(key: str, value: float) -> None:

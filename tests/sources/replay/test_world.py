@@ -104,19 +104,12 @@ def test_scenarios_share_one_shape_and_what_a_node_lacks_is_masked(tmp_path: Pat
 def test_a_scenario_is_called_by_node_and_functions(tmp_path: Path, node: Any, name: str) -> None:
     world = world_of(tmp_path, *both_verdicts("a"), contexts={"ctx": {"node": node, "duration_s": 2}})
     assert world.scenarios == (name,)
-    assert world.context(0) == {"node": node, "duration_s": 2}
 
 
 def test_equal_names_are_told_apart_by_the_context(tmp_path: Path) -> None:
     contexts: Mapping[str, Any] = {"one": LIGHT, "two": LIGHT | {"duration_s": 2}}
     events = [*both_verdicts("a", context="one"), *both_verdicts("a", context="two")]
     assert world_of(tmp_path, *events, contexts=contexts).scenarios == ("LIGHT:a:one", "LIGHT:a:two")
-
-
-def test_a_context_can_be_changed_by_who_asked_for_it_alone(tmp_path: Path) -> None:
-    world = world_of(tmp_path, *both_verdicts("a"), contexts={"ctx": LIGHT})
-    world.context(0)["node"]["name"] = "changed"
-    assert world.context(0) == LIGHT
 
 
 def test_scenarios_are_chosen_by_name_or_by_how_names_begin(tmp_path: Path) -> None:
