@@ -240,9 +240,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         if grid is not None:
             return _Load(grid.level_shares[index], grid.rates_rps[:, index])
         config = self.space.config(index)
-        rates_rps = dict(config)
-        rates = np.array([rates_rps.get(name, 0) for name in self.space.functions], np.int32)
-        return _Load(level_shares(self.space, config), rates)
+        return _Load(level_shares(self.space, config), self.space.rates_of([config])[0])
 
     def _reward(self, index: int, outcome: ConfigOutcome, spent: float) -> float:
         measurement = outcome.measurement or self._last.measurement

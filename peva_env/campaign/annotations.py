@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from peva_env.config import GrafanaConfig
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
-from peva_env.space import Config
+from peva_env.space import Config, config_text
 from peva_env.system import NoAnswerError, call
 
 LOGGER = logging.getLogger("peva_env.campaign.annotations")
@@ -65,10 +65,14 @@ class GrafanaAnnotations:
         """Mark the time that a configuration took, and whether it was too much."""
         agreeing = [event for event in self._runs if event.verdict is verdict]
         reasons = "; ".join(agreeing[-1].reasons) if agreeing else ""
-        text = " + ".join(f"{name} {rate} rps" for name, rate in config)
         overload = "overload" if verdict is Verdict.OVERLOADED else "ok"
         times = (self._runs[0].started_at, self._runs[-1].ended_at) if self._runs else None
-        self._post(f"{text}: {verdict}{f' ({reasons})' if reasons else ''}", "configuration", overload, times=times)
+        self._post(
+            f"{config_text(config)}: {verdict}{f' ({reasons})' if reasons else ''}",
+            "configuration",
+            overload,
+            times=times,
+        )
         self._runs.clear()
 
     def end(self, status: EndStatus, detail: str | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from peva_env.campaign.budget import Budget
-from peva_env.campaign.protocols import ConfigOutcome, Executor, config_text
+from peva_env.campaign.protocols import ConfigOutcome, Executor
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -22,7 +22,7 @@ from peva_env.contracts import (
     Verdict,
 )
 from peva_env.inference import UNKNOWN_LABEL, MonotoneMap
-from peva_env.space import Config, ConfigKey, config_key
+from peva_env.space import Config, ConfigKey, config_key, config_text
 
 
 class CompleteConfigs(Set[ConfigKey]):

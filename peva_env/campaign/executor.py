@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import why_known
-from peva_env.campaign.protocols import ConfigOutcome, config_text
+from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.contracts import (
     NOT_RUN,
     CampaignObserver,
@@ -29,7 +29,7 @@ from peva_env.inference import MonotoneMap
 from peva_env.memory import InProcessMemoryEngine
 from peva_env.observation import measurement_of
 from peva_env.rules import majority
-from peva_env.space import Config, config_key, config_pairs
+from peva_env.space import Config, config_key, config_pairs, config_text
 from peva_env.system import uninterrupted
 
 __all__ = ["DfaasConfigExecutor", "DfaasRunContext"]

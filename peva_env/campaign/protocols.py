@@ -14,7 +14,6 @@ import numpy as np
 
 from peva_env.contracts import CampaignObserver, EndStatus, ExecutionEvent, PolicyAlgorithm, Verdict
 from peva_env.observation import Measurement
-from peva_env.space import Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,3 @@ class Executor(Protocol):
     def end(self, status: EndStatus, detail: str | None) -> None:
         """Hand pending events to the policy, unless the campaign failed, and record how the campaign ended."""
         ...
-
-
-def config_text(config: Config) -> str:
-    """Return a configuration in words."""
-    return " + ".join(f"{name} {rate} rps" for name, rate in config)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
+from peva_env import space
 from peva_env.contracts import Verdict
 from peva_env.system import one_line
 
@@ -42,7 +43,7 @@ class _Console(Console):
 
 def config_text(config: Iterable[tuple[str, int]]) -> str:
     """Return a configuration as people write it: ``checkout 80 + fetch 40``; a stranger's names on one line."""
-    return one_line(" + ".join(f"{name} {rate}" for name, rate in config))
+    return one_line(space.config_text(config, unit=""))
 
 
 def duration_text(seconds: float) -> str:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from peva_env.console.text import STYLES, config_text, say
-from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.contracts import ExecutionEvent
 from peva_env.rules import majority
 from peva_env.space import ConfigKey
 
@@ -24,7 +24,7 @@ def print_verdicts(console: Console, events: Iterable[ExecutionEvent], complete:
     """
     runs: dict[ConfigKey, list[ExecutionEvent]] = {}
     for event in events:
-        if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
+        if event.is_valid:
             runs.setdefault(event.config_key, []).append(event)
     if not runs:
         return

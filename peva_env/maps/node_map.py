@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.maps.inference import runs_asked_for
 from peva_env.memory import node_name
@@ -85,6 +85,6 @@ def valid_runs(events: Iterable[ExecutionEvent]) -> dict[ConfigKey, list[Executi
     """Return the measured runs that are not INVALID, by configuration, in the order of their measurement."""
     runs: dict[ConfigKey, list[ExecutionEvent]] = {}
     for event in events:
-        if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
+        if event.is_valid:
             runs.setdefault(event.config_key, []).append(event)
     return runs

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Ledger, PolicyAlgorithm, Verdict
+from peva_env.contracts import EndStatus, ExecutionEvent, Ledger, PolicyAlgorithm
 from peva_env.errors import PolicyError
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.parquet import ParquetCheckpoint
@@ -126,7 +126,7 @@ class InProcessMemoryEngine:
         if not self._belongs(event):
             return
         self.ledger.record(event)
-        if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
+        if event.is_valid:
             self._updates.learn(event)
 
     def ingest_skips(self, events: Sequence[ExecutionEvent]) -> None:

@@ -42,7 +42,7 @@ class RunLedger:
             self._not_run.add((key, event.kind))
             return
         self._next_iteration[key] = max(self.next_iteration(key), event.iteration + 1)
-        if event.verdict is Verdict.INVALID:
+        if not event.is_valid:
             return
         self._verdicts.setdefault(key, []).append(event.verdict)
         if self._is_certain and self._is_certain(event):

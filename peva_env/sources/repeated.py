@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, MeasurementSource
-from peva_env.rules import majority
+from peva_env.rules import majority, majority_labels
 from peva_env.sources.episodes import Episodes, Indices, Outcomes, Seeds, World
 from peva_env.space import Config, ConfigSpace
 
@@ -57,11 +57,10 @@ class RepeatedEpisodes:
         first = iteration * self.iterations
         runs = [self.episodes.outcomes(indices, first + i) for i in range(self.iterations)]
         labels = np.array([run.labels for run in runs])
-        votes = labels.sum(axis=0)
-        decided = np.where(votes > 0, 1, -1) * (labels != 0).any(axis=0)
+        decided = majority_labels(labels.sum(axis=0), np.count_nonzero(labels, axis=0))
         which, each = (labels == decided).argmax(axis=0), np.arange(labels.shape[1])
         return Outcomes(
-            labels=decided.astype(np.int8),
+            labels=decided,
             values=np.array([run.values for run in runs])[which, each],
             mask=np.array([run.mask for run in runs])[which, each],
             cost_s=np.sum([run.cost_s for run in runs], axis=0),

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from peva_agents.bandit import BanditAgent
-from peva_agents.beliefs.lattice import Blocks, Lattice
 from peva_agents.bisection import BisectionAgent
 from peva_agents.level_set import LevelSetAgent
 from peva_agents.loop import run_campaign
@@ -20,7 +19,7 @@ from peva_env.campaign.offline import OfflineSettings
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
-from peva_env.inference import MonotoneMap, RateGrid
+from peva_env.inference import Blocks, Lattice, MonotoneMap, RateGrid
 from peva_env.objectives import make_objective
 from peva_env.space import ConfigSpace
 from tests.support.extras import needs_sklearn

@@ -18,7 +18,6 @@ from peva_env.memory.tensors.rows import (
     RUN_QUANTITIES,
     Rows,
     config_number,
-    is_label,
     rows_of_batch,
     rows_of_event,
 )
@@ -132,7 +131,7 @@ class TensorCache:
 
     def add(self, event: ExecutionEvent) -> None:
         """Append an event that the memory did not hold yet; one that is no label is left out."""
-        if is_label(event):
+        if event.is_valid:
             self._append(rows_of_event(event))
 
     def rebuild(self, connection: duckdb.DuckDBPyConnection) -> None:

@@ -56,11 +56,6 @@ class Rows:
     of_run: NDArray[np.float64]  # (n, len(RUN_QUANTITIES))
 
 
-def is_label(event: ExecutionEvent) -> bool:
-    """Tell whether an event says something of the node: it was run, and it is not INVALID."""
-    return event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID
-
-
 def rows_of_event(event: ExecutionEvent) -> Rows:
     """Return the one row of an event."""
     names, rates = event.config_key

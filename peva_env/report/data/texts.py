@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime
 
 from peva_env.console import duration_text
-from peva_env.space import Config
+from peva_env.space import Config, config_text
 
 
 def count_text(n: int, noun: str) -> str:
@@ -32,7 +32,7 @@ def isolated(name: str) -> str:
 
 def load_text(config: Config) -> str:
     """Return a configuration as the page writes it: ``checkout 80 + fetch 40``."""
-    return " + ".join(f"{isolated(name)} {rate}" for name, rate in config)
+    return config_text(config, unit="", show_name=isolated)
 
 
 def moment_text(seconds: float | None) -> str:

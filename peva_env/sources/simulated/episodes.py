@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from peva_env.config import OverloadConfig
 from peva_env.observation import LATENCY_CAP_S
 from peva_env.rules import labels, success_margins, use_margins
-from peva_env.sources.config_table import ConfigTable
 from peva_env.sources.episodes import Indices, Outcomes, Seeds, hashed
+from peva_env.sources.simulated.config_table import ConfigTable
 from peva_env.sources.simulated.node_model import Floats, Nodes, Served, serve
 from peva_env.space import ConfigSpace
 

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from peva_env.config import OverloadConfig, explain
 from peva_env.errors import ConfigError
-from peva_env.sources.config_table import ConfigTable
 from peva_env.sources.episodes import Indices, Seeds, hashed
+from peva_env.sources.simulated.config_table import ConfigTable
 from peva_env.sources.simulated.episodes import MOST_NOISE, RUN_DRAWS, RunSettings, SimulatedEpisodes
 from peva_env.sources.simulated.node_model import Nodes
 from peva_env.sources.simulated.node_spec import build_node, parse_node

@@ -1,4 +1,4 @@
-"""The configurations of a space as arrays, for what is computed of many at once."""
+"""The configurations of a space as the arrays that the queueing model takes."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
+from peva_env.inference import RateGrid
 from peva_env.space import ConfigSpace
 
 MAX_CONFIGS = 2_000_000
@@ -31,14 +32,6 @@ class ConfigTable:
             raise ConfigError(
                 f"offline episodes need a space of at most {MAX_CONFIGS} configurations; it has {space.n_configs}"
             )
-        rates_rps = np.zeros((len(space.functions), space.n_configs))
-        present = np.zeros(rates_rps.shape)
-        for names in space.function_sets():
-            first, shape = space.block(names)
-            block = slice(first, first + int(np.prod(shape)))
-            levels = np.indices(shape).reshape(len(names), -1)
-            for name, level in zip(names, levels, strict=True):
-                position = space.functions.index(name)
-                rates_rps[position, block] = np.array(space.rates_rps[position])[level]
-                present[position, block] = 1
-        return cls(rates_rps, present, present.sum(axis=0))
+        grid = RateGrid(space)
+        present = (grid.level_shares.T > 0).astype(np.float64)
+        return cls(grid.rates_rps.astype(np.float64), present, present.sum(axis=0))
