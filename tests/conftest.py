@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Start workers for all tests or a folder of them; single files run in this process."""
-    return 0 if any(".py" in name for name in config.args) else n_workers()
+    return 0 if all(".py" in name for name in config.args) else n_workers()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoKinds | None:
