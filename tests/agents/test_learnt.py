@@ -10,7 +10,6 @@ from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
 from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
 from peva_agents.loop import run_campaign
-from peva_agents.training.candidates import CandidateEnv, Place
 from peva_env.campaign import OfflineParts, sim_parts
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, PolicyAlgorithm
@@ -18,31 +17,11 @@ from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
 from peva_env.planning import agent_factory
 from peva_env.testing import PolicyContract
-
-RATES = {"a": [0, 50, 100, 150, 200], "b": [0, 50, 100, 150, 200]}
-
-
-def network(n_inputs: int, *, seed: int = 0, last: float = 1.0) -> Network:
-    """Return one that has learnt nothing; its last layer is multiplied by ``last``."""
-    rng = np.random.default_rng(seed)
-    layers = [(rng.normal(size=(n_inputs, 6)), rng.normal(size=6)), (last * rng.normal(size=(6, 1)), np.zeros(1))]
-    return Network(rng.normal(size=n_inputs), np.full(n_inputs, 2.0), tuple(layers))
-
-
-def networks(correction: Network | None = None) -> Networks:
-    return Networks(network(N_FEATURES), correction)
-
-
-def nodes(**settings: Any) -> OfflineParts:
-    return sim_parts("random", rates_rps=RATES, **settings)
+from tests.support.networks import candidates, network, networks, nodes
 
 
 def env_of(parts: OfflineParts) -> PevaEnv:
     return PevaEnv(parts.campaigns(), parts.objective)
-
-
-def candidates(n_candidates: int = 8) -> CandidateEnv:
-    return CandidateEnv(networks(), [Place(nodes(), 1.0)], n_candidates=n_candidates)
 
 
 class TestLearntPolicy(PolicyContract):

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from peva_env.contracts import Verdict
-from tests.cli.test_app import complaint
-from tests.maps.test_maps import OVERLOADED, not_run, pair, remember, square
 from tests.support.builders import event
+from tests.support.commands import complaint
 from tests.support.forkserver import peva
+from tests.support.maps import OVERLOADED, not_run, pair, remember, square
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """What a memory says of a node: its map, questions to it, and the difference of two."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,57 +8,21 @@ import duckdb
 import numpy as np
 import pytest
 
-from peva_env.contracts import NOT_RUN, EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.inference import MonotoneMap
 from peva_env.maps import NodeMap, ask, cartesian_configs, compare, predict, read_map
-from peva_env.memory import DuckDBMemoryStore
-from peva_env.space import Config, ConfigSpace, Dominance, config_key
-from tests.support.builders import event, function, session
+from peva_env.space import ConfigSpace, Dominance, config_key
+from tests.support.builders import event, function
+from tests.support.maps import RATES, not_run, pair, remember, square
 
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
-RATES = (10, 20, 30)
-
-
-def pair(a: int, b: int) -> Config:
-    return [("a", a), ("b", b)]
-
-
-def not_run(config: Config, verdict: Verdict) -> ExecutionEvent:
-    made: ExecutionEvent = event(config, NOT_RUN[verdict].iteration, verdict, kind=NOT_RUN[verdict].kind, functions=())
-    return made
-
-
-def remember(
-    path: Path,
-    events: Iterable[ExecutionEvent],
-    *,
-    status: EndStatus = EndStatus.COMPLETE,
-    context_hash: str = "ctx",
-    run_id: str = "run",
-    repetition: int = 1,
-) -> Path:
-    store = DuckDBMemoryStore(path)
-    store.startup()
-    store.open_session(session(run_id, repetition=repetition, context_hash=context_hash))
-    store.insert_events(
-        [replace(one, context_hash=context_hash, run_id=run_id, repetition=repetition) for one in events]
-    )
-    if status is not EndStatus.RUNNING:
-        store.close_session(run_id, status)
-    store.close()
-    return path
 
 
 def loaded(a: int, b: int, *, success: float) -> ExecutionEvent:
     functions = tuple(function(name, rate, success_rate=success, mean_ms=20.0) for name, rate in pair(a, b))
     made: ExecutionEvent = event(pair(a, b), verdict=OK if success > 0.95 else OVERLOADED, functions=functions)
     return made
-
-
-def square(limit: int) -> list[ExecutionEvent]:
-    """All nine mixes of two functions, OK up to a total rate."""
-    return [event(pair(a, b), verdict=OK if a + b <= limit else OVERLOADED) for a in RATES for b in RATES]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from peva_agents.training.correction_policy import CandidateNetworks
 from peva_agents.training.learnt import School, learn
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
-from tests.agents.test_learnt import candidates, networks, nodes
+from tests.support.networks import candidates, networks, nodes
 
 pytestmark = pytest.mark.train
 

@@ -8,15 +8,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.support.builders import event, full, session, small_disk
-from tests.support.strategies import events
 
 CORE = ("memory_schema_meta", "run_sessions", "config_catalog", "execution_events", "policy_updates")
 DEBUG = ("k6_raw_summaries",)
@@ -179,16 +176,6 @@ def test_the_end_of_a_session_outranks_its_beginning(empty: DuckDBMemoryStore, t
             ParquetCheckpoint(other, core_dir=tmp_path / "core").preload_core()
             assert content(other)["run_sessions"][0][4] == status
             empty.close_session("run", EndStatus.COMPLETE)
-
-
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(given_events=st.lists(events(), max_size=4, unique_by=lambda one: one.event_key))
-def test_store_to_parquet_to_store_is_the_identity(tmp_path: Path, given_events: list[ExecutionEvent]) -> None:
-    with closing(started(":memory:")) as one, closing(started(":memory:")) as other:
-        one.insert_events(given_events)
-        ParquetCheckpoint(one, core_dir=tmp_path / "core").export_core()
-        ParquetCheckpoint(other, core_dir=tmp_path / "core").preload_core()
-        assert content(other) == content(one) | {"k6_raw_summaries": []}
 
 
 @pytest.mark.parametrize("name", ["it's", "all*", "what?", "run[1]", "{a,b}", "naïve folder", "100%_%s"])

@@ -39,7 +39,7 @@ def rewrite(path: Path, query: str, label: str = "peva_faas_mem_v1") -> None:
         connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, KV_METADATA {{schema_version: '{label}'}})")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(given_events=st.lists(events(), max_size=6, unique_by=lambda one: one.event_key))
 def test_it_holds_what_the_memory_held_number_by_number(
     tmp_path_factory: pytest.TempPathFactory, given_events: list[ExecutionEvent]

@@ -18,8 +18,9 @@ from peva_env.campaign import annotations as grafana_module
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6.runner import K6, FunctionLoad
 from peva_env.sources.k6.settings import K6Settings
-from tests.campaign.test_annotations import TOKEN, Grafana, serving
-from tests.sources.k6.test_real_load import Server, free_port
+from tests.support.grafana import TOKEN, Grafana, serving
+from tests.support.http_server import Server
+from tests.support.prometheus_server import free_port
 
 pytestmark = pytest.mark.live
 
