@@ -12,7 +12,7 @@ from peva_agents.arena.config import YARDSTICK, ArenaConfig, reading_points
 from peva_agents.arena.legal_only import LegalOnly
 from peva_agents.arena.scores import Labels, Scores, filled_in, score
 from peva_agents.arena.world import ArenaWorld, Episode
-from peva_agents.loop import run_campaign
+from peva_agents.loop import CampaignResult, run_campaign
 from peva_env.config import DfaasConfig
 from peva_env.contracts import Agent, EndStatus
 from peva_env.env import PevaEnv
@@ -55,8 +55,11 @@ class Played:
         return self.agent, self.map, self.seed
 
 
-class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """An environment that looks at the map after certain numbers of runs."""
+class MapScorer(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Scores the map of an environment against the truth, after the numbers of runs in ``points`` and at the end.
+
+    ``readings`` holds the scores as ``EpisodeRecord`` has them, not yet rounded.
+    """
 
     def __init__(self, env: PevaEnv, agent: Agent, truth: Labels, points: frozenset[int]) -> None:
         super().__init__(env)
@@ -69,7 +72,7 @@ class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._n_runs, self._cost_s = 0, 0.0
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Let the environment do a step."""
+        """Do a step, and score the map if the number of runs is one of the points."""
         result = super().step(action)
         info = result[4]
         self._n_runs += info["n_runs"]
@@ -79,7 +82,7 @@ class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
         return result
 
     def finish(self) -> None:
-        """Look at the map as it is at the end."""
+        """Score the map at the end of the episode."""
         if self.readings["runs"][-1:] != [self._n_runs]:
             self._read()
 
@@ -87,8 +90,7 @@ class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
         proved = self._campaign.known.labels
         assert proved is not None  # noqa: S101 - no offline space is larger
         figures = (*score(proved, self._truth), *score(self._predicted(proved), self._truth))
-        values = (self._n_runs, round(self._cost_s, _DIGITS), *(round(figure, _DIGITS) for figure in figures))
-        for name, value in zip(self.readings, values, strict=True):
+        for name, value in zip(self.readings, (self._n_runs, self._cost_s, *figures), strict=True):
             self.readings[name].append(value)
 
     def _predicted(self, proved: Labels) -> Labels:
@@ -98,6 +100,20 @@ class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
         likely = self._predict(Candidates(self._campaign.space, unknown)) if self._predict else None
         self.predicts |= likely is not None
         return filled_in(proved, unknown, likely)
+
+
+def play_episode(
+    env: PevaEnv, agent: Agent, episode: Episode, truth: Labels, points: frozenset[int] = frozenset()
+) -> tuple[CampaignResult, MapScorer]:
+    """Let an agent play an episode on its legal actions alone; return how it ended and the scores of its map.
+
+    Raises:
+        PolicyError: the agent, or its policy, cannot go on.
+    """
+    scorer = MapScorer(env, agent, truth, points)
+    result = run_campaign(scorer, LegalOnly(agent), seed=episode.seed, options={"scenario": episode.scenario})
+    scorer.finish()
+    return result, scorer
 
 
 @cache
@@ -117,9 +133,8 @@ def play(config: str, name: str, episode: Episode) -> Played:
     try:
         agent: Agent = agent_factory(name)(DfaasConfig(seed=episode.seed))
         env = world.env(agent.dominance, limited=name != YARDSTICK)
-        reader = Reader(env, agent, truth.labels, reading_points(world.config.budgets, truth.recorded))
-        result = run_campaign(reader, LegalOnly(agent), seed=episode.seed, options={"scenario": episode.scenario})
-        reader.finish()
+        points = reading_points(world.config.budgets, truth.recorded)
+        result, scorer = play_episode(env, agent, episode, truth.labels, points)
     except PolicyError as error:
         raise PolicyError(f"agent {name} on {episode.map}, seed {episode.seed}: {error}") from error
     return Played(
@@ -130,6 +145,6 @@ def play(config: str, name: str, episode: Episode) -> Played:
         overloaded=round(truth.overloaded, _DIGITS),
         certificate=truth.certificate,
         complete=result.status is EndStatus.COMPLETE,
-        predicts=reader.predicts,
-        readings=reader.readings,
+        predicts=scorer.predicts,
+        readings={name: [round(value, _DIGITS) for value in values] for name, values in scorer.readings.items()},
     )

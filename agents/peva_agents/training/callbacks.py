@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from stable_baselines3.common.callbacks import BaseCallback
 
-from peva_agents.training.evaluation import play_side_by_side
 from peva_agents.training.learning_curve import LearningCurve, Point
+from peva_agents.training.validation import validate
 from peva_agents.training.worlds import TrainingWorlds
 
 _N_POINTS = 30
@@ -80,7 +80,7 @@ class Keeper(BaseCallback):
 
     def _validate(self, steps: int) -> None:
         self.model.policy.set_training_mode(False)
-        played = play_side_by_side(self.model.policy, self._worlds, "validation", self._seeds)
+        validation = validate(self.model.policy, self._worlds, self._seeds)
         best_before = self._curve.best
         recent = list(self.model.ep_info_buffer or ())
         point = Point(
@@ -88,8 +88,8 @@ class Keeper(BaseCallback):
             mean_return=_mean(recent, "r"),
             mean_length=_mean(recent, "l"),
             resolved=_mean(recent, "resolved"),
-            validation_return=float(played.rewards.mean()),
-            validation_resolved=float(played.resolved.mean()),
+            validation_return=validation.mean_return,
+            validation_resolved=validation.mean_resolved,
         )
         self._curve.add(point)
         self.logger.record("validation/mean_return", point.validation_return)

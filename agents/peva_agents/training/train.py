@@ -14,8 +14,11 @@ from typing import Any
 from rich.console import Console
 
 from peva_agents.arena import PARTS
-from peva_agents.models import one_thread, require_sb3, signature, signature_text
+from peva_agents.models import one_thread, require_sb3, restore, save, signature, signature_text
+from peva_agents.sb3 import SB3Agent
 from peva_agents.training.config import TrainingConfig, parse_training, versions
+from peva_agents.training.evaluation import evaluate, evaluation_rows
+from peva_agents.training.evaluation_table import markdown, print_tables
 from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.hyperparameters import build, hyperparameters
 from peva_agents.training.learning_curve import LearningCurve
@@ -99,7 +102,6 @@ class Training:
 
     def learn(self) -> None:
         """Learn until all steps are done, from the last checkpoint on if there is one."""
-        from peva_agents.models import restore
         from peva_agents.training.callbacks import Bar, Keeper, checkpoints
 
         last = checkpoints(self.folder)[-1:]
@@ -129,25 +131,19 @@ class Training:
 
     def compare(self) -> None:
         """Let the best model and the baselines play the test episodes; print and write what came of it."""
-        from peva_agents.models import load_policy
-        from peva_agents.training.evaluation import evaluate, summarize
-        from peva_agents.training.evaluation_table import markdown, print_table
-
-        policy = load_policy(self.folder / "best_model.zip", self._worlds.space)
         n_episodes = self._config.evaluation_episodes
+        agent = SB3Agent(path=self.folder / "best_model.zip")
         with self._console.status("comparing with the baselines"):
-            rows = summarize(list(evaluate(policy, self._config.algo, self._worlds, n_episodes)))
+            rows = evaluation_rows(list(evaluate(agent, self._config.algo, self._worlds, n_episodes)))
         title = f"{self._config.budget_runs} runs an episode at most, {n_episodes} episodes a scenario"
         note = self._worlds.note or ("nodes" if self._config.sim else "maps") + " that were not learned on"
         write_text(self.folder / "evaluation.md", markdown(rows, title, note))
         write_text(self.folder / "evaluation.json", json.dumps({**self._described, "evaluation": rows}, indent=2))
-        print_table(self._console, rows, title, note)
+        print_tables(self._console, rows, title, note)
         self._say(f"{self.folder}: best_model.zip, model.zip, evaluation.md, learning_curve.csv, tensorboard/")
         self._say(f"use it live on a space of this shape: peva-env run --agent {self.folder / 'best_model.zip'}")
 
     def _save(self, model: Any, name: str) -> None:
-        from peva_agents.models import save
-
         save(model, self.folder / name, self._described)
 
     def _say(self, line: str) -> None:
