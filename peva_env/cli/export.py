@@ -14,6 +14,7 @@ from peva_env import __version__, datasets
 from peva_env.campaign import DEFAULT_BUDGET_RUNS, require_positive
 from peva_env.cli.rates import simulated_rates
 from peva_env.config import DfaasConfig, load_config
+from peva_env.config.offline import parse_rates
 from peva_env.console import make_console, say
 from peva_env.contracts import Agent
 from peva_env.datasets import Exported, MinariDataset
@@ -112,7 +113,7 @@ def _source(
         return _live(config, runs)
     budget = {"budget_runs": DEFAULT_BUDGET_RUNS if runs is None else runs}
     if sim:
-        rates_rps = simulated_rates(sim, rates)
+        rates_rps = simulated_rates(sim, parse_rates(rates or ()))
         arguments = budget | {"node": sim} | ({"rates_rps": rates_rps} if rates_rps else {})
         return _Source("peva/FaasSim-v0", arguments, f"a simulated node ({sim})", DfaasConfig())
     names = [one if one in datasets.names() else str(Path(one).resolve()) for one in data or ()]

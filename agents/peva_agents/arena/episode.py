@@ -8,12 +8,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from peva_agents.arena.config import YARDSTICK, ArenaConfig, reading_points
+from peva_agents.arena.config import REFERENCE, reading_points
 from peva_agents.arena.legal_only import LegalOnly
 from peva_agents.arena.scores import Labels, Scores, filled_in, score
 from peva_agents.arena.world import ArenaWorld, Episode
 from peva_agents.loop import CampaignResult, run_campaign
 from peva_env.config import DfaasConfig
+from peva_env.config.offline import ArenaConfig
 from peva_env.contracts import Agent, EndStatus
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
@@ -132,7 +133,7 @@ def play(config: str, name: str, episode: Episode) -> Played:
     truth = world.truth(episode)
     try:
         agent: Agent = agent_factory(name)(DfaasConfig(seed=episode.seed))
-        env = world.env(agent.dominance, limited=name != YARDSTICK)
+        env = world.env(agent.dominance, limited=name != REFERENCE)
         points = reading_points(world.config.budgets, truth.recorded)
         result, scorer = play_episode(env, agent, episode, truth.labels, points)
     except PolicyError as error:

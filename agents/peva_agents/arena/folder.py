@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from peva_agents.arena.config import ArenaConfig
 from peva_agents.arena.episode import Played
+from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError
 from peva_env.system import write_text
 

@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from peva_agents.arena.config import ArenaConfig, parse_arena
+from peva_agents.arena.config import agent_names, parse_arena
 from peva_agents.arena.figure import draw
 from peva_agents.arena.folder import ArenaFolder
 from peva_agents.arena.pool import Turn, play_all
@@ -27,6 +27,7 @@ from peva_agents.arena.summary import summarize
 from peva_agents.arena.table import markdown, print_tables
 from peva_agents.arena.world import ArenaWorld
 from peva_env.config import DfaasConfig
+from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError
 from peva_env.planning import agent_factory
 
@@ -37,7 +38,7 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
     """Let agents play, or go on with an arena that was stopped; print what was found, and return it.
 
     Args:
-        given: settings, see ``peva_agents.arena.config.ArenaConfig``; those left out have defaults.
+        given: settings, see ``peva_env.config.offline.ArenaConfig``; those left out have defaults.
         console: where to show progress and tables.
         out: the folder to write to.
         jobs: processes that play at once; as many as there are cores, unless given.
@@ -48,7 +49,7 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
         PolicyError: an agent cannot be loaded, or not go on; what was played is kept.
     """
     config = parse_arena(given)
-    entrants = {name: agent_factory(name)(DfaasConfig(seed=0)) for name in config.entrants}
+    entrants = {name: agent_factory(name)(DfaasConfig(seed=0)) for name in agent_names(config)}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         world = ArenaWorld(config)
@@ -57,7 +58,7 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
     folder = ArenaFolder(out, config, {name: _digest(name, agent) for name, agent in entrants.items()})
     if folder.played:
         _say(console, f"{out}: {len(folder.played):,} episodes were played before")
-    turns = [(name, episode) for episode in world.episodes for name in config.entrants]
+    turns = [(name, episode) for episode in world.episodes for name in agent_names(config)]
     _play(config, folder, turns, console, jobs or os.cpu_count() or 1)
     summary = summarize(config, folder.played)
     folder.write("summary.json", json.dumps(summary, indent=2))

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.arena.config import YARDSTICK, ArenaConfig
+from peva_agents.arena.config import REFERENCE, agent_names
 from peva_agents.arena.episode import FIGURES, Played
 from peva_agents.arena.intervals import Floats, bootstrap, covered, iqm, mean, resamples
+from peva_env.config.offline import ArenaConfig
 
 OFTEN_OVERLOADED = 0.05
 """Maps with so large a share of overloaded configurations are also told of apart: on others F1 hangs on a handful."""
@@ -38,14 +39,14 @@ def summarize(config: ArenaConfig, played: Sequence[Played]) -> dict[str, Any]:
       it was so.
     - ``runs_per_certificate``: runs of an episode until its end, divided by its certificate.
     """
-    of_agents = {name: _in_order(one for one in played if one.agent == name) for name in config.entrants}
+    of_agents = {name: _in_order(one for one in played if one.agent == name) for name in agent_names(config)}
     often = {name: [one for one in own if one.overloaded >= OFTEN_OVERLOADED] for name, own in of_agents.items()}
     return {
         "arena": config.described(),
-        "maps": _maps(of_agents[YARDSTICK]),
+        "maps": _maps(of_agents[REFERENCE]),
         "budgets": _at_budgets(config, of_agents),
-        "often_overloaded": _at_budgets(config, often) if often[YARDSTICK] else [],
-        "totals": [_totals(config, name, own, of_agents[YARDSTICK]) for name, own in of_agents.items()],
+        "often_overloaded": _at_budgets(config, often) if often[REFERENCE] else [],
+        "totals": [_totals(config, name, own, of_agents[REFERENCE]) for name, own in of_agents.items()],
     }
 
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from peva_agents.arena.config import ArenaConfig
 from peva_agents.arena.scores import Labels, certificate_size
 from peva_agents.arena.seeds import part_seeds
 from peva_env.campaign import OfflineParts, replay_parts, sim_parts, true_labels
+from peva_env.config.offline import ArenaConfig
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.inference import OVERLOADED_LABEL, RateGrid

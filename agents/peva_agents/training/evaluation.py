@@ -53,7 +53,7 @@ class TestEpisode:
 
 def evaluate(agent: Agent, name: str, worlds: TrainingWorlds, n_episodes: int) -> Iterator[TestEpisode]:
     """Let a trained agent and the baselines play ``n_episodes`` of each test scenario."""
-    entries = {name: (lambda _: agent, None), **_BASELINES}
+    entries: dict[str, tuple[MakeAgent, Dominance | None]] = {name: (lambda _: agent, None), **_BASELINES}
     seeds = worlds.seeds("test", n_episodes)
     for number, scenario in enumerate(worlds.scenarios("test")):
         truths = [true_labels(worlds.parts["test"].world, seed, number) for seed in seeds]

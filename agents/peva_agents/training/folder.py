@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from peva_agents.training.config import TrainingConfig, parse_training
+from peva_agents.training.config import parse_training
+from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.system import write_text
 

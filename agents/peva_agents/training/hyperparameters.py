@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from peva_agents.models import algorithm, policy_class
-from peva_agents.training.config import TrainingConfig, is_large
+from peva_agents.training.config import is_large
+from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
 

@@ -16,13 +16,14 @@ from rich.console import Console
 from peva_agents.arena import PARTS
 from peva_agents.models import one_thread, require_sb3, restore, save, signature, signature_text
 from peva_agents.sb3 import SB3Agent
-from peva_agents.training.config import TrainingConfig, parse_training, versions
+from peva_agents.training.config import parse_training, sized_for, versions
 from peva_agents.training.evaluation import evaluate, evaluation_rows
 from peva_agents.training.evaluation_table import markdown, print_tables
 from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.hyperparameters import build, hyperparameters
 from peva_agents.training.learning_curve import LearningCurve
 from peva_agents.training.worlds import TrainingWorlds, training_worlds
+from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.system import write_text
 
@@ -33,7 +34,7 @@ def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None
     """Train a model and compare it with the baselines; return the folder with what came of it.
 
     Args:
-        given: settings, see ``peva_agents.training.config.TrainingConfig``; those left out have defaults.
+        given: settings, see ``peva_env.config.offline.TrainingConfig``; those left out have defaults.
         console: where to show progress and the comparison.
         out: the folder of a new training.
         resume: the folder of one that was stopped, to go on with from its last checkpoint; what else is given must be
@@ -48,7 +49,7 @@ def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None
         raise ConfigError(f"--resume {resume} goes on in its own folder; leave --out out")
     config = resumed_config(resume, given) if resume else parse_training(given)
     worlds = training_worlds(config)
-    config = config.sized_for(worlds.space)
+    config = sized_for(config, worlds.space)
     described = {
         "config": config.model_dump(mode="json"),
         "space": signature(worlds.space),

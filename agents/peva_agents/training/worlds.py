@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from peva_agents.arena import PARTS, Part, part_seeds
-from peva_agents.training.config import TrainingConfig
 from peva_env.campaign import OfflineParts, SomeScenarios, replay_parts, sim_parts
+from peva_env.config.offline import TrainingConfig
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace, Dominance

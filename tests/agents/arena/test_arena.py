@@ -17,13 +17,14 @@ import psutil
 import pytest
 from rich.console import Console
 
-from peva_agents.arena.config import BASELINES, ArenaConfig, parse_arena, reading_points
+from peva_agents.arena.config import BASELINES, parse_arena, reading_points
 from peva_agents.arena.episode import FIGURES, Played, arena_world, play
 from peva_agents.arena.folder import ArenaFolder
 from peva_agents.arena.play import arena
 from peva_agents.arena.summary import summarize
 from peva_agents.arena.table import markdown
 from peva_agents.arena.world import ArenaWorld
+from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError, PolicyError
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
