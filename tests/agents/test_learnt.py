@@ -10,7 +10,7 @@ from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
 from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
 from peva_agents.loop import run_campaign
-from peva_agents.training.candidates import CandidateEnv, Place
+from peva_agents.training.candidates import CandidateEnv, CorrectionWorld
 from peva_env.campaign import OfflineParts, sim_parts
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, PolicyAlgorithm
@@ -42,7 +42,7 @@ def env_of(parts: OfflineParts) -> PevaEnv:
 
 
 def candidates(n_candidates: int = 8) -> CandidateEnv:
-    return CandidateEnv(networks(), [Place(nodes(), 1.0)], n_candidates=n_candidates)
+    return CandidateEnv(networks(), [CorrectionWorld(nodes(), 1.0)], n_candidates=n_candidates)
 
 
 class TestLearntPolicy(PolicyContract):

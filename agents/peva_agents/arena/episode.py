@@ -1,4 +1,4 @@
-"""One agent's episode in an arena: it plays until the map is complete, and is looked at on the way."""
+"""One agent's episode in an arena: the agent plays until the map is complete, and the map is scored on the way."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,21 +23,21 @@ from peva_env.planning import Candidates, agent_factory
 
 _DIGITS = 6
 
-SIDES = ("proved", "predicted")
-"""What is scored: what is known, and that with what the agent predicts of the rest."""
+_MAPS = ("proved", "predicted")
+"""The maps that are scored: the known labels alone, and the known labels filled in with the agent's predictions."""
 
-FIGURES = tuple(f"{side}_{name}" for side in SIDES for name in Scores._fields)
-"""What is read on the way, beside the runs and the machine seconds."""
+FIGURES = tuple(f"{kind}_{name}" for kind in _MAPS for name in Scores._fields)
+"""The scores of a reading; it also has the runs and the machine seconds until then."""
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
-    """What became of an episode: a line of ``results.jsonl``.
+class EpisodeRecord:
+    """An episode that was played: a line of ``results.jsonl``.
 
-    ``overloaded`` is the share of the ``recorded`` configurations that truly are; ``certificate`` the least number of
-    runs that prove the true map (``peva_agents.arena.scores``); ``readings`` has a list for ``runs``, ``cost_s``
-    (machine seconds until then) and each of ``FIGURES``, with an entry for each look at the map. The last one is at the
-    end.
+    ``recorded`` is the number of recorded configurations, ``overloaded`` the share of them that is truly overloaded,
+    ``certificate`` the least number of runs that prove the true map (``peva_agents.arena.scores``). The map is scored
+    several times, at last at the end; ``readings`` has a list with an entry for each time for ``runs``, ``cost_s``
+    (machine seconds until then) and each of ``FIGURES``.
     """
 
     agent: str
@@ -52,7 +52,7 @@ class Played:
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """What makes it unique in an arena."""
+        """The agent, the map and the seed, which no two records of an arena share."""
         return self.agent, self.map, self.seed
 
 
@@ -119,11 +119,11 @@ def play_episode(
 
 @cache
 def arena_world(config: str) -> ArenaWorld:
-    """Return the world of an arena's settings, as JSON; it is read once a process."""
+    """Return the world of an arena, whose settings are given as JSON; each process reads it once."""
     return ArenaWorld(ArenaConfig.model_validate_json(config))
 
 
-def play(config: str, name: str, episode: Episode) -> Played:
+def record_episode(config: str, name: str, episode: Episode) -> EpisodeRecord:
     """Let an agent play an episode of an arena, whose settings are given as JSON.
 
     Raises:
@@ -138,7 +138,7 @@ def play(config: str, name: str, episode: Episode) -> Played:
         result, scorer = play_episode(env, agent, episode, truth.labels, points)
     except PolicyError as error:
         raise PolicyError(f"agent {name} on {episode.map}, seed {episode.seed}: {error}") from error
-    return Played(
+    return EpisodeRecord(
         agent=name,
         map=episode.map,
         seed=episode.seed,

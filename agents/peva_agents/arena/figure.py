@@ -1,4 +1,4 @@
-"""The figure of an arena: what is proved and what is predicted, by budget, side by side."""
+"""The figure of an arena: the scores of the proved and of the predicted map by budget, side by side."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an arena found as tables: in a terminal, and in Markdown."""
+"""The summary of an arena as tables: in a terminal, and in Markdown."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
