@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.timing import report
 from peva_agents.models import one_thread
-from peva_agents.training import build, parse_training, training_worlds
+from peva_agents.training import build, parse_training, sized_for, training_worlds
 
 _STEPS = 8_192
 
@@ -26,7 +26,7 @@ def main() -> None:
     one_thread()
     for what, given in _WORLDS.items():
         worlds = training_worlds(parse_training(given))
-        config = parse_training(given).sized_for(worlds.space)
+        config = sized_for(parse_training(given), worlds.space)
         env = PevaSB3VecEnv(worlds.vector("train", config.n_envs or 1), ends_are_final=True)
         spent_s = [0.0]
         for name in ("reset", "step_wait", "action_masks"):

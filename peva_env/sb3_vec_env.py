@@ -1,4 +1,4 @@
-"""Offline campaigns side by side as a ``VecEnv`` of Stable-Baselines3: what its algorithms train on.
+"""Offline campaigns side by side as a ``VecEnv`` of Stable-Baselines3, on which its algorithms train.
 
 Nothing else in ``peva_env`` imports stable_baselines3 (the extra ``train``).
 """
@@ -23,26 +23,26 @@ _NOTHING: dict[str, Any] = {}
 
 
 class PevaSB3VecEnv(VecEnv):
-    """A ``PevaVectorEnv`` in the form of Stable-Baselines3.
+    """A ``PevaVectorEnv`` as a ``VecEnv`` of Stable-Baselines3.
 
-    An environment whose episode ends begins the next one in the same step. Its info then holds
+    An environment whose episode ends begins the next episode in the same step. Its info then holds
 
-    - ``terminal_observation``, the last one of the episode,
-    - ``TimeLimit.truncated``, whether it was cut short, so that what would have come after it is to be estimated,
-    - ``episode``, its return ``r``, length ``l`` and seconds ``t`` since this object was made, as Monitor has them,
-      further ``resolved``, the share of the map that was known at the end.
+    - ``terminal_observation``, the last observation of the episode,
+    - ``TimeLimit.truncated``, whether the episode was cut short, and SB3 estimates the rest of its return,
+    - ``episode``, its return ``r``, length ``l`` and seconds ``t`` since this object was made, as in ``Monitor``, and
+      ``resolved``, the share of the map that was known at the end.
 
     All other environments share one empty dict as their info.
 
     Args:
         vector: the environments; their autoreset mode must be ``SAME_STEP``.
-        ends_are_final: whether no episode counts as cut short. The budget is part of the problem, and what is left of
-            it of the observation: nothing is worth anything beyond it. Without masks it is needed all the more, since
-            an agent that only asks for what is known until its steps are spent would be credited with what it never
-            did. Without it any ``truncated`` episode counts as cut short, as gymnasium means it.
+        ends_are_final: whether no episode counts as cut short. The budget is part of the problem, and the observation
+            holds what is left of it, so there is no return beyond it. An agent without masks needs this most: if it
+            spent all steps on known configurations, it would be credited with returns that it never earned. If false,
+            each ``truncated`` episode counts as cut short, as in gymnasium.
 
     Raises:
-        ConfigError: the autoreset mode is another one.
+        ConfigError: the vector environment has another autoreset mode.
     """
 
     def __init__(self, vector: PevaVectorEnv, *, ends_are_final: bool = False) -> None:
@@ -58,10 +58,10 @@ class PevaSB3VecEnv(VecEnv):
         super().__init__(vector.num_envs, vector.single_observation_space, vector.single_action_space)
 
     def reset(self) -> Observation:
-        """Begin an episode in each environment, with the seeds and options that were given since the last reset.
+        """Begin an episode in each environment, with the seeds and options set since the last reset.
 
         Raises:
-            ConfigError: unknown options, or not the same ones for all environments.
+            ConfigError: an option is unknown, or the options of the environments differ.
         """
         if any(options != self._options[0] for options in self._options):
             raise ConfigError("options of environments side by side must be the same for all of them")
@@ -74,25 +74,25 @@ class PevaSB3VecEnv(VecEnv):
         return observation
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Take note of the actions (n,)."""
+        """Store the actions (n,) for ``step_wait``."""
         self._actions = actions
 
     def step_wait(self) -> tuple[Observation, NDArray[np.float32], NDArray[np.bool_], Infos]:
-        """Return observations, rewards (n,), who has ended (n,), and a dict for each environment."""
+        """Return observations, rewards (n,), whether each episode has ended (n,), and a dict for each environment."""
         observation, rewards, terminated, truncated, infos = self.vector.step(self._actions)
         self._returns += rewards
         self._lengths += 1
         ended = terminated | truncated
-        told: Infos = [_NOTHING] * self.num_envs
+        ends: Infos = [_NOTHING] * self.num_envs
         if ended.any():
             for i in ended.nonzero()[0]:
-                told[i] = self._ending(int(i), infos["final_obs"], bool(truncated[i]) and not self._ends_are_final)
+                ends[i] = self._ending(int(i), infos["final_obs"], bool(truncated[i]) and not self._ends_are_final)
             self._returns[ended] = 0
             self._lengths[ended] = 0
-        return observation, rewards.astype(np.float32), ended, told
+        return observation, rewards.astype(np.float32), ended, ends
 
     def seed(self, seed: int | Sequence[int] | None = None) -> Sequence[int | None]:
-        """Take the seed of the next reset: environment ``i`` gets ``seed + i``, or the ``i``-th of several."""
+        """Set the seeds of the next reset: environment ``i`` gets ``seed + i``, or the ``i``-th of a sequence."""
         if seed is None or isinstance(seed, int):
             seeds: Sequence[int | None] = super().seed(seed)
             return seeds
@@ -104,33 +104,33 @@ class PevaSB3VecEnv(VecEnv):
         self.vector.close()
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Return which actions are not known yet in each environment, (n, N)."""
+        """Return the masks of legal actions, those of unknown configurations, (n, N)."""
         return self.vector.action_masks()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        """Return what all environments share, once for each that is asked of.
+        """Return an attribute that all environments share, once for each index.
 
         Raises:
-            AttributeError: there is none of that name.
+            AttributeError: there is no attribute of that name.
         """
         return [getattr(self.vector, attr_name)] * len(self._which(indices))
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:  # noqa: ARG002
-        """Refuse: environments side by side have no attributes of their own."""
+        """Raise AttributeError: environments side by side have no attributes of their own."""
         raise AttributeError(f"{attr_name} cannot be set: environments side by side share their attributes")
 
     def env_method(self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any) -> list[Any]:
-        """Return the masks of environments, each (N,), for ``action_masks``, the only method that they have.
+        """Return the masks of environments, each (N,), for ``action_masks``, the only method they have.
 
         Raises:
-            AttributeError: it is another one.
+            AttributeError: another method is called.
         """
         if method_name != "action_masks" or args or kwargs:
             raise AttributeError(f"environments side by side have the method action_masks() alone, not {method_name}")
         return list(self.action_masks()[self._which(indices)])
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:
-        """Return that they are wrapped in nothing but the ``Monitor`` whose part this class does itself."""
+        """Return True for ``Monitor`` alone, whose statistics this class keeps itself."""
         return [wrapper_class.__name__ == "Monitor"] * len(self._which(indices))
 
     def _which(self, indices: Indices) -> Sequence[int]:

@@ -14,6 +14,7 @@ from peva_env import __version__, datasets
 from peva_env.campaign import DEFAULT_BUDGET_RUNS, require_positive
 from peva_env.cli.rates import simulated_rates
 from peva_env.config import DfaasConfig, load_config
+from peva_env.config.offline import parse_rates
 from peva_env.console import make_console, say
 from peva_env.contracts import Agent
 from peva_env.datasets import Exported, MinariDataset
@@ -26,7 +27,7 @@ _INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where episodes come from: an environment's id and arguments, and how it is called."""
+    """The environment of the episodes: its id, its arguments, and its name in the description."""
 
     env_id: str
     arguments: dict[str, Any]
@@ -36,21 +37,25 @@ class _Source:
 
 def export(
     minari: Annotated[str, typer.Option("--minari", metavar="ID", help="Id of the dataset, such as peva/sim-v0.")],
-    agent: Annotated[str, typer.Option(help="Whose episodes.")] = "cartesian",
+    agent: Annotated[str, typer.Option(help="The agent that plays.")] = "cartesian",
     data: Annotated[
         list[str] | None,
         typer.Option("--data", metavar="DIR", help="Replay a folder of core Parquet, or a shipped dataset."),
     ] = None,
     sim: Annotated[Literal["random", "local"] | None, typer.Option("--sim", help="A simulated node.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="Measure live, as this file says.")] = None,
-    episodes: Annotated[int, typer.Option(help="How many.")] = 10,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration of a live node.")] = None,
+    episodes: Annotated[int, typer.Option(help="Number of episodes.")] = 10,
     budget_runs: Annotated[
-        int | None, typer.Option(help="Runs of an episode at most; 64 without it, live as many as it takes.")
+        int | None, typer.Option(help="Most runs of an episode (default: 64; live: no limit).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the first episode; the next has one more.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the first episode; each next one is higher by 1.")] = 0,
     rates: Annotated[
         list[str] | None,
-        typer.Option("--rates", metavar="NAME=RATES", help="For --sim: a=0,20,40 or a=0:200:10; once a function."),
+        typer.Option(
+            "--rates",
+            metavar="NAME=RATES",
+            help="With --sim: rates of a function, as a=0,20,40 or a=0:200:10; may be given several times.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the dataset of this id.")] = False,
 ) -> None:
@@ -87,7 +92,7 @@ def _write(
     seed: int,
 ) -> Exported:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a configuration: they were said when it was read
+        warnings.simplefilter("ignore")  # of a configuration: they were shown when it was read
         env = gymnasium.make(source.env_id, **source.arguments)
     with closing(env):
         return dataset.write(
@@ -105,14 +110,14 @@ def _source(
     data: Sequence[str] | None, sim: str | None, config: Path | None, rates: Sequence[str] | None, runs: int | None
 ) -> _Source:
     if sum(1 for given in (data, sim, config) if given) != 1:
-        raise ConfigError("give one of --sim, --data and --config: what the episodes are of")
+        raise ConfigError("give one of --sim, --data and --config, which says where the episodes are played")
     if rates and not sim:
-        raise ConfigError("--rates is for --sim; a recording and a configuration have theirs")
+        raise ConfigError("--rates is for --sim; a recording and a configuration have rates of their own")
     if config:
         return _live(config, runs)
     budget = {"budget_runs": DEFAULT_BUDGET_RUNS if runs is None else runs}
     if sim:
-        rates_rps = simulated_rates(sim, rates)
+        rates_rps = simulated_rates(sim, parse_rates(rates or ()))
         arguments = budget | {"node": sim} | ({"rates_rps": rates_rps} if rates_rps else {})
         return _Source("peva/FaasSim-v0", arguments, f"a simulated node ({sim})", DfaasConfig())
     names = [one if one in datasets.names() else str(Path(one).resolve()) for one in data or ()]
@@ -120,7 +125,7 @@ def _source(
 
 
 def _live(path: Path, runs: int | None) -> _Source:
-    """Name the file, not what it says: that may hold tokens, and a dataset is made to be passed on."""
+    """Return the source of a live node. It names the file, whose content may hold tokens that no dataset may hold."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         settings = load_config(path)

@@ -1,14 +1,14 @@
-"""Episodes as a Minari dataset: what an agent did, read back by ``minari.load_dataset``.
+"""Episodes of an agent as a Minari dataset, which ``minari.load_dataset`` reads.
 
 An episode of ``T`` steps has ``T + 1`` observations and as many rows of ``infos``: ``action_mask`` (T + 1, N) int8 is 1
-where an action is not known yet, so that row ``t`` is the mask under which action ``t`` was chosen; ``n_unknown``,
-``n_resolved``, ``n_runs`` (int64) and ``cost_s`` (float64) are what the step before that row did. Masks are recorded,
-not left to be derived: observations do not tell which configurations a recording lacks.
+where an action is legal, so that row ``t`` is the mask under which action ``t`` was chosen; ``n_unknown``,
+``n_resolved``, ``n_runs`` (int64) and ``cost_s`` (float64) are those of the step before that row. Masks are recorded
+because observations do not show which configurations a recording lacks.
 
-Of each episode its metadata say ``seed``, ``status``, ``n_unknown`` at the end, ``n_runs``, the rewards as Minari
-summarizes them (``rewards_sum`` is the return), and ``scenario`` where there are several.
+The metadata of an episode are ``seed``, ``status``, ``n_unknown`` at the end, ``n_runs``, Minari's summary of the
+rewards (``rewards_sum`` is the return), and ``scenario`` if there are several.
 
-Minari is imported when something is exported. Its own ``DataCollector`` is not used: that needs jax to append a step.
+Minari is imported when a dataset is written. Its ``DataCollector`` is not used, because it needs jax to append a step.
 """
 
 import re
@@ -31,18 +31,18 @@ from peva_env.errors import ConfigError, PolicyError
 from peva_env.system import uninterrupted
 
 type Drive = Callable[..., Any]
-"""Lets an agent drive an environment from ``seed`` to the end: ``campaign_loop`` finds one."""
+"""Lets an agent drive an environment from ``seed`` to the end, as the loop of ``campaign_loop`` does."""
 
 _ID = re.compile(r"([-\w]+/)*[-\w]+-v\d+", re.ASCII)
 _COUNTS = ("n_unknown", "n_resolved", "n_runs")
 _NEEDED = ("minari", "h5py", "PIL")
 _FORMAT = "hdf5"
-"""Minari's default, and the one that other libraries read without Minari."""
+"""Minari's default format, which other libraries read without Minari."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written, and where."""
+    """The path and the size of a dataset that was written."""
 
     path: Path
     n_episodes: int
@@ -51,7 +51,7 @@ class Exported:
 
 
 class _Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Keeps the steps of the episode that runs."""
+    """Records the steps of the current episode."""
 
     def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
         """Begin the record of an episode."""
@@ -74,22 +74,22 @@ class _Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 class MinariDataset:
-    """A dataset that is written aside, and takes the place of its id when it is whole.
+    """A dataset that is written aside, and moved to the folder of its id when it is complete.
 
     Args:
-        dataset_id: ``name-v0``, with namespaces in front where wanted: ``peva/sim-v0``.
+        dataset_id: ``name-v0``, or with namespaces ``peva/sim-v0``.
         force: replace the dataset of that id, if there is one.
 
     Raises:
-        ConfigError: Minari is not installed, the id cannot be used, or there is a dataset of that id.
+        ConfigError: Minari is not installed, the id cannot be used, or there is a dataset of that id already.
     """
 
     def __init__(self, dataset_id: str, *, force: bool = False) -> None:
         self._minari = _minari()
         self.id = dataset_id
         self._root = Path(self._minari.storage.datasets_root_dir.get_dataset_path())
-        self._place = self._root / _checked(dataset_id, self._root) / "data"
-        if self._place.exists() and not force:
+        self._folder = self._root / _checked(dataset_id, self._root) / "data"
+        if self._folder.exists() and not force:
             raise ConfigError(f"--minari {dataset_id}: there is such a dataset already; --force replaces it")
 
     def write(
@@ -103,10 +103,10 @@ class MinariDataset:
         algorithm: str,
         description: str,
     ) -> Exported:
-        """Let agents drive an environment, an episode each, seeded ``seed``, ``seed + 1`` and so on.
+        """Let agents play an episode each, with the seeds ``seed``, ``seed + 1`` and so on, and write the episodes.
 
         Raises:
-            PevaError: an episode cannot be run to its end, or has no step. Nothing is written then, nor by Ctrl-C.
+            PevaError: an episode cannot be run to its end, or has no step. Nothing is written then, nor after Ctrl-C.
         """
         recorder = _Recorder(env)
         with self._aside() as folder:
@@ -116,7 +116,7 @@ class MinariDataset:
             for number in range(n_episodes):
                 result = drive(recorder, make_agent(seed + number), seed=seed + number)
                 if not recorder.actions:
-                    raise PolicyError(f"episode {number}: the agent asked for nothing; an episode needs a step")
+                    raise PolicyError(f"episode {number}: the agent made no step; an episode needs at least one")
                 storage.update_episodes([self._buffer(recorder, number, seed + number)])
                 storage.update_episode_metadata([self._metadata(recorder, result)], [number])
             storage.update_metadata(
@@ -129,13 +129,13 @@ class MinariDataset:
                 }
             )
             n_steps = storage.total_steps
-            self._settle(folder)
-        size_bytes = sum(path.stat().st_size for path in self._place.iterdir())
-        return Exported(self._place.parent, n_episodes, n_steps, size_bytes)
+            self._move_in(folder)
+        size_bytes = sum(path.stat().st_size for path in self._folder.iterdir())
+        return Exported(self._folder.parent, n_episodes, n_steps, size_bytes)
 
     @contextmanager
     def _aside(self) -> Iterator[Path]:
-        """Give a folder among the datasets that Minari does not see; what is left in it goes."""
+        """Yield a folder beside the datasets that Minari does not list; it is removed at the end."""
         folder = Path(tempfile.mkdtemp(prefix=".peva-env-", dir=self._root))
         try:
             yield folder / "data"
@@ -143,19 +143,19 @@ class MinariDataset:
             with uninterrupted():
                 shutil.rmtree(folder)
 
-    def _settle(self, written: Path) -> None:
-        """Put a whole dataset in its place; the one that was there goes with the folder aside."""
+    def _move_in(self, written: Path) -> None:
+        """Move a complete dataset to the folder of its id; a replaced dataset is removed with the folder aside."""
         with uninterrupted():
             self._make_namespace()
-            self._place.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
             replaced = written.with_name("replaced")
-            if self._place.exists():
-                self._place.rename(replaced)
+            if self._folder.exists():
+                self._folder.rename(replaced)
             try:
-                written.rename(self._place)
+                written.rename(self._folder)
             except OSError:
                 if replaced.exists():
-                    replaced.rename(self._place)
+                    replaced.rename(self._folder)
                 raise
 
     def _make_namespace(self) -> None:
@@ -165,7 +165,7 @@ class MinariDataset:
 
     def _buffer(self, episode: _Recorder, number: int, seed: int) -> Any:
         terminations, truncations = (list(flags) for flags in zip(*episode.ends, strict=True))
-        truncations[-1] |= not terminations[-1]  # an agent that has nothing more to ask ends its episode, too
+        truncations[-1] |= not terminations[-1]  # an agent without further actions ends its episode, too
         names = episode.observations[0].keys()
         return self._minari.data_collector.episode_buffer.EpisodeBuffer(
             id=number,
@@ -200,7 +200,7 @@ def _minari() -> Any:
 
 
 def _checked(dataset_id: str, root: Path) -> PurePosixPath:
-    """Return where a dataset of this id goes, below the folder of all."""
+    """Return the path of a dataset, relative to the folder of all datasets."""
     if not _ID.fullmatch(dataset_id):
         raise ConfigError(f"--minari {dataset_id!r}: must be NAME-vN or NAMESPACE/NAME-vN, for example peva/sim-v0")
     path = PurePosixPath(dataset_id)
@@ -213,6 +213,6 @@ def _checked(dataset_id: str, root: Path) -> PurePosixPath:
 
 
 def _flat(mask: Any) -> NDArray[np.int8]:
-    """Return a mask in one row, also that of rate levels per function."""
+    """Return a mask as one row, also if it is a tuple of masks, one for each function."""
     flat: NDArray[np.int8] = np.concatenate(mask) if isinstance(mask, tuple) else mask
     return flat

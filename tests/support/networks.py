@@ -7,7 +7,7 @@ import numpy as np
 from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
 from peva_agents.learnt import Networks
-from peva_agents.training.candidates import CandidateEnv, Place
+from peva_agents.training.candidates import CandidateEnv, CorrectionWorld
 from peva_env.campaign import OfflineParts, sim_parts
 
 RATES = {"a": [0, 50, 100, 150, 200], "b": [0, 50, 100, 150, 200]}
@@ -29,4 +29,4 @@ def nodes(**settings: Any) -> OfflineParts:
 
 
 def candidates(n_candidates: int = 8) -> CandidateEnv:
-    return CandidateEnv(networks(), [Place(nodes(), 1.0)], n_candidates=n_candidates)
+    return CandidateEnv(networks(), [CorrectionWorld(nodes(), 1.0)], n_candidates=n_candidates)

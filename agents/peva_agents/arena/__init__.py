@@ -1,19 +1,25 @@
-"""The arena: agents play the same episodes and are compared."""
+"""The arena: agents play the same episodes and are compared.
 
+What must always hold: all agents meet the same outcomes, and an agent acts only on what is legal, so that no agent pays
+for a no-op; a figure depends neither on the number of processes nor on a stop.
+"""
+
+from peva_agents.arena.episode import play_episode
 from peva_agents.arena.intervals import bootstrap, mean, resamples
-from peva_agents.arena.legal_only import LegalOnly
 from peva_agents.arena.play import arena
-from peva_agents.arena.scores import score
 from peva_agents.arena.seeds import PARTS, Part, part_seeds
+from peva_agents.arena.text_table import TextTable
+from peva_agents.arena.world import Episode
 
 __all__ = [
     "PARTS",
-    "LegalOnly",
+    "Episode",
     "Part",
+    "TextTable",
     "arena",
     "bootstrap",
     "mean",
     "part_seeds",
+    "play_episode",
     "resamples",
-    "score",
 ]

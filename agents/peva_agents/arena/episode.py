@@ -1,4 +1,4 @@
-"""One agent's episode in an arena: it plays until the map is complete, and is looked at on the way."""
+"""One agent's episode in an arena: the agent plays until the map is complete, and the map is scored on the way."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from peva_agents.arena.config import YARDSTICK, ArenaConfig, reading_points
+from peva_agents.arena.config import REFERENCE, reading_points
 from peva_agents.arena.legal_only import LegalOnly
 from peva_agents.arena.scores import Labels, Scores, filled_in, score
 from peva_agents.arena.world import ArenaWorld, Episode
-from peva_agents.loop import run_campaign
+from peva_agents.loop import CampaignResult, run_campaign
 from peva_env.config import DfaasConfig
+from peva_env.config.offline import ArenaConfig
 from peva_env.contracts import Agent, EndStatus
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
@@ -22,21 +23,21 @@ from peva_env.planning import Candidates, agent_factory
 
 _DIGITS = 6
 
-SIDES = ("proved", "predicted")
-"""What is scored: what is known, and that with what the agent predicts of the rest."""
+_MAPS = ("proved", "predicted")
+"""The maps that are scored: the known labels alone, and the known labels filled in with the agent's predictions."""
 
-FIGURES = tuple(f"{side}_{name}" for side in SIDES for name in Scores._fields)
-"""What is read on the way, beside the runs and the machine seconds."""
+FIGURES = tuple(f"{kind}_{name}" for kind in _MAPS for name in Scores._fields)
+"""The scores of a reading; it also has the runs and the machine seconds until then."""
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
-    """What became of an episode: a line of ``results.jsonl``.
+class EpisodeRecord:
+    """An episode that was played: a line of ``results.jsonl``.
 
-    ``overloaded`` is the share of the ``recorded`` configurations that truly are; ``certificate`` the least number of
-    runs that prove the true map (``peva_agents.arena.scores``); ``readings`` has a list for ``runs``, ``cost_s``
-    (machine seconds until then) and each of ``FIGURES``, with an entry for each look at the map. The last one is at the
-    end.
+    ``recorded`` is the number of recorded configurations, ``overloaded`` the share of them that is truly overloaded,
+    ``certificate`` the least number of runs that prove the true map (``peva_agents.arena.scores``). The map is scored
+    several times, at last at the end; ``readings`` has a list with an entry for each time for ``runs``, ``cost_s``
+    (machine seconds until then) and each of ``FIGURES``.
     """
 
     agent: str
@@ -51,12 +52,15 @@ class Played:
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """What makes it unique in an arena."""
+        """The agent, the map and the seed, which no two records of an arena share."""
         return self.agent, self.map, self.seed
 
 
-class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """An environment that looks at the map after certain numbers of runs."""
+class MapScorer(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Scores the map of an environment against the truth, after the numbers of runs in ``points`` and at the end.
+
+    ``readings`` holds the scores as ``EpisodeRecord`` has them, not yet rounded.
+    """
 
     def __init__(self, env: PevaEnv, agent: Agent, truth: Labels, points: frozenset[int]) -> None:
         super().__init__(env)
@@ -69,7 +73,7 @@ class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._n_runs, self._cost_s = 0, 0.0
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Let the environment do a step."""
+        """Do a step, and score the map if the number of runs is one of the points."""
         result = super().step(action)
         info = result[4]
         self._n_runs += info["n_runs"]
@@ -79,7 +83,7 @@ class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
         return result
 
     def finish(self) -> None:
-        """Look at the map as it is at the end."""
+        """Score the map at the end of the episode."""
         if self.readings["runs"][-1:] != [self._n_runs]:
             self._read()
 
@@ -87,8 +91,7 @@ class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
         proved = self._campaign.known.labels
         assert proved is not None  # noqa: S101 - no offline space is larger
         figures = (*score(proved, self._truth), *score(self._predicted(proved), self._truth))
-        values = (self._n_runs, round(self._cost_s, _DIGITS), *(round(figure, _DIGITS) for figure in figures))
-        for name, value in zip(self.readings, values, strict=True):
+        for name, value in zip(self.readings, (self._n_runs, self._cost_s, *figures), strict=True):
             self.readings[name].append(value)
 
     def _predicted(self, proved: Labels) -> Labels:
@@ -100,13 +103,27 @@ class Reader(gymnasium.Wrapper[Any, Any, Any, Any]):
         return filled_in(proved, unknown, likely)
 
 
+def play_episode(
+    env: PevaEnv, agent: Agent, episode: Episode, truth: Labels, points: frozenset[int] = frozenset()
+) -> tuple[CampaignResult, MapScorer]:
+    """Let an agent play an episode on its legal actions alone; return how it ended and the scores of its map.
+
+    Raises:
+        PolicyError: the agent, or its policy, cannot go on.
+    """
+    scorer = MapScorer(env, agent, truth, points)
+    result = run_campaign(scorer, LegalOnly(agent), seed=episode.seed, options={"scenario": episode.scenario})
+    scorer.finish()
+    return result, scorer
+
+
 @cache
 def arena_world(config: str) -> ArenaWorld:
-    """Return the world of an arena's settings, as JSON; it is read once a process."""
+    """Return the world of an arena, whose settings are given as JSON; each process reads it once."""
     return ArenaWorld(ArenaConfig.model_validate_json(config))
 
 
-def play(config: str, name: str, episode: Episode) -> Played:
+def record_episode(config: str, name: str, episode: Episode) -> EpisodeRecord:
     """Let an agent play an episode of an arena, whose settings are given as JSON.
 
     Raises:
@@ -116,13 +133,12 @@ def play(config: str, name: str, episode: Episode) -> Played:
     truth = world.truth(episode)
     try:
         agent: Agent = agent_factory(name)(DfaasConfig(seed=episode.seed))
-        env = world.env(agent.dominance, limited=name != YARDSTICK)
-        reader = Reader(env, agent, truth.labels, reading_points(world.config.budgets, truth.recorded))
-        result = run_campaign(reader, LegalOnly(agent), seed=episode.seed, options={"scenario": episode.scenario})
-        reader.finish()
+        env = world.env(agent.dominance, limited=name != REFERENCE)
+        points = reading_points(world.config.budgets, truth.recorded)
+        result, scorer = play_episode(env, agent, episode, truth.labels, points)
     except PolicyError as error:
         raise PolicyError(f"agent {name} on {episode.map}, seed {episode.seed}: {error}") from error
-    return Played(
+    return EpisodeRecord(
         agent=name,
         map=episode.map,
         seed=episode.seed,
@@ -130,6 +146,6 @@ def play(config: str, name: str, episode: Episode) -> Played:
         overloaded=round(truth.overloaded, _DIGITS),
         certificate=truth.certificate,
         complete=result.status is EndStatus.COMPLETE,
-        predicts=reader.predicts,
-        readings=reader.readings,
+        predicts=scorer.predicts,
+        readings={name: [round(value, _DIGITS) for value in values] for name, values in scorer.readings.items()},
     )

@@ -1,10 +1,10 @@
-"""The figure of an arena: what is proved and what is predicted, by budget, side by side."""
+"""The figure of an arena: the scores of the proved and of the predicted map by budget, side by side."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from peva_agents.arena.config import YARDSTICK
+from peva_agents.arena.config import REFERENCE
 from peva_env.report import budget_curves
 from peva_env.report.figures import require_matplotlib
 
@@ -22,7 +22,7 @@ def draw(summary: Mapping[str, Any], folder: Path) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"svg.hashsalt": YARDSTICK}):  # so that the same figure is the same file
+    with rc_context({"svg.hashsalt": REFERENCE}):  # so that the same figure is the same file
         figure = Figure(_SIZE_INCHES, layout="constrained")
         left, right = figure.subplots(1, 2)
         for ax, what in ((left, "proved_accuracy"), (right, "predicted_f1")):

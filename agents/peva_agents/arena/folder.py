@@ -1,4 +1,4 @@
-"""The folder of an arena: what was asked, and what became of each episode; the same arena goes on in it."""
+"""The folder of an arena: its settings and a record of each episode. A stopped arena resumes from it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from peva_agents.arena.config import ArenaConfig
-from peva_agents.arena.episode import Played
+from peva_agents.arena.episode import EpisodeRecord
+from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError
 from peva_env.system import write_text
 
@@ -21,12 +21,12 @@ class ArenaFolder:
 
     Args:
         path: the folder.
-        config: what is asked for.
-        code: a digest of each entrant's code or model, by its name: another one would have played otherwise.
+        config: the settings of the arena.
+        code: a digest of each agent's code or model, by the name of the agent.
 
     Raises:
-        ConfigError: it holds another arena, or episodes of entrants that have changed since; it cannot be written to,
-            or what is in it is not what an arena wrote.
+        ConfigError: the folder holds another arena, or episodes of an agent whose code has changed since; or it cannot
+            be written to, or a file in it was not written by an arena.
     """
 
     def __init__(self, path: Path, config: ArenaConfig, code: Mapping[str, str] | None = None) -> None:
@@ -40,18 +40,18 @@ class ArenaFolder:
             else:
                 write_text(path / _CONFIG, json.dumps(config.described(), indent=2))
             write_text(path / _CODE, json.dumps(code or {}, indent=2))
-            self.played = list(self._read())
+            self.records = list(self._read())
         except OSError as error:
             raise ConfigError(f"{path}: cannot be used as --out: {error.strerror}") from error
 
-    def add(self, played: Played) -> None:
-        """Keep what became of an episode."""
+    def add(self, record: EpisodeRecord) -> None:
+        """Append the record of an episode."""
         with self._results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(played)) + "\n")
-        self.played.append(played)
+            file.write(json.dumps(asdict(record)) + "\n")
+        self.records.append(record)
 
     def write(self, name: str, text: str) -> None:
-        """Write a file that is always whole."""
+        """Write a file aside and rename it, so that it is always whole."""
         write_text(self.path / name, text)
 
     def _require_same(self, asked: dict[str, Any]) -> None:
@@ -75,18 +75,18 @@ class ArenaFolder:
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{self.path / name}: is not what peva-env arena wrote: {error}") from error
 
-    def _read(self) -> Iterator[Played]:
+    def _read(self) -> Iterator[EpisodeRecord]:
         if not self._results.exists():
             return
         whole = self._drop_torn(self._results.read_bytes())
         for number, line in enumerate(whole.decode().splitlines(), 1):
             try:
-                yield Played(**json.loads(line))
+                yield EpisodeRecord(**json.loads(line))
             except (ValueError, TypeError) as error:
                 raise ConfigError(f"{self._results}, line {number}: is no episode of peva-env arena") from error
 
     def _drop_torn(self, written: bytes) -> bytes:
-        """Take away a last line that a kill left incomplete: its episode is played again."""
+        """Cut off a last line that a kill left incomplete; its episode is played again."""
         whole = written[: written.rfind(b"\n") + 1]
         if len(whole) < len(written):
             with self._results.open("r+b") as file:

@@ -1,4 +1,4 @@
-"""Means over episodes that stand being asked how sure they are.
+"""Means over episodes, and their bootstrap intervals.
 
 Notation: ``n`` episodes, ``r`` resamples. A statistic takes values (..., n) and returns (...).
 """
@@ -22,19 +22,19 @@ def mean(values: Floats) -> Floats:
 
 
 def iqm(values: Floats) -> Floats:
-    """Return the interquartile mean over the last axis: that of what is left without a quarter at each end.
+    """Return the interquartile mean over the last axis: the mean without the lowest and the highest quarter.
 
-    Less moved by single episodes than the mean, and less blind to most of them than the median: Agarwal et al., "Deep
-    reinforcement learning at the edge of the statistical precipice", NeurIPS 2021. As there, a quarter is rounded down.
+    Outliers move it less than the mean, and it uses more episodes than the median: Agarwal et al., "Deep reinforcement
+    learning at the edge of the statistical precipice", NeurIPS 2021. As there, a quarter is rounded down.
     """
     n = values.shape[-1]
     return mean(np.sort(values, axis=-1)[..., n // 4 : n - n // 4])
 
 
 def resamples(n: int, strata: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-    """Return which of ``n`` episodes each resample has, (r, n): as many of each stratum as there are, all at random.
+    """Return the numbers of the episodes in each resample, (r, n), drawn with replacement within each stratum.
 
-    Always the same ones for the same strata (n,), so that what is compared is resampled alike.
+    The same strata (n,) always give the same resamples, so that all agents of a comparison are resampled alike.
     """
     rng = np.random.default_rng(0)
     if strata is None:
@@ -44,15 +44,15 @@ def resamples(n: int, strata: NDArray[np.int64] | None = None) -> NDArray[np.int
 
 
 def bootstrap(values: Floats, statistic: Statistic, chosen: NDArray[np.int64]) -> tuple[float, float]:
-    """Return the interval that 95 % of a statistic of resampled episodes lie in, by the percentile bootstrap.
+    """Return the 95 % interval of a statistic over resampled episodes, by the percentile bootstrap.
 
     Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7 (1979). ``chosen`` (r, n) are the
-    ``resamples``; with strata that is what Agarwal et al. do, whose strata are tasks.
+    ``resamples``; with strata this is the stratified bootstrap of Agarwal et al., whose strata are tasks.
     """
     return covered(statistic(values[chosen]))
 
 
 def covered(statistics: Floats) -> tuple[float, float]:
-    """Return the interval that 95 % of the statistics of resamples (r,) lie in."""
+    """Return the interval that holds the middle 95 % of the statistics of resamples (r,)."""
     low, high = np.percentile(statistics, [50 - _COVERED_PCT / 2, 50 + _COVERED_PCT / 2])
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""An agent held to the mask."""
+"""An agent whose illegal actions are left out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from peva_env.contracts import Agent, CampaignView
 
 
 class LegalOnly:
-    """Another agent without its actions that are no-ops, such as the cartesian one's for what was never recorded.
+    """Wraps an agent and skips its illegal actions, such as the cartesian agent's for configurations never recorded.
 
-    They would cost steps and rewards, which a policy that is held to the mask does not pay either.
+    Illegal actions are no-ops that cost steps and rewards; a policy that obeys the mask does not pay for them either.
     """
 
     def __init__(self, agent: Agent) -> None:
@@ -18,11 +18,11 @@ class LegalOnly:
         self._agent = agent
 
     def begin(self, campaign: CampaignView) -> None:
-        """Get the agent ready."""
+        """Let the agent begin a campaign."""
         self._agent.begin(campaign)
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:
-        """Return the agent's next action that is legal."""
+        """Return the agent's next legal action, or None if it has no more actions."""
         action = self._agent.act(observation, info)
         while action is not None and not info["action_mask"][action]:
             action = self._agent.act(observation, info)

@@ -11,37 +11,39 @@ from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
 
-from peva_agents.arena.episode import Played, play
+from peva_agents.arena.episode import EpisodeRecord, record_episode
 from peva_agents.arena.world import Episode
 from peva_env.errors import PevaError
 
-type Turn = tuple[str, Episode]
-"""Whose turn it is in which episode."""
+type Task = tuple[str, Episode]
+"""The name of an agent, and the episode that it plays."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""What says how many threads linear algebra has; read as a process loads its libraries."""
+"""Environment variables with the number of threads of linear algebra; read when a process loads its libraries."""
 
 _AHEAD = 4
-"""Turns that are handed out for each process, so that none waits for its next one."""
+"""Tasks that are submitted ahead for each process, so that no process waits for its next task."""
 
 _HELD = {signal.SIGINT, signal.SIGHUP}
-"""What a terminal sends to all processes at once; the first one ends the others in order."""
+"""Signals that a terminal sends to all processes at once; the workers block them, and the main process ends them."""
 
 
-def play_all(config: str, turns: Sequence[Turn], jobs: int) -> Generator[Played]:
-    """Play all turns of an arena, whose settings are given as JSON, and yield what became of each as it ends.
+def play_all(config: str, tasks: Sequence[Task], jobs: int) -> Generator[EpisodeRecord]:
+    """Play the tasks of an arena, whose settings are given as JSON, and yield the record of each episode as it ends.
 
-    What comes of an episode does not depend on ``jobs``, nor on what its process played before: worlds are the same,
+    A record does not depend on ``jobs``, nor on the episodes that its process played before: worlds are the same,
     agents are made anew, and linear algebra has one thread.
 
     Raises:
-        PevaError: an agent cannot go on, or a process died. The others end with it.
+        PevaError: an agent fails, or a process died. The other processes end then.
     """
-    left, waiting = iter(turns), set[Future[Played]]()
+    left, waiting = iter(tasks), set[Future[EpisodeRecord]]()
     with _workers(jobs) as pool:
         while True:
-            with _as_workers_start():
-                waiting |= {pool.submit(play, config, *turn) for turn in islice(left, _AHEAD * jobs - len(waiting))}
+            with _inherited_by_workers():
+                waiting |= {
+                    pool.submit(record_episode, config, *task) for task in islice(left, _AHEAD * jobs - len(waiting))
+                }
             if not waiting:
                 return
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -49,12 +51,14 @@ def play_all(config: str, turns: Sequence[Turn], jobs: int) -> Generator[Played]
             _raise_first(done)
 
 
-def _raise_first(done: Iterable[Future[Played]]) -> None:
+def _raise_first(done: Iterable[Future[EpisodeRecord]]) -> None:
     for future in done:
         try:
             future.result()
         except BrokenProcessPool as error:
-            raise PevaError("a process that played was killed, for want of memory perhaps; try fewer --jobs") from error
+            raise PevaError(
+                "a process of the arena was killed, perhaps for lack of memory; try fewer --jobs"
+            ) from error
 
 
 @contextmanager
@@ -63,7 +67,7 @@ def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare)
     try:
         yield pool
-    except BaseException:  # also GeneratorExit: nobody waits any more for what they play
+    except BaseException:  # also GeneratorExit: nobody waits for their records any more
         for worker in set(active_children()) - others:
             worker.terminate()
         raise
@@ -72,8 +76,8 @@ def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 
 @contextmanager
-def _as_workers_start() -> Iterator[None]:
-    """Have what processes that start now inherit: one thread, and no ear for Ctrl-C."""
+def _inherited_by_workers() -> Iterator[None]:
+    """Set up what the processes that start now inherit: one thread of linear algebra, and Ctrl-C blocked."""
     before = {name: os.environ.get(name) for name in _THREADS}
     held = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     os.environ.update(dict.fromkeys(_THREADS, "1"))
@@ -86,7 +90,7 @@ def _as_workers_start() -> Iterator[None]:
 
 
 def _prepare() -> None:
-    warnings.simplefilter("ignore")  # they were said by the first process, which has read the same world
+    warnings.simplefilter("ignore")  # the main process has read the same world and shown them
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

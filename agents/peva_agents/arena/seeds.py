@@ -1,4 +1,4 @@
-"""Seeds of episodes to learn on, to choose on and to test on: remainders modulo 3, so that none is in two parts."""
+"""Seeds of training, validation and test episodes: each part has one remainder modulo 3, so no two share a seed."""
 
 from typing import Literal
 
@@ -9,5 +9,5 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
 def part_seeds(part: Part, n: int, first: int) -> list[int]:
-    """Return ``n`` seeds of a part, from its ``first``: of another remainder modulo 3 than those of the other parts."""
+    """Return ``n`` seeds of a part, beginning with its seed number ``first``."""
     return [3 * (first + i) + PARTS.index(part) for i in range(n)]

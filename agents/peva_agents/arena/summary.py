@@ -1,8 +1,8 @@
-"""What an arena found: figures over all episodes, at each budget and at the end.
+"""The summary of an arena: figures over all episodes, at each budget and at the end.
 
 Notation: ``n`` episodes of an agent, in the same order for all agents; ``r`` resamples of them, see
-``peva_agents.arena.intervals``. Episodes are resampled within each recorded map: the intervals tell of chance on these
-maps, not of other maps. Simulated nodes are a sample of nodes, and resampled as a whole.
+``peva_agents.arena.intervals``. Episodes are resampled within each recorded map: the intervals cover chance on these
+maps, not other maps. Simulated nodes are a sample of all nodes, and are resampled as a whole.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,56 +11,61 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.arena.config import YARDSTICK, ArenaConfig
-from peva_agents.arena.episode import FIGURES, Played
+from peva_agents.arena.config import REFERENCE, agent_names
+from peva_agents.arena.episode import FIGURES, EpisodeRecord
 from peva_agents.arena.intervals import Floats, bootstrap, covered, iqm, mean, resamples
+from peva_env.config.offline import ArenaConfig
 
 OFTEN_OVERLOADED = 0.05
-"""Maps with so large a share of overloaded configurations are also told of apart: on others F1 hangs on a handful."""
+"""Maps with at least this share of overloaded configurations have a table of their own.
+
+On other maps F1 depends on a handful of configurations.
+"""
 
 _F1 = "predicted_f1"
 
 type Figure = dict[str, float]
 
 
-def summarize(config: ArenaConfig, played: Sequence[Played]) -> dict[str, Any]:
+def arena_summary(config: ArenaConfig, records: Sequence[EpisodeRecord]) -> dict[str, Any]:
     """Return the figures of an arena as plain data; the order of the episodes does not matter.
 
     ``budgets`` has a row for each agent and budget with each of ``peva_agents.arena.episode.FIGURES``,
     ``often_overloaded`` the same over the maps of which at least ``OFTEN_OVERLOADED`` is overloaded, and ``totals`` a
     row for each agent:
 
-    - ``complete``: share of episodes at whose end nothing was unknown.
-    - ``runs_share``, ``cost_share``: runs, and machine seconds, of all episodes until their ends, as a share of what
-      the cartesian agent needed for the same episodes. A lower bound where not all are complete.
-    - ``f1_cost_share``: likewise until the map with what is predicted was as right, by F1, as the cartesian agent's
-      whole map of that episode; where that was never so, until the end. ``f1_reached``: the share of episodes in which
-      it was so.
-    - ``runs_per_certificate``: runs of an episode until its end, divided by its certificate.
+    - ``complete``: the share of episodes that ended with no unknown configuration.
+    - ``runs_share``, ``cost_share``: the runs, and the machine seconds, of all episodes, as a share of those of the
+      cartesian agent for the same episodes. A lower bound if some episodes are not complete.
+    - ``f1_cost_share``: likewise the machine seconds until F1 of the predicted map reached F1 of the cartesian agent's
+      whole map of that episode, or until the end if it never did. ``f1_reached``: the share of episodes where it did.
+    - ``runs_per_certificate``: the runs of an episode divided by its certificate.
     """
-    of_agents = {name: _in_order(one for one in played if one.agent == name) for name in config.entrants}
-    often = {name: [one for one in own if one.overloaded >= OFTEN_OVERLOADED] for name, own in of_agents.items()}
+    of_agents = {name: _in_order(record for record in records if record.agent == name) for name in agent_names(config)}
+    often = {
+        name: [record for record in own if record.overloaded >= OFTEN_OVERLOADED] for name, own in of_agents.items()
+    }
     return {
         "arena": config.described(),
-        "maps": _maps(of_agents[YARDSTICK]),
+        "maps": _maps(of_agents[REFERENCE]),
         "budgets": _at_budgets(config, of_agents),
-        "often_overloaded": _at_budgets(config, often) if often[YARDSTICK] else [],
-        "totals": [_totals(config, name, own, of_agents[YARDSTICK]) for name, own in of_agents.items()],
+        "often_overloaded": _at_budgets(config, often) if often[REFERENCE] else [],
+        "totals": [_totals(config, name, own, of_agents[REFERENCE]) for name, own in of_agents.items()],
     }
 
 
-def _in_order(played: Iterable[Played]) -> list[Played]:
-    """Put the episodes of an agent into the order that they have for all agents."""
-    return sorted(played, key=lambda one: (one.seed, one.map))
+def _in_order(records: Iterable[EpisodeRecord]) -> list[EpisodeRecord]:
+    """Return the records of an agent in an order that is the same for all agents."""
+    return sorted(records, key=lambda record: (record.seed, record.map))
 
 
-def _maps(played: Sequence[Played]) -> list[dict[str, Any]]:
-    each = {one.map: one for one in played}.values()
+def _maps(records: Sequence[EpisodeRecord]) -> list[dict[str, Any]]:
+    each = {record.map: record for record in records}.values()
     names = ("map", "recorded", "overloaded", "certificate")
-    return [{name: getattr(one, name) for name in names} for one in each]
+    return [{name: getattr(record, name) for name in names} for record in each]
 
 
-def _at_budgets(config: ArenaConfig, of_agents: Mapping[str, Sequence[Played]]) -> list[dict[str, Any]]:
+def _at_budgets(config: ArenaConfig, of_agents: Mapping[str, Sequence[EpisodeRecord]]) -> list[dict[str, Any]]:
     rows = []
     for name, own in of_agents.items():
         chosen = _resamples(config, own)
@@ -70,18 +75,18 @@ def _at_budgets(config: ArenaConfig, of_agents: Mapping[str, Sequence[Played]]) 
     return rows
 
 
-def _at(played: Sequence[Played], figure: str, budget: int) -> Floats:
-    """Return a figure of each episode, (n,), as it was when a number of runs was spent, or at the end before that."""
-    looks = [int(np.searchsorted(one.readings["runs"], budget, side="right")) - 1 for one in played]
-    return np.array([one.readings[figure][max(look, 0)] for one, look in zip(played, looks, strict=True)])
+def _at(records: Sequence[EpisodeRecord], figure: str, budget: int) -> Floats:
+    """Return a figure of each episode, (n,), after a budget of runs, or at the end of an episode that ended before."""
+    numbers = [int(np.searchsorted(record.readings["runs"], budget, side="right")) - 1 for record in records]
+    return np.array([record.readings[figure][max(i, 0)] for record, i in zip(records, numbers, strict=True)])
 
 
-def _resamples(config: ArenaConfig, played: Sequence[Played]) -> NDArray[np.int64]:
+def _resamples(config: ArenaConfig, records: Sequence[EpisodeRecord]) -> NDArray[np.int64]:
     """Return the resamples (r, n) of an agent's episodes."""
     if config.sim:
-        return resamples(len(played))
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(one.map for one in played))}
-    return resamples(len(played), np.array([numbers[one.map] for one in played]))
+        return resamples(len(records))
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(record.map for record in records))}
+    return resamples(len(records), np.array([numbers[record.map] for record in records]))
 
 
 def _figure(values: Floats, chosen: NDArray[np.int64]) -> Figure:
@@ -89,39 +94,41 @@ def _figure(values: Floats, chosen: NDArray[np.int64]) -> Figure:
     return {"iqm": float(iqm(values)), "low": low, "high": high, "mean": float(mean(values))}
 
 
-def _totals(config: ArenaConfig, name: str, own: Sequence[Played], yardstick: Sequence[Played]) -> dict[str, Any]:
+def _totals(
+    config: ArenaConfig, name: str, own: Sequence[EpisodeRecord], reference: Sequence[EpisodeRecord]
+) -> dict[str, Any]:
     chosen = _resamples(config, own)
-    runs, runs_of_all = _ends(own, "runs"), _ends(yardstick, "runs")
-    cost_s, cost_of_all_s = _ends(own, "cost_s"), _ends(yardstick, "cost_s")
-    until_s = [_cost_until(one, wanted) for one, wanted in zip(own, _ends(yardstick, _F1), strict=True)]
+    runs, reference_runs = _ends(own, "runs"), _ends(reference, "runs")
+    cost_s, reference_cost_s = _ends(own, "cost_s"), _ends(reference, "cost_s")
+    until_s = [_cost_until(record, wanted) for record, wanted in zip(own, _ends(reference, _F1), strict=True)]
     reached = np.isfinite(until_s)
     return {
         "agent": name,
         "n_episodes": len(own),
-        "predicts": any(one.predicts for one in own),
-        "complete": float(np.mean([one.complete for one in own])),
+        "predicts": any(record.predicts for record in own),
+        "complete": float(np.mean([record.complete for record in own])),
         "runs": float(mean(runs)),
-        "runs_share": _share(runs, runs_of_all, chosen),
+        "runs_share": _share(runs, reference_runs, chosen),
         "cost_s": float(mean(cost_s)),
-        "cost_share": _share(cost_s, cost_of_all_s, chosen),
+        "cost_share": _share(cost_s, reference_cost_s, chosen),
         "f1_reached": float(np.mean(reached)),
-        "f1_cost_share": _share(np.where(reached, until_s, cost_s), cost_of_all_s, chosen),
-        "runs_per_certificate": _figure(runs / np.array([one.certificate for one in own]), chosen),
+        "f1_cost_share": _share(np.where(reached, until_s, cost_s), reference_cost_s, chosen),
+        "runs_per_certificate": _figure(runs / np.array([record.certificate for record in own]), chosen),
     }
 
 
-def _ends(played: Sequence[Played], name: str) -> Floats:
+def _ends(records: Sequence[EpisodeRecord], name: str) -> Floats:
     """Return a reading of each episode at its end, (n,)."""
-    return np.array([one.readings[name][-1] for one in played], np.float64)
+    return np.array([record.readings[name][-1] for record in records], np.float64)
 
 
-def _cost_until(played: Played, wanted_f1: float) -> float:
-    """Return the machine seconds until a look at which F1 was as wanted; infinity if it never was."""
-    reached = np.array(played.readings[_F1]) >= wanted_f1
-    return played.readings["cost_s"][int(reached.argmax())] if reached.any() else float("inf")
+def _cost_until(record: EpisodeRecord, wanted_f1: float) -> float:
+    """Return the machine seconds until the first reading with at least the wanted F1; infinity if there is none."""
+    reached = np.array(record.readings[_F1]) >= wanted_f1
+    return record.readings["cost_s"][int(reached.argmax())] if reached.any() else float("inf")
 
 
-def _share(own: Floats, of_all: Floats, chosen: NDArray[np.int64]) -> Figure:
-    """Return the sum of what was spent (n,) as a share of the sum of what another one spent on the same episodes."""
-    low, high = covered(own[chosen].sum(axis=1) / of_all[chosen].sum(axis=1))
-    return {"mean": float(own.sum() / of_all.sum()), "low": low, "high": high}
+def _share(own: Floats, reference: Floats, chosen: NDArray[np.int64]) -> Figure:
+    """Return the sum of an agent's runs or seconds (n,) as a share of the reference agent's for the same episodes."""
+    low, high = covered(own[chosen].sum(axis=1) / reference[chosen].sum(axis=1))
+    return {"mean": float(own.sum() / reference.sum()), "low": low, "high": high}

@@ -1,12 +1,12 @@
-"""What an arena found as tables: in a terminal, and in Markdown."""
+"""The summary of an arena as tables: in a terminal, and in Markdown."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from peva_agents.arena.summary import OFTEN_OVERLOADED
+from peva_agents.arena.text_table import TextTable
 
 NOTE = (
     "Proved: what was measured or follows from it; unknown counts as wrong. Predicted: that, and what the agent says "
@@ -25,15 +25,7 @@ _BUDGET_TABLES = (
 )
 
 
-class Grid(NamedTuple):
-    """A table: its title, the heads of its columns, and its rows as texts."""
-
-    title: str
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-def tables(summary: Mapping[str, Any]) -> Iterator[Grid]:
+def tables(summary: Mapping[str, Any]) -> Iterator[TextTable]:
     """Return the tables of a summary of ``peva_agents.arena.summary``."""
     budgets = summary["arena"]["budgets"]
     names = {row["agent"]: row["agent"] + ("" if row["predicts"] else "*") for row in summary["totals"]}
@@ -43,21 +35,16 @@ def tables(summary: Mapping[str, Any]) -> Iterator[Grid]:
             for agent, name in names.items()
         ]
         if summary[key]:
-            yield Grid(f"{title}, after so many runs", ["agent", *map(str, budgets)], rows)
+            yield TextTable(f"{title}, after so many runs", ["agent", *map(str, budgets)], rows)
     heads = ["agent", "complete", "runs", "of cartesian's", "seconds", "of cartesian's", "runs / certificate"]
     heads += ["seconds to cartesian's F1", "reached"]
-    yield Grid("Until the map is complete", heads, [_total(names[row["agent"]], row) for row in summary["totals"]])
+    yield TextTable("Until the map is complete", heads, [_total(names[row["agent"]], row) for row in summary["totals"]])
 
 
 def print_tables(console: Console, summary: Mapping[str, Any]) -> None:
     """Print the tables of a summary."""
-    for title, heads, rows in tables(summary):
-        table = Table(title=title)
-        for head in heads:
-            table.add_column(head, justify="left" if head == "agent" else "right")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+    for table in tables(summary):
+        table.print(console)
     console.print(NOTE, highlight=False, markup=False)
 
 
@@ -65,10 +52,8 @@ def markdown(summary: Mapping[str, Any]) -> str:
     """Return a summary as Markdown."""
     n_maps, n_episodes = len(summary["maps"]), summary["totals"][0]["n_episodes"]
     lines = ["# Arena", "", f"{n_episodes:,} episodes of each agent on {n_maps:,} maps. {NOTE}", ""]
-    for title, heads, rows in tables(summary):
-        lines += [f"## {title}", "", f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
-        lines += [f"| {' | '.join(row)} |" for row in rows]
-        lines.append("")
+    for table in tables(summary):
+        lines += table.markdown()
     return "\n".join(lines).rstrip()
 
 

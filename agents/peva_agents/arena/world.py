@@ -1,4 +1,4 @@
-"""What is played on in an arena: recorded maps, several episodes each, or simulated nodes, one each."""
+"""The world of an arena: recorded maps with several episodes each, or simulated nodes with one episode each."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from peva_agents.arena.config import ArenaConfig
 from peva_agents.arena.scores import Labels, certificate_size
 from peva_agents.arena.seeds import part_seeds
 from peva_env.campaign import OfflineParts, replay_parts, sim_parts, true_labels
+from peva_env.config.offline import ArenaConfig
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.inference import OVERLOADED_LABEL, RateGrid
@@ -19,7 +19,7 @@ from peva_env.space import Dominance
 class Episode(NamedTuple):
     """An episode of a world: its scenario, and the seed of the environment and of the agent.
 
-    ``map`` is what it is called by: the scenario, or, of a simulated node, its number.
+    ``map`` is the name in results: the scenario, or the number of a simulated node.
     """
 
     map: str
@@ -29,7 +29,7 @@ class Episode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is true in an episode: labels (N,), the number of those recorded, and of them the share overloaded.
+    """The truth of an episode: labels (N,), the number of recorded ones, and the share of these that is overloaded.
 
     ``certificate`` is the least number of runs that prove it: see ``peva_agents.arena.scores.certificate_size``.
     """
@@ -44,7 +44,7 @@ class ArenaWorld:
     """The world of an arena.
 
     Raises:
-        ConfigError: an argument of it cannot be used, or no map has as many recorded configurations as asked for.
+        ConfigError: a setting cannot be used, or no map has ``min_recorded`` recorded configurations.
         MemoryStoreError: a recording cannot be read.
     """
 
@@ -57,7 +57,7 @@ class ArenaWorld:
         self.episodes = self._nodes() if config.sim else self._recorded()
 
     def env(self, dominance: str, *, limited: bool) -> PevaEnv:
-        """Return an environment that infers so; ``limited`` to the arena's ``max_runs``."""
+        """Return an environment with a kind of dominance; if ``limited``, episodes end after ``max_runs``."""
         key = dominance, limited
         if key not in self._envs:
             runs = self.config.max_runs if limited else None
@@ -73,7 +73,7 @@ class ArenaWorld:
         return Truth(labels, recorded, overloaded, certificate_size(self._grid, labels))
 
     def _nodes(self) -> list[Episode]:
-        """Return episodes on nodes that no training of ``peva-env train --sim random`` has learned on."""
+        """Return an episode for each simulated node; ``peva-env train --sim random`` never learns on them."""
         (scenario,) = self._parts.world.scenarios
         seeds = part_seeds("test", self.config.n_nodes, 0)
         return [Episode(f"random:{number}", scenario, seed) for number, seed in enumerate(seeds)]

@@ -1,4 +1,4 @@
-"""Models of Stable-Baselines3 in files: what they were trained on, and the policies in them.
+"""Models of Stable-Baselines3 in files: how they were trained, and the policies in them.
 
 What must always hold: a model's file is never unpickled; PyTorch is imported only when a policy is built.
 """

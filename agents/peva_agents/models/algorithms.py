@@ -1,4 +1,4 @@
-"""The algorithms of Stable-Baselines3 that a model may be of, and the policies of their models."""
+"""The supported algorithms of Stable-Baselines3, and the classes of their policies."""
 
 import importlib
 import importlib.util
@@ -17,10 +17,10 @@ _NEEDED = ("stable_baselines3", "sb3_contrib", "torch", "tensorboard")
 
 
 def require_sb3() -> None:
-    """Accept that all that training needs is installed.
+    """Check that all packages that training needs are installed.
 
     Raises:
-        ConfigError: it is not; how to get it.
+        ConfigError: a package is missing; the message says how to install it.
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -28,7 +28,7 @@ def require_sb3() -> None:
 
 
 def one_thread() -> None:
-    """Let PyTorch work in one thread: networks this small gain little by more, and lose much where cores are busy."""
+    """Let PyTorch use one thread: small networks gain little by more threads, and lose much when cores are busy."""
     torch: Any = importlib.import_module("torch")
     torch.set_num_threads(1)
 

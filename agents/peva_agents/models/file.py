@@ -1,7 +1,7 @@
 """Models in files: how they were trained, and the policies in them.
 
-A model's file is never unpickled, which would run whatever code it holds: its plain data and its weights are read, and
-the policy is built of this package's own knowledge of it.
+A model's file is never unpickled, because unpickling runs any code that a file holds. Its plain data and its weights
+are read, and this package builds the policy.
 """
 
 import importlib
@@ -45,7 +45,7 @@ def load_policy(path: Path, space: ConfigSpace) -> Any:
     """Build the policy of a model's file, without unpickling anything.
 
     Raises:
-        PolicyError: the weights do not fit.
+        PolicyError: the weights cannot be loaded into the policy.
     """
     require_sb3()
     found = artefact(path)
@@ -67,10 +67,10 @@ def load_policy(path: Path, space: ConfigSpace) -> Any:
 
 
 def best_legal(policy: Any, observation: Observation, masks: NDArray[Any]) -> NDArray[np.int64]:
-    """Return of each of ``n`` environments the legal action (masks (n, N)) that a policy thinks most of, (n,).
+    """Return the best legal action of each of ``n`` environments, (n,), given their masks (n, N).
 
-    The most likely one of PPO, masked or not, and the one of the highest value of DQN: what is known is never asked for
-    again, whether or not the algorithm knew of masks when it learned.
+    The best action has the highest probability for PPO, and the highest value for DQN. Known configurations are never
+    measured again, even if the algorithm learned without masks.
     """
     torch: Any = importlib.import_module("torch")
     with torch.no_grad():
@@ -84,7 +84,7 @@ def best_legal(policy: Any, observation: Observation, masks: NDArray[Any]) -> ND
 
 
 def restore(model: Any, path: Path) -> int:
-    """Give a model the weights and the optimizer of a checkpoint; return the steps that it had done."""
+    """Load the weights and the optimizer of a checkpoint into a model; return the number of steps it had done."""
     steps: int = artefact(path)["steps"]
     model.set_parameters(str(path), device="cpu")
     model.num_timesteps = steps
@@ -92,7 +92,7 @@ def restore(model: Any, path: Path) -> int:
 
 
 def save(model: Any, path: Path, described: Mapping[str, Any]) -> None:
-    """Write a model with how it was trained, aside first, so that a file of that name is always whole."""
+    """Write a model and how it was trained, aside first, so that a file of that name is always whole."""
     setattr(model, ARTEFACT, {**described, "steps": int(model.num_timesteps)})
     partial = path.with_name(f".{path.stem}.partial.zip")
     model.save(str(partial))

@@ -1,7 +1,7 @@
-"""A Q-network that knows what is known: DQN has no masks of its own, but the map in its observation is one.
+"""A Q-network that masks known configurations: DQN has no masks of its own, but its observation holds the map.
 
-Without it an action that asks for what is known is worth nearly what the state is worth, since it changes nothing, and
-DQN spends its steps there. With it neither the choice of an action nor the value of the next state looks at such ones.
+An action for a known configuration changes nothing, so its value is nearly that of the state, and plain DQN spends its
+steps on such actions. With this network neither the choice of an action nor the value of the next state considers them.
 """
 
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 from stable_baselines3.dqn.policies import MultiInputPolicy, QNetwork
 
 _KNOWN_VALUE = -2.0
-"""What asking for what is known counts: less than any return of an episode, but not so much less that it drowns it."""
+"""The value of an action for a known configuration: below any return of an episode, but of the same magnitude."""
 
 
 class MaskedQNetwork(QNetwork):
-    """Gives what the map says is known a value below all others."""
+    """Gives actions for known configurations a value below all others."""
 
     def forward(self, obs: Any) -> Any:
         """Return the value of each action, (n, N)."""
@@ -21,10 +21,10 @@ class MaskedQNetwork(QNetwork):
 
 
 class MaskedDQNPolicy(MultiInputPolicy):
-    """The policy of DQN with such a network."""
+    """The policy of DQN with a masked Q-network."""
 
     def make_q_net(self) -> MaskedQNetwork:
-        """Return a network of its own; one is learned, the other is its target."""
+        """Return a new network; DQN asks for two, the learned one and its target."""
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
         network: MaskedQNetwork = MaskedQNetwork(**arguments).to(self.device)
         return network

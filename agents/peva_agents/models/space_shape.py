@@ -1,4 +1,4 @@
-"""The shape of a space: what decides whether a model that was trained on one space fits another."""
+"""The shape of a space: a model that was trained on one space fits another space of the same shape."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from peva_env.space import ConfigSpace
 
 
 def signature(space: ConfigSpace) -> dict[str, Any]:
-    """Return the shape of a space as plain data, with its names and rates for people to read."""
+    """Return the shape of a space as plain data, with its names and rates for readers."""
     return {
         "n_configs": space.n_configs,
         "n_functions": len(space.functions),
@@ -27,6 +27,6 @@ def signature_text(found: Mapping[str, Any]) -> str:
 
 
 def same_shape(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether what was trained on one space fits the other: names and rates may differ, numbers may not."""
+    """Tell whether two spaces have the same shape: names and rates may differ, their numbers may not."""
     shape = ("n_configs", "n_functions", "n_rates", "min_functions", "max_functions")
     return all(one[key] == other[key] for key in shape)

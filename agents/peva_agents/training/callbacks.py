@@ -1,4 +1,4 @@
-"""What happens while a model learns: the curve, validation with the best model, checkpoints, and a progress bar."""
+"""Callbacks of a training: validation and learning curve, best model and checkpoints, and the progress bar."""
 
 import time
 from collections.abc import Callable
@@ -10,37 +10,37 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from stable_baselines3.common.callbacks import BaseCallback
 
-from peva_agents.training.evaluation import play_side_by_side
 from peva_agents.training.learning_curve import LearningCurve, Point
+from peva_agents.training.validation import validate
 from peva_agents.training.worlds import TrainingWorlds
 
 _N_POINTS = 30
-"""Points of the curve, each with a validation."""
+"""Points of the curve; each is a validation."""
 
 _N_CHECKPOINTS = 10
 _N_LINES = 10
-"""Lines of progress where there is no terminal."""
+"""Lines of progress without a terminal."""
 
 
 class Milestones:
-    """Says when the next of ``n`` equal parts of a training is done."""
+    """Tells when the next of ``n`` equal parts of a training is done."""
 
     def __init__(self, total_steps: int, n: int, done_steps: int) -> None:
         self._part = max(1.0, total_steps / n)
         self._passed = int(done_steps / self._part)
 
     def reached(self, steps: int) -> bool:
-        """Tell whether a further part is done since this was last true."""
+        """Tell whether another part was completed since the last call."""
         passed = int(steps / self._part)
         reached = passed > self._passed
         self._passed = passed
         return reached
 
 
-class Keeper(BaseCallback):
-    """Keeps what a training leaves: the curve, the best model by its validation return, and checkpoints.
+class ValidationCallback(BaseCallback):
+    """Validates the model, and saves the learning curve, the model of the highest validation return, and checkpoints.
 
-    It acts between rollouts, when a model is what it was updated to.
+    It acts between rollouts, after an update of the model.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class Keeper(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
-        self._keep()
+        self._save_milestones()
 
     def _on_training_end(self) -> None:
-        self._keep(ended=True)
+        self._save_milestones(ended=True)
 
-    def _keep(self, *, ended: bool = False) -> None:
+    def _save_milestones(self, *, ended: bool = False) -> None:
         steps = self.model.num_timesteps
         if self._points.reached(steps) or (
             ended and not (self._curve.points and self._curve.points[-1].steps == steps)
@@ -80,7 +80,7 @@ class Keeper(BaseCallback):
 
     def _validate(self, steps: int) -> None:
         self.model.policy.set_training_mode(False)
-        played = play_side_by_side(self.model.policy, self._worlds, "validation", self._seeds)
+        validation = validate(self.model.policy, self._worlds, self._seeds)
         best_before = self._curve.best
         recent = list(self.model.ep_info_buffer or ())
         point = Point(
@@ -88,8 +88,8 @@ class Keeper(BaseCallback):
             mean_return=_mean(recent, "r"),
             mean_length=_mean(recent, "l"),
             resolved=_mean(recent, "resolved"),
-            validation_return=float(played.rewards.mean()),
-            validation_resolved=float(played.resolved.mean()),
+            validation_return=validation.mean_return,
+            validation_resolved=validation.mean_resolved,
         )
         self._curve.add(point)
         self.logger.record("validation/mean_return", point.validation_return)
@@ -98,8 +98,8 @@ class Keeper(BaseCallback):
             self._save(self.model, "best_model.zip")
 
 
-class Bar(BaseCallback):
-    """Shows how far a training is: a bar in a terminal, a line now and then elsewhere."""
+class ProgressCallback(BaseCallback):
+    """Shows the progress of a training: a bar in a terminal, a line now and then elsewhere."""
 
     def __init__(self, console: Console, total_steps: int, done_steps: int, curve: LearningCurve) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Bar(BaseCallback):
             TextColumn("training"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[status]}"),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -121,27 +121,27 @@ class Bar(BaseCallback):
     def _on_training_start(self) -> None:
         self._started_s = time.monotonic()
         self._bar.start()
-        self._task = self._bar.add_task("training", total=self._total, completed=self._begun, told="")
+        self._task = self._bar.add_task("training", total=self._total, completed=self._begun, status="")
 
     def _on_step(self) -> bool:
         return True
 
     def _on_rollout_start(self) -> None:
         steps = self.model.num_timesteps
-        self._bar.update(self._task, completed=min(steps, self._total), told=self._told())
+        self._bar.update(self._task, completed=min(steps, self._total), status=self._status())
         if not self._console.is_terminal and self._lines.reached(steps):
             per_s = (steps - self._begun) / (time.monotonic() - self._started_s)
-            line = f"{steps:>10,} of {self._total:,} steps, {per_s:,.0f} a second; {self._told()}"
+            line = f"{steps:>10,} of {self._total:,} steps, {per_s:,.0f} a second; {self._status()}"
             self._console.print(line, highlight=False, soft_wrap=True)
 
     def _on_training_end(self) -> None:
         self.stop()
 
     def stop(self) -> None:
-        """Leave the terminal as it was."""
+        """Stop the bar, which restores the terminal."""
         self._bar.stop()
 
-    def _told(self) -> str:
+    def _status(self) -> str:
         recent = list(self.model.ep_info_buffer or ())
         best = f", best validation {self._curve.best:.3f}" if self._curve.points else ""
         return f"mean return {_mean(recent, 'r'):.3f}, resolved {_mean(recent, 'resolved'):.1%}{best}" if recent else ""

@@ -1,7 +1,7 @@
-"""Campaigns as choices among a few candidates: what the correction of the learnt agent is trained on.
+"""Campaigns as choices among a few candidates, on which the correction of the learnt agent is trained.
 
-Whatever space a campaign has, an action is one of ``K`` candidates, and the observation tells of each the same few
-numbers. So one small network, which scores a candidate by its numbers, serves all spaces.
+In every space an action is one of ``K`` candidates, and the observation has the same few numbers of each. So one small
+network, which scores a candidate by its numbers, serves all spaces.
 """
 
 from collections.abc import Sequence
@@ -20,37 +20,37 @@ from peva_env.planning import Candidates
 type Floats32 = NDArray[np.float32]
 
 _RUN_COST = 0.1
-"""What a run costs, in runs that are made while nothing is known."""
+"""The cost of a run, as a share of the penalty of a run while nothing is known."""
 
 _SHARE_BY_CHANCE = 0.25
-"""Of the candidates that are shown so many are drawn by chance, the others are those with the highest score."""
+"""The share of the candidates shown that is drawn at random; the others have the highest scores."""
 
 _N_SEEDS = 2**31
 
 
 class EarlyObjective:
-    """Takes for each run the share of the map that is unknown after it, and a cost.
+    """A penalty for each run: the share of the map that is unknown after it, plus a cost.
 
-    Over a campaign that is the area over the curve of what is known, and the number of runs until all is.
+    Over a campaign the penalties are the area above the curve of the known share, plus the cost of all runs.
 
     Args:
-        unit: what both are divided by.
+        unit: the number by which rewards are divided.
     """
 
     def __init__(self, unit: float = 1.0) -> None:
         self._unit = unit
 
     def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return minus the share that is unknown, minus the cost; ``memo`` (n,) keeps the share that is known."""
+        """Return minus the unknown share, minus the cost; ``memo`` (n,) holds the known share."""
         memo += step.resolved
         return (memo - 1 - _RUN_COST) / self._unit
 
 
-class Place(NamedTuple):
-    """Where campaigns are played.
+class CorrectionWorld(NamedTuple):
+    """A world on which the correction is trained.
 
-    How likely one is played here its ``weight`` says, as a share of the weights of all places; rewards are divided by
-    ``unit``, so that places where campaigns are long do not drown the others.
+    A campaign is played on it with a probability in proportion to ``weight``. Rewards are divided by ``unit``, so that
+    worlds with long campaigns do not outweigh the others.
     """
 
     parts: OfflineParts
@@ -58,32 +58,33 @@ class Place(NamedTuple):
     unit: float = 1.0
 
     def env(self) -> PevaEnv:
-        """Return an environment that pays by ``EarlyObjective``."""
+        """Return an environment whose rewards are those of ``EarlyObjective``."""
         return PevaEnv(self.parts.campaigns(), EarlyObjective(self.unit))
 
 
 class CandidateEnv(gymnasium.Env[Floats32, Any]):
     """Offline campaigns in which an action is one of ``K`` candidates.
 
-    Observation: ``(K, N_INPUTS + 1)``, a row a candidate: what the correction is told of it (see
-    ``peva_agents.learnt.Comparison``), and 1; the highest score first, then some by chance; rows of 0 where there are
-    fewer candidates. Action: the number of a row; beyond the last candidate, that one. Reward: see ``EarlyObjective``.
+    Observation: ``(K, N_INPUTS + 1)``, a row for each candidate: the inputs of the correction (see
+    ``peva_agents.learnt.Comparison``), then 1. The candidates with the highest scores come first, then some at random;
+    rows without a candidate are 0. Action: the number of a row; a number beyond the last candidate stands for the last.
+    Reward: see ``EarlyObjective``.
 
     Args:
-        networks: of which the estimate is taken.
-        places: where episodes are played, each drawn anew.
-        first_seed: campaigns are drawn from this seed on.
+        networks: their estimate is used, not their correction.
+        worlds: each episode is played on one of them, drawn at random.
+        first_seed: the lowest seed of a campaign.
         n_candidates: ``K``.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - gymnasium declares it so
 
     def __init__(
-        self, networks: Networks, places: Sequence[Place], *, first_seed: int = 0, n_candidates: int = 64
+        self, networks: Networks, worlds: Sequence[CorrectionWorld], *, first_seed: int = 0, n_candidates: int = 64
     ) -> None:
         self._networks = Networks(networks.estimate)
-        self._places = [(place.parts.world.scenarios, place.env()) for place in places]
-        self._weights = np.array([place.weight for place in places]) / sum(place.weight for place in places)
+        self._worlds = [(world.parts.world.scenarios, world.env()) for world in worlds]
+        self._weights = np.array([world.weight for world in worlds]) / sum(world.weight for world in worlds)
         self._first_seed = first_seed
         self._n_candidates = n_candidates
         shape = (n_candidates, N_INPUTS + 1)
@@ -93,9 +94,9 @@ class CandidateEnv(gymnasium.Env[Floats32, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats32, dict[str, Any]]:
-        """Begin a campaign in a place, on a scenario and with a seed that are drawn."""
+        """Begin a campaign; its world, scenario and seed are drawn at random."""
         super().reset(seed=seed, options=options)
-        scenarios, self._env = self._places[self.np_random.choice(len(self._places), p=self._weights)]
+        scenarios, self._env = self._worlds[self.np_random.choice(len(self._worlds), p=self._weights)]
         scenario = scenarios[self.np_random.integers(len(scenarios))]
         campaign_seed = self._first_seed + int(self.np_random.integers(_N_SEEDS))
         _, info = self._env.reset(seed=campaign_seed, options={"scenario": scenario})
@@ -127,7 +128,7 @@ class CandidateEnv(gymnasium.Env[Floats32, Any]):
         return observation
 
     def _rows(self, score: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return which candidates are shown."""
+        """Return the numbers of the candidates that are shown."""
         order = np.argsort(-score, kind="stable")
         n_best = self._n_candidates - int(self._n_candidates * _SHARE_BY_CHANCE)
         return np.append(order[:n_best], self.np_random.permutation(order[n_best:]))[: self._n_candidates]

@@ -1,9 +1,9 @@
 """Training of the learnt agent's correction by maskable PPO, on whole campaigns, with the estimate as it is.
 
-It begins at the score without a correction. What campaigns are worth (see ``peva_agents.training.candidates``) is
-counted in what those without a correction are worth on average, place by place. At the end campaigns that were not
-learnt on are played with the correction and without one: it is kept only if it did better by more than the standard
-error, and in no place worse by more than that.
+Training begins with a correction of 0. The return of a campaign (see ``peva_agents.training.candidates``) is divided,
+world by world, by the mean return without a correction. At the end, campaigns with other seeds are played with the
+correction and without it. The correction is kept only if its mean gain is more than the standard error, and if in no
+world it loses more than the standard error.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from peva_agents.learnt import LearntPolicy, Networks
 from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
-from peva_agents.training.candidates import CandidateEnv, Place
+from peva_agents.training.candidates import CandidateEnv, CorrectionWorld
 from peva_agents.training.correction_policy import CandidatePolicy
 from peva_env.env import PevaEnv
 
@@ -42,43 +42,44 @@ _HYPERPARAMETERS: dict[str, Any] = {
 _HIDDEN = 32
 _N_LINES = 5
 _N_SEEN = 1000
-"""So many choices are looked at for the means and deviations of the inputs."""
+"""The number of choices from which the means and deviations of the inputs are computed."""
 
-_LEARNT_SEED, _JUDGED_SEED = 2**32, 2**33
-"""Campaigns that are learnt on, and judged by, have seeds from here on: far from those that anybody gives an arena."""
+_TRAINING_SEED, _EVALUATION_SEED = 2**32, 2**33
+"""The first seeds of training and of evaluation campaigns, far from the seeds that users give to an arena."""
 
 
 def correct(
-    networks: Networks, places: Sequence[Place], *, n_choices: int, n_judged: int, seed: int, say: Say
+    networks: Networks, worlds: Sequence[CorrectionWorld], *, n_choices: int, n_evaluated: int, seed: int, say: Say
 ) -> Networks:
-    """Return the networks with a correction, or without one if that is no better.
+    """Return the networks with a correction, or without one if it is no improvement.
 
     Args:
-        networks: of which the estimate is taken.
-        places: where campaigns are played.
-        n_choices: to learn from.
-        n_judged: campaigns to judge by, shared out by the places' weights.
-        seed: of networks, and of which campaigns are played.
-        say: is told of progress, a line each time.
+        networks: their estimate is used, not their correction.
+        worlds: where campaigns are played.
+        n_choices: the number of choices to learn from.
+        n_evaluated: the number of evaluation campaigns, shared out by the weights of the worlds.
+        seed: the seed of the networks, and of which campaigns are played.
+        say: is called with each line of progress.
     """
     plain = Networks(networks.estimate)
-    without = judge(plain, places, n_judged)
-    counted = [place._replace(unit=-worth.mean()) for place, worth in zip(places, without, strict=True)]
-    model = _model(plain, counted, seed)
-    model.learn(n_choices, callback=Progress(n_choices, say))
-    found = replace(plain, correction=model.policy.mlp_extractor.network())
+    plain_returns = campaign_returns(plain, worlds, n_evaluated)
+    scaled = [world._replace(unit=-returns.mean()) for world, returns in zip(worlds, plain_returns, strict=True)]
+    model = _model(plain, scaled, seed)
+    model.learn(n_choices, callback=ProgressLines(n_choices, say))
+    corrected = replace(plain, correction=model.policy.mlp_extractor.network())
+    corrected_returns = campaign_returns(corrected, scaled, n_evaluated)
     gains = [
-        mine - worth / place.unit
-        for mine, worth, place in zip(judge(found, counted, n_judged), without, counted, strict=True)
+        returns - before / world.unit
+        for returns, before, world in zip(corrected_returns, plain_returns, scaled, strict=True)
     ]
-    is_better = better(gains)
+    improved = is_improvement(gains)
     each = ", ".join(f"{gain.mean():+.2%} ± {_error(gain):.2%}" for gain in gains)
-    say(f"correction: campaigns in each place are worth {each} more, so it is {'kept' if is_better else 'dropped'}")
-    return found if is_better else plain
+    say(f"correction: returns of the worlds change by {each}, so it is {'kept' if improved else 'dropped'}")
+    return corrected if improved else plain
 
 
-def better(gains: Sequence[Floats]) -> bool:
-    """Tell whether gains (m,) in each place are likely one on the whole, and nowhere likely a loss."""
+def is_improvement(gains: Sequence[Floats]) -> bool:
+    """Tell whether the mean gain exceeds its standard error, and no world (m,) has a mean loss beyond its own."""
     together = np.concatenate(gains)
     return bool(together.mean() > _error(together) and all(gain.mean() >= -_error(gain) for gain in gains))
 
@@ -88,8 +89,8 @@ def _error(gains: Floats) -> float:
     return float(gains.std() / len(gains) ** 0.5)
 
 
-class Progress(BaseCallback):
-    """Says now and then what campaigns were worth lately, without a correction -1."""
+class ProgressLines(BaseCallback):
+    """Says now and then the mean return of the latest campaigns; without a correction it would be -1."""
 
     def __init__(self, n_choices: int, say: Say) -> None:
         super().__init__()
@@ -103,19 +104,19 @@ class Progress(BaseCallback):
     def _on_rollout_end(self) -> None:
         if self.num_timesteps // self._every > self._n_said:
             self._n_said = self.num_timesteps // self._every
-            lately = [episode["r"] for episode in self.model.ep_info_buffer]
-            self._say(f"correction: {self.num_timesteps} choices, campaigns were worth {np.mean(lately):.3f} lately")
+            returns = [episode["r"] for episode in self.model.ep_info_buffer]
+            self._say(f"correction: {self.num_timesteps} choices, mean return {np.mean(returns):.3f}")
 
 
-def judge(networks: Networks, places: Sequence[Place], n: int) -> list[Floats]:
-    """Return what each of some campaigns was worth, (m,) each place; always the same campaigns, one at least."""
-    total = sum(place.weight for place in places)
-    return [_returns(networks, place, max(1, round(n * place.weight / total))) for place in places]
+def campaign_returns(networks: Networks, worlds: Sequence[CorrectionWorld], n: int) -> list[Floats]:
+    """Return the returns of the evaluation campaigns of each world, (m,); always the same campaigns, at least one."""
+    total = sum(world.weight for world in worlds)
+    return [_returns(networks, world, max(1, round(n * world.weight / total))) for world in worlds]
 
 
-def _returns(networks: Networks, place: Place, n: int) -> Floats:
-    env, scenarios = place.env(), place.parts.world.scenarios
-    return np.array([_return(env, networks, scenarios[i % len(scenarios)], _JUDGED_SEED + i) for i in range(n)])
+def _returns(networks: Networks, world: CorrectionWorld, n: int) -> Floats:
+    env, scenarios = world.env(), world.parts.world.scenarios
+    return np.array([_return(env, networks, scenarios[i % len(scenarios)], _EVALUATION_SEED + i) for i in range(n)])
 
 
 def _return(env: PevaEnv, networks: Networks, scenario: str, seed: int) -> float:
@@ -123,11 +124,11 @@ def _return(env: PevaEnv, networks: Networks, scenario: str, seed: int) -> float
     return run_campaign(env, agent, seed=seed, options={"scenario": scenario}).total_reward
 
 
-def _model(networks: Networks, places: Sequence[Place], seed: int) -> Any:
+def _model(networks: Networks, worlds: Sequence[CorrectionWorld], seed: int) -> Any:
     def make() -> Any:
-        return Monitor(CandidateEnv(networks, places, first_seed=_LEARNT_SEED))
+        return Monitor(CandidateEnv(networks, worlds, first_seed=_TRAINING_SEED))
 
-    mean, scale = _moments(CandidateEnv(networks, places, first_seed=_LEARNT_SEED), seed)
+    mean, scale = _moments(CandidateEnv(networks, worlds, first_seed=_TRAINING_SEED), seed)
     return MaskablePPO(
         CandidatePolicy,
         DummyVecEnv([make] * _N_ENVS),
@@ -139,7 +140,7 @@ def _model(networks: Networks, places: Sequence[Place], seed: int) -> Any:
 
 
 def _moments(env: CandidateEnv, seed: int) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation of the inputs, where the highest score is always chosen."""
+    """Return mean and standard deviation of the inputs in campaigns that always choose the highest score."""
     seen, ended = [], False
     observation, _ = env.reset(seed=seed)
     for _ in range(_N_SEEN):

@@ -15,7 +15,7 @@ from peva_agents.beliefs import FARTHEST, Network
 from peva_agents.learnt import SCORE_INPUT
 
 _FIRST_SHARPNESS = 10.0
-"""What scores are multiplied by to begin with: differences of a tenth matter then, and others are tried as well."""
+"""The first factor of the scores: differences of a tenth matter, and other candidates are still tried."""
 
 _N_POOLED = 32
 
@@ -26,7 +26,7 @@ class CandidateNetworks(nn.Module):
     Args:
         mean: of the inputs, (d,).
         scale: their standard deviations, (d,).
-        hidden: how many units the correction has.
+        hidden: the number of hidden units of the correction.
     """
 
     def __init__(self, mean: NDArray[np.float64], scale: NDArray[np.float64], hidden: int) -> None:
@@ -41,7 +41,7 @@ class CandidateNetworks(nn.Module):
         self.latent_dim_pi, self.latent_dim_vf = 1, 64
 
     def forward(self, observed: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits (n, K) and what the value is made of, for flat observations (n, K (d + 1))."""
+        """Return logits (n, K) and the features of the value (n, 64), for flat observations (n, K (d + 1))."""
         return self.forward_actor(observed), self.forward_critic(observed)
 
     def forward_actor(self, observed: Tensor) -> Tensor:
@@ -51,15 +51,15 @@ class CandidateNetworks(nn.Module):
         return self.log_sharpness.exp() * corrected
 
     def forward_critic(self, observed: Tensor) -> Tensor:
-        """Return the mean and the greatest of what each candidate tells, mixed."""
-        inputs, there = self._split(observed)
-        told = self.each(self._standard(inputs)) * there
-        mean = told.sum(dim=1) / there.sum(dim=1).clamp(min=1)
-        mixed: Tensor = self.all(torch.cat([mean, told.amax(dim=1)], dim=1))
+        """Return the features of the value: a mix of the mean and the maximum over the candidates."""
+        inputs, present = self._split(observed)
+        each = self.each(self._standard(inputs)) * present
+        mean = each.sum(dim=1) / present.sum(dim=1).clamp(min=1)
+        mixed: Tensor = self.all(torch.cat([mean, each.amax(dim=1)], dim=1))
         return mixed
 
     def network(self) -> Network:
-        """Return the correction as it runs without PyTorch."""
+        """Return the correction as a network that runs without PyTorch."""
         layers = [layer for layer in self.correction if isinstance(layer, nn.Linear)]
         return Network.of_torch(self.mean, self.scale, layers)
 
@@ -73,7 +73,7 @@ class CandidateNetworks(nn.Module):
 
 
 class CandidatePolicy(MaskableActorCriticPolicy):
-    """The policy of maskable PPO with such networks; ``network_kwargs`` are theirs."""
+    """The policy of maskable PPO with ``CandidateNetworks``, which are built with ``network_kwargs``."""
 
     def __init__(self, *args: Any, network_kwargs: dict[str, Any], **kwargs: Any) -> None:
         self._network_kwargs = network_kwargs

@@ -1,42 +1,46 @@
-"""Comparing a policy with the baselines, on episodes that none of them has met, at the same budget.
+"""Comparing a trained policy with the baselines on test episodes, at the budget of the training.
 
-Every agent plays the same episodes: the same maps or nodes, in the same mood. What an agent has to say of an episode is
-the map that is known at its end; *accuracy* is the share of the recorded configurations of which it says what is true,
-so that an unknown one counts as wrong.
+Every agent plays the same episodes: the same maps or nodes, with the same noise. An agent is judged by the map that is
+known at the end of an episode; *accuracy* is the share of the recorded configurations whose label there is true, so
+that an unknown configuration counts as wrong.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.arena import LegalOnly, Part, bootstrap, mean, resamples, score
+from peva_agents.arena import Episode, bootstrap, mean, play_episode, resamples
 from peva_agents.bisection import BisectionAgent
 from peva_agents.cartesian import CartesianAgent
-from peva_agents.loop import run_campaign
-from peva_agents.models import best_legal
 from peva_agents.training.worlds import TrainingWorlds
 from peva_agents.uniform import UniformAgent
 from peva_env.campaign import true_labels
 from peva_env.config import DfaasConfig
+from peva_env.contracts import Agent
+from peva_env.env import PevaEnv
 from peva_env.space import Dominance
 
 COLUMNS = {"resolved": "resolved", "accuracy": "accuracy", "reward": "return", "n_runs": "runs"}
-"""What is told of an episode, by its name in a table."""
+"""The figures of an episode, each with the head of its column in a table."""
 
-_BASELINES: Mapping[str, tuple[Callable[[DfaasConfig], Any], Dominance | None]] = {
+type MakeAgent = Callable[[DfaasConfig], Agent]
+
+_BASELINES: Mapping[str, tuple[MakeAgent, Dominance | None]] = {
     "cartesian (one-sided)": (CartesianAgent, "one_sided"),
     "uniform": (UniformAgent, None),
     "bisection": (BisectionAgent, None),
 }
-"""Each with the kind of dominance that its episodes have, the training's own where there is none."""
+"""Each with the kind of dominance of its episodes; None is that of the training."""
 
 
 @dataclass(frozen=True, slots=True)
-class EpisodeResult:
-    """What an agent made of an episode: shares of the map resolved and told right, return, and runs."""
+class TestEpisode:
+    """An agent's test episode: the shares of the map that are resolved and labelled right, the return, and the runs."""
+
+    __test__ = False  # it is no test of pytest's
 
     agent: str
     scenario: str
@@ -47,78 +51,43 @@ class EpisodeResult:
     n_runs: int
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """Episodes that a policy played side by side, an array a figure (n,), and the maps at their ends (n, N)."""
-
-    rewards: NDArray[np.float64]
-    n_runs: NDArray[np.int64]
-    resolved: NDArray[np.float64]
-    labels: NDArray[np.int8]
-
-
-def play_side_by_side(
-    policy: Any, worlds: TrainingWorlds, part: Part, seeds: Sequence[int], scenario: str | None = None
-) -> Played:
-    """Let a policy play an episode of each seed, always its best legal action."""
-    n = len(seeds)
-    env = worlds.vector(part, n)
-    observation, _ = env.reset(seed=seeds, options={"scenario": scenario} if scenario else {})
-    playing = np.ones(n, np.bool_)
-    rewards, n_runs, resolved = np.zeros(n), np.zeros(n, np.int64), np.zeros(n)
-    labels = np.zeros(observation["map"].shape, np.int8)
-    while playing.any():
-        observation, paid, terminated, truncated, infos = env.step(best_legal(policy, observation, env.action_masks()))
-        ended = playing & (terminated | truncated)
-        last = infos.get("final_info", infos)
-        rewards += paid * playing
-        n_runs += np.where(ended, last["n_runs"], infos["n_runs"]) * playing
-        if ended.any():
-            resolved[ended] = infos["final_obs"]["progress"][ended, 0]
-            labels[ended] = infos["final_obs"]["map"][ended]
-            playing &= ~ended
-    return Played(rewards, n_runs, resolved, labels)
-
-
-def evaluate(policy: Any, name: str, worlds: TrainingWorlds, n_episodes: int) -> Iterable[EpisodeResult]:
-    """Yield what the policy and the baselines make of ``n_episodes`` of each test scenario."""
+def evaluate(agent: Agent, name: str, worlds: TrainingWorlds, n_episodes: int) -> Iterator[TestEpisode]:
+    """Let a trained agent and the baselines play ``n_episodes`` of each test scenario."""
+    entries: dict[str, tuple[MakeAgent, Dominance | None]] = {name: (lambda _: agent, None), **_BASELINES}
     seeds = worlds.seeds("test", n_episodes)
     for number, scenario in enumerate(worlds.scenarios("test")):
         truths = [true_labels(worlds.parts["test"].world, seed, number) for seed in seeds]
-        played = play_side_by_side(policy, worlds, "test", seeds, scenario)
-        for i, seed in enumerate(seeds):
-            accuracy = score(played.labels[i], truths[i]).accuracy
-            figures = (float(played.resolved[i]), accuracy, float(played.rewards[i]), int(played.n_runs[i]))
-            yield EpisodeResult(name, scenario, seed, *figures)
-        for baseline in _BASELINES:
-            yield from _baseline(baseline, worlds, scenario, seeds, truths)
+        for agent_name, (make_agent, dominance) in entries.items():
+            env = worlds.single("test", dominance=dominance)
+            for i, (seed, truth) in enumerate(zip(seeds, truths, strict=True)):
+                player = make_agent(DfaasConfig(seed=i))
+                yield _test_episode(env, player, agent_name, Episode(scenario, scenario, seed), truth)
 
 
-def _baseline(
-    name: str, worlds: TrainingWorlds, scenario: str, seeds: Sequence[int], truths: Sequence[NDArray[np.int8]]
-) -> Iterable[EpisodeResult]:
-    make, dominance = _BASELINES[name]
-    env = worlds.single("test", dominance=dominance)
-    for i, (seed, truth) in enumerate(zip(seeds, truths, strict=True)):
-        result = run_campaign(env, LegalOnly(make(DfaasConfig(seed=i))), seed=seed, options={"scenario": scenario})
-        labels = env.known.labels
-        assert labels is not None  # noqa: S101 - no offline space is larger
-        resolved = 1 - env.known.n_unknown / env.known.n_configs
-        accuracy = score(labels, truth).accuracy
-        yield EpisodeResult(name, scenario, seed, resolved, accuracy, result.total_reward, result.n_runs)
+def _test_episode(env: PevaEnv, agent: Agent, name: str, episode: Episode, truth: NDArray[np.int8]) -> TestEpisode:
+    result, scorer = play_episode(env, agent, episode, truth)
+    return TestEpisode(
+        agent=name,
+        scenario=episode.scenario,
+        seed=episode.seed,
+        resolved=1 - env.known.n_unknown / env.known.n_configs,
+        accuracy=scorer.readings["proved_accuracy"][-1],
+        reward=result.total_reward,
+        n_runs=result.n_runs,
+    )
 
 
-def summarize(results: Sequence[EpisodeResult]) -> list[dict[str, Any]]:
+def evaluation_rows(episodes: Sequence[TestEpisode]) -> list[dict[str, Any]]:
     """Return a row for each agent, over all scenarios and, if there are several, for each of them.
 
-    A figure is its mean over the episodes, with the interval of ``peva_agents.arena.intervals.bootstrap``.
+    A figure is its mean over the episodes, with the interval of ``peva_agents.arena.bootstrap``.
     """
-    scenarios = list(dict.fromkeys(result.scenario for result in results))
+    scenarios = list(dict.fromkeys(episode.scenario for episode in episodes))
     rows = []
     for scenario in [*(["all"] if len(scenarios) > 1 else []), *scenarios]:
-        among = [result for result in results if scenario in ("all", result.scenario)]
-        for agent in dict.fromkeys(result.agent for result in among):
-            own = [asdict(result) for result in among if result.agent == agent]
+        among = [episode for episode in episodes if scenario in ("all", episode.scenario)]
+        for agent in dict.fromkeys(episode.agent for episode in among):
+            own = [asdict(episode) for episode in among if episode.agent == agent]
             figures = {name: _interval(np.array([one[name] for one in own], np.float64)) for name in COLUMNS}
             rows.append({"scenario": scenario, "agent": agent, "n_episodes": len(own), **figures})
     return rows

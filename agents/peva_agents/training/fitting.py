@@ -25,8 +25,8 @@ def fit(
 ) -> Network:
     """Return a network whose output is the log odds of a target, given inputs (n, d).
 
-    Rows are drawn in proportion to their weights (n,). The loss is the cross entropy, which is least where the odds are
-    the true ones; AdamW, with a learning rate that falls by a cosine.
+    Rows are drawn in proportion to their weights (n,). The loss is the cross entropy, which is least at the true odds;
+    the optimizer is AdamW with a cosine learning rate.
     """
     torch: Any = importlib.import_module("torch")
     torch.manual_seed(seed)

@@ -1,11 +1,12 @@
-"""The folder of a training: what it is called by, and that it is the same training that goes on in it."""
+"""The folder of a training: it is begun once, and only the same training resumes in it."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from peva_agents.training.config import TrainingConfig, parse_training
+from peva_agents.training.config import parse_training
+from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.system import write_text
 
@@ -13,10 +14,10 @@ _CONFIG = "config.json"
 
 
 def begin_folder(folder: Path, described: Mapping[str, Any]) -> None:
-    """Make the folder of a new training, with its configuration in it.
+    """Make the folder of a new training, and write its configuration.
 
     Raises:
-        ConfigError: there is a training in it already, or it cannot be made.
+        ConfigError: there is a training in the folder already, or the folder cannot be made.
     """
     if (folder / _CONFIG).exists():
         raise ConfigError(
@@ -33,7 +34,7 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
     """Return the configuration of the training in a folder.
 
     Raises:
-        ConfigError: there is none, or what is given beside it is not what it was begun with.
+        ConfigError: there is no training, or a given setting differs from the one that it was begun with.
     """
     path = folder / _CONFIG
     try:
@@ -54,7 +55,7 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
 
 
 def _without_other_world(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of a stored configuration what contradicts a given one only because it is of the other kind."""
+    """Leave out the stored settings of the world if a world is given, since only one kind of world may be set."""
     if not given.keys() & {"data", "sim"}:
         return dict(stored)
     of_worlds = {"data", "sim", "rates_rps", "min_functions", "max_functions", "train_scenarios", "test_scenarios"}

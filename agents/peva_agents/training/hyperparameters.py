@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from peva_agents.models import algorithm, policy_class
-from peva_agents.training.config import TrainingConfig, is_large
+from peva_agents.training.config import is_large
+from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
 
@@ -14,14 +15,14 @@ _OURS = {"self", "policy", "env", "seed", "verbose", "tensorboard_log", "policy_
 _SIZES = {"n_steps", "batch_size", "n_epochs", "buffer_size", "net_arch", "train_freq", "stats_window_size"}
 _REPLAY_BYTES = 400_000_000
 _WINDOW = 512
-"""Episodes that the mean return is told of: simulated nodes differ so much that fewer make a ragged curve."""
+"""Episodes in the mean return of the curve; simulated nodes differ so much that fewer make a ragged curve."""
 
 
 def hyperparameters(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any]:
-    """Return what an algorithm is built with: our defaults, overridden by the configuration's.
+    """Return the hyperparameters of an algorithm: our defaults, overridden by those of the configuration.
 
     Raises:
-        ConfigError: there is no hyperparameter of that name, or the batches do not divide what is collected.
+        ConfigError: there is no hyperparameter of that name, or the batch size does not divide the collected steps.
     """
     known = sorted({*inspect.signature(algorithm(config.algo)).parameters, "net_arch"} - _OURS)
     for name in config.hyperparameters.keys() - set(known):
@@ -46,7 +47,7 @@ def _require_value(name: str, value: Any) -> None:
 
 
 def _batch_size(n_envs: int, n_steps: int, given: int | None) -> int:
-    """Return the steps of a batch: what is given, or the largest of the usual sizes that divides what is collected."""
+    """Return the batch size: the given one, or the largest usual size that divides the collected steps."""
     collected = n_envs * n_steps
     size = given or next(usual for usual in (1024, 512, 256, 128, 64, 32, collected) if not collected % usual)
     if collected % size:
@@ -64,7 +65,7 @@ def _defaults(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any]:
         most = _REPLAY_BYTES // (2 * space.n_configs)
         return common | {
             "learning_rate": 5e-4,
-            "gamma": 0.7,  # of many actions the highest value is mostly noise; the near future is told apart
+            "gamma": 0.7,  # of many actions the highest value is mostly noise; the near future is clearer
             "buffer_size": min(100_000, most),
             "learning_starts": min(5_000, (config.total_steps or 1) // 10),
             "batch_size": 128 if large else 256,
@@ -75,16 +76,16 @@ def _defaults(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any]:
             "exploration_final_eps": 0.02,
         }
     shared = common | {"learning_rate": 7e-4, "n_steps": 64, "n_epochs": 4, "gae_lambda": 0.95}
-    if config.algo == "ppo":  # without masks it must first unlearn to ask for what is known, which only costs later
+    if config.algo == "ppo":  # without masks it must unlearn known actions, whose cost comes later
         return shared | {"gamma": 0.99, "ent_coef": 0.01}
     return shared | {"gamma": 1.0}
 
 
 def build(config: TrainingConfig, env: Any, space: ConfigSpace, tensorboard: Path) -> Any:
-    """Build a model that has learned nothing yet.
+    """Build an untrained model.
 
     Raises:
-        ConfigError: the algorithm does not take a hyperparameter's value.
+        ConfigError: the algorithm does not accept the value of a hyperparameter.
     """
     chosen = hyperparameters(config, space)
     net_arch = chosen.pop("net_arch")

@@ -16,7 +16,7 @@ _WIDTH = 48
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A point of the curve: means over the episodes that ended last, and over the validation episodes."""
+    """A point of the curve: means over the latest training episodes, and over the validation episodes."""
 
     steps: int
     mean_return: float
@@ -35,10 +35,10 @@ class LearningCurve:
 
     @classmethod
     def read(cls, path: Path, *, until_steps: int) -> Self:
-        """Return what was written of a training until a checkpoint.
+        """Return the curve of a training up to a checkpoint.
 
         Raises:
-            ConfigError: the file holds something else.
+            ConfigError: the file is no learning curve.
         """
         try:
             with path.open(encoding="utf-8", newline="") as file:
@@ -55,7 +55,7 @@ class LearningCurve:
         return max((point.validation_return for point in self.points), default=float("-inf"))
 
     def add(self, point: Point) -> None:
-        """Enter a point and write the file anew, aside first."""
+        """Add a point and write the whole file, aside first."""
         self.points.append(point)
         partial = self.path.with_suffix(".partial")
         with partial.open("w", encoding="utf-8", newline="") as file:
@@ -71,9 +71,9 @@ class LearningCurve:
         """Return the curve as text: pictures of the returns and of the share resolved, from first to last."""
         if not self.points:
             return []
-        told = (("mean return", "mean_return"), ("resolved", "resolved"), ("validation return", "validation_return"))
+        titles = (("mean return", "mean_return"), ("resolved", "resolved"), ("validation return", "validation_return"))
         lines = []
-        for title, name in told:
+        for title, name in titles:
             values = [getattr(point, name) for point in self.points]
             values = [value for value in values if value == value]  # NaN where no episode had ended yet
             if values:
@@ -82,7 +82,7 @@ class LearningCurve:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Return a bar for each value, or each of so many groups of neighbours, between the lowest and the highest."""
+    """Return a bar for each value, or for each group of neighbours if there are more values than characters."""
     n = min(len(values), _WIDTH)
     groups = [values[i * len(values) // n : (i + 1) * len(values) // n] for i in range(n)]
     means = [sum(group) / len(group) for group in groups]

@@ -1,9 +1,9 @@
 """Training on offline environments: ``peva-env train``.
 
-A training leaves in its folder ``model.zip``, as it was at the end, and ``best_model.zip``, which did best on the
-validation episodes; ``checkpoints/``, ``config.json``, ``learning_curve.csv`` and ``tensorboard/``; and what came of
-comparing the best model with the baselines, ``evaluation.md`` and ``evaluation.json``. The models carry in themselves
-how they were made.
+A training writes into its folder ``model.zip``, the model at the end, and ``best_model.zip``, the model of the highest
+return on the validation episodes; ``checkpoints/``, ``config.json``, ``learning_curve.csv`` and ``tensorboard/``; and
+the comparison of the best model with the baselines, ``evaluation.md`` and ``evaluation.json``. A model's file
+also holds the settings and versions of its training.
 """
 
 import json
@@ -14,12 +14,16 @@ from typing import Any
 from rich.console import Console
 
 from peva_agents.arena import PARTS
-from peva_agents.models import one_thread, require_sb3, signature, signature_text
-from peva_agents.training.config import TrainingConfig, parse_training, versions
+from peva_agents.models import one_thread, require_sb3, restore, save, signature, signature_text
+from peva_agents.sb3 import SB3Agent
+from peva_agents.training.config import parse_training, sized_for, versions
+from peva_agents.training.evaluation import evaluate, evaluation_rows
+from peva_agents.training.evaluation_table import markdown, print_tables
 from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.hyperparameters import build, hyperparameters
 from peva_agents.training.learning_curve import LearningCurve
 from peva_agents.training.worlds import TrainingWorlds, training_worlds
+from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.system import write_text
 
@@ -27,17 +31,17 @@ DEFAULT_OUT = Path("peva-training")
 
 
 def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None, resume: Path | None = None) -> Path:
-    """Train a model and compare it with the baselines; return the folder with what came of it.
+    """Train a model and compare it with the baselines; return the folder of the training.
 
     Args:
-        given: settings, see ``peva_agents.training.config.TrainingConfig``; those left out have defaults.
+        given: settings, see ``peva_env.config.offline.TrainingConfig``; the others have defaults.
         console: where to show progress and the comparison.
         out: the folder of a new training.
-        resume: the folder of one that was stopped, to go on with from its last checkpoint; what else is given must be
-            what it was begun with.
+        resume: the folder of a stopped training, which goes on from its last checkpoint; settings that are given must
+            be those that it was begun with.
 
     Raises:
-        ConfigError: a setting cannot be used, or what training needs is not installed.
+        ConfigError: a setting cannot be used, or a package that training needs is not installed.
         MemoryStoreError: a recording cannot be read.
     """
     require_sb3()
@@ -45,7 +49,7 @@ def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None
         raise ConfigError(f"--resume {resume} goes on in its own folder; leave --out out")
     config = resumed_config(resume, given) if resume else parse_training(given)
     worlds = training_worlds(config)
-    config = config.sized_for(worlds.space)
+    config = sized_for(config, worlds.space)
     described = {
         "config": config.model_dump(mode="json"),
         "space": signature(worlds.space),
@@ -87,7 +91,7 @@ class Training:
         self._model = build(config, self._env, worlds.space, folder / "tensorboard")
 
     def announce(self) -> None:
-        """Say what is trained on what."""
+        """Print the algorithm, the space, and the scenarios of each part."""
         config = self._config
         self._say(
             f"{config.algo} on {signature_text(signature(self._worlds.space))}, {config.budget_runs} runs an episode"
@@ -98,9 +102,8 @@ class Training:
             self._say(f"  {self._worlds.note}")
 
     def learn(self) -> None:
-        """Learn until all steps are done, from the last checkpoint on if there is one."""
-        from peva_agents.models import restore
-        from peva_agents.training.callbacks import Bar, Keeper, checkpoints
+        """Learn until all steps are done; begin at the last checkpoint if there is one."""
+        from peva_agents.training.callbacks import checkpoints
 
         last = checkpoints(self.folder)[-1:]
         done = restore(self._model, last[0]) if last else 0
@@ -108,46 +111,45 @@ class Training:
         if done:
             self._say(f"going on from step {done:,}")
         if done < self._total_steps:
-            seeds = self._worlds.seeds("train", self._env.num_envs, first=done)
-            self._env.seed(seeds)
-            keeper = Keeper(curve, self._worlds, self._config.validation_episodes, self._total_steps, done, self._save)
-            bar = Bar(self._console, self._total_steps, done, curve)
-            try:
-                self._model.learn(
-                    self._total_steps - done,
-                    callback=[keeper, bar],
-                    reset_num_timesteps=not done,
-                    tb_log_name=self._config.algo,
-                    log_interval=200 if self._config.algo == "dqn" else 1,
-                )
-            finally:
-                bar.stop()
+            self._learn_from(done, curve)
         self._save(self._model, "model.zip")
         self._say(f"learning curve over {self._model.num_timesteps:,} steps")
         for line in curve.lines():
             self._say(line)
 
-    def compare(self) -> None:
-        """Let the best model and the baselines play the test episodes; print and write what came of it."""
-        from peva_agents.models import load_policy
-        from peva_agents.training.evaluation import evaluate, summarize
-        from peva_agents.training.evaluation_table import markdown, print_table
+    def _learn_from(self, done: int, curve: LearningCurve) -> None:
+        from peva_agents.training.callbacks import ProgressCallback, ValidationCallback
 
-        policy = load_policy(self.folder / "best_model.zip", self._worlds.space)
+        self._env.seed(self._worlds.seeds("train", self._env.num_envs, first=done))
+        n_validation = self._config.validation_episodes
+        validation = ValidationCallback(curve, self._worlds, n_validation, self._total_steps, done, self._save)
+        progress = ProgressCallback(self._console, self._total_steps, done, curve)
+        try:
+            self._model.learn(
+                self._total_steps - done,
+                callback=[validation, progress],
+                reset_num_timesteps=not done,
+                tb_log_name=self._config.algo,
+                log_interval=200 if self._config.algo == "dqn" else 1,
+            )
+        finally:
+            progress.stop()
+
+    def compare(self) -> None:
+        """Let the best model and the baselines play the test episodes; print and write the comparison."""
         n_episodes = self._config.evaluation_episodes
+        agent = SB3Agent(path=self.folder / "best_model.zip")
         with self._console.status("comparing with the baselines"):
-            rows = summarize(list(evaluate(policy, self._config.algo, self._worlds, n_episodes)))
+            rows = evaluation_rows(list(evaluate(agent, self._config.algo, self._worlds, n_episodes)))
         title = f"{self._config.budget_runs} runs an episode at most, {n_episodes} episodes a scenario"
         note = self._worlds.note or ("nodes" if self._config.sim else "maps") + " that were not learned on"
         write_text(self.folder / "evaluation.md", markdown(rows, title, note))
         write_text(self.folder / "evaluation.json", json.dumps({**self._described, "evaluation": rows}, indent=2))
-        print_table(self._console, rows, title, note)
+        print_tables(self._console, rows, title, note)
         self._say(f"{self.folder}: best_model.zip, model.zip, evaluation.md, learning_curve.csv, tensorboard/")
         self._say(f"use it live on a space of this shape: peva-env run --agent {self.folder / 'best_model.zip'}")
 
     def _save(self, model: Any, name: str) -> None:
-        from peva_agents.models import save
-
         save(model, self.folder / name, self._described)
 
     def _say(self, line: str) -> None:

@@ -1,7 +1,7 @@
-"""What a training learns on, is chosen on and is tested on: other maps, or other nodes.
+"""The worlds of a training: for learning, for choosing the best model (validation), and for the test.
 
-Recorded maps are split by name, or by a seeded shuffle; simulated nodes by seed. The seeds of the three parts are of
-three remainders modulo 3, so that no episode of one is ever an episode of another.
+Recorded maps are split by name, or by a seeded shuffle; simulated nodes by seed. The seeds of the three parts have
+three remainders modulo 3, so that no episode belongs to two parts.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from typing import Any
 import numpy as np
 
 from peva_agents.arena import PARTS, Part, part_seeds
-from peva_agents.training.config import TrainingConfig
 from peva_env.campaign import OfflineParts, SomeScenarios, replay_parts, sim_parts
+from peva_env.config.offline import TrainingConfig
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace, Dominance
 from peva_env.vector import PevaVectorEnv
 
 _SEEDS_OF_A_TRAINING = 10_000_000
-"""Episodes of trainings with other seeds begin so far apart."""
+"""The distance between the first episodes of trainings whose seeds differ by 1."""
 
 _SHARES = (0.6, 0.2, 0.2)
-"""Of the maps that are not named: to learn on, to choose on, to test on."""
+"""The shares of training, validation and test among the maps that are not named."""
 
 
 @dataclass(frozen=True)
 class TrainingWorlds:
-    """The worlds of a training's parts; ``note`` says what they have in common that they should not, if anything."""
+    """The worlds of a training's parts; ``note`` says which maps or nodes the parts share, if any."""
 
     seed: int
     parts: dict[Part, OfflineParts]
@@ -35,7 +35,7 @@ class TrainingWorlds:
 
     @property
     def space(self) -> ConfigSpace:
-        """Return a space; those of all scenarios are of one shape."""
+        """Return the space of a scenario; the spaces of all scenarios have one shape."""
         return self.parts["train"].world.space(0)
 
     def scenarios(self, part: Part) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ class TrainingWorlds:
         return self.parts[part].world.scenarios
 
     def seeds(self, part: Part, n: int, *, first: int = 0) -> list[int]:
-        """Return ``n`` seeds of a part, from its ``first``."""
+        """Return ``n`` seeds of a part, beginning with its seed number ``first``."""
         return part_seeds(part, n, self.seed * _SEEDS_OF_A_TRAINING + first)
 
     def vector(self, part: Part, n_envs: int) -> PevaVectorEnv:
@@ -51,7 +51,7 @@ class TrainingWorlds:
         return PevaVectorEnv(n_envs, self.parts[part], "SameStep")
 
     def single(self, part: Part, *, dominance: Dominance | None = None) -> PevaEnv:
-        """Return one environment of a part; with another kind of dominance where that is asked for."""
+        """Return one environment of a part, with the training's kind of dominance unless another is given."""
         parts = self.parts[part]
         return PevaEnv(parts.campaigns(dominance), parts.objective)
 
@@ -60,7 +60,7 @@ def training_worlds(config: TrainingConfig) -> TrainingWorlds:
     """Build the worlds of a training.
 
     Raises:
-        ConfigError: an argument of theirs cannot be used, or there is no such scenario.
+        ConfigError: a setting cannot be used, or there is no such scenario.
         MemoryStoreError: a recording cannot be read.
     """
     settings: dict[str, Any] = {
@@ -106,11 +106,11 @@ def _shared_note(train: Sequence[str], validation: Sequence[str], test: Sequence
 def split(
     names: Sequence[str], wanted: Sequence[Sequence[str] | None], seed: int
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return the maps to learn on, to choose on and to test on.
+    """Return the training, validation and test maps.
 
-    What was not ``wanted`` by name is shared out of what is left, in a seeded order: about three fifths to learn on and
-    a fifth to each of the others. Where too few are left to give each part one, parts have maps in common: those to
-    choose on come from those to learn on, and with a single map all three are that one.
+    A part whose maps are not ``wanted`` by name gets some of the maps that are left, in a seeded order: about three
+    fifths are for training and a fifth for each of the others. If too few are left to give each part one, parts share
+    maps: validation takes those of training, and with a single map all three parts have that one.
 
     Raises:
         ConfigError: there is no map of such a name.

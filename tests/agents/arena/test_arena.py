@@ -17,13 +17,14 @@ import psutil
 import pytest
 from rich.console import Console
 
-from peva_agents.arena.config import BASELINES, ArenaConfig, parse_arena, reading_points
-from peva_agents.arena.episode import FIGURES, Played, arena_world, play
+from peva_agents.arena.config import BASELINES, parse_arena, reading_points
+from peva_agents.arena.episode import FIGURES, EpisodeRecord, arena_world, record_episode
 from peva_agents.arena.folder import ArenaFolder
 from peva_agents.arena.play import arena
-from peva_agents.arena.summary import summarize
+from peva_agents.arena.summary import arena_summary
 from peva_agents.arena.table import markdown
 from peva_agents.arena.world import ArenaWorld
+from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError, PolicyError
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
@@ -142,9 +143,9 @@ def test_what_cannot_be_played_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def one(agent: str, **settings: Any) -> Played:
+def one(agent: str, **settings: Any) -> EpisodeRecord:
     text = parse_arena({"sim": "random:12", "noise": 0.0, "budgets": [5, 7, 50]} | settings).model_dump_json()
-    return play(text, agent, arena_world(text).episodes[8])
+    return record_episode(text, agent, arena_world(text).episodes[8])
 
 
 def test_without_noise_what_is_proved_is_true_and_takes_at_least_the_certificate() -> None:
@@ -167,7 +168,7 @@ def test_what_is_predicted_is_scored_beside_what_is_proved() -> None:
     assert guessing.readings["predicted_f1"][0] > uniform.readings["predicted_f1"][0]
 
 
-def test_a_limit_of_runs_holds_for_all_but_the_yardstick() -> None:
+def test_a_limit_of_runs_holds_for_all_but_the_reference_agent() -> None:
     assert one("uniform", max_runs=6).readings["runs"][-1] == 6
     assert not one("uniform", max_runs=6).complete
     assert one("cartesian", max_runs=6).complete
@@ -185,10 +186,10 @@ def test_looks_are_at_the_budgets_and_after_each_tenth_more() -> None:
     assert points[-3:] == [136, 149, 400]
 
 
-def episode(agent: str, number: int, runs: list[float], f1: list[float], **changes: Any) -> Played:
+def episode(agent: str, number: int, runs: list[float], f1: list[float], **changes: Any) -> EpisodeRecord:
     """Return an episode that was looked at twice, after some runs of ten seconds each."""
     readings = dict.fromkeys(FIGURES, f1) | {"runs": runs, "cost_s": [10 * n for n in runs]}
-    played = Played(agent, f"map {number}", 0, 50, 0.1, 4, True, False, readings)
+    played = EpisodeRecord(agent, f"map {number}", 0, 50, 0.1, 4, True, False, readings)
     return replace(played, **changes)
 
 
@@ -200,10 +201,10 @@ EPISODES = [
 ]
 
 
-def test_budgets_read_the_last_look_before_and_totals_are_shares_of_the_yardsticks() -> None:
+def test_budgets_read_the_last_look_before_and_totals_are_shares_of_the_reference_agents() -> None:
     config = parse_arena({"data": ["x"], "budgets": [12, 400]})
-    summary = summarize(config, EPISODES[::-1])
-    assert summary == summarize(config, EPISODES)
+    summary = arena_summary(config, EPISODES[::-1])
+    assert summary == arena_summary(config, EPISODES)
     rows = {(row["agent"], row["budget"]): row["proved_f1"] for row in summary["budgets"]}
     assert rows["cartesian", 12]["mean"] == pytest.approx(0.2)
     assert rows["cartesian", 400]["iqm"] == pytest.approx(0.9)
@@ -220,9 +221,9 @@ def test_budgets_read_the_last_look_before_and_totals_are_shares_of_the_yardstic
 def test_maps_that_are_hardly_ever_overloaded_are_left_out_of_a_table_of_their_own() -> None:
     config = parse_arena({"data": ["x"], "budgets": [12]})
     rare = [replace(one, overloaded=0.01) if one.map == "map 3" else one for one in EPISODES]
-    often = summarize(config, rare)["often_overloaded"]
+    often = arena_summary(config, rare)["often_overloaded"]
     assert [(row["agent"], row["n_episodes"]) for row in often] == [(name, 3) for name in BASELINES]
-    assert summarize(config, [replace(one, overloaded=0.0) for one in EPISODES])["often_overloaded"] == []
+    assert arena_summary(config, [replace(one, overloaded=0.0) for one in EPISODES])["often_overloaded"] == []
 
 
 def test_the_curves_are_drawn_onto_given_axes(played: Path) -> None:
@@ -280,7 +281,7 @@ def test_the_command_ends_whole_and_without_a_traceback(
     folder = ArenaFolder(
         tmp_path / "peva-arena", ArenaConfig(**json.loads((results.parent / "arena.json").read_text()))
     )
-    assert 0 < len(folder.played) < len(BASELINES) * 300
+    assert 0 < len(folder.records) < len(BASELINES) * 300
 
 
 def test_the_command_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from peva_agents.beliefs import Network
 from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent
 from peva_agents.loop import run_campaign
 from peva_agents.training import correction as training_correction
-from peva_agents.training.candidates import Place
-from peva_agents.training.correction import better, correct, judge
+from peva_agents.training.candidates import CorrectionWorld
+from peva_agents.training.correction import campaign_returns, correct, is_improvement
 from peva_agents.training.correction_policy import CandidateNetworks
-from peva_agents.training.learnt import School, learn
+from peva_agents.training.examples import ExampleCollector
+from peva_agents.training.learnt import fit_estimate
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
 from tests.support.networks import candidates, networks, nodes
@@ -56,19 +57,19 @@ def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path, mo
     monkeypatch.setattr(training_correction, "_N_SEEN", 50)
     for name, value in {"n_steps": 8, "batch_size": 64}.items():
         monkeypatch.setitem(training_correction._HYPERPARAMETERS, name, value)
-    lessons = list(School(nodes(noise=0.0), 2).lessons(None, 1))
+    examples = list(ExampleCollector(nodes(noise=0.0), 2).collect(None, 1))
     said: list[str] = []
-    place = Place(nodes(), 1.0)
-    found = correct(learn(lessons, 0, 5), [place], n_choices=1, n_judged=2, seed=1, say=said.append)
+    world = CorrectionWorld(nodes(), 1.0)
+    found = correct(fit_estimate(examples, 0, 5), [world], n_choices=1, n_evaluated=2, seed=1, say=said.append)
     assert "correction" in said[-1]
     found.save(tmp_path / "some.npz")
     agent = LearntAgent(path=tmp_path / "some.npz")
     assert run_campaign(PevaEnv(nodes().campaigns(), nodes().objective), agent, seed=1).status is EndStatus.COMPLETE
 
 
-def test_campaigns_are_judged_alike_each_time() -> None:
-    place = Place(nodes(), 1.0)
-    (once,), (again,) = judge(networks(), [place], 2), judge(networks(), [place], 2)
+def test_the_evaluation_campaigns_are_always_the_same() -> None:
+    world = CorrectionWorld(nodes(), 1.0)
+    (once,), (again,) = campaign_returns(networks(), [world], 2), campaign_returns(networks(), [world], 2)
     assert (once == again).all()
     assert once.shape == (2,)
 
@@ -83,4 +84,4 @@ def test_campaigns_are_judged_alike_each_time() -> None:
     ],
 )
 def test_a_correction_must_gain_on_the_whole_and_lose_nowhere(gains: list[list[float]], kept: bool) -> None:
-    assert better([np.array(gain) for gain in gains]) is kept
+    assert is_improvement([np.array(gain) for gain in gains]) is kept

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from peva_agents.arena import PARTS
 from peva_agents.models import same_shape, signature, signature_text
 from peva_agents.training.config import parse_training
-from peva_agents.training.evaluation import EpisodeResult, summarize
+from peva_agents.training.evaluation import TestEpisode, evaluation_rows
 from peva_agents.training.evaluation_table import markdown
 from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.learning_curve import LearningCurve, Point, sparkline
@@ -159,8 +159,8 @@ def test_the_shape_of_a_space_is_told_without_its_names() -> None:
 
 
 def test_a_comparison_tells_means_with_their_intervals() -> None:
-    results = [EpisodeResult("ours", name, i, 1.0, 0.9 + 0.01 * i, 0.5, 10 + i) for name in "ab" for i in range(5)]
-    rows = summarize(results)
+    results = [TestEpisode("ours", name, i, 1.0, 0.9 + 0.01 * i, 0.5, 10 + i) for name in "ab" for i in range(5)]
+    rows = evaluation_rows(results)
     assert [(row["scenario"], row["n_episodes"]) for row in rows] == [("all", 10), ("a", 5), ("b", 5)]
     runs = rows[0]["n_runs"]
     assert runs["low"] < runs["mean"] == 12 < runs["high"]

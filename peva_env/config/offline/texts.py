@@ -1,0 +1,62 @@
+"""Reading the texts of options whose values are not a single number or word."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from peva_env.errors import ConfigError
+
+
+def parse_names(text: str) -> list[str]:
+    """Read names with commas between them."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parse_budgets(text: str) -> list[int]:
+    """Read whole numbers with commas between them.
+
+    Raises:
+        ConfigError: something else stands there.
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--budgets {text!r}: must be numbers of runs, as in 12,25,50") from None
+
+
+def parse_rates(texts: Sequence[str]) -> dict[str, list[int]]:
+    """Read ``name=first:last:step``, the last one included, or ``name=rate,rate``.
+
+    Raises:
+        ConfigError: a text is neither.
+    """
+    rates_rps = {}
+    for text in texts:
+        name, _, listed = text.partition("=")
+        try:
+            numbers = [int(part) for part in listed.replace(":", ",").split(",")]
+            if ":" in listed:
+                first, last, step = numbers
+                numbers = list(range(first, last + 1, step))
+        except ValueError:
+            raise ConfigError(f"--rates {text!r}: must be as a=0,20,40 or a=0:200:10 (first:last:step)") from None
+        rates_rps[name] = numbers
+    return rates_rps
+
+
+def parse_hyperparameters(texts: Sequence[str]) -> dict[str, Any]:
+    """Read ``name=value``, where a value is JSON or else text.
+
+    Raises:
+        ConfigError: a text has no name or no equals sign.
+    """
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise ConfigError(f"--set {text!r}: must be NAME=VALUE, as in learning_rate=0.001")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values

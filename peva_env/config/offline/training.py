@@ -1,0 +1,69 @@
+"""The settings of a training: the algorithm, what it learns on, and for how long."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from peva_env.config.offline.option import NO_OPTION, CommandOption
+from peva_env.config.offline.texts import parse_hyperparameters, parse_rates
+from peva_env.space import Dominance
+
+type Algorithm = Literal["maskable-ppo", "ppo", "dqn"]
+
+Names = tuple[str, ...] | None
+
+
+class TrainingConfig(BaseModel):
+    """All settings that decide what a training does."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True, defer_build=True)
+
+    algo: Algorithm = Field("maskable-ppo", description="maskable-ppo, ppo or dqn")
+    data: Names = Field(None, min_length=1, description="A folder of core Parquet, or the name of a dataset")
+    sim: str | dict[str, Any] | None = Field(
+        None, description="random: a new simulated node each episode; local: always the same one"
+    )
+    rates_rps: Annotated[
+        dict[str, list[int]] | None,
+        CommandOption("--rates", metavar="NAME=RATES", parse=parse_rates, repeatable=True),
+    ] = Field(None, description="With --sim: rates of a function, as a=0,20,40 or a=0:200:10")
+    min_functions: int | None = Field(None, ge=1, description="With --sim: fewest functions in a configuration")
+    max_functions: int | None = Field(None, ge=2, description="With --sim: exclusive upper bound of their number")
+    noise: float = Field(0.03, ge=0, description="With --sim: noise of a run, as a share")
+    train_scenarios: Names = Field(None, min_length=1, description="With --data: maps to learn on, by name or prefix")
+    validation_scenarios: Names = Field(None, min_length=1, description="With --data: maps to choose the best model on")
+    test_scenarios: Names = Field(
+        None, min_length=1, description="With --data: maps to compare it with the baselines on"
+    )
+    budget_runs: int = Field(64, ge=1, description="Most runs of an episode")
+    dominance: Dominance = Field(
+        "within_sets", description="How verdicts are inferred: within_sets, two_sided, or one_sided, as live"
+    )
+    reward: str = Field("frontier", description="frontier, goodput, or module:Class")
+    reward_kwargs: Annotated[dict[str, Any], NO_OPTION] = Field(
+        default_factory=dict, description="Arguments of the reward"
+    )
+    total_steps: Annotated[int | None, CommandOption("--steps")] = Field(
+        None, ge=1, description="Steps to learn for (default: 300,000; 60,000 of dqn; 30,000 on large maps)"
+    )
+    n_envs: Annotated[int | None, CommandOption("--envs")] = Field(
+        None, ge=1, le=4096, description="Environments side by side (default: 64; 16 on large maps)"
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of networks, episodes and the split of the maps")
+    hyperparameters: Annotated[
+        dict[str, Any],
+        CommandOption("--set", metavar="NAME=VALUE", parse=parse_hyperparameters, repeatable=True),
+    ] = Field(default_factory=dict, description="A hyperparameter of the algorithm, as in learning_rate=0.001")
+    validation_episodes: int = Field(32, ge=1, description="Episodes of each validation")
+    evaluation_episodes: int = Field(50, ge=1, description="Episodes of each test scenario in the comparison")
+
+    @model_validator(mode="after")
+    def _one_world(self) -> "TrainingConfig":
+        if (self.data is None) == (self.sim is None):
+            raise ValueError("give either --data (a folder or the name of a dataset) or --sim random")
+        recorded = ("train_scenarios", "validation_scenarios", "test_scenarios")
+        simulated = ("rates_rps", "min_functions", "max_functions")
+        for name in recorded if self.data is None else simulated:
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} belongs to {'--data' if self.data is None else '--sim'}; leave it out")
+        return self
