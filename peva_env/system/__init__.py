@@ -6,7 +6,7 @@ exception of Python's own, never a silent default.
 
 from peva_env.system import processes
 from peva_env.system.clock import Moment
-from peva_env.system.files import write_text
+from peva_env.system.files import replacing, write_text
 from peva_env.system.http import TRUST, Answer, NoAnswerError, call, why_no_answer
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
 from peva_env.system.loading import load_class
@@ -22,6 +22,7 @@ __all__ = [
     "load_class",
     "one_line",
     "processes",
+    "replacing",
     "uninterrupted",
     "why_no_answer",
     "write_text",
