@@ -400,7 +400,7 @@ def test_a_prometheus_that_stands_still_for_a_while_is_waited_for(make: MakeMetr
     metrics.check(6.0)
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        impatient = Prometheus(server.url, patience_s=0.3, try_timeout_s=0.3)
+        impatient = Prometheus(server.url, round_timeout_s=0.3, try_timeout_s=0.3)
         with pytest.raises(MetricsError, match=r"did not answer within 0\.3 s"):
             impatient.query("up", name="cpu_usage_node")
         impatient.close()
