@@ -77,7 +77,7 @@ class Cooldown:
         """Return what the node uses now, and why that is not rest."""
         now = time.time()
         try:
-            idle = self._platform.usage(now, now + self._platform.look_s)
+            idle = self._platform.usage(now, now + self._platform.min_window_s)
         except MetricsError as error:
             return Usage(), str(error)
         baseline = self._baseline or _Baseline(idle.node, _replicas(idle))

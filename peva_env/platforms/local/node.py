@@ -15,7 +15,7 @@ from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage
 from peva_env.platforms.local.function_code import FunctionCode, resolve_all
 from peva_env.platforms.local.function_process import FunctionProcess
-from peva_env.platforms.local.process_usage import LOOK_S, UsageSampler, usable_cores
+from peva_env.platforms.local.process_usage import MIN_WINDOW_S, UsageSampler, usable_cores
 from peva_env.system import processes
 
 
@@ -37,7 +37,7 @@ class LocalNode:
     ) -> None:
         """Remember what to serve; nothing is looked at before ``start`` or ``describe``."""
         self.name = f"local:{platform.node()}"
-        self.look_s = LOOK_S
+        self.min_window_s = MIN_WINDOW_S
         self._functions = list(functions)
         self._ready_timeout_s = ready_timeout_s
         self._request_timeout_s = request_timeout_s

@@ -19,7 +19,7 @@ import psutil
 
 from peva_env.platforms.base import NodeUsage, Usage
 
-LOOK_S = 0.2
+MIN_WINDOW_S = 0.2
 """Shortest window whose CPU use means something: twenty ticks of the kernel's CPU clock."""
 
 _KEPT_S = 3600.0
@@ -54,7 +54,7 @@ def usable_cores() -> int:
 class UsageSampler:
     """Samples the groups of some leaders until closed."""
 
-    look_s = LOOK_S
+    min_window_s = MIN_WINDOW_S
 
     def __init__(self, leaders: Mapping[str, subprocess.Popen[bytes]], interval_s: float) -> None:
         """Take the first sample and start the thread."""

@@ -75,13 +75,13 @@ class OpenFaasNode:
         self._metrics.close()
 
     @property
-    def look_s(self) -> float:
+    def min_window_s(self) -> float:
         """The shortest window that can be measured, in seconds; it holds two scrapes.
 
         Raises:
             MetricsError: the metrics do not answer.
         """
-        return self._metrics.look_s
+        return self._metrics.min_window_s
 
     def url(self, function: str) -> str:
         """Return where a function is called.

@@ -98,7 +98,7 @@ class PrometheusMetrics:
         return tuple(name for name in _names(usage.missing) if name in _names(longer.missing))
 
     @property
-    def look_s(self) -> float:
+    def min_window_s(self) -> float:
         """The shortest window, in seconds, in which there are always two scrapes.
 
         Raises:

@@ -47,7 +47,7 @@ cli.main()
 class Calm:
     """Metrics of a node that is never busy."""
 
-    look_s = 0.1
+    min_window_s = 0.1
 
     def check(self, duration_s: float) -> tuple[str, ...]:
         return ()

@@ -11,7 +11,7 @@ import pytest
 
 from peva_env.campaign import doctor, run_checks
 from peva_env.campaign.doctor import Check
-from peva_env.campaign.factories import make_deployed_functions, make_gateway, make_platform, measurement_context
+from peva_env.campaign.factories import make_deployed_functions, make_platform, measurement_context
 from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.errors import ConfigError, MetricsError, PlatformError
 from peva_env.platforms.base import NodeUsage, Usage
@@ -37,7 +37,7 @@ def serve() -> Iterator[Serve]:
 class Measured:
     """Metrics that are always the same; whether they were released is noted."""
 
-    look_s = 0.1
+    min_window_s = 0.1
 
     def __init__(self, *missing: str, **functions: Usage) -> None:
         self.missing = missing

@@ -302,7 +302,7 @@ def test_a_node_that_is_scraped_too_seldom_is_refused_at_the_start(make: MakeMet
     assert re.search(r"slow:9100 is scraped every [23]\.\d s", said)
     assert "a run is 4.0 s" in said
     assert "set scrape_interval to 2.0s or less" in said
-    assert metrics.look_s == pytest.approx(7.5, abs=1)
+    assert metrics.min_window_s == pytest.approx(7.5, abs=1)
 
 
 def test_power_is_asked_for_with_scaphandre_only(make: MakeMetrics) -> None:
