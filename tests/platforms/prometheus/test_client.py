@@ -201,7 +201,7 @@ def test_a_wrong_clock_is_refused(ahead_s: float, said: str) -> None:
         with pytest.raises(MetricsError, match=said) as caught:
             require_same_time(client, 4.0)
         client.close()
-    assert "0.2 s would do for 4.0 s: let both follow the same time server" in str(caught.value)
+    assert "at most 0.2 s are tolerated for 4.0 s: let both use the same time server" in str(caught.value)
 
 
 def test_a_clock_that_is_a_little_wrong_is_taken_for_long_windows() -> None:

@@ -21,7 +21,7 @@ from peva_env.platforms.base import Metrics, NodeUsage
 from peva_env.platforms.local.process_usage import UsageSampler
 from peva_env.platforms.prometheus.client import Prometheus
 from peva_env.platforms.prometheus.metrics import PrometheusMetrics
-from peva_env.platforms.prometheus.queries import load_queries
+from peva_env.platforms.prometheus.queries_file import load_queries
 from peva_env.platforms.prometheus.scrapes import last_scrape
 from tests.support.prometheus_server import LEGACY_QUERIES, Page, Server, Target, real_prometheus
 
