@@ -3,8 +3,8 @@
 What must always hold:
 
 - A platform says what went wrong outside the functions (``failure``); such a run is INVALID.
-- CPU and RAM are percent of capacity, 0 to 100, whatever the number of cores.
-- What a platform has started, it stops; ``stop`` may be called twice.
+- CPU and RAM are percent of capacity, 0 to 100, whatever the number of cores; a value that was not measured is None.
+- What a platform has started, it stops, also where starting fails; ``stop`` may be called twice.
 """
 
 from peva_env.platforms.base import NodeUsage, Platform, Usage, steady_window

@@ -8,7 +8,6 @@ and nothing be fetched.
 import base64
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +31,7 @@ from peva_env.report.data import (
     saved,
     sentence_text,
 )
+from peva_env.system import replacing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,7 +60,8 @@ def write_report(node_map: NodeMap, path: Path) -> None:
         raise ConfigError(f"--out {path}: is there already, and no report; give another name")
     text = render(node_map, made_at=time.time())
     try:
-        _replace(target, text.encode("utf-8"))
+        with replacing(target) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--out {path}: cannot be written: {error.strerror}") from error
 
@@ -138,22 +139,3 @@ def _is_report(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(len(_MARK)) == _MARK
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file aside and rename it, so that nobody ever meets half of it."""
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(aside).chmod(0o666 & ~_umask())
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

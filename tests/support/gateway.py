@@ -256,7 +256,7 @@ def throw_away_ca(folder: Path) -> tuple[Path, tuple[Path, Path]]:
 class Calm:
     """Metrics of a node that is never busy."""
 
-    look_s = 0.1
+    min_window_s = 0.1
 
     def check(self, duration_s: float) -> tuple[str, ...]:
         return ()

@@ -1,6 +1,7 @@
 """k6 in tests: scripts that play it, and the real ones that run."""
 
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,8 +27,8 @@ def fake_k6(folder: Path, run: str = "exit 0", version: str = "k6 v1.1.0 (fake)"
     return path
 
 
-def run_fake(folder: Path, script: str, load: FunctionLoad = LOAD) -> LoadResult:
-    return K6(fake_k6(folder, script), timeout_s=0.1).run([load], duration_s=0.1)
+def run_fake(folder: Path, script: str, load: FunctionLoad = LOAD, **options: Any) -> LoadResult:
+    return K6(fake_k6(folder, script), timeout_s=0.1, **options).run([load], duration_s=0.1)
 
 
 def running_k6() -> list[psutil.Process]:

@@ -1,10 +1,8 @@
 """Writing tables of a memory to Parquet: each file whole or as it was."""
 
 import glob
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
@@ -12,8 +10,7 @@ import duckdb
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import explain
 from peva_env.memory.schema import TABLES
-
-_ASIDE = ".export-"
+from peva_env.system import replacing
 
 
 def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path) -> None:
@@ -27,23 +24,17 @@ def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(folder)
-        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=folder))
-    except OSError as error:
-        raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
-    try:
         metadata = _metadata(connection)
-        for table in tables:
-            _copy_out(connection, table, aside / f"{table}.parquet", metadata)
-        # In this order: an export that is killed here has every session and configuration that its events name.
-        for table in tables:
-            (aside / f"{table}.parquet").replace(folder / f"{table}.parquet")
-        _sync(folder)
+        with ExitStack() as renames:
+            # Renamed from the last to the first: an export that is killed then has every session and configuration
+            # that its events name.
+            partials = [renames.enter_context(replacing(folder / f"{table}.parquet")) for table in reversed(tables)]
+            for table, partial in zip(tables, reversed(partials), strict=True):
+                _copy_out(connection, table, partial, metadata)
     except duckdb.Error as error:
         raise MemoryStoreError(f"cannot export to {folder}: {explain(error)}") from error
     except OSError as error:
         raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _copy_out(connection: duckdb.DuckDBPyConnection, table: str, path: Path, metadata: str) -> None:
@@ -52,7 +43,6 @@ def _copy_out(connection: duckdb.DuckDBPyConnection, table: str, path: Path, met
         f"COPY (SELECT * FROM {table} ORDER BY {order}) TO {quoted(path)} "  # noqa: S608
         f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {metadata})"
     )
-    _sync(path)
 
 
 def _metadata(connection: duckdb.DuckDBPyConnection) -> str:
@@ -65,18 +55,9 @@ def _metadata(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def _clear_leftovers(folder: Path) -> None:
-    """Remove what an export left aside that was killed: a memory has one writer, so nobody else is at it."""
-    for leftover in folder.glob(f"{_ASIDE}*"):
-        shutil.rmtree(leftover)
-
-
-def _sync(path: Path) -> None:
-    """Have a file, or a folder's names, on disk before going on."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Remove the temporary files of an export that was killed: a memory has one writer, so none is running."""
+    for leftover in folder.glob(".*.partial"):
+        leftover.unlink()
 
 
 def one_file(path: Path) -> str:

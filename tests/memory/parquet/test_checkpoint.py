@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_replaced_is_one_clear_error(full_memory: DuckDBMe
     (tmp_path / "core" / "policy_updates.parquet" / "in the way").mkdir(parents=True)
     with pytest.raises(MemoryStoreError, match="cannot export"):
         ParquetCheckpoint(full_memory, core_dir=tmp_path / "core").export_core()
-    assert [path.name for path in tmp_path.rglob(".export*")] == []
+    assert [path.name for path in tmp_path.rglob(".*")] == []
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(full_memory: DuckDBMemoryStore, tmp_path: Path) -> None:
@@ -280,8 +280,7 @@ def test_an_export_says_what_is_in_it(full_memory: DuckDBMemoryStore, exported: 
 
 
 def test_what_a_killed_export_left_aside_is_cleared_by_the_next(full_memory: DuckDBMemoryStore, exported: Path) -> None:
-    leftover = exported / "core" / ".export-killed"
-    leftover.mkdir()
-    (leftover / "execution_events.parquet").write_bytes(b"half")
+    leftover = exported / "core" / ".execution_events.parquet.1.partial"
+    leftover.write_bytes(b"half")
     ParquetCheckpoint(full_memory, core_dir=exported / "core").export_core()
     assert not leftover.exists()

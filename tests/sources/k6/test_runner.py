@@ -235,12 +235,11 @@ def test_an_end_without_a_proper_summary_is_an_error(script: str, problem: str, 
         run_fake(tmp_path, script)
 
 
-def test_a_k6_that_hangs_is_killed_with_all_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(k6_module, "_WALL_MARGIN_S", 0.0)
+def test_a_k6_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
     script = f"trap '' TERM; sleep 60 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/parent; wait; sleep 60"
     started = time.monotonic()
     with pytest.raises(LoadGeneratorError, match="did not end within"):
-        run_fake(tmp_path, script)
+        run_fake(tmp_path, script, wall_margin_s=0.0)
     assert time.monotonic() - started < 3
     pids = [int((tmp_path / name).read_text()) for name in ("child", "parent")]
     assert not any(_runs(pid) for pid in pids)

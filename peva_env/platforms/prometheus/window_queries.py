@@ -1,6 +1,6 @@
-"""What Prometheus is asked about one window, and what of its answers is a value.
+"""Queries over one window, and which of their results count as values.
 
-An answer is no value if it is empty, NaN, of a window with too few samples or a gap, or of several machines.
+A result is no value if it is empty or NaN, if the window has too few samples or a gap, or if it is of several machines.
 """
 
 import math
@@ -13,20 +13,20 @@ from peva_env.platforms.prometheus.queries import Query, range_selectors, span
 from peva_env.platforms.prometheus.scrapes import Scrapes, scrapes_between
 
 _LEFT_OUT_S = 0.001
-"""Since version 3 a range leaves out a sample at its very beginning."""
+"""Since Prometheus 3 a range leaves out a sample at its very beginning."""
 
 
-class _NoData(Exception):  # noqa: N818 - an answer like any other, and never seen outside
+class _NoValue(Exception):  # noqa: N818 - an expected result, caught in this file
     """Why a query has no value in a window."""
 
 
-class Questions:
-    """The queries of one window; what has no value is noted in ``missing``, in one line each."""
+class WindowQueries:
+    """Evaluates queries over one window; each query without a value gets a line in ``missing``."""
 
     def __init__(
         self, prometheus: Prometheus, queries: Mapping[str, Query], node: Node, start_at: float, end_at: float
     ) -> None:
-        """Remember what to ask about which window (seconds since the epoch)."""
+        """Remember the queries and the window (seconds since the epoch); nothing is sent."""
         self.missing: list[str] = []
         self._prometheus = prometheus
         self._queries = queries
@@ -44,39 +44,39 @@ class Questions:
         return None
 
     def mean(self, name: str, function: Mapping[str, str] | None = None) -> float | None:
-        """Return what a query gives; None if it gives nothing or is not asked."""
+        """Return the mean that a query gives; None if it has no value or is not among the queries."""
         query = self._queries.get(name)
         if query is None:
             return None
-        what = f"{name} of {function['function_name']}" if function else name
+        label = f"{name} of {function['function_name']}" if function else name
         text = query.filled({"instance": self._node.instance} | dict(function or {}))
         try:
-            return _one(self._answer(query, text, what), adds_up=function is not None)
-        except _NoData as reason:
-            self.missing.append(f"{what}: {reason}")
+            return _value(self._evaluated(query, text, label), adds_up=function is not None)
+        except _NoValue as reason:
+            self.missing.append(f"{label}: {reason}")
             return None
 
-    def _answer(self, query: Query, text: str, what: str) -> list[Series]:
+    def _evaluated(self, query: Query, text: str, label: str) -> list[Series]:
         if "{time_span}" in text:
-            start_at, end_at = self._scraped(query, text, what)
-            return self._prometheus.query(span(text, end_at - start_at), name=what, at=end_at)
+            start_at, end_at = self._scraped(query, text, label)
+            return self._prometheus.query(span(text, end_at - start_at), name=label, at=end_at)
         if not query.is_range:
-            return self._prometheus.query(text, name=what, at=self._end_at)
+            return self._prometheus.query(text, name=label, at=self._end_at)
         step_s = min(query.step_s, self._node.interval_s)
         return self._prometheus.query_range(
-            text, name=what, start_at=self._start_at, end_at=self._end_at, step_s=step_s
+            text, name=label, start_at=self._start_at, end_at=self._end_at, step_s=step_s
         )
 
-    def _scraped(self, query: Query, text: str, what: str) -> tuple[float, float]:
-        """Return the first and the last scrape in the window of what a query reads."""
+    def _scraped(self, query: Query, text: str, label: str) -> tuple[float, float]:
+        """Return the times of the first and the last scrape, within the window, of the series that a query reads."""
         selectors = tuple(range_selectors(text))
-        if not selectors:  # a subquery: what it reads is not known
+        if not selectors:  # a subquery: its series are unknown
             return self._start_at, self._end_at
         if selectors not in self._scrapes:
             self._scrapes[selectors] = scrapes_between(
                 self._prometheus,
                 selectors,
-                name=what,
+                name=label,
                 start_at=self._start_at,
                 end_at=self._end_at,
                 step_s=self._node.interval_s / 2,
@@ -87,18 +87,18 @@ class Questions:
             # cAdvisor's samples may be as much as ten seconds apart however often it is scraped.
             interval_s = max(interval_s, (self._end_at - self._start_at) / 5)
         if problem := scrapes.problem(interval_s):
-            raise _NoData(problem)
+            raise _NoValue(problem)
         return scrapes.at[0] - _LEFT_OUT_S, scrapes.at[-1]
 
 
-def _one(answer: Sequence[Series], *, adds_up: bool) -> float:
-    """Return the one value of an answer: the mean of each series over its points, the sum over series."""
-    if not answer:
-        raise _NoData("no data")
-    means = [statistics.fmean(value for _, value in series.points) for series in answer]
+def _value(found: Sequence[Series], *, adds_up: bool) -> float:
+    """Return the value of a result: the sum over series of each series' mean over its points."""
+    if not found:
+        raise _NoValue("no data")
+    means = [statistics.fmean(value for _, value in series.points) for series in found]
     if any(math.isnan(mean) for mean in means):
-        raise _NoData("gave NaN")
+        raise _NoValue("gave NaN")
     if len(means) > 1 and not adds_up:
-        seen = ", ".join(sorted(series.labels.get("instance", "?") for series in answer))
-        raise _NoData(f"gave {len(means)} series ({seen}) where there must be one; select the node's in the query")
+        seen = ", ".join(sorted(series.labels.get("instance", "?") for series in found))
+        raise _NoValue(f"gave {len(means)} series ({seen}) where there must be one; select the node's in the query")
     return sum(means)
