@@ -7,7 +7,7 @@ from typing import Any
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.inference import MonotoneMap
-from peva_env.maps.inference import runs_asked_for
+from peva_env.maps.map_of_runs import runs_asked_for
 from peva_env.memory import node_name
 from peva_env.space import ConfigKey
 

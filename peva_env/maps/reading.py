@@ -6,7 +6,7 @@ from pathlib import Path
 
 from peva_env.errors import ConfigError
 from peva_env.inference import is_dense
-from peva_env.maps.inference import RULES, Runs, infer, weakest_rule
+from peva_env.maps.map_of_runs import RULES, Runs, infer, weakest_rule
 from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space

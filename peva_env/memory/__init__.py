@@ -11,7 +11,7 @@ What must always hold:
 from peva_env.memory.contexts import context_hash, digest, node_name
 from peva_env.memory.database import Database
 from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.rows import EVENT_COLUMNS, event_row, read_events
+from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, TABLES
 from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session

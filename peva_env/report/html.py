@@ -20,18 +20,8 @@ from numpy.typing import NDArray
 from peva_env import __version__
 from peva_env.errors import ConfigError, PolicyError
 from peva_env.maps import NodeMap, predict
-from peva_env.report.data import (
-    Cell,
-    cell_codes,
-    facts,
-    load_text,
-    moment_text,
-    page_data,
-    proof,
-    run_data,
-    saved,
-    sentence_text,
-)
+from peva_env.report.data import Cell, cell_codes, page_data, run_data
+from peva_env.report.texts import certificate, load_text, moment_text, savings, sentence_text, summary
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -84,9 +74,9 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
         runs=run_data(node_map),
         map=node_map,
         notes=[*node_map.notes, *notes],
-        facts=facts,
-        proof=proof,
-        saved=saved,
+        summary=summary,
+        certificate=certificate,
+        savings=savings,
         made_at=made_at,
     )
     return text

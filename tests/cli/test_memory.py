@@ -12,7 +12,7 @@ import pytest
 
 from peva_env.memory import DuckDBMemoryStore
 from tests.cli.test_app import complaint, files
-from tests.memory.dfaas.test_csv import STAMPED, row, write
+from tests.memory.dfaas.test_importing import STAMPED, row, write
 from tests.support.builders import event, session
 from tests.support.forkserver import peva
 

@@ -17,7 +17,7 @@ from peva_env.console.text import config_text
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.data.cells import cell_codes
-from peva_env.report.data.page_data import evidence
+from peva_env.report.data.map_data import evidence
 from peva_env.report.html import write_report
 from peva_env.rules import majority
 from peva_env.space import Config, ConfigSpace, config_key, config_pairs

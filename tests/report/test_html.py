@@ -23,11 +23,11 @@ from peva_env.errors import ConfigError
 from peva_env.inference import Status
 from peva_env.maps import CampaignRecord, NodeMap
 from peva_env.report import html
-from peva_env.report.data import facts, proof, saved, texts
 from peva_env.report.data.cells import Cell
-from peva_env.report.data.page_data import page_data
+from peva_env.report.data.map_data import page_data
 from peva_env.report.data.run_data import run_data
 from peva_env.report.html import render, write_report
+from peva_env.report.texts import certificate, formats, savings, summary
 from peva_env.space import Config, ConfigSpace, Dominance
 from tests.support.builders import full, function, small_disk, without_privileges
 from tests.support.report_maps import CONTEXT, node_map, overloaded_from, remember, runs
@@ -130,7 +130,7 @@ def test_the_summary_says_what_was_asked_found_taken_and_saved() -> None:
 
 
 def test_savings_are_against_what_the_cartesian_agent_would_run() -> None:
-    said = saved.savings(node_map(SPACE, some()))
+    said = savings.savings(node_map(SPACE, some()))
     # All 12 that are known but the one above an overloaded one of the same functions.
     assert (said.configs, said.runs, said.runs_saved) == (11, 33, 21)
     assert said.saved_s == pytest.approx(21 * 34.1)
@@ -144,21 +144,21 @@ BUDGET = CampaignRecord("run", "budget", None, "cartesian", 7, "online", 1.76e9,
 def test_a_cartesian_campaign_that_is_not_done_saved_nothing(n_runs: int, dominance: Dominance) -> None:
     space = ConfigSpace({"a": [10, 20, 30], "b": [10, 20, 30]}, min_functions=2, max_functions=3)
     one = node_map(space, measured(*space, limit_rps=100)[:n_runs], campaigns=(BUDGET,), dominance=dominance)
-    said, n_known = saved.savings(one), (n_runs + 2) // 3
-    assert dict(saved.saved(said))["saved so far"] == "nothing"
+    said, n_known = savings.savings(one), (n_runs + 2) // 3
+    assert dict(savings.saved(said))["saved so far"] == "nothing"
     assert f"To know the same, {n_known} of 9 configurations, it would measure {n_known}: " in (
-        saved.how_saved(one, said)
+        savings.how_saved(one, said)
     )
 
 
 def test_adaptive_repeats_are_told_and_compared_with_all_that_could_be_made() -> None:
     events = [*runs([("a", 10)], Verdict.OK), *runs([("a", 20)], Verdict.OK), *measured([("a", 30)], limit_rps=30)]
     one = node_map(ConfigSpace({"a": [10, 20, 30]}), events)
-    assert "1 to 3 of each configuration, the majority decides;" in dict(facts.asked(one))["runs"]
-    said = saved.savings(one)
+    assert "1 to 3 of each configuration, the majority decides;" in dict(summary.asked(one))["runs"]
+    said = savings.savings(one)
     assert (said.runs, said.runs_saved) == (9, 4)
     assert "each with 3 runs, the most valid ones that a configuration has here that nothing contradicts." in (
-        saved.how_saved(one, said)
+        savings.how_saved(one, said)
     )
 
 
@@ -166,20 +166,20 @@ def test_adaptive_repeats_are_told_and_compared_with_all_that_could_be_made() ->
 def test_without_a_plan_all_numbers_of_an_unfinished_campaign_are_of_what_was_recorded(status: str, said: str) -> None:
     space = ConfigSpace({"a": [10, 20]})
     one = node_map(space, measured(*space), campaigns=(replace(BUDGET, status=status),))
-    assert "Nothing is left to measure." in proof.proved(one)
+    assert "Nothing is left to measure." in certificate.proved(one)
     one.known.recorded = np.array([True, True])
-    assert proof.proved(one).endswith(f"Nothing{said} is left to measure.")
-    assert dict(facts.found(one))["unknown"] == f"0{said}"
-    assert dict(facts.asked(one))["configurations"] == f"2{said}, of 1 function at once"
+    assert certificate.proved(one).endswith(f"Nothing{said} is left to measure.")
+    assert dict(summary.found(one))["unknown"] == f"0{said}"
+    assert dict(summary.asked(one))["configurations"] == f"2{said}, of 1 function at once"
 
 
 def test_what_is_in_quarantine_stands_for_itself() -> None:
     events = [*measured([("a", 0)], n=1), *runs([("a", 10)], Verdict.OVERLOADED, 2), *runs([("a", 30)], Verdict.OK, 2)]
     one = node_map(SPACE, events)
-    assert "contradict each other" not in proof.proved(one)
+    assert "contradict each other" not in certificate.proved(one)
     one.known.quarantine([("a", 10)], [("a", 30)])
     assert "and the highest that are OK (1), but 2 that were measured and contradict each other: these stand for" in (
-        proof.proved(one)
+        certificate.proved(one)
     )
 
 
@@ -187,10 +187,10 @@ def test_other_sets_of_functions_are_not_compared_and_said_so() -> None:
     events = [*runs([("a", 20)], Verdict.OVERLOADED), *runs([("a", 20), ("b", 10)], Verdict.OK)]
     for dominance in ("within_sets", "one_sided"):
         one = node_map(SPACE, events, dominance=dominance)
-        said = proof.contradicted(one, one.known.disputes())
+        said = certificate.contradicted(one, one.known.disputes())
         assert "1 measured configuration that is OK would lie above an overloaded one of fewer functions" in said
     one = node_map(SPACE, measured([("a", 20)]))
-    assert proof.contradicted(one, []) == (
+    assert certificate.contradicted(one, []) == (
         "None: no configuration was OK that lies above an overloaded one of the same functions. "
         "Only configurations of the same functions are compared."
     )
@@ -204,28 +204,28 @@ def test_the_highest_loads_that_are_ok_come_first_and_split_votes_are_counted() 
     assert "highest loads that are OK g 10 + h 20 rps a 30 rps b 30 rps c 30 rps d 30 rps and 3 more OK" in told(page)
     assert "split votes 1 of 8 measured configurations, by 2 to 1" in told(page)
     assert ("a", {"href": "#ok-title"}) in page.elements
-    assert dict(facts.found(node_map(SPACE, some())))["split votes"] == "none of 4 measured configurations"
+    assert dict(summary.found(node_map(SPACE, some())))["split votes"] == "none of 4 measured configurations"
 
 
 def test_a_share_is_written_one_way() -> None:
     limits = {"success_rate_function_min": 0.9, "success_rate_node_min": 0.955, "ram_overload_pct": 90.0}
     one = node_map(SPACE, some(), context=CONTEXT | {"overload": limits})
-    assert dict(facts.asked(one))["overloaded is"] == (
+    assert dict(summary.asked(one))["overloaded is"] == (
         "success of a function under 90 %; mean success under 95.5 %; RAM over 90 %"
     )
-    assert dict(saved.saved(saved.savings(one)))["saved so far"].startswith("21 runs (63.6 %), ")
+    assert dict(savings.saved(savings.savings(one)))["saved so far"].startswith("21 runs (63.6 %), ")
     assert not re.search(r"\d%", told(page_of(one)))
 
 
 def test_a_name_written_from_the_right_is_isolated() -> None:
     space = ConfigSpace({"אבג": [10], "a": [10]}, max_functions=3)
-    assert texts.load_text([("a", 10), ("אבג", 10)]) == "a 10 + \u2068אבג\u2069 10"
-    assert "function \u2068אבג\u2069" in dict(facts.asked(node_map(space, runs([("a", 10)], Verdict.OK))))
+    assert formats.load_text([("a", 10), ("אבג", 10)]) == "a 10 + \u2068אבג\u2069 10"
+    assert "function \u2068אבג\u2069" in dict(summary.asked(node_map(space, runs([("a", 10)], Verdict.OK))))
 
 
 def test_who_made_more_runs_than_the_cartesian_agent_saved_nothing() -> None:
     one = node_map(ConfigSpace({"a": [10, 20, 30]}), measured(*([("a", rate)] for rate in (10, 20, 30)), limit_rps=20))
-    assert dict(saved.saved(saved.savings(one)))["saved"] == "nothing; 3 runs more were made"
+    assert dict(savings.saved(savings.savings(one)))["saved"] == "nothing; 3 runs more were made"
 
 
 def test_a_campaign_that_runs_is_told_with_the_time() -> None:

@@ -12,11 +12,11 @@ from peva_env import __version__
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database, explain
-from peva_env.memory.dfaas.campaign import RECORDED_AS, Campaign, began_at
-from peva_env.memory.dfaas.rows import Rates, Run, read_runs, read_skips
-from peva_env.memory.dfaas.table import Refusal, Table
+from peva_env.memory.dfaas.csv_file import Refusal, Table
+from peva_env.memory.dfaas.csv_rows import Rates, Run, read_runs, read_skips
+from peva_env.memory.dfaas.imported_campaign import RECORDED_AS, Campaign, began_at
+from peva_env.memory.event_rows import event_record
 from peva_env.memory.parquet import one_file
-from peva_env.memory.rows import event_record
 from peva_env.memory.schema import TABLES
 from peva_env.space import config_id
 

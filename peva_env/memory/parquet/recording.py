@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError, MemoryStoreError
+from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record
 from peva_env.memory.parquet.recording_files import BY_KEY, VALID, check_folders, reading, source, title
-from peva_env.memory.rows import EVENT_COLUMNS, event_from_record
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.memory.tensors import EVENT_QUERY, Codebook, Coded, Rows, rows_of_batch
 

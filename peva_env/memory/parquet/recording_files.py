@@ -13,9 +13,9 @@ import duckdb
 from peva_env.contracts import EventKind, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.database import NO_DOWNLOADS, explain
-from peva_env.memory.parquet.check import check_file
-from peva_env.memory.parquet.export import one_file
-from peva_env.memory.parquet.merge import rank
+from peva_env.memory.parquet.file_check import check_file
+from peva_env.memory.parquet.table_export import one_file
+from peva_env.memory.parquet.table_merge import rank
 from peva_env.memory.schema import TABLES
 
 _TABLES = ("run_sessions", "execution_events")

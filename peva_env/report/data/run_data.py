@@ -11,7 +11,7 @@ from typing import Any
 
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.maps import NodeMap
-from peva_env.report.data.columns import column, packed
+from peva_env.report.data.packing import column, packed
 from peva_env.rules import majority
 from peva_env.space import ConfigKey, config_pairs
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.report.data import Cell
-from peva_env.report.figures.map_slices import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Edge, MapSlice
+from peva_env.report.figures.map_slice import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Edge, MapSlice
 from peva_env.report.figures.style import BLACK, LETTERS_AN_INCH, PALE_GREY, SKY, VERMILION, YELLOW
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
-from peva_env.report.figures.atlas import PAIR, Atlas, checked_functions
+from peva_env.report.figures.fixed_loads import OtherLoads, evenly
 from peva_env.report.figures.map_drawing import draw_slice, legend_of
-from peva_env.report.figures.map_slices import MapSlice
-from peva_env.report.figures.other_loads import OtherLoads, evenly
+from peva_env.report.figures.map_slice import MapSlice
+from peva_env.report.figures.map_slicer import PAIR, Atlas, checked_functions
 from peva_env.report.figures.style import LETTERS_AN_INCH, new_axes, require_matplotlib
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.parquet.recording import Recording, load_recording
 from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.memory.tensors.rows import is_label
+from peva_env.memory.tensors.event_arrays import is_label
 from tests.support.builders import event, function, write_recording
 from tests.support.strategies import events
 

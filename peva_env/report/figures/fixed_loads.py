@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from peva_env.errors import ConfigError
-from peva_env.report.figures.atlas import PAIR
+from peva_env.report.figures.map_slicer import PAIR
 from peva_env.space import Config, ConfigSpace
 
 

@@ -10,7 +10,7 @@ from peva_env import __version__
 from peva_env.contracts import Verdict
 from peva_env.maps import CampaignRecord, NodeMap
 from peva_env.report.data.cells import Cell, cell_codes
-from peva_env.report.data.texts import count_text, isolated, moment_text, span_text
+from peva_env.report.texts.formats import count_text, isolated, moment_text, span_text
 
 _RULES = {
     "success_rate_function_min": ("success of a function under {:g} %", 100),

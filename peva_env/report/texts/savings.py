@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from peva_env.maps import NodeMap, cartesian_configs
-from peva_env.report.data.facts import Fact
-from peva_env.report.data.texts import count_text, span_text
+from peva_env.report.texts.formats import count_text, span_text
+from peva_env.report.texts.summary import Fact
 
 
 @dataclass(frozen=True, slots=True)

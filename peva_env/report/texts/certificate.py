@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from peva_env.contracts import Verdict
 from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps import NodeMap
-from peva_env.report.data.facts import so_far
-from peva_env.report.data.texts import count_text
+from peva_env.report.texts.formats import count_text
+from peva_env.report.texts.summary import so_far
 from peva_env.space import Config, config_pairs
 
 _MAX_GROUPED = 20_000

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, MonotoneMap
 from peva_env.maps import NodeMap
 from peva_env.report.data.cells import Cell, cell_codes
-from peva_env.report.data.columns import packed
+from peva_env.report.data.packing import packed
 from peva_env.report.data.run_data import summary_data
 
 NOT_PREDICTED = 255

@@ -21,10 +21,10 @@ from pathlib import Path
 from peva_env.config import OverloadConfig
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.database import Database
-from peva_env.memory.dfaas.campaign import Campaign, campaign_of
-from peva_env.memory.dfaas.rows import LatencyUnit, Units
+from peva_env.memory.dfaas.csv_file import Refusal, Table, read_table
+from peva_env.memory.dfaas.csv_rows import LatencyUnit, Units
+from peva_env.memory.dfaas.imported_campaign import Campaign, campaign_of
 from peva_env.memory.dfaas.staging import AGENT, Staging, loaded
-from peva_env.memory.dfaas.table import Refusal, Table, read_table
 from peva_env.memory.parquet import MergeCount, merge_tables
 from peva_env.memory.store import DuckDBMemoryStore
 

@@ -11,8 +11,8 @@ from typing import Any
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas.rows import Rates, Run, Units
-from peva_env.memory.dfaas.table import Table
+from peva_env.memory.dfaas.csv_file import Table
+from peva_env.memory.dfaas.csv_rows import Rates, Run, Units
 from peva_env.rules import judge
 from peva_env.space import config_key
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
-from peva_env.memory.dfaas.table import Refusal, Row, Table, integer, number, problem_of, read_lines, rounded
+from peva_env.memory.dfaas.csv_file import Refusal, Row, Table, integer, number, problem_of, read_lines, rounded
 
 type LatencyUnit = Literal["ns", "ms"]
 type Rates = dict[str, int]
