@@ -1,4 +1,4 @@
-"""The map that follows from runs: by which rule, and what of it stays contradicted."""
+"""The map that follows from runs: which dominance it uses, and which contradictions remain in quarantine."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,38 +10,41 @@ from peva_env.inference import MonotoneMap
 from peva_env.rules import majority
 from peva_env.space import ConfigKey, ConfigSpace, Dominance, config_key, config_pairs
 
-type Runs = Mapping[ConfigKey, Sequence[ExecutionEvent]]
+type RunsByConfig = Mapping[ConfigKey, Sequence[ExecutionEvent]]
 """The valid runs of each measured configuration."""
 
-RULES: tuple[Dominance, ...] = ("one_sided", "within_sets", "two_sided")
-"""The weakest first."""
+DOMINANCE_RULES: tuple[Dominance, ...] = ("one_sided", "within_sets", "two_sided")
+"""How verdicts can be inferred, the weakest rule first."""
 
 
-def infer(space: ConfigSpace, runs: Runs, rule: Dominance, recorded: NDArray[np.bool_] | None = None) -> MonotoneMap:
-    """Return the map on which the majority of each configuration's runs is entered.
+def map_of_runs(
+    space: ConfigSpace, runs: RunsByConfig, rule: Dominance, recorded: NDArray[np.bool_] | None = None
+) -> MonotoneMap:
+    """Return the map in which each configuration has the majority verdict of its runs.
 
-    What contradicts another one, and was run twice as often as the others, is in quarantine: a campaign runs it again
-    just so often.
+    A configuration that contradicts another goes into quarantine if it has at least twice the expected number of runs:
+    a campaign repeats a contradicted configuration that often.
 
     Args:
         space: the configurations; all that have runs are in it.
-        runs: what was measured.
+        runs: the valid runs.
         rule: how verdicts are inferred.
-        recorded: (N,), which configurations count; all without.
+        recorded: (N,), which configurations count; None for all.
     """
     known = MonotoneMap(space, dominance=rule, recorded=recorded)
     known.update_all({key: majority(run.verdict for run in own) for key, own in runs.items()})
     disputed = known.disputed()
     if disputed:
-        asked = runs_asked_for(known, runs)
+        asked = expected_runs(known, runs)
         known.quarantine(*(config for config in disputed if len(runs[config_key(config)]) >= 2 * asked))
     return known
 
 
-def runs_asked_for(known: MonotoneMap, runs: Runs) -> int:
-    """Return how many valid runs a configuration was to have: the most that one has that nothing contradicts.
+def expected_runs(known: MonotoneMap, runs: RunsByConfig) -> int:
+    """Return the expected valid runs of a configuration: the largest number of valid runs of any undisputed one.
 
-    What is contradicted was run again. Where all are, it is the fewest that one has; 0 where there is no run.
+    A disputed configuration was run again, so it does not count. If all are disputed, the smallest number counts; 0
+    without runs.
     """
     pairs = ((one.overloaded, one.ok) for one in known.disputes() if one.state != "settled")
     disputed = {config_key(config) for pair in pairs for config in pair}
@@ -49,12 +52,12 @@ def runs_asked_for(known: MonotoneMap, runs: Runs) -> int:
     return max(undisputed) if undisputed else min(map(len, runs.values()), default=0)
 
 
-def weakest_rule(space: ConfigSpace, runs: Runs, inferred: Mapping[ConfigKey, Verdict]) -> Dominance:
-    """Return the rule by which most of what campaigns inferred follows: the weakest, where several are as good."""
+def weakest_dominance(space: ConfigSpace, runs: RunsByConfig, inferred: Mapping[ConfigKey, Verdict]) -> Dominance:
+    """Return the dominance that reproduces most of the inferred verdicts; of equally good ones the weakest."""
     sets = {names for names, _ in (*runs, *inferred)}
-    if len(sets) == 1 and Verdict.OK not in inferred.values():  # all that is upwards within one set of functions
-        return RULES[0]
-    return max(RULES, key=lambda rule: _n_explained(infer(space, runs, rule), inferred))
+    if len(sets) == 1 and Verdict.OK not in inferred.values():  # only upwards, and within one set of functions
+        return DOMINANCE_RULES[0]
+    return max(DOMINANCE_RULES, key=lambda rule: _n_explained(map_of_runs(space, runs, rule), inferred))
 
 
 def _n_explained(known: MonotoneMap, inferred: Mapping[ConfigKey, Verdict]) -> int:

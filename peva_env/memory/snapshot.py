@@ -26,7 +26,7 @@ One that was changed in the future was changed before the clock was set back."""
 
 
 @contextmanager
-def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_for_reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a memory for reading, as of its last commit, whoever else has it open.
 
     Raises:

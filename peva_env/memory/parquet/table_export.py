@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.database import explain
+from peva_env.memory.database import duckdb_problem
 from peva_env.memory.schema import TABLES
 
 _ASIDE = ".export-"
@@ -39,7 +39,7 @@ def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], 
             (aside / f"{table}.parquet").replace(folder / f"{table}.parquet")
         _sync(folder)
     except duckdb.Error as error:
-        raise MemoryStoreError(f"cannot export to {folder}: {explain(error)}") from error
+        raise MemoryStoreError(f"cannot export to {folder}: {duckdb_problem(error)}") from error
     except OSError as error:
         raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
     finally:
