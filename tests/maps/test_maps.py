@@ -85,9 +85,9 @@ def test_the_last_context_that_has_the_functions_is_chosen_and_said(memory: Path
     assert latest.context_hash == "newer"
     assert latest.notes == ("this is context newer alone; the memory has others: older, oldest",)
     assert read_map(memory, context="oldes").notes == ()
-    with pytest.raises(ConfigError, match="nothing was measured of a \\+ b in one context; there are: a or b"):
+    with pytest.raises(ConfigError, match="no context has measured a \\+ b; it has: a or b"):
         read_map(memory, configs=[pair(10, 10)])
-    with pytest.raises(ConfigError, match="no context begins with 'x'; there are: newer, older, oldest"):
+    with pytest.raises(ConfigError, match="no context hash begins with 'x'; it has: newer, older, oldest"):
         read_map(memory, context="x")
 
 
@@ -96,14 +96,14 @@ def test_the_last_repetition_is_chosen_unless_another_is_asked_for(memory: Path)
     remember(memory, [event([("a", 10)], verdict=OVERLOADED)], run_id="again", repetition=2)
     assert labels(read_map(memory)) == [1]
     assert labels(read_map(memory, repetition=1)) == [-1]
-    with pytest.raises(ConfigError, match="there is no repetition 3; there are: 1, 2"):
+    with pytest.raises(ConfigError, match="it has no repetition 3; it has: 1, 2"):
         read_map(memory, repetition=3)
 
 
 def test_a_memory_without_events_and_a_missing_one_say_so(memory: Path) -> None:
     with pytest.raises(MemoryStoreError, match="there is no such file"):
         read_map(memory)
-    with pytest.raises(ConfigError, match="no event is in it yet; `peva-env run` measures some"):
+    with pytest.raises(ConfigError, match="it has no events yet; `peva-env run` measures some"):
         read_map(remember(memory, []))
 
 
@@ -165,7 +165,7 @@ def test_a_map_in_quarantine_compares_as_it_is(memory: Path, tmp_path: Path) -> 
 
 def test_functions_that_were_never_alone_are_refused_with_what_there_is(memory: Path) -> None:
     remember(memory, square(40))
-    with pytest.raises(ConfigError, match=r"nothing was measured of a without other functions; there are: a \+ b"):
+    with pytest.raises(ConfigError, match=r"a was not measured without other functions; it has: a \+ b"):
         read_map(memory, functions=["a"])
     with pytest.raises(ConfigError, match="at least one function"):
         read_map(memory, functions=[])
@@ -202,15 +202,13 @@ def test_a_plan_beyond_all_arrays_is_taken(memory: Path) -> None:
 
 def test_skipped_configurations_alone_are_no_map_where_they_are_too_many(memory: Path) -> None:
     skipped = [not_run([(name, rate) for name in "abc"], OVERLOADED) for rate in range(1000, 1200)]
-    with pytest.raises(
-        ConfigError, match="8,000,000 configurations, too many to look at one by one, and none was measured"
-    ):
+    with pytest.raises(ConfigError, match="8,000,000 configurations, too many to list, and none was measured"):
         read_map(remember(memory, skipped))
 
 
 def test_without_a_valid_run_nothing_is_told(memory: Path) -> None:
     remember(memory, [event([("a", 10)], verdict=INVALID)])
-    with pytest.raises(ConfigError, match="no valid run is in it yet"):
+    with pytest.raises(ConfigError, match="it has no valid run yet"):
         ask(read_map(memory), [("a", 10)])
 
 
@@ -220,8 +218,8 @@ def test_too_many_rates_are_thinned_to_the_measured_ones_and_that_is_said(memory
     node_map = read_map(remember(memory, [event(triple), event([("a", 20), ("b", 10), ("c", 30)]), *skipped]))
     assert node_map.known.space.n_configs == 2 * 1 * 2
     assert node_map.notes == (
-        "the recorded rates span 8,201,604 configurations, too many to look at one by one: this is the map of the 4 at "
-        "rates at which something was measured",
+        "the recorded rates span 8,201,604 configurations, too many to list: this is the map of the 4 at "
+        "measured rates",
     )
 
 
@@ -230,7 +228,7 @@ def test_too_many_functions_are_left_out_and_that_is_said(memory: Path) -> None:
     events = [event([(name, 10 + i) for name in names[j : j + 10]]) for j in (0, 20) for i in range(2)]
     node_map = read_map(remember(memory, [*events, event([(name, 12) for name in names[:10]])]))
     assert node_map.known.space.functions == tuple(names[:10])
-    assert "too many to look at one by one: this is the map of f00 + f01" in node_map.notes[0]
+    assert "too many to list: this is the map of f00 + f01" in node_map.notes[0]
     assert "outside this map, which are left out: 2" in node_map.notes[1]
 
 
@@ -273,7 +271,7 @@ def test_what_is_unknown_is_predicted(memory: Path) -> None:
     assert likely.shape == (9,)
     assert ((likely >= 0) & (likely <= 1)).all()
     assert likely[0] < likely[-1]
-    with pytest.raises(ConfigError, match="agent 'cartesian' predicts nothing; one that does is 'learnt'"):
+    with pytest.raises(ConfigError, match="agent 'cartesian' makes no predictions; 'learnt' does"):
         predict(node_map, [pair(10, 10)], agent="cartesian")
 
 

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from peva_env.errors import MemoryStoreError
 from peva_env.memory import schema
-from peva_env.memory.parquet.check import check_file
-from peva_env.memory.parquet.export import export_tables, one_file
-from peva_env.memory.parquet.merge import merge_tables
+from peva_env.memory.parquet.file_check import check_file
+from peva_env.memory.parquet.table_export import export_tables, one_file
+from peva_env.memory.parquet.table_merge import merge_tables
 from peva_env.memory.store import DuckDBMemoryStore
 
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.tensors.index import Codebook, SortedRows
-from peva_env.memory.tensors.rows import (
+from peva_env.memory.tensors.event_arrays import (
     EVENT_QUERY,
     FUNCTION_QUANTITIES,
     RUN_QUANTITIES,
@@ -21,6 +20,7 @@ from peva_env.memory.tensors.rows import (
     rows_of_batch,
     rows_of_event,
 )
+from peva_env.memory.tensors.lookup import Codebook, SortedRows
 from peva_env.space import Config, config_id
 
 _FIRST_CAPACITY = 64

@@ -1,4 +1,4 @@
-"""A map as the columns that the page is drawn from.
+"""The map as packed columns for the page.
 
 Notation: ``N`` configurations of the map in plan order.
 """
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, MonotoneMap
 from peva_env.maps import NodeMap
 from peva_env.report.data.cells import Cell, cell_codes
-from peva_env.report.data.columns import packed
+from peva_env.report.data.packing import packed
 from peva_env.report.data.run_data import summary_data
 
 NOT_PREDICTED = 255
-"""Where no probability is told; else it is in percent, from 1 to 99."""
+"""Stands for no prediction; a prediction is in percent, from 1 to 99."""
 
 
-def page_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = None) -> dict[str, Any]:
-    """Return what the page draws at once, as plain data: the map, and what its runs say together.
+def map_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = None) -> dict[str, Any]:
+    """Return the data that the page draws first, as plain data: the map and the summaries of its runs.
 
     Args:
-        node_map: what is known.
-        probabilities: how likely each unknown configuration is to be overloaded, (n_unknown,); None predicts nothing.
+        node_map: the map.
+        probabilities: the probability of overload of each unknown configuration, (n_unknown,); None for no prediction.
     """
     known = node_map.known
     cells = cell_codes(known)
@@ -39,7 +39,7 @@ def page_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = Non
         "predicted": None if probabilities is None else packed(_percent(cells, probabilities), "u1"),
         "proof": packed(proof, "u4"),
         "nProofOverloaded": len(known.frontier()[0]),
-        "evidence": packed(evidence(known, cells, proof), "u4"),
+        "evidence": packed(inferred_from(known, cells, proof), "u4"),
         "disputes": [[*map(known.space.index, (one.overloaded, one.ok)), one.state] for one in known.disputes()],
         "campaigns": [campaign.run_id for campaign in node_map.campaigns],
         "nRuns": len(node_map.events),
@@ -47,8 +47,8 @@ def page_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = Non
     }
 
 
-def evidence(known: MonotoneMap, cells: NDArray[np.uint8], proof: Sequence[int]) -> NDArray[np.uint32]:
-    """Return from which configuration each inferred one follows, (N,): its number in ``proof`` from 1 on; 0 = none."""
+def inferred_from(known: MonotoneMap, cells: NDArray[np.uint8], proof: Sequence[int]) -> NDArray[np.uint32]:
+    """Return the source of each inferred configuration, (N,): its number in ``proof`` from 1 on, 0 for none."""
     follows_from = np.zeros(known.space.n_configs, np.uint32)
     assert known.grid is not None and known.labels is not None  # noqa: PT018, S101  or there were no cells
     for label, inferred in ((OK_LABEL, Cell.OK_INFERRED), (OVERLOADED_LABEL, Cell.OVERLOADED_INFERRED)):
@@ -63,5 +63,5 @@ def evidence(known: MonotoneMap, cells: NDArray[np.uint8], proof: Sequence[int])
 
 def _percent(cells: NDArray[np.uint8], probabilities: NDArray[np.float64]) -> NDArray[np.uint8]:
     percent = np.full(len(cells), NOT_PREDICTED, np.uint8)
-    percent[cells == Cell.UNKNOWN] = np.clip(np.rint(100 * probabilities), 1, 99)  # what is predicted is not known
+    percent[cells == Cell.UNKNOWN] = np.clip(np.rint(100 * probabilities), 1, 99)  # 0 and 100 would look like knowledge
     return percent

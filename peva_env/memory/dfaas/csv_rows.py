@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
-from peva_env.memory.dfaas.table import Refusal, Row, Table, integer, number, problem_of, read_lines, rounded
+from peva_env.memory.dfaas.csv_file import CsvFile, Refusal, Row, integer, number, problem_of, read_lines, rounded
 
 type LatencyUnit = Literal["ns", "ms"]
 type Rates = dict[str, int]
@@ -37,7 +37,7 @@ class Units:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RecordedRun:
     """A row of results, in this package's units; ``overloaded`` is as recorded, None where nothing is."""
 
     functions: tuple[FunctionMeasurement, ...]
@@ -46,36 +46,36 @@ class Run:
     overloaded: bool | None
 
 
-def read_runs(table: Table, units: Units) -> list[Run | Refusal]:
+def read_runs(file: CsvFile, units: Units) -> list[RecordedRun | Refusal]:
     """Return what each line of results says."""
-    problem = problem_of(table, ("function", "rate_function", "success_rate_function"), _NODE_COLUMNS)
-    return [run for _, run in read_lines(table, problem, lambda row: _run(row, table.functions, units))]
+    problem = problem_of(file, ("function", "rate_function", "success_rate_function"), _NODE_COLUMNS)
+    return [run for _, run in read_lines(file, problem, lambda row: _run(row, file.functions, units))]
 
 
-def read_skips(table: Table) -> list[Rates | Refusal]:
+def read_skips(file: CsvFile) -> list[Rates | Refusal]:
     """Return which configuration each line says was skipped.
 
     DFaaS wrote a configuration of three functions as three lines: its first function, its first two, all three.
     PEVA-FAAS writes whole configurations, also of fewer functions than the plan has.
     """
-    problem = problem_of(table, ("function", "rate_function"))
-    lines = list(read_lines(table, problem, lambda row: _rates(row, table.functions)))
-    whole = len(table.functions) if _in_pieces([skip for _, skip in lines], len(table.functions)) else 1
+    problem = problem_of(file, ("function", "rate_function"))
+    lines = list(read_lines(file, problem, lambda row: _rates(row, file.functions)))
+    whole = len(file.functions) if _in_pieces([skip for _, skip in lines], len(file.functions)) else 1
     seen: set[tuple[tuple[str, int], ...]] = set()
-    return [_once(table, line, skip, whole, seen) for line, skip in lines]
+    return [_once(file, line, skip, whole, seen) for line, skip in lines]
 
 
 def _once(
-    table: Table, line: int, skip: Rates | Refusal, whole: int, seen: set[tuple[tuple[str, int], ...]]
+    file: CsvFile, line: int, skip: Rates | Refusal, whole: int, seen: set[tuple[tuple[str, int], ...]]
 ) -> Rates | Refusal:
     """Refuse a configuration of fewer functions than a whole one, or one that was seen before."""
     if isinstance(skip, Refusal):
         return skip
     if len(skip) < whole:
-        return Refusal(table.path, line, PIECE)
+        return Refusal(file.path, line, PIECE)
     config = tuple(skip.items())
     if config in seen:
-        return Refusal(table.path, line, REPEATED)
+        return Refusal(file.path, line, REPEATED)
     seen.add(config)
     return skip
 
@@ -103,12 +103,12 @@ def _rates(row: Row, functions: Sequence[str]) -> Rates:
     return rates
 
 
-def _run(row: Row, functions: Sequence[str], units: Units) -> Run:
+def _run(row: Row, functions: Sequence[str], units: Units) -> RecordedRun:
     rates = _rates(row, functions)
     overloaded = number(row, "overloaded_node")
     if overloaded not in (None, 0, 1):
         raise ValueError(f"overloaded_node is {row['overloaded_node']}, neither 0 nor 1")
-    return Run(
+    return RecordedRun(
         tuple(_function(row, name, rate, units) for name, rate in rates.items()),
         _node(row, units),
         number(row, "rest_seconds") or 0.0,

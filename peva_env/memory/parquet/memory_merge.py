@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from peva_env.errors import ConfigError
-from peva_env.memory.parquet.export import export_tables, one_file
-from peva_env.memory.parquet.merge import MergeCount, merge_tables
+from peva_env.memory.parquet.table_export import export_tables, one_file
+from peva_env.memory.parquet.table_merge import MergeCount, merge_tables
 from peva_env.memory.schema import TABLES
 from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DuckDBMemoryStore

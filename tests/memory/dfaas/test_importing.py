@@ -13,8 +13,8 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas.csv import AGENT, ImportReport, import_dfaas
-from peva_env.memory.dfaas.rows import PIECE, REPEATED
+from peva_env.memory.dfaas.csv_rows import PIECE, REPEATED
+from peva_env.memory.dfaas.importing import AGENT, ImportReport, import_dfaas
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
 from peva_env.rules import judge

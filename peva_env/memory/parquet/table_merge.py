@@ -38,10 +38,10 @@ def merge_tables(database: Database, sources: Mapping[str, str], *, purpose: str
         MemoryStoreError: a source cannot be read, or holds a key twice; nothing is changed.
     """
     with database.transaction(purpose) as connection:
-        return {table: _merge(connection, table, source) for table, source in sources.items()}
+        return {table: _merge_rows(connection, table, source) for table, source in sources.items()}
 
 
-def _merge(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> MergeCount:
+def _merge_rows(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> MergeCount:
     before, offered = _count(connection, table), _count(connection, source)
     columns = ", ".join(TABLES[table].columns)
     # An empty table has nothing to compare with, and a plain insert is several times faster.
@@ -58,11 +58,11 @@ def _newest_wins(table: str) -> str:
     if not values:
         return "ON CONFLICT DO NOTHING"
     changes = ", ".join(f"{column} = excluded.{column}" for column in values)
-    newer = f"{rank(table, 'excluded')} > {rank(table, table)}"
+    newer = f"{newness_rank(table, 'excluded')} > {newness_rank(table, table)}"
     return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} WHERE {newer}"
 
 
-def rank(table: str, row: str) -> str:
+def newness_rank(table: str, row: str) -> str:
     """Return the SQL expression by which rows of one key are compared, the greatest staying."""
     newness = _NEWNESS.get(table, "0").format(row=row)
     values = (f"{row}.{column}" for column in TABLES[table].columns if column not in TABLES[table].key)

@@ -1,4 +1,4 @@
-"""What a picture of an overload map shows: cells of configurations that differ in the rates of two functions only.
+"""A slice of an overload map: configurations that differ only in the rates of two functions.
 
 Notation: ``R`` rows and ``C`` columns, from the lowest rate up, both ways. Where the plan has configurations without
 the function of an axis, its first row or column is theirs.
@@ -33,11 +33,11 @@ _SIDES = {
 
 @dataclass(frozen=True, slots=True)
 class MapSlice:
-    """One picture: ``cells`` is (R, C) of ``Cell``, from the lowest rate up, both ways.
+    """One slice: ``cells`` is (R, C) of ``Cell``, from the lowest rate up, both ways.
 
     ``predicted`` is (R, C), the probability of overload, NaN where there is none. ``quarantined`` is (R, C): measured,
     and still contradicted by another measurement. Rows are comparable if they are rates of one function, not if they
-    are functions. ``others`` says what else is loaded, in words.
+    are functions. ``others`` states the loads of the other functions, in words.
     """
 
     rows: Sequence[str]
@@ -51,13 +51,13 @@ class MapSlice:
     rows_are_rates: bool = True
 
     def frontiers(self) -> dict[str, list[Edge]]:
-        """Return the edges of cells at which OK and overloaded meet, as far as is known, and as is predicted beyond."""
+        """Return the edges of cells at which OK and overloaded meet: known edges, and further predicted ones."""
         known = _edges(self._sides(), self.rows_are_rates)
         likely = _edges(self._likely_sides(), self.rows_are_rates)
         return {FRONTIER: known, LIKELY_FRONTIER: sorted(set(likely) - set(known))}
 
     def _sides(self) -> NDArray[np.int8]:
-        """Return on which side of the frontier each cell is known to be, (R, C): -1 OK, 1 overloaded, 0 neither."""
+        """Return the known side of the frontier of each cell, (R, C): -1 OK, 1 overloaded, 0 neither."""
         return np.array([_SIDES[cell] for cell in Cell], np.int8)[self.cells]
 
     def _likely_sides(self) -> NDArray[np.int8]:

@@ -10,8 +10,8 @@ import duckdb
 import psutil
 
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory.database import explain
-from peva_env.memory.parquet.export import one_file
+from peva_env.memory.database import duckdb_problem
+from peva_env.memory.parquet.table_export import one_file
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import first_difference
 
@@ -36,7 +36,7 @@ def check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, sc
         _check_columns(connection, table, path)
         _check_size(connection, table, path)
     except duckdb.Error as error:
-        raise MemoryStoreError(f"cannot preload {path}: {explain(error)}") from error
+        raise MemoryStoreError(f"cannot preload {path}: {duckdb_problem(error)}") from error
 
 
 def _check_label(connection: duckdb.DuckDBPyConnection, path: Path, schema_version: str) -> None:

@@ -1,4 +1,4 @@
-"""Taking slices of an overload map.
+"""Cutting slices out of an overload map.
 
 Notation: ``N`` configurations in plan order; ``R`` rows and ``C`` columns of a slice.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from peva_env.errors import ConfigError
 from peva_env.inference import DENSE_LIMIT, MonotoneMap
 from peva_env.report.data import Cell, cell_codes, cell_of
-from peva_env.report.figures.map_slices import NOT_LOADED, MapSlice
+from peva_env.report.figures.map_slice import NOT_LOADED, MapSlice
 from peva_env.report.figures.style import short_name
 from peva_env.space import Config, ConfigSpace
 
@@ -22,12 +22,12 @@ _LOOK_UP_LIMIT = 2**16
 """Largest number of cells of a slice of a space beyond ``DENSE_LIMIT``, where each is looked up by itself."""
 
 
-class Atlas:
-    """A map of which slices are taken.
+class MapSlicer:
+    """Cuts slices out of a map.
 
     Args:
         known: the map.
-        predicted: (N,), how likely each configuration is to be overloaded, 0..1.
+        predicted: (N,), the probability of overload of each configuration, 0..1.
 
     Raises:
         ConfigError: there are more or fewer predictions than configurations.
@@ -47,7 +47,7 @@ class Atlas:
             )
 
     def strips(self, functions: Sequence[str] | None) -> MapSlice:
-        """Return a row of rates for each function, as it is loaded alone.
+        """Return a slice with a row for each function: its rates when it is loaded alone.
 
         Raises:
             ConfigError: there are no such functions, or too many rates to draw.
@@ -77,7 +77,7 @@ class Atlas:
         present = indices != _OUTSIDE_PLAN
         if not present.any():
             raise ConfigError(
-                f"at: the plan has no configuration of {down} and {across} with {_in_words(at) or 'no other'}"
+                f"at: the plan has no configuration of {down} and {across} with {_load_text(at) or 'no other'}"
             )
         rows, columns = ([NOT_LOADED, *map(str, self._rates(name))] for name in (down, across))
         is_of_one_size = self.space.min_functions == self.space.max_functions - 1
@@ -85,7 +85,7 @@ class Atlas:
         rest = [name for name in self.space.functions if name not in functions]
         names = f"{short_name(down)} (rps)", f"{short_name(across)} (rps)"
         cells, predicted, quarantined = self._look_up(indices[top:, left:])
-        others = _others_in_words(rest, dict(at))
+        others = _others_text(rest, dict(at))
         return MapSlice(rows[top:], columns[left:], *names, cells, predicted, quarantined, others)
 
     def _rates(self, name: str) -> tuple[int, ...]:
@@ -94,7 +94,7 @@ class Atlas:
     def _refuse_too_many(self, n_rows: int, n_columns: int) -> None:
         limit = _LOOK_UP_LIMIT if self._cells is None else DENSE_LIMIT
         if n_rows * n_columns > limit:
-            raise ConfigError(f"a map of {n_rows:,} x {n_columns:,} cells is too large to draw, at most {limit:,} are")
+            raise ConfigError(f"a map of {n_rows:,} x {n_columns:,} cells is too large to draw; the limit is {limit:,}")
 
     def _indices(self, down: str, across: str, at: Config) -> NDArray[np.object_]:
         """Return the index of each cell's configuration, (R, C), exact for spaces of any size."""
@@ -120,7 +120,7 @@ class Atlas:
     def _look_up(
         self, indices: NDArray[np.object_]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the cells, the predictions and what is in quarantine, each (R, C)."""
+        """Return the cells, the predictions and the quarantined configurations, each (R, C)."""
         cells, predicted = np.full(indices.shape, Cell.ABSENT, np.uint8), np.full(indices.shape, np.nan)
         quarantined = np.zeros(indices.shape, np.bool_)
         present = indices != _OUTSIDE_PLAN
@@ -136,10 +136,10 @@ class Atlas:
 
 
 def checked_functions(space: ConfigSpace, functions: Sequence[str], n: int | None = None) -> list[str]:
-    """Return names of functions that are in a space, each once, and as many as are wanted.
+    """Return names of functions after checking them: all in the space, each once, and ``n`` of them.
 
     Raises:
-        ConfigError: they are not.
+        ConfigError: a name is unknown or repeated, or the number is wrong.
     """
     for name in functions:
         if name not in space.functions:
@@ -150,16 +150,16 @@ def checked_functions(space: ConfigSpace, functions: Sequence[str], n: int | Non
     return list(functions)
 
 
-def _in_words(config: Config) -> str:
+def _load_text(config: Config) -> str:
     return ", ".join(f"{name} at {rate_rps} rps" for name, rate_rps in config)
 
 
-def _others_in_words(names: Sequence[str], rates_rps: Mapping[str, int]) -> str:
-    """Say at which rates functions are loaded; of several that are not, only that there are some."""
+def _others_text(names: Sequence[str], rates_rps: Mapping[str, int]) -> str:
+    """State the rates of loaded functions; several functions without load are summed up as ``others``."""
     loaded = [(short_name(name), rates_rps[name]) for name in names if name in rates_rps]
     idle = [short_name(name) for name in names if name not in rates_rps]
     rest = [f"{idle[0] if len(idle) == 1 else 'others'} not loaded"] if idle else []
-    return ", ".join(filter(None, [_in_words(loaded), *rest]))
+    return ", ".join(filter(None, [_load_text(loaded), *rest]))
 
 
 def _steps(names: Sequence[str], block: Sequence[int]) -> dict[str, int]:

@@ -1,10 +1,13 @@
-"""How numbers, times, names and loads are written on a report's page."""
+"""Formatting of numbers, times, names and loads on a report's page."""
 
 import math
 from datetime import UTC, datetime
 
 from peva_env.console import duration_text
 from peva_env.space import Config, config_text
+
+type Fact = tuple[str, str]
+"""A term and the text that a description list of the page shows for it."""
 
 
 def count_text(n: int, noun: str) -> str:
@@ -13,19 +16,19 @@ def count_text(n: int, noun: str) -> str:
 
 
 def span_text(seconds: float) -> str:
-    """Return seconds in the units that matter; a memory can hold what is no number."""
+    """Return a duration in suitable units, ``-`` if it is not finite."""
     return duration_text(seconds) if math.isfinite(seconds) else "-"
 
 
 def sentence_text(note: str) -> str:
-    """Return a note, which begins and ends like a line of a terminal, as a sentence; what is left out stays so."""
+    """Return a note as a sentence: a capital letter first, a full stop last unless it ends with an ellipsis."""
     return note[:1].upper() + (note[1:] if note.endswith("...") else f"{note[1:].rstrip('.')}.")
 
 
 def isolated(name: str) -> str:
-    """Return a name so that letters written from the right do not carry away the number beside it.
+    """Return a name in Unicode isolates, so that right-to-left letters do not displace the number beside it.
 
-    A name in ASCII has none, and stays as it is: it can be copied and searched for.
+    An ASCII name stays as it is, so that it can be copied and searched for.
     """
     return name if name.isascii() else f"\u2068{name}\u2069"
 
@@ -42,4 +45,4 @@ def moment_text(seconds: float | None) -> str:
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError, OSError):
-        return f"{seconds} s"  # not a time of our calendar: a memory can hold anything
+        return f"{seconds} s"  # not a date: a memory can hold any number

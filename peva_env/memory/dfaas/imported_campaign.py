@@ -11,8 +11,8 @@ from typing import Any
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas.rows import Rates, Run, Units
-from peva_env.memory.dfaas.table import Table
+from peva_env.memory.dfaas.csv_file import CsvFile
+from peva_env.memory.dfaas.csv_rows import Rates, RecordedRun, Units
 from peva_env.rules import judge
 from peva_env.space import config_key
 
@@ -26,7 +26,7 @@ _SKIPPED = "recorded as skipped"
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
+class ImportedCampaign:
     """What the runs of a recording share."""
 
     run_id: str
@@ -35,7 +35,7 @@ class Campaign:
     units: Units
     rules: OverloadConfig
 
-    def runs(self, runs: Iterable[Run], started_at: float) -> Iterator[ExecutionEvent]:
+    def runs(self, runs: Iterable[RecordedRun], started_at: float) -> Iterator[ExecutionEvent]:
         """Yield runs as events: judged by the rules, and one after the other from ``started_at`` on."""
         times_seen: Counter[object] = Counter()
         for run in runs:
@@ -76,7 +76,7 @@ class Campaign:
             context_hash=self.context_hash,
         )
 
-    def _disagreement(self, run: Run, verdict: Verdict) -> Iterator[str]:
+    def _disagreement(self, run: RecordedRun, verdict: Verdict) -> Iterator[str]:
         """Yield what the recording says, where it is another verdict than that by the rules."""
         if run.overloaded is None or verdict is Verdict.INVALID:
             return
@@ -85,17 +85,17 @@ class Campaign:
             yield f"{RECORDED_AS}{recorded}"
 
 
-def campaign_of(table: Table, *, node: str, units: Units, rules: OverloadConfig) -> Campaign:
+def campaign_of(file: CsvFile, *, node: str, units: Units, rules: OverloadConfig) -> ImportedCampaign:
     """Return the campaign that a file belongs to."""
     context = {
         "node": {"name": node, "cores": units.cores},
-        "functions": {name: {} for name in table.functions},
+        "functions": {name: {} for name in file.functions},
         "duration_s": units.duration_s,
         "overload": rules.model_dump(),
         "generator": "imported",
     }
-    name = _KIND.sub("", table.path.stem) or table.path.absolute().parent.name
-    return Campaign(_UNFIT.sub("-", f"{node}-{name}"), context, context_hash(context), units, rules)
+    name = _KIND.sub("", file.path.stem) or file.path.absolute().parent.name
+    return ImportedCampaign(_UNFIT.sub("-", f"{node}-{name}"), context, context_hash(context), units, rules)
 
 
 def began_at(path: Path, took_s: float) -> float:

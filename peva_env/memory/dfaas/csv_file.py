@@ -1,4 +1,4 @@
-"""Files of DFaaS and PEVA-FAAS as tables: their columns, their lines by number, and the numbers in their cells."""
+"""CSV files of DFaaS and PEVA-FAAS: their columns, their lines by number, and the numbers in their cells."""
 
 import csv
 import math
@@ -26,7 +26,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CsvFile:
     """A file: its columns, and its functions in sorted order."""
 
     path: Path
@@ -47,7 +47,7 @@ class Table:
         return islice(_lines(self.path), 1, None)
 
 
-def read_table(path: Path) -> Table:
+def read_header(path: Path) -> CsvFile:
     """Read the header of a file.
 
     Raises:
@@ -55,7 +55,7 @@ def read_table(path: Path) -> Table:
     """
     _, header = next(_lines(path), (1, []))
     names = sorted(column.removeprefix("function_") for column in header if column.startswith("function_"))
-    return Table(path, header, names)
+    return CsvFile(path, header, names)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -72,36 +72,36 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise MemoryStoreError(f"{path}: is not a CSV file: {error}") from error
 
 
-def problem_of(table: Table, per_function: Sequence[str], of_node: Sequence[str] = ()) -> str | None:
-    """Say why no line of a table can be read, if so: a column is missing, or there twice."""
-    if not table.functions:
+def problem_of(file: CsvFile, per_function: Sequence[str], of_node: Sequence[str] = ()) -> str | None:
+    """Say why no line of a file can be read, if so: a column is missing, or there twice."""
+    if not file.functions:
         return "there is no column function_X"
-    twice = [column for column in table.header if table.header.count(column) > 1]
+    twice = [column for column in file.header if file.header.count(column) > 1]
     if twice:
         return f"column {twice[0]} is there twice"
-    wanted = [f"{column}_{name}" for name in table.functions for column in per_function]
-    missing = [column for column in (*wanted, *of_node) if column not in table.header]
+    wanted = [f"{column}_{name}" for name in file.functions for column in per_function]
+    missing = [column for column in (*wanted, *of_node) if column not in file.header]
     return f"column {missing[0]} is missing" if missing else None
 
 
-def read_lines[T](table: Table, problem: str | None, read: Callable[[Row], T]) -> Iterator[tuple[int, T | Refusal]]:
+def read_lines[T](file: CsvFile, problem: str | None, read: Callable[[Row], T]) -> Iterator[tuple[int, T | Refusal]]:
     """Yield each line's number with what ``read`` makes of it, or why it is refused: the ``ValueError`` that it raises.
 
     Args:
-        table: the lines.
+        file: the lines.
         problem: why none of them can be read, if so.
         read: makes something of a line's cells.
     """
     if problem:
-        yield 1, Refusal(table.path, 1, problem)
-    n_columns = len(table.header)
-    for line, cells in table.lines():
+        yield 1, Refusal(file.path, 1, problem)
+    n_columns = len(file.header)
+    for line, cells in file.lines():
         try:
             if problem or len(cells) != n_columns:
                 raise ValueError(problem or f"{len(cells)} cells instead of {n_columns}")
-            yield line, read(dict(zip(table.header, cells, strict=True)))
+            yield line, read(dict(zip(file.header, cells, strict=True)))
         except ValueError as error:
-            yield line, Refusal(table.path, line, str(error))
+            yield line, Refusal(file.path, line, str(error))
 
 
 def number(row: Row, column: str) -> float | None:

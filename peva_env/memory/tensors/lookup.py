@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.memory.tensors.rows import Coded
+from peva_env.memory.tensors.event_arrays import Coded
 
 _SCANNED_ROWS = 1024
 _SCANNED_SHARE = 16

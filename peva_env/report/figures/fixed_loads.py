@@ -1,14 +1,14 @@
-"""At which rates the other functions of a plan can be while two of them are drawn."""
+"""The fixed loads of the other functions, while two functions of a plan are drawn."""
 
 from collections.abc import Mapping, Sequence
 
 from peva_env.errors import ConfigError
-from peva_env.report.figures.atlas import PAIR
+from peva_env.report.figures.map_slicer import PAIR
 from peva_env.space import Config, ConfigSpace
 
 
-class OtherLoads:
-    """The slices of a plan along two functions, each named by the load of the others: the fewest loaded first.
+class FixedLoads:
+    """All loads at which the functions that are not drawn can be held: one slice each, fewest functions first.
 
     Args:
         space: the plan.
@@ -28,16 +28,16 @@ class OtherLoads:
         self.n_loads = self._n_alone + (self._loaded.n_configs if self._loaded else 0)
 
     def load(self, number: int) -> Config:
-        """Return the load of the others in a slice; the first one is nothing, or the lowest rates."""
+        """Return the fixed load of a slice by its number; the first is no load, or the lowest rates."""
         if self._loaded is None or number < self._n_alone:
             return []
         return self._loaded.config(number - self._n_alone)
 
     def checked(self, at: Mapping[str, int]) -> Config:
-        """Return rates of the others as a configuration.
+        """Return given fixed rates as a configuration.
 
         Raises:
-            ConfigError: one is not a function of these, or has no such rate.
+            ConfigError: a function is drawn or unknown, or has no such rate.
         """
         for name, rate in at.items():
             if name not in self._rates_rps:
@@ -51,7 +51,7 @@ class OtherLoads:
         return ", ".join(self._rates_rps) or "there are none"
 
 
-def evenly(n_all: int, n_wanted: int) -> list[int]:
-    """Return as many of ``0 .. n_all - 1`` as are wanted, evenly spread, the first and the last among them."""
+def evenly_spread(n_all: int, n_wanted: int) -> list[int]:
+    """Return ``n_wanted`` of ``0 .. n_all - 1``, or all, evenly spread, with the first and the last among them."""
     n = min(n_all, n_wanted)
     return [0] if n == 1 else [i * (n_all - 1) // (n - 1) for i in range(n)]

@@ -21,10 +21,10 @@ from pathlib import Path
 from peva_env.config import OverloadConfig
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.database import Database
-from peva_env.memory.dfaas.campaign import Campaign, campaign_of
-from peva_env.memory.dfaas.rows import LatencyUnit, Units
+from peva_env.memory.dfaas.csv_file import CsvFile, Refusal, read_header
+from peva_env.memory.dfaas.csv_rows import LatencyUnit, Units
+from peva_env.memory.dfaas.imported_campaign import ImportedCampaign, campaign_of
 from peva_env.memory.dfaas.staging import AGENT, Staging, loaded
-from peva_env.memory.dfaas.table import Refusal, Table, read_table
 from peva_env.memory.parquet import MergeCount, merge_tables
 from peva_env.memory.store import DuckDBMemoryStore
 
@@ -83,14 +83,14 @@ def import_dfaas(
             written; nothing is changed.
     """
     units = _units(node, Units(latency_unit, cores, duration_s))
-    tables = [read_table(path) for path in sorted({Path(path).resolve() for path in paths})]
-    campaigns = [campaign_of(table, node=node, units=units, rules=rules or OverloadConfig()) for table in tables]
-    _check_names(tables, campaigns)
+    files = [read_header(path) for path in sorted({Path(path).resolve() for path in paths})]
+    campaigns = [campaign_of(file, node=node, units=units, rules=rules or OverloadConfig()) for file in files]
+    _check_names(files, campaigns)
     with tempfile.TemporaryDirectory(prefix="peva-import-") as folder:
         with Staging(Path(folder)) as staging:
-            for table, campaign in zip(tables, campaigns, strict=True):
-                staging.add(table, campaign)
-                progress(table.path)
+            for file, campaign in zip(files, campaigns, strict=True):
+                staging.add(file, campaign)
+                progress(file.path)
         with loaded(store.database, staging) as sources:
             _check_unchanged(store.database, sources)
             merged = merge_tables(store.database, sources, purpose="import recordings")
@@ -114,21 +114,19 @@ def _report(staging: Staging, merged: Mapping[str, MergeCount]) -> ImportReport:
     )
 
 
-def _check_names(tables: list[Table], campaigns: list[Campaign]) -> None:
+def _check_names(files: list[CsvFile], campaigns: list[ImportedCampaign]) -> None:
     """Raise ``ConfigError`` for two files that would be the same part of a campaign, or parts that do not belong."""
     known: dict[tuple[str, bool], Path] = {}
     contexts: dict[str, tuple[str, Path]] = {}
-    for table, campaign in zip(tables, campaigns, strict=True):
-        if not table.functions:
+    for file, campaign in zip(files, campaigns, strict=True):
+        if not file.functions:
             continue  # none of its lines is imported
-        other = known.setdefault((campaign.run_id, table.is_results), table.path)
-        context, first = contexts.setdefault(campaign.run_id, (campaign.context_hash, table.path))
-        if other != table.path:
-            raise ConfigError(
-                f"{other} and {table.path} would both be campaign {campaign.run_id!r}; rename one of them"
-            )
+        other = known.setdefault((campaign.run_id, file.is_results), file.path)
+        context, first = contexts.setdefault(campaign.run_id, (campaign.context_hash, file.path))
+        if other != file.path:
+            raise ConfigError(f"{other} and {file.path} would both be campaign {campaign.run_id!r}; rename one of them")
         if context != campaign.context_hash:
-            raise ConfigError(f"{first} and {table.path} share the name of a campaign, but not its functions")
+            raise ConfigError(f"{first} and {file.path} share the name of a campaign, but not its functions")
 
 
 def _check_unchanged(database: Database, sources: Mapping[str, str]) -> None:

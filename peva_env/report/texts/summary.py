@@ -1,16 +1,13 @@
-"""What a report says in words and numbers of a map: what was asked, what was found, what it took, and whence it is."""
+"""The summary of a report: the campaign's settings, the counts of its map, and what its runs cost."""
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from peva_env import __version__
 from peva_env.contracts import Verdict
-from peva_env.maps import CampaignRecord, NodeMap
-from peva_env.report.data.cells import Cell, cell_codes
-from peva_env.report.data.texts import count_text, isolated, moment_text, span_text
+from peva_env.maps import NodeMap
+from peva_env.report.data import Cell, cell_codes
+from peva_env.report.texts.formats import Fact, count_text, isolated, moment_text, span_text
 
 _RULES = {
     "success_rate_function_min": ("success of a function under {:g} %", 100),
@@ -19,30 +16,25 @@ _RULES = {
     "cpu_overload_pct_of_capacity": ("CPU over {:g} %", 1),
     "ram_overload_pct": ("RAM over {:g} %", 1),
 }
-"""What each limit means, and by what it is multiplied to be said so."""
+"""The text of each limit, and the factor from its configured value to the number in the text."""
 
 _DOMINANCE = {
-    "one_sided": "what loads the same functions at least as much as an overloaded configuration is overloaded",
-    "within_sets": "what loads the same functions at least as much as an overloaded configuration is overloaded; "
-    "what loads them at most as much as an OK one is OK",
-    "two_sided": "what loads every function at least as much as an overloaded configuration is overloaded; "
-    "what loads every function at most as much as an OK one is OK; a function that is not loaded counts as 0 rps",
+    "one_sided": "overloaded, if an overloaded configuration of the same functions has no higher rate of any",
+    "within_sets": "overloaded, if an overloaded configuration of the same functions has no higher rate of any; "
+    "OK, if an OK configuration of the same functions has no lower rate of any",
+    "two_sided": "overloaded, if an overloaded configuration has no higher rate of any function; OK, if an OK "
+    "configuration has no lower rate of any function; a function that is not loaded counts as 0 rps",
 }
 
-CAMPAIGN_COLUMNS = ("campaign", "status", "agent", "seed", "updates", "began", "ended", "k6", "peva-env")
 
-type Fact = tuple[str, str]
-"""What it is about, and what there is to say."""
-
-
-def so_far(node_map: NodeMap) -> str:
-    """Return what restricts each number of a map that has no plan, while its campaign may still add to it."""
+def scope_text(node_map: NodeMap) -> str:
+    """Return the restriction that each count needs if the map has no plan and its campaign may go on."""
     is_plan = node_map.known.recorded is None
     return "" if is_plan or node_map.is_complete else " of what was recorded so far"
 
 
-def asked(node_map: NodeMap) -> Iterator[Fact]:
-    """Say what was asked: of which node, with which load, under which rules, by whom."""
+def campaign_settings(node_map: NodeMap) -> Iterator[Fact]:
+    """Yield the node, its functions and rates, the number of runs, the rules, the dominance and the agents."""
     space, context = node_map.known.space, node_map.context
     yield "node", node_map.node
     for name, rates in zip(space.functions, space.rates_rps, strict=True):
@@ -50,24 +42,24 @@ def asked(node_map: NodeMap) -> Iterator[Fact]:
         yield f"function {isolated(name)}", span
     least, most = space.min_functions, space.max_functions - 1
     at_once = f"{least} to {most} functions" if least < most else count_text(least, "function")
-    yield "configurations", f"{node_map.known.n_configs:,}{so_far(node_map)}, of {at_once} at once"
+    yield "configurations", f"{node_map.known.n_configs:,}{scope_text(node_map)}, of {at_once} at once"
     yield from _run(node_map, context)
     rules = _rules(context.get("overload"))
     if rules:
         yield "overloaded is", rules
-    yield "known without a run", _DOMINANCE[node_map.known.dominance]
+    yield "inferred", _DOMINANCE[node_map.known.dominance]
     agents = dict.fromkeys(campaign.agent for campaign in node_map.campaigns if campaign.agent)
     yield "agent", ", ".join(agents) or "none recorded"
 
 
-def found(node_map: NodeMap) -> Iterator[Fact]:
-    """Say how many configurations are what."""
+def map_counts(node_map: NodeMap) -> Iterator[Fact]:
+    """Yield the number of configurations in each state."""
     n_of = Counter(map(Cell, cell_codes(node_map.known).tolist()))
     for verdict, measured in ((Verdict.OK, Cell.OK_MEASURED), (Verdict.OVERLOADED, Cell.OVERLOADED_MEASURED)):
         inferred = n_of[Cell(measured + 1)]
         n = n_of[measured] + inferred
-        yield str(verdict), f"{n:,}: {n_of[measured]:,} measured, {inferred:,} known without a run"
-    yield "unknown", f"{n_of[Cell.UNKNOWN]:,}{so_far(node_map)}"
+        yield str(verdict), f"{n:,}: {n_of[measured]:,} measured, {inferred:,} inferred"
+    yield "unknown", f"{n_of[Cell.UNKNOWN]:,}{scope_text(node_map)}"
     if n_of[Cell.CONTRADICTED]:
         yield (
             "contradicted",
@@ -78,7 +70,7 @@ def found(node_map: NodeMap) -> Iterator[Fact]:
 
 
 def _split(node_map: NodeMap) -> str:
-    """Say how many configurations have runs that disagree, and how they were decided."""
+    """Return how many configurations have runs that disagree, and with which votes they were decided."""
     n_measured = count_text(len(node_map.runs), "measured configuration")
     votes = (Counter(run.verdict for run in own).values() for own in node_map.runs.values())
     splits = Counter(tuple(sorted(counts, reverse=True)) for counts in votes if len(counts) > 1)
@@ -89,44 +81,15 @@ def _split(node_map: NodeMap) -> str:
     return f"{sum(splits.values()):,} of {n_measured}, {how}"
 
 
-def took(node_map: NodeMap) -> Iterator[Fact]:
-    """Say what was run, and how long it took."""
+def run_costs(node_map: NodeMap) -> Iterator[Fact]:
+    """Yield the number of runs, their machine time and when they were made."""
     n_invalid = sum(event.verdict is Verdict.INVALID for event in node_map.events)
-    invalid = f", {n_invalid:,} of them INVALID, which count for nothing" if n_invalid else ""
+    invalid = f", {n_invalid:,} of them INVALID, which do not count" if n_invalid else ""
     yield "runs", f"{len(node_map.events):,}{invalid}"
     yield "machine time", span_text(node_map.cost_s)
     if node_map.events:
         first, last = node_map.events[0].started_at, max(event.ended_at for event in node_map.events)
         yield "first to last run", f"{moment_text(first)} to {moment_text(last)} ({span_text(last - first)})"
-
-
-def provenance(node_map: NodeMap, made_at: float) -> Iterator[Fact]:
-    """Say where all this comes from."""
-    yield "memory", Path(node_map.memory).name
-    yield "context", node_map.context_hash
-    yield "repetition", str(node_map.repetition)
-    yield "report made", f"{moment_text(made_at)} by peva-env {__version__}"
-
-
-def campaign_row(campaign: CampaignRecord) -> Sequence[str]:
-    """Return a campaign as texts under ``CAMPAIGN_COLUMNS``."""
-    values = (
-        campaign.run_id,
-        campaign.status + (f": {campaign.detail}" if campaign.detail else ""),
-        campaign.agent,
-        campaign.seed,
-        campaign.selection_mode,
-        moment_text(campaign.started_at),
-        moment_text(campaign.ended_at),
-        campaign.k6_version,
-        campaign.package_version,
-    )
-    return ["-" if value in (None, "") else str(value) for value in values]
-
-
-def context_text(node_map: NodeMap) -> str:
-    """Return the context as JSON that people read."""
-    return json.dumps(node_map.context, indent=2, sort_keys=True, ensure_ascii=False)
 
 
 def _run(node_map: NodeMap, context: Mapping[str, Any]) -> Iterator[Fact]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.database import explain
+from peva_env.memory.database import duckdb_problem
 from peva_env.memory.schema import TABLES
 from peva_env.system import replacing
 
@@ -32,7 +32,7 @@ def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], 
             for table, partial in zip(tables, reversed(partials), strict=True):
                 _copy_out(connection, table, partial, metadata)
     except duckdb.Error as error:
-        raise MemoryStoreError(f"cannot export to {folder}: {explain(error)}") from error
+        raise MemoryStoreError(f"cannot export to {folder}: {duckdb_problem(error)}") from error
     except OSError as error:
         raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
 
