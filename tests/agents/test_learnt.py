@@ -11,7 +11,7 @@ from peva_agents.beliefs.network import Network
 from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
 from peva_agents.loop import run_campaign
 from peva_agents.training.candidates import CandidateEnv, Place
-from peva_env.campaign import OfflineParts, sim_parts
+from peva_env.campaign import OfflineSetup, simulated_setup
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, PolicyAlgorithm
 from peva_env.env import PevaEnv
@@ -33,11 +33,11 @@ def networks(correction: Network | None = None) -> Networks:
     return Networks(network(N_FEATURES), correction)
 
 
-def nodes(**settings: Any) -> OfflineParts:
-    return sim_parts("random", rates_rps=RATES, **settings)
+def nodes(**settings: Any) -> OfflineSetup:
+    return simulated_setup("random", rates_rps=RATES, **settings)
 
 
-def env_of(parts: OfflineParts) -> PevaEnv:
+def env_of(parts: OfflineSetup) -> PevaEnv:
     return PevaEnv(parts.campaigns(), parts.objective)
 
 
@@ -62,7 +62,7 @@ class TestTransferPolicy(PolicyContract):
 
 def test_the_networks_that_come_with_the_package_know_what_to_ask() -> None:
     """On four random nodes they need two thirds of bisection's runs at most; over hundreds it is about half."""
-    env, n_runs = env_of(sim_parts("random", noise=0.0)), {"learnt": 0, "bisection": 0}
+    env, n_runs = env_of(simulated_setup("random", noise=0.0)), {"learnt": 0, "bisection": 0}
     for seed in range(4):
         for name in n_runs:
             n_runs[name] += run_campaign(env, agent_factory(name)(DfaasConfig(seed=seed)), seed=seed).n_runs

@@ -26,7 +26,7 @@ from peva_agents.policy_agent import PolicyAgent
 from peva_agents.training.candidates import Place
 from peva_agents.training.fitting import fit
 from peva_agents.uniform import UniformPolicy
-from peva_env.campaign import OfflineParts, replay_parts, sim_parts, true_labels
+from peva_env.campaign import OfflineSetup, replay_setup, simulated_setup, true_labels
 from peva_env.contracts import ExecutionEvent, PolicyContext
 from peva_env.env import PevaEnv
 from peva_env.inference import OVERLOADED_LABEL
@@ -99,7 +99,7 @@ class Pupil:
 class School:
     """Some worlds: how many campaigns a round plays in each of their scenarios, and what a lesson of them weighs."""
 
-    parts: OfflineParts
+    parts: OfflineSetup
     n_campaigns: int
     weight: float = 1.0
 
@@ -136,12 +136,12 @@ def places(data: Sequence[str], scenarios: Sequence[str]) -> list[Place]:
     """
     limit: dict[str, Any] = {"budget_runs": _MOST_RUNS}
     found = [
-        Place(sim_parts("random", noise=0.0, **limit), 1.0),
-        Place(sim_parts("random", iterations=3, **limit), 1.0),
-        Place(sim_parts("random", rates_rps=_THREE, noise=0.0, **limit), 0.4),
+        Place(simulated_setup("random", noise=0.0, **limit), 1.0),
+        Place(simulated_setup("random", iterations=3, **limit), 1.0),
+        Place(simulated_setup("random", rates_rps=_THREE, noise=0.0, **limit), 0.4),
     ]
     if data:
-        parts = replay_parts(list(data), scenarios=list(scenarios) or None, iterations=3, **limit)
+        parts = replay_setup(list(data), scenarios=list(scenarios) or None, iterations=3, **limit)
         found.append(Place(parts, 0.6))
     return found
 
@@ -154,12 +154,12 @@ def schools(data: Sequence[str], scenarios: Sequence[str], n_nodes: int) -> list
     """
     limit: dict[str, Any] = {"budget_runs": _MOST_RUNS}
     found = [
-        School(sim_parts("random", noise=0.0, **limit), n_nodes),
-        School(sim_parts("random", **limit), n_nodes // 2),
-        School(sim_parts("random", rates_rps=_THREE, **limit), n_nodes // 8),
+        School(simulated_setup("random", noise=0.0, **limit), n_nodes),
+        School(simulated_setup("random", **limit), n_nodes // 2),
+        School(simulated_setup("random", rates_rps=_THREE, **limit), n_nodes // 8),
     ]
     if data:
-        parts = replay_parts(list(data), scenarios=list(scenarios) or None, **limit)
+        parts = replay_setup(list(data), scenarios=list(scenarios) or None, **limit)
         found.append(School(parts, 3, weight=4.0))
     return found
 
