@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from peva_env.campaign import CampaignState, OfflineParts, PrefetchedEpisodes, chosen_scenario
+from peva_env.campaign import CampaignState, OfflineSetup, PrefetchedEpisodes, chosen_scenario
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import OK_LABEL, is_dense
@@ -48,7 +48,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
     """
 
     def __init__(
-        self, num_envs: int, parts: OfflineParts, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP
+        self, num_envs: int, parts: OfflineSetup, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP
     ) -> None:
         space = parts.world.space(0)
         if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:

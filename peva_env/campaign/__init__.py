@@ -17,10 +17,10 @@ from peva_env.campaign.host import CampaignHost
 from peva_env.campaign.live import LiveCampaigns
 from peva_env.campaign.offline import chosen_scenario
 from peva_env.campaign.offline_arguments import DEFAULT_BUDGET_RUNS, DEFAULT_RATES_RPS
+from peva_env.campaign.offline_setup import OfflineSetup, replay_setup, simulated_setup
 from peva_env.campaign.prefetch import PrefetchedEpisodes
 from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.campaign.scenarios import SomeScenarios, true_labels
-from peva_env.campaign.worlds import OfflineParts, replay_parts, sim_parts
 
 __all__ = [
     "DEFAULT_BUDGET_RUNS",
@@ -32,13 +32,13 @@ __all__ = [
     "DfaasConfigExecutor",
     "EpisodeSeeds",
     "LiveCampaigns",
-    "OfflineParts",
+    "OfflineSetup",
     "PrefetchedEpisodes",
     "SomeScenarios",
     "chosen_scenario",
-    "replay_parts",
+    "replay_setup",
     "require_positive",
     "run_checks",
-    "sim_parts",
+    "simulated_setup",
     "true_labels",
 ]

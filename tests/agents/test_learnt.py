@@ -10,7 +10,7 @@ from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
 from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
 from peva_agents.loop import run_campaign
-from peva_env.campaign import OfflineParts, sim_parts
+from peva_env.campaign import OfflineSetup, simulated_setup
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, PolicyAlgorithm
 from peva_env.env import PevaEnv
@@ -20,7 +20,7 @@ from peva_env.testing import PolicyContract
 from tests.support.networks import candidates, network, networks, nodes
 
 
-def env_of(parts: OfflineParts) -> PevaEnv:
+def env_of(parts: OfflineSetup) -> PevaEnv:
     return PevaEnv(parts.campaigns(), parts.objective)
 
 
@@ -41,7 +41,7 @@ class TestTransferPolicy(PolicyContract):
 
 def test_the_networks_that_come_with_the_package_know_what_to_ask() -> None:
     """On four random nodes they need two thirds of bisection's runs at most; over hundreds it is about half."""
-    env, n_runs = env_of(sim_parts("random", noise=0.0)), {"learnt": 0, "bisection": 0}
+    env, n_runs = env_of(simulated_setup("random", noise=0.0)), {"learnt": 0, "bisection": 0}
     for seed in range(4):
         for name in n_runs:
             n_runs[name] += run_campaign(env, agent_factory(name)(DfaasConfig(seed=seed)), seed=seed).n_runs

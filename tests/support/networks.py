@@ -8,7 +8,7 @@ from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
 from peva_agents.learnt import Networks
 from peva_agents.training.candidates import CandidateEnv, CorrectionWorld
-from peva_env.campaign import OfflineParts, sim_parts
+from peva_env.campaign import OfflineSetup, simulated_setup
 
 RATES = {"a": [0, 50, 100, 150, 200], "b": [0, 50, 100, 150, 200]}
 
@@ -24,8 +24,8 @@ def networks(correction: Network | None = None) -> Networks:
     return Networks(network(N_FEATURES), correction)
 
 
-def nodes(**settings: Any) -> OfflineParts:
-    return sim_parts("random", rates_rps=RATES, **settings)
+def nodes(**settings: Any) -> OfflineSetup:
+    return simulated_setup("random", rates_rps=RATES, **settings)
 
 
 def candidates(n_candidates: int = 8) -> CandidateEnv:

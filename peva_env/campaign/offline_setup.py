@@ -24,7 +24,7 @@ from peva_env.space import Dominance
 
 
 @dataclass(frozen=True, slots=True)
-class OfflineParts:
+class OfflineSetup:
     """What an offline environment, single or vector, is built of."""
 
     world: World
@@ -39,7 +39,7 @@ class OfflineParts:
         return OfflineCampaigns(self.world, settings, self.arguments, self.prior)
 
 
-def sim_parts(node: str | Mapping[str, Any] = "random", **arguments: Any) -> OfflineParts:
+def simulated_setup(node: str | Mapping[str, Any] = "random", **arguments: Any) -> OfflineSetup:
     """Build a simulated node; see ``peva_env.make.make_sim_env``."""
     parsed = parse_arguments(SimArguments, {"node": node, **arguments})
     rates_rps = parsed.rates_rps or DEFAULT_RATES_RPS
@@ -55,7 +55,7 @@ def sim_parts(node: str | Mapping[str, Any] = "random", **arguments: Any) -> Off
     return _parts(world, parsed)
 
 
-def replay_parts(data: str | Sequence[str] = "local-node-v1", **arguments: Any) -> OfflineParts:
+def replay_setup(data: str | Sequence[str] = "local-node-v1", **arguments: Any) -> OfflineSetup:
     """Build a replay of recordings; see ``peva_env.make.make_replay_env``."""
     parsed = parse_arguments(ReplayArguments, {"data": data, **arguments})
     world = ReplayWorld([_folder(one) for one in parsed.data], scenarios=parsed.scenarios)
@@ -67,13 +67,13 @@ def _folder(data: str) -> Path:
     return datasets.load(data) if data in datasets.names() else Path(data).absolute()
 
 
-def _parts(world: World, arguments: OfflineArguments) -> OfflineParts:
+def _parts(world: World, arguments: OfflineArguments) -> OfflineSetup:
     if arguments.iterations > 1:
         world = RepeatedWorld(world, arguments.iterations)
     space = world.space(0)
     objective = make_objective(arguments.reward, arguments.reward_kwargs or {}, space)
     prior = load_recording([_folder(one) for one in arguments.prior]) if arguments.prior else None
-    return OfflineParts(
+    return OfflineSetup(
         world=world,
         settings=arguments.settings(space.n_configs),
         objective=objective,
