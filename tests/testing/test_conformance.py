@@ -22,7 +22,6 @@ from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config
 from peva_env.testing import MemoryContract, PolicyContract, SourceContract
 from tests.support.builders import session
-from tests.support.extras import needs_sklearn
 from tests.support.scripted import ScriptedSource
 
 
@@ -108,7 +107,6 @@ class TestBanditPolicy(PolicyContract):
         return BanditPolicy()
 
 
-@needs_sklearn
 class TestLevelSetPolicy(PolicyContract):
     def make(self) -> PolicyAlgorithm:
         return LevelSetPolicy()
