@@ -5,7 +5,6 @@ by all the verdicts of one from start to end; the mean of an update counts. Refe
 configurations with those of one, which is the least that inference without an index must do.
 """
 
-import importlib.util
 from typing import Any
 
 import numpy as np
@@ -43,10 +42,9 @@ def main() -> None:
     report("bisection: a choice, 100^3", large_ms, "ms", target="< 1000 ms", reference=by_bisection)
     learnt_ms = _choice_ms(_taught(_ready(LearntPolicy(), _CUBE)), _CUBE)
     report(f"learnt: a choice after {_N_RUNS} runs, 21^3", learnt_ms, "ms", target="< 150 ms", reference=by_bisection)
-    if importlib.util.find_spec("sklearn"):
-        learned_ms = _choice_ms(_taught(_ready(LevelSetPolicy(), _CUBE)), _CUBE)
-        what = f"level_set: a choice after {_N_RUNS} runs, 21^3"
-        report(what, learned_ms, "ms", target="< 150 ms", reference=by_bisection)
+    learned_ms = _choice_ms(_taught(_ready(LevelSetPolicy(), _CUBE)), _CUBE)
+    what = f"level_set: a choice after {_N_RUNS} runs, 21^3"
+    report(what, learned_ms, "ms", target="< 150 ms", reference=by_bisection)
 
 
 def _update_us(grid: RateGrid) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs import Reach, valid_runs
+from peva_agents.beliefs import Reach, highest_rps, valid_runs
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext, Verdict
@@ -78,7 +78,7 @@ class BanditPolicy(NoOpPolicy):
         """Lay out the rays, and take note of what a resumed campaign has run."""
         self._functions = context.space.functions
         self._space = context.space
-        self._highest_rps = np.maximum([rates[-1] for rates in context.space.rates_rps], 1)
+        self._highest_rps = highest_rps(context.space)
         self._reach = Reach(context.space, context.dominance, self._rng)
         self._costs = {Verdict.OVERLOADED: Costs(), Verdict.OK: Costs()}
         self._pulled: dict[tuple[Arm, Verdict], int] = {}

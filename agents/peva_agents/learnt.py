@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs import N_FEATURES, Counts, Features, Measured, Network, Prior, Reach, valid_runs
+from peva_agents.beliefs import N_FEATURES, Counts, Features, Measured, Network, Prior, Reach, highest_rps, valid_runs
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
@@ -114,7 +114,7 @@ class LearntPolicy:
         self._space = context.space
         self._reach = Reach(context.space, context.dominance, self._rng)
         self._limits = OverloadConfig.model_validate(context.config.get("overload") or {})
-        self._highest_rps = np.array([max(rates) or 1 for rates in context.space.rates_rps], np.float64)
+        self._highest_rps = highest_rps(context.space)
         self._measured = Measured(context.space)
         self._measured.learn(valid_runs(context.history))
         self._prior = self._other_campaigns(context) if self._transfers else None

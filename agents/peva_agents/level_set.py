@@ -1,22 +1,18 @@
 """The frontier as a level set: Gaussian processes say how likely each configuration is to be overloaded."""
 
-import importlib
-import importlib.util
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from peva_agents.beliefs import CountArray, Floats, NodeBelief, Reach, valid_runs
+from peva_agents.beliefs import CountArray, Floats, Measured, NodeBelief, Reach, highest_rps, valid_runs
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
-from peva_env.errors import PolicyError
 from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config
 
-_MOST_RUNS = 400
-"""So many of the latest runs are learned from: a choice's time grows with their square and more."""
+_MOST_MEASURED = 300
+"""The belief is fitted to so many of the latest configurations at most: the time of a choice grows with their cube."""
 
 _N_JUDGED = 384
 """So many candidates are judged for a choice: half of them resolve most in the worse case, half are drawn."""
@@ -50,29 +46,19 @@ class LevelSetPolicy(NoOpPolicy):
 
     Args:
         seed: of what is drawn.
-
-    Raises:
-        PolicyError: scikit-learn is not installed.
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        if importlib.util.find_spec("sklearn") is None:
-            raise PolicyError("level_set needs scikit-learn, which is not installed: pip install 'peva-env[level-set]'")
         self._rng = np.random.default_rng(seed or 0)
 
     def setup(self, context: PolicyContext) -> None:
         """Lay out the lattice of the space, and learn what a resumed campaign has run."""
-        space = context.space
-        self._space = space
-        highest_rps = {name: rates[-1] for name, rates in zip(space.functions, space.rates_rps, strict=True)}
-        self._highest_rps = np.maximum(list(highest_rps.values()), 1)
-        self._reach = Reach(space, context.dominance, self._rng)
-        self._offered = Candidates(space, [])
-        rules = OverloadConfig.model_validate(context.config.get("overload") or {})
-        importlib.import_module("sklearn.gaussian_process")
-        # Matrices this small gain nothing by more threads than one, and lose much where cores are busy.
-        self._threads: Any = importlib.import_module("threadpoolctl").ThreadpoolController()
-        self._belief = NodeBelief(highest_rps, rules, most_runs=_MOST_RUNS)
+        self._space = context.space
+        self._highest_rps = highest_rps(context.space)
+        self._reach = Reach(context.space, context.dominance, self._rng)
+        self._offered = Candidates(context.space, [])
+        self._rules = OverloadConfig.model_validate(context.config.get("overload") or {})
+        self._measured = Measured(context.space)
         self.update_batch(valid_runs(context.history))
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
@@ -91,12 +77,12 @@ class LevelSetPolicy(NoOpPolicy):
 
     def update_online(self, event: ExecutionEvent) -> None:
         """Learn from a run."""
-        self._belief.learn(event)
+        self.update_batch([event])
 
     def update_batch(self, events: list[ExecutionEvent]) -> None:
-        """Learn from several."""
-        for event in events:
-            self._belief.learn(event)
+        """Learn from several runs."""
+        self._measured.learn(events)
+        self._belief: NodeBelief | None = None
 
     def predict(self, configs: Sequence[Config]) -> Floats:
         """Return how likely each configuration is to be overloaded, 0..1, as after the last choice."""
@@ -104,6 +90,12 @@ class LevelSetPolicy(NoOpPolicy):
         parts = [candidates[start : start + _N_AT_ONCE] for start in range(0, len(candidates), _N_AT_ONCE)]
         likely = (self._overloaded(part, *self._reach.counts(part, self._offered)) for part in parts)
         return np.concatenate([np.zeros(0), *likely])
+
+    def _fitted(self) -> NodeBelief:
+        """Return the belief from all that was measured, fitted once for each update."""
+        if self._belief is None:
+            self._belief = NodeBelief(self._measured.measurements(at_most=_MOST_MEASURED), self._rules)
+        return self._belief
 
     def _judged(self, worst: CountArray) -> CountArray:
         if len(worst) <= _N_JUDGED:
@@ -114,8 +106,8 @@ class LevelSetPolicy(NoOpPolicy):
 
     def _overloaded(self, candidates: Candidates, below: CountArray, above: CountArray) -> Floats:
         shares = self._reach.rates_rps(candidates) / self._highest_rps
-        with self._threads.limit(limits=1):
-            rules, labels = self._belief.breaks_a_rule(shares), self._belief.labelled_overloaded(shares)
+        belief = self._fitted()
+        rules, labels = belief.breaks_a_rule(shares), belief.labelled_overloaded(shares)
         place = np.log(np.maximum(below, 1) / np.maximum(above, 1))
         logits = _OF_RULES * _logit(rules) + _OF_LABELS * _logit(labels) + _OF_PLACE * place
         p: Floats = np.clip(1 / (1 + np.exp(-logits)), _SURE, 1 - _SURE)

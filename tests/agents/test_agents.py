@@ -20,7 +20,6 @@ from peva_env.errors import PolicyError
 from peva_env.planning import Candidates, CartesianScheduler, NoOpPolicy, agent_factory, own_policy
 from peva_env.space import Config, ConfigSpace
 from tests.fixtures.custom_algo import CustomPolicy
-from tests.support.extras import needs_sklearn
 from tests.support.scripted import ScriptedHost
 
 SPACE = ConfigSpace({"a": [10, 20, 30], "b": [10, 20]}, max_functions=3)
@@ -71,7 +70,7 @@ def test_with_three_planned_and_one_seen_exactly_two_are_executed(make_host: Mak
     assert host.source.runs == [[("a", 1)], [("a", 2)], [("a", 3)]]
 
 
-@pytest.mark.parametrize("make", [StaircaseAgent, BanditAgent, pytest.param(LevelSetAgent, marks=needs_sklearn)])
+@pytest.mark.parametrize("make", [StaircaseAgent, BanditAgent, LevelSetAgent])
 def test_an_agent_goes_on_with_a_campaign_that_its_budget_ended(
     make: Callable[[DfaasConfig], PolicyAgent], make_host: MakeHost
 ) -> None:

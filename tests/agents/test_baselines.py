@@ -22,7 +22,6 @@ from peva_env.env import PevaEnv
 from peva_env.inference import Blocks, Lattice, MonotoneMap, RateGrid
 from peva_env.objectives import make_objective
 from peva_env.space import ConfigSpace
-from tests.support.extras import needs_sklearn
 from tests.support.toy_world import SPACE, ToyWorld
 
 type MakeAgent = Callable[[DfaasConfig], Any]
@@ -31,10 +30,9 @@ WITH_ZERO = ConfigSpace({"a": [0, 10, 20], "b": [0, 5], "c": [7]}, max_functions
 ALWAYS_BOTH = ConfigSpace({"a": [3, 9], "b": [1, 2, 3]}, min_functions=2, max_functions=3)
 
 AT_RANDOM = [UniformAgent, BisectionAgent, BanditAgent]
-LEVEL_SET = pytest.param(LevelSetAgent, marks=needs_sklearn)
 
 at_random = pytest.mark.parametrize("make", AT_RANDOM)
-agents = pytest.mark.parametrize("make", [*AT_RANDOM, StaircaseAgent, LEVEL_SET])
+agents = pytest.mark.parametrize("make", [*AT_RANDOM, StaircaseAgent, LevelSetAgent])
 
 
 def toy(**settings: Any) -> PevaEnv:
@@ -154,8 +152,6 @@ def test_a_space_without_a_mask_is_explored_without_asking_twice(
     assert len({tuple(action) for action in actions}) == len(actions) >= 10
 
 
-@pytest.mark.parametrize(
-    "name", ["uniform", "bisection", "staircase", "bandit", pytest.param("level_set", marks=needs_sklearn)]
-)
+@pytest.mark.parametrize("name", ["uniform", "bisection", "staircase", "bandit", "level_set"])
 def test_agents_are_found_by_name(name: str) -> None:
     assert entry_points(group="peva_env.agents")[name].load()(DfaasConfig()).name == name

@@ -14,13 +14,11 @@ from peva_agents.loop import run_campaign
 from peva_agents.staircase import StaircasePolicy
 from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext, Verdict
-from peva_env.errors import PolicyError
 from peva_env.inference import MonotoneMap
 from peva_env.memory.tensors import TensorCache
 from peva_env.planning import Candidates
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event, example_skip
-from tests.support.extras import needs_sklearn
 
 PLANE = ConfigSpace({"a": range(0, 120, 10), "b": range(0, 90, 10)}, min_functions=2, max_functions=3)
 CUBE = ConfigSpace({name: range(0, 60, 10) for name in "abc"}, min_functions=3, max_functions=4)
@@ -88,7 +86,7 @@ def test_the_bandit_heeds_what_a_verdict_costs(costs_s: dict[str, float]) -> Non
     assert cost_s(BanditPolicy(), **costs_s) < 0.9 * cost_s(BisectionPolicy(), **costs_s)
 
 
-@pytest.mark.parametrize("make", [BanditPolicy, pytest.param(LevelSetPolicy, marks=needs_sklearn)])
+@pytest.mark.parametrize("make", [BanditPolicy, LevelSetPolicy])
 def test_a_resumed_campaign_goes_on_with_what_its_history_taught(make: Callable[[], Any]) -> None:
     history = tuple(
         example_event(config, verdict=Verdict.OVERLOADED if i % 3 else Verdict.OK, cost_s=i)
@@ -103,7 +101,6 @@ def test_a_resumed_campaign_goes_on_with_what_its_history_taught(make: Callable[
     assert a == b != c
 
 
-@needs_sklearn
 def test_on_simulated_nodes_the_level_set_needs_fewer_runs_than_bisection() -> None:
     env = gymnasium.make("peva_env:peva/FaasSim-v0", noise=0.0, budget_runs=None)
 
@@ -113,7 +110,6 @@ def test_on_simulated_nodes_the_level_set_needs_fewer_runs_than_bisection() -> N
     assert n_runs(LevelSetAgent) < n_runs(BisectionAgent)
 
 
-@needs_sklearn
 def test_the_level_set_predicts_what_it_was_not_told() -> None:
     policy = ready(LevelSetPolicy())
     truth = next(frontiers(PLANE))
@@ -123,9 +119,3 @@ def test_the_level_set_predicts_what_it_was_not_told() -> None:
     assert ((likely > 0) & (likely < 1)).all()
     assert np.mean((likely > 0.5) == [truth(config) for config in PLANE]) > 0.85
     assert policy.predict([]).shape == (0,)
-
-
-def test_without_scikit_learn_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(PolicyError, match=r"pip install 'peva-env\[level-set\]'"):
-        LevelSetAgent()

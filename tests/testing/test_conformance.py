@@ -25,7 +25,6 @@ from peva_env.space import Config
 from peva_env.testing import LedgerContract, MemoryContract, PolicyContract, SourceContract, WorldContract
 from tests.support.builders import session
 from tests.support.engines import make_engine
-from tests.support.extras import needs_sklearn
 from tests.support.scripted import ScriptedSource
 
 
@@ -111,7 +110,6 @@ class TestBanditPolicy(PolicyContract):
         return BanditPolicy()
 
 
-@needs_sklearn
 class TestLevelSetPolicy(PolicyContract):
     def make(self) -> PolicyAlgorithm:
         return LevelSetPolicy()

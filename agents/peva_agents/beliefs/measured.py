@@ -1,4 +1,4 @@
-"""What a policy has measured, as arrays: one row a configuration, its runs taken together.
+"""Valid runs of a campaign as arrays: one row a configuration, the means over its runs.
 
 Notation: ``t`` configurations measured, ``F`` functions. Rates are shares of each function's highest rate, 0 for a
 function that is absent. What was not measured is NaN.
@@ -21,7 +21,7 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What is known of ``t`` configurations: means over their runs, and what most of these said."""
+    """What was measured of ``t`` configurations: means over their runs, and the majority of their verdicts."""
 
     rates: Floats  # (t, F)
     labels: Floats  # (t,): -1 OK, 1 overloaded
@@ -36,12 +36,10 @@ class Measurements:
 
 
 class Measured:
-    """Collects valid runs on a space; those of other functions are left out."""
+    """Collects valid runs on a space; runs of other functions are left out."""
 
     def __init__(self, space: ConfigSpace) -> None:
-        self._highest_rps = {
-            name: max(rates) or 1 for name, rates in zip(space.functions, space.rates_rps, strict=True)
-        }
+        self._highest_rps = dict(zip(space.functions, highest_rps(space).tolist(), strict=True))
         self._rows: dict[ConfigKey, list[list[float]]] = {}
 
     def __len__(self) -> int:
@@ -54,13 +52,14 @@ class Measured:
             if set(event.config_key[0]) <= self._highest_rps.keys():
                 self._rows.setdefault(event.config_key, []).append(self._row(event))
 
-    def measurements(self) -> Measurements:
-        """Return all that was measured."""
+    def measurements(self, *, at_most: int | None = None) -> Measurements:
+        """Return what was measured of all configurations, or of the latest ones."""
         n_functions = len(self._highest_rps)
         n_columns = 3 + 2 * n_functions
-        runs = [np.array(rows) for rows in self._rows.values()]
+        keys = list(self._rows)[-at_most if at_most else None :]
+        runs = [np.array(self._rows[key]) for key in keys]
         means = np.array([_mean(rows) for rows in runs]).reshape(len(runs), n_columns)
-        rates = np.array([self.shares(dict(zip(*key, strict=True))) for key in self._rows]).reshape(-1, n_functions)
+        rates = np.array([self._shares(dict(zip(*key, strict=True))) for key in keys]).reshape(-1, n_functions)
         return Measurements(
             rates=rates,
             labels=np.where(means[:, 0] > 0, 1.0, -1.0),
@@ -70,7 +69,7 @@ class Measured:
             ram_pct=means[:, 2],
         )
 
-    def shares(self, rates_rps: dict[str, int]) -> list[float]:
+    def _shares(self, rates_rps: dict[str, int]) -> list[float]:
         """Return the rates of one configuration as shares of the highest ones."""
         return [rates_rps.get(name, 0) / highest_rps for name, highest_rps in self._highest_rps.items()]
 
@@ -86,12 +85,17 @@ class Measured:
         ]
 
 
+def highest_rps(space: ConfigSpace) -> Floats:
+    """Return the highest rate of each function (F,), at least 1: what rates are divided by to become shares."""
+    return np.array([max(rates[-1], 1) for rates in space.rates_rps], np.float64)
+
+
 def _number(value: float | None) -> float:
     return _NAN if value is None or not math.isfinite(value) else float(value)
 
 
 def _mean(rows: Floats) -> Floats:
-    """Return the mean of each column over the rows that have it; NaN where none has."""
+    """Return the mean of each column over its numbers; NaN for a column without a number."""
     known = ~np.isnan(rows)
     counts = known.sum(axis=0)
     sums = np.where(known, rows, 0.0).sum(axis=0)

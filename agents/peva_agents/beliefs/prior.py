@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.measured import Measurements
+from peva_agents.beliefs.measured import Measurements, highest_rps
 from peva_env.contracts import Tensors
 from peva_env.inference import OK_LABEL, OVERLOADED_LABEL
 from peva_env.space import ConfigSpace
@@ -73,13 +73,14 @@ def _shares(tensors: Tensors, space: ConfigSpace) -> tuple[Floats, NDArray[np.in
     present = tensors.mask[:, :n]
     known = np.array([name in space.functions for name in tensors.functions], np.bool_)
     fits = ~present[:, ~known].any(axis=1)
+    highest = highest_rps(space)
     shares = np.zeros((int(fits.sum()), len(space.functions)))
     for column, name in enumerate(tensors.functions):
         if name in space.functions:
             position = space.functions.index(name)
             # As candidates' shares are made, to the last bit: float32 would put a rate beside itself.
             rates_rps = tensors.features[fits, column].astype(np.float64)
-            shares[:, position] = rates_rps / (max(space.rates_rps[position]) or 1)
+            shares[:, position] = rates_rps / highest[position]
     return shares, tensors.labels[fits]
 
 
