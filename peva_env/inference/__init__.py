@@ -10,7 +10,7 @@ What must always hold:
 from peva_env.inference.batch import Reach
 from peva_env.inference.bitsets import Bits, contains, counted, no_sets, packed, singletons, unpacked
 from peva_env.inference.counting import Blocks, Lattice, above_any, below_any, lattice_size
-from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid
+from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid, no_lower_pairs
 from peva_env.inference.monotone_map import DENSE_LIMIT, LABELS, VERDICTS, MonotoneMap, is_dense
 from peva_env.inference.records import Dispute, Status
 
@@ -35,6 +35,7 @@ __all__ = [
     "counted",
     "is_dense",
     "lattice_size",
+    "no_lower_pairs",
     "no_sets",
     "packed",
     "singletons",

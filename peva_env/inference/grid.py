@@ -81,3 +81,9 @@ class RateGrid:
                 near |= self.reached(first, OK_LABEL, indices, dominance)
                 group, indices = np.concatenate([group[1:], indices[near]]), indices[~near]
         return n_groups
+
+
+def no_lower_pairs(rates: NDArray[Any], bases: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell of each row of ``rates`` (k, F) and each of ``bases`` (m, F) whether no rate is lower, (k, m)."""
+    pairs: NDArray[np.bool_] = (rates[:, None] >= bases[None]).all(axis=2)
+    return pairs

@@ -10,7 +10,7 @@ from peva_env.errors import ConfigError
 from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps.node_map import NodeMap
 from peva_env.maps.prediction import predict
-from peva_env.space import Config, ConfigKey, config_key, config_pairs
+from peva_env.space import Config, ConfigKey, config_key, config_pairs, no_lower
 
 type Basis = Literal["measured", "inferred", "contradicted", "predicted"]
 
@@ -153,13 +153,8 @@ def _lies_between(known: MonotoneMap, dispute: Dispute, config: Config) -> bool:
     """Tell whether a configuration is part of a contradiction, or lies between its two configurations."""
     names = {config_key(one)[0] for one in (dispute.overloaded, config, dispute.ok)}
     is_comparable = known.dominance == "two_sided" or len(names) == 1
-    return is_comparable and _no_lower(dispute.overloaded, config) and _no_lower(config, dispute.ok)
-
-
-def _no_lower(low: Config, high: Config) -> bool:
-    """Tell whether each function has at least as high a rate in ``high`` as in ``low``."""
-    rates = dict(high)
-    return all(rates.get(name, 0) >= rate for name, rate in low)
+    low, own, high = known.space.rates_of([dispute.overloaded, config, dispute.ok]).tolist()
+    return is_comparable and no_lower(own, low) and no_lower(high, own)
 
 
 def _neighbour(node_map: NodeMap, config: Config) -> Neighbour:

@@ -88,5 +88,4 @@ def _nearest_runs(node_map: NodeMap, configs: Sequence[Config]) -> Sequence[Exec
 def _shares(space: ConfigSpace, configs: Iterable[Config]) -> NDArray[np.float64]:
     """Return the rates of configurations as shares of each function's highest, (k, F); 0 for an absent one."""
     highest_rps = np.array([max(rates[-1], 1) for rates in space.rates_rps], np.float64)
-    rates_rps = [[rates.get(name, 0) for name in space.functions] for rates in map(dict, configs)]
-    return np.array(rates_rps, np.float64) / highest_rps
+    return space.rates_of(configs) / highest_rps

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, RateGrid, Reach, unpacked
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, RateGrid, Reach, no_lower_pairs, unpacked
 from peva_env.space import Config, ConfigSpace, Dominance, config_key, dominates, no_lower
 
 SPACES = st.builds(
@@ -44,3 +44,12 @@ def test_arrays_and_bit_sets_infer_what_two_configurations_say(
     if not (label == OK_LABEL and dominance == "one_sided"):
         reached = grid.reached(index, label, np.arange(space.n_configs), dominance)
         assert reached.tolist() == expected
+
+
+@given(SPACES, st.data())
+def test_pairs_of_rows_are_compared_as_two_configurations_are(space: ConfigSpace, data: st.DataObject) -> None:
+    indices = st.lists(st.integers(0, space.n_configs - 1), min_size=1, max_size=4)
+    rates, bases = (space.rates_of([space.config(i) for i in data.draw(indices)]) for _ in range(2))
+    assert no_lower_pairs(rates, bases).tolist() == [
+        [no_lower(row, base) for base in bases.tolist()] for row in rates.tolist()
+    ]

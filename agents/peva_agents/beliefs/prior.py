@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from peva_agents.beliefs.measured import Measurements, highest_rps
 from peva_env.contracts import Tensors
-from peva_env.inference import OK_LABEL, OVERLOADED_LABEL
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, no_lower_pairs
 from peva_env.space import ConfigSpace
 
 type Floats = NDArray[np.float64]
@@ -62,8 +62,8 @@ class Prior:
 
     def _votes(self, rates: Floats) -> NDArray[np.int8]:
         """Return -1 OK, 1 overloaded, 0 where nothing is said, or both, (k,)."""
-        ok = (rates[:, None] <= self._ok[None]).all(axis=2).any(axis=1)
-        overloaded = (rates[:, None] >= self._overloaded[None]).all(axis=2).any(axis=1)
+        ok = no_lower_pairs(self._ok, rates).any(axis=0)
+        overloaded = no_lower_pairs(rates, self._overloaded).any(axis=1)
         return overloaded.astype(np.int8) - ok.astype(np.int8)
 
 

@@ -7,7 +7,7 @@ those *at or above*, the candidate itself included in both.
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.inference import Blocks, Lattice, RateGrid, is_dense, lattice_size
+from peva_env.inference import Blocks, Lattice, RateGrid, is_dense, lattice_size, no_lower_pairs
 from peva_env.planning import Candidates
 from peva_env.space import ConfigSpace
 
@@ -42,9 +42,7 @@ class Reach:
         """Return the rates of the candidates' functions, (k, F); 0 for a function that is absent."""
         if self._grid:
             return self._grid.rates_rps[:, candidates.indices].T
-        each = (dict(config) for config in candidates)
-        rates = [[rates_rps.get(name, 0) for name in self._space.functions] for rates_rps in each]
-        return np.array(rates, np.int32).reshape(len(candidates), len(self._space.functions))
+        return self._space.rates_of(candidates)
 
     def counted(self, candidates: Candidates) -> Candidates:
         """Return those of the candidates for which ``counts`` can count: all, or a sample."""
@@ -61,8 +59,8 @@ class Reach:
             return below[counted.indices], above[counted.indices]
         # Not from the generator of choices: to look must not change what is chosen.
         witnesses = candidates.take(_sample(len(candidates), _N_WITNESSES, np.random.default_rng(len(candidates))))
-        theirs, own = self.rates_rps(witnesses)[None], self.rates_rps(counted)[:, None]
-        return 1 + (theirs <= own).all(axis=2).sum(axis=1), 1 + (theirs >= own).all(axis=2).sum(axis=1)
+        theirs, own = self.rates_rps(witnesses), self.rates_rps(counted)
+        return 1 + no_lower_pairs(own, theirs).sum(axis=1), 1 + no_lower_pairs(theirs, own).sum(axis=0)
 
 
 def _sample(n: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
