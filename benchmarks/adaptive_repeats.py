@@ -12,7 +12,7 @@ from pathlib import Path
 
 from peva_env import datasets
 from peva_env.config import OverloadConfig
-from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.memory import DuckDBMemoryStore
 from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.rules import is_decided, judge, majority
@@ -56,7 +56,7 @@ def _recorded(folder: Path) -> Iterator[tuple[list[Verdict], list[bool]]]:
 def _by_configuration(events: Sequence[ExecutionEvent]) -> Iterator[list[ExecutionEvent]]:
     runs: dict[tuple[str, int], list[ExecutionEvent]] = {}
     for event in sorted(events, key=lambda event: event.event_key):
-        if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
+        if event.is_valid:
             runs.setdefault((event.config_id, event.repetition), []).append(event)
     yield from runs.values()
 

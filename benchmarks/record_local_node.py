@@ -46,19 +46,20 @@ def record(folder: Path) -> None:
     rates = {"checkout": range(20, 241, 20), "primes": range(15, 181, 15)}
     plan = [config for config in host.space if all(rate in rates[name] for name, rate in config)]
     runs = [config for config in plan for _ in range(ITERATIONS)]
-    executor = host.open({}, word=0).executor
+    campaign = host.open({}, seed=0)
+    executor = campaign.executor
     assert isinstance(executor, DfaasConfigExecutor)
     for done, position in enumerate(rng.permutation(len(runs))):
         config, verdict = runs[position], Verdict.INVALID
         while verdict is Verdict.INVALID:
             key = tuple(name for name, _ in config), tuple(rate for _, rate in config)
-            iteration = host.memory.next_iteration(key)
+            iteration = host.memory.ledger.next_iteration(key)
             event = executor.source.measure(config, iteration=iteration, rng=rng)
             run_id = executor.context.run_id
             host.memory.ingest_event(replace(event, run_id=run_id, context_hash=executor.context_hash))
             verdict = event.verdict
             print(f"{done + 1}/{len(runs)}", config, verdict, "; ".join(event.reasons), flush=True)
-    host.end(EndStatus.COMPLETE, None)
+    campaign.end(EndStatus.COMPLETE)
     host.close()
 
 

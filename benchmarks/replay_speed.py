@@ -74,14 +74,14 @@ def _ours(folder: Path) -> Figures:
     load_s = time.perf_counter() - started
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     rng = np.random.default_rng(0)
-    words = rng.integers(0, 2**63, _EPISODES, dtype=np.uint64)
-    many, indices = world.begin(words, np.zeros(_EPISODES, np.int64)), rng.integers(0, _EVENTS, _EPISODES)
+    seeds = rng.integers(0, 2**63, _EPISODES, dtype=np.uint64)
+    many, indices = world.begin(seeds, np.zeros(_EPISODES, np.int64)), rng.integers(0, _EVENTS, _EPISODES)
     configs = np.arange(_MAP)
     return {
         "load_s": load_s,
         "peak_mb": peak_mb,
         "many_us": best_of(lambda: many.outcomes(indices, 0), repeats=_CALLS) * 1e6,
-        "hashes_us": best_of(lambda: uniforms(words, indices, 0), repeats=_CALLS) * 1e6,
+        "hashes_us": best_of(lambda: uniforms(seeds, indices, 0), repeats=_CALLS) * 1e6,
         "one_us": best_of(lambda: one.outcomes(configs, 0), repeats=_CALLS) * 1e6,
     }
 

@@ -35,7 +35,7 @@ nitpick_ignore_regex = [
     # Python and the libraries beneath: their inventories are on the network.
     (r"py:.*", r"(collections|pathlib|numpy|gymnasium|_duckdb)\..*|ResetNeeded|Axes"),
     # Short names for types, which stand in signatures as what they are called.
-    (r"py:class", r"peva_(env|agents)\..*\.(Arrays|Basis|Floats|Indices|Info|Infos|Words)"),
+    (r"py:class", r"peva_(env|agents)\..*\.(Arrays|Basis|Floats|Indices|Info|Infos|Seeds)"),
     # Parts that nobody builds by hand.
     (
         r"py:class",

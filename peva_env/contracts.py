@@ -11,7 +11,8 @@ What must always hold:
 The records themselves are those of ``peva_env.records``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -41,6 +42,7 @@ __all__ = [
     "EventKind",
     "ExecutionEvent",
     "FunctionMeasurement",
+    "Ledger",
     "MeasurementSource",
     "MemoryEngine",
     "NodeMeasurement",
@@ -56,7 +58,7 @@ class DfaasRunContext:
     """What a scheduler may know of the campaign: the plan, what is already complete, and whose campaign it is."""
 
     configs: Sequence[Config] = ()
-    existing_index: set[ConfigKey] = field(default_factory=set)
+    existing_index: Set[ConfigKey] = field(default_factory=set)
     function_names: list[str] = field(default_factory=list)
     target_name: str = ""
     run_id: str = ""
@@ -177,6 +179,43 @@ class MemoryEngine(Protocol):
 
 
 @runtime_checkable
+class Ledger(Protocol):
+    """Counts the runs of one campaign: which configurations are complete, what they lack, and what was recorded.
+
+    A complete configuration stays complete. INVALID runs and configurations that were not run are recorded, but they
+    never count as valid runs.
+    """
+
+    def begin(self, history: Iterable[ExecutionEvent]) -> None:
+        """Forget the campaign before, and take over the events that this one goes on from."""
+        ...
+
+    def record(self, event: ExecutionEvent) -> None:
+        """Take note of an event of this campaign."""
+        ...
+
+    def is_complete(self, key: ConfigKey) -> bool:
+        """Tell whether a configuration has all its valid runs."""
+        ...
+
+    def is_recorded(self, key: ConfigKey, kind: EventKind) -> bool:
+        """Tell whether a configuration is recorded as skipped, or as inferred."""
+        ...
+
+    def missing_runs(self, key: ConfigKey, *, again: bool = False) -> int:
+        """Return how many valid runs a configuration still lacks at most; ``again`` asks for twice as many in all."""
+        ...
+
+    def next_iteration(self, key: ConfigKey) -> int:
+        """Return the number of a configuration's next run; INVALID runs are numbered too."""
+        ...
+
+    def verdicts(self, key: ConfigKey) -> list[Verdict]:
+        """Return the verdicts of a configuration's valid runs, in the order in which they ran."""
+        ...
+
+
+@runtime_checkable
 class MeasurementSource(Protocol):
     """Where measurements come from: live load, a recording, a simulation."""
 
@@ -213,8 +252,9 @@ class Known(Protocol):
         ...
 
 
+@runtime_checkable
 class CampaignView(Protocol):
-    """What an agent may see and touch of the environment that it drives."""
+    """What a loop and its agent may see and touch of the environment that they drive."""
 
     @property
     def known(self) -> Known:
@@ -239,6 +279,19 @@ class CampaignView(Protocol):
 
     def action(self, config: Config) -> Any:
         """Return the action that asks for a configuration."""
+        ...
+
+    @property
+    def status(self) -> EndStatus:
+        """How the campaign ended; ``RUNNING`` while it has not."""
+        ...
+
+    def recording(self) -> AbstractContextManager[None]:
+        """Run a block; an exception in it ends the campaign, as interrupted or failed, and is raised again."""
+        ...
+
+    def stop(self) -> None:
+        """End a campaign whose agent has nothing more to ask; once it has ended nothing happens."""
         ...
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from peva_env.campaign import Campaign, CampaignHost, ConfigOutcome, EpisodeWords
+from peva_env.campaign import Campaign, CampaignHost, ConfigOutcome, EpisodeSeeds
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -56,12 +56,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def __init__(self, host: CampaignHost, objective: Objective | None = None) -> None:
         self.host = host
         self.observer: CampaignObserver | None = None
-        self.status = EndStatus.COMPLETE
         self._objective = objective or FrontierObjective(host.space)
         self._memo = np.zeros(1)
         self._campaign: Campaign | None = None
         self._last = nothing_yet(host.space)
-        self._episodes = EpisodeWords()
+        self._episodes = EpisodeSeeds()
         self._dense = is_dense(host.space)
         self.observation_space: gymnasium.Space[Any] = observation_space(host.space, with_map=self._dense)
         self.action_space: gymnasium.Space[Any] = (
@@ -81,9 +80,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._memo[:] = 0
         self._campaign = self.host.open(options or {}, self._episodes.next(self.np_random, begin=seed is not None))
         if self.observer is not None:
-            executor = self._campaign.executor
-            executor.observers = (*executor.observers, self.observer)
-        self.status = EndStatus.RUNNING
+            self._campaign.observers += (self.observer,)
         return self._observe(), {**self._campaign.info, **self._info(ConfigOutcome(), None)}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -94,24 +91,23 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             IndexError: the action is not in the action space; nothing is changed.
             PevaError: the campaign cannot go on; it is recorded as failed.
         """
-        executor = self._running().executor
-        left_before = min(executor.budget.left)
+        campaign = self._running()
+        left_before = min(campaign.budget.left)
         index = self._index(action)
         with self.recording():
-            outcome = executor.execute(index, self.np_random) if index is not None else _NOT_IN_PLAN
-            executor.budget.spent_steps += 1
+            outcome = campaign.execute(index, self.np_random) if index is not None else _NOT_IN_PLAN
+            campaign.budget.spent_steps += 1
             if outcome.measurement is not None and index is not None:
                 self._last = Last(self._load(index).level_shares, outcome.measurement)
-            spent = left_before - min(executor.budget.left)
+            spent = left_before - min(campaign.budget.left)
             reward = ILLEGAL_REWARD
             if index is not None and not outcome.skip_reason:
                 reward = self._reward(index, outcome, spent)
-        terminated = executor.known.n_unknown == 0
-        truncated = not terminated and executor.budget.exhausted
+        ending = campaign.ending
         observation, info = self._observe(), self._info(outcome, index)
-        if terminated or truncated:
-            self.end(EndStatus.COMPLETE if terminated else EndStatus.BUDGET)
-        return observation, reward, terminated, truncated, info
+        if ending:
+            self.end(ending)
+        return observation, reward, ending is EndStatus.COMPLETE, ending is EndStatus.BUDGET, info
 
     def close(self) -> None:
         """End the campaign, if one is running, and release the node and the memory."""
@@ -122,10 +118,12 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     def end(self, status: EndStatus, detail: str | None = None) -> None:
         """Record how the running campaign ended; without one nothing happens."""
-        if self._campaign is not None and self.status is EndStatus.RUNNING:
-            self.status = EndStatus.FAILED  # unless the host can record the end as what it was
-            self.host.end(status, detail)
-            self.status = status
+        if self._campaign is not None:
+            self._campaign.end(status, detail)
+
+    def stop(self) -> None:
+        """End a campaign whose agent has nothing more to ask; once it has ended nothing happens."""
+        self.end(self._latest().ending or EndStatus.STOPPED)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -142,7 +140,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return which actions are not known yet, in sb3-contrib's form: (N,), or all functions' levels in a row."""
-        known = self._running().executor.known
+        known = self._running().known
         if known.labels is not None:
             unknown: NDArray[np.bool_] = known.labels == UNKNOWN_LABEL
             return unknown if known.recorded is None else unknown & known.recorded
@@ -164,6 +162,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         return self.host.space
 
     @property
+    def status(self) -> EndStatus:
+        """How the latest campaign ended; ``RUNNING`` while it has not, ``COMPLETE`` before the first."""
+        return EndStatus.COMPLETE if self._campaign is None else self._campaign.status
+
+    @property
     def has_begun(self) -> bool:
         """Whether there is a campaign, running or ended."""
         return self._campaign is not None
@@ -171,7 +174,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     @property
     def known(self) -> MonotoneMap:
         """What is known in the running campaign, or was in the one that ended last."""
-        return self._latest().executor.known
+        return self._latest().known
 
     @property
     def history(self) -> tuple[ExecutionEvent, ...]:
@@ -181,7 +184,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     @property
     def run_context(self) -> DfaasRunContext:
         """The campaign as a scheduler sees it."""
-        return self._running().executor.context
+        return self._running().context
 
     def policy_context(self) -> PolicyContext:
         """Return what a policy's ``setup`` is given."""
@@ -201,8 +204,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         Raises:
             ResetNeeded: no campaign is running.
         """
-        self._running()
-        self.host.attach_policy(policy, agent=agent)
+        self._running().attach_policy(policy, agent=agent)
 
     def _latest(self) -> Campaign:
         if self._campaign is None:
@@ -238,9 +240,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         if grid is not None:
             return _Load(grid.level_shares[index], grid.rates_rps[:, index])
         config = self.space.config(index)
-        rates_rps = dict(config)
-        rates = np.array([rates_rps.get(name, 0) for name in self.space.functions], np.int32)
-        return _Load(level_shares(self.space, config), rates)
+        return _Load(level_shares(self.space, config), self.space.rates_of([config])[0])
 
     def _reward(self, index: int, outcome: ConfigOutcome, spent: float) -> float:
         measurement = outcome.measurement or self._last.measurement
@@ -255,19 +255,19 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         return float(pay(self._objective, step, self._memo)[0])
 
     def _observe(self) -> Observation:
-        executor = self._running().executor
-        return observe(executor.known, self._last, executor.budget.left)
+        campaign = self._running()
+        return observe(campaign.known, self._last, campaign.budget.left)
 
     def _info(self, outcome: ConfigOutcome, index: int | None) -> dict[str, Any]:
-        executor = self._running().executor
+        known = self._running().known
         info: dict[str, Any] = {
             "action_mask": self._info_mask(),
-            "n_unknown": executor.known.n_unknown,
+            "n_unknown": known.n_unknown,
             "n_resolved": outcome.resolved,
             "n_runs": outcome.n_runs,
             "cost_s": outcome.cost_s,
         }
-        disputes = executor.known.disputes()
+        disputes = known.disputes()
         if disputes:
             info["contradictions"] = [asdict(dispute) for dispute in disputes]
         if outcome.verdict:

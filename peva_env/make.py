@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peva_env.campaign import LiveCampaigns, replay_parts, require_positive, sim_parts
+from peva_env.campaign import LiveCampaigns, replay_setup, require_positive, simulated_setup
 from peva_env.config import load_config, parse_config
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
@@ -87,7 +87,7 @@ def make_sim_env(
     Raises:
         ConfigError: an argument cannot be used.
     """
-    parts = sim_parts(
+    parts = simulated_setup(
         node,
         rates_rps=rates_rps,
         min_functions=min_functions,
@@ -118,15 +118,15 @@ def make_replay_env(
         ConfigError: an argument cannot be used, or there is nothing to replay.
         MemoryStoreError: a file cannot be read, or is of another schema.
     """
-    parts = replay_parts(data, scenarios=scenarios, **settings)
+    parts = replay_setup(data, scenarios=scenarios, **settings)
     return PevaEnv(parts.campaigns(), parts.objective)
 
 
 def make_sim_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
     """Build ``num_envs`` of ``peva/FaasSim-v0`` side by side; the other arguments are those of ``make_sim_env``."""
-    return PevaVectorEnv(num_envs, sim_parts(**arguments), autoreset_mode)
+    return PevaVectorEnv(num_envs, simulated_setup(**arguments), autoreset_mode)
 
 
 def make_replay_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
     """Build ``num_envs`` of ``peva/FaasReplay-v0`` side by side; other arguments are those of ``make_replay_env``."""
-    return PevaVectorEnv(num_envs, replay_parts(**arguments), autoreset_mode)
+    return PevaVectorEnv(num_envs, replay_setup(**arguments), autoreset_mode)

@@ -131,6 +131,11 @@ class ExecutionEvent:
     raw_summary: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
+    def is_valid(self) -> bool:
+        """Whether it was measured and its verdict is a label: OK or overloaded."""
+        return self.kind is EventKind.MEASURED and self.verdict is not Verdict.INVALID
+
+    @property
     def config_pairs(self) -> Config:
         """The configuration as a list of (function, rate) pairs."""
         return config_pairs(self.config_key)

@@ -6,10 +6,13 @@ elementary symmetric polynomial ``e_k(n_i, ..., n_{F-1})``.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, combinations, product
 from operator import index as as_index
 from typing import Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 type Config = list[tuple[str, int]]
 """Pairs of function name and rate in requests per second, sorted by name."""
@@ -45,7 +48,17 @@ def dominates(base: Iterable[tuple[str, int]], candidate: Iterable[tuple[str, in
     """Tell whether ``candidate`` loads the same functions at least as much as ``base``, and one of them more."""
     base_names, base_rates = config_key(base)
     names, rates = config_key(candidate)
-    return names == base_names and rates != base_rates and all(r >= b for b, r in zip(base_rates, rates, strict=True))
+    return names == base_names and rates != base_rates and no_lower(rates, base_rates)
+
+
+def no_lower(rates: Iterable[int], base: Iterable[int]) -> bool:
+    """Tell whether no rate is lower than that of the same function in ``base``."""
+    return all(rate >= least for rate, least in zip(rates, base, strict=True))
+
+
+def config_text(config: Iterable[tuple[str, int]], *, unit: str = " rps", show_name: Callable[[str], str] = str) -> str:
+    """Return a configuration in words, such as ``"figlet 40 rps + env 20 rps"``."""
+    return " + ".join(f"{show_name(name)} {rate}{unit}" for name, rate in config)
 
 
 class ConfigSpace(Sequence[Config]):
@@ -185,6 +198,11 @@ class ConfigSpace(Sequence[Config]):
         if rank < start or (stop is not None and rank >= stop):
             raise ValueError(f"{config!r} is at index {rank}, outside {start}..{stop}")
         return rank
+
+    def rates_of(self, configs: Iterable[Iterable[tuple[str, int]]]) -> NDArray[np.int32]:
+        """Return the rates of configurations, (k, F) in requests per second; 0 where a function is absent."""
+        rows = [[rates_rps.get(name, 0) for name in self.functions] for rates_rps in map(dict, configs)]
+        return np.array(rows, np.int32).reshape(len(rows), len(self.functions))
 
     def levels(self, config: Iterable[tuple[str, int]]) -> list[int]:
         """Return one rate level per function of the space: 0 = absent, ``j`` = the ``j``-th lowest rate."""

@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from peva_env.campaign import CampaignState, OfflineParts, UpcomingEpisodes, chosen_scenario
+from peva_env.campaign import CampaignState, OfflineSetup, PrefetchedEpisodes, chosen_scenario
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import OK_LABEL, is_dense
@@ -48,7 +48,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
     """
 
     def __init__(
-        self, num_envs: int, parts: OfflineParts, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP
+        self, num_envs: int, parts: OfflineSetup, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP
     ) -> None:
         space = parts.world.space(0)
         if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:
@@ -68,7 +68,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self._objective = parts.objective
         recorded = parts.world.recorded(np.arange(len(parts.world.scenarios)))
         self._state = CampaignState(num_envs, space, recorded, parts.settings)
-        self._episodes = UpcomingEpisodes(parts.world, num_envs)
+        self._episodes = PrefetchedEpisodes(parts.world, num_envs)
         self._asked = np.zeros(num_envs, np.int64)  # what the last step asked for
         self._memo = np.zeros(num_envs)
         self._ended = np.zeros(num_envs, np.bool_)
@@ -150,19 +150,19 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         state = self._state
         legal = state.is_unknown(actions)
         legal[begins] = False
-        left_before = state.left()
+        left_before = state.budgets.least_left()
         outcomes = self._episodes.current.outcomes(actions)
         state.measure(actions, legal, outcomes)
-        left = state.left()
-        state.spent_steps += 1
-        state.spent_steps[begins] = 0
+        left = state.budgets.least_left()
+        state.budgets.spent_steps += 1
+        state.budgets.spent_steps[begins] = 0
         rewards = np.full(self.num_envs, ILLEGAL_REWARD)
         rewards[begins] = 0
         rows = legal.nonzero()[0]
         if rows.size:
             rewards[rows] = self._rewards(rows, actions, outcomes, left_before - left)
         terminated = state.n_unknown == 0
-        truncated = state.exhausted(left) & ~terminated
+        truncated = state.budgets.exhausted(left) & ~terminated
         for ended in (terminated, truncated):
             ended[begins] = False
         return rewards, terminated, truncated, legal

@@ -1,19 +1,56 @@
-"""Says at the end which real parts the tests ran against, and lets no property depend on how busy the machine is."""
+"""Runs the tests side by side, says at the end which real parts they ran against, and gives properties no deadline."""
 
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import duckdb
 import hypothesis
+import pytest
 
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6 import find_k6
 from peva_env.sources.k6.runner import k6_version
+from tests.support.machine import TwoKinds, give_way, machine, n_workers, write_groups
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A background job of a shell ignores Ctrl-C, and so would the processes that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In a worker of xdist: give way to tests that measure."""
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        give_way(worker["workerid"])
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Start workers for all tests or a folder of them; single files run in this process."""
+    return 0 if all(".py" in name for name in config.args) else n_workers()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoKinds | None:
+    """Schedule by kind, unless ``--dist`` asks for another way."""
+    return TwoKinds(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist tells the scheduler that this worker has collected
+def pytest_collection_finish(session: pytest.Session) -> None:
+    worker = getattr(session.config, "workerinput", None)
+    if worker is not None:
+        write_groups(worker, session.items)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before the clock of pytest-timeout starts
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with machine(exclusive=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:  # pytest 8.3 does not show its type

@@ -13,7 +13,7 @@ pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3.common.env_checker import check_env
 
-from peva_env.campaign import OfflineParts
+from peva_env.campaign import OfflineSetup
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.train
 N_ENVS = 4
 
 
-def parts() -> OfflineParts:
+def parts() -> OfflineSetup:
     settings = OfflineSettings(budget_runs=4, max_steps=7, dominance="two_sided")
-    return OfflineParts(ToyWorld(), settings, make_objective("frontier", {}, SPACE), {})
+    return OfflineSetup(ToyWorld(), settings, make_objective("frontier", {}, SPACE), {})
 
 
 def side_by_side(**options: Any) -> PevaSB3VecEnv:

@@ -3,11 +3,12 @@
 import pickle
 from itertools import combinations, product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env.space import Config, ConfigSpace, config_id, config_key, dominates
+from peva_env.space import Config, ConfigSpace, config_id, config_key, config_text, dominates
 
 names = st.sampled_from("abcdef")
 rates = st.lists(st.integers(0, 500), min_size=1, max_size=4)
@@ -131,3 +132,16 @@ def test_dominance_is_strict_and_within_one_set_of_functions(base: Config, candi
     same = sorted(dict(base)) == sorted(dict(candidate))
     assert dominates(base, candidate) == (same and higher and sorted(base) != sorted(candidate))
     assert not (dominates(base, candidate) and dominates(candidate, base))
+
+
+def test_rates_of_configurations_are_an_array_with_0_for_what_is_absent() -> None:
+    space = ConfigSpace({"b": [1, 2], "a": [3]}, max_functions=3)
+    rates_rps = space.rates_of([[("b", 2)], [("b", 1), ("a", 3)]])
+    assert rates_rps.dtype == np.int32
+    assert rates_rps.tolist() == [[0, 2], [3, 1]]
+    assert space.rates_of([]).shape == (0, 2)
+
+
+def test_a_configuration_in_words() -> None:
+    assert config_text([("figlet", 40), ("env", 20)]) == "figlet 40 rps + env 20 rps"
+    assert config_text([("figlet", 40)], unit="", show_name=str.upper) == "FIGLET 40"

@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env.campaign import OfflineParts
+from peva_env.campaign import OfflineSetup
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
@@ -26,16 +26,16 @@ NUMBERS = ("n_unknown", "n_resolved", "n_runs", "cost_s")
 modes = pytest.mark.parametrize("mode", list(AutoresetMode))
 
 
-def parts(reward: str = "frontier", **settings: Any) -> OfflineParts:
+def parts(reward: str = "frontier", **settings: Any) -> OfflineSetup:
     plain: dict[str, Any] = {"budget_runs": 6, "max_steps": 9}
-    return OfflineParts(ToyWorld(), OfflineSettings(**plain | settings), make_objective(reward, {}, SPACE), {})
+    return OfflineSetup(ToyWorld(), OfflineSettings(**plain | settings), make_objective(reward, {}, SPACE), {})
 
 
-def single(made: OfflineParts) -> PevaEnv:
+def single(made: OfflineSetup) -> PevaEnv:
     return PevaEnv(made.campaigns(), made.objective)
 
 
-def side_by_side(make: Callable[[], OfflineParts], mode: AutoresetMode) -> tuple[SyncVectorEnv, PevaVectorEnv]:
+def side_by_side(make: Callable[[], OfflineSetup], mode: AutoresetMode) -> tuple[SyncVectorEnv, PevaVectorEnv]:
     reference = SyncVectorEnv([lambda: single(make())] * N_ENVS, autoreset_mode=mode)
     return reference, PevaVectorEnv(N_ENVS, make(), mode)
 

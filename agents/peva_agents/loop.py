@@ -5,7 +5,7 @@ from typing import Any
 
 import gymnasium
 
-from peva_env.contracts import Agent, EndStatus
+from peva_env.contracts import Agent, CampaignView, EndStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,11 @@ def run_campaign(
 
     Raises:
         PevaError: the campaign cannot go on; it is recorded as failed. Ctrl-C ends it as interrupted.
+        TypeError: the environment is not peva-env's.
     """
-    campaign: Any = env.unwrapped
+    campaign = env.unwrapped
+    if not isinstance(campaign, CampaignView):
+        raise TypeError(f"run_campaign drives environments of peva-env; got {campaign!r}")
     observation, info = env.reset(seed=seed, options=options)
     n_steps, n_runs, total_reward, done = 0, 0, 0.0, False
     with campaign.recording():
@@ -35,5 +38,5 @@ def run_campaign(
             observation, reward, terminated, truncated, info = env.step(action)
             n_steps, n_runs, total_reward = n_steps + 1, n_runs + info["n_runs"], total_reward + float(reward)
             done = terminated or truncated
-        campaign.end(EndStatus.STOPPED if campaign.known.n_unknown else EndStatus.COMPLETE)
+        campaign.stop()
     return CampaignResult(campaign.status, n_steps, n_runs, total_reward)

@@ -8,16 +8,19 @@ What must always hold:
 """
 
 from peva_env.campaign.batch import CampaignState
+from peva_env.campaign.budget import require_positive
+from peva_env.campaign.campaign import Campaign
 from peva_env.campaign.doctor import run_checks
-from peva_env.campaign.episode_words import EpisodeWords
+from peva_env.campaign.episode_seeds import EpisodeSeeds
 from peva_env.campaign.executor import DfaasConfigExecutor
+from peva_env.campaign.host import CampaignHost
 from peva_env.campaign.live import LiveCampaigns
 from peva_env.campaign.offline import chosen_scenario
 from peva_env.campaign.offline_arguments import DEFAULT_BUDGET_RUNS, DEFAULT_RATES_RPS
-from peva_env.campaign.protocols import Campaign, CampaignHost, ConfigOutcome, require_positive
+from peva_env.campaign.offline_setup import OfflineSetup, replay_setup, simulated_setup
+from peva_env.campaign.prefetch import PrefetchedEpisodes
+from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.campaign.scenarios import SomeScenarios, true_labels
-from peva_env.campaign.upcoming import UpcomingEpisodes
-from peva_env.campaign.worlds import OfflineParts, replay_parts, sim_parts
 
 __all__ = [
     "DEFAULT_BUDGET_RUNS",
@@ -27,15 +30,15 @@ __all__ = [
     "CampaignState",
     "ConfigOutcome",
     "DfaasConfigExecutor",
-    "EpisodeWords",
+    "EpisodeSeeds",
     "LiveCampaigns",
-    "OfflineParts",
+    "OfflineSetup",
+    "PrefetchedEpisodes",
     "SomeScenarios",
-    "UpcomingEpisodes",
     "chosen_scenario",
-    "replay_parts",
+    "replay_setup",
     "require_positive",
     "run_checks",
-    "sim_parts",
+    "simulated_setup",
     "true_labels",
 ]

@@ -9,84 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from peva_env.campaign.budget import Budgets
 from peva_env.campaign.offline import OfflineSettings
-from peva_env.campaign.protocols import NOTHING_LEFT
 from peva_env.inference import (
-    OK_LABEL,
     OVERLOADED_LABEL,
-    UNKNOWN_LABEL,
-    Bits,
     RateGrid,
+    Reach,
     contains,
     counted,
     no_sets,
     packed,
-    singletons,
     unpacked,
 )
 from peva_env.observation import N_RUN_VALUES, Observation
 from peva_env.sources import Outcomes
-from peva_env.space import ConfigSpace, Dominance
-
-_ROW_CELLS = 2**27
-"""Up to so many configurations in rows, a bit each, are worked out beforehand: 16 MiB."""
+from peva_env.space import ConfigSpace
 
 type Flags = NDArray[np.bool_]
 type Numbers = NDArray[np.int64]
-
-
-class _Property:
-    """Which configurations a measured one can tell of, as far as one property goes: a function's rate, or the set.
-
-    For each code that the property can have there are three rows (W,): of what a configuration with that code can tell
-    if it is OK, unknown (nothing) or overloaded. Where these would be too many, codes are compared.
-    """
-
-    def __init__(self, codes: Numbers, below: np.ufunc, above: np.ufunc) -> None:
-        self._codes = codes.astype(np.int32)  # (N,), from 0
-        self._below, self._above = below, above
-        self._rows: Bits | None = None  # (3 x codes, W)
-        n_codes = int(codes.max()) + 1
-        if 3 * n_codes * len(codes) <= _ROW_CELLS:
-            every = np.arange(n_codes)[:, None]
-            of_ok, of_overloaded = packed(below(codes, every)), packed(above(codes, every))
-            self._rows = np.stack([of_ok, np.zeros_like(of_ok), of_overloaded], axis=1).reshape(3 * n_codes, -1)
-            self._middles = 3 * codes + 1  # (N,): where the middle one of a configuration's three rows is
-
-    def told(self, actions: Numbers, labels: Numbers) -> Bits:
-        """Return what configurations (n,) with these labels can tell of, (n, W)."""
-        if self._rows is not None:
-            return self._rows.take(self._middles.take(actions) + labels, axis=0)
-        told = no_sets(len(actions), len(self._codes))
-        for label, compare in ((OK_LABEL, self._below), (OVERLOADED_LABEL, self._above)):
-            rows = (labels == label).nonzero()[0]
-            told[rows] = packed(compare(self._codes, self._codes.take(actions[rows])[:, None]))
-        return told
-
-
-class Reach:
-    """Which configurations a measured one tells of: those on which all properties agree."""
-
-    def __init__(self, grid: RateGrid, dominance: Dominance) -> None:
-        codes = [np.unique(rates_rps, return_inverse=True)[1] for rates_rps in grid.rates_rps]
-        self._properties = [_Property(of_rates, np.less_equal, np.greater_equal) for of_rates in codes]
-        if dominance != "two_sided" and grid.sets.any():
-            self._properties.append(_Property(grid.sets.astype(np.int64), np.equal, np.equal))
-        self._ok_tells_of_itself_only = dominance == "one_sided"
-        self._n_configs = len(grid.sets)
-
-    def find(self, actions: Numbers, labels: NDArray[np.int8]) -> Bits:
-        """Return what measured configurations (n,) tell of, (n, W); nothing where the label is that of unknown."""
-        telling = labels.astype(np.int64)
-        if self._ok_tells_of_itself_only:
-            telling = np.maximum(telling, UNKNOWN_LABEL)
-        first, *others = self._properties
-        reached = first.told(actions, telling)
-        for other in others:
-            reached &= other.told(actions, telling)
-        if self._ok_tells_of_itself_only:
-            reached |= singletons(actions, self._n_configs) * (labels == OK_LABEL)[:, None]
-        return reached
 
 
 class CampaignState:
@@ -103,22 +43,19 @@ class CampaignState:
         self._unknown, self._ok, self._overloaded = (no_sets(n, space.n_configs) for _ in range(3))
         self.n_unknown, self.n_configs = np.zeros(n, np.int64), np.zeros(n, np.int64)  # n_configs: recorded
         self.n_resolved = np.zeros(n, np.int64)  # by the last step
-        self.spent_steps, self._spent_runs = np.zeros(n, np.int64), np.zeros(n, np.int64)
-        self.cost_s, self._spent_s = np.zeros(n), np.zeros(n)  # cost_s: of the last step
+        self.budgets = Budgets(n, settings.budget())
+        self.cost_s = np.zeros(n)  # of the last step
         self._last_run = np.full(n, space.n_configs)  # which configuration; one beyond them where none ran
         self._last_values = np.zeros((n, N_RUN_VALUES + 2 * n_functions), np.float32)
         self._last_mask = np.zeros(self._last_values.shape, np.int8)
-        self._shares_left = np.ones((2, n))  # of runs and seconds
-        self._settings = settings
         self._reach = Reach(grid, settings.dominance)
         self._level_shares = np.vstack([grid.level_shares, np.zeros_like(grid.level_shares[:1])])  # (N + 1, F)
 
     def begin(self, where: Numbers, scenarios: Numbers) -> None:
         """Begin campaigns at some rows (k,), of these scenarios."""
-        counts = self.n_resolved, self.spent_steps, self._spent_runs, self.cost_s, self._spent_s
-        for blank in (*counts, self._ok, self._overloaded, self._last_values, self._last_mask):
+        for blank in (self.n_resolved, self.cost_s, self._ok, self._overloaded, self._last_values, self._last_mask):
             blank[where] = 0
-        self._shares_left[:, where] = 1
+        self.budgets.begin(where)
         self._unknown[where] = self._recorded.take(scenarios, axis=0)
         self.n_unknown[where] = self.n_configs[where] = self._n_recorded.take(scenarios)
         self._last_run[where] = self._size
@@ -135,9 +72,7 @@ class CampaignState:
         """Enter the outcomes of legal actions; their arrays are the state's own from then on."""
         self._infer(actions, outcomes.labels * legal)
         np.multiply(outcomes.cost_s, legal, out=self.cost_s)
-        self._spent_runs += legal
-        self._spent_s += self.cost_s
-        self._count_left()
+        self.budgets.spend(legal, self.cost_s)
         others = (~legal).nonzero()[0]
         self._last_run = np.where(legal, actions, self._last_run)
         self._last_values = _kept(self._last_values, outcomes.values, others)
@@ -160,27 +95,10 @@ class CampaignState:
         labels -= unpacked(self._ok[rows], self._size)
         return labels
 
-    def _count_left(self) -> None:
-        settings = self._settings
-        _share_left(self._spent_runs, settings.budget_runs, self._shares_left[0])
-        _share_left(self._spent_s, settings.budget_seconds, self._shares_left[1])
-
-    def left(self) -> NDArray[np.float64]:
-        """Return the share of the budget that is left, (n,)."""
-        return self._shares_left.min(axis=0)
-
-    def exhausted(self, left: NDArray[np.float64]) -> Flags:
-        """Return whether nothing more may be started, (n,), with this share of the budget left."""
-        steps = self._settings.max_steps
-        spent: Flags = left == 0.0
-        if steps is not None:
-            spent |= self.spent_steps >= steps
-        return spent
-
     def observation(self, rows: Any = slice(None)) -> Observation:
         """Return what is known now in some campaigns, copied."""
         return {
-            "budget": self._shares_left[:, rows].T.astype(np.float32, order="C"),
+            "budget": self.budgets.left[:, rows].T.astype(np.float32, order="C"),
             "last_config": self._level_shares.take(self._last_run[rows], axis=0),
             "last_mask": self._last_mask[rows].copy(),
             "last_measurement": self._last_values[rows].copy(),
@@ -193,10 +111,3 @@ def _kept(old: NDArray[Any], fresh: NDArray[Any], others: Numbers) -> NDArray[An
     """Return what is fresh, with others' rows as they were: these are fewer than those that would be copied."""
     fresh[others] = old[others]
     return fresh
-
-
-def _share_left(spent: NDArray[np.int64] | NDArray[np.float64], limit: float | None, left: NDArray[np.float64]) -> None:
-    if limit is not None:
-        np.divide(spent, limit, out=left)
-        np.subtract(1, left, out=left)
-        left[left <= NOTHING_LEFT] = 0.0

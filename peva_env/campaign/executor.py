@@ -1,7 +1,8 @@
-"""One configuration, end to end: is it known, its iterations, its verdict, and everything written down."""
+"""The live executor: a configuration's iterations, its verdict, and everything written down."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
@@ -9,22 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.campaign.artifacts import ArtifactWriter
-from peva_env.campaign.protocols import Budget, ConfigOutcome, config_text, why_known
+from peva_env.campaign.budget import Budget
+from peva_env.campaign.campaign import why_known
+from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.contracts import (
     NOT_RUN,
     CampaignObserver,
     DfaasRunContext,
+    EndStatus,
     EventKind,
     ExecutionEvent,
     MeasurementSource,
+    PolicyAlgorithm,
     Verdict,
 )
-from peva_env.errors import InvalidRunError
+from peva_env.errors import InvalidRunError, PevaError
 from peva_env.inference import MonotoneMap
 from peva_env.memory import InProcessMemoryEngine
 from peva_env.observation import measurement_of
 from peva_env.rules import majority
-from peva_env.space import Config, config_key, config_pairs
+from peva_env.space import Config, config_key, config_pairs, config_text
 from peva_env.system import uninterrupted
 
 __all__ = ["DfaasConfigExecutor", "DfaasRunContext"]
@@ -35,7 +40,7 @@ class DfaasConfigExecutor:
     """Measures configurations one after the other, for one campaign.
 
     The order of writing is memory first, artifacts second: what is in a CSV file is in the memory. Neither is cut short
-    by Ctrl-C.
+    by Ctrl-C. ``on_end`` is called when the campaign ends, before the memory closes its session.
     """
 
     source: MeasurementSource
@@ -46,7 +51,7 @@ class DfaasConfigExecutor:
     context_hash: str
     max_invalid_retries: int
     budget: Budget
-    observers: Sequence[CampaignObserver] = ()
+    on_end: Callable[[EndStatus, str | None], None] = lambda _status, _detail: None
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
         """Rebuild from earlier events what is complete and what follows from it; it is inferred anew.
@@ -58,48 +63,57 @@ class DfaasConfigExecutor:
         complete = [key for key in keys if self.memory.is_seen(key) and config_pairs(key) in self.known.space]
         self.artifacts.catch_up(events, complete)
         for key in complete:
-            self.known.update(config_pairs(key), majority(self.memory.verdicts(key)))
+            self.known.update(config_pairs(key), majority(self.memory.ledger.verdicts(key)))
         self._settle_contradictions()
         if self.known.labels is not None:
             self._record_inferred(self.known.labels.nonzero()[0])
 
-    def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
-        """Run what a configuration lacks, unless it is known already.
+    def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
+        """Run what an unknown configuration lacks.
 
-        One that was measured and is contradicted is run again, until it has twice as many valid runs as are asked for;
-        the majority of them all decides. If it is contradicted then, it goes into quarantine.
+        A configuration that was measured and is contradicted is run again, until it has twice as many valid runs as
+        are asked for; the majority of them all decides. If it is contradicted then, it goes into quarantine.
 
         Raises:
             InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
         """
         config = self.known.space.config(index)
-        skip_reason = self.skip_reason(config)
-        if skip_reason:
-            return self._skip(config, skip_reason)
         key = config_key(config)
         is_again = key in self.known.measured
         events: list[ExecutionEvent] = []
-        while self.memory.missing_runs(key, again=is_again):
+        while self.memory.ledger.missing_runs(key, again=is_again):
             if self.budget.exhausted:
                 return self._outcome(events)
-            events.append(self._run(config, rng))
+            events.append(self._run(config, rng, observers))
             self._require_valid(events)
-        verdict = majority(self.memory.verdicts(key))
+        verdict = majority(self.memory.ledger.verdicts(key))
         with uninterrupted():
             if not is_again:
                 self.artifacts.record_complete(key)
             resolved = self._conclude(config, verdict)
-        for observer in self.observers:
-            observer.concluded(config, verdict, resolved)
         return self._outcome(events, verdict, resolved)
 
-    def skip_reason(self, config: Config) -> str | None:
-        """Return why a configuration need not be run, or None."""
-        if self.known.verdict(config) is None:  # whatever else tells of it: in a contradiction nothing is known
-            return None
-        if config_key(config) in self.known.measured:
-            return "already measured"
-        return why_known(self.known, config)
+    def record_known(self, index: int) -> None:
+        """Write down that a configuration is known and was not run, unless that is written down already."""
+        self._record_not_run([self.known.space.config(index)])
+
+    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
+        """Make the memory update a policy from now on."""
+        self.memory.attach_policy(policy, agent=agent)
+
+    def end(self, status: EndStatus, detail: str | None) -> None:
+        """Record how the campaign ended, then write the checkpoint, which therefore holds the session's end.
+
+        A campaign that failed writes no checkpoint: its policy or its memory may be what failed.
+        """
+        self.on_end(status, detail)
+        if status is EndStatus.FAILED:
+            # The failure itself is on its way to the user; a memory that cannot even record it must not hide it.
+            with suppress(PevaError):
+                self.memory.close_session(status, detail)
+            return
+        self.memory.close_session(status, detail)
+        self.memory.checkpoint()
 
     def _outcome(
         self, events: Sequence[ExecutionEvent], verdict: Verdict | None = None, resolved: int = 0
@@ -113,13 +127,9 @@ class DfaasConfigExecutor:
             events=tuple(events),
         )
 
-    def _skip(self, config: Config, reason: str) -> ConfigOutcome:
-        self._record_not_run([config])
-        return ConfigOutcome(verdict=self.known.verdict(config), skip_reason=reason)
-
-    def _run(self, config: Config, rng: np.random.Generator) -> ExecutionEvent:
-        iteration = self.memory.next_iteration(config_key(config))
-        for observer in self.observers:
+    def _run(self, config: Config, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ExecutionEvent:
+        iteration = self.memory.ledger.next_iteration(config_key(config))
+        for observer in observers:
             observer.starting(config, iteration)
         measured = self.source.measure(config, iteration=iteration, rng=rng)
         event = replace(
@@ -133,7 +143,7 @@ class DfaasConfigExecutor:
             self.budget.spend(event.cost_s)
             self.memory.ingest_event(event)
             self.artifacts.record_run(event)
-        for observer in self.observers:
+        for observer in observers:
             observer.measured(event)
         return event
 
@@ -155,11 +165,9 @@ class DfaasConfigExecutor:
 
         Returns the indices of what became known by it.
         """
-        run_again = [one for one in self.known.disputed() if not self.memory.missing_runs(config_key(one), again=True)]
-        resolved = [self.known.quarantine(config) for config in run_again]
-        self.context.existing_index.update(self.known.measured)
-        self.context.existing_index.difference_update(map(config_key, self.known.disputed()))
-        return resolved
+        ledger = self.memory.ledger
+        run_again = [one for one in self.known.disputed() if not ledger.missing_runs(config_key(one), again=True)]
+        return [self.known.quarantine(config) for config in run_again]
 
     def _record_inferred(self, indices: NDArray[np.int64]) -> None:
         self._record_not_run([self.known.space.config(int(index)) for index in indices])
@@ -167,7 +175,7 @@ class DfaasConfigExecutor:
     def _record_not_run(self, configs: Sequence[Config]) -> None:
         """Write down what is known without a run, unless that is written down already."""
         events = [self._not_run(config) for config in configs if config_key(config) not in self.known.measured]
-        new = [event for event in events if not self.memory.is_recorded(event.config_key, event.kind)]
+        new = [event for event in events if not self.memory.ledger.is_recorded(event.config_key, event.kind)]
         if new:
             with uninterrupted():
                 self.memory.ingest_skips(new)

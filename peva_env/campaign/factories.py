@@ -7,8 +7,9 @@ from typing import Any
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
-from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, digest
+from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger, digest
 from peva_env.memory.parquet import ParquetCheckpoint
+from peva_env.planning import UpdateSchedule
 from peva_env.platforms import Platform
 from peva_env.platforms.local import LocalNode
 from peva_env.platforms.openfaas import DeployedFunction, Gateway, OpenFaasNode, read_credentials, trust
@@ -95,15 +96,15 @@ def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
     debug_dir = preload_dir.parent / "debug" if preload_dir and memory.preload_raw_debug else None
     return InProcessMemoryEngine(
         store,
-        iterations=config.iterations,
-        is_certain=partial(_is_certain, config.overload) if config.repeats == "adaptive" else None,
+        ledger=RunLedger(
+            config.iterations,
+            is_certain=partial(_is_certain, config.overload) if config.repeats == "adaptive" else None,
+        ),
+        schedule=UpdateSchedule(config.selection_mode, config.micro_batch_size, config.micro_batch_window_s),
         checkpoint=ParquetCheckpoint(
             store, core_dir=memory.export_core_parquet_dir, debug_dir=memory.export_raw_debug_parquet_dir
         ),
         preload=ParquetCheckpoint(store, core_dir=preload_dir, debug_dir=debug_dir),
-        selection_mode=config.selection_mode,
-        micro_batch_size=config.micro_batch_size,
-        micro_batch_window_s=config.micro_batch_window_s,
     )
 
 

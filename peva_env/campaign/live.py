@@ -3,7 +3,6 @@
 import secrets
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ from typing import Any
 from peva_env import __version__
 from peva_env.campaign.annotations import GrafanaAnnotations, grafana_token
 from peva_env.campaign.artifacts import ArtifactWriter
+from peva_env.campaign.budget import Budget
+from peva_env.campaign.campaign import Campaign, CompleteConfigs
 from peva_env.campaign.executor import DfaasConfigExecutor
 from peva_env.campaign.factories import make_generator, make_memory, make_platform, measurement_context
-from peva_env.campaign.protocols import Budget, Campaign, require_options
+from peva_env.campaign.host import require_options
 from peva_env.config import DfaasConfig
-from peva_env.contracts import DfaasRunContext, EndStatus, PolicyAlgorithm
-from peva_env.errors import PevaError
+from peva_env.contracts import DfaasRunContext
 from peva_env.inference import MonotoneMap
 from peva_env.memory import Session, context_hash
 from peva_env.planning import DfaasPlanBuilder
@@ -54,7 +54,7 @@ class LiveCampaigns:
         """
         require_options(options, "warm_start", "repetition")
 
-    def open(self, options: Mapping[str, Any], word: int) -> Campaign:  # noqa: ARG002 - chance is the node's own
+    def open(self, options: Mapping[str, Any], seed: int) -> Campaign:  # noqa: ARG002 - chance is the node's own
         """Start what is not started yet, and begin or resume a campaign.
 
         Raises:
@@ -67,25 +67,6 @@ class LiveCampaigns:
         except BaseException:
             self.close()
             raise
-
-    def end(self, status: EndStatus, detail: str | None) -> None:
-        """Record how the campaign ended, then write the checkpoint, which so holds the session's end.
-
-        A campaign that failed writes no checkpoint: its policy or its memory may be what failed.
-        """
-        if self._annotations:
-            self._annotations.end(status, detail)
-        if status is EndStatus.FAILED:
-            # The failure itself is on its way to the user; a memory that cannot even record it must not hide it.
-            with suppress(PevaError):
-                self.memory.close_session(status, detail)
-            return
-        self.memory.close_session(status, detail)
-        self.memory.checkpoint()
-
-    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
-        """Make the memory update a policy from now on."""
-        self.memory.attach_policy(policy, agent=agent)
 
     def config_data(self) -> dict[str, Any]:
         """Return the configuration as plain data."""
@@ -157,27 +138,40 @@ class LiveCampaigns:
 
     def _campaign(self, source: LiveSource, artifacts: ArtifactWriter, session: Session) -> Campaign:
         history = self.memory.open_session(session)
+        known = MonotoneMap(self.space, dominance=self._config.dominance or "one_sided")
+        budget = Budget(*self._budget)
+        context = DfaasRunContext(
+            configs=self.space,
+            existing_index=CompleteConfigs(known),
+            function_names=list(self.space.functions),
+            target_name=self._platform.name,
+            run_id=session.run_id,
+            output_dir=self.output_dir,
+            repetition=session.repetition,
+        )
         executor = DfaasConfigExecutor(
             source=replace(source, run_id=session.run_id),
             memory=self.memory,
             artifacts=artifacts,
-            known=MonotoneMap(self.space, dominance=self._config.dominance or "one_sided"),
-            context=DfaasRunContext(
-                configs=self.space,
-                function_names=list(self.space.functions),
-                target_name=self._platform.name,
-                run_id=session.run_id,
-                output_dir=self.output_dir,
-                repetition=session.repetition,
-            ),
+            known=known,
+            context=context,
             context_hash=session.context_hash,
             max_invalid_retries=self._config.max_invalid_retries,
-            budget=Budget(*self._budget),
-            observers=(self._annotations,) if self._annotations else (),
+            budget=budget,
         )
         executor.restore(history)
         if self._annotations:
-            n_unknown = executor.known.n_unknown
-            text = f"peva-env campaign {session.run_id} on {self._platform.name}: {n_unknown} configurations unknown"
+            executor.on_end = self._annotations.end
+            text = (
+                f"peva-env campaign {session.run_id} on {self._platform.name}: {known.n_unknown} configurations unknown"
+            )
             self._annotations.begin(session.run_id, text)
-        return Campaign(executor, tuple(history), self.memory.tensors)
+        return Campaign(
+            known=known,
+            budget=budget,
+            executor=executor,
+            context=context,
+            tensors=self.memory.tensors,
+            history=tuple(history),
+            observers=(self._annotations,) if self._annotations else (),
+        )

@@ -1,6 +1,5 @@
 """Offline campaigns: an episode of a world, measured at no cost, with nothing written anywhere."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -12,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.campaign.protocols import Budget, Campaign, ConfigOutcome, require_options, why_known
+from peva_env.campaign.budget import Budget
+from peva_env.campaign.campaign import Campaign, CompleteConfigs
+from peva_env.campaign.host import require_options
+from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -21,18 +23,18 @@ from peva_env.contracts import (
     PolicyAlgorithm,
 )
 from peva_env.errors import ConfigError
-from peva_env.inference import UNKNOWN_LABEL, VERDICTS, MonotoneMap, RateGrid, is_dense
+from peva_env.inference import LABELS, VERDICTS, MonotoneMap, RateGrid, is_dense
 from peva_env.memory.tensors import TensorCache
-from peva_env.observation import Measurement
-from peva_env.planning import PolicyUpdates
+from peva_env.observation import Measurement, measurement_of
+from peva_env.planning import PolicyUpdates, UpdateSchedule
 from peva_env.sources import Episodes, Outcomes, World, hashed
-from peva_env.space import ConfigSpace, Dominance, config_key
+from peva_env.space import ConfigSpace, Dominance
 
 _TABLE_LIMIT = 2**16
 """Up to so many configurations an episode's outcomes are worked out at once, when it begins."""
 
 _SCENARIO_DRAW = 0
-"""Which draw of an episode's word decides its scenario."""
+"""Which draw of an episode's seed decides its scenario."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +45,18 @@ class OfflineSettings:
     budget_seconds: float | None = None
     max_steps: int | None = None
     dominance: Dominance = "within_sets"
-    selection_mode: str = "online"
-    micro_batch_size: int = 8
+    schedule: UpdateSchedule = UpdateSchedule()  # noqa: RUF009 - frozen
 
     def budget(self) -> Budget:
         """Return the budget of one campaign."""
         return Budget(self.budget_runs, self.budget_seconds, self.max_steps)
 
 
-def drawn_scenarios(words: NDArray[np.uint64], n_scenarios: int) -> NDArray[np.int64]:
-    """Return the scenario of each episode word, (n,)."""
+def drawn_scenarios(seeds: NDArray[np.uint64], n_scenarios: int) -> NDArray[np.int64]:
+    """Return the scenario of each episode seed, (n,)."""
     if n_scenarios == 1:
-        return np.zeros(len(words), np.int64)
-    return (hashed(words, _SCENARIO_DRAW) % np.uint64(n_scenarios)).astype(np.int64)
+        return np.zeros(len(seeds), np.int64)
+    return (hashed(seeds, _SCENARIO_DRAW) % np.uint64(n_scenarios)).astype(np.int64)
 
 
 def chosen_scenario(options: Mapping[str, Any], names: Sequence[str]) -> int | None:
@@ -76,7 +77,7 @@ def chosen_scenario(options: Mapping[str, Any], names: Sequence[str]) -> int | N
 
 @dataclass(slots=True)
 class EpisodeExecutor:
-    """Looks up what measuring gives. Events are made only where somebody is told of them."""
+    """Looks up what measuring gives. Where a policy or an observer learns of runs, it is taken from their events."""
 
     episodes: Episodes
     make_source: Callable[[], MeasurementSource]
@@ -85,74 +86,60 @@ class EpisodeExecutor:
     updates: PolicyUpdates
     tensors: TensorCache
     run_id: str
-    observers: Sequence[CampaignObserver] = ()
-    has_policy: bool = False
+    _has_policy: bool = False
     _table: Outcomes | None = None
-    _context: DfaasRunContext | None = None
     _source: MeasurementSource | None = None
 
-    def __post_init__(self) -> None:
-        if self.known.space.n_configs <= _TABLE_LIMIT:
-            self._table = self.episodes.outcomes(np.arange(self.known.space.n_configs))
-
-    @property
-    def context(self) -> DfaasRunContext:
-        """The campaign as a scheduler sees it, kept up to date from when it was first asked for."""
-        if self._context is None:
-            space = self.known.space
-            self._context = DfaasRunContext(
-                configs=space,
-                existing_index=set(self.known.measured),
-                function_names=list(space.functions),
-                run_id=self.run_id,
-            )
-        return self._context
-
-    def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
-        """Look up a configuration's outcome, unless it is known already or was never recorded."""
-        reason = self._skip_reason(index)
-        if reason:
-            verdict = self.known.verdict(self.known.space.config(index))
-            return ConfigOutcome(verdict=verdict, skip_reason=reason)
-        table, row = (self._table, index) if self._table else (self.episodes.outcomes(np.array([index])), 0)
-        label, cost_s = int(table.labels[row]), float(table.cost_s[row])
+    def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
+        """Look up the outcome of an unknown configuration."""
+        if self._has_policy or observers:
+            label, cost_s, measurement = self._told(index, rng, observers)
+        else:
+            label, cost_s, measurement = self._looked_up(index)
         self.budget.spend(cost_s)
-        if self.has_policy or self.observers:
-            self._tell(index, rng)
-        resolved = len(self.known.enter(index, label))
-        if self._context is not None:
-            self._context.existing_index.add(config_key(self.known.space.config(index)))
-        for observer in self.observers:
-            observer.concluded(self.known.space.config(index), VERDICTS[label], resolved)
         return ConfigOutcome(
             verdict=VERDICTS[label],
-            resolved=resolved,
+            resolved=len(self.known.enter(index, label)),
             n_runs=1,
             cost_s=cost_s,
-            measurement=Measurement(table.values[row], table.mask[row]),
+            measurement=measurement,
         )
 
-    def _skip_reason(self, index: int) -> str | None:
-        labels, recorded = self.known.labels, self.known.recorded
-        if labels is not None and labels[index] == UNKNOWN_LABEL and (recorded is None or recorded[index]):
-            return None
-        config = self.known.space.config(index)
-        if config_key(config) in self.known.measured:
-            return "already measured"
-        if recorded is not None and not recorded[index]:
-            return "never recorded"
-        return why_known(self.known, config)
+    def record_known(self, index: int) -> None:
+        """Nothing is written down."""
 
-    def _tell(self, index: int, rng: np.random.Generator) -> None:
+    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:  # noqa: ARG002
+        """Update a policy from now on."""
+        self.updates.policy = policy
+        self._has_policy = True
+
+    def end(self, status: EndStatus, detail: str | None) -> None:  # noqa: ARG002
+        """Hand pending events to the policy, unless it may be what failed."""
+        if status is not EndStatus.FAILED:
+            self.updates.flush()
+
+    def _looked_up(self, index: int) -> tuple[int, float, Measurement]:
+        """Return label, cost in seconds and measurement, without an event."""
+        n_configs = self.known.space.n_configs
+        if self._table is None and n_configs <= _TABLE_LIMIT:
+            self._table = self.episodes.outcomes(np.arange(n_configs))
+        table, row = (self._table, index) if self._table else (self.episodes.outcomes(np.array([index])), 0)
+        return int(table.labels[row]), float(table.cost_s[row]), Measurement(table.values[row], table.mask[row])
+
+    def _told(
+        self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]
+    ) -> tuple[int, float, Measurement]:
+        """Return the same from the event of the run, of which policy and observers are told."""
         config = self.known.space.config(index)
-        for observer in self.observers:
+        for observer in observers:
             observer.starting(config, 0)
         self._source = self._source or self.make_source()
         event = replace(self._source.measure(config, iteration=0, rng=rng), run_id=self.run_id, repetition=1)
         self.tensors.add(event)
         self.updates.learn(event)
-        for observer in self.observers:
+        for observer in observers:
             observer.measured(event)
+        return LABELS[event.verdict], event.cost_s, measurement_of(self.known.space, event)
 
 
 class OfflineCampaigns:
@@ -167,7 +154,6 @@ class OfflineCampaigns:
         self.grid = RateGrid(self.space) if is_dense(self.space) else None
         self._config = dict(config)
         self._prior = prior or TensorCache()
-        self._executor: EpisodeExecutor | None = None
 
     @property
     def paths(self) -> list[Path]:
@@ -182,45 +168,40 @@ class OfflineCampaigns:
         """
         chosen_scenario(options, self.world.scenarios)
 
-    def open(self, options: Mapping[str, Any], word: int) -> Campaign:
+    def open(self, options: Mapping[str, Any], seed: int) -> Campaign:
         """Begin an episode; ``options={"scenario": name}`` fixes which."""
-        words = np.array([word], np.uint64)
+        seeds = np.array([seed], np.uint64)
         chosen = chosen_scenario(options, self.world.scenarios)
-        scenario = int(drawn_scenarios(words, len(self.world.scenarios))[0]) if chosen is None else chosen
+        scenario = int(drawn_scenarios(seeds, len(self.world.scenarios))[0]) if chosen is None else chosen
         self.space = self.world.space(scenario)
         recorded = self.world.recorded(np.array([scenario]))[0] if self.grid else None
         settings = self.settings
-        self._executor = EpisodeExecutor(
-            episodes=self.world.begin(words, np.array([scenario])),
-            make_source=partial(self.world.source, word, scenario),
-            known=MonotoneMap(self.space, dominance=settings.dominance, grid=self.grid, recorded=recorded),
-            budget=settings.budget(),
-            updates=PolicyUpdates(
-                mode=settings.selection_mode,
-                batch_size=settings.micro_batch_size,
-                window_s=float("inf"),
-                clock=time.monotonic,
-                updated=_no_note,
+        known = MonotoneMap(self.space, dominance=settings.dominance, grid=self.grid, recorded=recorded)
+        tensors, run_id, budget = deepcopy(self._prior), f"episode-{seed:016x}", settings.budget()
+        return Campaign(
+            known=known,
+            budget=budget,
+            executor=EpisodeExecutor(
+                episodes=self.world.begin(seeds, np.array([scenario])),
+                make_source=partial(self.world.source, seed, scenario),
+                known=known,
+                budget=budget,
+                updates=PolicyUpdates(settings.schedule),
+                tensors=tensors,
+                run_id=run_id,
             ),
-            tensors=deepcopy(self._prior),
-            run_id=f"episode-{word:016x}",
+            context=DfaasRunContext(
+                configs=self.space,
+                existing_index=CompleteConfigs(known),
+                function_names=list(self.space.functions),
+                run_id=run_id,
+            ),
+            tensors=tensors,
+            info={
+                "scenario": self.world.scenarios[scenario],
+                "n_unrecorded": self.space.n_configs - known.n_configs,
+            },
         )
-        info = {
-            "scenario": self.world.scenarios[scenario],
-            "n_unrecorded": self.space.n_configs - self._executor.known.n_configs,
-        }
-        return Campaign(self._executor, (), self._executor.tensors, info)
-
-    def end(self, status: EndStatus, detail: str | None) -> None:  # noqa: ARG002
-        """Hand pending events to the policy, unless it may be what failed."""
-        if self._executor is not None and status is not EndStatus.FAILED:
-            self._executor.updates.flush()
-
-    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:  # noqa: ARG002
-        """Update a policy from now on."""
-        if self._executor is not None:
-            self._executor.updates.policy = policy
-            self._executor.has_policy = True
 
     def config_data(self) -> dict[str, Any]:
         """Return the environment's arguments."""
@@ -228,7 +209,3 @@ class OfflineCampaigns:
 
     def close(self) -> None:
         """Hold nothing."""
-
-
-def _no_note(policy: str, n_events: int, score: Any) -> None:
-    """Offline no memory keeps track of updates."""

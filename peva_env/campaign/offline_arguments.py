@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.config import Section, explain
 from peva_env.errors import ConfigError, UnknownArgumentError
+from peva_env.planning import UpdateSchedule
 from peva_env.space import Dominance
 
 DEFAULT_RATES_RPS = {"a": list(range(0, 201, 10)), "b": list(range(0, 201, 10))}
@@ -62,8 +63,7 @@ class OfflineArguments(Section):
             budget_seconds=self.budget_seconds,
             max_steps=steps,
             dominance=self.dominance,
-            selection_mode=self.selection_mode,
-            micro_batch_size=self.micro_batch_size,
+            schedule=UpdateSchedule(self.selection_mode, self.micro_batch_size, window_s=float("inf")),
         )
 
 

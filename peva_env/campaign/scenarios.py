@@ -1,15 +1,14 @@
 """Some scenarios of a world as a world of their own, and what is true in an episode: what training and testing take."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from gymnasium.utils.seeding import np_random
 from numpy.typing import NDArray
 
-from peva_env.campaign.episode_words import episode_words, first_word
+from peva_env.campaign.episode_seeds import episode_seeds, first_seed
 from peva_env.contracts import MeasurementSource
-from peva_env.sources import Episodes, Indices, RepeatedWorld, Words, World
+from peva_env.sources import Episodes, Indices, RepeatedWorld, Seeds, World
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import ConfigSpace
@@ -38,17 +37,13 @@ class SomeScenarios:
         """Return which configurations can be measured, (n, N)."""
         return self.world.recorded(self.numbers[scenarios])
 
-    def begin(self, words: Words, scenarios: Indices) -> Episodes:
+    def begin(self, seeds: Seeds, scenarios: Indices) -> Episodes:
         """Begin ``n`` episodes, each of a scenario."""
-        return self.world.begin(words, self.numbers[scenarios])
+        return self.world.begin(seeds, self.numbers[scenarios])
 
-    def source(self, word: int, scenario: int) -> MeasurementSource:
+    def source(self, seed: int, scenario: int) -> MeasurementSource:
         """Return what measures in one episode, as events."""
-        return self.world.source(word, int(self.numbers[scenario]))
-
-    def context(self, scenario: int) -> dict[str, Any]:
-        """Return what must be equal for two measurements to be comparable, as plain data."""
-        return self.world.context(int(self.numbers[scenario]))
+        return self.world.source(seed, int(self.numbers[scenario]))
 
 
 def true_labels(world: World, seed: int, scenario: int) -> NDArray[np.int8]:
@@ -63,6 +58,6 @@ def true_labels(world: World, seed: int, scenario: int) -> NDArray[np.int8]:
     if isinstance(world, ReplayWorld):
         return world.majority_labels(scenario)
     assert isinstance(world, SimulatedWorld)  # noqa: S101 - there are no others
-    first = np.array([first_word(np_random(seed)[0])], np.uint64)
-    word = episode_words(first, np.zeros(1, np.int64))
-    return world.begin(word, np.array([scenario])).truth(np.arange(world.space(scenario).n_configs))
+    first = np.array([first_seed(np_random(seed)[0])], np.uint64)
+    episode_seed = episode_seeds(first, np.zeros(1, np.int64))
+    return world.begin(episode_seed, np.array([scenario])).truth(np.arange(world.space(scenario).n_configs))

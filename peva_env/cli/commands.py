@@ -1,4 +1,4 @@
-"""The command line: ``peva-env run | plan | doctor | init | config | export | memory | train | arena | ...``."""
+"""The command line ``peva-env``: its commands put together, the commands about one campaign, and ``main``."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from peva_env.cli import report as cli_report
 from peva_env.cli import train as cli_train
 from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.console import (
-    Progress,
+    CampaignProgress,
     duration_text,
     make_console,
     print_disputes,
@@ -60,7 +60,7 @@ app.command()(cli_maps.diff)
 app.command()(cli_report.report)
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="YAML or JSON file; without it the quick start on the local node.")
+    Path | None, typer.Option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
 ]
 
 
@@ -76,32 +76,33 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 def run(
     config: ConfigOption = None,
     agent: Annotated[
-        str, typer.Option(help="Who decides what is run next: an agent's name, a model's file, or module:Class.")
+        str, typer.Option(help="The agent that chooses the next run: a name, a model file, or module:Class.")
     ] = "cartesian",
     algorithm: Annotated[
         str | None,
-        typer.Option(metavar="MODULE:CLASS", help="A policy of your own instead, to choose among all that is unknown."),
+        typer.Option(metavar="MODULE:CLASS", help="Your own policy instead, to choose among unknown configurations."),
     ] = None,
-    budget_runs: Annotated[int | None, typer.Option(min=1, help="k6 runs to spend at most.")] = None,
-    budget_seconds: Annotated[float | None, typer.Option(min=0.001, help="Machine seconds to spend at most.")] = None,
+    budget_runs: Annotated[int | None, typer.Option(min=1, help="Largest number of k6 runs.")] = None,
+    budget_seconds: Annotated[float | None, typer.Option(min=0.001, help="Largest machine time in seconds.")] = None,
     dominance: Annotated[
         str | None,
-        typer.Option(help="How verdicts are inferred: one_sided, within_sets or two_sided; else as the agent wants."),
+        typer.Option(help="How verdicts are inferred: one_sided, within_sets or two_sided; default: the agent's."),
     ] = None,
     repeats: Annotated[
-        str | None, typer.Option(help="all iterations of each configuration, or adaptive: as many as decide it.")
+        str | None,
+        typer.Option(help="all: every iteration of a configuration; adaptive: as many as decide it."),
     ] = None,
     early_abort: Annotated[
         bool | None,
-        typer.Option("--early-abort", help="End a run as soon as it is overloaded whatever becomes of the rest."),
+        typer.Option("--early-abort", help="End a run as soon as it is overloaded whatever the rest of it would show."),
     ] = None,
-    repetition: Annotated[int | None, typer.Option(min=1, help="Measure all again, as repetition N.")] = None,
+    repetition: Annotated[int | None, typer.Option(min=1, help="Measure everything again, as repetition N.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")] = False,
 ) -> None:
-    """Run a campaign, or go on with one that was stopped.
+    """Run a campaign, or continue one that was stopped.
 
-    Ends with 0 when the map is complete or the agent has nothing more to ask, 3 when the budget is spent, 130 when
-    interrupted, 141 when nobody reads the output any more, 1 on an error, 2 on wrong usage.
+    Exit code 0 when the map is complete or the agent stops, 3 when the budget is spent, 130 when interrupted, 141 when
+    the output pipe is closed, 1 on an error, 2 on wrong usage.
     """
     console = make_console()
     settings = _with_options(_load(config), dominance=dominance, repeats=repeats, early_abort=early_abort)
@@ -129,13 +130,13 @@ def run(
 
 @app.command()
 def plan(config: ConfigOption = None) -> None:
-    """Count the configurations and quote the hours, before anything runs."""
+    """Show the number of configurations and runs, and the hours they take; start nothing."""
     print_plan(make_console(), _load(config))
 
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check k6, the node or the gateway, what measures it, and the paths; say what to do about each failure."""
+    """Check k6, the node or the gateway, its metrics, and the paths; say how to fix each failure."""
     console = make_console()
     failed = False
     for check in run_checks(_load(config)):
@@ -163,7 +164,7 @@ def show_config(
     config: ConfigOption = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file instead.")] = False,
 ) -> None:
-    """Print the configuration as it is understood, with every default, or its JSON schema."""
+    """Print the parsed configuration with every default, or its JSON schema."""
     shown = DfaasConfig.model_json_schema() if schema else _load(config).model_dump(mode="json")
     typer.echo(json.dumps(shown, indent=2))
 
@@ -181,7 +182,7 @@ def main() -> None:
 
 
 def _fill_standard_descriptors() -> None:
-    """Open what is closed of descriptors 0 to 2, as in a service: a socket in its place would not reach a child."""
+    """Open /dev/null for closed descriptors 0 to 2, as in a service: else a socket could get such a number."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(descriptor)
@@ -202,7 +203,7 @@ def _load(path: Path | None) -> DfaasConfig:
 
 
 def _with_options(settings: DfaasConfig, **options: Any) -> DfaasConfig:
-    """Return a configuration in which the options that were given stand for its keys of the same names.
+    """Return a configuration with the given options in place of its keys of the same names.
 
     Raises:
         ConfigError: a value cannot be used.
@@ -219,9 +220,10 @@ def _campaign(
     options: dict[str, Any],
     interrupts: FirstInterrupt,
 ) -> EndStatus:
-    """Run the campaign and show what it found, however it ended."""
-    campaign: Any = env.unwrapped
-    campaign.observer = progress = Progress(console, campaign, settings)
+    """Run the campaign and print its result, however it ended."""
+    campaign = env.unwrapped
+    assert isinstance(campaign, PevaEnv)  # noqa: S101 - the id is ours
+    campaign.observer = progress = CampaignProgress(console, campaign, settings)
     status = EndStatus.INTERRUPTED
     try:
         with progress:
@@ -235,7 +237,7 @@ def _campaign(
     return status
 
 
-def _print_result(console: Console, campaign: PevaEnv, progress: Progress, settings: DfaasConfig) -> None:
+def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgress, settings: DfaasConfig) -> None:
     if not campaign.has_begun:
         return
     known = campaign.known
@@ -253,6 +255,9 @@ def _print_result(console: Console, campaign: PevaEnv, progress: Progress, setti
     for path in campaign.host.paths:
         say(console, f"  {path}")
     if not progress.events and not known.n_unknown:
-        say(console, "nothing was left to run: --repetition measures all again, another output_dir begins anew")
+        say(
+            console,
+            "nothing was left to run: --repetition measures all again, another output_dir begins anew",
+        )
     if campaign.history or progress.events:
         say(console, f"as a page: peva-env report --memory {settings.memory.db_path}")

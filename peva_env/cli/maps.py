@@ -9,7 +9,7 @@ import typer
 
 from peva_env.console import make_console, print_answer, print_difference, print_notes
 from peva_env.errors import ConfigError
-from peva_env.maps import Difference, NodeMap, compare, read_map
+from peva_env.maps import MapDifference, NodeMap, compare, read_map
 from peva_env.maps import ask as ask_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION
 from peva_env.space import MAX_RATE_RPS, Config
@@ -18,18 +18,18 @@ DEFAULT_MEMORY = Path("peva-results/peva_faas.duckdb")
 """Where a campaign puts its memory, unless its configuration says otherwise."""
 
 LOST = 3
-"""How ``diff`` ends where the safe region has shrunk."""
+"""Exit code of ``diff`` if the safe region has shrunk by more than is tolerated."""
 
 _LAST = (None, None)
 
 Rule = Literal["one_sided", "within_sets", "two_sided"]
 """``peva_env.inference.grid.Dominance``; older Typers do not look behind the name of a type."""
 
-Context = Annotated[str | None, typer.Option(help="Hash of the context, or how it begins; else the last measured.")]
-Repetition = Annotated[int | None, typer.Option(min=1, help="Which repetition; the last without it.")]
-Functions = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
+Context = Annotated[str | None, typer.Option(help="Context hash or prefix; default: the context measured last.")]
+Repetition = Annotated[int | None, typer.Option(min=1, help="Number of the repetition; default: the last.")]
+Functions = Annotated[str | None, typer.Option(help="Only these functions, separated by commas.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Schema = Annotated[str, typer.Option("--schema-version", help="The label that the memory carries.")]
+Schema = Annotated[str, typer.Option("--schema-version", help="Schema label of the memory.")]
 
 
 def ask(
@@ -39,14 +39,14 @@ def ask(
     repetition: Repetition = None,
     dominance: Annotated[
         Rule | None,
-        typer.Option(help="What follows from a measurement; else as in its campaign, and within_sets at least."),
+        typer.Option(help="How verdicts are inferred; default: as in the campaign, but at least within_sets."),
     ] = None,
     as_json: AsJson = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
-    """Ask a memory whether its node can bear a load, how that is known, and how much could be added.
+    """Ask a memory whether its node can bear a load, how that is known, and how far each rate could be raised.
 
-    Any rates can be asked for, measured or not. What nothing proves is predicted by the agent learnt.
+    Any rates can be asked for, measured or not. An unknown verdict is predicted by the agent learnt.
     """
     config = _config(rates)
     node_map = read_map(
@@ -70,21 +70,23 @@ def ask(
 
 def diff(
     before: Annotated[Path, typer.Argument(metavar="BEFORE", help="A memory.")],
-    after: Annotated[Path, typer.Argument(metavar="AFTER", help="Another one, or the same with another context.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="Another memory, or the same with another context.")],
     functions: Functions = None,
     context: Annotated[
-        tuple[str, str] | None, typer.Option(help="Contexts of the two; else the last measured.")
+        tuple[str, str] | None, typer.Option(help="Contexts of the two memories; default: those measured last.")
     ] = None,
-    repetition: Annotated[tuple[int, int] | None, typer.Option(help="Repetitions of the two; else the last.")] = None,
+    repetition: Annotated[
+        tuple[int, int] | None, typer.Option(help="Repetitions of the two; default: the last.")
+    ] = None,
     tolerate: Annotated[
-        float, typer.Option(min=0, max=100, help="Percent of the safe region that may be lost all the same.")
+        float, typer.Option(min=0, max=100, help="Percent of the safe region that may be lost without exit code 3.")
     ] = 0.0,
     as_json: AsJson = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
-    """Compare what a node bears before and after a change: the safe region that was gained and lost.
+    """Compare the safe region of a node before and after a change: the configurations gained and lost.
 
-    Ends with 0 when no more than is tolerated was lost, 3 when more was.
+    Exit code 0 if no more than the tolerated share was lost, 3 if more was.
     """
     was, became = (
         read_map(
@@ -113,10 +115,10 @@ def diff(
 
 
 def names(functions: str | None) -> list[str] | None:
-    """Return what is between the commas, if there is anything.
+    """Return the names between the commas, None without the option.
 
     Raises:
-        ConfigError: somewhere that is nothing.
+        ConfigError: a name is empty.
     """
     if functions is None:
         return None
@@ -126,8 +128,8 @@ def names(functions: str | None) -> list[str] | None:
     return found
 
 
-def _as_data(was: NodeMap, became: NodeMap, difference: Difference) -> dict[str, Any]:
-    """Return a difference as plain data; of what was lost and gained, numbers and the outermost."""
+def _as_data(was: NodeMap, became: NodeMap, difference: MapDifference) -> dict[str, Any]:
+    """Return a difference as plain data: counts, and the lowest lost and the highest gained configurations."""
     about = {
         when: {"memory": one.memory, "node": one.node, "context_hash": one.context_hash, "repetition": one.repetition}
         for when, one in (("before", was), ("after", became))
@@ -151,10 +153,10 @@ def _as_data(was: NodeMap, became: NodeMap, difference: Difference) -> dict[str,
 
 
 def _config(rates: list[str]) -> Config:
-    """Return the configuration that is asked for.
+    """Return the configuration of the arguments.
 
     Raises:
-        ConfigError: it is not written as ``function=rate``, or names a function twice.
+        ConfigError: an argument is not ``function=rate``, or a function is named twice.
     """
     config = [_pair(text) for text in rates]
     asked = [name for name, _ in config]

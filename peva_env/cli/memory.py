@@ -21,7 +21,7 @@ from peva_env.memory import (
     DEFAULT_SCHEMA_VERSION,
     DuckDBMemoryStore,
     reading,
-    summarize,
+    summarize_memory,
     verify,
 )
 from peva_env.memory.dfaas import Refusal, import_dfaas
@@ -29,14 +29,14 @@ from peva_env.memory.parquet import ParquetCheckpoint, export_tables, merge_memo
 from peva_env.system import one_line
 
 _MAX_SHOWN = 100
-"""Differences that are printed; a fault seldom comes alone."""
+"""Largest number of differences that are printed."""
 
-app = typer.Typer(no_args_is_help=True, help="Look into a memory, join memories, and bring old data.")
+app = typer.Typer(no_args_is_help=True, help="Inspect, verify, export and merge memories, and import old recordings.")
 
 Memory = Annotated[Path, typer.Argument(help="The memory: a DuckDB file.")]
 Core = Annotated[Path, typer.Option("--core", help="Folder of the core tables.")]
-Debug = Annotated[Path | None, typer.Option("--debug", help="Folder of the raw k6 summaries; left out without it.")]
-Schema = Annotated[str, typer.Option("--schema-version", help="The label that the memory carries.")]
+Debug = Annotated[Path | None, typer.Option("--debug", help="Folder of the raw k6 summaries, to merge them too.")]
+Schema = Annotated[str, typer.Option("--schema-version", help="Schema label of the memory.")]
 
 
 @app.command()
@@ -45,9 +45,9 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
-    """Show what a memory holds; a campaign may be running on it."""
+    """Show the contents of a memory; a campaign may be running on it."""
     with reading(memory, schema_version) as connection:
-        summary = summarize(connection)
+        summary = summarize_memory(connection)
     size_bytes = memory.stat().st_size
     if as_json:
         typer.echo(json.dumps({"path": str(memory), "size_bytes": size_bytes, **asdict(summary)}, indent=2))
@@ -57,7 +57,7 @@ def info(
 
 @app.command(name="verify")
 def verify_memory(memory: Memory, schema_version: Schema = DEFAULT_SCHEMA_VERSION) -> None:
-    """Recompute all that follows from other columns; ends with 1 where the memory says something else."""
+    """Recompute every column that follows from others; exit code 1 if a stored value differs."""
     console = make_console()
     n = 0
     with reading(memory, schema_version) as connection:
@@ -65,7 +65,7 @@ def verify_memory(memory: Memory, schema_version: Schema = DEFAULT_SCHEMA_VERSIO
             if n <= _MAX_SHOWN:
                 text = f"{found.table} {found.key} {found.column}: {found.stored}, recomputed {found.recomputed}"
                 say(console, one_line(text))
-    say(console, f"differences: {n:,}" if n else f"{memory}: all that can be recomputed is as stored")
+    say(console, f"differences: {n:,}" if n else f"{memory}: every recomputed value is as stored")
     raise typer.Exit(1 if n else 0)
 
 
@@ -88,7 +88,7 @@ def export(
 
 @app.command()
 def preload(memory: Memory, core: Core, debug: Debug = None, schema_version: Schema = DEFAULT_SCHEMA_VERSION) -> None:
-    """Merge Parquet folders into a memory, or a new one: newest wins, twice is the same as once."""
+    """Merge Parquet folders into a memory, or into a new one: the newest row wins; repeating it changes nothing."""
     with _opened(memory, schema_version) as store:
         checkpoint = ParquetCheckpoint(store, core_dir=core, debug_dir=debug)
         checkpoint.preload_core()
@@ -99,11 +99,11 @@ def preload(memory: Memory, core: Core, debug: Debug = None, schema_version: Sch
 
 @app.command()
 def merge(
-    memory: Annotated[Path, typer.Argument(metavar="OUT", help="The memory to merge into; made if it is not there.")],
+    memory: Annotated[Path, typer.Argument(metavar="OUT", help="The memory to merge into; created if missing.")],
     others: Annotated[list[Path], typer.Argument(metavar="IN...", help="Memories; campaigns may be running on them.")],
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
-    """Merge memories, such as those of several nodes: newest wins."""
+    """Merge memories, such as those of several nodes: the newest row wins."""
     with _opened(memory, schema_version) as store:
         counts = merge_memories(store, others)
     for table, count in counts.items():
@@ -113,15 +113,15 @@ def merge(
 @app.command(name="import-dfaas")
 def import_recordings(
     files: Annotated[list[Path], typer.Argument(help="results.csv and skipped.csv files of one node.")],
-    memory: Annotated[Path, typer.Option(help="The memory to import into; made if it is not there.")],
+    memory: Annotated[Path, typer.Option(help="The memory to import into; created if missing.")],
     node: Annotated[str, typer.Option(help="Name of the node that was measured.")],
-    cores: Annotated[int, typer.Option(min=1, help="Cores that its CPU percentages are summed over.")],
+    cores: Annotated[int, typer.Option(min=1, help="Number of cores over which its CPU percentages are summed.")],
     latency_unit: Annotated[Literal["ns", "ms"], typer.Option(help="ns for DFaaS, ms for PEVA-FAAS.")],
     duration: Annotated[str, typer.Option(help="Length of one run, such as 30s.")],
-    refused: Annotated[Path | None, typer.Option(help="CSV file to list refused lines in.")] = None,
+    refused: Annotated[Path | None, typer.Option(help="CSV file for the list of refused lines.")] = None,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
-    """Import recordings of DFaaS or PEVA-FAAS; twice is the same as once. Ends with 1 if no line can be imported.
+    """Import recordings of DFaaS or PEVA-FAAS; repeating it changes nothing. Exit code 1 if no line can be imported.
 
     Recordings of peva-env itself have CPU as percent of capacity: give them --cores 1 and --latency-unit ms.
     """
@@ -145,7 +145,7 @@ def import_recordings(
 
 @contextmanager
 def _opened(path: Path, schema_version: str) -> Iterator[DuckDBMemoryStore]:
-    """Open a memory for writing; one that is new, and into which nothing came, is not left behind."""
+    """Open a memory for writing; a new file is removed again if the block raises."""
     is_new = not path.exists()
     store = DuckDBMemoryStore(path, schema_version=schema_version)
     store.startup()
@@ -161,7 +161,7 @@ def _opened(path: Path, schema_version: str) -> Iterator[DuckDBMemoryStore]:
 
 @contextmanager
 def _progress(console: Console, n_files: int) -> Iterator[Callable[[Path], None]]:
-    """Show how many files have been read, in a terminal."""
+    """Show a progress bar of the files read, if the console is a terminal."""
     if not console.is_terminal:
         yield lambda _: None
         return

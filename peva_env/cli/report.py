@@ -19,8 +19,8 @@ from peva_env.report import write_report
 from peva_env.space import ConfigSpace
 
 _NO_PLAN = (
-    "a memory holds no plan: this is the map of the rates and sets of functions that were recorded so far; with "
-    "--config it is that of the campaign's whole plan"
+    "a memory holds no plan: this map spans the rates and sets of functions that were recorded so far; with --config "
+    "it spans the campaign's whole plan"
 )
 
 
@@ -33,16 +33,17 @@ def report(
     repetition: Repetition = None,
     functions: Functions = None,
     dominance: Annotated[
-        Rule | None, typer.Option(help="What follows from a measurement; else as in its campaign.")
+        Rule | None, typer.Option(help="How verdicts are inferred; default: as in the campaign.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The campaign's file: the map is then of its whole plan.")
+        Path | None,
+        typer.Option("--config", "-c", help="The campaign's file: the map then spans its whole plan."),
     ] = None,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
-    """Write what a memory knows of a node as one HTML file, which needs no network and nothing beside it.
+    """Write the map of a node as one self-contained HTML file, which needs no network.
 
-    Ends with 1 on an error, 2 on wrong usage; the file is then as it was.
+    Exit code 1 on an error, 2 on wrong usage; the file is then left as it was.
     """
     _check_out(out)
     space, notes = (None, ()) if config is None else _plan(config)
@@ -60,7 +61,7 @@ def report(
         planned, recorded = (", ".join(one.functions) for one in (space, read().known.space))
         other = ", at other rates or in other numbers at once" if planned == recorded else ""
         raise ConfigError(
-            f"--config {config}: nothing of its plan was run, which is of {planned}; "
+            f"--config {config}: no configuration of its plan, {planned}, was run; "
             f"memory {memory} has {recorded}{other}"
         )
     if config is None and not node_map.is_complete:
@@ -70,21 +71,21 @@ def report(
 
 
 def _check_out(out: Path) -> None:
-    """Accept what can be the name of a file.
+    """Check that ``out`` names a file.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it does not.
     """
     if not out.name:
-        raise ConfigError("--out: names no file; it would be one such as report.html")
+        raise ConfigError("--out: names no file; give a name such as report.html")
     if out.name == "-":
-        raise ConfigError("--out -: a report is written to a file, not to the standard output; name one")
+        raise ConfigError("--out -: a report is written to a file, not to the standard output; give a file name")
 
 
 def _plan(path: Path) -> tuple[ConfigSpace | None, tuple[str, ...]]:
-    """Return the plan of a configuration; None, and why, where it is too large to be looked at one by one."""
+    """Return the space of a configuration's plan, or None and a note if it is too large to show."""
     space = DfaasPlanBuilder(load_config(path)).build_space()
     if is_dense(space):
         return space, ()
     size = f"{space.n_configs:,} configurations, more than the {DENSE_LIMIT:,} that can be shown"
-    return None, (f"the plan of {path.name} has {size}: this is the map of what was recorded",)
+    return None, (f"the plan of {path.name} has {size}: this map spans what was recorded",)

@@ -12,6 +12,7 @@ from peva_env.config.campaign import DfaasConfig, duration_seconds
 from peva_env.config.explain import explain
 from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping
+from peva_env.config.secrets import Secret, read_secret
 from peva_env.config.sections import (
     CombinationConfig,
     CooldownConfig,
@@ -34,11 +35,13 @@ __all__ = [
     "MemoryConfig",
     "OpenFaasConfig",
     "OverloadConfig",
+    "Secret",
     "Section",
     "duration_seconds",
     "explain",
     "load_config",
     "parse_config",
     "read_mapping",
+    "read_secret",
     "require_sendable",
 ]

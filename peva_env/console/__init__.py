@@ -1,16 +1,17 @@
-"""What a campaign looks like in a terminal: its plan, its progress, its verdicts, and the overload map."""
+"""The output of the command line in a terminal: plan, progress, verdicts, overload map, answers and memories."""
 
-from peva_env.console.answer import print_answer, print_difference, print_notes
+from peva_env.console.answer import print_answer
+from peva_env.console.difference import print_difference
 from peva_env.console.disputes import print_disputes
 from peva_env.console.memory import print_import, print_memory
 from peva_env.console.overload_map import print_map
 from peva_env.console.plan import print_plan
-from peva_env.console.progress import Progress
-from peva_env.console.text import config_text, duration_text, make_console, say
+from peva_env.console.progress import CampaignProgress
+from peva_env.console.text import config_text, duration_text, make_console, print_notes, say
 from peva_env.console.verdicts import print_verdicts
 
 __all__ = [
-    "Progress",
+    "CampaignProgress",
     "config_text",
     "duration_text",
     "make_console",

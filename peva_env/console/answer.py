@@ -1,6 +1,6 @@
-"""What a map answers, and how two maps differ, in a terminal."""
+"""Printing the answer of a map about a load."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -9,8 +9,7 @@ from rich.text import Text
 
 from peva_env.console.text import STYLES, config_text, say
 from peva_env.contracts import Verdict
-from peva_env.maps import Answer, Difference, Headroom, Neighbour, NodeMap
-from peva_env.space import Config
+from peva_env.maps import Headroom, LoadAnswer, Neighbour, NodeMap
 from peva_env.system import one_line
 
 _BASES = {
@@ -20,12 +19,10 @@ _BASES = {
     "predicted": "not proved: predicted",
 }
 _CERTAIN = 0.95
-_MAX_SHOWN = 20
-_MOST_LETTERS = 40
 
 
-def print_answer(console: Console, node_map: NodeMap, answer: Answer) -> None:
-    """Print the verdict, how it is known, what is near, and how much could be added."""
+def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> None:
+    """Print the verdict, how it is known, the nearest measured configurations, and the headroom."""
     how, because = _BASES[answer.basis], answer.because
     if answer.basis == "measured":
         how, because = f"{how}: {_count(because[0])}", ()
@@ -35,7 +32,7 @@ def print_answer(console: Console, node_map: NodeMap, answer: Answer) -> None:
     _print_neighbours(console, "measured" if answer.basis == "contradicted" else "follows from", because)
     _print_neighbours(console, "nearest", answer.nearest)
     if answer.beyond and answer.basis == "predicted":
-        say(console, f"  a guess: no rate as high was measured of {', '.join(map(one_line, answer.beyond))}")
+        say(console, f"  a guess: beyond the highest measured rate of {', '.join(map(one_line, answer.beyond))}")
     if answer.headroom:
         say(console, "\nHow far each rate could be raised, the others staying as they are (rps):")
         console.print(_headroom_table(answer.headroom))
@@ -44,35 +41,6 @@ def print_answer(console: Console, node_map: NodeMap, answer: Answer) -> None:
         f"\nnode {node_map.node}, context {node_map.context_hash}, repetition {node_map.repetition}, "
         f"{len(node_map.known.measured):,} configurations measured; inferred {node_map.known.dominance}",
     )
-
-
-def print_difference(console: Console, before: str, after: str, difference: Difference) -> None:
-    """Print what was lost and gained from one memory to another, and what differs about the nodes."""
-    functions = one_line(" + ".join(difference.functions))
-    say(console, f"{before} -> {after}: {difference.n_known:,} configurations of {functions} are known in both")
-    say(console, f"  still OK {difference.n_ok:,}, still overloaded {difference.n_overloaded:,}")
-    lost = f"{difference.lost_share:.1%} of what was OK; the lowest"
-    _print_configs(console, "lost", lost, difference.lost, difference.lowest_lost)
-    _print_configs(
-        console, "gained", "overloaded before, OK now; the highest", difference.gained, difference.highest_gained
-    )
-    if difference.n_unknown:
-        say(console, f"  known in one of them only: {difference.n_unknown:,}")
-    if difference.left_out:
-        say(console, f"  functions that only one of them has: {', '.join(map(one_line, difference.left_out))}")
-    for name, was, became in difference.changes:
-        say(console, f"  context: {one_line(name)}: {_shortened(was)} -> {_shortened(became)}")
-
-
-def _shortened(value: Any) -> str:
-    text = "none" if value is None else one_line(str(value))
-    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."
-
-
-def print_notes(console: Console, notes: Iterable[str]) -> None:
-    """Print what was done instead of what one might expect."""
-    for note in notes:
-        say(console, Text("note: ", "dim") + Text(one_line(note)))
 
 
 def _verdict(verdict: Verdict) -> Text:
@@ -105,13 +73,3 @@ def _headroom_table(headroom: Sequence[Headroom]) -> Table:
         rates: list[Any] = [one.rate_rps, one.ok_rps, one.likely_ok_rps, one.overloaded_rps, one.highest_rps]
         table.add_row(Text(f"  {one_line(one.function)}"), *("-" if rate is None else str(rate) for rate in rates))
     return table
-
-
-def _print_configs(
-    console: Console, name: str, what: str, configs: Sequence[Config], extremes: Sequence[Config]
-) -> None:
-    say(console, f"  {name} {len(configs):,}" + (f" ({what}):" if configs else ""))
-    for config in extremes[:_MAX_SHOWN]:
-        say(console, f"    {config_text(config)}")
-    if len(extremes) > _MAX_SHOWN:
-        say(console, f"    and {len(extremes) - _MAX_SHOWN:,} more")

@@ -1,4 +1,4 @@
-"""Measurements that contradict each other, and what became of it."""
+"""Printing contradictions: two measurements that contradict each other, and their state."""
 
 from collections.abc import Iterable
 
@@ -10,9 +10,9 @@ from peva_env.contracts import Verdict
 from peva_env.inference import Dispute
 
 _STATES = {
-    "open": "to be measured again",
-    "quarantine": "measured again, and still so: nothing is inferred from either",
-    "settled": "measured again, and settled",
+    "open": "will be measured again",
+    "quarantine": "measured again and still contradicted, nothing is inferred from either",
+    "settled": "measured again, and one verdict changed",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a memory holds, and what became of an import, on the screen."""
+"""Printing the contents of a memory, and the result of an import."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from peva_env.system import one_line
 
 _MIB = 2**20
 _MAX_REASONS = 10
-"""A unit that was told wrongly gives every line a reason of its own."""
+"""A wrong unit gives every line a reason of its own."""
 
 _DOUBTFUL_AGREEMENT = 0.99
-"""Recordings of the same rules agree better than this, so something else was told wrongly."""
+"""Recordings judged by the same rules agree better than this: below it, an option of the import is probably wrong."""
 
 
 def print_memory(console: Console, path: Path, size_bytes: int, summary: MemorySummary) -> None:
-    """Print what a memory holds."""
+    """Print the contents of a memory."""
     events = ", ".join(f"{count.n:,} {count.kind} {count.verdict}" for count in summary.events) or "no events"
     say(console, f"memory {path}: {size_bytes / _MIB:.1f} MiB, schema {summary.schema_version}")
     say(console, f"{summary.n_configs:,} configurations; {events}")
@@ -40,7 +40,7 @@ def print_memory(console: Console, path: Path, size_bytes: int, summary: MemoryS
 
 
 def print_import(console: Console, report: ImportReport) -> None:
-    """Print what became of the lines of recordings, and how well the verdicts agree."""
+    """Print how many lines were imported or refused, and how well the verdicts agree with the recorded ones."""
     events = report.merged["execution_events"]
     say(
         console,
@@ -57,7 +57,7 @@ def print_import(console: Console, report: ImportReport) -> None:
     if report.n_compared:
         say(console, f"verdicts: {report.agreement:.3%} of {report.n_compared:,} as recorded")
     if report.agreement < _DOUBTFUL_AGREEMENT:
-        say(console, "so few agree that --cores, or the overload rules, are probably not those of the recording")
+        say(console, "so few agree that --cores or the overload rules are probably not those of the recording")
 
 
 def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -67,7 +67,7 @@ def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Seque
     for row in (headings, *rows):
         table.add_row(*(Text(one_line(cell), "bold" if row is headings else "") for cell in row))
     console.print()
-    # As wide as it is: cut off, a name or a hash is of no use to whom copies it.
+    # At its full width: a name or a hash that is cut off cannot be copied.
     console.print(table, soft_wrap=True, width=max(console.width, console.measure(table).maximum))
 
 

@@ -1,4 +1,4 @@
-"""The overload map, drawn with one letter per configuration."""
+"""Printing the overload map, one letter a configuration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ _SINGLES = 2  # max_functions, exclusive, of a plan that loads one function at a
 _LETTERS = {
     "OK": ("o", "green"),
     "overloaded": ("X", "red"),
-    "inferred": ("x", "dim red"),
+    "inferred overloaded": ("x", "dim red"),
     "unknown": ("?", ""),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """What stands where: the configuration of row i and column j is ``configs[i][j]``, which the plan may not have."""
+    """The layout of a map: ``configs[i][j]`` is the configuration of row i and column j; the plan may lack it."""
 
     title: str
     rows: Sequence[str]
@@ -34,9 +34,9 @@ class _Grid:
 
 
 def print_map(console: Console, known: MonotoneMap) -> None:
-    """Draw what is known of a plan of two functions, or of any number that are loaded one at a time.
+    """Print the map of a plan of two functions, or of any number of functions that are loaded one at a time.
 
-    For anything else there is nothing to draw in a terminal. Where the columns do not fit, their labels stand upright.
+    Other plans are not drawn in a terminal. Labels of columns that do not fit are written vertically.
     """
     if known.labels is None:
         return
@@ -80,7 +80,7 @@ def _label(rate: int | None) -> str:
 
 
 def _draw(known: MonotoneMap, grid: _Grid, width: int) -> list[Text] | None:
-    """Return the lines of the map, as widely spaced as fits, or None where nothing does."""
+    """Return the lines of the map with the widest spacing that fits, or None if none fits."""
     margin = max(map(len, grid.rows)) + 1
     longest = max(map(len, grid.columns))
     fits = (step for step in (longest + 2, 2, 1) if margin + step * len(grid.columns) <= width)
@@ -105,4 +105,4 @@ def _cell(known: MonotoneMap, config: Config) -> Text:
     if verdict is Verdict.OK:
         return Text(*_LETTERS["OK"])
     measured = config_key(config) in known.measured
-    return Text(*_LETTERS["overloaded" if measured else "inferred"])
+    return Text(*_LETTERS["overloaded" if measured else "inferred overloaded"])

@@ -1,4 +1,4 @@
-"""The plan of a campaign and what it costs, before anything runs."""
+"""Printing the plan of a campaign and its cost."""
 
 from itertools import islice
 
@@ -34,7 +34,7 @@ def _print_estimate(console: Console, estimate: PlanEstimate, config: DfaasConfi
     )
     for part, seconds in (("load", estimate.load_s), ("cooldown", estimate.cooldown_s), ("total", estimate.total_s)):
         say(console, f"  {part:9}{_hours(seconds):>16} h  ({duration_text(seconds)})")
-    say(console, "at most, if nothing is skipped; a node that is slow to come to rest takes longer")
+    say(console, "upper bound, if nothing is skipped; a node with a long cooldown takes longer")
 
 
 def _hours(seconds: float) -> str:

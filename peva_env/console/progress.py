@@ -20,8 +20,8 @@ _SPINNER = "|/-\\"
 _TURNS_PER_S = 4
 
 
-class Progress:
-    """Shows a campaign as it runs. Use it as a context manager around the campaign, and as the env's observer."""
+class CampaignProgress:
+    """Shows a running campaign. Use it as a context manager around the campaign, and as the environment's observer."""
 
     def __init__(self, console: Console, env: PevaEnv, config: DfaasConfig) -> None:
         self.events: list[ExecutionEvent] = []
@@ -30,13 +30,13 @@ class Progress:
         self._iterations = config.iterations
         self._valid: list[ExecutionEvent] = []  # of the configuration that is running
         self._current = "starting the node"
-        self._disputes: list[Dispute] = []  # as they were told last
+        self._disputes: list[Dispute] = []  # as printed last
         estimate = DfaasPlanBuilder(config).estimate()
         self._planned_run_s = estimate.total_s / estimate.n_runs
         live = Live(console=console, transient=True, get_renderable=self._lines, refresh_per_second=_TURNS_PER_S)
         self._live = live if console.is_terminal else None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "CampaignProgress":
         if self._live:
             self._live.start()
         return self
@@ -46,11 +46,11 @@ class Progress:
             self._live.stop()
 
     def starting(self, config: Config, iteration: int) -> None:
-        """Show which run is going on."""
+        """Show the run that starts."""
         self._current = f"{config_text(config)} (run {iteration + 1})"
 
     def measured(self, event: ExecutionEvent) -> None:
-        """Take note of a run."""
+        """Count a run; print it if it is INVALID."""
         event = replace(event, raw_summary=None)  # nothing here shows it, and it is the bulk of an event
         self.events.append(event)
         if event.verdict is Verdict.INVALID:
@@ -59,8 +59,8 @@ class Progress:
             self._valid.append(event)
 
     def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:
-        """Show a configuration's verdict, and why."""
-        # A run that was outvoted does not explain the verdict.
+        """Print a configuration's verdict and its reasons."""
+        # An outvoted run does not explain the verdict.
         agreeing = [event for event in self._valid if event.verdict is verdict]
         self._valid.clear()
         reasons = list(agreeing[-1].reasons) if agreeing else []

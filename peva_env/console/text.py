@@ -1,4 +1,4 @@
-"""How things are called on the screen, and lines that are the same in a terminal and in a file."""
+"""The console, and the texts of configurations and durations."""
 
 import io
 import os
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
+from peva_env import space
 from peva_env.contracts import Verdict
 from peva_env.system import one_line
 
@@ -21,7 +22,7 @@ _FILE_WIDTH = 120
 
 
 class OutputClosed(SystemExit):
-    """Nobody reads our standard output any more, as in ``peva-env run | head``: the program ends, without a word."""
+    """The reader of standard output is gone, as in ``peva-env run | head``: the program ends without a message."""
 
     def __init__(self) -> None:
         super().__init__(128 + signal.SIGPIPE)  # what a shell reports of a program that does not handle it
@@ -33,7 +34,7 @@ class OutputClosed(SystemExit):
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        # What is still in the buffer is written as Python ends: it must not fail again, then with a complaint.
+        # Python flushes the buffer at its end: without this that would fail again, and print an error.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
@@ -41,12 +42,12 @@ class _Console(Console):
 
 
 def config_text(config: Iterable[tuple[str, int]]) -> str:
-    """Return a configuration as people write it: ``checkout 80 + fetch 40``; a stranger's names on one line."""
-    return one_line(" + ".join(f"{name} {rate}" for name, rate in config))
+    """Return a configuration as text: ``checkout 80 + fetch 40``; control characters in names are removed."""
+    return one_line(space.config_text(config, unit=""))
 
 
 def duration_text(seconds: float) -> str:
-    """Return seconds in the units that matter: ``45s``, ``3m 05s``, ``2h 10m``, ``12 days``, ``4 years``."""
+    """Return a duration in suitable units: ``45s``, ``3m 05s``, ``2h 10m``, ``12 days``, ``4 years``."""
     whole = round(seconds)
     if whole < _MINUTE:
         return f"{whole}s"
@@ -61,7 +62,7 @@ def duration_text(seconds: float) -> str:
 
 
 def make_console() -> Console:
-    """Return the console of standard output; a process that has none, such as a service, shows nothing."""
+    """Return the console of standard output; without standard output, as in a service, it prints nothing."""
     if sys.stdout is None:
         return _Console(file=io.StringIO(), quiet=True)
     return _Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
@@ -70,3 +71,9 @@ def make_console() -> Console:
 def say(console: Console, line: str | Text) -> None:
     """Print one line: wrapped between words in a terminal, whole where another program or a file reads it."""
     console.print(line, soft_wrap=not console.is_terminal, highlight=False, markup=False)
+
+
+def print_notes(console: Console, notes: Iterable[str]) -> None:
+    """Print the notes of a map."""
+    for note in notes:
+        say(console, Text("note: ", "dim") + Text(one_line(note)))

@@ -1,4 +1,4 @@
-"""The table of what was measured."""
+"""Printing the table of measured configurations."""
 
 from collections.abc import Container, Iterable, Sequence
 
@@ -7,24 +7,24 @@ from rich.table import Table
 from rich.text import Text
 
 from peva_env.console.text import STYLES, config_text, say
-from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.contracts import ExecutionEvent
 from peva_env.rules import majority
 from peva_env.space import ConfigKey
 
 _MAX_ROWS = 40
 _GAP = 2
 _HEADINGS = ("configuration (rps)", "verdict", "agree", "margin", "success", "p95 ms", "CPU %")
-"""The most important first: what does not fit into a narrow terminal is left out from the end."""
+"""The most important first: a narrow terminal leaves out columns from the end."""
 
 
 def print_verdicts(console: Console, events: Iterable[ExecutionEvent], complete: Container[ConfigKey]) -> None:
-    """Print one row per measured configuration; ``agree`` is how many of its runs say what the majority says.
+    """Print one row per measured configuration; ``agree`` is how many of its runs have the majority's verdict.
 
-    A configuration that is not complete has no verdict yet.
+    A configuration that is not complete is shown as incomplete instead of a verdict.
     """
     runs: dict[ConfigKey, list[ExecutionEvent]] = {}
     for event in events:
-        if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
+        if event.is_valid:
             runs.setdefault(event.config_key, []).append(event)
     if not runs:
         return

@@ -7,8 +7,9 @@ What must always hold:
 - Labels are int8: -1 OK, 0 unknown, 1 overloaded.
 """
 
+from peva_env.inference.batch import Reach
 from peva_env.inference.bitsets import Bits, contains, counted, no_sets, packed, singletons, unpacked
-from peva_env.inference.counting import above_any, below_any
+from peva_env.inference.counting import Blocks, Lattice, above_any, below_any, lattice_size
 from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid
 from peva_env.inference.monotone_map import DENSE_LIMIT, LABELS, VERDICTS, MonotoneMap, is_dense
 from peva_env.inference.records import Dispute, Status
@@ -21,15 +22,19 @@ __all__ = [
     "UNKNOWN_LABEL",
     "VERDICTS",
     "Bits",
+    "Blocks",
     "Dispute",
+    "Lattice",
     "MonotoneMap",
     "RateGrid",
+    "Reach",
     "Status",
     "above_any",
     "below_any",
     "contains",
     "counted",
     "is_dense",
+    "lattice_size",
     "no_sets",
     "packed",
     "singletons",

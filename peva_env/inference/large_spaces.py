@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL
-from peva_env.space import Config, ConfigSpace, Dominance, config_key
+from peva_env.space import Config, ConfigSpace, Dominance, config_key, no_lower
 
 
 @dataclass
@@ -22,14 +22,14 @@ class Antichain:
         return next((config for base, config in self.extreme if self._reaches(base, rates)), None)
 
     def _reaches(self, base: tuple[int, ...], rates: tuple[int, ...]) -> bool:
-        return all(self.sign * (rate - end) >= 0 for rate, end in zip(rates, base, strict=True))
+        return no_lower(rates, base) if self.sign > 0 else no_lower(base, rates)
 
 
 class Extremes:
     """The extreme ones of what was measured, by label and by the functions among which configurations are compared."""
 
     def __init__(self, space: ConfigSpace, dominance: Dominance) -> None:
-        self._functions = space.functions
+        self._space = space
         self._dominance = dominance
         self._antichains: dict[tuple[int, tuple[str, ...]], Antichain] = {}
 
@@ -53,5 +53,4 @@ class Extremes:
         """Return the functions among which a configuration is compared, and its rates of them."""
         if self._dominance != "two_sided":
             return config_key(config)
-        rates_rps = dict(config)
-        return self._functions, tuple(rates_rps.get(name, 0) for name in self._functions)
+        return self._space.functions, tuple(self._space.rates_of([config])[0].tolist())

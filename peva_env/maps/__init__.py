@@ -1,22 +1,30 @@
-"""What a memory says of a node: its map, what it answers to a question, and how it differs from another one's."""
+"""Maps of a node: read from a memory, asked about a load, compared with another map.
 
-from peva_env.maps.answers import Answer, Headroom, Neighbour, ask
-from peva_env.maps.difference import Difference, compare
+What must always hold:
+
+- A map is read from a snapshot of the memory: a campaign may be writing to it, and nothing is changed.
+- What is measured or inferred is proved; what is predicted is an estimate, and is always marked as such.
+"""
+
+from peva_env.maps.answers import Headroom, LoadAnswer, Neighbour, ask
+from peva_env.maps.difference import MapDifference, compare
 from peva_env.maps.node_map import CampaignRecord, NodeMap
 from peva_env.maps.prediction import predict
 from peva_env.maps.reading import read_map
-from peva_env.maps.savings import cartesian_configs
+from peva_env.maps.savings import Savings, cartesian_configs, savings_of
 
 __all__ = [
-    "Answer",
     "CampaignRecord",
-    "Difference",
     "Headroom",
+    "LoadAnswer",
+    "MapDifference",
     "Neighbour",
     "NodeMap",
+    "Savings",
     "ask",
     "cartesian_configs",
     "compare",
     "predict",
     "read_map",
+    "savings_of",
 ]

@@ -1,4 +1,4 @@
-"""Asking a map: what is a configuration's verdict, how is that known, and how much could be added to it."""
+"""Asking a map about a load: its verdict, how the verdict is known, and how far each rate could be raised."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _EVEN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A measured configuration that tells something of another one: its verdict, and of how many runs."""
+    """A measured configuration that supports an answer about another: its verdict and its number of runs."""
 
     config: Config
     verdict: Verdict
@@ -29,11 +29,12 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Headroom:
-    """How far one function's rate could be raised, all others staying as they are; rates in requests per second.
+    """How far one function's rate could be raised while all others stay as they are; rates in requests per second.
 
-    All are rates of now or higher ones. ``ok_rps`` is the highest that is proved OK, below any that is proved
-    overloaded; ``likely_ok_rps`` the highest up to which all rates are proved or predicted OK; ``overloaded_rps`` the
-    lowest that is proved overloaded; None where there is none. ``highest_rps`` is the highest rate that the map has.
+    Only the current rate ``rate_rps`` and higher ones count. ``ok_rps`` is the highest rate that is proved OK, below
+    every rate that is proved overloaded; ``likely_ok_rps`` the highest up to which every rate is proved or predicted
+    OK; ``overloaded_rps`` the lowest that is proved overloaded; each is None where no rate qualifies. ``highest_rps``
+    is the highest rate on the map.
     """
 
     function: str
@@ -45,13 +46,13 @@ class Headroom:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a map says of a configuration.
+class LoadAnswer:
+    """The answer of a map about the load of one configuration.
 
-    ``overloaded`` is how likely it is overloaded, 0 or 1 where that is measured or inferred; ``verdict`` is what is
-    more likely. ``because`` are the measured configurations from which it follows, or that contradict each other;
-    ``nearest`` the nearest measured one of either verdict. ``beyond`` are the functions of which no rate as high was
-    measured: a prediction there is a guess.
+    ``overloaded`` is the probability of overload, 0 or 1 where the configuration is measured or inferred; ``verdict``
+    is the more likely verdict. ``because`` are the measured configurations from which the verdict follows, or that
+    contradict each other; ``nearest`` the nearest measured configuration of each verdict. ``beyond`` are the functions
+    whose rate is higher than any measured rate of theirs: a prediction there is a guess.
     """
 
     config: Config
@@ -64,13 +65,13 @@ class Answer:
     beyond: tuple[str, ...]
 
 
-def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> Answer:
-    """Return what a map says of a configuration; what nothing proves is predicted by the agent ``learnt``.
+def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
+    """Return the verdict of a configuration and how it is known; an unknown verdict is predicted by agent ``learnt``.
 
-    ``read_map(memory, configs=[config])`` reads a map that has the configuration, whether it was measured or not.
+    ``read_map(memory, configs=[config])`` reads a map that includes the configuration, whether it was measured or not.
 
     Raises:
-        ConfigError: the configuration is not on the map, or nothing was measured yet.
+        ConfigError: the configuration is not on the map, or the map has no valid run.
     """
     known = node_map.known
     asked = sorted(config)
@@ -79,12 +80,12 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> Answer:
     if asked not in known.space:
         raise ConfigError(f"{asked} is not on this map; read_map(memory, configs=[...]) reads one that has it")
     if not node_map.runs:
-        raise ConfigError(f"memory {node_map.memory}: no valid run is in it yet from which anything could be told")
+        raise ConfigError(f"memory {node_map.memory}: it has no valid run yet, so there is nothing to answer from")
     steps = {name: [asked, *_raised(known, asked, name)] for name in known.space.functions}
     judge = _judge(node_map, [asked, *(one for configs in steps.values() for one in configs[1:])])
     likely = judge(asked)
     basis, because = _basis(node_map, asked)
-    return Answer(
+    return LoadAnswer(
         config=asked,
         verdict=Verdict.OVERLOADED if likely > _EVEN else Verdict.OK,
         basis=basis,
@@ -97,7 +98,7 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> Answer:
 
 
 def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float]:
-    """Return what tells how likely one of these configurations is overloaded, all predicted at once."""
+    """Return a function from one of these configurations to its probability of overload; all are predicted at once."""
     known = node_map.known
     unknown = [config for config in configs if known.verdict(config) is None]
     predicted = dict(zip(map(config_key, unknown), predict(node_map, unknown).tolist(), strict=True)) if unknown else {}
@@ -110,7 +111,7 @@ def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float
 
 
 def _raised(known: MonotoneMap, config: Config, function: str) -> Iterator[Config]:
-    """Yield a configuration with one function at each higher rate that the map has, lowest first."""
+    """Yield copies of a configuration with one function raised to each higher rate on the map, lowest first."""
     others = [pair for pair in config if pair[0] != function]
     now = dict(config).get(function, 0)
     for rate in known.space.rates_rps[known.space.functions.index(function)]:
@@ -120,7 +121,7 @@ def _raised(known: MonotoneMap, config: Config, function: str) -> Iterator[Confi
 
 
 def _headroom(known: MonotoneMap, function: str, steps: list[Config], judge: Callable[[Config], float]) -> Headroom:
-    """Return what is known of a configuration and of those in which one function has a higher rate, lowest first."""
+    """Return how far one function can be raised; ``steps`` is the configuration, then its copies with higher rates."""
     rates = [dict(one).get(function, 0) for one in steps]
     verdicts = list(map(known.verdict, steps))
     n_below = verdicts.index(Verdict.OVERLOADED) if Verdict.OVERLOADED in verdicts else len(steps)
@@ -137,7 +138,7 @@ def _headroom(known: MonotoneMap, function: str, steps: list[Config], judge: Cal
 
 
 def _basis(node_map: NodeMap, config: Config) -> tuple[Basis, list[Config]]:
-    """Return how a configuration's verdict is known, and the measured configurations that tell of it."""
+    """Return how a configuration's verdict is known, and the measured configurations that support it."""
     known = node_map.known
     if known.verdict(config) is not None:
         evidence = None if config_key(config) in known.measured else known.evidence(config)
@@ -149,14 +150,14 @@ def _basis(node_map: NodeMap, config: Config) -> tuple[Basis, list[Config]]:
 
 
 def _lies_between(known: MonotoneMap, dispute: Dispute, config: Config) -> bool:
-    """Tell whether a configuration is one of two that contradict each other, or lies between them."""
+    """Tell whether a configuration is part of a contradiction, or lies between its two configurations."""
     names = {config_key(one)[0] for one in (dispute.overloaded, config, dispute.ok)}
     is_comparable = known.dominance == "two_sided" or len(names) == 1
     return is_comparable and _no_lower(dispute.overloaded, config) and _no_lower(config, dispute.ok)
 
 
 def _no_lower(low: Config, high: Config) -> bool:
-    """Tell whether no function has a lower rate in one configuration than in another."""
+    """Tell whether each function has at least as high a rate in ``high`` as in ``low``."""
     rates = dict(high)
     return all(rates.get(name, 0) >= rate for name, rate in low)
 
@@ -169,7 +170,7 @@ def _neighbour(node_map: NodeMap, config: Config) -> Neighbour:
 
 
 def _beyond(node_map: NodeMap, config: Config) -> Iterator[str]:
-    """Yield the functions whose rate is higher than any that was measured."""
+    """Yield the functions whose rate is higher than every measured rate of theirs."""
     measured = [config_pairs(key) for key in node_map.runs]
     for name, rate in config:
         if rate > max((own for one in measured for other, own in one if other == name), default=-1):
@@ -177,7 +178,7 @@ def _beyond(node_map: NodeMap, config: Config) -> Iterator[str]:
 
 
 def _nearest(node_map: NodeMap, config: Config) -> Iterator[Neighbour]:
-    """Yield the nearest other measured configuration of either verdict: of the same functions, where there is one."""
+    """Yield the nearest other measured configuration of each verdict, of the same functions if possible."""
     space, rates_rps, asked = node_map.known.space, dict(config), config_key(config)
     highest = {name: rates[-1] or 1 for name, rates in zip(space.functions, space.rates_rps, strict=True)}
 

@@ -1,4 +1,4 @@
-"""How two maps differ: what a node bore before a change and bears after it."""
+"""The difference of two maps: which loads a node could bear before a change, and which after it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from peva_env.space import ConfigSpace, config_pairs
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """What became of the configurations of two maps that are known, measured or inferred, in both.
+class MapDifference:
+    """The configurations that are known (measured or inferred) in both of two maps, by their verdicts before and after.
 
-    ``lost`` were OK and are OVERLOADED, ``gained`` the other way round. Of the lost ones none lies below one of
-    ``lowest_lost``, and each of the others above one; of the gained ones none lies above one of ``highest_gained``.
-    ``n_ok`` and ``n_overloaded`` stayed so; ``n_unknown`` are known in one map only. ``left_out`` are the functions
-    that only one of them has. ``changes`` are the entries of the context that differ, as (name, before, after).
+    ``lost`` were OK and are OVERLOADED; ``gained`` were OVERLOADED and are OK. ``lowest_lost`` are the minimal lost
+    configurations, ``highest_gained`` the maximal gained ones. ``n_ok`` and ``n_overloaded`` count those whose verdict
+    stayed the same; ``n_unknown`` those that are known in one map only. ``left_out`` are the functions that only one
+    map has. ``changes`` are the entries of the context that differ, as (name, before, after).
     """
 
     functions: tuple[str, ...]
@@ -37,24 +37,24 @@ class Difference:
 
     @property
     def n_known(self) -> int:
-        """How many configurations are known in both maps."""
+        """The number of configurations that are known in both maps."""
         return self.n_ok + self.n_overloaded + len(self.lost) + len(self.gained)
 
     @property
     def lost_share(self) -> float:
-        """The lost part of what was OK before, and is known after, 0..1."""
+        """The share of the configurations OK before, and known after, that is lost, 0..1."""
         return len(self.lost) / max(1, len(self.lost) + self.n_ok)
 
 
-def compare(before: NodeMap, after: NodeMap) -> Difference:
+def compare(before: NodeMap, after: NodeMap) -> MapDifference:
     """Compare the maps of a node before and after a change, or of two nodes, on the functions that both have.
 
-    Both are looked at in one space, with the rates and numbers of functions of either, so that what one map has
-    measured can be compared with what follows in the other. How each infers stays as it was.
+    Both maps are put into one space with the rates and the numbers of functions of either, so that a measurement of
+    one can be compared with an inference of the other. Each map keeps its own dominance.
 
     Raises:
-        ConfigError: they have no function in common, nothing is known in both, or there are too many rates to be looked
-            at one by one.
+        ConfigError: the maps have no function in common, no configuration is known in both, or the common space is too
+            large to list.
     """
     shared = sorted(set(before.known.space.functions) & set(after.known.space.functions))
     if not shared:
@@ -74,10 +74,10 @@ def compare(before: NodeMap, after: NodeMap) -> Difference:
 
 def _difference(
     space: ConfigSpace, was: NDArray[np.int8], became: NDArray[np.int8], before: NodeMap, after: NodeMap
-) -> Difference:
+) -> MapDifference:
     lost = (was == OK_LABEL) & (became == OVERLOADED_LABEL)
     gained = (was == OVERLOADED_LABEL) & (became == OK_LABEL)
-    return Difference(
+    return MapDifference(
         functions=space.functions,
         lost=_marked(space, lost),
         gained=_marked(space, gained),
@@ -95,7 +95,9 @@ def _shared_space(one: ConfigSpace, other: ConfigSpace, functions: list[str]) ->
     rates = {name: {*_rates(one, name), *_rates(other, name)} for name in functions}
     least, most = min(one.min_functions, other.min_functions), max(one.max_functions, other.max_functions)
     if least > len(functions):
-        raise ConfigError(f"no configuration is of {' + '.join(functions)} alone, which both maps have")
+        raise ConfigError(
+            f"no configuration consists only of {' + '.join(functions)}, the functions that both maps have"
+        )
     space = ConfigSpace(rates, min_functions=least, max_functions=most)
     if not is_dense(space):
         raise ConfigError(f"the maps span {space.n_configs:,} configurations together, too many: name fewer functions")
@@ -107,7 +109,7 @@ def _rates(space: ConfigSpace, function: str) -> tuple[int, ...]:
 
 
 def _labels(node_map: NodeMap, space: ConfigSpace) -> NDArray[np.int8]:
-    """Return what a map says in another space, (N,); unknown where nothing follows from its measurements."""
+    """Return the labels of a map in another space, (N,); unknown where nothing follows from its measurements."""
     known = MonotoneMap(space, dominance=node_map.known.dominance)
     measured = node_map.known.measured.items()
     known.update_all({key: verdict for key, verdict in measured if config_pairs(key) in space})

@@ -1,13 +1,13 @@
-"""The map of one node, with the runs it was made of."""
+"""The map of one node, and the runs that it is made of."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.inference import MonotoneMap
-from peva_env.maps.inference import runs_asked_for
+from peva_env.maps.map_of_runs import expected_runs
 from peva_env.memory import node_name
 from peva_env.space import ConfigKey
 
@@ -30,10 +30,10 @@ class CampaignRecord:
 
 @dataclass(frozen=True)
 class NodeMap:
-    """What a memory holds of one context and repetition.
+    """The map of one context and repetition of a memory.
 
-    ``known`` is the map; ``events`` are the measured runs of its configurations, INVALID ones included, in the order of
-    their measurement. ``notes`` say, a line each, what was done instead of what one might expect: they are for users.
+    ``known`` holds the verdicts; ``events`` are the measured runs of its configurations, INVALID ones included, in the
+    order of their measurement. ``notes`` are remarks for users, a line each, such as what was left out.
     """
 
     memory: str
@@ -57,8 +57,8 @@ class NodeMap:
 
     @property
     def iterations(self) -> int:
-        """How many valid runs a configuration was to have: the most that one has that nothing contradicts."""
-        return runs_asked_for(self.known, self.runs)
+        """The largest number of valid runs of any undisputed configuration: how often each was to be measured."""
+        return expected_runs(self.known, self.runs)
 
     @property
     def is_running(self) -> bool:
@@ -77,7 +77,7 @@ class NodeMap:
 
 
 def are_complete(campaigns: Sequence[CampaignRecord]) -> bool:
-    """Tell whether the last of some campaigns left nothing unknown; with none there is nothing that could go on."""
+    """Tell whether the last of some campaigns left nothing unknown; true if there is no campaign."""
     return all(campaign.status == EndStatus.COMPLETE for campaign in campaigns[-1:])
 
 
@@ -85,6 +85,6 @@ def valid_runs(events: Iterable[ExecutionEvent]) -> dict[ConfigKey, list[Executi
     """Return the measured runs that are not INVALID, by configuration, in the order of their measurement."""
     runs: dict[ConfigKey, list[ExecutionEvent]] = {}
     for event in events:
-        if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID:
+        if event.is_valid:
             runs.setdefault(event.config_key, []).append(event)
     return runs

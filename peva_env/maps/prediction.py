@@ -1,4 +1,4 @@
-"""How likely configurations are to be overloaded that nothing proves, as an agent has it."""
+"""Predicting unknown configurations: the probability of overload that an agent estimates from the runs of a map."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,39 +19,39 @@ from peva_env.space import Config, ConfigSpace, config_pairs
 DEFAULT_PREDICTOR = "learnt"
 
 _MOST_MEASURED = 400
-"""So many measured configurations are taken into account, the nearest ones: the time taken grows with their cube."""
+"""Largest number of measured configurations that a prediction uses, the nearest: its time grows with their cube."""
 
 _MOST_COMPARED = 64
-"""So many of the configurations in question are asked what is near them."""
+"""Largest number of the configurations in question from which the nearest measured ones are searched."""
 
 
 def predict(node_map: NodeMap, configs: Sequence[Config], agent: str = DEFAULT_PREDICTOR) -> NDArray[np.float64]:
-    """Return how likely each of some configurations (k,) of a map is to be overloaded, 0..1.
+    """Return the probability of overload of each of some configurations, (k,), 0..1.
 
-    It is an estimate from what was measured, not a proof: ``node_map.known`` says what is proved.
+    It is an estimate from the runs, not a proof: ``node_map.known`` holds what is proved.
 
     Args:
-        node_map: what is known.
-        configs: of its space.
-        agent: whose estimate it is: see ``peva_env.planning.plugins.agent_factory``.
+        node_map: the map with its runs.
+        configs: configurations of its space.
+        agent: the agent that predicts; see ``peva_env.planning.plugins.agent_factory``.
 
     Raises:
-        ConfigError: there is no such agent, or it predicts nothing.
+        ConfigError: there is no such agent, or it makes no predictions.
         PolicyError: the agent failed.
     """
     overload = node_map.context.get("overload")
     settings = parse_config({"overload": overload} if isinstance(overload, dict) else {}, where="the map's context")
     predictor: Any = agent_factory(agent)(settings)
-    predictor.begin(_Remembered(node_map.known, _nearest_runs(node_map, configs), settings))
+    predictor.begin(_FinishedCampaign(node_map.known, _nearest_runs(node_map, configs), settings))
     likely: NDArray[np.float64] | None = predictor.predict(configs)
     if likely is None:
-        raise ConfigError(f"agent {agent!r} predicts nothing; one that does is {DEFAULT_PREDICTOR!r}")
+        raise ConfigError(f"agent {agent!r} makes no predictions; {DEFAULT_PREDICTOR!r} does")
     return likely
 
 
 @dataclass(frozen=True, slots=True)
-class _Remembered:
-    """A campaign as an agent sees it that is asked what it thinks of one, and is not to go on with it."""
+class _FinishedCampaign:
+    """A finished campaign as an agent sees it: the agent only predicts, it measures nothing."""
 
     known: MonotoneMap
     history: Sequence[ExecutionEvent]
@@ -68,11 +68,11 @@ class _Remembered:
         )
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
-        """Nothing will be measured that a policy could be told of."""
+        """Do nothing: without a measurement there is no update of a policy."""
 
 
 def _nearest_runs(node_map: NodeMap, configs: Sequence[Config]) -> Sequence[ExecutionEvent]:
-    """Return the runs of the configurations that were measured nearest to some others, by shares of highest rates."""
+    """Return the runs of the measured configurations nearest to some others, by shares of the highest rates."""
     runs = node_map.runs
     if len(runs) <= _MOST_MEASURED:
         return node_map.events

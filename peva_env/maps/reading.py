@@ -1,4 +1,4 @@
-"""Reading a node's map out of a memory, also while a campaign writes to it."""
+"""Reading a node's map from a memory, also while a campaign writes to it."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from peva_env.errors import ConfigError
 from peva_env.inference import is_dense
-from peva_env.maps.inference import RULES, Runs, infer, weakest_rule
+from peva_env.maps.map_of_runs import DOMINANCE_RULES, RunsByConfig, map_of_runs, weakest_dominance
 from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
@@ -26,26 +26,26 @@ def read_map(
     at_least: Dominance = "one_sided",
     schema_version: str = DEFAULT_SCHEMA_VERSION,
 ) -> NodeMap:
-    """Return what a memory knows of a node.
+    """Return the map of a node from a memory.
 
-    A memory does not hold the plans of its campaigns. Without ``space`` the map is that of all rates and numbers of
-    functions that were recorded; sets of functions of which nothing was recorded do not count in it.
+    A memory does not hold the plans of its campaigns. Without ``space`` the map spans all recorded rates and numbers of
+    functions; sets of functions without a record do not count in it.
 
     Args:
         memory: the DuckDB file; a campaign may be running on it.
-        context: hash of the context, or how it begins; without it the one that was measured last, of those that have
-            all the functions in question.
-        repetition: which one; without it the last that has these functions.
-        functions: only these; all that were recorded without.
-        configs: configurations that the map shall have, whether they were measured or not.
-        space: the plan, where it is known.
-        dominance: how verdicts are inferred; without it by the weakest rule that explains what the campaigns inferred,
-            of those that are as strong as ``at_least``.
-        at_least: the weakest rule of all, without ``dominance``.
+        context: hash of the context, or a prefix of it; None for the context measured last that has all functions in
+            question.
+        repetition: its number; None for the last that has these functions.
+        functions: the functions of the map; None for all recorded ones.
+        configs: configurations that the map must include, whether they were measured or not.
+        space: the plan, if it is known.
+        dominance: how verdicts are inferred; None for the weakest rule, not weaker than ``at_least``, that explains
+            what the campaigns inferred.
+        at_least: the weakest rule allowed without ``dominance``.
         schema_version: the label that the memory carries.
 
     Raises:
-        ConfigError: the memory holds nothing of what was asked for; what it does hold.
+        ConfigError: the memory has no such context, repetition or functions; the message names those that it has.
         MemoryStoreError: there is no such file, or it is not a memory.
         SchemaMismatchError: it is of another schema version.
     """
@@ -61,12 +61,12 @@ def read_map(
     notes = list(found.notes)
     counts_all = bool(configs) or space is not None
     if space is None:
-        space, said = recorded_space(recorded, configs)
-        notes += said
+        space, space_notes = recorded_space(recorded, configs)
+        notes += space_notes
     wanted = [event for event in events if only is None or only.issuperset(event.config_key[0])]
     inside = tuple(event for event in wanted if event.config_pairs in space)
     runs = valid_runs(inside)
-    rule = dominance or RULES[max(map(RULES.index, (weakest_rule(space, runs, inferred), at_least)))]
+    weakest = max(weakest_dominance(space, runs, inferred), at_least, key=DOMINANCE_RULES.index)
     counted = None if counts_all or not is_dense(space) else recorded.counts_in(space)
     return NodeMap(
         memory=str(memory),
@@ -74,14 +74,14 @@ def read_map(
         context=context_data,
         repetition=found.repetition,
         campaigns=campaigns,
-        known=infer(space, runs, rule, counted),
+        known=map_of_runs(space, runs, dominance or weakest, counted),
         events=inside,
-        notes=(*notes, *_what_is_short(len(wanted) - len(inside), runs, campaigns)),
+        notes=(*notes, *_completeness_notes(len(wanted) - len(inside), runs, campaigns)),
     )
 
 
-def _what_is_short(n_outside: int, runs: Runs, campaigns: Sequence[CampaignRecord]) -> Iterator[str]:
-    """Say what is left out, and what may still change."""
+def _completeness_notes(n_outside: int, runs: RunsByConfig, campaigns: Sequence[CampaignRecord]) -> Iterator[str]:
+    """Yield notes on runs that are left out and on verdicts that may still change."""
     if n_outside:
         yield f"runs of configurations outside this map, which are left out: {n_outside:,}"
     counts = Counter(map(len, runs.values()))

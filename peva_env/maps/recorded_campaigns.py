@@ -10,21 +10,21 @@ import duckdb
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.maps.node_map import CampaignRecord
-from peva_env.maps.recorded_space import Recorded, read_recorded
+from peva_env.maps.recorded_space import RecordedRates, read_recorded
 from peva_env.memory import read_events
 from peva_env.space import ConfigKey
 
 _MANY = 5
 
 _ENOUGH = 5000
-"""So many inferences tell by which rule they were made."""
+"""Largest number of inferred verdicts from which the dominance of a campaign is recognised."""
 
-_OWN = "context_hash = ? AND repetition = ?"
+_CONTEXT = "context_hash = ? AND repetition = ?"
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedCampaigns:
-    """What ``connection``'s memory holds of a context and repetition; ``notes`` name what was not chosen."""
+    """The campaigns of one context and repetition in a memory; ``notes`` name the others that were not chosen."""
 
     connection: duckdb.DuckDBPyConnection
     memory: str
@@ -41,34 +41,33 @@ class RecordedCampaigns:
         repetition: int | None,
         functions: frozenset[str],
     ) -> "RecordedCampaigns":
-        """Return the campaigns of a context and repetition that have these functions: the last, where several have.
+        """Return the campaigns of a context and repetition that have these functions; of several, the last.
 
         Raises:
             ConfigError: there are none.
         """
         there = _all(connection)
         if not there:
-            raise ConfigError(f"memory {memory}: no event is in it yet; `peva-env run` measures some")
+            raise ConfigError(f"memory {memory}: it has no events yet; `peva-env run` measures some")
         of_context = [one for one in there if one.context_hash.startswith(context or "")]
         if not of_context:
-            raise ConfigError(f"memory {memory}: no context begins with {context!r}; there are: {_contexts(there)}")
+            raise ConfigError(f"memory {memory}: no context hash begins with {context!r}; it has: {_contexts(there)}")
         of_repetition = [one for one in of_context if repetition in (None, one.repetition)]
         if not of_repetition:
             numbers = ", ".join(str(number) for number in sorted({one.repetition for one in of_context}))
-            raise ConfigError(f"memory {memory}: there is no repetition {repetition}; there are: {numbers}")
+            raise ConfigError(f"memory {memory}: it has no repetition {repetition}; it has: {numbers}")
         fitting = [one for one in of_repetition if functions <= one.functions]
         if not fitting:
             sets = " or ".join(sorted({", ".join(sorted(one.functions)) for one in of_repetition}))
             raise ConfigError(
-                f"memory {memory}: nothing was measured of {' + '.join(sorted(functions))} in one context; "
-                f"there are: {sets}"
+                f"memory {memory}: no context has measured {' + '.join(sorted(functions))}; it has: {sets}"
             )
         chosen = fitting[0]
         notes = _not_chosen(chosen, fitting, of_repetition) if context is None else ()
         return cls(connection, memory, chosen.context_hash, chosen.repetition, tuple(notes))
 
     def context(self) -> Mapping[str, Any]:
-        """Return the context as plain data; empty where no session tells.
+        """Return the context as plain data; empty if no session holds it.
 
         Raises:
             MemoryStoreError: it is no JSON object.
@@ -82,20 +81,20 @@ class RecordedCampaigns:
         return context if isinstance(context, dict) else {}
 
     def campaigns(self) -> tuple[CampaignRecord, ...]:
-        """Return the campaigns, in the order in which they began."""
+        """Return the campaigns in the order of their starts."""
         columns = ", ".join(field.name for field in fields(CampaignRecord))
-        query = f"SELECT {columns} FROM run_sessions WHERE {_OWN} ORDER BY started_at, run_id"  # noqa: S608
+        query = f"SELECT {columns} FROM run_sessions WHERE {_CONTEXT} ORDER BY started_at, run_id"  # noqa: S608
         return tuple(CampaignRecord(*row) for row in self.connection.execute(query, self._parameters).fetchall())
 
     def runs(self) -> list[ExecutionEvent]:
-        """Return all that was measured, in the order of measurement."""
-        return read_events(self.connection, f"{_OWN} AND kind = 'measured'", self._parameters)
+        """Return all measured runs, in the order of measurement."""
+        return read_events(self.connection, f"{_CONTEXT} AND kind = 'measured'", self._parameters)
 
-    def recorded(self, functions: frozenset[str] | None) -> Recorded:
-        """Return the rates and sets of functions that occur, of all functions or of some alone.
+    def recorded(self, functions: frozenset[str] | None) -> RecordedRates:
+        """Return the recorded rates and sets of functions: of all functions, or of some without others.
 
         Raises:
-            ConfigError: nothing was recorded of these alone.
+            ConfigError: these functions were not recorded without others.
         """
         recorded = read_recorded(self.connection, self.context_hash, self.repetition)
         if functions is None:
@@ -104,15 +103,15 @@ class RecordedCampaigns:
         if not kept.set_sizes:
             sets = _some(sorted(" + ".join(names) for names in recorded.set_sizes))
             raise ConfigError(
-                f"memory {self.memory}: nothing was measured of {' + '.join(sorted(functions))} without other "
-                f"functions; there are: {sets}"
+                f"memory {self.memory}: {' + '.join(sorted(functions))} was not measured without other "
+                f"functions; it has: {sets}"
             )
         return kept
 
     def inferred(self) -> dict[ConfigKey, Verdict]:
-        """Return what was known without a run; of much, a part, as config ids are drawn by a hash."""
+        """Return the inferred verdicts; of very many a sample, since config ids are hashes."""
         query = (
-            f"SELECT function_names, rates_rps, verdict FROM execution_events WHERE {_OWN} AND kind <> 'measured' "  # noqa: S608
+            f"SELECT function_names, rates_rps, verdict FROM execution_events WHERE {_CONTEXT} AND kind <> 'measured' "  # noqa: S608
             f"ORDER BY config_id LIMIT {_ENOUGH}"
         )
         rows = self.connection.execute(query, self._parameters).fetchall()
@@ -150,7 +149,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _not_chosen(chosen: _Measured, fitting: Sequence[_Measured], there: Sequence[_Measured]) -> Iterator[str]:
-    """Say what else there is, where nobody asked for what was chosen."""
+    """Yield notes that name the other contexts and repetitions, when the user has not chosen one."""
     others = [one for one in fitting if one.context_hash != chosen.context_hash]
     if others:
         yield f"this is context {chosen.context_hash} alone; the memory has others: {_contexts(others)}"

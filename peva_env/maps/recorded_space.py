@@ -1,4 +1,4 @@
-"""The space of what was recorded: a memory holds no plan, but the configurations that were run or inferred."""
+"""The space of a recorded campaign: a memory holds no plan, only the configurations that were run or inferred."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _OF_CAMPAIGNS = "FROM execution_events WHERE context_hash = ? AND repetition = ?
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedRates:
     """Rates of each function and sets of functions that occur in the events of a context and repetition.
 
     ``set_sizes`` says how many configurations of each set of functions were measured.
@@ -25,21 +25,21 @@ class Recorded:
     measured_rates_rps: Mapping[str, frozenset[int]]
     set_sizes: Mapping[tuple[str, ...], int]
 
-    def of(self, functions: Iterable[str]) -> "Recorded":
-        """Return what there is of some functions alone."""
+    def of(self, functions: Iterable[str]) -> "RecordedRates":
+        """Return only the rates and sets of some functions."""
         kept = frozenset(functions)
-        return Recorded(
+        return RecordedRates(
             {name: rates for name, rates in self.rates_rps.items() if name in kept},
             {name: rates for name, rates in self.measured_rates_rps.items() if name in kept},
             {names: n for names, n in self.set_sizes.items() if kept.issuperset(names)},
         )
 
     def loaded(self, config: Config) -> Config:
-        """Return a configuration without functions at rate 0, which are absent, unless campaigns have them so."""
+        """Return a configuration without its functions at rate 0, unless campaigns recorded them at rate 0."""
         return [(name, rate) for name, rate in config if rate or 0 in self.rates_rps.get(name, ())] or config
 
     def counts_in(self, space: ConfigSpace) -> NDArray[np.bool_]:
-        """Return which configurations of a space are of a set of functions that occurs, (N,)."""
+        """Return which configurations of a space have a recorded set of functions, (N,)."""
         counted = np.zeros(space.n_configs, np.bool_)
         for names in self.set_sizes.keys() & set(space.function_sets()):
             offset, shape = space.block(names)
@@ -47,8 +47,8 @@ class Recorded:
         return counted
 
 
-def read_recorded(connection: duckdb.DuckDBPyConnection, context_hash: str, repetition: int) -> Recorded:
-    """Look up what occurs in the events of a context and repetition."""
+def read_recorded(connection: duckdb.DuckDBPyConnection, context_hash: str, repetition: int) -> RecordedRates:
+    """Return the rates and sets of functions in the events of a context and repetition."""
     parameters = [context_hash, repetition]
     pairs = connection.execute(
         "SELECT name, rate, bool_or(measured) FROM (SELECT unnest(function_names) AS name, unnest(rates_rps) AS rate, "  # noqa: S608
@@ -60,44 +60,44 @@ def read_recorded(connection: duckdb.DuckDBPyConnection, context_hash: str, repe
         parameters,
     ).fetchall()
     names = sorted({name for name, _, _ in pairs})
-    return Recorded(
+    return RecordedRates(
         {name: frozenset(rate for other, rate, _ in pairs if other == name) for name in names},
         {name: frozenset(rate for other, rate, measured in pairs if other == name and measured) for name in names},
         {tuple(functions): int(n) for functions, n in sets},
     )
 
 
-def recorded_space(recorded: Recorded, configs: Sequence[Config] = ()) -> tuple[ConfigSpace, list[str]]:
-    """Return the space of what was recorded, with some configurations beside, and what had to be left out of it.
+def recorded_space(recorded: RecordedRates, configs: Sequence[Config] = ()) -> tuple[ConfigSpace, list[str]]:
+    """Return the space of the recorded rates and of some further configurations, and notes on what was left out.
 
-    What is too large to be looked at one by one loses first the rates at which nothing was measured, then all functions
-    but those of the set of which most was measured. With configurations in question it may stay too large: what is
-    proved of these is known all the same.
+    A space that is too large to list is reduced: first to the measured rates, then to the set of functions with most
+    measured configurations. With further configurations it may stay too large: their verdicts can be proved all the
+    same.
 
     Raises:
-        ConfigError: it is still too large, and there are no configurations in question.
+        ConfigError: it is still too large, and there are no further configurations.
         MemoryStoreError: it has rates that no memory writes.
     """
     whole = _space(recorded.rates_rps, recorded, configs)
     if is_dense(whole):
         return whole, []
-    said = f"the recorded rates span {whole.n_configs:,} configurations, too many to look at one by one"
+    problem = f"the recorded rates span {whole.n_configs:,} configurations, too many to list"
     if not any(recorded.set_sizes.values()):
-        raise ConfigError(f"{said}, and none was measured")
+        raise ConfigError(f"{problem}, and none was measured")
     space = _space(recorded.measured_rates_rps, recorded, configs)
     if is_dense(space):
-        return space, [f"{said}: this is the map of the {space.n_configs:,} at rates at which something was measured"]
+        return space, [f"{problem}: this is the map of the {space.n_configs:,} at measured rates"]
     if configs:
         return space, []
     largest = max(recorded.set_sizes, key=lambda names: recorded.set_sizes[names])
     kept = recorded.of(largest)
     space = _space(kept.measured_rates_rps, kept, configs)
     if not is_dense(space):
-        raise ConfigError(f"{said}, and so are those of {' + '.join(largest)}; name fewer functions")
-    return space, [f"{said}: this is the map of {' + '.join(space.functions)} alone; other functions can be named"]
+        raise ConfigError(f"{problem}, and so are those of {' + '.join(largest)}; name fewer functions")
+    return space, [f"{problem}: this is the map of {' + '.join(space.functions)} alone; other functions can be named"]
 
 
-def _space(rates_rps: Mapping[str, Iterable[int]], recorded: Recorded, configs: Sequence[Config]) -> ConfigSpace:
+def _space(rates_rps: Mapping[str, Iterable[int]], recorded: RecordedRates, configs: Sequence[Config]) -> ConfigSpace:
     rates = {name: set(some) for name, some in rates_rps.items() if some}
     for name, rate in (pair for config in configs for pair in config):
         rates.setdefault(name, set()).add(rate)
@@ -105,4 +105,4 @@ def _space(rates_rps: Mapping[str, Iterable[int]], recorded: Recorded, configs: 
     try:
         return ConfigSpace(rates, min_functions=min(sizes), max_functions=max(sizes) + 1)
     except ValueError as error:
-        raise MemoryStoreError(f"what was recorded is no space of configurations: {error}") from error
+        raise MemoryStoreError(f"the recorded rates are not a space of configurations: {error}") from error

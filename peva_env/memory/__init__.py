@@ -11,11 +11,12 @@ What must always hold:
 from peva_env.memory.contexts import context_hash, digest, node_name
 from peva_env.memory.database import Database
 from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.rows import EVENT_COLUMNS, event_row, read_events
+from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
+from peva_env.memory.ledger import RunLedger
 from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, TABLES
 from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
-from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize
+from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize_memory
 from peva_env.memory.verify import verify
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "DuckDBMemoryStore",
     "InProcessMemoryEngine",
     "MemorySummary",
+    "RunLedger",
     "Session",
     "context_hash",
     "digest",
@@ -37,6 +39,6 @@ __all__ = [
     "node_name",
     "read_events",
     "reading",
-    "summarize",
+    "summarize_memory",
     "verify",
 ]

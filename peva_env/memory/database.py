@@ -12,7 +12,7 @@ import duckdb
 from peva_env import __version__
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.schema import TABLES
-from peva_env.memory.schema_check import look
+from peva_env.memory.schema_check import inspect_database
 
 _LOCK_HOLDER = re.compile(r"lock is held in (?P<program>\S+)(?: \(PID (?P<pid>\d+)\))?")
 
@@ -70,7 +70,7 @@ class Database:
             MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
             SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
         """
-        is_memory = self._is_there() and self._look()
+        is_memory = self._is_there() and self._inspect()
         self._connection = self._connect(read_only=False)
         try:
             if not is_memory:
@@ -80,13 +80,13 @@ class Database:
             raise
         self._identity = self._find()
 
-    def _look(self) -> bool:
-        """Look at the file read-only: return whether there is anything in it, or raise for what is no memory."""
+    def _inspect(self) -> bool:
+        """Open the file read-only and tell whether it is a memory; raise if it is anything else but empty."""
         with closing(self._connect(read_only=True)) as connection:
             try:
-                found = look(connection, {name: table.columns for name, table in TABLES.items()})
+                found = inspect_database(connection, {name: table.columns for name, table in TABLES.items()})
             except duckdb.Error as error:
-                raise MemoryStoreError(f"memory {self.path}: {explain(error)}") from error
+                raise MemoryStoreError(f"memory {self.path}: {duckdb_problem(error)}") from error
         if found.difference:
             raise SchemaMismatchError(
                 f"memory {self.path}: not of schema_version {self.schema_version!r}: {found.difference}; "
@@ -131,7 +131,7 @@ class Database:
         except BaseException as error:
             _roll_back(connection)
             if isinstance(error, duckdb.Error):
-                raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {explain(error)}") from error
+                raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {duckdb_problem(error)}") from error
             raise
 
     def _is_there(self) -> bool:
@@ -179,7 +179,7 @@ class Database:
         try:
             return duckdb.connect(self._file, read_only=read_only, config=NO_DOWNLOADS)
         except duckdb.Error as error:
-            raise MemoryStoreError(f"memory {self.path}: {explain(error)}") from error
+            raise MemoryStoreError(f"memory {self.path}: {duckdb_problem(error)}") from error
 
     def _create_tables(self) -> None:
         with self.transaction("make the tables") as connection:
@@ -205,7 +205,7 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
         return  # begin or commit failed: there is no transaction left to roll back
 
 
-def explain(error: duckdb.Error) -> str:
+def duckdb_problem(error: duckdb.Error) -> str:
     """Return DuckDB's complaint as one line that says what to do."""
     text = str(error).splitlines()[0]
     holder = _LOCK_HOLDER.search(text)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableSchema:
     """A table: its columns in order with their DuckDB types, and its primary key."""
 
     columns: dict[str, str]
@@ -18,11 +18,11 @@ class Table:
 
 _EVENT_KEY = {"config_id": "VARCHAR", "iteration": "INTEGER", "repetition": "INTEGER", "run_id": "VARCHAR"}
 
-TABLES: dict[str, Table] = {
-    "memory_schema_meta": Table(
+TABLES: dict[str, TableSchema] = {
+    "memory_schema_meta": TableSchema(
         {"schema_version": "VARCHAR", "created_at": "DOUBLE", "package_version": "VARCHAR"}, ("schema_version",)
     ),
-    "run_sessions": Table(
+    "run_sessions": TableSchema(
         {
             "run_id": "VARCHAR",
             "repetition": "INTEGER",
@@ -40,7 +40,7 @@ TABLES: dict[str, Table] = {
         },
         ("run_id",),
     ),
-    "config_catalog": Table(
+    "config_catalog": TableSchema(
         {
             "config_id": "VARCHAR",
             "function_names": "VARCHAR[]",
@@ -50,7 +50,7 @@ TABLES: dict[str, Table] = {
         },
         ("config_id",),
     ),
-    "execution_events": Table(
+    "execution_events": TableSchema(
         _EVENT_KEY
         | {
             "kind": "VARCHAR",
@@ -93,7 +93,7 @@ TABLES: dict[str, Table] = {
         },
         tuple(_EVENT_KEY),
     ),
-    "policy_updates": Table(
+    "policy_updates": TableSchema(
         {
             "run_id": "VARCHAR",
             "update_index": "INTEGER",
@@ -105,7 +105,7 @@ TABLES: dict[str, Table] = {
         },
         ("run_id", "update_index"),
     ),
-    "k6_raw_summaries": Table(_EVENT_KEY | {"summary_json": "VARCHAR"}, tuple(_EVENT_KEY)),
+    "k6_raw_summaries": TableSchema(_EVENT_KEY | {"summary_json": "VARCHAR"}, tuple(_EVENT_KEY)),
 }
 
 DEBUG_TABLES: tuple[str, ...] = ("k6_raw_summaries",)

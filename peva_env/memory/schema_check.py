@@ -27,7 +27,7 @@ _FOREIGN = """
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Inspection:
     """What is in a database: its schema label ('' if it has none), and in words what is not as wanted, if anything."""
 
     is_empty: bool
@@ -35,8 +35,8 @@ class Look:
     label: str = ""
 
 
-def look(connection: duckdb.DuckDBPyConnection, wanted: Columns) -> Look:
-    """Look at the one file that a connection has open; the connection is of no use for anything else afterwards."""
+def inspect_database(connection: duckdb.DuckDBPyConnection, wanted: Columns) -> Inspection:
+    """Check the database file that a connection has open; do not use the connection for anything else afterwards."""
     connection.execute(_OWN_NAMES_ALONE)
     (name,) = connection.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
     found: dict[str, dict[str, str]] = {}
@@ -44,13 +44,13 @@ def look(connection: duckdb.DuckDBPyConnection, wanted: Columns) -> Look:
         found.setdefault(table, {})[column] = kind
     foreign = connection.execute(_FOREIGN).fetchone()
     if not found and not foreign:
-        return Look(is_empty=True)
+        return Inspection(is_empty=True)
     difference = f"{foreign[0]} does not belong" if foreign else first_difference(found, wanted)
     if difference:
-        return Look(is_empty=False, difference=difference)
+        return Inspection(is_empty=False, difference=difference)
     quoted = name[0].replace('"', '""')
     label = connection.execute(f'SELECT schema_version FROM "{quoted}".main.memory_schema_meta').fetchone()  # noqa: S608
-    return Look(is_empty=False, label=str(label[0]) if label else "")
+    return Inspection(is_empty=False, label=str(label[0]) if label else "")
 
 
 def first_difference(found: Columns, wanted: Columns) -> str | None:

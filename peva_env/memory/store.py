@@ -15,7 +15,7 @@ import duckdb
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database, insert
-from peva_env.memory.rows import EVENT_COLUMNS, event_from_record, event_row, read_events
+from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_row, read_events
 
 DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
 

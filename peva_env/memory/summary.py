@@ -56,7 +56,7 @@ class MemorySummary:
     events: list[EventCount]
 
 
-def summarize(connection: duckdb.DuckDBPyConnection) -> MemorySummary:
+def summarize_memory(connection: duckdb.DuckDBPyConnection) -> MemorySummary:
     """Count what a memory holds."""
     campaigns = connection.execute(
         "SELECT s.run_id, s.status, s.agent, s.repetition, s.context_hash, s.started_at, s.ended_at, "

@@ -18,8 +18,8 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.memory.contexts import context_hash
 from peva_env.memory.dfaas import RECORDED_AS
-from peva_env.memory.rows import EVENT_COLUMNS, event_from_record
-from peva_env.memory.verify_sql import QUERIES
+from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record
+from peva_env.memory.verify_queries import QUERIES
 from peva_env.rules import ABORTED, Judgement, judge, judge_aborted
 
 _ROWS_AT_A_TIME = 1000
@@ -27,7 +27,7 @@ _RUN_ID = EVENT_COLUMNS.index("run_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Discrepancy:
     """A value that is not what follows from the others, in words; ``key`` is the row's primary key."""
 
     table: str
@@ -44,28 +44,28 @@ class _Rules(NamedTuple):
     duration_s: float
 
 
-def verify(connection: duckdb.DuckDBPyConnection) -> Iterator[Difference]:
+def verify(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     """Yield every difference between what a memory holds and what follows from it. The cost is linear in its events."""
     for query in QUERIES:
         for row in connection.execute(query).fetchall():
-            yield Difference(*map(str, row))
+            yield Discrepancy(*map(str, row))
     yield from _contexts(connection)
     yield from _verdicts(connection)
 
 
-def _contexts(connection: duckdb.DuckDBPyConnection) -> Iterator[Difference]:
+def _contexts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     sessions = connection.execute("SELECT run_id, context_hash, context_json FROM run_sessions ORDER BY 1").fetchall()
     for run_id, stored, text in sessions:
         try:
             recomputed = context_hash(json.loads(text))
         except (TypeError, ValueError):
-            yield Difference("run_sessions", run_id, "context_json", str(text), "JSON")
+            yield Discrepancy("run_sessions", run_id, "context_json", str(text), "JSON")
             continue
         if recomputed != stored:
-            yield Difference("run_sessions", run_id, "context_hash", str(stored), recomputed)
+            yield Discrepancy("run_sessions", run_id, "context_hash", str(stored), recomputed)
 
 
-def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Difference]:
+def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     rules = _rules(connection)
     measured = connection.execute(
         f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events "  # noqa: S608
@@ -98,7 +98,7 @@ def _judged(event: ExecutionEvent, rules: _Rules) -> Judgement:
     return judge(event.functions, event.node, rules.overload)
 
 
-def _judged_anew(event: ExecutionEvent, rules: _Rules) -> Iterator[Difference]:
+def _judged_anew(event: ExecutionEvent, rules: _Rules) -> Iterator[Discrepancy]:
     judgement = _judged(event, rules)
     compared: dict[str, tuple[Any, Any]] = {
         "verdict": (event.verdict, judgement.verdict),
@@ -109,7 +109,7 @@ def _judged_anew(event: ExecutionEvent, rules: _Rules) -> Iterator[Difference]:
         compared["margin"] = (event.margin, judgement.margin)
     for column, (stored, recomputed) in compared.items():
         if stored != recomputed:
-            yield Difference("execution_events", _key(event), column, _text(stored), _text(recomputed))
+            yield Discrepancy("execution_events", _key(event), column, _text(stored), _text(recomputed))
 
 
 def _alike(stored: float | None, recomputed: float | None) -> bool:

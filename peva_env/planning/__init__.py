@@ -1,11 +1,15 @@
-"""What is measured next: the plan and how policies are found."""
+"""What is measured next: the plan, schedulers, candidates, and the policies and agents found by name.
+
+What must always hold: the plan has an order that a configuration file fixes; a scheduler proposes each configuration
+once; and whatever a policy raises or returns in breach of its contract is a ``PolicyError`` that names the policy.
+"""
 
 from peva_env.planning.candidates import Candidates
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
 from peva_env.planning.plugins import agent_factory, arena, campaign_loop, own_policy, trainer
 from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
 from peva_env.planning.scheduler import CartesianScheduler
-from peva_env.planning.updates import PolicyUpdates
+from peva_env.planning.updates import PolicyUpdates, UpdateSchedule
 
 __all__ = [
     "Candidates",
@@ -14,6 +18,7 @@ __all__ = [
     "NoOpPolicy",
     "PlanEstimate",
     "PolicyUpdates",
+    "UpdateSchedule",
     "agent_factory",
     "arena",
     "campaign_loop",

@@ -1,6 +1,8 @@
-"""When a policy is told of events: one by one, or several at once."""
+"""When a policy is updated: after each event, or after several."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
@@ -8,33 +10,32 @@ from peva_env.errors import PolicyError
 from peva_env.planning.policies import NoOpPolicy
 
 
+@dataclass(frozen=True, slots=True)
+class UpdateSchedule:
+    """When a policy is updated.
+
+    ``online``: after each event. ``micro_batch``: when ``batch_size`` events are pending, or ``window_s`` seconds have
+    passed since the first of them; ``clock`` returns monotonic seconds.
+    """
+
+    mode: str = "online"
+    batch_size: int = 8
+    window_s: float = 30
+    clock: Callable[[], float] = time.monotonic
+
+
 class PolicyUpdates:
     """Hands events to a policy.
 
     Args:
-        mode: ``online`` hands over each event, ``micro_batch`` several when ``batch_size`` are pending or ``window_s``
-            seconds have passed since the first of them.
-        batch_size: see above.
-        window_s: see above.
-        clock: monotonic seconds.
-        updated: is told of each update: the policy's name, the number of events, and what the policy returned.
+        schedule: when.
+        on_update: called after each update with the policy's name, the number of events, and what the policy returned.
     """
 
-    def __init__(
-        self,
-        *,
-        mode: str,
-        batch_size: int,
-        window_s: float,
-        clock: Callable[[], float],
-        updated: Callable[[str, int, Any], None],
-    ) -> None:
+    def __init__(self, schedule: UpdateSchedule, on_update: Callable[[str, int, Any], None] | None = None) -> None:
         self.policy: PolicyAlgorithm = NoOpPolicy()
-        self._mode = mode
-        self._batch_size = batch_size
-        self._window_s = window_s
-        self._clock = clock
-        self._updated = updated
+        self._schedule = schedule
+        self._on_update = on_update
         self._pending: list[ExecutionEvent] = []
         self._pending_since = 0.0
 
@@ -49,14 +50,14 @@ class PolicyUpdates:
         Raises:
             PolicyError: the policy raised.
         """
-        if self._mode == "online":
+        if self._schedule.mode == "online":
             self._update("update_online", event, 1)
             return
         if not self._pending:
-            self._pending_since = self._clock()
+            self._pending_since = self._schedule.clock()
         self._pending.append(event)
-        window_over = self._clock() - self._pending_since >= self._window_s
-        if len(self._pending) >= self._batch_size or window_over:
+        window_over = self._schedule.clock() - self._pending_since >= self._schedule.window_s
+        if len(self._pending) >= self._schedule.batch_size or window_over:
             self.flush()
 
     def flush(self) -> None:
@@ -75,4 +76,5 @@ class PolicyUpdates:
             score: Any = getattr(self.policy, method)(argument)
         except Exception as error:
             raise PolicyError(f"policy {name} failed in {method}: {error!r}; the event is stored") from error
-        self._updated(name, n_events, score)
+        if self._on_update:
+            self._on_update(name, n_events, score)

@@ -1,4 +1,4 @@
-"""Rest before each run: the node's use must be back near what it is when idle."""
+"""Cooldown before each run: wait until the node's resource use is near its idle baseline again."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,15 +9,15 @@ from peva_env.errors import MetricsError
 from peva_env.platforms.base import NodeUsage, Platform, Usage
 
 _FLOOR_PCT = 5.0
-"""Percentage points of capacity above the idle use that always count as rest: a share of nearly nothing is noise."""
+"""Percentage points above the idle use that always count as idle: a share of nearly nothing is noise."""
 
 _RISING_WEIGHT = 0.2
-"""Weight of an idle look above the rolling baseline."""
+"""Weight of an idle measurement above the rolling baseline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """How a cooldown ended: seconds waited, the node's idle use, and why it is not at rest, if it is not."""
+    """The end of a cooldown: seconds waited, the node's idle use, and why the node is not idle, if it is not."""
 
     waited_s: float
     idle: Usage
@@ -26,13 +26,13 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class _Baseline:
-    """What the node uses when idle, and how many replicas each of its functions has then."""
+    """The idle use of the node, and the replicas of each of its functions when idle."""
 
     node: Usage
     replicas: Mapping[str, int] = field(default_factory=dict)
 
     def follow(self, idle: NodeUsage) -> "_Baseline":
-        """Go down at once with an idle look that is lower, and slowly up with one that is higher."""
+        """Return the baseline after an idle measurement: a lower one replaces it, a higher one raises it a little."""
         node = Usage(
             cpu_pct=_moved(self.node.cpu_pct, idle.node.cpu_pct), ram_pct=_moved(self.node.ram_pct, idle.node.ram_pct)
         )
@@ -42,10 +42,10 @@ class _Baseline:
 class Cooldown:
     """Waits until CPU, RAM and replicas of a node are back near a rolling idle baseline.
 
-    At rest means ``use <= max(idle * (1 + threshold), idle + 5 points)``, and that no function has more replicas than
-    when it was idle. The first look sets the baseline. A later one below it lowers it at once, so that a node that was
-    still busy at first is found out; one above it that counts as rest raises it a little, so that slow drift (a heap
-    that grows) is not taken for load.
+    A node is idle if ``use <= max(idle * (1 + threshold), idle + 5 points)`` and no function has more replicas than
+    when it was idle. The first measurement sets the baseline. A later, lower one lowers the baseline at once, so that a
+    node that was still busy at first does not count as idle for long; a higher one that counts as idle raises the
+    baseline a little, so that slow drift (a heap that grows) is not taken for load.
     """
 
     def __init__(
@@ -57,27 +57,27 @@ class Cooldown:
         self._baseline: _Baseline | None = None
 
     def wait(self) -> Rest:
-        """Return when the node is at rest, or after ``max_wait_seconds`` and one last look.
+        """Return when the node is idle, or after ``max_wait_seconds`` and one last measurement.
 
-        A node that cannot be measured is looked at again, like a busy one; one that is gone is not waited for.
+        A node that cannot be measured is measured again, like a busy node; a node with a failure ends the wait.
         """
         began = time.monotonic()
         while True:
-            idle, problem = self._look()
+            idle, problem = self._measure()
             waited_s = time.monotonic() - began
             if problem is None:
                 return Rest(waited_s, idle)
-            gone = self._platform.failure()
+            failure = self._platform.failure()
             left_s = self._config.max_wait_seconds - waited_s
-            if gone or left_s <= 0:
-                return Rest(waited_s, idle, gone or f"not at rest after {waited_s:.0f} s of cooldown: {problem}")
+            if failure or left_s <= 0:
+                return Rest(waited_s, idle, failure or f"not at rest after {waited_s:.0f} s of cooldown: {problem}")
             self._sleep(min(left_s, self._config.sleep_step_seconds))
 
-    def _look(self) -> tuple[Usage, str | None]:
-        """Return what the node uses now, and why that is not rest."""
+    def _measure(self) -> tuple[Usage, str | None]:
+        """Return the node's use now, and why it does not count as idle."""
         now = time.time()
         try:
-            idle = self._platform.usage(now, now + self._platform.look_s)
+            idle = self._platform.usage(now, now + self._platform.min_window_s)
         except MetricsError as error:
             return Usage(), str(error)
         baseline = self._baseline or _Baseline(idle.node, _replicas(idle))
@@ -87,16 +87,16 @@ class Cooldown:
         return idle.node, problem
 
     def _problems(self, now: NodeUsage, baseline: _Baseline) -> Iterator[str]:
-        for what, value, idle in (
+        for resource, value, idle in (
             ("CPU", now.node.cpu_pct, baseline.node.cpu_pct),
             ("RAM", now.node.ram_pct, baseline.node.ram_pct),
         ):
             if value is None or idle is None:
-                yield "; ".join((f"{what} of the node was not measured", *now.missing))
+                yield "; ".join((f"{resource} of the node was not measured", *now.missing))
                 continue
             limit = max(idle * (1 + self._config.idle_threshold_pct / 100), idle + _FLOOR_PCT)
             if value > limit:
-                yield f"{what} {value:.1f} % > {limit:.1f} %, idle is {idle:.1f} %"
+                yield f"{resource} {value:.1f} % > {limit:.1f} %, idle is {idle:.1f} %"
         for name, replicas in _replicas(now).items():
             if replicas > baseline.replicas.get(name, replicas):
                 yield f"{name} has {replicas} replicas, idle are {baseline.replicas[name]}"

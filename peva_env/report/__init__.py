@@ -1,4 +1,10 @@
-"""What was found as figures. They need matplotlib, of the extra ``report``, which is imported where one is drawn."""
+"""Reports and figures of a node's map.
+
+What must always hold:
+
+- Matplotlib, Jinja and Plotly, of the extra ``report``, are imported only when a figure or page is made.
+- A report is one file that needs no network; names from a memory are shown as text, never run as markup or script.
+"""
 
 from peva_env.report.html import write_report
 from peva_env.report.plots import budget_curves, campaign_timeline, load_curves, overload_map, overload_maps

@@ -1,14 +1,12 @@
-"""A node's map as one HTML file that needs nothing else: no network, no server, no other file.
+"""A node's map as one self-contained HTML file: no network, no server, no other file.
 
-What is named in a memory comes from strangers. The template escapes it; the data are JSON in which no ``<`` is left;
-the page's script sets texts, never markup; and the page's policy lets no script run but the two that are written here,
-and nothing be fetched.
+Names in a memory are untrusted. The template escapes them; the data are JSON without any ``<``; the page's script sets
+texts, never markup; and the page's Content-Security-Policy allows only the two scripts of this file, and no requests.
 """
 
 import base64
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,48 +17,40 @@ from numpy.typing import NDArray
 
 from peva_env import __version__
 from peva_env.errors import ConfigError, PolicyError
-from peva_env.maps import NodeMap, predict
-from peva_env.report.data import (
-    Cell,
-    cell_codes,
-    facts,
-    load_text,
-    moment_text,
-    page_data,
-    proof,
-    run_data,
-    saved,
-    sentence_text,
-)
+from peva_env.maps import NodeMap, predict, savings_of
+from peva_env.report.data import Cell, cell_codes, map_data, run_data
+from peva_env.report.texts import certificate, load_text, moment_text, provenance, savings, sentence_text, summary
+from peva_env.system import replacing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 MAX_PREDICTED = 50_000
-"""Unknown configurations whose probabilities are told: an estimate of many more would take minutes."""
+"""Largest number of unknown configurations that are predicted: many more would take minutes."""
 
 _PAGE = Path(__file__).with_name("page")
 _SCRIPTS = ("elements", "data", "table", "theme", "controls", "cell", "map", "configurations", "timeline", "main")
 _MARK = b"<!doctype html>\n<!-- peva-env report -->"
-"""How a report begins; what begins otherwise is not replaced by one."""
+"""The first bytes of every report; a file without them is not overwritten."""
 
 
 def write_report(node_map: NodeMap, path: Path) -> None:
-    """Write a map's report: whole, or not at all. An older report is replaced, any other file is left as it is.
+    """Write a map's report atomically. An older report is replaced, any other file is left as it is.
 
-    Of a symbolic link it is the file that it leads to: the link stays.
+    A symbolic link stays; the file that it points to is written.
 
     Raises:
-        ConfigError: jinja2 or plotly is not installed, the file cannot be written, or is there and no report.
+        ConfigError: jinja2 or plotly is not installed, the file cannot be written, or it exists and is not a report.
     """
     target = Path(os.path.realpath(path))
     if target.is_symlink():
-        raise ConfigError(f"--out {path}: is a symbolic link that leads nowhere; give another name")
+        raise ConfigError(f"--out {path}: is a symbolic link to a file that does not exist; give another name")
     if target.exists() and not _is_report(target):
-        raise ConfigError(f"--out {path}: is there already, and no report; give another name")
+        raise ConfigError(f"--out {path}: exists and is not a report; give another name")
     text = render(node_map, made_at=time.time())
     try:
-        _replace(target, text.encode("utf-8"))
+        with replacing(target) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--out {path}: cannot be written: {error.strerror}") from error
 
@@ -80,20 +70,22 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
         style=(_PAGE / "style.css").read_text(encoding="utf-8"),
         plotly_script=plotly_script,
         script=script,
-        data=page_data(node_map, probabilities),
+        data=map_data(node_map, probabilities),
         runs=run_data(node_map),
         map=node_map,
         notes=[*node_map.notes, *notes],
-        facts=facts,
-        proof=proof,
-        saved=saved,
+        summary=summary,
+        certificate=certificate,
+        savings=savings,
+        savings_of=savings_of,
+        provenance=provenance,
         made_at=made_at,
     )
     return text
 
 
 def _probabilities(node_map: NodeMap) -> tuple[NDArray[np.float64] | None, Sequence[str]]:
-    """Estimate how likely each unknown configuration is to be overloaded; without an estimate say why."""
+    """Return the probability of overload of each unknown configuration, or None, and notes that say why."""
     unknown = np.flatnonzero(cell_codes(node_map.known) == Cell.UNKNOWN)
     if not unknown.size or not node_map.runs:
         return None, []
@@ -102,7 +94,7 @@ def _probabilities(node_map: NodeMap) -> tuple[NDArray[np.float64] | None, Seque
     try:
         return predict(node_map, [node_map.known.space.config(int(index)) for index in unknown]), []
     except (ConfigError, PolicyError) as error:
-        return None, [f"what is unknown is not predicted: {error}"]
+        return None, [f"unknown configurations are not predicted: {error}"]
 
 
 def _environment() -> "Environment":
@@ -126,7 +118,7 @@ def _plotly_script() -> str:
 
 
 def _policy(*scripts: str) -> str:
-    """Return the Content-Security-Policy under which these inline scripts run, and no other."""
+    """Return the Content-Security-Policy that allows these inline scripts and no others."""
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     # Plotly writes its own style element, and shows a heat map as a data: image.
@@ -138,22 +130,3 @@ def _is_report(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(len(_MARK)) == _MARK
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file aside and rename it, so that nobody ever meets half of it."""
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(aside).chmod(0o666 & ~_umask())
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,4 +1,4 @@
-"""The figures, each drawn with matplotlib onto axes that are given or made, which it returns."""
+"""The figures: each function draws with matplotlib on the given axes, or on new ones, and returns them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,24 +23,24 @@ __all__ = ["BUDGET_FIGURES", "budget_curves", "campaign_timeline", "load_curves"
 _LINES = ("-", "--", ":")
 
 BUDGET_FIGURES = {
-    "proved_accuracy": "configurations told right, proved (%)",
+    "proved_accuracy": "correct configurations, proved (%)",
     "proved_precision": "precision of overloaded, proved (%)",
     "proved_recall": "recall of overloaded, proved (%)",
     "proved_f1": "F1 of overloaded, proved (%)",
-    "predicted_accuracy": "configurations told right, predicted (%)",
+    "predicted_accuracy": "correct configurations, predicted (%)",
     "predicted_precision": "precision of overloaded, predicted (%)",
     "predicted_recall": "recall of overloaded, predicted (%)",
     "predicted_f1": "F1 of overloaded, predicted (%)",
 }
-"""What ``budget_curves`` can draw, and what its axis is called."""
+"""The figures that ``budget_curves`` can draw, and the label of the axis of each."""
 
 
 def budget_curves(data: Mapping[str, Any], ax: "Axes | None" = None, *, figure: str = "proved_accuracy") -> "Axes":
-    """Draw how right the agents of an arena are after so many runs: interquartile means with their intervals.
+    """Draw the accuracy of an arena's agents against the runs spent: interquartile means with their intervals.
 
     Args:
-        data: what ``summary.json`` of ``peva-env arena`` holds.
-        ax: where to draw; new axes without it.
+        data: the contents of ``summary.json`` of ``peva-env arena``.
+        ax: the axes to draw on; None for new ones.
         figure: one of ``BUDGET_FIGURES``.
 
     Raises:
@@ -49,7 +49,7 @@ def budget_curves(data: Mapping[str, Any], ax: "Axes | None" = None, *, figure: 
     if figure not in BUDGET_FIGURES:
         raise ConfigError(f"figure {figure!r}: must be one of {', '.join(BUDGET_FIGURES)}")
     if not data["budgets"]:
-        raise ConfigError("budgets: the arena has no agent's results at any, so there is nothing to draw")
+        raise ConfigError("budgets: the arena has no results at any budget, so there is nothing to draw")
     ax = ax or new_axes()
     for number, agent in enumerate(dict.fromkeys(row["agent"] for row in data["budgets"])):
         rows = [row for row in data["budgets"] if row["agent"] == agent]
@@ -63,7 +63,7 @@ def budget_curves(data: Mapping[str, Any], ax: "Axes | None" = None, *, figure: 
 
 
 def _label(agent: str) -> str:
-    """Return what a legend shows of an agent's name: matplotlib leaves out what begins with an underscore."""
+    """Return an agent's name for a legend: matplotlib leaves out labels that begin with an underscore."""
     return as_written(f" {agent}" if agent.startswith("_") else agent)
 
 

@@ -8,7 +8,7 @@ What must always hold:
   INVALID, never a label.
 """
 
-from peva_env.rules.arrays import labels, success_margins, use_margins
+from peva_env.rules.arrays import labels, majority_labels, success_margins, use_margins
 from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
 from peva_env.rules.judge import Judgement, apply_rules, is_decided, judge, majority
 
@@ -21,6 +21,7 @@ __all__ = [
     "judge_aborted",
     "labels",
     "majority",
+    "majority_labels",
     "most_failures",
     "success_margins",
     "use_margins",

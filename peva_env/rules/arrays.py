@@ -41,3 +41,11 @@ def use_margins(cpu_pct: Floats, ram_pct: Floats, rules: OverloadConfig) -> Floa
 def labels(margins: Floats) -> NDArray[np.int8]:
     """Return -1 (OK) or 1 (overloaded): a rule fires where its margin is negative, for its threshold itself is OK."""
     return _LABELS.take(margins < 0)
+
+
+def majority_labels(votes: NDArray[np.int64], n_runs: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Return what most runs of each configuration say, (n,): -1 OK, 1 overloaded, 0 where there are no runs.
+
+    ``votes`` are the sums of the runs' labels. A tie is OK, as in ``peva_env.rules.judge.majority``.
+    """
+    return np.where(n_runs == 0, 0, np.where(votes > 0, 1, -1)).astype(np.int8)

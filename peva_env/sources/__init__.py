@@ -1,6 +1,13 @@
-"""Where measurements come from: live load, a recording, a simulation."""
+"""Where measurements come from: live load, a recording, a simulation.
 
-from peva_env.sources.episodes import Episodes, Indices, Outcomes, Words, World, hashed, uniforms
+What must always hold:
+
+- ``measure`` returns one event for each run, and never raises for a run that failed: such a run is INVALID.
+- Offline, the outcome of a run is a function of the episode's seed, the configuration and the iteration, whatever was
+  measured before.
+"""
+
+from peva_env.sources.episodes import Episodes, Indices, Outcomes, Seeds, World, hashed, uniforms
 from peva_env.sources.live import LiveSource
 from peva_env.sources.repeated import RepeatedWorld
 
@@ -10,7 +17,7 @@ __all__ = [
     "LiveSource",
     "Outcomes",
     "RepeatedWorld",
-    "Words",
+    "Seeds",
     "World",
     "hashed",
     "uniforms",

@@ -4,7 +4,7 @@ Notation: ``n`` episodes, ``N`` configurations, ``F`` functions, ``V = 3 + 2 F``
 of ``peva_env.observation``. Arrays of an episode have the leading axis ``n``; where ``n`` is 1 they broadcast, so that
 one episode gives all its ``N`` outcomes in one call.
 
-Chance: an episode has a 64-bit *word*, and every draw in it is a hash of that word, the configuration and the
+Chance: an episode has a 64-bit *seed*, and every draw in it is a hash of that seed, the configuration and the
 iteration. So what a configuration gives does not depend on what was measured before it, two agents on the same seed
 meet the same node in the same mood, and one environment or a thousand side by side draw the same, bit for bit.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from peva_env.contracts import MeasurementSource
 from peva_env.space import ConfigSpace
 
-type Words = NDArray[np.uint64]
+type Seeds = NDArray[np.uint64]
 type Indices = NDArray[np.int64]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -69,25 +69,21 @@ class World(Protocol):
         """Return which configurations can be measured, (n, N)."""
         ...
 
-    def begin(self, words: Words, scenarios: Indices) -> Episodes:
-        """Begin ``n`` episodes, each of a scenario, all chance in it being its word's."""
+    def begin(self, seeds: Seeds, scenarios: Indices) -> Episodes:
+        """Begin ``n`` episodes, each of a scenario, all chance in it being its seed's."""
         ...
 
-    def source(self, word: int, scenario: int) -> MeasurementSource:
+    def source(self, seed: int, scenario: int) -> MeasurementSource:
         """Return what measures in one episode, as events: the same outcomes in full."""
         ...
 
-    def context(self, scenario: int) -> dict[str, Any]:
-        """Return what must be equal for two measurements to be comparable, as plain data."""
-        ...
 
-
-def hashed(words: Words, *counters: Any) -> Words:
-    """Return a 64-bit hash of each word and the counters, which broadcast (SplitMix64's finaliser, applied in turn).
+def hashed(seeds: Seeds, *counters: Any) -> Seeds:
+    """Return a 64-bit hash of each seed and the counters, which broadcast (SplitMix64's finaliser, applied in turn).
 
     The mixing function is that of Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
     """
-    state = words
+    state = seeds
     for counter in counters:
         count = np.atleast_1d(counter).astype(np.uint64)  # an array, which wraps around without a warning
         state = state + _GOLDEN * (count + _ONE)
@@ -99,6 +95,6 @@ def hashed(words: Words, *counters: Any) -> Words:
     return state
 
 
-def uniforms(words: Words, *counters: Any) -> NDArray[np.float64]:
-    """Return a uniform number in [0, 1) of each word and the counters, which broadcast."""
-    return (hashed(words, *counters) >> _S11).astype(np.float64) * 2.0**-53
+def uniforms(seeds: Seeds, *counters: Any) -> NDArray[np.float64]:
+    """Return a uniform number in [0, 1) of each seed and the counters, which broadcast."""
+    return (hashed(seeds, *counters) >> _S11).astype(np.float64) * 2.0**-53

@@ -5,14 +5,14 @@ campaign asks for in full, as live ones do, is still one step.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, MeasurementSource
-from peva_env.rules import majority
-from peva_env.sources.episodes import Episodes, Indices, Outcomes, Words, World
+from peva_env.rules import majority, majority_labels
+from peva_env.sources.episodes import Episodes, Indices, Outcomes, Seeds, World
 from peva_env.space import Config, ConfigSpace
 
 
@@ -36,17 +36,13 @@ class RepeatedWorld:
         """Return which configurations can be measured, (n, N)."""
         return self.world.recorded(scenarios)
 
-    def begin(self, words: Words, scenarios: Indices) -> "RepeatedEpisodes":
+    def begin(self, seeds: Seeds, scenarios: Indices) -> "RepeatedEpisodes":
         """Begin ``n`` episodes, each of a scenario."""
-        return RepeatedEpisodes(self.world.begin(words, scenarios), self.iterations)
+        return RepeatedEpisodes(self.world.begin(seeds, scenarios), self.iterations)
 
-    def source(self, word: int, scenario: int) -> "RepeatedSource":
+    def source(self, seed: int, scenario: int) -> "RepeatedSource":
         """Return what measures in one episode, as events."""
-        return RepeatedSource(self.world.source(word, scenario), self.iterations)
-
-    def context(self, scenario: int) -> dict[str, Any]:
-        """Return what must be equal for two measurements to be comparable."""
-        return self.world.context(scenario)
+        return RepeatedSource(self.world.source(seed, scenario), self.iterations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +57,10 @@ class RepeatedEpisodes:
         first = iteration * self.iterations
         runs = [self.episodes.outcomes(indices, first + i) for i in range(self.iterations)]
         labels = np.array([run.labels for run in runs])
-        votes = labels.sum(axis=0)
-        decided = np.where(votes > 0, 1, -1) * (labels != 0).any(axis=0)
+        decided = majority_labels(labels.sum(axis=0), np.count_nonzero(labels, axis=0))
         which, each = (labels == decided).argmax(axis=0), np.arange(labels.shape[1])
         return Outcomes(
-            labels=decided.astype(np.int8),
+            labels=decided,
             values=np.array([run.values for run in runs])[which, each],
             mask=np.array([run.mask for run in runs])[which, each],
             cost_s=np.sum([run.cost_s for run in runs], axis=0),

@@ -1,28 +1,32 @@
-"""The operating system: clocks, signals, child processes, HTTP calls, loading a user's class, printable text.
+"""The operating system: clocks, signals, child processes, files, HTTP, loading a user's class, printable text.
 
-What must always hold: nothing here knows of functions, rates or verdicts; and whatever fails is a ``PevaError`` or an
-exception of Python's own, never a silent default.
+What must always hold:
+
+- Nothing here knows of functions, rates or verdicts.
+- Every failure is a ``PevaError`` or an exception of Python's own, never a silent default.
+- A file that is replaced is complete at any moment, also after a crash.
+- A child process and a temporary folder never outlive this process.
 """
 
 from peva_env.system import processes
 from peva_env.system.clock import Moment
-from peva_env.system.files import write_text
-from peva_env.system.http import TRUST, Answer, NoAnswerError, call, why_no_answer
+from peva_env.system.files import replacing, write_text
+from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
 from peva_env.system.loading import load_class
 from peva_env.system.text import one_line
 
 __all__ = [
-    "TRUST",
-    "Answer",
     "FirstInterrupt",
+    "HttpClient",
     "Moment",
-    "NoAnswerError",
-    "call",
+    "NoResponseError",
+    "Response",
+    "Retry",
     "load_class",
     "one_line",
     "processes",
+    "replacing",
     "uninterrupted",
-    "why_no_answer",
     "write_text",
 ]

@@ -1,6 +1,7 @@
 """The contracts as tests: subclass a suite, override ``make``, and pytest runs the whole of it.
 
-For one's own memory, source or policy, in a test file (pytest collects classes whose names begin with ``Test``)::
+For a memory, source, policy or platform of your own, in a test file (pytest collects classes whose names begin with
+``Test``)::
 
     from peva_env.testing import PolicyContract
 
@@ -12,8 +13,11 @@ Put ``pytest.register_assert_rewrite("peva_env.testing")`` into ``conftest.py`` 
 fails. Importing this package does not import pytest.
 """
 
+from peva_env.testing.ledger import LedgerContract
 from peva_env.testing.memory import MemoryContract
+from peva_env.testing.platform import PlatformContract
 from peva_env.testing.policy import PolicyContract
 from peva_env.testing.source import SourceContract
+from peva_env.testing.world import WorldContract
 
-__all__ = ["MemoryContract", "PolicyContract", "SourceContract"]
+__all__ = ["LedgerContract", "MemoryContract", "PlatformContract", "PolicyContract", "SourceContract", "WorldContract"]

@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 
 from peva_agents.bandit import BanditAgent
-from peva_agents.beliefs.lattice import Blocks, Lattice
 from peva_agents.bisection import BisectionAgent
 from peva_agents.level_set import LevelSetAgent
 from peva_agents.loop import run_campaign
 from peva_agents.staircase import StaircaseAgent
 from peva_agents.uniform import UniformAgent
-from peva_env.campaign import OfflineParts, sim_parts
+from peva_env.campaign import OfflineSetup, simulated_setup
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
-from peva_env.inference import MonotoneMap, RateGrid
+from peva_env.inference import Blocks, Lattice, MonotoneMap, RateGrid
 from peva_env.objectives import make_objective
 from peva_env.space import ConfigSpace
 from tests.support.extras import needs_sklearn
@@ -39,7 +38,7 @@ agents = pytest.mark.parametrize("make", [*AT_RANDOM, StaircaseAgent, LEVEL_SET]
 
 
 def toy(**settings: Any) -> PevaEnv:
-    parts = OfflineParts(ToyWorld(), OfflineSettings(**settings), make_objective("frontier", {}, SPACE), {})
+    parts = OfflineSetup(ToyWorld(), OfflineSettings(**settings), make_objective("frontier", {}, SPACE), {})
     return PevaEnv(parts.campaigns(), parts.objective)
 
 
@@ -132,7 +131,7 @@ def worst_case(known: MonotoneMap, index: Any) -> int:
 
 
 def test_of_many_functions_few_at_once_bisection_looks_at_samples() -> None:
-    parts = sim_parts(
+    parts = simulated_setup(
         rates_rps={f"f{i}": [20, 100, 200] for i in range(14)}, min_functions=1, max_functions=3, budget_runs=40
     )
     env = PevaEnv(parts.campaigns(), parts.objective)
@@ -148,7 +147,7 @@ def test_a_space_without_a_mask_is_explored_without_asking_twice(
     make: MakeAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("peva_env.inference.monotone_map.DENSE_LIMIT", 100)
-    parts = sim_parts(rates_rps={name: list(range(20, 200, 9)) for name in "abc"}, budget_runs=10)
+    parts = simulated_setup(rates_rps={name: list(range(20, 200, 9)) for name in "abc"}, budget_runs=10)
     env = PevaEnv(parts.campaigns(), parts.objective)
     assert isinstance(env.action_space, gymnasium.spaces.MultiDiscrete)
     actions = asked(env, make(DfaasConfig()), seed=1)

@@ -10,39 +10,18 @@ from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
 from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
 from peva_agents.loop import run_campaign
-from peva_agents.training.candidates import CandidateEnv, CorrectionWorld
-from peva_env.campaign import OfflineParts, sim_parts
+from peva_env.campaign import OfflineSetup, simulated_setup
 from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, PolicyAlgorithm
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
 from peva_env.planning import agent_factory
 from peva_env.testing import PolicyContract
-
-RATES = {"a": [0, 50, 100, 150, 200], "b": [0, 50, 100, 150, 200]}
-
-
-def network(n_inputs: int, *, seed: int = 0, last: float = 1.0) -> Network:
-    """Return one that has learnt nothing; its last layer is multiplied by ``last``."""
-    rng = np.random.default_rng(seed)
-    layers = [(rng.normal(size=(n_inputs, 6)), rng.normal(size=6)), (last * rng.normal(size=(6, 1)), np.zeros(1))]
-    return Network(rng.normal(size=n_inputs), np.full(n_inputs, 2.0), tuple(layers))
+from tests.support.networks import candidates, network, networks, nodes
 
 
-def networks(correction: Network | None = None) -> Networks:
-    return Networks(network(N_FEATURES), correction)
-
-
-def nodes(**settings: Any) -> OfflineParts:
-    return sim_parts("random", rates_rps=RATES, **settings)
-
-
-def env_of(parts: OfflineParts) -> PevaEnv:
+def env_of(parts: OfflineSetup) -> PevaEnv:
     return PevaEnv(parts.campaigns(), parts.objective)
-
-
-def candidates(n_candidates: int = 8) -> CandidateEnv:
-    return CandidateEnv(networks(), [CorrectionWorld(nodes(), 1.0)], n_candidates=n_candidates)
 
 
 class TestLearntPolicy(PolicyContract):
@@ -62,7 +41,7 @@ class TestTransferPolicy(PolicyContract):
 
 def test_the_networks_that_come_with_the_package_know_what_to_ask() -> None:
     """On four random nodes they need two thirds of bisection's runs at most; over hundreds it is about half."""
-    env, n_runs = env_of(sim_parts("random", noise=0.0)), {"learnt": 0, "bisection": 0}
+    env, n_runs = env_of(simulated_setup("random", noise=0.0)), {"learnt": 0, "bisection": 0}
     for seed in range(4):
         for name in n_runs:
             n_runs[name] += run_campaign(env, agent_factory(name)(DfaasConfig(seed=seed)), seed=seed).n_runs

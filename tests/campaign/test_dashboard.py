@@ -14,7 +14,7 @@ import pytest
 
 from peva_env.sources.k6 import K6, FunctionLoad
 from peva_env.sources.k6.settings import K6Settings
-from tests.sources.k6.test_real_load import Server
+from tests.support.http_server import Server
 from tests.support.prometheus_server import real_prometheus
 
 pytestmark = [pytest.mark.live, pytest.mark.prometheus]

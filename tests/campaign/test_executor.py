@@ -6,24 +6,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from peva_env.campaign.artifacts import ArtifactWriter
-from peva_env.campaign.executor import DfaasConfigExecutor, DfaasRunContext
-from peva_env.campaign.protocols import Budget, ConfigOutcome
+from peva_env.campaign.budget import Budget
+from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.errors import InvalidRunError, PevaError, PolicyError
-from peva_env.inference import MonotoneMap
-from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, verify
-from peva_env.space import Config, ConfigSpace, Dominance
-from tests.support.builders import RecordingPolicy, ScriptedSource, full, session, small_disk
+from peva_env.memory import verify
+from peva_env.space import Config
+from tests.support.builders import RecordingPolicy, ScriptedSource, full, small_disk
+from tests.support.executor import SPACE, Campaign
 
-SPACE = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30, 40]}, min_functions=1, max_functions=3)
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
 
 
@@ -39,57 +37,6 @@ def scripted(*verdicts: Verdict) -> Callable[[Config, int], Verdict]:
 
 def refuse_to_run() -> None:
     raise AssertionError("nothing should be run")
-
-
-@dataclass
-class Campaign:
-    """One start of a campaign on a folder: what a process does, from opening the memory to closing it."""
-
-    folder: Path
-    source: ScriptedSource = field(default_factory=ScriptedSource)
-    policy: RecordingPolicy = field(default_factory=RecordingPolicy)
-    iterations: int = 1
-    budget: Budget = field(default_factory=Budget)
-    max_invalid_retries: int = 2
-    run_id: str = "run"
-    repetition: int = 1
-    dominance: Dominance = "one_sided"
-    is_certain: Callable[[ExecutionEvent], bool] | None = None
-
-    def __enter__(self) -> "Campaign":
-        self.memory = InProcessMemoryEngine(
-            DuckDBMemoryStore(self.folder / "memory.duckdb"), iterations=self.iterations, is_certain=self.is_certain
-        )
-        self.memory.startup()
-        history = self.memory.open_session(session(self.run_id, repetition=self.repetition))
-        self.memory.attach_policy(self.policy, agent="test")
-        self.executor = DfaasConfigExecutor(
-            source=self.source,
-            memory=self.memory,
-            artifacts=ArtifactWriter(self.folder / "out", SPACE.functions),
-            known=MonotoneMap(SPACE, dominance=self.dominance),
-            context=DfaasRunContext(configs=SPACE, run_id=self.run_id, repetition=self.repetition),
-            context_hash="ctx",
-            max_invalid_retries=self.max_invalid_retries,
-            budget=self.budget,
-        )
-        self.executor.restore(history)
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.memory.close()
-
-    def execute(self, **rates: int) -> ConfigOutcome:
-        return self.executor.execute(SPACE.index(rates.items()), np.random.default_rng(0))
-
-    @property
-    def stored(self) -> list[ExecutionEvent]:
-        return self.memory.store.events("ctx")
-
-    def artifact(self, name: str) -> list[str]:
-        """Return the rows of an artifact, without the header of a CSV file."""
-        rows = (self.folder / "out" / name).read_text().splitlines()
-        return rows if name == "events.jsonl" else rows[1:]
 
 
 @pytest.fixture
@@ -362,7 +309,7 @@ def test_every_campaign_ends_whatever_the_node_says(tmp_path: Path, seed: int) -
     for start in range(2):
         with Campaign(tmp_path, ScriptedSource(noise), iterations=iterations, run_id=f"one-sided-{start}") as campaign:
             for index in chance.permutation(SPACE.n_configs)[:6]:
-                campaign.executor.execute(int(index), chance)
+                campaign.running.execute(int(index), chance)
     with Campaign(
         tmp_path, ScriptedSource(noise), iterations=iterations, run_id="last", dominance="two_sided"
     ) as campaign:
@@ -370,7 +317,7 @@ def test_every_campaign_ends_whatever_the_node_says(tmp_path: Path, seed: int) -
         n_steps = 0
         while known.n_unknown:
             (unknown,) = np.nonzero(np.array(labels(campaign)) == 0)
-            assert campaign.executor.execute(int(chance.choice(unknown)), chance).n_runs
+            assert campaign.running.execute(int(chance.choice(unknown)), chance).n_runs
             n_steps += 1
         assert n_steps <= 2 * SPACE.n_configs
         before = labels(campaign)
@@ -538,14 +485,15 @@ def test_a_disk_that_fills_up_stops_the_campaign_and_the_next_start_goes_on(tmp_
             n_stored = len(campaign.stored)
             assert n_stored < 500
             assert len(campaign.artifact("results.csv")) == n_stored
-            assert campaign.executor.memory.next_iteration((("a",), (10,))) == n_stored
+            assert campaign.memory.ledger.next_iteration((("a",), (10,))) == n_stored
 
 
 MEASURE_FOR_EVER = """
 import sys
 from pathlib import Path
+from tests.support.engines import make_engine
 from tests.support.builders import ScriptedSource
-from tests.campaign.test_executor import Campaign
+from tests.support.executor import Campaign
 source = ScriptedSource()
 source.before_run = lambda: print(len(source.asked), flush=True)
 with Campaign(Path(sys.argv[1]), source, iterations=10**6, run_id=sys.argv[2]) as campaign:

@@ -11,41 +11,45 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import numpy as np
 import psutil
 import pytest
-import yaml
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config import CooldownConfig, OverloadConfig, parse_config
+from peva_env.config import parse_config
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.make import make_live_env
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading
-from peva_env.platforms import Cooldown
 from peva_env.platforms.local import LocalNode
-from peva_env.sources import LiveSource
 from peva_env.sources.k6 import K6
+from tests.support.campaigns import (
+    AT_ONCE,
+    COMMAND,
+    EVENTS,
+    MEMORY,
+    WAITS_50_MS,
+    campaign,
+    finish,
+    function,
+    k6_runs_in,
+    n_events,
+    one_line,
+    query,
+    run,
+    runs,
+    start,
+    statuses,
+    write,
+)
+from tests.support.live import measured
+from tests.support.processes import is_gone, wait_until
 
 pytestmark = pytest.mark.live
 
-COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
-MEMORY = Path("peva-results/peva_faas.duckdb")
-EVENTS = Path("peva-results/events.jsonl")
-CAMPAIGN_LIMIT_S = 120
-
-WAITS_50_MS = """
-    import asyncio
-    async def handle(request):
-        await asyncio.sleep(0.05)
-        return 'ok'
-"""
-AT_ONCE = "def handle(request): return 'ok'"
 ONE_AFTER_THE_OTHER = """
     import asyncio
     turn = asyncio.Lock()
@@ -59,96 +63,6 @@ ONE_AFTER_THE_OTHER = """
 @pytest.fixture(autouse=True)
 def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def function(name: str, code: str, **settings: Any) -> dict[str, Any]:
-    """Write a user's own function and return its configuration."""
-    Path(f"{name}.py").write_text(textwrap.dedent(code))
-    return {"name": name, "source": f"{name}.py:handle", **settings}
-
-
-def campaign(*functions: dict[str, Any], rates: list[int], **settings: Any) -> dict[str, Any]:
-    return {
-        "functions": list(functions) or [function("quick", AT_ONCE)],
-        "rate_strategy": {"type": "custom", "rates": rates},
-        "duration": "1s",
-        "timeout": "1s",
-        "iterations": 1,
-        "cooldown": {"max_wait_seconds": 20, "sleep_step_seconds": 0.2},
-        **settings,
-    }
-
-
-def write(config: dict[str, Any]) -> None:
-    Path("peva.yml").write_text(yaml.safe_dump(config))
-
-
-def start(*args: str, **environment: str) -> subprocess.Popen[str]:
-    assert COMMAND is not None
-    command = [COMMAND, "run", "--config", "peva.yml", *args]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env={**os.environ, **environment}, **pipes)
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Return exit code, standard output and standard error."""
-    try:
-        output, errors = process.communicate(timeout=CAMPAIGN_LIMIT_S)
-    finally:
-        process.kill()
-    assert "Traceback" not in errors
-    return process.returncode, output, errors
-
-
-def run(*args: str) -> tuple[int, str, str]:
-    return finish(start(*args))
-
-
-def one_line(errors: str) -> str:
-    (line,) = errors.splitlines()
-    return line
-
-
-def query(sql: str) -> list[tuple[Any, ...]]:
-    """Ask a copy of the memory: looking must not replay or change what a killed process left."""
-    shutil.rmtree("copy", ignore_errors=True)
-    shutil.copytree(MEMORY.parent, "copy")
-    with duckdb.connect(str(Path("copy") / MEMORY.name)) as memory:
-        return memory.execute(sql).fetchall()
-
-
-def runs() -> list[tuple[Any, ...]]:
-    """Return every measured run in order: configuration, iteration, run_id, when, verdict."""
-    return query(
-        "SELECT rates_rps, iteration, run_id, started_at, verdict FROM execution_events "
-        "WHERE kind = 'measured' ORDER BY started_at"
-    )
-
-
-def statuses() -> list[str]:
-    return [status for (status,) in query("SELECT status FROM run_sessions ORDER BY started_at")]
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
-def n_events() -> int:
-    return len(EVENTS.read_text().splitlines()) if EVENTS.exists() else 0
-
-
-def is_gone(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def k6_runs_in(process: subprocess.Popen[str]) -> bool:
-    return any("k6" in Path(child.name()).name for child in psutil.Process(process.pid).children())
 
 
 # --- from the first run to the last ---------------------------------------------------------------------------------
@@ -430,24 +344,14 @@ def serialised() -> Iterator[LocalNode]:
 def test_a_function_slower_than_the_clients_timeout_is_overloaded(
     serialised: LocalNode, max_vus: int, what: str
 ) -> None:
-    config = parse_config({"functions": [{"name": "serial"}]})
-    source = LiveSource(
-        platform=serialised,
-        generator=K6(timeout_s=1, max_vus=max_vus),
-        cooldown=Cooldown(serialised, CooldownConfig(max_wait_seconds=20, sleep_step_seconds=0.2)),
-        functions={one.name: one for one in config.functions},
-        duration_s=2,
-        rules=OverloadConfig(),
-        context_hash="",
-    )
-    event = source.measure([("serial", 60)], iteration=0, rng=np.random.default_rng(0))
-    (measured,) = event.functions
-    lost = {"dropped": measured.dropped, **measured.failed}
+    event = measured(serialised, "serial", 60, K6(timeout_s=1, max_vus=max_vus), duration_s=2)
+    (serial,) = event.functions
+    lost = {"dropped": serial.dropped, **serial.failed}
     assert event.verdict is Verdict.OVERLOADED
     assert lost[what] > 0
-    assert measured.offered == pytest.approx(120, abs=3)
-    assert measured.success_rate == pytest.approx(measured.succeeded / measured.offered)
-    assert measured.success_rate < 0.7
+    assert serial.offered == pytest.approx(120, abs=3)
+    assert serial.success_rate == pytest.approx(serial.succeeded / serial.offered)
+    assert serial.success_rate < 0.7
 
 
 def test_certain_verdicts_cost_one_run_and_certain_overload_a_part_of_one() -> None:

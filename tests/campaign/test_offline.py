@@ -27,7 +27,7 @@ from peva_env.contracts import EndStatus, ExecutionEvent, PolicyContext, Verdict
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import ILLEGAL_REWARD
-from peva_env.planning import CartesianScheduler, NoOpPolicy
+from peva_env.planning import CartesianScheduler, NoOpPolicy, UpdateSchedule
 from tests.support.builders import RecordingPolicy
 from tests.support.toy_world import SPACE, ToyWorld
 
@@ -174,7 +174,7 @@ def test_a_policy_learns_from_each_event_and_the_cartesian_agent_walks_the_plan(
 
 
 def test_micro_batches_are_handed_over_and_the_rest_at_the_end() -> None:
-    env, policy = toy(selection_mode="micro_batch", micro_batch_size=4, budget_runs=6), RecordingPolicy()
+    env, policy = toy(schedule=UpdateSchedule("micro_batch", batch_size=4), budget_runs=6), RecordingPolicy()
     run_campaign(env, PolicyAgent(policy, CartesianScheduler()), seed=1)
     assert [len(batch) for batch in policy.batches] == [4, 2]
 
@@ -326,7 +326,7 @@ def test_a_policy_is_attached_to_a_campaign_that_runs() -> None:
 
 
 def test_what_fails_is_not_taught_what_is_pending() -> None:
-    env, policy = toy(selection_mode="micro_batch"), RecordingPolicy()
+    env, policy = toy(schedule=UpdateSchedule("micro_batch")), RecordingPolicy()
     env.reset(seed=0)
     env.attach_policy(policy, agent="test")
     env.step(0)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from peva_env.cli import commands as cli
 from peva_env.errors import ConfigError
+from tests.support.commands import complaint, files
 from tests.support.forkserver import Ended, peva
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
@@ -46,19 +47,6 @@ def installed(*args: str) -> Ended:
 def write(data: Any, name: str = "peva.yml") -> str:
     Path(name).write_text(data if isinstance(data, str) else yaml.safe_dump(data))
     return name
-
-
-def files() -> set[Path]:
-    return {path for path in Path.cwd().rglob("*") if "__pycache__" not in path.parts}
-
-
-def complaint(ended: Ended, code: int) -> str:
-    """Return the one line that a command complained with."""
-    assert "Traceback" not in ended.stderr
-    assert ended.returncode == code, ended.stderr
-    lines = ended.stderr.splitlines()
-    assert len(lines) == 1, ended.stderr
-    return lines[0]
 
 
 def refusal(data: Any, code: int, *args: str, **environment: str) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from peva_env.contracts import Verdict
-from tests.cli.test_app import complaint
-from tests.maps.test_maps import OVERLOADED, not_run, pair, remember, square
 from tests.support.builders import event
+from tests.support.commands import complaint
 from tests.support.forkserver import peva
+from tests.support.maps import OVERLOADED, not_run, pair, remember, square
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_what_was_measured_and_what_is_predicted_say_so(memory: str) -> None:
 
 
 def test_a_rate_beyond_all_that_was_measured_is_called_a_guess(memory: str) -> None:
-    assert "a guess: no rate as high was measured of b" in peva("ask", "a=20", "b=1000").stdout
+    assert "a guess: beyond the highest measured rate of b" in peva("ask", "a=20", "b=1000").stdout
 
 
 def test_a_function_without_load_is_absent(memory: str) -> None:
@@ -82,8 +82,8 @@ def test_an_answer_is_printed_as_json(memory: str) -> None:
         (["a=٣"], "write a function and whole requests per second"),
         (["a=99999999999"], "write a function and whole requests per second"),
         (["a=1", "a=2"], "a is named twice"),
-        (["c=1"], "nothing was measured of c in one context; there are: a, b"),
-        (["a=1", "--context", "x"], "no context begins with 'x'; there are: ctx"),
+        (["c=1"], "no context has measured c; it has: a, b"),
+        (["a=1", "--context", "x"], "no context hash begins with 'x'; it has: ctx"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused_in_one_line(memory: str, args: list[str], said: str) -> None:
@@ -102,7 +102,7 @@ def test_a_node_that_bears_less_ends_with_3_unless_that_is_tolerated() -> None:
     assert ended.stdout.splitlines() == [
         "before.duckdb -> after.duckdb: 9 configurations of a + b are known in both",
         "  still OK 6, still overloaded 1",
-        "  lost 2 (25.0% of what was OK; the lowest):",
+        "  lost 2 (25.0% of the configurations that were OK; the lowest):",
         "    a 20 + b 30",
         "    a 30 + b 20",
         "  gained 0",

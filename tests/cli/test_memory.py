@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from peva_env.memory import DuckDBMemoryStore
-from tests.cli.test_app import complaint, files
-from tests.memory.dfaas.test_csv import STAMPED, row, write
 from tests.support.builders import event, session
+from tests.support.commands import complaint, files
+from tests.support.dfaas_files import STAMPED, row, write
 from tests.support.forkserver import peva
 
 COMMANDS = ["info", "export", "preload", "import-dfaas", "merge", "verify"]

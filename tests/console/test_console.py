@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from peva_env.config import DfaasConfig
-from peva_env.console import Progress, config_text, duration_text, print_map, print_plan, print_verdicts
+from peva_env.console import CampaignProgress, config_text, duration_text, print_map, print_plan, print_verdicts
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.env import PevaEnv
 from peva_env.inference import MonotoneMap
@@ -153,9 +153,9 @@ def test_nothing_measured_gives_no_table() -> None:
     assert text.getvalue() == ""
 
 
-def progress(console: Console, state: MonotoneMap) -> Progress:
+def progress(console: Console, state: MonotoneMap) -> CampaignProgress:
     env = cast(PevaEnv, SimpleNamespace(has_begun=True, known=state))
-    return Progress(console, env, DfaasConfig(iterations=3))
+    return CampaignProgress(console, env, DfaasConfig(iterations=3))
 
 
 def test_without_a_terminal_a_verdict_is_one_whole_line_with_counts_and_reasons() -> None:
@@ -182,8 +182,8 @@ def test_a_contradiction_is_told_when_it_is_found_and_when_it_is_settled() -> No
         state.update([("f", 20)], verdict)
         shown.concluded([("f", 20)], verdict, resolved=1 + again)
     lines = text.getvalue().splitlines()
-    assert lines[1] == "contradiction: f 10 was OVERLOADED and f 20 OK: to be measured again"
-    assert lines[3] == "contradiction: f 10 was OVERLOADED and f 20 OK: measured again, and settled"
+    assert lines[1] == "contradiction: f 10 was OVERLOADED and f 20 OK: will be measured again"
+    assert lines[3] == "contradiction: f 10 was OVERLOADED and f 20 OK: measured again, and one verdict changed"
     assert len(lines) == 5
     assert shown._counts().startswith("2 done, 1 skipped, 0 left")
 

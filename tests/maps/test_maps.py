@@ -1,6 +1,6 @@
 """What a memory says of a node: its map, questions to it, and the difference of two."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,57 +8,21 @@ import duckdb
 import numpy as np
 import pytest
 
-from peva_env.contracts import NOT_RUN, EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.inference import MonotoneMap
 from peva_env.maps import NodeMap, ask, cartesian_configs, compare, predict, read_map
-from peva_env.memory import DuckDBMemoryStore
-from peva_env.space import Config, ConfigSpace, Dominance, config_key
-from tests.support.builders import event, function, session
+from peva_env.space import ConfigSpace, Dominance, config_key
+from tests.support.builders import event, function
+from tests.support.maps import RATES, not_run, pair, remember, square
 
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
-RATES = (10, 20, 30)
-
-
-def pair(a: int, b: int) -> Config:
-    return [("a", a), ("b", b)]
-
-
-def not_run(config: Config, verdict: Verdict) -> ExecutionEvent:
-    made: ExecutionEvent = event(config, NOT_RUN[verdict].iteration, verdict, kind=NOT_RUN[verdict].kind, functions=())
-    return made
-
-
-def remember(
-    path: Path,
-    events: Iterable[ExecutionEvent],
-    *,
-    status: EndStatus = EndStatus.COMPLETE,
-    context_hash: str = "ctx",
-    run_id: str = "run",
-    repetition: int = 1,
-) -> Path:
-    store = DuckDBMemoryStore(path)
-    store.startup()
-    store.open_session(session(run_id, repetition=repetition, context_hash=context_hash))
-    store.insert_events(
-        [replace(one, context_hash=context_hash, run_id=run_id, repetition=repetition) for one in events]
-    )
-    if status is not EndStatus.RUNNING:
-        store.close_session(run_id, status)
-    store.close()
-    return path
 
 
 def loaded(a: int, b: int, *, success: float) -> ExecutionEvent:
     functions = tuple(function(name, rate, success_rate=success, mean_ms=20.0) for name, rate in pair(a, b))
     made: ExecutionEvent = event(pair(a, b), verdict=OK if success > 0.95 else OVERLOADED, functions=functions)
     return made
-
-
-def square(limit: int) -> list[ExecutionEvent]:
-    """All nine mixes of two functions, OK up to a total rate."""
-    return [event(pair(a, b), verdict=OK if a + b <= limit else OVERLOADED) for a in RATES for b in RATES]
 
 
 @pytest.fixture
@@ -121,9 +85,9 @@ def test_the_last_context_that_has_the_functions_is_chosen_and_said(memory: Path
     assert latest.context_hash == "newer"
     assert latest.notes == ("this is context newer alone; the memory has others: older, oldest",)
     assert read_map(memory, context="oldes").notes == ()
-    with pytest.raises(ConfigError, match="nothing was measured of a \\+ b in one context; there are: a or b"):
+    with pytest.raises(ConfigError, match="no context has measured a \\+ b; it has: a or b"):
         read_map(memory, configs=[pair(10, 10)])
-    with pytest.raises(ConfigError, match="no context begins with 'x'; there are: newer, older, oldest"):
+    with pytest.raises(ConfigError, match="no context hash begins with 'x'; it has: newer, older, oldest"):
         read_map(memory, context="x")
 
 
@@ -132,14 +96,14 @@ def test_the_last_repetition_is_chosen_unless_another_is_asked_for(memory: Path)
     remember(memory, [event([("a", 10)], verdict=OVERLOADED)], run_id="again", repetition=2)
     assert labels(read_map(memory)) == [1]
     assert labels(read_map(memory, repetition=1)) == [-1]
-    with pytest.raises(ConfigError, match="there is no repetition 3; there are: 1, 2"):
+    with pytest.raises(ConfigError, match="it has no repetition 3; it has: 1, 2"):
         read_map(memory, repetition=3)
 
 
 def test_a_memory_without_events_and_a_missing_one_say_so(memory: Path) -> None:
     with pytest.raises(MemoryStoreError, match="there is no such file"):
         read_map(memory)
-    with pytest.raises(ConfigError, match="no event is in it yet; `peva-env run` measures some"):
+    with pytest.raises(ConfigError, match="it has no events yet; `peva-env run` measures some"):
         read_map(remember(memory, []))
 
 
@@ -201,7 +165,7 @@ def test_a_map_in_quarantine_compares_as_it_is(memory: Path, tmp_path: Path) -> 
 
 def test_functions_that_were_never_alone_are_refused_with_what_there_is(memory: Path) -> None:
     remember(memory, square(40))
-    with pytest.raises(ConfigError, match=r"nothing was measured of a without other functions; there are: a \+ b"):
+    with pytest.raises(ConfigError, match=r"a was not measured without other functions; it has: a \+ b"):
         read_map(memory, functions=["a"])
     with pytest.raises(ConfigError, match="at least one function"):
         read_map(memory, functions=[])
@@ -238,15 +202,13 @@ def test_a_plan_beyond_all_arrays_is_taken(memory: Path) -> None:
 
 def test_skipped_configurations_alone_are_no_map_where_they_are_too_many(memory: Path) -> None:
     skipped = [not_run([(name, rate) for name in "abc"], OVERLOADED) for rate in range(1000, 1200)]
-    with pytest.raises(
-        ConfigError, match="8,000,000 configurations, too many to look at one by one, and none was measured"
-    ):
+    with pytest.raises(ConfigError, match="8,000,000 configurations, too many to list, and none was measured"):
         read_map(remember(memory, skipped))
 
 
 def test_without_a_valid_run_nothing_is_told(memory: Path) -> None:
     remember(memory, [event([("a", 10)], verdict=INVALID)])
-    with pytest.raises(ConfigError, match="no valid run is in it yet"):
+    with pytest.raises(ConfigError, match="it has no valid run yet"):
         ask(read_map(memory), [("a", 10)])
 
 
@@ -256,8 +218,8 @@ def test_too_many_rates_are_thinned_to_the_measured_ones_and_that_is_said(memory
     node_map = read_map(remember(memory, [event(triple), event([("a", 20), ("b", 10), ("c", 30)]), *skipped]))
     assert node_map.known.space.n_configs == 2 * 1 * 2
     assert node_map.notes == (
-        "the recorded rates span 8,201,604 configurations, too many to look at one by one: this is the map of the 4 at "
-        "rates at which something was measured",
+        "the recorded rates span 8,201,604 configurations, too many to list: this is the map of the 4 at "
+        "measured rates",
     )
 
 
@@ -266,7 +228,7 @@ def test_too_many_functions_are_left_out_and_that_is_said(memory: Path) -> None:
     events = [event([(name, 10 + i) for name in names[j : j + 10]]) for j in (0, 20) for i in range(2)]
     node_map = read_map(remember(memory, [*events, event([(name, 12) for name in names[:10]])]))
     assert node_map.known.space.functions == tuple(names[:10])
-    assert "too many to look at one by one: this is the map of f00 + f01" in node_map.notes[0]
+    assert "too many to list: this is the map of f00 + f01" in node_map.notes[0]
     assert "outside this map, which are left out: 2" in node_map.notes[1]
 
 
@@ -309,7 +271,7 @@ def test_what_is_unknown_is_predicted(memory: Path) -> None:
     assert likely.shape == (9,)
     assert ((likely >= 0) & (likely <= 1)).all()
     assert likely[0] < likely[-1]
-    with pytest.raises(ConfigError, match="agent 'cartesian' predicts nothing; one that does is 'learnt'"):
+    with pytest.raises(ConfigError, match="agent 'cartesian' makes no predictions; 'learnt' does"):
         predict(node_map, [pair(10, 10)], agent="cartesian")
 
 

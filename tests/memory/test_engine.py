@@ -27,6 +27,7 @@ from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.planning import CartesianScheduler, NoOpPolicy
 from peva_env.space import config_key
 from tests.support.builders import RecordingPolicy, ScriptedSource, event, session
+from tests.support.engines import make_engine
 
 A10 = config_key([("a", 10)])
 
@@ -52,7 +53,7 @@ class Bench:
     def start(self, *, checkpoint_dir: Path | None = None, **settings: Any) -> InProcessMemoryEngine:
         store = DuckDBMemoryStore(self.path)
         checkpoint = ParquetCheckpoint(store, core_dir=checkpoint_dir) if checkpoint_dir else None
-        engine = InProcessMemoryEngine(store, checkpoint=checkpoint, clock=self.clock, **settings)
+        engine = make_engine(store, checkpoint=checkpoint, clock=self.clock, **settings)
         engine.startup()
         engine.open_session(session())
         engine.attach_policy(self.policy, agent="recorder")
@@ -103,7 +104,7 @@ def test_a_configuration_is_seen_when_all_its_iterations_are_there(online: InPro
     assert not online.is_seen(A10)
     online.ingest_event(event(iteration=1))
     assert online.is_seen(A10)
-    assert online.verdicts(A10) == [Verdict.OK, Verdict.OK]
+    assert online.ledger.verdicts(A10) == [Verdict.OK, Verdict.OK]
 
 
 def test_an_engine_without_a_session_counts_what_it_is_given(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_an_engine_without_a_session_counts_what_it_is_given(tmp_path: Path) -> 
 def test_the_same_event_twice_counts_and_teaches_once(bench: Bench, online: InProcessMemoryEngine) -> None:
     online.ingest_event(event())
     online.ingest_event(event())
-    assert online.missing_runs(A10) == 1
+    assert online.ledger.missing_runs(A10) == 1
     assert len(bench.policy.online) == 1
 
 
@@ -124,18 +125,18 @@ def test_an_invalid_run_is_stored_but_neither_counted_nor_taught(bench: Bench, o
     invalid = event(verdict=Verdict.INVALID, functions=(), reasons=("gateway unreachable",))
     online.ingest_event(invalid)
     assert online.store.events("ctx") == [invalid]
-    assert online.missing_runs(A10) == 2
-    assert online.next_iteration(A10) == 1
+    assert online.ledger.missing_runs(A10) == 2
+    assert online.ledger.next_iteration(A10) == 1
     assert bench.policy.online == []
     assert updates(online) == []
 
 
 def test_a_skip_is_stored_but_neither_counted_nor_taught(bench: Bench, online: InProcessMemoryEngine) -> None:
     online.ingest_skips([event(iteration=-1, verdict=Verdict.OVERLOADED, kind=EventKind.SKIPPED, functions=())])
-    assert online.is_recorded(A10, EventKind.SKIPPED)
-    assert not online.is_recorded(A10, EventKind.INFERRED)
-    assert online.missing_runs(A10) == 2
-    assert online.next_iteration(A10) == 0
+    assert online.ledger.is_recorded(A10, EventKind.SKIPPED)
+    assert not online.ledger.is_recorded(A10, EventKind.INFERRED)
+    assert online.ledger.missing_runs(A10) == 2
+    assert online.ledger.next_iteration(A10) == 0
     assert bench.policy.online == []
 
 
@@ -143,8 +144,8 @@ def test_what_was_measured_before_counts_after_a_restart(bench: Bench) -> None:
     with closing(bench.start(iterations=2)) as engine:
         engine.ingest_event(event(iteration=0))
     with closing(bench.start(iterations=2)) as engine:
-        assert engine.missing_runs(A10) == 1
-        assert engine.next_iteration(A10) == 1
+        assert engine.ledger.missing_runs(A10) == 1
+        assert engine.ledger.next_iteration(A10) == 1
 
 
 @pytest.mark.parametrize("other", [session("new", context_hash="moved"), session("new", repetition=2)])
@@ -160,7 +161,7 @@ def test_an_event_of_another_context_or_repetition_is_stored_only(
     bench: Bench, online: InProcessMemoryEngine, foreign: dict[str, Any]
 ) -> None:
     online.ingest_event(event(**foreign))
-    assert online.missing_runs(A10) == 2
+    assert online.ledger.missing_runs(A10) == 2
     assert bench.policy.online == []
     assert len(online.store.events(foreign.get("context_hash", "ctx"))) == 1
 
@@ -169,7 +170,7 @@ def test_an_event_that_cannot_be_stored_counts_for_nothing(bench: Bench, online:
     online.ingest_event(event())
     with pytest.raises(MemoryStoreError):
         online.ingest_event(event(verdict=Verdict.OVERLOADED))
-    assert online.verdicts(A10) == [Verdict.OK]
+    assert online.ledger.verdicts(A10) == [Verdict.OK]
     assert len(bench.policy.online) == 1
 
 
@@ -243,7 +244,7 @@ def test_a_policy_that_raises_is_named_and_the_event_is_safe(bench: Bench, onlin
     with pytest.raises(PolicyError, match=r"RecordingPolicy .*update_online.*no idea"):
         online.ingest_event(event())
     assert online.store.events("ctx") == [event()]
-    assert online.missing_runs(A10) == 1
+    assert online.ledger.missing_runs(A10) == 1
     assert updates(online) == []
 
 

@@ -10,8 +10,8 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.memory.contexts import context_hash
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
-from peva_env.memory.summary import summarize
-from peva_env.memory.verify import Difference, verify
+from peva_env.memory.summary import summarize_memory
+from peva_env.memory.verify import Discrepancy, verify
 from peva_env.rules import judge, judge_aborted
 from tests.support.builders import event, function, session
 
@@ -72,7 +72,7 @@ def store() -> Iterator[DuckDBMemoryStore]:
     store.close()
 
 
-def found(store: DuckDBMemoryStore) -> list[Difference]:
+def found(store: DuckDBMemoryStore) -> list[Discrepancy]:
     return list(verify(store.database.connection))
 
 
@@ -144,7 +144,7 @@ def test_a_context_that_tells_no_rules_leaves_verdicts_alone(store: DuckDBMemory
 
 
 def test_the_summary_counts_what_is_there(store: DuckDBMemoryStore) -> None:
-    summary = summarize(store.database.connection)
+    summary = summarize_memory(store.database.connection)
     assert (summary.schema_version, summary.n_configs) == ("peva_faas_mem_v1", 6)
     assert [(count.kind, count.verdict, count.n) for count in summary.events] == [
         ("inferred", "OK", 1),
@@ -163,6 +163,6 @@ def test_the_summary_counts_what_is_there(store: DuckDBMemoryStore) -> None:
 def test_the_summary_of_an_empty_memory_is_empty() -> None:
     store = DuckDBMemoryStore(":memory:")
     store.startup()
-    summary = summarize(store.database.connection)
+    summary = summarize_memory(store.database.connection)
     assert (summary.n_configs, summary.campaigns, summary.contexts, summary.events) == (0, [], [], [])
     store.close()

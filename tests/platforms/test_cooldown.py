@@ -16,7 +16,7 @@ class ScriptedNode:
     """A node whose use is told beforehand, look by look; the last one lasts."""
 
     name = "scripted"
-    look_s = 2.5
+    min_window_s = 2.5
 
     def __init__(self, *looks: Usage | NodeUsage | MetricsError, failed: str | None = None) -> None:
         self.looks = list(looks)
@@ -37,7 +37,7 @@ class ScriptedNode:
         return self.failed
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
-        assert end_at - start_at == pytest.approx(self.look_s)
+        assert end_at - start_at == pytest.approx(self.min_window_s)
         self.n_looks += 1
         look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(look, MetricsError):

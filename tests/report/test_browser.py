@@ -17,7 +17,7 @@ from peva_env.console.text import config_text
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.data.cells import cell_codes
-from peva_env.report.data.page_data import evidence
+from peva_env.report.data.map_data import inferred_from
 from peva_env.report.html import write_report
 from peva_env.rules import majority
 from peva_env.space import Config, ConfigSpace, config_key, config_pairs
@@ -233,7 +233,7 @@ def test_a_slider_and_the_axes_change_what_is_drawn(report: Report) -> None:
 def test_pointing_at_a_cell_shows_the_numbers_behind_it(report: Report) -> None:
     report.page.set_viewport_size({"width": 800, "height": 900})
     report.page.mouse.move(*report.find("OK"))
-    for said in ("OK, measured", "2 of 2", "0.989", "57 ms", "+0.04", "43.7 %", "30.7 %"):
+    for said in ("measured OK", "2 of 2", "0.989", "57 ms", "+0.04", "43.7 %", "30.7 %"):
         report.await_text("#cell", said)
         report.await_text("#tooltip", said)
     report.slide(0)
@@ -245,7 +245,7 @@ def test_pointing_at_a_cell_shows_the_numbers_behind_it(report: Report) -> None:
 
 def test_beside_the_panel_the_pointer_needs_no_label(report: Report) -> None:
     report.page.mouse.move(*report.find("OK"))
-    report.await_text("#cell", "OK, measured")
+    report.await_text("#cell", "measured OK")
     assert not report.page.locator("#tooltip").is_visible()
 
 
@@ -253,9 +253,9 @@ def test_beside_the_panel_the_pointer_needs_no_label(report: Report) -> None:
     ("kind", "said"),
     [
         ("over", "mean success 0.500 < 0.95"),
-        ("(OK)", "OK, known without a run"),
-        ("(OK)", "It follows from"),
-        ("(over)", "It follows from"),
+        ("(OK)", "inferred OK"),
+        ("(OK)", "It is inferred from"),
+        ("(over)", "It is inferred from"),
         ("contradicted", "contradict"),
     ],
 )
@@ -266,7 +266,7 @@ def test_each_kind_of_cell_says_why_it_is_so(report: Report, kind: str, said: st
 
 def test_a_click_goes_to_the_runs_and_back_to_the_map(report: Report) -> None:
     report.page.mouse.move(*(place := report.find("OK")))
-    report.await_text("#cell", "OK, measured")
+    report.await_text("#cell", "measured OK")
     report.page.mouse.click(*place)
     name = report.text("#cell h3")
     assert report.focused() == name
@@ -412,8 +412,8 @@ def test_what_is_shown_of_each_configuration_run_and_function_is_what_was_measur
 
 def test_what_follows_from_a_configuration_lies_on_its_other_side(report: Report) -> None:
     known, n_inferred = some().known, 0
-    for (name, verdict, *_), detail in rows_with_details(report, "known without a run"):
-        (said,) = re.findall(r"It follows from (.*?)\.", detail["texts"][0])
+    for (name, verdict, *_), detail in rows_with_details(report, "inferred"):
+        (said,) = re.findall(r"It is inferred from (.*?)\.", detail["texts"][0])
         rates, of = (dict(pair.rsplit(" ", 1) for pair in text.split(" + ")) for text in (name, said))
         source = [(function, int(rate)) for function, rate in of.items()]
         is_ok = known.measured[config_key(source)] is Verdict.OK
@@ -423,7 +423,7 @@ def test_what_follows_from_a_configuration_lies_on_its_other_side(report: Report
     cells = cell_codes(known)
     sides = known.frontier()
     proof = [known.space.index(config) for side in sides for config in side]
-    follows = Counter(evidence(known, cells, proof).tolist())
+    follows = Counter(inferred_from(known, cells, proof).tolist())
     assert n_inferred == sum(n for number, n in follows.items() if number)
     first = 1
     for host, side in zip(("overloaded", "ok"), sides, strict=True):
@@ -445,7 +445,7 @@ def test_the_panel_has_the_means_and_says_which_runs_gave_the_reasons(report: Re
         assert is_shown(facts[term], value, " %")
     assert report.page.locator("#cell li").count() == 0  # the run that was OVERLOADED was outvoted
     report.page.mouse.move(*report.find("over"))
-    report.await_text("#cell", "OVERLOADED, measured")
+    report.await_text("#cell", "measured overloaded")
     assert report.page.locator("#cell li").all_inner_texts() == [
         "Run 1: mean success 0.500 < 0.95",
         "Run 2: mean success 0.499 < 0.95",
@@ -582,8 +582,8 @@ def test_of_a_million_cells_some_are_drawn_and_it_says_which(open_report: Open) 
     space = ConfigSpace({"x": range(1000), "y": range(1000)}, min_functions=2, max_functions=3)
     report = open_report(node_map(space, runs([("x", 500), ("y", 500)], Verdict.OVERLOADED)))
     assert len(report.z()) == len(report.z()[0]) == 143
-    assert "Of the 1,000 rates of x one in 7 is drawn." in report.text("#drawn")
-    assert "Not all that was measured is drawn" in report.text("#drawn")
+    assert "Of the 1,000 rates of x every 7th is drawn." in report.text("#drawn")
+    assert "Some measured configurations are not drawn" in report.text("#drawn")
     report.page.locator("#plot").focus()
     report.page.keyboard.press("Home")
     assert "unknown" in report.text("#cell")

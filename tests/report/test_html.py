@@ -21,13 +21,13 @@ from peva_env.cli import commands as cli
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import Status
-from peva_env.maps import CampaignRecord, NodeMap
+from peva_env.maps import CampaignRecord, NodeMap, savings_of
 from peva_env.report import html
-from peva_env.report.data import facts, proof, saved, texts
 from peva_env.report.data.cells import Cell
-from peva_env.report.data.page_data import page_data
+from peva_env.report.data.map_data import map_data
 from peva_env.report.data.run_data import run_data
 from peva_env.report.html import render, write_report
+from peva_env.report.texts import certificate, formats, savings, summary
 from peva_env.space import Config, ConfigSpace, Dominance
 from tests.support.builders import full, function, small_disk, without_privileges
 from tests.support.report_maps import CONTEXT, node_map, overloaded_from, remember, runs
@@ -115,8 +115,8 @@ def test_the_summary_says_what_was_asked_found_taken_and_saved() -> None:
         "24, of 1 to 2 functions at once",
         "3 of each configuration, the majority decides; 30 s load; 5 s timeout of a request",
         "mean success under 95 %; CPU over 80 %",
-        "OK 9: 2 measured, 7 known without a run",
-        "OVERLOADED 3: 2 measured, 1 known without a run",
+        "OK 9: 2 measured, 7 inferred",
+        "OVERLOADED 3: 2 measured, 1 inferred",
         "unknown 12",
         "runs 12",
         "machine time 6m 49s",
@@ -130,7 +130,7 @@ def test_the_summary_says_what_was_asked_found_taken_and_saved() -> None:
 
 
 def test_savings_are_against_what_the_cartesian_agent_would_run() -> None:
-    said = saved.savings(node_map(SPACE, some()))
+    said = savings_of(node_map(SPACE, some()))
     # All 12 that are known but the one above an overloaded one of the same functions.
     assert (said.configs, said.runs, said.runs_saved) == (11, 33, 21)
     assert said.saved_s == pytest.approx(21 * 34.1)
@@ -144,21 +144,21 @@ BUDGET = CampaignRecord("run", "budget", None, "cartesian", 7, "online", 1.76e9,
 def test_a_cartesian_campaign_that_is_not_done_saved_nothing(n_runs: int, dominance: Dominance) -> None:
     space = ConfigSpace({"a": [10, 20, 30], "b": [10, 20, 30]}, min_functions=2, max_functions=3)
     one = node_map(space, measured(*space, limit_rps=100)[:n_runs], campaigns=(BUDGET,), dominance=dominance)
-    said, n_known = saved.savings(one), (n_runs + 2) // 3
-    assert dict(saved.saved(said))["saved so far"] == "nothing"
-    assert f"To know the same, {n_known} of 9 configurations, it would measure {n_known}: " in (
-        saved.how_saved(one, said)
+    said, n_known = savings_of(one), (n_runs + 2) // 3
+    assert dict(savings.savings_facts(said))["saved so far"] == "nothing"
+    assert f"To know the same {n_known} of 9 configurations, it would measure {n_known}, " in (
+        savings.method_text(one, said)
     )
 
 
 def test_adaptive_repeats_are_told_and_compared_with_all_that_could_be_made() -> None:
     events = [*runs([("a", 10)], Verdict.OK), *runs([("a", 20)], Verdict.OK), *measured([("a", 30)], limit_rps=30)]
     one = node_map(ConfigSpace({"a": [10, 20, 30]}), events)
-    assert "1 to 3 of each configuration, the majority decides;" in dict(facts.asked(one))["runs"]
-    said = saved.savings(one)
+    assert "1 to 3 of each configuration, the majority decides;" in dict(summary.campaign_settings(one))["runs"]
+    said = savings_of(one)
     assert (said.runs, said.runs_saved) == (9, 4)
-    assert "each with 3 runs, the most valid ones that a configuration has here that nothing contradicts." in (
-        saved.how_saved(one, said)
+    assert "each with 3 runs, the largest number of valid runs of any undisputed configuration here." in (
+        savings.method_text(one, said)
     )
 
 
@@ -166,20 +166,20 @@ def test_adaptive_repeats_are_told_and_compared_with_all_that_could_be_made() ->
 def test_without_a_plan_all_numbers_of_an_unfinished_campaign_are_of_what_was_recorded(status: str, said: str) -> None:
     space = ConfigSpace({"a": [10, 20]})
     one = node_map(space, measured(*space), campaigns=(replace(BUDGET, status=status),))
-    assert "Nothing is left to measure." in proof.proved(one)
+    assert "Nothing is left to measure." in certificate.certificate_text(one)
     one.known.recorded = np.array([True, True])
-    assert proof.proved(one).endswith(f"Nothing{said} is left to measure.")
-    assert dict(facts.found(one))["unknown"] == f"0{said}"
-    assert dict(facts.asked(one))["configurations"] == f"2{said}, of 1 function at once"
+    assert certificate.certificate_text(one).endswith(f"Nothing{said} is left to measure.")
+    assert dict(summary.map_counts(one))["unknown"] == f"0{said}"
+    assert dict(summary.campaign_settings(one))["configurations"] == f"2{said}, of 1 function at once"
 
 
 def test_what_is_in_quarantine_stands_for_itself() -> None:
     events = [*measured([("a", 0)], n=1), *runs([("a", 10)], Verdict.OVERLOADED, 2), *runs([("a", 30)], Verdict.OK, 2)]
     one = node_map(SPACE, events)
-    assert "contradict each other" not in proof.proved(one)
+    assert "contradict each other" not in certificate.certificate_text(one)
     one.known.quarantine([("a", 10)], [("a", 30)])
-    assert "and the highest that are OK (1), but 2 that were measured and contradict each other: these stand for" in (
-        proof.proved(one)
+    assert "and the highest that are OK (1), except 2 measured configurations that contradict each other." in (
+        certificate.certificate_text(one)
     )
 
 
@@ -187,11 +187,11 @@ def test_other_sets_of_functions_are_not_compared_and_said_so() -> None:
     events = [*runs([("a", 20)], Verdict.OVERLOADED), *runs([("a", 20), ("b", 10)], Verdict.OK)]
     for dominance in ("within_sets", "one_sided"):
         one = node_map(SPACE, events, dominance=dominance)
-        said = proof.contradicted(one, one.known.disputes())
+        said = certificate.contradictions_text(one, one.known.disputes())
         assert "1 measured configuration that is OK would lie above an overloaded one of fewer functions" in said
     one = node_map(SPACE, measured([("a", 20)]))
-    assert proof.contradicted(one, []) == (
-        "None: no configuration was OK that lies above an overloaded one of the same functions. "
+    assert certificate.contradictions_text(one, []) == (
+        "None: no OK configuration lies above an overloaded one of the same functions. "
         "Only configurations of the same functions are compared."
     )
 
@@ -201,43 +201,43 @@ def test_the_highest_loads_that_are_ok_come_first_and_split_votes_are_counted() 
     oks = [runs([(name, 30)], Verdict.OK, 3) for name in "abcdefg"]
     top = [*runs([("g", 10), ("h", 20)], Verdict.OK, 2), *runs([("g", 10), ("h", 20)], Verdict.OVERLOADED)]
     page = page_of(node_map(space, [run for own in oks for run in own] + top))
-    assert "highest loads that are OK g 10 + h 20 rps a 30 rps b 30 rps c 30 rps d 30 rps and 3 more OK" in told(page)
+    assert "highest OK loads g 10 + h 20 rps a 30 rps b 30 rps c 30 rps d 30 rps and 3 more OK" in told(page)
     assert "split votes 1 of 8 measured configurations, by 2 to 1" in told(page)
     assert ("a", {"href": "#ok-title"}) in page.elements
-    assert dict(facts.found(node_map(SPACE, some())))["split votes"] == "none of 4 measured configurations"
+    assert dict(summary.map_counts(node_map(SPACE, some())))["split votes"] == "none of 4 measured configurations"
 
 
 def test_a_share_is_written_one_way() -> None:
     limits = {"success_rate_function_min": 0.9, "success_rate_node_min": 0.955, "ram_overload_pct": 90.0}
     one = node_map(SPACE, some(), context=CONTEXT | {"overload": limits})
-    assert dict(facts.asked(one))["overloaded is"] == (
+    assert dict(summary.campaign_settings(one))["overloaded is"] == (
         "success of a function under 90 %; mean success under 95.5 %; RAM over 90 %"
     )
-    assert dict(saved.saved(saved.savings(one)))["saved so far"].startswith("21 runs (63.6 %), ")
+    assert dict(savings.savings_facts(savings_of(one)))["saved so far"].startswith("21 runs (63.6 %), ")
     assert not re.search(r"\d%", told(page_of(one)))
 
 
 def test_a_name_written_from_the_right_is_isolated() -> None:
     space = ConfigSpace({"אבג": [10], "a": [10]}, max_functions=3)
-    assert texts.load_text([("a", 10), ("אבג", 10)]) == "a 10 + \u2068אבג\u2069 10"
-    assert "function \u2068אבג\u2069" in dict(facts.asked(node_map(space, runs([("a", 10)], Verdict.OK))))
+    assert formats.load_text([("a", 10), ("אבג", 10)]) == "a 10 + \u2068אבג\u2069 10"
+    assert "function \u2068אבג\u2069" in dict(summary.campaign_settings(node_map(space, runs([("a", 10)], Verdict.OK))))
 
 
 def test_who_made_more_runs_than_the_cartesian_agent_saved_nothing() -> None:
     one = node_map(ConfigSpace({"a": [10, 20, 30]}), measured(*([("a", rate)] for rate in (10, 20, 30)), limit_rps=20))
-    assert dict(saved.saved(saved.savings(one)))["saved"] == "nothing; 3 runs more were made"
+    assert dict(savings.savings_facts(savings_of(one)))["saved"] == "nothing; 3 runs more were made"
 
 
 def test_a_campaign_that_runs_is_told_with_the_time() -> None:
     campaign = CampaignRecord("run", "running", None, None, None, None, 1.76e9, None, None, None)
-    assert "still running when this was made: as of 2025-10-09 08:53:20 UTC" in told(
+    assert "still running when this report was made, at 2025-10-09 08:53:20 UTC" in told(
         page_of(node_map(SPACE, some(), campaigns=(campaign,)))
     )
 
 
 def test_notes_are_sentences() -> None:
     page = page_of(node_map(SPACE, some(), notes=("other contexts: x, ...", "ends.", "ends")))
-    assert "Other contexts: x, ... Ends. Ends. What" in told(page)
+    assert "Other contexts: x, ... Ends. Ends. Campaign" in told(page)
 
 
 def test_contradictions_are_told() -> None:
@@ -250,7 +250,7 @@ def test_contradictions_are_told() -> None:
 
 def test_runs_that_measured_nothing_make_a_page_too() -> None:
     page = page_of(node_map(SPACE, runs([("a", 10)], Verdict.INVALID, 2)))
-    assert "2, 2 of them INVALID, which count for nothing" in told(page)
+    assert "2, 2 of them INVALID, which do not count" in told(page)
     assert page.data["reasons"] == [["k6 failed"]]
 
 
@@ -260,7 +260,7 @@ def test_runs_that_measured_nothing_make_a_page_too() -> None:
 @pytest.mark.parametrize("dominance", ["one_sided", "within_sets", "two_sided"])
 def test_each_cell_is_as_the_map_has_it_and_what_is_inferred_names_its_evidence(dominance: Dominance) -> None:
     known = (one := node_map(SPACE, some(), dominance=dominance)).known
-    data = page_data(one)
+    data = map_data(one)
     cells, evidence, proof = (unpacked(data[name]) for name in ("cells", "evidence", "proof"))
     for config, cell, status, number in zip(SPACE, cells, known.status(), evidence, strict=True):
         verdict = known.verdict(config)
@@ -273,12 +273,12 @@ def test_each_cell_is_as_the_map_has_it_and_what_is_inferred_names_its_evidence(
 def test_what_is_of_no_recorded_set_of_functions_is_not_of_the_map() -> None:
     one = node_map(SPACE, some())
     one.known.recorded = np.arange(SPACE.n_configs) >= 8
-    assert set(unpacked(page_data(one)["cells"])[:8]) == {Cell.ABSENT}
+    assert set(unpacked(map_data(one)["cells"])[:8]) == {Cell.ABSENT}
 
 
 def test_runs_are_columns_in_which_nothing_is_lost() -> None:
     one = node_map(SPACE, [*some(), *runs([("b", 10)], Verdict.INVALID, reasons=("k6 failed", "and more"))])
-    configs, data = unpacked(page_data(one)["configs"]), run_data(one)
+    configs, data = unpacked(map_data(one)["configs"]), run_data(one)
     columns = data["runs"]
     for i, run in enumerate(one.events):
         assert SPACE.config(configs[unpacked(columns["config"])[i]]) == run.config_pairs
@@ -297,7 +297,7 @@ def test_what_the_runs_of_a_configuration_say_together_leaves_out_those_that_mea
     config = [("a", 10), ("b", 0)]
     events = [*runs(config, Verdict.OK, 2), *runs(config, Verdict.OVERLOADED, first=2), *runs(config, Verdict.INVALID)]
     events += runs([("a", 10)], Verdict.INVALID)
-    said = {name: unpacked(one) for name, one in page_data(node_map(SPACE, events))["summaries"].items()}
+    said = {name: unpacked(one) for name, one in map_data(node_map(SPACE, events))["summaries"].items()}
     assert [list(said[name]) for name in ("verdict", "nRuns", "nValid", "nAgreeing")] == [
         [0, 2],
         [4, 1],
@@ -311,8 +311,8 @@ def test_what_the_runs_of_a_configuration_say_together_leaves_out_those_that_mea
 def test_probabilities_are_in_percent_and_of_what_is_unknown() -> None:
     one = node_map(SPACE, some())
     n_unknown = one.known.n_unknown
-    predicted = unpacked(page_data(one, np.linspace(0, 1, n_unknown))["predicted"])
-    cells = unpacked(page_data(one)["cells"])
+    predicted = unpacked(map_data(one, np.linspace(0, 1, n_unknown))["predicted"])
+    cells = unpacked(map_data(one)["cells"])
     assert list(predicted[cells == Cell.UNKNOWN]) == [1, *np.rint(np.linspace(0, 100, n_unknown))[1:-1], 99]
     assert set(predicted[cells != Cell.UNKNOWN]) == {255}
 
@@ -324,14 +324,14 @@ def test_what_is_unknown_is_predicted() -> None:
 def test_a_cell_costs_a_few_bytes() -> None:
     space = ConfigSpace({"a": range(300), "b": range(300)}, min_functions=2, max_functions=3)
     one = node_map(space, measured([("a", 100), ("b", 100)], limit_rps=150))
-    assert len(json.dumps(page_data(one))) < 9 * space.n_configs
+    assert len(json.dumps(map_data(one))) < 9 * space.n_configs
 
 
 def test_a_million_cells_are_not_predicted_and_said_so() -> None:
     space = ConfigSpace({"a": range(1000), "b": range(1000)}, min_functions=2, max_functions=3)
     text = told(page_of(node_map(space, measured([("a", 800), ("b", 800)]))))
     assert "configurations are unknown, too many to predict each." in text
-    assert "too many to work out how many runs are needed at least" in text
+    assert "too many to compute a lower bound on the runs left" in text
 
 
 # --- what it is made of ---------------------------------------------------------------------------------------------
@@ -436,7 +436,7 @@ def test_only_some_functions_and_a_rule_can_be_asked_for(memory: Path, tmp_path:
     report("--memory", str(memory), "--out", str(out), "--functions", "a", "--dominance", "two_sided")
     page = Page(out.read_text())
     assert page.data["functions"] == ["a"]
-    assert "what loads every function at most as much as an OK one is OK" in told(page)
+    assert "OK, if an OK configuration has no lower rate of any function" in told(page)
 
 
 def planned(memory: Path, plan: str) -> Page:
@@ -460,7 +460,7 @@ def test_with_the_campaigns_file_the_map_is_the_whole_plan(memory: Path) -> None
 def test_of_a_campaign_that_is_not_complete_the_plan_is_asked_for(tmp_path: Path) -> None:
     memory, out = remember(tmp_path / "m.duckdb", some(), status=EndStatus.BUDGET), tmp_path / "r.html"
     report("--memory", str(memory), "--out", str(out))
-    assert "with --config it is that of the campaign's whole plan." in told(Page(out.read_text()))
+    assert "with --config it spans the campaign's whole plan." in told(Page(out.read_text()))
 
 
 def test_a_plan_that_is_too_large_is_left_for_what_was_recorded(memory: Path) -> None:
@@ -469,7 +469,7 @@ def test_a_plan_that_is_too_large_is_left_for_what_was_recorded(memory: Path) ->
         "functions: [{name: a}, {name: b}]\ncombinations: {max_functions: 3}\n"
         "rate_strategy: {type: linear, min_rate: 0, max_rate: 2000, step: 1}\n",
     )
-    assert "more than the 1,048,576 that can be shown: this is the map of what was recorded." in told(page)
+    assert "more than the 1,048,576 that can be shown: this map spans what was recorded." in told(page)
 
 
 def test_of_several_contexts_one_is_shown_and_the_others_are_named(memory: Path, tmp_path: Path) -> None:
@@ -484,7 +484,7 @@ def test_of_several_contexts_one_is_shown_and_the_others_are_named(memory: Path,
 def test_a_memory_without_events_is_an_error_and_no_page(tmp_path: Path) -> None:
     empty = remember(tmp_path / "m.duckdb", [], status=EndStatus.RUNNING)
     code, said = report("--memory", str(empty), "--out", str(tmp_path / "r.html"))
-    assert (code, said) == (2, f"memory {empty}: no event is in it yet; `peva-env run` measures some")
+    assert (code, said) == (2, f"memory {empty}: it has no events yet; `peva-env run` measures some")
     assert not (tmp_path / "r.html").exists()
 
 
@@ -494,7 +494,7 @@ def test_what_is_no_report_is_not_replaced(memory: Path, tmp_path: Path, name: s
     (tmp_path / "folder").mkdir()
     before = (tmp_path / "m.duckdb").read_bytes()
     code, said = report("--memory", str(memory), "--out", str(tmp_path / name))
-    assert (code, said) == (2, f"--out {tmp_path / name}: is there already, and no report; give another name")
+    assert (code, said) == (2, f"--out {tmp_path / name}: exists and is not a report; give another name")
     assert ((tmp_path / "notes.txt").read_text(), (tmp_path / "m.duckdb").read_bytes()) == ("mine", before)
 
 
@@ -506,20 +506,20 @@ def test_of_a_symbolic_link_the_file_behind_is_written(memory: Path, tmp_path: P
         assert (link.is_symlink(), target.is_symlink()) == (True, False)
         assert "node-7" in target.read_text()
     target.write_text("mine")
-    said = f"--out {link}: is there already, and no report; give another name"
+    said = f"--out {link}: exists and is not a report; give another name"
     assert report("--memory", str(memory), "--out", str(link)) == (2, said)
     assert target.read_text() == "mine"
     link.unlink()
     link.symlink_to(link)
-    said = f"--out {link}: is a symbolic link that leads nowhere; give another name"
+    said = f"--out {link}: is a symbolic link to a file that does not exist; give another name"
     assert report("--memory", str(memory), "--out", str(link)) == (2, said)
 
 
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--out", "", "--out: names no file; it would be one such as report.html"),
-        ("--out", "-", "--out -: a report is written to a file, not to the standard output; name one"),
+        ("--out", "", "--out: names no file; give a name such as report.html"),
+        ("--out", "-", "--out -: a report is written to a file, not to the standard output; give a file name"),
         ("--functions", "", "--functions '': a name is empty; write them as in a,b"),
         ("--functions", "a,,b", "--functions 'a,,b': a name is empty; write them as in a,b"),
     ],
@@ -531,8 +531,8 @@ def test_what_names_nothing_is_refused(memory: Path, option: str, value: str, sa
 @pytest.mark.parametrize(
     ("functions", "said"),
     [
-        ("[{name: c}, {name: d}]", "c, d; memory {} has a, b"),
-        ("[{name: a}, {name: b}]", "a, b; memory {} has a, b, at other rates or in other numbers at once"),
+        ("[{name: c}, {name: d}]", "c, d, was run; memory {} has a, b"),
+        ("[{name: a}, {name: b}]", "a, b, was run; memory {} has a, b, at other rates or in other numbers at once"),
     ],
 )
 def test_a_plan_of_which_nothing_was_run_is_an_error_and_no_page(
@@ -542,7 +542,7 @@ def test_a_plan_of_which_nothing_was_run_is_an_error_and_no_page(
     plan.write_text(f"functions: {functions}\nrate_strategy: {{type: custom, rates: [7]}}\n")
     assert report("--memory", str(memory), "--out", str(out), "--config", str(plan)) == (
         2,
-        f"--config {plan}: nothing of its plan was run, which is of {said.format(memory)}",
+        f"--config {plan}: no configuration of its plan, {said.format(memory)}",
     )
     assert not out.exists()
 

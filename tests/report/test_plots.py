@@ -89,13 +89,13 @@ def test_a_map_of_two_functions_tells_measured_inferred_and_unknown() -> None:
         [UNKNOWN, UNKNOWN, UNKNOWN, MEASURED_OVERLOADED],
         [UNKNOWN, UNKNOWN, UNKNOWN, INFERRED_OVERLOADED],
     ]
-    assert marks(ax, "OK, measured") == [(1, 2)]
-    assert marks(ax, "overloaded, measured") == [(2, 3)]
+    assert marks(ax, "measured OK") == [(1, 2)]
+    assert marks(ax, "measured overloaded") == [(2, 3)]
     assert legend(ax) == [
-        "OK, measured",
-        "OK, inferred",
-        "overloaded, measured",
-        "overloaded, inferred",
+        "measured OK",
+        "inferred OK",
+        "measured overloaded",
+        "inferred overloaded",
         "unknown",
     ]
     assert (ax.get_ylabel(), ax.get_xlabel(), ax.get_title()) == ("a (rps)", "b (rps)", "")
@@ -105,7 +105,7 @@ def test_a_map_of_two_functions_tells_measured_inferred_and_unknown() -> None:
 def test_the_first_function_is_drawn_down_and_the_second_across() -> None:
     ax = overload_map(PARTLY, functions=["b", "a"])
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("b (rps)", "a (rps)")
-    assert marks(ax, "OK, measured") == [(2, 1)]
+    assert marks(ax, "measured OK") == [(2, 1)]
 
 
 def test_the_frontier_runs_where_ok_and_overloaded_meet() -> None:
@@ -208,7 +208,7 @@ def test_maps_of_three_functions_are_one_for_each_rate_of_the_third() -> None:
     assert [ax.get_title() for ax in panels] == ["c not loaded", "c at 5 rps", "c at 50 rps"]
     assert [sum(row.count(MEASURED_OVERLOADED) for row in fills(ax)) for ax in panels] == [0, 1, 0]
     figure = panels[0].figure
-    assert legend(figure) == ["overloaded, measured", "overloaded, inferred", "unknown"]
+    assert legend(figure) == ["measured overloaded", "inferred overloaded", "unknown"]
     assert not figure.get_suptitle()
     assert [ax.get_ylabel() for ax in panels] == ["a (rps)", "", ""]
     assert [ax.get_xlabel() for ax in panels] == ["b (rps)"] * 3
@@ -297,7 +297,7 @@ def test_a_slice_of_a_space_too_large_for_labels_is_looked_up() -> None:
     ax = overload_map(known)
     assert (fills(ax)[2][2], fills(ax)[3][3]) == (MEASURED_OVERLOADED, INFERRED_OVERLOADED)
     huge = known_of({"a": list(range(2000)), "b": list(range(2000))}, {})
-    with pytest.raises(ConfigError, match=r"a map of 2,001 x 2,001 cells is too large to draw, at most 65,536 are"):
+    with pytest.raises(ConfigError, match=r"a map of 2,001 x 2,001 cells is too large to draw; the limit is 65,536"):
         overload_map(huge)
 
 
@@ -502,5 +502,5 @@ def test_the_legend_has_agents_of_any_name() -> None:
 
 
 def test_an_arena_without_budgets_is_refused() -> None:
-    with pytest.raises(ConfigError, match="budgets: the arena has no agent's results at any"):
+    with pytest.raises(ConfigError, match="budgets: the arena has no results at any budget"):
         budget_curves(arena_of())

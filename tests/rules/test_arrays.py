@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.rules.arrays import labels, success_margins, use_margins
-from peva_env.rules.judge import judge
+from peva_env.rules.arrays import labels, majority_labels, success_margins, use_margins
+from peva_env.rules.judge import judge, majority
 
 SHARES = st.floats(0, 1) | st.sampled_from([0.0, 0.9, 0.95, 1.0])
 PERCENT = st.floats(0, 100) | st.sampled_from([0.0, 80.0, 90.0, 100.0])
@@ -53,3 +53,11 @@ def test_what_is_given_is_left_as_it_was() -> None:
     success = np.array([[0.5], [0.7]])
     success_margins(success, np.ones((2, 1)), np.array([2.0]), OverloadConfig())
     assert success.tolist() == [[0.5], [0.7]]
+
+
+@given(st.lists(st.lists(st.sampled_from([Verdict.OK, Verdict.OVERLOADED]), max_size=5), min_size=1, max_size=5))
+def test_the_majority_of_arrays_is_that_of_verdicts(runs: list[list[Verdict]]) -> None:
+    label = {Verdict.INVALID: 0, Verdict.OK: -1, Verdict.OVERLOADED: 1}
+    votes = np.array([sum(label[verdict] for verdict in own) for own in runs])
+    found = majority_labels(votes, np.array([len(own) for own in runs]))
+    assert found.tolist() == [label[majority(own)] for own in runs]

@@ -1,4 +1,4 @@
-"""Draws of offline episodes: a function of word and counters alone, uniform, and different for different counters."""
+"""Draws of offline episodes: a function of seed and counters alone, uniform, and different for different counters."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from peva_env.sources.episodes import hashed, uniforms
 
 
 def test_a_draw_depends_on_word_and_counters_alone() -> None:
-    words = np.arange(5, dtype=np.uint64)
+    seeds = np.arange(5, dtype=np.uint64)
     indices = np.arange(7)
-    table = uniforms(words[:, None], indices[None, :], 3)
-    one = [[float(uniforms(words[i : i + 1], indices[j : j + 1], 3)[0]) for j in indices] for i in range(5)]
+    table = uniforms(seeds[:, None], indices[None, :], 3)
+    one = [[float(uniforms(seeds[i : i + 1], indices[j : j + 1], 3)[0]) for j in indices] for i in range(5)]
     assert table.tolist() == one
 
 
@@ -24,6 +24,6 @@ def test_draws_are_uniform_and_not_alike() -> None:
 
 
 def test_the_order_of_counters_matters() -> None:
-    word = np.array([7], np.uint64)
-    assert hashed(word, 1, 2).tolist() != hashed(word, 2, 1).tolist()
-    assert hashed(word, 0).tolist() != hashed(word).tolist()
+    seed = np.array([7], np.uint64)
+    assert hashed(seed, 1, 2).tolist() != hashed(seed, 2, 1).tolist()
+    assert hashed(seed, 0).tolist() != hashed(seed).tolist()

@@ -22,7 +22,7 @@ class Node:
     """Serves one function; ``failed`` is what it says of itself."""
 
     name = "fake"
-    look_s = 0.1
+    min_window_s = 0.1
 
     def __init__(self, failed: str | None = None, cpu_pct: float = 20.0) -> None:
         self.failed = failed

@@ -38,9 +38,9 @@ def test_three_runs_of_what_was_recorded_thrice_say_what_is_true(recorded: Repla
 
 def test_the_run_that_stands_for_all_is_the_first_that_agrees_and_costs_all() -> None:
     indices, scenarios = np.arange(len(SPACE)), np.ones(len(SPACE), np.int64)
-    words = np.full(len(SPACE), 7, np.uint64)
-    once = ToyWorld().begin(words, scenarios)
-    outcomes = RepeatedWorld(ToyWorld(), 3).begin(words, scenarios).outcomes(indices)
+    seeds = np.full(len(SPACE), 7, np.uint64)
+    once = ToyWorld().begin(seeds, scenarios)
+    outcomes = RepeatedWorld(ToyWorld(), 3).begin(seeds, scenarios).outcomes(indices)
     runs = [once.outcomes(indices, iteration) for iteration in range(3)]
     for index in indices:
         labels = [int(run.labels[index]) for run in runs]

@@ -22,6 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from peva_env.platforms.base import NodeUsage, Usage
+
 DEFAULT_NAMESPACE = "openfaas-fn"
 _HANG_S = 60.0
 _LENT = ("name", "image", "namespace", "labels", "limits", "replicas", "availableReplicas")
@@ -249,3 +251,17 @@ def throw_away_ca(folder: Path) -> tuple[Path, tuple[Path, Path]]:
     made += ["-CA", ca, "-CAkey", ca_key, "-keyout", key, "-out", certificate]
     subprocess.run([*new, *made], check=True, capture_output=True)
     return ca, (certificate, key)
+
+
+class Calm:
+    """Metrics of a node that is never busy."""
+
+    min_window_s = 0.1
+
+    def check(self, duration_s: float) -> tuple[str, ...]:
+        return ()
+
+    def usage(self, start_at: float, end_at: float) -> NodeUsage:
+        return NodeUsage(Usage(cpu_pct=20.0, ram_bytes=2**30, ram_pct=30.0))
+
+    def close(self) -> None: ...

@@ -147,7 +147,7 @@ def _made_up_job(i: int, target: Target, exporter: str) -> dict[str, Any]:
 
 def _await_history(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
     """Wait until the real node has been scraped for some seconds."""
-    client = Prometheus(url, patience_s=_READY_S)
+    client = Prometheus(url, round_timeout_s=_READY_S)
     try:
         deadline = time.monotonic() + _READY_S
         text = f"count_over_time(up{{job='node'}}[1m]) >= {_MIN_HISTORY_S}"

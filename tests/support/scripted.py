@@ -8,19 +8,20 @@ import numpy as np
 
 from peva_env.campaign import Campaign, DfaasConfigExecutor
 from peva_env.campaign.artifacts import ArtifactWriter
-from peva_env.campaign.protocols import Budget
+from peva_env.campaign.budget import Budget
+from peva_env.campaign.campaign import CompleteConfigs
 from peva_env.contracts import (
     DfaasRunContext,
     EndStatus,
     ExecutionEvent,
     FunctionMeasurement,
     NodeMeasurement,
-    PolicyAlgorithm,
     Verdict,
 )
 from peva_env.inference import MonotoneMap
-from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, Session
+from peva_env.memory import DuckDBMemoryStore, Session
 from peva_env.space import Config, ConfigSpace, Dominance, config_key
+from tests.support.engines import make_engine
 
 RUN_S = 2.0
 
@@ -78,7 +79,8 @@ class ScriptedHost:
     ) -> None:
         self.space = space
         self.source = ScriptedSource(capacity_rps)
-        self.memory = InProcessMemoryEngine(DuckDBMemoryStore(folder / "m.duckdb"), iterations=iterations, **engine)
+        store = DuckDBMemoryStore(folder / "m.duckdb")
+        self.memory = make_engine(store, iterations=iterations, **engine)
         self.ended: list[tuple[EndStatus, str | None]] = []
         self._folder = folder
         self._budget = budget
@@ -92,33 +94,32 @@ class ScriptedHost:
     def check(self, options: Mapping[str, Any]) -> None:
         """Take any."""
 
-    def open(self, options: Mapping[str, Any], word: int) -> Campaign:
+    def open(self, options: Mapping[str, Any], seed: int) -> Campaign:
         self.memory.startup()
         self._campaigns += 1
         repetition = 1 if options.get("warm_start") else self._campaigns
         session = Session(f"run-{self._campaigns}", repetition, "c", {})
         history = self.memory.open_session(session)
+        known, budget = MonotoneMap(self.space, dominance=self.dominance), Budget(*self._budget)
+        context = DfaasRunContext(
+            configs=self.space,
+            existing_index=CompleteConfigs(known),
+            run_id=session.run_id,
+            repetition=repetition,
+        )
         executor = DfaasConfigExecutor(
             source=self.source,
             memory=self.memory,
             artifacts=ArtifactWriter(self._folder, self.space.functions),
-            known=MonotoneMap(self.space, dominance=self.dominance),
-            context=DfaasRunContext(configs=self.space, run_id=session.run_id, repetition=repetition),
+            known=known,
+            context=context,
             context_hash="c",
             max_invalid_retries=0,
-            budget=Budget(*self._budget),
+            budget=budget,
+            on_end=lambda status, detail: self.ended.append((status, detail)),
         )
         executor.restore(history)
-        return Campaign(executor, tuple(history), self.memory.tensors)
-
-    def end(self, status: EndStatus, detail: str | None) -> None:
-        self.ended.append((status, detail))
-        self.memory.close_session(status, detail)
-        if status is not EndStatus.FAILED:
-            self.memory.checkpoint()
-
-    def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
-        self.memory.attach_policy(policy, agent=agent)
+        return Campaign(known, budget, executor, context, self.memory.tensors, tuple(history))
 
     def config_data(self) -> dict[str, Any]:
         return {}

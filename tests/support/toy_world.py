@@ -1,14 +1,13 @@
 """A world whose outcomes are written down: what offline environments are tested with."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent, MeasurementSource, Verdict
 from peva_env.inference import VERDICTS
-from peva_env.sources import Indices, Outcomes, Words, uniforms
+from peva_env.sources import Indices, Outcomes, Seeds, uniforms
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event
 
@@ -20,12 +19,12 @@ class ToyEpisodes:
     """Overloaded from a total rate on, which chance moves a little."""
 
     world: "ToyWorld"
-    words: Words
+    seeds: Seeds
     scenarios: Indices
 
     def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
         total = self.world.total_rps[indices]
-        limit = self.world.limits_rps[self.scenarios] + 4 * uniforms(self.words, indices, iteration)
+        limit = self.world.limits_rps[self.scenarios] + 4 * uniforms(self.seeds, indices, iteration)
         labels = np.where(total > limit, 1, -1).astype(np.int8)
         labels[~self.world.recorded(self.scenarios)[np.arange(len(self.scenarios)), indices]] = 0
         values = np.zeros((len(indices), 7), np.float32)
@@ -35,14 +34,14 @@ class ToyEpisodes:
         return Outcomes(labels, values, np.ones_like(values, np.int8), 30 + total / 100)
 
     def adopt(self, where: Indices, others: "ToyEpisodes") -> None:
-        self.words[where], self.scenarios[where] = others.words[where], others.scenarios[where]
+        self.seeds[where], self.scenarios[where] = others.seeds[where], others.scenarios[where]
 
 
 class ToySource:
     """Gives events with the verdicts of an episode."""
 
-    def __init__(self, world: "ToyWorld", word: int, scenario: int) -> None:
-        self._episode = world.begin(np.array([word], np.uint64), np.array([scenario]))
+    def __init__(self, world: "ToyWorld", seed: int, scenario: int) -> None:
+        self._episode = world.begin(np.array([seed], np.uint64), np.array([scenario]))
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:
         index = np.array([SPACE.index(config)])
@@ -69,11 +68,8 @@ class ToyWorld:
     def recorded(self, scenarios: Indices) -> NDArray[np.bool_]:
         return self._recorded[scenarios]
 
-    def begin(self, words: Words, scenarios: Indices) -> ToyEpisodes:
-        return ToyEpisodes(self, words.copy(), scenarios.copy())
+    def begin(self, seeds: Seeds, scenarios: Indices) -> ToyEpisodes:
+        return ToyEpisodes(self, seeds.copy(), scenarios.copy())
 
-    def source(self, word: int, scenario: int) -> MeasurementSource:
-        return ToySource(self, word, scenario)
-
-    def context(self, scenario: int) -> dict[str, Any]:
-        return {"limit_rps": float(self.limits_rps[scenario])}
+    def source(self, seed: int, scenario: int) -> MeasurementSource:
+        return ToySource(self, seed, scenario)

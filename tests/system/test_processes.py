@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from peva_env.system import processes
+from tests.support.processes import is_gone, wait_until
 
 _PARENT = """
     import os, signal, sys, time
@@ -43,20 +44,6 @@ def parent() -> Iterator[StartParent]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def python(code: str, **options: object) -> subprocess.Popen[bytes]:

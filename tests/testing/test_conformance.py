@@ -14,21 +14,24 @@ from peva_agents.level_set import LevelSetPolicy
 from peva_agents.staircase import StaircasePolicy
 from peva_agents.uniform import UniformPolicy
 from peva_env import datasets
+from peva_env.campaign import SomeScenarios
 from peva_env.contracts import ExecutionEvent, MeasurementSource, MemoryEngine, PolicyAlgorithm
-from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine
+from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger
 from peva_env.planning import NoOpPolicy
+from peva_env.sources import RepeatedWorld
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config
-from peva_env.testing import MemoryContract, PolicyContract, SourceContract
+from peva_env.testing import LedgerContract, MemoryContract, PolicyContract, SourceContract, WorldContract
 from tests.support.builders import session
+from tests.support.engines import make_engine
 from tests.support.extras import needs_sklearn
 from tests.support.scripted import ScriptedSource
 
 
 class TestMemoryInAFile(MemoryContract):
     def make(self, folder: Path, policy: PolicyAlgorithm, **settings: Any) -> MemoryEngine:
-        engine = InProcessMemoryEngine(DuckDBMemoryStore(self.path(folder)), **settings)
+        engine = make_engine(DuckDBMemoryStore(self.path(folder)), **settings)
         engine.startup()
         engine.open_session(session("contract-run", context_hash="contract"))
         engine.attach_policy(policy, agent="contract")
@@ -133,3 +136,29 @@ def test_a_suite_fails_for_a_component_that_breaks_its_contract() -> None:
 def test_importing_the_suites_does_not_import_pytest() -> None:
     code = "import sys, peva_env.testing; assert 'pytest' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class TestRunLedger(LedgerContract):
+    def make(self, iterations: int) -> RunLedger:
+        return RunLedger(iterations)
+
+
+class TestSimulatedWorld(WorldContract):
+    def make(self) -> SimulatedWorld:
+        return SimulatedWorld({"a": [0, 50, 100, 400], "b": [0, 50, 200]}, "random", noise=0.1, min_functions=1)
+
+
+class TestReplayWorld(WorldContract):
+    def make(self) -> ReplayWorld:
+        return ReplayWorld(datasets.load("local-node-v1"))
+
+
+class TestRepeatedWorld(WorldContract):
+    def make(self) -> RepeatedWorld:
+        return RepeatedWorld(ReplayWorld(datasets.load("local-node-v1")), 3)
+
+
+class TestSomeScenarios(WorldContract):
+    def make(self) -> SomeScenarios:
+        world = ReplayWorld(datasets.load("local-node-v1"))
+        return SomeScenarios(world, world.scenarios[:1])

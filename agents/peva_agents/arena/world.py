@@ -8,7 +8,7 @@ import numpy as np
 
 from peva_agents.arena.scores import Labels, certificate_size
 from peva_agents.arena.seeds import part_seeds
-from peva_env.campaign import OfflineParts, replay_parts, sim_parts, true_labels
+from peva_env.campaign import OfflineSetup, replay_setup, simulated_setup, true_labels
 from peva_env.config.offline import ArenaConfig
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
@@ -93,15 +93,15 @@ class ArenaWorld:
         return [Episode(name, name, seed) for name in names for seed in range(self.config.seeds or 1)]
 
 
-def _parts(config: ArenaConfig) -> OfflineParts:
+def _parts(config: ArenaConfig) -> OfflineSetup:
     arguments: dict[str, Any] = {"budget_runs": None, "iterations": config.iterations}
     if config.prior is not None:
         arguments["prior"] = list(config.prior)
     if config.data is not None:
         scenarios = None if config.scenarios is None else list(config.scenarios)
-        return replay_parts(list(config.data), scenarios=scenarios, **arguments)
+        return replay_setup(list(config.data), scenarios=scenarios, **arguments)
     if config.rates_rps is not None:
         arguments["rates_rps"] = config.rates_rps
     if config.noise is not None:
         arguments["noise"] = config.noise
-    return sim_parts("random", **arguments)
+    return simulated_setup("random", **arguments)

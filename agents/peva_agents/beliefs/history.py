@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.contracts import ExecutionEvent
 
 
 def valid_runs(history: Iterable[ExecutionEvent]) -> list[ExecutionEvent]:
     """Return the events that would have been told to a policy: runs that were valid, not what was skipped or failed."""
-    return [event for event in history if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID]
+    return [event for event in history if event.is_valid]

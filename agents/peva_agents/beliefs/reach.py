@@ -7,8 +7,7 @@ those *at or above*, the candidate itself included in both.
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.lattice import Blocks, Lattice, lattice_size
-from peva_env.inference import RateGrid, is_dense
+from peva_env.inference import Blocks, Lattice, RateGrid, is_dense, lattice_size
 from peva_env.planning import Candidates
 from peva_env.space import ConfigSpace
 

@@ -20,6 +20,7 @@ from peva_agents.models.algorithms import policy_class, require_sb3
 from peva_env.errors import PolicyError
 from peva_env.observation import Observation, observation_space
 from peva_env.space import ConfigSpace
+from peva_env.system import replacing
 
 ARTEFACT = "peva"
 """The attribute of a model, and the key in its file, that holds how it was trained."""
@@ -94,6 +95,5 @@ def restore(model: Any, path: Path) -> int:
 def save(model: Any, path: Path, described: Mapping[str, Any]) -> None:
     """Write a model and how it was trained, aside first, so that a file of that name is always whole."""
     setattr(model, ARTEFACT, {**described, "steps": int(model.num_timesteps)})
-    partial = path.with_name(f".{path.stem}.partial.zip")
-    model.save(str(partial))
-    partial.replace(path)
+    with replacing(path) as partial:
+        model.save(str(partial))

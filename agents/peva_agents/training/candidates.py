@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.learnt import N_INPUTS, LearntPolicy, Networks
-from peva_env.campaign import OfflineParts
+from peva_env.campaign import OfflineSetup
 from peva_env.env import PevaEnv
 from peva_env.objectives import Step
 from peva_env.planning import Candidates
@@ -53,7 +53,7 @@ class CorrectionWorld(NamedTuple):
     worlds with long campaigns do not outweigh the others.
     """
 
-    parts: OfflineParts
+    parts: OfflineSetup
     weight: float
     unit: float = 1.0
 

@@ -13,7 +13,7 @@ from peva_agents.learnt import LearntPolicy, Networks
 from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
 from peva_agents.uniform import UniformPolicy
-from peva_env.campaign import OfflineParts, true_labels
+from peva_env.campaign import OfflineSetup, true_labels
 from peva_env.contracts import ExecutionEvent, PolicyContext
 from peva_env.env import PevaEnv
 from peva_env.inference import OVERLOADED_LABEL
@@ -82,7 +82,7 @@ class ExampleRecorder:
 class ExampleCollector:
     """Plays ``n_campaigns`` in each scenario of some worlds and collects examples, each of the same weight."""
 
-    parts: OfflineParts
+    parts: OfflineSetup
     n_campaigns: int
     weight: float = 1.0
 

@@ -1,13 +1,13 @@
 """The learning curve: a CSV file that grows as training goes on, and its picture in a line of text."""
 
 import csv
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
 from peva_env.errors import ConfigError
+from peva_env.system import replacing
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 48
@@ -57,15 +57,11 @@ class LearningCurve:
     def add(self, point: Point) -> None:
         """Add a point and write the whole file, aside first."""
         self.points.append(point)
-        partial = self.path.with_suffix(".partial")
-        with partial.open("w", encoding="utf-8", newline="") as file:
+        with replacing(self.path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, [field.name for field in fields(Point)])
             writer.writeheader()
             for one in self.points:
                 writer.writerow({name: _rounded(value) for name, value in asdict(one).items()})
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self.path)
 
     def lines(self) -> list[str]:
         """Return the curve as text: pictures of the returns and of the share resolved, from first to last."""

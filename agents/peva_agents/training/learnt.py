@@ -20,7 +20,7 @@ from peva_agents.models import one_thread, require_sb3
 from peva_agents.training.candidates import CorrectionWorld
 from peva_agents.training.examples import ExampleCollector, Examples
 from peva_agents.training.fitting import fit
-from peva_env.campaign import replay_parts, sim_parts
+from peva_env.campaign import replay_setup, simulated_setup
 
 _LIMIT: dict[str, Any] = {"budget_runs": 400}
 
@@ -43,12 +43,12 @@ def correction_worlds(data: Sequence[str], scenarios: Sequence[str]) -> list[Cor
         PevaError: the recordings cannot be read, or have no such scenarios.
     """
     worlds = [
-        CorrectionWorld(sim_parts("random", noise=0.0, **_LIMIT), 1.0),
-        CorrectionWorld(sim_parts("random", iterations=3, **_LIMIT), 1.0),
-        CorrectionWorld(sim_parts("random", rates_rps=_THREE_FUNCTIONS, noise=0.0, **_LIMIT), 0.4),
+        CorrectionWorld(simulated_setup("random", noise=0.0, **_LIMIT), 1.0),
+        CorrectionWorld(simulated_setup("random", iterations=3, **_LIMIT), 1.0),
+        CorrectionWorld(simulated_setup("random", rates_rps=_THREE_FUNCTIONS, noise=0.0, **_LIMIT), 0.4),
     ]
     if data:
-        parts = replay_parts(list(data), scenarios=list(scenarios) or None, iterations=3, **_LIMIT)
+        parts = replay_setup(list(data), scenarios=list(scenarios) or None, iterations=3, **_LIMIT)
         worlds.append(CorrectionWorld(parts, 0.6))
     return worlds
 
@@ -60,12 +60,12 @@ def example_collectors(data: Sequence[str], scenarios: Sequence[str], n_nodes: i
         PevaError: the recordings cannot be read, or have no such scenarios.
     """
     collectors = [
-        ExampleCollector(sim_parts("random", noise=0.0, **_LIMIT), n_nodes),
-        ExampleCollector(sim_parts("random", **_LIMIT), n_nodes // 2),
-        ExampleCollector(sim_parts("random", rates_rps=_THREE_FUNCTIONS, **_LIMIT), n_nodes // 8),
+        ExampleCollector(simulated_setup("random", noise=0.0, **_LIMIT), n_nodes),
+        ExampleCollector(simulated_setup("random", **_LIMIT), n_nodes // 2),
+        ExampleCollector(simulated_setup("random", rates_rps=_THREE_FUNCTIONS, **_LIMIT), n_nodes // 8),
     ]
     if data:
-        parts = replay_parts(list(data), scenarios=list(scenarios) or None, **_LIMIT)
+        parts = replay_setup(list(data), scenarios=list(scenarios) or None, **_LIMIT)
         collectors.append(ExampleCollector(parts, 3, weight=4.0))
     return collectors
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from peva_agents.arena import PARTS, Part, part_seeds
-from peva_env.campaign import OfflineParts, SomeScenarios, replay_parts, sim_parts
+from peva_env.campaign import OfflineSetup, SomeScenarios, replay_setup, simulated_setup
 from peva_env.config.offline import TrainingConfig
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
@@ -30,7 +30,7 @@ class TrainingWorlds:
     """The worlds of a training's parts; ``note`` says which maps or nodes the parts share, if any."""
 
     seed: int
-    parts: dict[Part, OfflineParts]
+    parts: dict[Part, OfflineSetup]
     note: str | None
 
     @property
@@ -70,7 +70,7 @@ def training_worlds(config: TrainingConfig) -> TrainingWorlds:
         "reward_kwargs": config.reward_kwargs,
     }
     if config.sim is not None:
-        parts = sim_parts(
+        parts = simulated_setup(
             config.sim,
             rates_rps=config.rates_rps,
             min_functions=config.min_functions,
@@ -86,7 +86,7 @@ def training_worlds(config: TrainingConfig) -> TrainingWorlds:
 def _recorded(config: TrainingConfig, settings: dict[str, Any]) -> TrainingWorlds:
     wanted = (config.train_scenarios, config.validation_scenarios, config.test_scenarios)
     only = None if None in wanted else [name for names in wanted for name in names or ()]
-    whole = replay_parts(list(config.data or ()), scenarios=only, **settings)
+    whole = replay_setup(list(config.data or ()), scenarios=only, **settings)
     chosen = split(whole.world.scenarios, wanted, config.seed)
     parts = {
         part: replace(whole, world=SomeScenarios(whole.world, names)) for part, names in zip(PARTS, chosen, strict=True)

@@ -11,12 +11,12 @@ import duckdb
 from peva_env import __version__
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.database import Database, explain
-from peva_env.memory.dfaas.campaign import RECORDED_AS, Campaign, began_at
-from peva_env.memory.dfaas.rows import Rates, Run, read_runs, read_skips
-from peva_env.memory.dfaas.table import Refusal, Table
+from peva_env.memory.database import Database, duckdb_problem
+from peva_env.memory.dfaas.csv_file import CsvFile, Refusal
+from peva_env.memory.dfaas.csv_rows import Rates, RecordedRun, read_runs, read_skips
+from peva_env.memory.dfaas.imported_campaign import RECORDED_AS, ImportedCampaign, began_at
+from peva_env.memory.event_rows import event_record
 from peva_env.memory.parquet import one_file
-from peva_env.memory.rows import event_record
 from peva_env.memory.schema import TABLES
 from peva_env.space import config_id
 
@@ -51,7 +51,7 @@ class Staging:
         lines = (json.dumps(session) + "\n" for session in self._sessions.values())
         self.paths["run_sessions"].write_text("".join(lines), encoding="utf-8")
 
-    def add(self, table: Table, campaign: Campaign) -> None:
+    def add(self, table: CsvFile, campaign: ImportedCampaign) -> None:
         """Add the rows of a file, or the reasons why they are refused."""
         if table.is_results:
             self._add_runs(campaign, table.path, self._accepted(read_runs(table, campaign.units)))
@@ -67,7 +67,7 @@ class Staging:
                 accepted.append(row)
         return accepted
 
-    def _add_runs(self, campaign: Campaign, path: Path, runs: list[Run]) -> None:
+    def _add_runs(self, campaign: ImportedCampaign, path: Path, runs: list[RecordedRun]) -> None:
         took_s = sum(run.rest_s + campaign.units.duration_s for run in runs)
         begin = began_at(path, took_s)
         for run, event in zip(runs, campaign.runs(runs, begin), strict=True):
@@ -77,13 +77,13 @@ class Staging:
             self._note_session(campaign, begin, begin + took_s)
         self.n_runs += len(runs)
 
-    def _compare(self, run: Run, event: ExecutionEvent) -> None:
+    def _compare(self, run: RecordedRun, event: ExecutionEvent) -> None:
         if run.overloaded is not None and event.verdict is not Verdict.INVALID:
             last = event.reasons[-1] if event.reasons else ""
             self.n_compared += 1
             self.n_disagreeing += last.startswith(RECORDED_AS)
 
-    def _add_skips(self, campaign: Campaign, path: Path, skips: list[Rates]) -> None:
+    def _add_skips(self, campaign: ImportedCampaign, path: Path, skips: list[Rates]) -> None:
         if not skips:
             return
         at = began_at(path, 0)
@@ -99,7 +99,7 @@ class Staging:
     def _write(self, record: Mapping[str, Any]) -> None:
         self._events.write(_ENCODE(record) + "\n")
 
-    def _note_session(self, campaign: Campaign, began: float, ended: float) -> None:
+    def _note_session(self, campaign: ImportedCampaign, began: float, ended: float) -> None:
         other = self._sessions.get(campaign.run_id)
         self._sessions[campaign.run_id] = {
             "run_id": campaign.run_id,
@@ -130,7 +130,8 @@ def loaded(database: Database, staging: Staging) -> Iterator[dict[str, str]]:
                 _create(database, sources[table], f"SELECT * FROM {_json(table, path)}")  # noqa: S608
             _create(database, sources["config_catalog"], _CATALOG)
         except duckdb.Error as error:
-            raise MemoryStoreError(f"memory {database.path}: cannot import recordings: {explain(error)}") from error
+            problem = duckdb_problem(error)
+            raise MemoryStoreError(f"memory {database.path}: cannot import recordings: {problem}") from error
         yield sources
     finally:
         for source in sources.values():

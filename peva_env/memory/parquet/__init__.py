@@ -5,10 +5,10 @@ tables stand in separate folders; and a merge changes all of a memory's tables o
 """
 
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
-from peva_env.memory.parquet.export import export_tables, one_file
-from peva_env.memory.parquet.joining import merge_memories
-from peva_env.memory.parquet.merge import MergeCount, merge_tables
+from peva_env.memory.parquet.memory_merge import merge_memories
 from peva_env.memory.parquet.recording import Recording, StoredEvents, load_recording
+from peva_env.memory.parquet.table_export import export_tables, one_file
+from peva_env.memory.parquet.table_merge import MergeCount, merge_tables
 
 __all__ = [
     "MergeCount",

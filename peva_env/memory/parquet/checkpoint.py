@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from peva_env.errors import MemoryStoreError
 from peva_env.memory import schema
-from peva_env.memory.parquet.check import check_file
-from peva_env.memory.parquet.export import export_tables, one_file
-from peva_env.memory.parquet.merge import merge_tables
+from peva_env.memory.parquet.file_check import check_file
+from peva_env.memory.parquet.table_export import export_tables, one_file
+from peva_env.memory.parquet.table_merge import merge_tables
 from peva_env.memory.store import DuckDBMemoryStore
 
 
@@ -44,6 +44,13 @@ class ParquetCheckpoint:
     def export_debug(self) -> None:
         """Write the raw k6 summaries to ``debug_dir``, likewise."""
         export_tables(self._database.connection, self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
+
+    def preload_all(self) -> None:
+        """Merge in the core tables, the debug tables, or both: those whose folder was given."""
+        if self.core_dir:
+            self.preload_core()
+        if self.debug_dir:
+            self.preload_debug()
 
     def preload_core(self) -> None:
         """Merge the core tables of ``core_dir`` into the memory: all or nothing, newest wins.

@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.memory.parquet.recording_files import BY_KEY, VALID, check_folders, reading, source, title
-from peva_env.memory.rows import EVENT_COLUMNS, event_from_record
+from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record
+from peva_env.memory.parquet.recording_files import (
+    BY_KEY,
+    VALID,
+    check_folders,
+    open_recording,
+    parquet_source,
+    recording_title,
+)
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.memory.tensors import EVENT_QUERY, Codebook, Coded, Rows, rows_of_batch
 
@@ -35,7 +42,7 @@ class Recording:
     @property
     def title(self) -> str:
         """What errors call it."""
-        return title(self.folders)
+        return recording_title(self.folders)
 
     def stored(self, context_hash: str) -> "StoredEvents":
         """Read the events of a context in full.
@@ -44,7 +51,7 @@ class Recording:
             MemoryStoreError: the folders are not what they were when they were loaded.
         """
         query = f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events WHERE {VALID} AND context_hash = $1 {BY_KEY}"  # noqa: S608
-        with reading(self.folders) as connection:
+        with open_recording(self.folders) as connection:
             table = connection.sql(query, params=[context_hash]).to_arrow_table()
         codes = self.rows.context_hash
         rows = np.flatnonzero(codes.codes == codes.values.index(context_hash))
@@ -89,23 +96,25 @@ def load_recording(
     if not paths:
         raise ConfigError("no recording is named; `peva-env memory export MEMORY --core FOLDER` writes one")
     check_folders(paths, schema_version)
-    with reading(paths) as connection:
+    with open_recording(paths) as connection:
         batches = connection.sql(f"{EVENT_QUERY} {BY_KEY}").to_arrow_reader(_BATCH_ROWS)
         parts = [rows_of_batch(batch) for batch in batches if batch.num_rows]
         contexts = _contexts(connection, paths)
     if not parts:
-        raise ConfigError(f"recording {title(paths)}: no valid measured event is in it; `peva-env run` measures some")
+        raise ConfigError(
+            f"recording {recording_title(paths)}: it has no valid measured event; `peva-env run` measures some"
+        )
     return Recording(paths, _joined(parts), contexts)
 
 
 def _contexts(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> Contexts:
-    query = f"SELECT context_hash, min(context_json) FROM {source('run_sessions', paths)} GROUP BY ALL"  # noqa: S608
+    query = f"SELECT context_hash, min(context_json) FROM {parquet_source('run_sessions', paths)} GROUP BY ALL"  # noqa: S608
     contexts = {}
     for name, text in connection.execute(query).fetchall():
         try:
             context = json.loads(text or "{}")
         except ValueError as error:
-            raise MemoryStoreError(f"recording {title(paths)}: context {name} is no JSON") from error
+            raise MemoryStoreError(f"recording {recording_title(paths)}: context {name} is no JSON") from error
         contexts[str(name)] = dict(context) if isinstance(context, dict) else {}
     return contexts
 

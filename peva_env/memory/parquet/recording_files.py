@@ -12,10 +12,10 @@ import duckdb
 
 from peva_env.contracts import EventKind, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.memory.database import NO_DOWNLOADS, explain
-from peva_env.memory.parquet.check import check_file
-from peva_env.memory.parquet.export import one_file
-from peva_env.memory.parquet.merge import rank
+from peva_env.memory.database import NO_DOWNLOADS, duckdb_problem
+from peva_env.memory.parquet.file_check import check_file
+from peva_env.memory.parquet.table_export import one_file
+from peva_env.memory.parquet.table_merge import newness_rank
 from peva_env.memory.schema import TABLES
 
 _TABLES = ("run_sessions", "execution_events")
@@ -50,19 +50,18 @@ def check_folders(paths: Sequence[Path], schema_version: str) -> None:
         for path in paths:
             for table in _TABLES:
                 check_file(connection, table, path / f"{table}.parquet", schema_version)
-        query = (
-            f"SELECT count(*) FROM {source('execution_events', paths)} WHERE {VALID} AND NOT coalesce({_SOUND}, false)"  # noqa: S608
-        )
+        events = parquet_source("execution_events", paths)
+        query = f"SELECT count(*) FROM {events} WHERE {VALID} AND NOT coalesce({_SOUND}, false)"  # noqa: S608
         ((n_unsound,),) = connection.execute(query).fetchall()
     if n_unsound:
         raise MemoryStoreError(
-            f"recording {title(paths)}: {n_unsound:,} events cannot be: a verdict is OK or OVERLOADED, and functions "
-            "are sorted, each named once, with a rate of at least 0"
+            f"recording {recording_title(paths)}: {n_unsound:,} events cannot be: a verdict is OK or OVERLOADED, and "
+            "functions are sorted, each named once, with a rate of at least 0"
         )
 
 
 @contextmanager
-def reading(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Have a connection in which ``execution_events`` are the events of all folders, each key once.
 
     Two folders may hold an event of the same key: then the newer one is meant, as when memories are merged.
@@ -71,20 +70,20 @@ def reading(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
         MemoryStoreError: a file cannot be read.
     """
     with _connected(paths) as connection:
-        events = source("execution_events", paths)
+        events = parquet_source("execution_events", paths)
         if len(paths) > 1:
             events = _each_once(connection, events)
         connection.execute(f"CREATE TEMP VIEW execution_events AS FROM {events}")
         yield connection
 
 
-def source(table: str, paths: Sequence[Path]) -> str:
+def parquet_source(table: str, paths: Sequence[Path]) -> str:
     """Return what stands behind FROM for a table of all folders."""
     files = ", ".join(one_file(path / f"{table}.parquet") for path in paths)
     return f"read_parquet([{files}])"
 
 
-def title(paths: Sequence[Path]) -> str:
+def recording_title(paths: Sequence[Path]) -> str:
     """Return what errors call a recording."""
     return ", ".join(str(path) for path in paths)
 
@@ -94,7 +93,7 @@ def _each_once(connection: duckdb.DuckDBPyConnection, events: str) -> str:
     connection.execute(
         f"CREATE TEMP TABLE repeated AS SELECT {_KEY} FROM {events} GROUP BY ALL HAVING count(*) > 1"  # noqa: S608
     )
-    newest = f"row_number() OVER (PARTITION BY {_KEY} ORDER BY {rank('execution_events', 'one')} DESC) = 1"
+    newest = f"row_number() OVER (PARTITION BY {_KEY} ORDER BY {newness_rank('execution_events', 'one')} DESC) = 1"
     return (
         f"(FROM {events} ANTI JOIN repeated USING ({_KEY}) UNION ALL "
         f"FROM (FROM {events} SEMI JOIN repeated USING ({_KEY})) one QUALIFY {newest})"
@@ -121,5 +120,5 @@ def _connected(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             yield connection
         except (duckdb.Error, OSError) as error:  # what goes wrong while Arrow reads arrives as an OSError
-            text = explain(error) if isinstance(error, duckdb.Error) else str(error).splitlines()[0]
-            raise MemoryStoreError(f"recording {title(paths)}: cannot be read: {text}") from error
+            text = duckdb_problem(error) if isinstance(error, duckdb.Error) else str(error).splitlines()[0]
+            raise MemoryStoreError(f"recording {recording_title(paths)}: cannot be read: {text}") from error

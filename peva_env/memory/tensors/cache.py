@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.tensors.index import Codebook, SortedRows
-from peva_env.memory.tensors.rows import (
+from peva_env.memory.tensors.event_arrays import (
     EVENT_QUERY,
     FUNCTION_QUANTITIES,
     RUN_QUANTITIES,
     Rows,
     config_number,
-    is_label,
     rows_of_batch,
     rows_of_event,
 )
+from peva_env.memory.tensors.lookup import Codebook, SortedRows
 from peva_env.space import Config, config_id
 
 _FIRST_CAPACITY = 64
@@ -132,7 +131,7 @@ class TensorCache:
 
     def add(self, event: ExecutionEvent) -> None:
         """Append an event that the memory did not hold yet; one that is no label is left out."""
-        if is_label(event):
+        if event.is_valid:
             self._append(rows_of_event(event))
 
     def rebuild(self, connection: duckdb.DuckDBPyConnection) -> None:

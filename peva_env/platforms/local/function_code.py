@@ -1,4 +1,4 @@
-"""Where the code of a function is, and whether the node could run it."""
+"""Finding the code of a function, and checking that the node can run it."""
 
 import hashlib
 import importlib.util
@@ -12,7 +12,7 @@ from peva_env.errors import PlatformError
 from peva_env.platforms.local.functions import SAMPLES
 
 DEFAULT_CONCURRENCY = 8
-"""Requests served at once where neither the configuration nor a sample says."""
+"""Requests served at once, unless the configuration or the sample says otherwise."""
 
 _RUNTIME = ("functions_framework", "uvicorn")
 
@@ -43,7 +43,7 @@ def resolve(function: FunctionConfig) -> FunctionCode:
     """Find the code of one function: its ``source``, relative to the current folder, or the sample of its name.
 
     Raises:
-        PlatformError: there is no such code; one line that says what would be right.
+        PlatformError: the code does not exist or cannot be read; one line that says what would be right.
     """
     if function.source is None:
         return _resolve_sample(function)
@@ -82,7 +82,7 @@ def _require_runtime() -> None:
         )
 
 
-def _require_unique(what: str, values: Sequence[object]) -> None:
+def _require_unique(key: str, values: Sequence[object]) -> None:
     for value, count in Counter(values).items():
         if count > 1:
-            raise PlatformError(f"{count} functions have the {what} {value}: each needs its own")
+            raise PlatformError(f"{count} functions have the {key} {value}: each needs its own")

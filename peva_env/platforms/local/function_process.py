@@ -1,13 +1,12 @@
-"""One function of the local node: a server process of its own, and what can be asked of it."""
+"""A function of the local node: its server process, its readiness, and how it ended."""
 
-import http.client
+import http
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -15,14 +14,14 @@ import psutil
 from peva_env.config import FunctionConfig
 from peva_env.errors import PlatformError
 from peva_env.platforms.local.function_code import FunctionCode
-from peva_env.system import processes
+from peva_env.system import HttpClient, NoResponseError, processes
 
 HOST = "127.0.0.1"
 
 _SERVER = Path(__file__).with_name("function_server.py")
 _BACKLOG = 2048
 _READY_PATH = "/robots.txt"
-"""The runtime itself answers this path, whatever the function is: it tells readiness without a call."""
+"""The runtime itself answers this path, whatever the function is: it shows readiness without a call."""
 
 _MEANINGFUL_LINES = 3
 _MAX_QUOTED_CHARS = 300
@@ -32,14 +31,14 @@ _MIN_TIMEOUT_S = 0.01
 
 
 class FunctionProcess:
-    """A function that is being served.
+    """A function and the server process that serves it.
 
-    The parent binds and listens, so no other program can take the port between choosing and serving it, and a client
-    that comes early waits in the queue instead of being refused. Once the server has the socket, the parent's copy is
-    closed: a function that died refuses connections.
+    The parent binds and listens, so no other program can take the port between choosing and serving it, and an early
+    client waits in the queue instead of being refused. Once the server has the socket, the parent's copy is closed: a
+    function that died refuses connections.
 
     Raises:
-        PlatformError: the port cannot be had.
+        PlatformError: the port cannot be bound.
     """
 
     def __init__(self, function: FunctionConfig, code: FunctionCode, log: Path) -> None:
@@ -49,6 +48,7 @@ class FunctionProcess:
         self._started_at = time.monotonic()
         with _listen(function) as listener, log.open("ab") as output:
             self.port: int = listener.getsockname()[1]
+            self._http = HttpClient(f"http://{HOST}:{self.port}", max_body_bytes=_MAX_QUOTED_CHARS)
             self.process = processes.start(
                 _server_command(code, listener.fileno()),
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
@@ -72,50 +72,54 @@ class FunctionProcess:
         """Wait until the server answers, at most ``timeout_s`` after its start.
 
         Raises:
-            PlatformError: it ended, or has not answered in time; with the last lines of its log.
+            PlatformError: the server ended, or did not answer in time; with the last lines of its log.
         """
         left_s = max(_MIN_TIMEOUT_S, self._started_at + timeout_s - time.monotonic())
         try:
-            _request(self.port, "GET", _READY_PATH, timeout_s=left_s)
-        except (OSError, http.client.HTTPException) as error:
-            what = self._how_it_ended() or f"{self._label} was not ready within {timeout_s:g} s"
-            raise PlatformError(f"{what}: {self.log_tail()}") from error
+            self._http.request(_READY_PATH, timeout_s=left_s)
+        except NoResponseError as error:
+            problem = self._how_it_ended() or f"{self._label} was not ready within {timeout_s:g} s"
+            raise PlatformError(f"{problem}: {self.log_tail()}") from error
 
     def preflight(self, timeout_s: float) -> None:
-        """Call the function once, as the load will.
+        """Call the function once, with the same request as the load.
 
         Raises:
             PlatformError: it did not answer, or not with success.
         """
         call = self._function
         try:
-            status, answer = _request(
-                self.port, call.method, "/", body=call.body, headers=call.headers, timeout_s=timeout_s
+            response = self._http.request(
+                "/", method=call.method, body=call.body, headers=call.headers, timeout_s=timeout_s
             )
-        except TimeoutError as error:
-            raise PlatformError(f"{self._label} did not answer its first call within {timeout_s:g} s") from error
-        except (OSError, http.client.HTTPException) as error:
-            ended = self._how_it_ended()
-            problem = f"{ended}: {self.log_tail()}" if ended else f"{self._label} could not be called: {error}"
-            raise PlatformError(problem) from error
-        if not 200 <= status < 300:
-            quoted = " ".join(answer.split())[:_MAX_QUOTED_CHARS] or "an empty body"
-            raise PlatformError(f"{self._label} answered its first call with {status}: {quoted}{self._crash(status)}")
+        except NoResponseError as error:
+            raise PlatformError(self._why_no_response(error, timeout_s)) from error
+        if not response.ok:
+            quoted = " ".join(response.text.split()) or "an empty body"
+            answered = f"answered its first call with {response.status}: {quoted}"
+            raise PlatformError(f"{self._label} {answered}{self._crash(response.status)}")
 
     def failure(self) -> str | None:
-        """One line on how the server ended and its last words; None while it runs."""
+        """Return in one line how the server ended and what it wrote last; None while it runs."""
         return None if self.alive else f"{self._how_it_ended()}: {self.log_tail()}"
 
     def log_tail(self) -> str:
-        """The last meaningful lines that the function wrote, in one line."""
+        """Return the last meaningful lines that the function wrote, joined into one."""
         return " | ".join(self._last_lines(_MEANINGFUL_LINES))[-_MAX_QUOTED_CHARS:] or "its log is empty"
 
     @property
     def _label(self) -> str:
         return f"function {self._function.name!r}"
 
+    def _why_no_response(self, error: NoResponseError, timeout_s: float) -> str:
+        if isinstance(error.cause, TimeoutError):
+            return f"{self._label} did not answer its first call within {timeout_s:g} s"
+        if ended := self._how_it_ended():
+            return f"{ended}: {self.log_tail()}"
+        return f"{self._label} could not be called: {error}"
+
     def _crash(self, status: int) -> str:
-        # The runtime answers an exception with a bare 500; what it was is the last line of the log.
+        # The runtime answers an exception with a bare 500; the exception is in the last line of the log.
         crashed = status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
         return "".join(f" ({line[:_MAX_QUOTED_CHARS]})" for line in self._last_lines(1) if crashed)
 
@@ -141,19 +145,6 @@ def _server_command(code: FunctionCode, fd: int) -> list[str | Path]:
     return [sys.executable, "-P", _SERVER, *options, "--source", code.file]
 
 
-def _request(
-    port: int, method: str, path: str, *, timeout_s: float, body: str = "", headers: Mapping[str, str] | None = None
-) -> tuple[int, str]:
-    # http.client heeds no proxy variables and follows no redirects.
-    connection = http.client.HTTPConnection(HOST, port, timeout=timeout_s)
-    try:
-        connection.request(method, path, body.encode() or None, dict(headers or {}))
-        with connection.getresponse() as response:
-            return response.status, response.read(_MAX_QUOTED_CHARS).decode(errors="replace")
-    finally:
-        connection.close()
-
-
 def _listen(function: FunctionConfig) -> socket.socket:
     port = function.port or 0  # 0: the system chooses
     try:
@@ -166,7 +157,7 @@ def _listen(function: FunctionConfig) -> socket.socket:
 
 
 def _holder(port: int) -> str:
-    """Name who listens on a port, as far as the system lets us see."""
+    """Return which process listens on a port, as far as the system shows it."""
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:

@@ -1,8 +1,8 @@
-"""Serve one function on a listening socket that the parent hands over.
+"""Serve one function on a listening socket inherited from the parent.
 
-Run as a script by the local node, never imported by it: it knows nothing of ``peva_env``, to start quickly and stay
-small. Like an FaaS concurrency limit it answers 503 to what comes while ``--limit-concurrency`` requests are served,
-so that it never queues and has nothing to drain after a run.
+The local node runs this file as a script and never imports it; it does not import ``peva_env``, to start quickly and
+stay small. Like a FaaS concurrency limit it answers 503 while ``--limit-concurrency`` requests are being served, so
+that it never queues and has nothing to drain after a run.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 class _Limited:
     """Serves at most ``limit`` requests at once and answers 503 to the others.
 
-    uvicorn's ``limit_concurrency`` counts connections instead: of six that come together where five may be served, it
-    refuses all six, so that the verdict near capacity would hang on how arrivals happen to bunch.
+    uvicorn's ``limit_concurrency`` counts connections instead: of six that arrive together at a limit of five, it
+    refuses all six, so that the verdict near capacity would depend on how arrivals bunch.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     """Load the function, then serve it until SIGTERM."""
     arguments = _parse_arguments()
     listener = socket.socket(fileno=arguments.fd)
-    listener.set_inheritable(False)  # else what the function spawns would keep the port
+    listener.set_inheritable(False)  # else processes that the function spawns would keep the port
     sys.path.insert(0, str(Path(arguments.source).parent))
     try:
         app = create_asgi_app(arguments.target, arguments.source)  # type: ignore[no-untyped-call]
@@ -54,11 +54,11 @@ def main() -> None:
         sys.exit(str(error))
     config = uvicorn.Config(
         _Limited(app, arguments.limit_concurrency),
-        headers=[("connection", "close")],  # each request costs the same, and none is left open after a run
+        headers=[("connection", "close")],  # each request costs the same, and no connection is left open after a run
         access_log=False,
         log_level="error",
         lifespan="off",
-        # Named, not "auto": what else is installed must not change what is measured.
+        # Named, not "auto": other installed packages must not change the measurement.
         http="h11",
         ws="none",
         timeout_graceful_shutdown=0,

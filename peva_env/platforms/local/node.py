@@ -1,4 +1,4 @@
-"""The local node: real functions on 127.0.0.1, each in a server of its own that answers 503 beyond its limit."""
+"""The local node: real functions on 127.0.0.1, each in a server that answers 503 above its concurrency limit."""
 
 import contextlib
 import functools
@@ -15,16 +15,16 @@ from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage
 from peva_env.platforms.local.function_code import FunctionCode, resolve_all
 from peva_env.platforms.local.function_process import FunctionProcess
-from peva_env.platforms.local.process_usage import LOOK_S, UsageSampler, usable_cores
+from peva_env.platforms.local.process_usage import MIN_WINDOW_S, UsageSampler, usable_cores
 from peva_env.system import processes
 
 
 class LocalNode:
     """A node on this machine; use it as a context manager, or call ``start`` and ``stop``.
 
-    Its processes end with this one, however that ends. *The node* is the sum of its functions' processes, as percent of
-    what the machine has (cores, RAM): the machine also carries the load generator and whatever else its user runs, and
-    charging those to the node would make the labels depend on them.
+    Its processes end with this process, however this process ends. *The node* is the sum of its functions' processes,
+    as percent of the machine's cores and RAM: the machine also runs the load generator and other programs, and charging
+    those to the node would make the labels depend on them.
     """
 
     def __init__(
@@ -35,9 +35,9 @@ class LocalNode:
         request_timeout_s: float = 5.0,
         sample_interval_s: float = 0.05,
     ) -> None:
-        """Remember what to serve; nothing is looked at before ``start`` or ``describe``."""
+        """Remember the functions; no file is read before ``start`` or ``describe``."""
         self.name = f"local:{platform.node()}"
-        self.look_s = LOOK_S
+        self.min_window_s = MIN_WINDOW_S
         self._functions = list(functions)
         self._ready_timeout_s = ready_timeout_s
         self._request_timeout_s = request_timeout_s
@@ -59,8 +59,8 @@ class LocalNode:
         """Serve every function, wait until all are ready, and call each once.
 
         Raises:
-            PlatformError: code, runtime or port is missing, or a function does not start or answer with success; what
-                had been started is stopped again.
+            PlatformError: code, runtime or port is missing, or a function does not start or answer with success;
+                functions that had started are stopped again.
         """
         if self._served:
             raise PlatformError(f"the node {self.name} has been started already: stop it first")
@@ -84,23 +84,23 @@ class LocalNode:
         self._served = {}
 
     def url(self, function: str) -> str:
-        """Return where a function is called.
+        """Return the address of a function.
 
         Raises:
-            PlatformError: the node does not serve it, or not yet.
+            PlatformError: the node does not serve the function, or not yet.
         """
         return self._function(function).url
 
     def alive(self, function: str) -> bool:
-        """Tell whether the function's server still runs."""
+        """Return whether the function's server still runs."""
         return self._function(function).alive
 
     def failure(self) -> str | None:
-        """One line naming a function that died, with its last words; None if all are well."""
+        """Return one line with a function that died and the end of its log; None if all run."""
         return next(filter(None, (function.failure() for function in self._served.values())), None)
 
     def describe(self) -> Mapping[str, Any]:
-        """Return what the node is and what it serves, as plain data.
+        """Return the machine and the functions, as plain data.
 
         Raises:
             PlatformError: the code of a function is missing.

@@ -1,7 +1,7 @@
-"""How much CPU and RAM groups of processes use over time, sampled by a thread.
+"""CPU and RAM of groups of processes over time, sampled by a thread.
 
 Notation: a *counter* is CPU seconds since the sampling began; it never falls, although processes come and go. A group
-is all processes whose process group is that of its leader: the leader and what it spawned.
+is all processes whose process group is that of its leader: the leader and the processes that it spawned.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ import psutil
 
 from peva_env.platforms.base import NodeUsage, Usage
 
-LOOK_S = 0.2
-"""Shortest window whose CPU use means something: twenty ticks of the kernel's CPU clock."""
+MIN_WINDOW_S = 0.2
+"""Shortest window whose CPU use is meaningful: twenty ticks of the kernel's CPU clock."""
 
 _KEPT_S = 3600.0
 """How far back windows may reach. Four functions sampled twenty times a second keep about 40 MB in an hour."""
 
-_PATIENCE_S = 2.0
-"""How long after a window's end its last sample may come, on a machine under load."""
+_LAST_SAMPLE_TIMEOUT_S = 2.0
+"""How long after a window's end its last sample is waited for, on a machine under load."""
 
 
 class Reading(NamedTuple):
@@ -38,14 +38,14 @@ class Reading(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """All groups at one moment (monotonic seconds: a clock that is set moves nothing), in the order of their names."""
+    """All groups at one moment (monotonic seconds, which setting the clock does not change), in the order of names."""
 
     at: float
     readings: tuple[Reading, ...]
 
 
 def usable_cores() -> int:
-    """Cores that this process and its children may run on."""
+    """Return the number of cores that this process and its children may run on."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -54,7 +54,7 @@ def usable_cores() -> int:
 class UsageSampler:
     """Samples the groups of some leaders until closed."""
 
-    look_s = LOOK_S
+    min_window_s = MIN_WINDOW_S
 
     def __init__(self, leaders: Mapping[str, subprocess.Popen[bytes]], interval_s: float) -> None:
         """Take the first sample and start the thread."""
@@ -68,14 +68,14 @@ class UsageSampler:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop sampling; what was sampled stays readable."""
+        """Stop sampling; the samples stay readable."""
         self._closed.set()
         self._thread.join()
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
-        """Return the mean use between two moments in seconds since the epoch, as the clock is set now.
+        """Return the mean over the samples between two moments in seconds since the epoch, as the clock is set now.
 
-        It is that of the samples inside; waits until ``end_at`` is covered.
+        Waits until ``end_at`` is covered.
         """
         epoch = time.time() - time.monotonic()
         window = self._window(start_at - epoch, end_at - epoch)
@@ -89,14 +89,14 @@ class UsageSampler:
         return NodeUsage(_mean_usage(at, totals, replicas=False), functions, missing)
 
     def _window(self, start_at: float, end_at: float) -> list[Sample]:
-        patience_s = max(0.0, end_at - time.monotonic()) + _PATIENCE_S
+        timeout_s = max(0.0, end_at - time.monotonic()) + _LAST_SAMPLE_TIMEOUT_S
         with self._changed:
-            self._changed.wait_for(lambda: self._closed.is_set() or self._samples[-1].at >= end_at, patience_s)
+            self._changed.wait_for(lambda: self._closed.is_set() or self._samples[-1].at >= end_at, timeout_s)
             return [sample for sample in self._samples if start_at <= sample.at <= end_at]
 
     def _run(self) -> None:
         while not self._closed.wait(self._interval_s):
-            with contextlib.suppress(OSError):  # no file descriptor free: a sample less
+            with contextlib.suppress(OSError):  # no free file descriptor: one sample is skipped
                 self._sample()
         with self._changed:
             self._changed.notify_all()
@@ -125,7 +125,7 @@ class _Group:
             with contextlib.suppress(psutil.Error):  # it may end at any moment
                 process = known[pid] = self._known.get(pid) or psutil.Process(pid)
                 # Children that ended count with their parent; without them a function that runs a program for each
-                # request would seem idle. (macOS does not tell.)
+                # request would seem idle. (macOS does not report them.)
                 times = process.cpu_times()
                 cpu_s += times.user + times.system + times.children_user + times.children_system
                 ram_bytes += process.memory_info().rss
@@ -140,7 +140,7 @@ class _Group:
 
 
 def _members(groups: set[int]) -> dict[int, list[int]]:
-    """Return the processes of each group. A system call each, ten times cheaper than psutil's ``children``."""
+    """Return the processes of each group; one system call a process is ten times cheaper than psutil's ``children``."""
     members: dict[int, list[int]] = {group: [] for group in groups}
     for pid in psutil.pids():
         with contextlib.suppress(OSError):

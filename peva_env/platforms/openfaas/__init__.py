@@ -1,4 +1,8 @@
-"""An OpenFaaS gateway: its functions, its credentials, and how the readiness of a function is found out."""
+"""A node behind an OpenFaaS gateway: its functions, their readiness, and the gateway's credentials.
+
+What must always hold: nothing is deployed, scaled or removed (only a call wakes a function that was scaled to zero);
+and the password goes to the gateway's own API only.
+"""
 
 from peva_env.platforms.openfaas.credentials import read_credentials, trust
 from peva_env.platforms.openfaas.deployed_function import DeployedFunction

@@ -1,20 +1,19 @@
-"""The password of an OpenFaaS gateway and the certificate it is trusted by: where they are, and what is wrong there."""
+"""The credentials of an OpenFaaS gateway, and the CA certificate that makes its own trusted."""
 
 import base64
-import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from peva_env.config import OpenFaasConfig
+from peva_env.config import OpenFaasConfig, read_secret
 from peva_env.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """User name and password for basic auth; ``source`` says where the password came from."""
+    """User name and password for basic auth; ``source`` is the configuration key that says where the password is."""
 
     username: str
     password: SecretStr
@@ -26,7 +25,7 @@ class Credentials:
         return f"Basic {self._token}"
 
     def hidden(self, text: str) -> str:
-        """Return a text without the password, should a server have sent it back."""
+        """Return a text with the password struck out, in case a server sent it back."""
         for secret in (self.password.get_secret_value(), self._token):
             text = text.replace(secret, "...")
         return text
@@ -39,28 +38,20 @@ class Credentials:
 def read_credentials(config: OpenFaasConfig) -> Credentials | None:
     """Return the credentials that a configuration points to, None if it points to none.
 
-    White space around the password is no part of it: files end with a newline.
-
     Raises:
-        ConfigError: the file or the variable is not there, or is empty.
+        ConfigError: the file or the variable is not there, or does not hold one line.
     """
-    if config.password_file is not None:
-        source = f"openfaas.password_file = {config.password_file!r}"
-        password = _read(Path(config.password_file).expanduser(), source)
-    elif config.password_env is not None:
-        source = f"openfaas.password_env = {config.password_env!r}"
-        if config.password_env not in os.environ:
-            raise ConfigError(f"{source}: there is no such environment variable; set it to the gateway's password")
-        password = os.environ[config.password_env]
-    else:
-        return None
-    if not password.strip():
-        raise ConfigError(f"{source}: is empty; it must hold the gateway's password")
-    return Credentials(config.username, SecretStr(password.strip()), source)
+    password = read_secret(
+        "openfaas.password",
+        file=config.password_file,
+        variable=config.password_env,
+        what="the gateway's password",
+    )
+    return None if password is None else Credentials(config.username, password.value, password.source)
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext:
-    """Return what makes https connections trust the CA of a file, or the system's where there is none.
+    """Return a TLS context that trusts the CA of a file, or the CAs of the system without a file.
 
     Raises:
         ConfigError: the file is not there, or holds no certificate.
@@ -77,13 +68,3 @@ def trust(ca_file: str | None) -> ssl.SSLContext:
     # Newer Pythons demand extensions that home-made CAs lack; k6, which has to trust the same file, does not.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
-
-
-def _read(path: Path, source: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{source}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        # Without the cause, which quotes what it could not decode.
-        raise ConfigError(f"{source}: is not a text file in UTF-8") from None

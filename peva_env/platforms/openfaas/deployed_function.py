@@ -1,18 +1,18 @@
-"""One function behind an OpenFaaS gateway: where it is called, whether it is ready, and why a call failed."""
+"""A function behind an OpenFaaS gateway: its address, its readiness, and why a call of it failed."""
 
 import time
 
 from peva_env.config import FunctionConfig
 from peva_env.errors import PlatformError
 from peva_env.platforms.openfaas.gateway import FunctionState, Gateway
-from peva_env.system import Answer, NoAnswerError
+from peva_env.system import NoResponseError, Response
 
 _COLD_START_S = 120.0
-"""How long a function that sleeps may take to wake: the gateway itself gives up after 100 s."""
+"""Default timeout of a cold start: the gateway itself gives up after 100 s."""
 
 _POLL_S = 0.5
 _BY_OPENFAAS = "error finding function"
-"""How the gateway's own 404 begins, which it gives when it cannot ask its provider about a function."""
+"""The beginning of the gateway's own 404, sent when it cannot ask its provider about a function."""
 
 
 class DeployedFunction:
@@ -22,10 +22,21 @@ class DeployedFunction:
         function: how it is called; its name may be ``name.namespace``.
         gateway: where it is deployed.
         namespace: used where the name has none; the gateway's own if both are left out.
-        timeout_s: how long a call of a function that is awake may take.
+        timeout_s: of a call, in seconds, once a replica is ready.
+        cold_start_timeout_s: how long a function that was scaled to zero may take to get a ready replica.
+        poll_s: pause between two requests for its replicas.
     """
 
-    def __init__(self, function: FunctionConfig, gateway: Gateway, *, namespace: str | None, timeout_s: float) -> None:
+    def __init__(
+        self,
+        function: FunctionConfig,
+        gateway: Gateway,
+        *,
+        namespace: str | None,
+        timeout_s: float,
+        cold_start_timeout_s: float = _COLD_START_S,
+        poll_s: float = _POLL_S,
+    ) -> None:
         self.name = function.name
         plain, _, own_namespace = function.name.rpartition(".")
         self._plain_name = plain or function.name
@@ -34,6 +45,8 @@ class DeployedFunction:
         self._function = function
         self._gateway = gateway
         self._timeout_s = timeout_s
+        self._cold_start_timeout_s = cold_start_timeout_s
+        self._poll_s = poll_s
 
     @property
     def url(self) -> str:
@@ -41,10 +54,10 @@ class DeployedFunction:
         return self._gateway.url + self._path
 
     def state(self) -> FunctionState:
-        """Return what the gateway says of the function.
+        """Return the function's replicas and deployment.
 
         Raises:
-            PlatformError: the gateway does not know it, or does not answer as it should.
+            PlatformError: the gateway does not know the function, or does not answer, or with an error.
         """
         try:
             return self._gateway.state(self._plain_name, self._namespace)
@@ -52,67 +65,67 @@ class DeployedFunction:
             raise PlatformError(f"function {self.name!r}: {error}") from error
 
     def preflight(self) -> None:
-        """Call the function once, as the load will; one that sleeps is woken first.
+        """Wait until a replica is ready, then call the function once, with the same request as the load.
 
         Raises:
-            PlatformError: it is not there, has no ready replica, or did not answer with success in time.
+            PlatformError: it is not deployed, has no ready replica, or did not answer with success in time.
         """
-        self.require_ready(_COLD_START_S)
-        answer = self._call(self._timeout_s)
-        if not answer.ok:
-            raise self._failure(f"answered its first call with {answer}: {_remedy(answer)}")
+        self.require_ready(self._cold_start_timeout_s)
+        response = self._call(self._timeout_s)
+        if not response.ok:
+            raise self._failure(f"answered its first call with {response}: {_remedy(response)}")
 
-    def require_ready(self, patience_s: float) -> FunctionState:
-        """Return the function's state once a replica is ready; where none is even wanted, a call wakes it.
+    def require_ready(self, timeout_s: float) -> FunctionState:
+        """Return the function's state once a replica is ready; a function scaled to zero is called to wake it.
 
         Raises:
-            PlatformError: none was ready after ``patience_s`` (and as long again for waking it), or the gateway does
-                not start one.
+            PlatformError: no replica was ready after ``timeout_s`` (a call to wake it may take as long again), or the
+                gateway starts none.
         """
         state = self.state()
         if state.available:
             return state
-        woken = "" if state.replicas else f"; a call to wake it got {self._wake(patience_s)}"
-        deadline = time.monotonic() + patience_s
+        woken = "" if state.replicas else f"; a call to wake it got {self._wake(timeout_s)}"
+        deadline = time.monotonic() + timeout_s
         while not (state := self.state()).available:
             if not state.replicas:
                 raise self._failure(f"has no replicas{woken}: scale it up, or let the gateway scale from zero")
             if time.monotonic() > deadline:
                 wanted = f"has {state.replicas} replica(s), none of them ready"
-                raise self._failure(f"{wanted} after {patience_s:g} s{woken}: look at its log")
-            time.sleep(_POLL_S)
+                raise self._failure(f"{wanted} after {timeout_s:g} s{woken}: look at its log")
+            time.sleep(self._poll_s)
         return state
 
-    def _wake(self, patience_s: float) -> str:
-        # Whatever comes back, the replicas tell: a gateway that gives up on waking answers 200 with an empty body.
+    def _wake(self, timeout_s: float) -> str:
+        # The replicas show the result, not the response: a gateway that gives up on waking answers 200, without a body.
         try:
-            return str(self._call(patience_s))
+            return str(self._call(timeout_s))
         except PlatformError as error:
             return str(error)
 
-    def _call(self, timeout_s: float) -> Answer:
+    def _call(self, timeout_s: float) -> Response:
         call = self._function
         try:
             return self._gateway.invoke(
                 self._path, method=call.method, body=call.body, headers=call.headers, timeout_s=timeout_s
             )
-        except NoAnswerError as error:
+        except NoResponseError as error:
             raise PlatformError(f"function {self.name!r}: {error}") from error
 
     def _failure(self, problem: str) -> PlatformError:
         return PlatformError(f"function {self.name!r} at {self.url} {problem}")
 
 
-def _remedy(answer: Answer) -> str:
-    """Say what a failed call means and what to do about it."""
-    if answer.status == 404 and answer.text.startswith(_BY_OPENFAAS):
+def _remedy(response: Response) -> str:
+    """Return the meaning of a failed call and what to do about it."""
+    if response.status == 404 and response.text.startswith(_BY_OPENFAAS):
         return "the gateway cannot ask its function provider (faas-netes, faasd) for it; look at the provider's log"
-    if answer.status in range(300, 400):
+    if response.status in range(300, 400):
         return (
-            f"redirects (to {answer.headers.get('location')!r}) are not followed; correct gateway_url or the function"
+            f"redirects (to {response.headers.get('location')!r}) are not followed; correct gateway_url or the function"
         )
-    return _REMEDIES.get(answer.status) or (
-        "look at the function's log" if answer.status >= 500 else "correct its method, body or headers"
+    return _REMEDIES.get(response.status) or (
+        "look at the function's log" if response.status >= 500 else "correct its method, body or headers"
     )
 
 

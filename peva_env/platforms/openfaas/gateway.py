@@ -1,14 +1,13 @@
-"""What is asked of an OpenFaaS gateway: its own API, as it is published.
+"""A client of the published API of an OpenFaaS gateway.
 
-Traps of that API, all of them met here: values that are zero are absent from its JSON; it drops the connection on
+Peculiarities of that API: values that are zero are absent from its JSON; it drops the connection on
 ``/system/functions`` when its own Prometheus is unreachable, and on ``/system/info`` when its provider is; only
-``/system/`` asks for the password; ``/healthz`` is answered by the provider behind it, or by a proxy before it not at
-all.
+``/system/`` asks for the password; ``/healthz`` is answered by the provider behind the gateway, and a proxy before it
+may not answer ``/healthz`` at all.
 """
 
 import json
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,20 +15,20 @@ from urllib.parse import quote, urlsplit
 
 from peva_env.errors import PlatformError
 from peva_env.platforms.openfaas.credentials import Credentials
-from peva_env.system import Answer, NoAnswerError, call
+from peva_env.system import HttpClient, NoResponseError, Response, Retry
 
-_TIMEOUTS_S = (3.0, 10.0)
-"""Each question is asked twice before it counts as unanswered. The second time with patience: a gateway that has just
-been overloaded is slow, but alive."""
+_TIMEOUT_S = 3.0
+_RETRY = Retry(pause_s=1.0, timeout_s=10.0)
+"""Each request to the API is sent twice before it fails. The second timeout is longer: a gateway that has just been
+overloaded is slow, but alive."""
 
-_PAUSE_S = 1.0
 _TRUST = "set openfaas.ca_file to the certificate of its CA"
 _SCALING_LABELS = "com.openfaas.scale."
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionState:
-    """What a gateway says of a function: how it is deployed, how many replicas are wanted, how many are ready."""
+    """A function as its gateway describes it: the replicas wanted, those ready, and how it is deployed."""
 
     replicas: int
     available: int
@@ -42,22 +41,35 @@ class Gateway:
     Args:
         url: without a last slash, see ``plain_url``.
         credentials: for ``/system/``; they are sent nowhere else.
-        tls: what to trust, for an https address.
+        tls: which certificates are trusted, for an https address.
+        timeout_s: of the first request to the API, in seconds; calls of functions have timeouts of their own.
+        retry: the second request, sent after no response or a status of 5xx or 429.
     """
 
-    def __init__(self, url: str, *, credentials: Credentials | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        credentials: Credentials | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout_s: float = _TIMEOUT_S,
+        retry: Retry = _RETRY,
+    ) -> None:
         self.url = url
         self.host = urlsplit(url).netloc.lower()
+        self._http = HttpClient(url, tls=tls, trust=_TRUST)
         self._credentials = credentials
-        self._tls = tls
+        self._timeout_s = timeout_s
+        self._retry = retry
 
     def check(self) -> str:
-        """Say what it is, in one line.
+        """Return the gateway's version, provider and address in one line.
 
         Raises:
-            PlatformError: it or its provider cannot be reached, it is no gateway, or it refuses the password.
+            PlatformError: the gateway or its provider cannot be reached, the address is not that of a gateway, or the
+                gateway refuses the password.
         """
-        health = self._ask("/healthz")
+        health = self._get("/healthz")
         if health.status >= 500:
             raise PlatformError(
                 f"{self.url} answers /healthz with {health}: its function provider (faas-netes, faasd) cannot be "
@@ -65,8 +77,8 @@ class Gateway:
             )
         try:
             info = _mapping(self._system("/system/info"))
-        except NoAnswerError:
-            return f"OpenFaaS gateway at {self.url}, which does not tell its version"
+        except NoResponseError:
+            return f"OpenFaaS gateway at {self.url}, whose version is unknown"
         release = _mapping(info.get("version")).get("release") or "of unknown version"
         provider = _mapping(info.get("provider")).get("provider") or "an unknown provider"
         return f"OpenFaaS gateway {release} with {provider} at {self.url}"
@@ -75,7 +87,7 @@ class Gateway:
         """Return the names of the functions in a namespace.
 
         Raises:
-            PlatformError: it does not answer as it should.
+            PlatformError: the gateway does not answer, or with an error.
         """
         listed = self._system("/system/functions", namespace)
         return sorted(str(_mapping(one).get("name")) for one in listed) if isinstance(listed, list) else []
@@ -84,37 +96,35 @@ class Gateway:
         """Return the namespaces that hold functions.
 
         Raises:
-            PlatformError: it does not answer as it should.
+            PlatformError: the gateway does not answer, or with an error.
         """
         listed = self._system("/system/namespaces")
         return sorted(map(str, listed)) if isinstance(listed, list) else []
 
     def state(self, name: str, namespace: str | None = None) -> FunctionState:
-        """Return what the gateway says of a function.
+        """Return the state of a function.
 
         Raises:
-            PlatformError: there is no such function, or the gateway does not answer as it should.
+            PlatformError: there is no function of this name, or the gateway does not answer, or with an error.
         """
         path = f"/system/function/{quote(name)}"
-        answer = self._ask(path, namespace)
-        if answer.status == 404:
+        response = self._get(path, namespace)
+        if response.status == 404:
             raise PlatformError(self._absent(name, namespace))
-        data = _mapping(self._json(path, answer))
+        data = _mapping(self._json(path, response))
         try:
             replicas, available = (int(data.get(key) or 0) for key in ("replicas", "availableReplicas"))
         except (TypeError, ValueError):
-            raise PlatformError(f"{self.url}{path} tells replicas that are no numbers: is this OpenFaaS?") from None
+            raise PlatformError(f"{self.url}{path} has replicas that are no numbers: is this OpenFaaS?") from None
         return FunctionState(replicas, available, _deployment(data))
 
-    def invoke(self, path: str, *, method: str, body: str, headers: Mapping[str, str], timeout_s: float) -> Answer:
-        """Call a function, without the gateway's password.
+    def invoke(self, path: str, *, method: str, body: str, headers: Mapping[str, str], timeout_s: float) -> Response:
+        """Call a function once, without the gateway's password.
 
         Raises:
-            NoAnswerError: there was no whole answer in time.
+            NoResponseError: there was no complete response in time.
         """
-        return call(
-            self.url + path, method=method, body=body, headers=headers, timeout_s=timeout_s, tls=self._tls, trust=_TRUST
-        )
+        return self._http.request(path, method=method, body=body, headers=headers, timeout_s=timeout_s)
 
     def _absent(self, name: str, namespace: str | None) -> str:
         where = f" in namespace {namespace!r}" if namespace else ""
@@ -123,53 +133,45 @@ class Gateway:
             what = f"deployed there: {', '.join(there) or 'none'}"
             if not there and namespace:
                 what += f"; namespaces: {', '.join(self.namespaces())}"
-        except PlatformError:  # a hint, not worth an error of its own
+        except PlatformError:  # only a hint: its failure does not replace the error
             what = "is gateway_url that of an OpenFaaS gateway?"
         return f"{self.url} has no function {name!r}{where}; deploy it, or correct its name or namespace; {what}"
 
     def _system(self, path: str, namespace: str | None = None) -> Any:
-        return self._json(path, self._ask(path, namespace))
+        return self._json(path, self._get(path, namespace))
 
-    def _ask(self, path: str, namespace: str | None = None) -> Answer:
-        """Get an answer, be it a refusal; what may pass is asked for a second time."""
-        url = f"{self.url}{path}" + (f"?namespace={namespace}" if namespace else "")
+    def _get(self, path: str, namespace: str | None = None) -> Response:
+        """Return a response, which may be a refusal."""
         headers = {"Authorization": self._credentials.header} if self._credentials and path != "/healthz" else {}
-        first_timeout_s, last_timeout_s = _TIMEOUTS_S
-        try:
-            answer = call(url, headers=headers, timeout_s=first_timeout_s, tls=self._tls, trust=_TRUST)
-            if answer.status < 500:
-                return answer
-        except NoAnswerError:
-            pass
-        time.sleep(_PAUSE_S)
-        return call(url, headers=headers, timeout_s=last_timeout_s, tls=self._tls, trust=_TRUST)
+        query = f"?namespace={namespace}" if namespace else ""
+        return self._http.request(path + query, headers=headers, timeout_s=self._timeout_s, retries=[self._retry])
 
-    def _json(self, path: str, answer: Answer) -> Any:
-        if not answer.ok:
-            shown = self._credentials.hidden(str(answer)) if self._credentials else str(answer)
-            raise PlatformError(f"{self.url}{path} answers {shown}: {self._remedy(answer)}")
+    def _json(self, path: str, response: Response) -> Any:
+        if not response.ok:
+            shown = self._credentials.hidden(str(response)) if self._credentials else str(response)
+            raise PlatformError(f"{self.url}{path} answers {shown}: {self._remedy(response)}")
         try:
-            return json.loads(answer.text)
+            return json.loads(response.text)
         except ValueError:
             raise PlatformError(f"{self.url}{path} answers no JSON: is gateway_url that of a gateway?") from None
 
-    def _remedy(self, answer: Answer) -> str:
-        if answer.status == 401:
+    def _remedy(self, response: Response) -> str:
+        if response.status == 401:
             if self._credentials is None:
                 return "set openfaas.password_file or openfaas.password_env to where the gateway's password is"
             given = self._credentials
             return f"correct openfaas.username ({given.username}) or the password in {given.source}"
-        if answer.status in range(300, 400):
-            return f"redirects are not followed; set gateway_url to where {answer.headers.get('location', 'it')!r} is"
-        if answer.status == 429:
+        if response.status in range(300, 400):
+            return f"redirects are not followed; set gateway_url to where {response.headers.get('location', 'it')!r} is"
+        if response.status == 429:
             return "a rate limit stands before the gateway; exempt this machine from it"
-        if answer.status >= 500:
+        if response.status >= 500:
             return "its function provider (faas-netes, faasd) cannot be reached or fails; look at the provider's log"
         return "is gateway_url that of an OpenFaaS gateway, and the namespace right?"
 
 
 def _deployment(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a function's capacity hangs on. Not its environment variables, which may hold secrets."""
+    """Return what a function's capacity depends on. Not its environment variables, which may hold secrets."""
     labels = _mapping(data.get("labels"))
     return {
         "image": str(data.get("image") or ""),

@@ -1,4 +1,4 @@
-"""A node that runs OpenFaaS: its functions are deployed already, and are called through its gateway."""
+"""A node that runs OpenFaaS: its functions are already deployed, and are called through its gateway."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from peva_env.platforms.openfaas.gateway import Gateway
 LOGGER = logging.getLogger("peva_env.metrics")
 
 _RECOVERY_S = 10.0
-"""How long a function may take to be ready again. Overload makes readiness probes fail, and that is no fault of the
-measurement; Kubernetes needs some seconds to notice that it is over."""
+"""Default time for a function to be ready again. Overload makes readiness probes fail, which does not invalidate the
+measurement; Kubernetes needs some seconds to notice that the overload is over."""
 
 
 class OpenFaasNode:
@@ -23,17 +23,25 @@ class OpenFaasNode:
     Args:
         functions: what is called.
         gateway: through which they are called.
-        metrics: measures the node; used again if the node is started again after ``stop``.
+        metrics: measures the node; a node that is started again after ``stop`` uses it again.
         duration_s: length of a run in seconds.
+        recovery_s: how long ``failure`` waits for a function without a ready replica, in seconds.
     """
 
     def __init__(
-        self, functions: Sequence[DeployedFunction], *, gateway: Gateway, metrics: RemoteMetrics, duration_s: float
+        self,
+        functions: Sequence[DeployedFunction],
+        *,
+        gateway: Gateway,
+        metrics: RemoteMetrics,
+        duration_s: float,
+        recovery_s: float = _RECOVERY_S,
     ) -> None:
         self.name = f"openfaas:{gateway.host}"
         self._gateway = gateway
         self._metrics = metrics
         self._duration_s = duration_s
+        self._recovery_s = recovery_s
         self._functions = {function.name: function for function in functions}
         self._deployed: dict[str, Mapping[str, Any]] = {}
 
@@ -47,9 +55,9 @@ class OpenFaasNode:
         self.stop()
 
     def start(self) -> None:
-        """Call each function once, after waking those that sleep, and see whether the node can be measured.
+        """Call each function once, after waking those scaled to zero, and check that the node can be measured.
 
-        What has no data, and no run needs, is logged once as a warning.
+        Missing data without which runs are valid are logged once as a warning.
 
         Raises:
             PlatformError: the gateway or a function cannot be reached, is not ready, or does not answer with success.
@@ -67,19 +75,19 @@ class OpenFaasNode:
         self._metrics.close()
 
     @property
-    def look_s(self) -> float:
-        """The shortest look at the node, in seconds: two scrapes of what measures it.
+    def min_window_s(self) -> float:
+        """The shortest window that can be measured, in seconds; it holds two scrapes.
 
         Raises:
-            MetricsError: what measures the node does not answer.
+            MetricsError: the metrics do not answer.
         """
-        return self._metrics.look_s
+        return self._metrics.min_window_s
 
     def url(self, function: str) -> str:
         """Return where a function is called.
 
         Raises:
-            PlatformError: it is none of the functions of this node.
+            PlatformError: the node has no function of this name.
         """
         if function not in self._functions:
             known = ", ".join(self._functions)
@@ -87,12 +95,12 @@ class OpenFaasNode:
         return self._functions[function].url
 
     def describe(self) -> Mapping[str, Any]:
-        """Return which gateway it is and how each function is deployed, as it was when first asked for.
+        """Return the gateway and the deployment of each function, as at the first call since ``start``.
 
-        Replicas are not part of it: they are what the load moves.
+        Replicas are not part of the description: the load changes them.
 
         Raises:
-            PlatformError: the gateway cannot be asked.
+            PlatformError: the gateway does not answer, or with an error.
         """
         if not self._deployed:
             self._deployed = {name: function.state().deployment for name, function in self._functions.items()}
@@ -102,9 +110,9 @@ class OpenFaasNode:
         """Return the mean use between two moments, and each function's ready replicas as they are now.
 
         Raises:
-            MetricsError: what measures the node, or tells the replicas, does not answer.
+            MetricsError: the metrics or the gateway do not answer.
         """
-        # Before the metrics, which wait for their scrapes: the replicas may be fewer by then.
+        # Before the metrics, which wait for their scrapes: there may be fewer replicas by then.
         replicas = self._ready_replicas()
         used = self._metrics.usage(start_at, end_at)
         functions = {
@@ -113,15 +121,15 @@ class OpenFaasNode:
         return replace(used, functions=functions)
 
     def failure(self) -> str | None:
-        """Return in one line which function cannot be measured now, and why; None while all can.
+        """Return in one line which function cannot be measured now, and why; None if there is none.
 
-        The gateway is asked for each function, twice if need be, the second time with patience: one that is slow after
-        an overload is no failure. A function without a ready replica has ten seconds to recover; one that was put to
-        sleep is woken. A function that was deployed anew is a failure: the runs before were of another one.
+        A gateway that is slow after an overload is no failure: it is asked a second time, with a longer timeout. A
+        function without a ready replica has ``recovery_s`` to recover; one that was scaled to zero is woken. A function
+        that was deployed anew is a failure: the earlier runs measured another deployment.
         """
         for name, function in self._functions.items():
             try:
-                deployment = function.require_ready(_RECOVERY_S).deployment
+                deployment = function.require_ready(self._recovery_s).deployment
             except PlatformError as error:
                 return str(error)
             before = self._deployed.get(name, deployment)
@@ -137,4 +145,4 @@ class OpenFaasNode:
         try:
             return {name: function.state().available for name, function in self._functions.items()}
         except PlatformError as error:
-            raise MetricsError(f"replicas were not told: {error}") from error
+            raise MetricsError(f"replicas could not be read: {error}") from error

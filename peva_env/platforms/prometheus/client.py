@@ -1,61 +1,59 @@
-"""A client of Prometheus' HTTP API: bounded in time, and every failure one line that says what to do."""
+"""A client of Prometheus' HTTP API, with timeouts and retries; every error is one line that says what to do."""
 
-import http.client
+import http
 import json
 import math
-import socket
-import ssl
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from peva_env.errors import MetricsError
-from peva_env.system import TRUST, why_no_answer
+from peva_env.system import HttpClient, NoResponseError, Response, Retry
 
-_MAX_ANSWER_BYTES = 32 * 2**20
+_MAX_BODY_BYTES = 32 * 2**20
 _MAX_QUOTED_CHARS = 200
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 1.0
 
 
 class Series(NamedTuple):
-    """One series of an answer: its labels, and its (seconds since the epoch, value) pairs, oldest first."""
+    """One series of a query's result: its labels, and its (seconds since the epoch, value) pairs, oldest first."""
 
     labels: dict[str, str]
     points: list[tuple[float, float]]
 
 
 class Prometheus:
-    """Asks one Prometheus over a connection that is kept, without proxies.
+    """Sends queries to one Prometheus over a connection that is kept, without proxies.
 
-    No answer, an answer of 5xx and one of 429 are tried again; all the tries of a *round* of queries together take at
-    most ``patience_s`` and the time of one try. Every other error answer ends at once in a ``MetricsError``, as does
-    a host name that does not exist or a certificate that is not trusted.
+    A query is sent again after no response, a status of 5xx and one of 429; all the tries of a *round* of queries
+    together take at most ``round_timeout_s`` and the time of one try. Every other error status raises a
+    ``MetricsError`` at once, as does a host name that does not exist or a certificate that is not trusted.
     """
 
-    def __init__(self, url: str, *, patience_s: float = 10.0, try_timeout_s: float = 3.0) -> None:
-        """Remember where to ask; nothing is sent."""
+    def __init__(self, url: str, *, round_timeout_s: float = 10.0, try_timeout_s: float = 3.0) -> None:
+        """Remember the address; nothing is sent."""
         self.url = url.rstrip("/")
-        self._parts = urlsplit(self.url)
-        self._patience_s = patience_s
+        self._http = HttpClient(self.url, max_body_bytes=_MAX_BODY_BYTES, keep_alive=True)
+        self._round_timeout_s = round_timeout_s
         self._try_timeout_s = try_timeout_s
-        self._deadline = time.monotonic() + patience_s
-        self._connection: http.client.HTTPConnection | None = None
+        self._deadline = time.monotonic() + round_timeout_s
 
     def begin_round(self) -> None:
-        """Give the queries from here on the whole patience again."""
-        self._deadline = time.monotonic() + self._patience_s
+        """Begin the round's timeout anew, for the queries that follow."""
+        self._deadline = time.monotonic() + self._round_timeout_s
 
     def query(self, text: str, *, name: str, at: float | None = None) -> list[Series]:
-        """Evaluate a query at one moment (seconds since the epoch), at Prometheus' own present without one.
+        """Evaluate a query at one moment.
 
         Args:
             text: PromQL.
-            name: what the query is called in an error.
-            at: when.
+            name: of the query, for errors.
+            at: seconds since the epoch; Prometheus' own present if left out.
 
         Raises:
-            MetricsError: Prometheus is not reached, or refuses the query.
+            MetricsError: Prometheus cannot be reached, or refuses the query.
         """
         return self._ask("query", {"query": text} | ({} if at is None else {"time": f"{at:.3f}"}), name)
 
@@ -64,74 +62,55 @@ class Prometheus:
         window = {"start": f"{start_at:.3f}", "end": f"{end_at:.3f}", "step": f"{step_s:.3f}"}
         return self._ask("query_range", {"query": text} | window, name)
 
-    def error(self, name: str, what: str) -> MetricsError:
+    def error(self, name: str, problem: str) -> MetricsError:
         """Return an error that names this Prometheus and the query."""
-        return MetricsError(f"Prometheus at {self.url}: {name}: {' '.join(what.split())}")
+        return MetricsError(f"Prometheus at {self.url}: {name}: {' '.join(problem.split())}")
 
     def close(self) -> None:
         """Close the connection; another query opens a new one."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        self._http.close()
 
     def _ask(self, endpoint: str, parameters: dict[str, str], name: str) -> list[Series]:
-        path = f"{self._parts.path}/api/v1/{endpoint}?{urlencode(parameters)}"
-        status, body = self._get_with_retries(path)
+        response = self._get(f"/api/v1/{endpoint}?{urlencode(parameters)}")
         try:
-            answer = json.loads(body)
-            if status == http.HTTPStatus.OK and answer["status"] == "success":
+            answer = json.loads(response.text)
+            if response.status == http.HTTPStatus.OK and answer["status"] == "success":
                 return _series(answer["data"])
-            refusal = f"refused with status {status}: {answer['error']}"
+            refusal = f"refused with status {response.status}: {answer['error']}"
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise self.error(name, _not_prometheus(status, body)) from error
-        raise self.error(name, f"{refusal}; mend the query, in the file of queries_path if there is one")
+            raise self.error(name, _not_prometheus(response)) from error
+        raise self.error(name, f"{refusal}; correct the query, in the file of queries_path if there is one")
 
-    def _get_with_retries(self, path: str) -> tuple[int, bytes]:
-        pause_s, n_tries, began_at = _FIRST_PAUSE_S, 0, time.monotonic()
-        while True:
-            n_tries += 1
-            try:
-                status, body = self._get(path)
-                if status < http.HTTPStatus.INTERNAL_SERVER_ERROR and status != http.HTTPStatus.TOO_MANY_REQUESTS:
-                    return status, body
-                problem = f"answered with status {status}: {body[:_MAX_QUOTED_CHARS].decode(errors='replace')}"
-            except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last: no name of a host
-                self.close()
-                problem = why_no_answer(error, self._try_timeout_s, trust=TRUST)
-                if _stays(error):
-                    raise self._unreachable(f"{problem}; is prometheus_url right?") from error
-            left_s = self._deadline - time.monotonic()
-            if left_s <= pause_s:
-                tried = f"after {n_tries} tries in {time.monotonic() - began_at:.1f} s"
-                raise self._unreachable(f"{problem} ({tried}; is it running, and is prometheus_url right?)")
-            time.sleep(pause_s)
+    def _get(self, path: str) -> Response:
+        began_at = time.monotonic()
+        try:
+            response = self._http.request(
+                path,
+                headers={"Accept": "application/json"},
+                timeout_s=self._try_timeout_s,
+                retries=self._retries(),
+            )
+        except NoResponseError as error:
+            if error.is_permanent:
+                raise MetricsError(f"Prometheus at {self.url} {error.reason}; is prometheus_url right?") from error
+            raise self._unreachable(error.reason, error.n_tries, began_at) from error
+        if response.is_transient:
+            problem = f"answered with status {response.status}: {response.text[:_MAX_QUOTED_CHARS]}"
+            raise self._unreachable(problem, response.n_tries, began_at)
+        return response
+
+    def _retries(self) -> Iterator[Retry]:
+        """Yield retries, with ever longer pauses, until the deadline of the round."""
+        pause_s = _FIRST_PAUSE_S
+        while self._deadline - time.monotonic() > pause_s:
+            yield Retry(pause_s, self._try_timeout_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _unreachable(self, what: str) -> MetricsError:
-        """Return an error that names no query: whichever it was, it got no answer."""
-        return MetricsError(f"Prometheus at {self.url} {' '.join(what.split())}")
-
-    def _get(self, path: str) -> tuple[int, bytes]:
-        ends_at = time.monotonic() + self._try_timeout_s
-        if self._connection is None:
-            kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
-            self._connection = kind(self._parts.hostname or "", self._parts.port, timeout=self._try_timeout_s)
-        self._connection.request("GET", path, headers={"Accept": "application/json"})
-        with self._connection.getresponse() as response:
-            body = bytearray()
-            while chunk := response.read1(2**16):
-                body += chunk
-                # The socket's own timeout begins anew with every byte.
-                if time.monotonic() > ends_at or len(body) > _MAX_ANSWER_BYTES:
-                    raise OSError(f"{len(body)} bytes in {self._try_timeout_s:.0f} s, and no end")
-            return response.status, bytes(body)
-
-
-def _stays(error: Exception) -> bool:
-    """Whether another try would fail in the same way; a name server that does not answer now may do so later."""
-    if isinstance(error, socket.gaierror):
-        return error.errno != socket.EAI_AGAIN
-    return isinstance(error, ssl.SSLCertVerificationError | UnicodeError)
+    def _unreachable(self, problem: str, n_tries: int, began_at: float) -> MetricsError:
+        """Return an error that names no query: no query would have got an answer."""
+        tries = f"after {n_tries} {'try' if n_tries == 1 else 'tries'} in {time.monotonic() - began_at:.1f} s"
+        text = f"{problem} ({tries}; is it running, and is prometheus_url right?)"
+        return MetricsError(f"Prometheus at {self.url} {' '.join(text.split())}")
 
 
 def _series(data: dict[str, Any]) -> list[Series]:
@@ -149,8 +128,9 @@ def _point(pair: list[Any]) -> tuple[float, float]:
     return at, value if math.isfinite(value) else math.nan
 
 
-def _not_prometheus(status: int, body: bytes) -> str:
-    if status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
-        return f"status {status}: it asks for a login, which is not supported; allow this machine to read without one"
-    start = body[:_MAX_QUOTED_CHARS].decode(errors="replace")
-    return f"status {status} and no answer of Prometheus' API: {start!r:.80}; is prometheus_url right?"
+def _not_prometheus(response: Response) -> str:
+    if response.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
+        remedy = "allow this machine to read without a login"
+        return f"status {response.status}: it asks for a login, which is not supported; {remedy}"
+    start = response.text[:_MAX_QUOTED_CHARS]
+    return f"status {response.status} and no answer of Prometheus' API: {start!r:.80}; is prometheus_url right?"

@@ -1,7 +1,7 @@
 """CPU, RAM and power of a node and its functions, by way of Prometheus.
 
 Notation: a *window* is the steady part of one run. Every mean is taken between the first and the last scrape inside the
-window, so that nothing before or after the run has a part in it and nothing is extrapolated to where no sample is.
+window: nothing from before or after the run enters it, and nothing is extrapolated beyond the samples.
 """
 
 import time
@@ -12,23 +12,23 @@ from peva_env.platforms.prometheus.client import Prometheus
 from peva_env.platforms.prometheus.clock import require_same_time
 from peva_env.platforms.prometheus.node_finder import Node, find_node
 from peva_env.platforms.prometheus.queries import Query, span
-from peva_env.platforms.prometheus.questions import Questions
 from peva_env.platforms.prometheus.scrapes import last_scrape
+from peva_env.platforms.prometheus.window_queries import WindowQueries
 
 DEFAULT_NAMESPACE = "openfaas-fn"
-"""Where OpenFaaS has its functions."""
+"""The namespace in which OpenFaaS deploys functions."""
 
 _MIN_SCRAPES = 2
 _MIN_WINDOW_INTERVALS = 2.5
-"""So long a window holds two scrapes even if one of them is late."""
+"""A window of so many scrape intervals holds two scrapes even if one of them is late."""
 
 _POLL_S = 0.05
-_PATIENCE_INTERVALS = 2.5
-_PATIENCE_S = 1.0
-"""How long after a window's end the scrape that covers it may come: so many intervals and seconds."""
+_SCRAPE_TIMEOUT_INTERVALS = 2.5
+_SCRAPE_TIMEOUT_S = 1.0
+"""How long the scrape after a window's end is waited for: the sum of so many scrape intervals and seconds."""
 
 _CHECKED_INTERVALS = 3.4
-"""How far back ``check`` looks for data of the node: two scrapes are enough, where there are no more yet."""
+"""How many scrape intervals back ``check`` looks for data of the node; two scrapes are enough."""
 
 
 class PrometheusMetrics:
@@ -45,15 +45,16 @@ class PrometheusMetrics:
         pid_regexes: Mapping[str, str] | None = None,
         scaphandre: bool = False,
     ) -> None:
-        """Remember what to ask; nothing is sent before ``check`` or ``usage``.
+        """Remember the arguments; nothing is sent before ``check`` or ``usage``.
 
         Args:
-            prometheus: whom to ask.
-            queries: what ``load_queries`` returned.
+            prometheus: the client.
+            queries: the result of ``load_queries``.
             functions: names of the functions under load.
-            instance: the node's ``instance`` label; None where Prometheus sees one machine only.
-            namespace: where the functions are whose name has none.
-            pid_regexes: a function's processes in Scaphandre's metrics; a function without has no power.
+            instance: the node's ``instance`` label; None if Prometheus scrapes one machine only.
+            namespace: of the functions whose name has none.
+            pid_regexes: regular expressions of a function's processes in Scaphandre's metrics, by function; the power
+                of other functions is not measured.
             scaphandre: whether power is measured.
         """
         self._prometheus = prometheus
@@ -66,13 +67,13 @@ class PrometheusMetrics:
         self._run_window_s = 0.0
 
     def check(self, duration_s: float) -> tuple[str, ...]:
-        """Find out, before anything runs, whether runs of ``duration_s`` seconds can be measured.
+        """Check, before any run, that runs of ``duration_s`` seconds can be measured.
 
-        Returns the queries without which a run can be judged and which have no data, each with its function.
+        Returns the optional queries that have no data, each with its function.
 
         Raises:
-            MetricsError: Prometheus is not reached or has another time, the node is not found or not scraped often
-                enough, a query is refused, or CPU or RAM of the node have no data.
+            MetricsError: Prometheus cannot be reached or its clock differs, the node is not found or not scraped often
+                enough, a query is refused, or there is no data of the node's CPU or RAM.
         """
         start_s, end_s = steady_window(0.0, duration_s)
         window_s = self._run_window_s = end_s - start_s
@@ -93,32 +94,32 @@ class PrometheusMetrics:
         if usage.node.cpu_pct is None or usage.node.ram_pct is None:
             lines = "; ".join(line for line in usage.missing if "_node" in line.partition(":")[0])
             raise self._prometheus.error(node.instance, f"cannot be measured: {lines}; does its node exporter run?")
-        # Functions are scraped by another exporter, maybe less often: what a whole run would see counts.
+        # Functions are scraped by another exporter, maybe less often: a window as long as that of a run counts.
         longer = self._measured(last - max(window_s, _CHECKED_INTERVALS * node.interval_s), last)
         return tuple(name for name in _names(usage.missing) if name in _names(longer.missing))
 
     @property
-    def look_s(self) -> float:
-        """The shortest window, in seconds, in which there are always two scrapes.
+    def min_window_s(self) -> float:
+        """The shortest window, in seconds, that always holds two scrapes.
 
         Raises:
-            MetricsError: as in ``check``, if that was not called.
+            MetricsError: as ``check``, if ``check`` was not called.
         """
         return _MIN_WINDOW_INTERVALS * self._found().interval_s
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` was scraped.
 
-        CPU is percent of the capacity of the node's cores. What has no data, NaN or a gap is None and has its line in
-        ``missing``; it is never zero. Of a function all series are added up.
+        CPU is percent of the capacity of the node's cores. A value without data, with NaN or with a gap is None and has
+        a line in ``missing``; it is never zero. All series of a function are added up.
 
         Raises:
-            MetricsError: Prometheus is not reached, refuses a query, or has another time than this machine.
+            MetricsError: Prometheus cannot be reached, refuses a query, or its clock differs from this machine's.
         """
         node = self._found()
         self._await_scrape(node, end_at)
         self._prometheus.begin_round()
-        # A look at the node between runs may be short; a clock that is good enough for a run is for it, too.
+        # The windows of a cooldown are short; a clock that is accurate enough for a run is enough for them, too.
         require_same_time(self._prometheus, max(end_at - start_at, self._run_window_s))
         return self._measured(start_at, end_at)
 
@@ -133,9 +134,9 @@ class PrometheusMetrics:
         return self._node
 
     def _await_scrape(self, node: Node, end_at: float) -> None:
-        """Return when the node was scraped at ``end_at`` or later, or does not seem to be scraped any more."""
+        """Wait until the node was scraped at ``end_at`` or later, or until the timeout of a scrape."""
         time.sleep(max(0.0, end_at - time.time()))
-        gives_up_at = time.monotonic() + _PATIENCE_INTERVALS * node.interval_s + _PATIENCE_S
+        gives_up_at = time.monotonic() + _SCRAPE_TIMEOUT_INTERVALS * node.interval_s + _SCRAPE_TIMEOUT_S
         while time.monotonic() < gives_up_at:
             self._prometheus.begin_round()
             last = last_scrape(self._prometheus, node.selectors, name="cpu_usage_node")
@@ -144,7 +145,7 @@ class PrometheusMetrics:
             time.sleep(_POLL_S)
 
     def _require_valid_queries(self, node: Node) -> None:
-        """Have every query evaluated once, whether there is data or not."""
+        """Have every query evaluated once, with or without data, so that Prometheus refuses an invalid query now."""
         for query in self._queries.values():
             for values in [self._values(name) for name in self._functions] if query.is_of_function else [{}]:
                 if query.name != "power_usage_function" or "pid_regex" in values:
@@ -152,36 +153,36 @@ class PrometheusMetrics:
                     self._prometheus.query(span(text, _CHECKED_INTERVALS * node.interval_s), name=query.name)
 
     def _values(self, function: str) -> dict[str, str]:
-        """Return what is filled in for a function, which may be called ``name.namespace``."""
+        """Return the values of the placeholders for a function, whose name may be ``name.namespace``."""
         plain, _, own_namespace = function.rpartition(".")
         values = {"function_name": plain or function, "namespace": own_namespace if plain else self._namespace}
         return values | ({"pid_regex": self._pid_regexes[function]} if function in self._pid_regexes else {})
 
     def _measured(self, start_at: float, end_at: float) -> NodeUsage:
-        questions = Questions(self._prometheus, self._queries, self._found(), start_at, end_at)
-        n_cores = questions.cores()
-        ram_total_bytes = questions.mean("ram_total_node")
+        queries = WindowQueries(self._prometheus, self._queries, self._found(), start_at, end_at)
+        n_cores = queries.cores()
+        ram_total_bytes = queries.mean("ram_total_node")
         node = Usage(
-            cpu_pct=_at_most_all(_over(questions.mean("cpu_usage_node"), n_cores)),
-            ram_bytes=_rounded(questions.mean("ram_usage_node")),
-            ram_pct=questions.mean("ram_usage_node_pct"),
-            power_uw=questions.mean("power_usage_node"),
+            cpu_pct=_at_most_all(_over(queries.mean("cpu_usage_node"), n_cores)),
+            ram_bytes=_rounded(queries.mean("ram_usage_node")),
+            ram_pct=queries.mean("ram_usage_node_pct"),
+            power_uw=queries.mean("power_usage_node"),
         )
         functions = {}
         for function in self._functions:
             values = self._values(function)
-            ram_bytes = questions.mean("ram_usage_function", values)
+            ram_bytes = queries.mean("ram_usage_function", values)
             functions[function] = Usage(
-                cpu_pct=_over(questions.mean("cpu_usage_function", values), n_cores),
+                cpu_pct=_over(queries.mean("cpu_usage_function", values), n_cores),
                 ram_bytes=_rounded(ram_bytes),
                 ram_pct=_over(None if ram_bytes is None else 100 * ram_bytes, ram_total_bytes),
-                power_uw=questions.mean("power_usage_function", values) if "pid_regex" in values else None,
+                power_uw=queries.mean("power_usage_function", values) if "pid_regex" in values else None,
             )
-        return NodeUsage(node, functions, tuple(questions.missing))
+        return NodeUsage(node, functions, tuple(queries.missing))
 
 
 def _names(missing: Sequence[str]) -> list[str]:
-    """Return of which queries the lines of ``missing`` tell."""
+    """Return the names of the queries in the lines of ``missing``."""
     return [line.partition(": ")[0] for line in missing]
 
 
@@ -190,7 +191,7 @@ def _over(value: float | None, whole: float | None) -> float | None:
 
 
 def _at_most_all(pct: float | None) -> float | None:
-    """Return percent of a whole; scrapes and cores are not read at one instant, and a busy node seems to exceed it."""
+    """Cut a percentage at 100: scrapes and cores are not read at one instant, so that a busy node can seem above."""
     return None if pct is None else min(pct, 100.0)
 
 

@@ -1,4 +1,4 @@
-"""Which of the machines that Prometheus scrapes is the node, how many cores it has, and how often it is scraped."""
+"""Finding the node among the machines that Prometheus scrapes, with its cores and its scrape interval."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,16 @@ from peva_env.platforms.prometheus.client import Prometheus
 from peva_env.platforms.prometheus.queries import Query, range_selectors
 from peva_env.platforms.prometheus.scrapes import scrape_interval_s
 
-_SETTLING_S = 3.0
-_SETTLING_POLL_S = 0.2
-"""How long a Prometheus that has just been started may take to its second scrape of the node."""
+_SECOND_SCRAPE_TIMEOUT_S = 3.0
+_POLL_S = 0.2
+"""How long a Prometheus that has just been started may take until its second scrape of the node."""
 
 _MAX_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The node: its ``instance`` label, the time between two scrapes, and what its CPU is read from."""
+    """The node: its ``instance`` label, its scrape interval, and the selectors of the series that give its CPU."""
 
     instance: str
     interval_s: float
@@ -28,9 +28,9 @@ def find_node(prometheus: Prometheus, queries: Mapping[str, Query], wanted: str 
     """Find the node by its ``instance`` label, or as the only machine there is; waits for its second scrape.
 
     Raises:
-        MetricsError: it is not among the machines, there are several to choose from, or it is not scraped regularly.
+        MetricsError: it is not among the machines, no label says which of several it is, or it is not scraped.
     """
-    settled_at = time.monotonic() + _SETTLING_S
+    gives_up_at = time.monotonic() + _SECOND_SCRAPE_TIMEOUT_S
     while True:
         machines = cores(prometheus, queries)
         instance = _chosen(prometheus, machines, wanted)
@@ -39,16 +39,16 @@ def find_node(prometheus: Prometheus, queries: Mapping[str, Query], wanted: str 
             interval_s = scrape_interval_s(prometheus, selectors, name="cpu_usage_node", now=time.time())
             if interval_s is not None:
                 return Node(instance, interval_s, selectors)
-        if time.monotonic() >= settled_at:
+        if time.monotonic() >= gives_up_at:
             raise prometheus.error("cores_node", _what_is_missing(machines, wanted))
-        time.sleep(_SETTLING_POLL_S)
+        time.sleep(_POLL_S)
 
 
 def cores(prometheus: Prometheus, queries: Mapping[str, Query], *, at: float | None = None) -> dict[str, list[float]]:
     """Return how many cores each machine has, by ``instance`` label; several numbers if several jobs scrape it.
 
     Raises:
-        MetricsError: Prometheus is not reached, or refuses the query.
+        MetricsError: Prometheus cannot be reached, or refuses the query.
     """
     found: dict[str, list[float]] = {}
     for series in prometheus.query(queries["cores_node"].filled({}), name="cores_node", at=at):
@@ -57,7 +57,7 @@ def cores(prometheus: Prometheus, queries: Mapping[str, Query], *, at: float | N
 
 
 def _chosen(prometheus: Prometheus, machines: Mapping[str, Sequence[float]], wanted: str | None) -> str | None:
-    """Return the node among the machines; None if it is not among them yet."""
+    """Return the ``instance`` label of the node; None if it is not among the machines yet."""
     if wanted is None and len(machines) > 1:
         remedy = f"set prometheus_instance to the node's: {_names(machines)}"
         raise prometheus.error("cores_node", f"there are {len(machines)} machines; {remedy}")
@@ -72,7 +72,7 @@ def _chosen(prometheus: Prometheus, machines: Mapping[str, Sequence[float]], wan
 
 
 def _cpu_selectors(queries: Mapping[str, Query], instance: str) -> tuple[str, ...]:
-    """Return what CPU is read from; where the query does not show it, whether the node was scraped at all."""
+    """Return the selectors of the CPU query, or that of ``up`` if the query has none that can be recognised."""
     found = range_selectors(queries["cpu_usage_node"].filled({"instance": instance}))
     return tuple(found) or (Query("up", 'up{instance="{instance}"}').filled({"instance": instance}),)
 

@@ -1,7 +1,7 @@
-"""When Prometheus scraped what a query reads: the evidence that a window was measured at all.
+"""The times at which Prometheus scraped the series of a query: they show whether a window was measured at all.
 
-The times of the samples themselves are asked for, not the configuration of the targets: it also holds for series that
-come by federation, and for exporters that give their samples times of their own.
+They are the times of the samples, not the configuration of the targets, so that they also hold for federated series
+and for exporters that give their samples times of their own.
 """
 
 import itertools
@@ -13,44 +13,44 @@ from peva_env.platforms.prometheus.client import Prometheus
 
 _LOOKBACK_S = 300.0
 _RESOLUTION_S = 0.5
-"""How far back, and how finely, the interval is looked for; scrapes more often than that are taken for this often."""
+"""The scrape interval is measured over so long a window with this resolution; shorter intervals are taken for this."""
 
-_MAX_HOLE_INTERVALS = 2.5
-"""One lost scrape leaves a hole of two intervals; it does not bend the mean of a counter."""
+_MAX_GAP_INTERVALS = 2.5
+"""One lost scrape leaves a gap of two intervals, which does not change the mean of a counter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scrapes:
-    """The moments in a window (seconds since the epoch) at which what a query reads was scraped, oldest first."""
+    """The times (seconds since the epoch) within a window at which the series of a query were scraped, oldest first."""
 
     start_at: float
     end_at: float
     at: tuple[float, ...]
 
     def problem(self, interval_s: float) -> str | None:
-        """Say why these scrapes do not tell the mean over the window; None if they do."""
+        """Return why these scrapes are too few for the mean over the window; None if they are enough."""
         window = f"the window of {self.end_at - self.start_at:.1f} s"
         if not self.at:
             return f"no data in {window}"
         if len(self.at) == 1:
             return f"one sample in {window}, two are needed"
         edges = (self.start_at, *self.at, self.end_at)
-        hole_s = max(later - earlier for earlier, later in itertools.pairwise(edges))
-        if hole_s > _MAX_HOLE_INTERVALS * interval_s:
-            return f"a gap of {hole_s:.1f} s in {window}, although there should be a sample every {interval_s:.1f} s"
+        gap_s = max(later - earlier for earlier, later in itertools.pairwise(edges))
+        if gap_s > _MAX_GAP_INTERVALS * interval_s:
+            return f"a gap of {gap_s:.1f} s in {window}, although there should be a sample every {interval_s:.1f} s"
         return None
 
 
 def scrapes_between(
     prometheus: Prometheus, selectors: Sequence[str], *, name: str, start_at: float, end_at: float, step_s: float
 ) -> Scrapes:
-    """Ask when any series of some selectors was scraped; ``step_s`` must not be more than half of the interval.
+    """Return when any series of some selectors was scraped; ``step_s`` must be at most half the scrape interval.
 
     Raises:
-        MetricsError: Prometheus is not reached, or refuses the question.
+        MetricsError: Prometheus cannot be reached, or refuses the query.
     """
-    # The last sample as seen every step_s, from before the window to beyond it: a subquery's moments are multiples of
-    # its step and fall on neither end.
+    # The last sample as seen every step_s, from before the window to after it: a subquery is evaluated at multiples of
+    # its step, which fall on neither end of the window.
     reach_s = end_at - start_at + 4 * step_s
     text = f"{_last_sample(selectors)}[{round(reach_s * 1000)}ms:{round(step_s * 1000)}ms]"
     found = prometheus.query(text, name=name, at=end_at + 2 * step_s)
@@ -59,13 +59,13 @@ def scrapes_between(
 
 
 def last_scrape(prometheus: Prometheus, selectors: Sequence[str], *, name: str) -> float | None:
-    """Return when any series of some selectors was last scraped; None if there is none, or it has gone stale."""
+    """Return when any series of some selectors was last scraped; None if there is no series, or all are stale."""
     found = prometheus.query(_last_sample(selectors), name=name)
     return found[0].points[-1][1] if found else None
 
 
 def scrape_interval_s(prometheus: Prometheus, selectors: Sequence[str], *, name: str, now: float) -> float | None:
-    """Return the usual time between two scrapes; None if there were not two in the last five minutes."""
+    """Return the median time between two scrapes; None if there were fewer than two in the last five minutes."""
     recent = scrapes_between(
         prometheus, selectors, name=name, start_at=now - _LOOKBACK_S, end_at=now, step_s=_RESOLUTION_S
     )

@@ -1,4 +1,4 @@
-"""What is known of each configuration, as figures and pages show it.
+"""The state of each configuration, as figures and pages show it.
 
 Notation: ``N`` configurations in plan order.
 """
@@ -14,7 +14,7 @@ from peva_env.space import Config, config_key
 
 
 class Cell(IntEnum):
-    """What is known of a configuration; ``ABSENT`` is what the plan or the record does not have.
+    """The state of a configuration; ``ABSENT``: it is not in the plan, or not in the record.
 
     ``page/data.js`` has the same numbers.
     """

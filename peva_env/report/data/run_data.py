@@ -1,4 +1,4 @@
-"""Runs as the columns that the page is drawn from: what those of a configuration say together, and each of them.
+"""The runs as packed columns: a summary of the runs of each configuration, and each run by itself.
 
 Notation: ``M`` configurations that were run, in the order of their first run, ``E`` runs in the order of their
 measurement, and a row for each run and function.
@@ -11,23 +11,23 @@ from typing import Any
 
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.maps import NodeMap
-from peva_env.report.data.columns import column, packed
+from peva_env.report.data.packing import packed, packed_column
 from peva_env.rules import majority
 from peva_env.space import ConfigKey, config_pairs
 
 VERDICTS = (Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID)
-"""By their numbers in a column; ``data.js`` has the same."""
+"""A verdict is stored as its index here; ``data.js`` has the same list."""
 
 
 def summary_data(node_map: NodeMap) -> dict[str, Any]:
-    """Return what the valid runs of each configuration say together, in columns of (M,)."""
+    """Return the majority and the means of each configuration's valid runs, in columns of (M,)."""
     keys, n_runs = _keys(node_map), Counter(event.config_key for event in node_map.events)
     valid = [node_map.runs.get(key, []) for key in keys]
     verdicts = [majority(run.verdict for run in runs) for runs in valid]
     agreeing = [sum(run.verdict is verdict for run in runs) for runs, verdict in zip(valid, verdicts, strict=True)]
 
     def means(values: Callable[[ExecutionEvent], Iterable[float | None]]) -> dict[str, str] | None:
-        return column((_mean(value for run in runs for value in values(run)) for runs in valid), "f4")
+        return packed_column((_mean(value for run in runs for value in values(run)) for runs in valid), "f4")
 
     return {
         "configs": packed([node_map.known.space.index(config_pairs(key)) for key in keys], "u4"),
@@ -46,7 +46,7 @@ def summary_data(node_map: NodeMap) -> dict[str, Any]:
 
 
 def run_data(node_map: NodeMap) -> dict[str, Any]:
-    """Return each run, in columns of (E,), and what it did to each function, a row each."""
+    """Return each run, in columns of (E,), and the measurements of its functions, a row each."""
     events = node_map.events
     place = {key: row for row, key in enumerate(_keys(node_map))}
     campaign = {record.run_id: row for row, record in enumerate(node_map.campaigns)}
@@ -54,10 +54,10 @@ def run_data(node_map: NodeMap) -> dict[str, Any]:
     of_function = [function for event in events for function in event.functions]
 
     def runs(kind: str, value: Callable[[ExecutionEvent], Any]) -> dict[str, str] | None:
-        return column(map(value, events), kind)
+        return packed_column(map(value, events), kind)
 
     def functions(kind: str, value: Callable[[FunctionMeasurement], Any]) -> dict[str, str] | None:
-        return column(map(value, of_function), kind)
+        return packed_column(map(value, of_function), kind)
 
     return {
         "runs": {

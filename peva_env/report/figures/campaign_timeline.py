@@ -1,6 +1,6 @@
-"""Where the time of a campaign went: cooldown, load and overhead."""
+"""The time of a campaign: cooldown, load and overhead of each run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Self
@@ -41,18 +41,18 @@ _SIZE_INCHES = (9.0, 3.5)
 
 
 def campaign_timeline(events: Iterable[ExecutionEvent], ax: "Axes | None" = None) -> "Axes":
-    """Draw what the time of each run was spent on: one bar a run, as wide as it lasted, where it was in the campaign.
+    """Draw the time of each run, split into cooldown, load and overhead: one bar a run, as wide as the run was long.
 
-    The runs stand one after the other, also those that overlap in time, as of two campaigns at once: the title says so
-    then. Runs that took no time, or whose times are not numbers, are left out, and the title counts them.
+    Runs that overlap in time, such as those of two campaigns at once, are drawn one after the other, and the title says
+    so. Runs that took no time, or whose times are not numbers, are left out, and the title counts them.
 
-    Overhead is the rest of a run's time, such as starting k6 and asking for metrics, and what passed since the run
-    before. Pauses of ten minutes and more, as of a campaign that was interrupted, are cut out, and the title says so.
-    Beyond 150 runs there is no room for bars: then it is the sum of all runs so far.
+    Overhead is the rest of a run's time, such as starting k6 and querying metrics, plus the time since the run before.
+    Pauses of ten minutes and more, such as those of an interrupted campaign, are cut out, and the title says so. More
+    than 150 runs have no room for bars: then the cumulative times are drawn.
 
     Args:
         events: of one campaign.
-        ax: where to draw; new axes without it.
+        ax: the axes to draw on; None for new ones.
 
     Raises:
         ConfigError: there is no run among the events, or none whose times are known, or matplotlib is not installed.
@@ -68,21 +68,26 @@ def campaign_timeline(events: Iterable[ExecutionEvent], ax: "Axes | None" = None
     times = _Times.of(runs)
     unit, unit_s = next((name, length_s) for name, length_s, from_s in _UNITS if times.until_s.max() >= from_s)
     (_draw_bars if has_bars else _draw_sums)(ax, times, unit_s)
-    notes = [] if has_bars else [f"{len(runs):,} runs, too many for a bar each"]
-    if len(runs) < len(measured):
-        notes.append(f"of {len(measured):,} runs left out: {len(measured) - len(runs):,} without times")
-    if times.n_overlaps:
-        notes.append(f"runs that began before others had ended are drawn after them: {times.n_overlaps:,}")
-    if times.n_pauses:
-        pauses = "1 pause" if times.n_pauses == 1 else f"{times.n_pauses} pauses"
-        notes.append(f"{pauses} of {times.paused_s / 3600:.1f} h in all cut out")
-    ax.set_title("\n".join(notes), fontsize="medium")
+    ax.set_title("\n".join(_notes(times, len(runs), len(measured))), fontsize="medium")
     ax.set_xlabel(f"time {'of all runs so far' if times.n_overlaps else 'since the start'} ({unit})")
     ax.set_ylabel("time of a run (s)" if has_bars else f"time of all runs so far ({unit})")
     ax.margins(x=0.01)
     ax.grid(alpha=FAINT)
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
     return ax
+
+
+def _notes(times: "_Times", n_runs: int, n_measured: int) -> Iterator[str]:
+    """Yield notes on runs that are left out, and on times that are drawn differently than they were."""
+    if n_runs > _BARS_LIMIT:
+        yield f"{n_runs:,} runs, too many for a bar each"
+    if n_runs < n_measured:
+        yield f"of {n_measured:,} runs left out: {n_measured - n_runs:,} without times"
+    if times.n_overlaps:
+        yield f"runs that began before others had ended are drawn after them: {times.n_overlaps:,}"
+    if times.n_pauses:
+        pauses = "1 pause" if times.n_pauses == 1 else f"{times.n_pauses} pauses"
+        yield f"{pauses} of {times.paused_s / 3600:.1f} h in all cut out"
 
 
 @dataclass(frozen=True, slots=True)

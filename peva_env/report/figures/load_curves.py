@@ -1,4 +1,4 @@
-"""What becomes of a function, and of its node, as more load is offered."""
+"""Load curves: latency, success rate or CPU against the offered load of a function."""
 
 from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
@@ -32,7 +32,7 @@ class _Point(NamedTuple):
 
 
 class _Quantity(NamedTuple):
-    """How a quantity is called, read from a run, and where its limit is."""
+    """A quantity: its label, its value in a run, its limit, and the top of its axis."""
 
     name: str
     value: Callable[[ExecutionEvent, FunctionMeasurement], float | None]
@@ -70,16 +70,16 @@ def load_curves(
 ) -> "Axes":
     """Draw a quantity of each run against the load that was offered to a function, and the median of each rate.
 
-    Runs in which other functions were loaded too are among them. Runs that are INVALID, or have no such value, are left
-    out, and the title counts them. A wide range of latencies is drawn with a logarithmic axis.
+    Runs that load other functions too are included. Runs that are INVALID, or lack the value, are left out, and the
+    title counts them. A wide range of latencies is drawn with a logarithmic axis.
 
     Args:
         events: of one node.
         function: its name.
-        ax: where to draw; new axes without it.
+        ax: the axes to draw on; None for new ones.
         quantity: ``p95_ms`` or ``mean_ms``, of the function's successful requests; ``cpu_pct``, of the node; or
             ``success_rate``, of the function.
-        rules: whose limit to draw, where the quantity has one.
+        rules: the overload rules whose limit is drawn, if the quantity has one.
 
     Raises:
         ConfigError: there is no such quantity, no run of the function to draw, or matplotlib is not installed.
@@ -92,32 +92,30 @@ def load_curves(
     if not points:
         raise ConfigError(f"no run has a value to draw: {_left_out(runs, points, quantity)}")
     ax = ax or new_axes()
-    size = min(_POINT, max(_POINT * _MANY / len(points), _LEAST_POINT))
-    for verdict, (colour, marker) in _LOOKS.items():
-        those = [point for point in points if point.verdict is verdict]
-        x, y = [point.rate_rps for point in those], [point.value for point in those]
-        ax.scatter(
-            x,
-            y,
-            color=colour,
-            marker=marker,
-            s=size,
-            linewidths=1.5 if size == _POINT else 0.8,
-            alpha=0.8,
-            label=verdict,
-        )
-    values: dict[int, list[float]] = {rate_rps: [] for rate_rps in sorted({point.rate_rps for point in points})}
-    for point in points:
-        values[point.rate_rps].append(point.value)
-    ax.plot(
-        list(values), [median(those) for those in values.values()], color=BLACK, linewidth=1, label="median", zorder=1
-    )
+    _draw_points(ax, points)
+    _draw_medians(ax, points)
     limit = shown.limit(rules) if rules else None
     if limit is not None:
         ax.axhline(limit, color=GREY, linestyle="--", label=f"limit, {limit:g} %", zorder=1)
     _name_axes(ax, f"{short_name(function)} (rps offered)", shown, [point.value for point in points])
     ax.set_title(_left_out(runs, points, quantity), fontsize="medium")
     return ax
+
+
+def _draw_points(ax: "Axes", points: Sequence[_Point]) -> None:
+    size = min(_POINT, max(_POINT * _MANY / len(points), _LEAST_POINT))
+    line_width = 1.5 if size == _POINT else 0.8
+    for verdict, (colour, marker) in _LOOKS.items():
+        own = [point for point in points if point.verdict is verdict]
+        x, y = [point.rate_rps for point in own], [point.value for point in own]
+        ax.scatter(x, y, color=colour, marker=marker, s=size, linewidths=line_width, alpha=0.8, label=verdict)
+
+
+def _draw_medians(ax: "Axes", points: Sequence[_Point]) -> None:
+    values: dict[int, list[float]] = {rate_rps: [] for rate_rps in sorted({point.rate_rps for point in points})}
+    for point in points:
+        values[point.rate_rps].append(point.value)
+    ax.plot(list(values), list(map(median, values.values())), color=BLACK, linewidth=1, label="median", zorder=1)
 
 
 def _runs_of(events: Iterable[ExecutionEvent], function: str) -> list[ExecutionEvent]:

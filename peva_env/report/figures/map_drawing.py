@@ -1,7 +1,7 @@
-"""How a slice of an overload map is drawn.
+"""Drawing a slice of an overload map.
 
-The fill of a cell says which verdict, a mark that it was measured; what is predicted is a smaller square, or paler and
-dotted where there is no room for squares. OVERLOADED is darker than OK, so that the map also reads in grey.
+The fill of a cell shows its verdict, a mark that it was measured. A prediction is a smaller square, or a paler dotted
+cell where there is no room for squares. OVERLOADED is darker than OK, so that the map also reads in grey.
 """
 
 import textwrap
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.report.data import Cell
-from peva_env.report.figures.map_slices import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Edge, MapSlice
+from peva_env.report.figures.map_slice import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Edge, MapSlice
 from peva_env.report.figures.style import BLACK, LETTERS_AN_INCH, PALE_GREY, SKY, VERMILION, YELLOW
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ _FILLS = {
     Cell.OVERLOADED_MEASURED: VERMILION,
 }
 _NAMES = {
-    Cell.OK_MEASURED: "OK, measured",
-    Cell.OK_INFERRED: "OK, inferred",
-    Cell.OVERLOADED_MEASURED: "overloaded, measured",
-    Cell.OVERLOADED_INFERRED: "overloaded, inferred",
+    Cell.OK_MEASURED: "measured OK",
+    Cell.OK_INFERRED: "inferred OK",
+    Cell.OVERLOADED_MEASURED: "measured overloaded",
+    Cell.OVERLOADED_INFERRED: "inferred overloaded",
     Cell.CONTRADICTED: "contradicted",
     Cell.UNKNOWN: "unknown",
 }
-"""What is in the legend, in its order."""
+"""The entries of the legend, in their order."""
 
 _FRONTIERS = {FRONTIER: "-", LIKELY_FRONTIER: ":"}
 
@@ -95,7 +95,7 @@ def draw_slice(ax: "Axes", piece: MapSlice, title: str) -> None:
 
 
 def legend_of(pieces: Sequence[MapSlice]) -> dict[str, Any]:
-    """Return the arguments of a legend of what is in some slices: handles, labels and how they are drawn."""
+    """Return the arguments of a legend for some slices: handles, labels and handlers."""
     from matplotlib.legend_handler import HandlerTuple
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -157,7 +157,7 @@ def _paler(colours: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _draw_marks(ax: "Axes", piece: MapSlice) -> None:
-    """Draw what tells cells apart without colour: each kind is a collection with its name as label."""
+    """Draw the marks that tell cells apart without colour: a collection for each state, with its name as label."""
     for axis, n in zip((ax.yaxis, ax.xaxis), piece.cells.shape, strict=True):
         axis.set_ticks(np.arange(0.5, n - 1), minor=True)
     ax.grid(which="minor", color="white", linewidth=0.8)
@@ -229,7 +229,7 @@ def _name_axes(ax: "Axes", piece: MapSlice) -> None:
 
 
 def _ticks(names: Sequence[str], n_most: int) -> tuple[list[int], list[str]]:
-    """Return which cells of an axis are named, and how: evenly spaced, and those that are the roundest numbers."""
+    """Return the places and labels of an axis's ticks: evenly spaced, at the roundest numbers."""
     first = int(names[0] == NOT_LOADED)
     rates = names[first:]
     step = next(step for step in _STEPS if step * n_most >= len(rates))

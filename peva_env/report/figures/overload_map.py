@@ -1,4 +1,4 @@
-"""The overload map: what is known of the configurations of two functions, and where the frontier runs."""
+"""The overload map of two functions: the state of each configuration, and the frontier."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
-from peva_env.report.figures.atlas import PAIR, Atlas, checked_functions
+from peva_env.report.figures.fixed_loads import FixedLoads, evenly_spread
 from peva_env.report.figures.map_drawing import draw_slice, legend_of
-from peva_env.report.figures.map_slices import MapSlice
-from peva_env.report.figures.other_loads import OtherLoads, evenly
+from peva_env.report.figures.map_slice import MapSlice
+from peva_env.report.figures.map_slicer import PAIR, MapSlicer, checked_functions
 from peva_env.report.figures.style import LETTERS_AN_INCH, new_axes, require_matplotlib
 
 if TYPE_CHECKING:
@@ -37,31 +37,30 @@ def overload_map(
     at: Mapping[str, int] | None = None,
     predicted: NDArray[np.float64] | None = None,
 ) -> "Axes":
-    """Draw what is known of two functions: one cell a configuration, evenly spaced, and the frontier in between.
+    """Draw the map of two functions: one cell a configuration, evenly spaced, and the frontier.
 
-    Of three and more functions one slice is drawn, and the title says which. A plan that loads one function at a time
-    is drawn as a row of rates for each function.
+    Of three and more functions one slice is drawn, and the title names it. A plan that loads one function at a time is
+    drawn as a row of rates for each function.
 
     Args:
-        known: what is known.
-        ax: where to draw; new axes without it.
-        functions: the function down and the one across; the first two without it. Of a plan that loads one at a time,
+        known: the map.
+        ax: the axes to draw on; None for new ones.
+        functions: the function down and the one across; None for the first two. Of a plan that loads one at a time,
             any number.
-        at: rates of other functions, those that are not named are not loaded; the lowest load that the plan has
-            without it.
-        predicted: (N,) in plan order, how likely each configuration is to be overloaded; drawn where it is unknown.
+        at: rates of the other functions, which are not loaded if not named; None for the lowest load of the plan.
+        predicted: (N,) in plan order, the probability of overload; drawn where a configuration is unknown.
 
     Raises:
         ConfigError: there are no such functions, rates or configurations, too many cells, not as many predictions as
             configurations, or matplotlib is not installed.
     """
-    atlas = Atlas(known, predicted)
+    slicer = MapSlicer(known, predicted)
     if known.space.max_functions == _SINGLES:
-        piece, title = atlas.strips(functions), ""
+        piece, title = slicer.strips(functions), ""
     else:
         names = checked_functions(known.space, functions or known.space.functions[:PAIR], PAIR)
-        loads = OtherLoads(known.space, names)
-        piece = atlas.slice(names, loads.load(0) if at is None else loads.checked(at))
+        loads = FixedLoads(known.space, names)
+        piece = slicer.slice(names, loads.load(0) if at is None else loads.checked(at))
         title = f"1 of {loads.n_loads:,} slices: {piece.others}" if at is None and loads.n_loads > 1 else piece.others
     legend = legend_of([piece])
     ax = ax or new_axes(_size_inches(piece, legend["labels"]))
@@ -83,8 +82,8 @@ def overload_maps(
     which pair. Where there are more than ``max_panels``, some are drawn, evenly spread, and the figure's title says so.
 
     Args:
-        known: what is known.
-        functions: the function down and the one across; the first two without it.
+        known: the map.
+        functions: the function down and the one across; None for the first two.
         predicted: as in ``overload_map``.
         max_panels: the largest number of maps.
 
@@ -96,7 +95,7 @@ def overload_maps(
         raise ConfigError(f"max_panels: must be at least 1, not {max_panels}")
     if known.space.max_functions == _SINGLES:
         raise ConfigError("the plan loads one function at a time: overload_map draws all of it")
-    pieces, n_all = _pieces(Atlas(known, predicted), functions, max_panels)
+    pieces, n_all = _pieces(MapSlicer(known, predicted), functions, max_panels)
     figure, panels = _panels(len(pieces))
     for ax, (piece, title) in zip(panels, pieces, strict=True):
         draw_slice(ax, piece, title)
@@ -112,15 +111,17 @@ def overload_maps(
     return panels
 
 
-def _pieces(atlas: Atlas, functions: Sequence[str] | None, max_panels: int) -> tuple[list[tuple[MapSlice, str]], int]:
+def _pieces(
+    slicer: MapSlicer, functions: Sequence[str] | None, max_panels: int
+) -> tuple[list[tuple[MapSlice, str]], int]:
     """Return the maps that are drawn with their titles, and how many there are in all."""
-    space = atlas.space
+    space = slicer.space
     if functions is None and space.max_functions == _PAIRS:
         pairs = list(combinations(space.functions, PAIR))
-        return [(atlas.slice(pairs[i], []), "") for i in evenly(len(pairs), max_panels)], len(pairs)
+        return [(slicer.slice(pairs[i], []), "") for i in evenly_spread(len(pairs), max_panels)], len(pairs)
     names = checked_functions(space, functions or space.functions[:PAIR], PAIR)
-    loads = OtherLoads(space, names)
-    pieces = [atlas.slice(names, loads.load(i)) for i in evenly(loads.n_loads, max_panels)]
+    loads = FixedLoads(space, names)
+    pieces = [slicer.slice(names, loads.load(i)) for i in evenly_spread(loads.n_loads, max_panels)]
     return [(piece, piece.others) for piece in pieces], loads.n_loads
 
 

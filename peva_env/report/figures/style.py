@@ -1,4 +1,4 @@
-"""What all figures have in common: colours that colour-blind people tell apart, and axes where none are given.
+"""The common style of all figures: colours that colour-blind people can tell apart, and new axes.
 
 The colours are those of Okabe and Ito, "Color universal design" (2008).
 """
@@ -28,7 +28,7 @@ _NAME_LIMIT = 20
 
 
 def as_written(name: str) -> str:
-    """Return a name as matplotlib shows it unchanged: with no formula between its `$`."""
+    """Return a name with its ``$`` escaped, so that matplotlib does not read a formula."""
     return name.replace("$", r"\$")
 
 
@@ -41,10 +41,10 @@ def short_name(name: str) -> str:
 
 
 def require_matplotlib() -> None:
-    """Accept that figures can be drawn.
+    """Check that matplotlib is installed.
 
     Raises:
-        ConfigError: they cannot; how to mend that.
+        ConfigError: it is not; the message names the extra to install.
     """
     try:
         import matplotlib  # noqa: F401

@@ -1,10 +1,10 @@
-// What is said of a cell of the map: briefly beside the pointer, at length in the panel, in a word in the table.
+// The texts of a cell: a few lines for the tooltip, everything for the panel, one word for the table.
 
 const MAX_NAMED = 5;
 
-// Say why a configuration is what it is, where its own runs do not say so.
+// Explain a state that does not follow from the configuration's own runs.
 function why(index) {
-  if (evidence[index]) return `It follows from ${space.text(proof[evidence[index] - 1])}.`;
+  if (evidence[index]) return `It is inferred from ${space.text(proof[evidence[index] - 1])}.`;
   const against = data.disputes.flatMap(([low, high, state]) => {
     if (state === "settled" || (low !== index && high !== index)) return [];
     return [low === index ? high : low];
@@ -33,11 +33,11 @@ function allOf(index, enter) {
   const reasons = one ? reasonsOf(index) : [];
   if (reasons.length) parts.push(listOf(reasons));
   if (one) return [...parts, button("Show its runs", enter)];
-  if (evidence[index]) return [...parts, button("Show the runs that it follows from", enter)];
+  if (evidence[index]) return [...parts, button("Show the runs that it is inferred from", enter)];
   return isListed(index) ? [...parts, button("Show it in the list", enter)] : parts;
 }
 
-// The numbers behind a configuration that was run.
+// The numbers of a configuration that was run.
 function numbersOf(one) {
   return [
     ["runs", withInvalid(`${one.nAgreeing} of ${one.nValid} agree`, one)],
@@ -76,7 +76,7 @@ function drawLegend() {
   }
   const entries = KINDS.filter((kind) => counts[kind]).map((kind) =>
     legendEntry(fill[kind], mark[kind], LETTERS[SYMBOLS[kind]] ?? "", `${CELL_TEXTS[kind]}: ${count(counts[kind])}`));
-  const text = `predicted, overloaded with so many %: ${count(nPredicted)}`;
+  const text = `predicted, with the probability of overload in %: ${count(nPredicted)}`;
   if (nPredicted) entries.push(legendEntry(shade(0.85), ink, "%", text));
   document.getElementById("legend").replaceChildren(...entries);
 }

@@ -1,4 +1,4 @@
-// Configurations as rows: all of them with their runs, and those of the frontier and of the contradictions.
+// Tables of configurations: the list of all with their runs, the frontier, and the contradictions.
 
 const isAny = (...kinds) => (index) => kinds.includes(cells[index]);
 
@@ -7,7 +7,7 @@ const SELECTIONS = {
   "all": () => true,
   "OK": isAny(OK_MEASURED, OK_INFERRED),
   "OVERLOADED": isAny(OVERLOADED_MEASURED, OVERLOADED_INFERRED),
-  "known without a run": isAny(OK_INFERRED, OVERLOADED_INFERRED),
+  "inferred": isAny(OK_INFERRED, OVERLOADED_INFERRED),
   "contradicted": isAny(CONTRADICTED),
   "unknown": isAny(UNKNOWN),
   "with runs that disagree": (index) => isSplit(index),
@@ -16,13 +16,13 @@ const SELECTIONS = {
 
 const isSplit = (index) => rowOf[index] >= 0 && summaries.nAgreeing[rowOf[index]] < summaries.nValid[rowOf[index]];
 
-// A verdict as the table has it: of runs that disagree, how many of them say so.
+// The verdict in the table; if runs disagree, with the number that agree with it.
 function verdictText(index) {
   const isMeasured = [OK_MEASURED, OVERLOADED_MEASURED].includes(cells[index]), one = summaryOf(index);
   return isMeasured && isSplit(index) ? `${one.verdict}, ${one.nAgreeing} of ${one.nValid}` : statusText(index);
 }
 
-// A column of numbers of what was run; empty for the rest, which comes last however it is sorted.
+// A column of numbers from runs; empty without runs, and then last in either order of sorting.
 function numberColumn(title, name, text, wide = false) {
   const sort = (index) => (rowOf[index] < 0 ? NaN : value(summaries[name], rowOf[index]));
   return { title, numeric: true, wide, sort, cell: (index) => (rowOf[index] < 0 ? "" : text(summaryOf(index))) };
@@ -48,7 +48,7 @@ class Configurations {
       if (isOfMap(index) && isListed(index)) items.push(index);
     }
     if (!areAllListed) {
-      const said = `Of ${count(cells.length)} configurations only those that were run are listed.`;
+      const said = `There are ${count(cells.length)} configurations: only those that were run are listed.`;
       host.append(make("p", { class: "how" }, said));
     }
     const filter = () => this.filter();
@@ -69,7 +69,7 @@ class Configurations {
     this.filter();
   }
 
-  // Keep what was selected and has each word of the search in it; a number is that of a rate.
+  // Keep the selected configurations whose text has each word of the search; a number must be a whole rate.
   filter() {
     const words = this.words.value.toLowerCase().split(/[\s+,]+/).filter(Boolean);
     const isSelected = SELECTIONS[this.selection.value];
@@ -95,13 +95,13 @@ class Configurations {
 
   detail(index) {
     const own = runsOf(index).map((run) => runDetail(run, index));
-    const said = own.length ? why(index) : `It was not run. ${why(index)}`;
+    const said = own.length ? why(index) : `It was not measured. ${why(index)}`;
     if (said) own.unshift(make("p", {}, said));
     return make("div", {}, ...own, button("Show it in the map", () => this.showInMap(index)));
   }
 }
 
-// All that is known of one run.
+// The details of one run.
 function runDetail(run, index) {
   const { runs, reasons } = recorded(), name = `Run ${runs.iteration[run] + 1}`, own = reasons[runs.reasons[run]];
   const facts = [
@@ -149,7 +149,7 @@ function drawFrontier(jump) {
     if (one) nKnownBy.set(proof[one - 1], (nKnownBy.get(proof[one - 1]) ?? 0) + 1);
   }
   const sort = (index) => nKnownBy.get(index) ?? 0;
-  const knownBy = { title: "known by it", numeric: true, wide: true, sort, cell: (index) => count(sort(index)) };
+  const knownBy = { title: "inferred from it", numeric: true, wide: true, sort, cell: (index) => count(sort(index)) };
   const columns = [configColumn(linkTo(jump)), ...NUMBERS, knownBy];
   const draw = (id, label, items) => new PagedTable(document.getElementById(id), { label, columns, items });
   const all = Array.from(proof);
@@ -158,9 +158,9 @@ function drawFrontier(jump) {
 }
 
 const STATES = {
-  open: "open: to be measured again",
-  quarantine: "measured again, and still so: nothing is inferred from either",
-  settled: "settled: measured again, and one turned out otherwise",
+  open: "open: will be measured again",
+  quarantine: "quarantine: measured again and still contradicted, nothing is inferred from either",
+  settled: "settled: measured again, and one verdict changed",
 };
 
 function drawDisputes(jump) {
@@ -168,7 +168,7 @@ function drawDisputes(jump) {
   const link = linkTo(jump), columns = [
     { title: "was OVERLOADED", sort: ([low]) => low, cell: ([low]) => link(low) },
     { title: "was OK", sort: ([, high]) => high, cell: ([, high]) => link(high) },
-    { title: "what became of it", sort: ([, , state]) => state, cell: ([, , state]) => STATES[state] },
+    { title: "state", sort: ([, , state]) => state, cell: ([, , state]) => STATES[state] },
   ];
   const host = document.getElementById("contradictions-table");
   new PagedTable(host, { label: "Contradictions", columns, items: data.disputes });

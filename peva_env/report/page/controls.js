@@ -1,4 +1,4 @@
-// Which part of the map is drawn: two functions as axes, and a rate for each other one.
+// The controls of the map: two functions as axes, and a rate for each other function.
 
 // Lowest level of a function: 0, not loaded, unless the map has only configurations of all functions.
 const FIRST_LEVEL = space.min === space.functions.length ? 1 : 0;
@@ -19,7 +19,7 @@ class Controls {
     this.draw();
   }
 
-  // Return the levels of the other functions at which most was measured.
+  // Return the levels of the other functions with most measured configurations.
   mostMeasured() {
     const counts = new Map();
     let best = Array(space.functions.length).fill(FIRST_LEVEL), most = 0;

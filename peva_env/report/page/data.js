@@ -1,4 +1,4 @@
-// What the page is drawn from: columns of numbers, and where a configuration stands in them.
+// The data of the page: columns of numbers, and the row of each configuration in them.
 //
 // A configuration is its index in plan order. `levels` has a number for each function: 0 = not loaded, j = its j-th
 // lowest rate. A configuration that was run has a row in `configs` and in the columns of `summaries`, a run has one in
@@ -6,7 +6,7 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-// As in page_data.py and run_data.py.
+// As in map_data.py and run_data.py.
 const ABSENT = 0, UNKNOWN = 1, CONTRADICTED = 2, OK_MEASURED = 3, OK_INFERRED = 4, OVERLOADED_MEASURED = 5,
   OVERLOADED_INFERRED = 6;
 const NOT_PREDICTED = 255;
@@ -15,10 +15,10 @@ const RUN_VERDICTS = ["OK", "OVERLOADED", "INVALID"];
 const CELL_TEXTS = {
   [UNKNOWN]: "unknown",
   [CONTRADICTED]: "contradicted",
-  [OK_MEASURED]: "OK, measured",
-  [OK_INFERRED]: "OK, known without a run",
-  [OVERLOADED_MEASURED]: "OVERLOADED, measured",
-  [OVERLOADED_INFERRED]: "OVERLOADED, known without a run",
+  [OK_MEASURED]: "measured OK",
+  [OK_INFERRED]: "inferred OK",
+  [OVERLOADED_MEASURED]: "measured overloaded",
+  [OVERLOADED_INFERRED]: "inferred overloaded",
 };
 
 const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
@@ -52,7 +52,7 @@ class Space {
     }
   }
 
-  // Return the index of a configuration, or -1 where so many functions are not loaded at once.
+  // Return the index of a configuration, or -1 if the plan never loads that number of functions at once.
   index(levels) {
     const size = levels.filter((level) => level > 0).length;
     if (size < this.min || size >= this.max) return -1;
@@ -115,7 +115,7 @@ configs.forEach((index, row) => (rowOf[index] = row));
 
 const value = (column, row) => (column === null ? NaN : column[row]);
 
-// What the valid runs of a configuration say together; null where it was not run.
+// The majority and the means of a configuration's valid runs; null if it was not run.
 function summaryOf(index) {
   const row = rowOf[index];
   if (row < 0) return null;
@@ -143,7 +143,7 @@ function readRuns({ runs, runFunctions, reasons }) {
 
 const runsOf = (index) => (rowOf[index] < 0 ? [] : recorded().of[rowOf[index]]);
 
-// Why the verdict of a configuration is so, and which of its runs say that: one that was outvoted does not explain it.
+// The reasons of a configuration's verdict, and the runs that state each: an outvoted run does not explain it.
 function reasonsOf(index) {
   const { runs, reasons } = recorded(), { verdict } = summaryOf(index), said = new Map();
   for (const run of runsOf(index).filter((one) => RUN_VERDICTS[runs.verdict[one]] === verdict)) {
@@ -154,7 +154,7 @@ function reasonsOf(index) {
   return Array.from(said, ([reason, own]) => `${own.length > 1 ? "Runs" : "Run"} ${own.join(", ")}: ${reason}`);
 }
 
-// How many of the valid runs agree, and how many there are beside.
+// How many of the valid runs agree, and how many runs were INVALID.
 function agreement(one) {
   const valid = one.nAgreeing === one.nValid ? String(one.nValid) : `${one.nAgreeing} of ${one.nValid}`;
   return withInvalid(valid, one);
@@ -167,17 +167,17 @@ function withInvalid(text, one) {
 
 const isPredicted = (index) => cells[index] === UNKNOWN && predicted !== null && predicted[index] !== NOT_PREDICTED;
 
-// Of very many configurations only those that were run are listed.
+// If there are more configurations than this, only those that were run are listed.
 const MAX_LISTED = 100_000;
 const areAllListed = cells.length <= MAX_LISTED;
 const isListed = (index) => areAllListed || rowOf[index] >= 0;
 
 const isOfMap = (index) => index >= 0 && cells[index] !== ABSENT;
 
-// Say what a configuration is.
+// The state of a configuration in words.
 function statusText(index) {
   const code = cells[index], one = summaryOf(index);
   const said = one && (one.nValid ? `its runs say ${one.verdict}` : "all its runs were INVALID");
-  const is = isPredicted(index) ? `unknown, predicted ${predicted[index]} % overloaded` : CELL_TEXTS[code];
+  const is = isPredicted(index) ? `unknown, predicted overloaded with ${predicted[index]} %` : CELL_TEXTS[code];
   return said && (code === CONTRADICTED || code === UNKNOWN) ? `${is}; ${said}` : is;
 }

@@ -1,4 +1,4 @@
-// Numbers as texts, and elements of the page.
+// Formatting of numbers, and construction of the page's elements.
 
 const count = (n) => n.toLocaleString("en-US");
 const fixed = (number, digits, unit = "") => (Number.isFinite(number) ? `${number.toFixed(digits)}${unit}` : "–");
@@ -18,17 +18,17 @@ function moment(seconds) {
   return Number.isNaN(date.getTime()) ? "–" : `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-// Letters written from the right do not carry away the number beside a name. A name in ASCII has none, and stays as it
-// is: it can be copied and searched for.
+// A name in Unicode isolates, so that right-to-left letters do not displace the number beside it. An ASCII name stays as
+// it is, so that it can be copied and searched for.
 const isolated = (name) => (/^[\x00-\x7f]*$/.test(name) ? name : `\u2068${name}\u2069`);
 
-// Leave out the end of a text that has not the room.
+// Cut a text to a number of letters.
 const shortened = (text, limit) => {
   const letters = [...text];
   return letters.length > limit ? `${letters.slice(0, Math.max(1, limit - 1)).join("")}…` : text;
 };
 
-// Return an element; what it holds are texts and other elements, never markup.
+// Return an element whose children are texts and elements, never markup.
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, one] of Object.entries(attributes)) {
@@ -39,18 +39,18 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// Do what nobody waits for: not before the page is there.
+// Call a function that nobody waits for, after the page is shown.
 const whenIdle = (call) => (window.requestIdleCallback ? requestIdleCallback(call) : setTimeout(call));
 
 const button = (text, onclick, attributes = {}) => make("button", { type: "button", onclick, ...attributes }, text);
 
 const listOf = (texts) => make("ul", { class: "reasons" }, ...texts.map((text) => make("li", {}, text)));
 
-// Facts are pairs of what they are about and what there is to say.
+// A description list of [term, text] pairs.
 const factsOf = (facts, className = null) => make("dl", { class: className }, ...facts.map(([term, text]) =>
   make("div", {}, make("dt", {}, term), make("dd", {}, text))));
 
-// What may be wider than the page scrolls by itself, by keyboard too.
+// A table that may be wider than the page scrolls inside its own region, by keyboard too.
 function scrolling(label, table) {
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
 }

@@ -1,4 +1,4 @@
-// The map explorer: a cell for each configuration of two functions' rates, at given rates of the others.
+// The map explorer: a cell for each pair of rates of two functions, at fixed rates of the others.
 
 const MAX_LEVELS_DRAWN = 150;
 const MIN_MARKED_PX = 9;
@@ -35,7 +35,7 @@ class MapExplorer {
     this.tell();
   }
 
-  // Take the part of the map that the controls say.
+  // Compute the part of the map that the controls select.
   look() {
     const { x, y } = this.controls;
     this.xLevels = this.drawnLevels(x);
@@ -53,7 +53,7 @@ class MapExplorer {
     return [0, 0];
   }
 
-  // Return which levels of a function are drawn: of many only some, that of the controls among them.
+  // Return the levels of a function that are drawn: all, or some of many, with the level of the controls among them.
   drawnLevels(i) {
     const n = space.rates[i].length, step = Math.ceil(n / MAX_LEVELS_DRAWN), own = this.controls.levels[i];
     const isDrawn = (level) => level >= FIRST_LEVEL && (!level || level === own || (n - level) % step === 0);
@@ -101,7 +101,7 @@ class MapExplorer {
     this.plot.on("plotly_unhover", () => (this.tooltip.hidden = true));
     this.plot.on("plotly_click", ({ points: [point] }) => {
       this.moveTo(point.x, point.y);
-      // A finger cannot point without a click: it gets the numbers, and the button beside them.
+      // A touch screen has no hover: a tap shows the numbers, with a button for the runs.
       if (matchMedia("(hover: hover)").matches) this.enter();
     });
   }
@@ -141,7 +141,7 @@ class MapExplorer {
 
   tick = (i, level) => (level ? String(space.rates[i][level - 1]) : "none");
 
-  // An axis with as many labels as fit, and as much of its name.
+  // An axis with as many labels, and as much of its name, as fit.
   plotAxis(i, levels, labelPx, cellPx) {
     const shown = levels.map((_, at) => at).filter((at) => at % Math.ceil(labelPx / cellPx) === 0);
     const name = shortened(space.functions[i], Math.floor((levels.length * cellPx) / LETTER_PX) - " (rps)".length);
@@ -190,8 +190,8 @@ class MapExplorer {
     if (isListed(shown)) this.jump(shown);
   }
 
-  // Show the numbers of the cell under the pointer beside it, unless the panel with the same stands beside the map.
-  // Plotly's own labels end at the edge of a plot.
+  // Show a tooltip at the pointer, unless the panel with the same numbers stands beside the map. Plotly's own labels are
+  // cut off at the edge of a plot.
   pointAt(x, y) {
     if (hasPanelBeside(document.getElementById("explorer"))) return;
     this.tooltip.textContent = briefly(this.chosen);
@@ -201,7 +201,7 @@ class MapExplorer {
     this.tooltip.style.top = `${y + 16 + offsetHeight < innerHeight ? y + 16 : y - 16 - offsetHeight}px`;
   }
 
-  // Tell of the cell under the cursor all that there is.
+  // Show everything about the cell under the cursor in the panel.
   tell() {
     const index = this.chosen;
     if (isOfMap(index)) return this.panel.replaceChildren(...allOf(index, () => this.enter()));
@@ -210,16 +210,16 @@ class MapExplorer {
     return this.panel.replaceChildren(name, make("p", {}, "not part of this map"));
   }
 
-  // Say at which rates of the other functions the map is drawn, and what of it is not.
+  // Show the rates of the other functions, and which rates are not drawn.
   say() {
     const { x, y } = this.controls;
     const isThinned = (i) => i !== null && space.rates[i].length > MAX_LEVELS_DRAWN;
     const thinned = [x, y].filter(isThinned).map((i) => {
       const n = space.rates[i].length;
-      return `Of the ${count(n)} rates of ${isolated(space.functions[i])} one in ${Math.ceil(n / MAX_LEVELS_DRAWN)} is drawn.`;
+      return `Of the ${count(n)} rates of ${isolated(space.functions[i])} every ${Math.ceil(n / MAX_LEVELS_DRAWN)}th is drawn.`;
     });
     const sentences = this.others().length ? [`At ${this.others().join(", ")}.`, ...thinned] : thinned;
-    if (thinned.length) sentences.push("Not all that was measured is drawn: the list below has it.");
+    if (thinned.length) sentences.push("Some measured configurations are not drawn: the list below has them all.");
     document.getElementById("drawn").textContent = sentences.join(" ");
   }
 
@@ -239,7 +239,7 @@ class MapExplorer {
       make("tr", {}, make("th", scope("row"), names[at]), ...row.map((index) => make("td", {}, inTable(index)))));
     const head = make("thead", {}, make("tr", {}, make("td", {}, corner), ...headings));
     const table = make("table", { class: "cells" }, head, make("tbody", {}, ...rows.reverse()));
-    const how = "In brackets: known without a run; in percent: predicted to be overloaded.";
+    const how = "In brackets: inferred; in percent: predicted probability of overload.";
     return host.replaceChildren(make("p", { class: "how" }, how), scrolling("The map as a table", table));
   }
 }

@@ -1,10 +1,10 @@
-// Tables that draw only the rows that are looked at.
+// Tables that draw only the rows of the current page.
 
 const ROWS_A_PAGE = 25;
 const ROWS_PRINTED = 200;
 
-// One row an item. A column is {title, cell(item), sort(item)?, numeric?, wide?}: what is `wide` is left out on narrow
-// screens. With `detail(item)` the first column is a button that shows and hides it below its row.
+// One row an item. A column is {title, cell(item), sort(item)?, numeric?, wide?}: a `wide` column is left out on narrow
+// screens. With `detail(item)` the first column is a button that shows and hides the detail below its row.
 class PagedTable {
   constructor(host, { label, columns, items, detail = null, nothing = "None." }) {
     Object.assign(this, { columns, detail, items, shown: items, page: 0, size: ROWS_A_PAGE, sorted: null });
@@ -28,7 +28,7 @@ class PagedTable {
     return Math.max(0, Math.ceil(this.shown.length / this.size) - 1);
   }
 
-  // Show only some items, in the order that was chosen.
+  // Show only the items for which `keeps` is true, in the chosen order.
   filter(keeps) {
     this.kept = keeps ? this.items.filter(keeps) : this.items;
     this.arrange();
@@ -62,7 +62,7 @@ class PagedTable {
     return [column.numeric && "number", column.wide && "wide"].filter(Boolean).join(" ") || null;
   }
 
-  // First upwards, then downwards, then as it was.
+  // Sort upwards, at the next click downwards, then in the original order.
   sortBy(i) {
     const was = this.sorted?.[0] === i ? this.sorted[1] : "";
     const next = { "": "ascending", ascending: "descending", descending: "" }[was];
@@ -78,7 +78,7 @@ class PagedTable {
     this.shown = this.kept ?? this.items;
     if (this.sorted) {
       const [i, direction] = this.sorted, sign = direction === "ascending" ? 1 : -1;
-      // What was not measured comes last, whichever way.
+      // Missing values come last in either direction.
       const keyed = this.shown.map((item) => [this.columns[i].sort(item), item]);
       const isMissing = (key) => Number.isNaN(key) || key === null;
       keyed.sort(([a], [b]) => isMissing(a) - isMissing(b) || (a < b ? -sign : a > b ? sign : 0));

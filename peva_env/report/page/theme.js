@@ -1,4 +1,4 @@
-// Colours and widths of what plotly draws, which style sheets do not reach. The colours are those of Okabe and Ito,
+// Colours and widths of Plotly's drawings, which style sheets do not reach. The colours are those of Okabe and Ito,
 // "Color universal design" (2008), and tints of them.
 
 const dark = matchMedia("screen and (prefers-color-scheme: dark)");
@@ -26,7 +26,7 @@ const DARK = {
 };
 const palette = () => (dark.matches ? DARK : LIGHT);
 
-// How a configuration is marked beside its colour.
+// The mark of each state, besides its colour.
 const SYMBOLS = {
   [CONTRADICTED]: "diamond-tall",
   [OK_MEASURED]: "circle",
@@ -53,7 +53,7 @@ function shade(share) {
   return `rgb(${mixed.join()})`;
 }
 
-// Plotly reads tags and entities in texts: a name is to be shown as it is.
+// Plotly interprets tags and entities in texts: escape names, so that they are shown as they are.
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 const PLOT_OPTIONS = { displayModeBar: false, responsive: false, doubleClick: false };
@@ -67,7 +67,7 @@ function plotLayout(more) {
   };
 }
 
-// Draw into the room that a host has, now and whenever that or the colours change; `draw` is given its width.
+// Return a function that draws with the width of a host, and call it whenever the width or the colours change.
 function keepDrawn(host, draw) {
   let printing = false, width = 0;
   const redraw = () => draw(printing || print.matches ? PRINTED_WIDTH_PX : room(host));
@@ -89,7 +89,7 @@ function keepDrawn(host, draw) {
   return redraw;
 }
 
-// Tell whether an element has a panel beside its first child, not below it.
+// Tell whether an element's panel stands beside its first child, not below it.
 function hasPanelBeside(host) {
   return host.getElementsByTagName("aside").length > 0 && getComputedStyle(host).gridTemplateColumns.includes(" ");
 }

@@ -1,4 +1,4 @@
-// What each run took: cooldown, load, and what is left of its machine time.
+// The machine time of each run: cooldown, load, and overhead, which is the rest.
 
 const MAX_BARS = 200;
 const PARTS = ["cooldown", "load", "overhead"];
@@ -19,7 +19,7 @@ class Timeline {
     document.getElementById("timeline-text").textContent = this.text();
     this.plot.hidden = nRuns === 0;
     if (!nRuns) return;
-    // Drawn when it is looked at, or printed: a report opens sooner for it.
+    // Drawn only when it comes into view or is printed, so that a report opens sooner.
     const seen = new IntersectionObserver((entries) => {
       if (entries.some((entry) => entry.isIntersecting)) this.begin();
     }, { rootMargin: "300px" });
@@ -39,17 +39,17 @@ class Timeline {
 
   text() {
     if (!nRuns) return "No run was made.";
-    const mean = `the mean of ${count(this.step)} runs, as there are ${count(nRuns)}`;
-    return `Runs in the order in which they were measured; a bar is ${this.step > 1 ? mean : "a run"}. `
-      + "Overhead is what is left of a run's machine time beside cooldown and load.";
+    const mean = `the mean of ${count(this.step)} of the ${count(nRuns)} runs`;
+    return `Runs in the order of their measurement; a bar is ${this.step > 1 ? mean : "a run"}. `
+      + "Overhead is the machine time of a run without its cooldown and load.";
   }
 
-  // Return where bars begin, as numbers of runs.
+  // The index of the first run of each bar.
   get starts() {
     return Array.from({ length: Math.ceil(nRuns / this.step) }, (_, i) => i * this.step);
   }
 
-  // Where another campaign's runs begin; of very many campaigns nowhere.
+  // A line between the runs of two campaigns; none if there are too many campaigns.
   borders() {
     const { runs } = recorded(), first = [];
     for (let run = 1; run < nRuns; run++) if (runs.campaign[run] !== runs.campaign[run - 1]) first.push(run);

@@ -38,7 +38,9 @@ MAX_VUS = 1000
 of a second and 180 MB, and give every request 2 s at 500 requests per second."""
 
 _SCRIPT = Path(__file__).with_name("load.js")
-_WALL_MARGIN_S = 30.0  # for the start, the virtual users and the summary, on a machine under load
+_WALL_MARGIN_S = 30.0
+"""Time for the start, the virtual users and the summary, on a machine under load."""
+
 _GRACE_S = 0.1  # k6 needs 0.01 s; after an interruption nobody waits for its summary
 _ODD = re.compile(r"[^0-9A-Za-z._-]")
 
@@ -81,6 +83,7 @@ class K6:
         timeout_s: how long one request may take.
         max_vus: most virtual users, of all functions together; see ``virtual_users`` for what a limit means.
         settings: what k6 does besides measuring.
+        wall_margin_s: how much longer than the load and its last request k6 may run before it is killed.
 
     Raises:
         LoadGeneratorError: there is no k6, or it is too old.
@@ -94,12 +97,14 @@ class K6:
         timeout_s: float,
         max_vus: int = MAX_VUS,
         settings: K6Settings | None = None,
+        wall_margin_s: float = _WALL_MARGIN_S,
     ) -> None:
         self.binary = binary if binary is not None else find_k6()
         self.version = k6_version(self.binary)
         self._timeout_s = timeout_s
         self._max_vus = max_vus
         self._settings = settings or K6Settings()
+        self._wall_margin_s = wall_margin_s
         require_accepted(self.binary, self._settings)
 
     def run(
@@ -199,7 +204,7 @@ class K6:
 
     def _execute(self, folder: Path, duration_s: float, outputs: RunOutputs, *, may_abort: bool) -> _End:
         """Run k6 to its end; whatever goes wrong, nothing of it is left running."""
-        limit_s = duration_s + self._timeout_s + STOP_MARGIN_S + _WALL_MARGIN_S
+        limit_s = duration_s + self._timeout_s + STOP_MARGIN_S + self._wall_margin_s
         env = {**k6_environment(self._settings.ca_file), **outputs.env, **self._settings.env, **self._settings.secrets}
         log = LogStream(folder / "stderr.txt", self._settings.secrets) if self._settings.log else None
         with (folder / "stderr.txt").open("wb") as stderr:

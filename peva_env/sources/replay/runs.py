@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from peva_env.memory.tensors import FUNCTION_QUANTITIES, RUN_QUANTITIES, Rows
 from peva_env.observation import LATENCY_CAP_S
+from peva_env.rules import majority_labels
 from peva_env.sources.episodes import Indices, Outcomes
 from peva_env.sources.replay.maps import Group, RecordedMap
 from peva_env.space import ConfigSpace
@@ -60,8 +61,8 @@ class RecordedRuns:
         count = self.count[scenario]
         own = slice(*self._span(count, scenario))
         cell = np.repeat(np.arange(len(count)), count)
-        votes = np.bincount(cell, self.labels[own], minlength=len(count))
-        return np.where(count == 0, 0, np.where(votes > 0, 1, -1)).astype(np.int8)
+        votes = np.bincount(cell, self.labels[own], minlength=len(count)).astype(np.int64)
+        return majority_labels(votes, count)
 
     def _span(self, count: Indices, scenario: int) -> tuple[int, int]:
         start = int(self.count[:scenario].sum())

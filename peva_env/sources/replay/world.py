@@ -4,12 +4,10 @@ Notation: ``S`` scenarios of ``N`` configurations each; ``n`` episodes; ``K`` re
 scenario and configuration, so that those of one configuration stand side by side; ``V`` values of a measurement.
 """
 
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +16,7 @@ from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
 from peva_env.memory import DEFAULT_SCHEMA_VERSION
 from peva_env.memory.parquet import Recording, StoredEvents, load_recording
-from peva_env.sources.episodes import Indices, Outcomes, Words, uniforms
+from peva_env.sources.episodes import Indices, Outcomes, Seeds, uniforms
 from peva_env.sources.replay.maps import RecordedMap, recorded_maps, selected, shared_spaces
 from peva_env.sources.replay.runs import RecordedRuns, lay_out
 from peva_env.space import Config, ConfigSpace
@@ -68,22 +66,17 @@ class ReplayWorld:
         """Return what most recorded runs say of each configuration, (N,): -1 OK, 1 overloaded, 0 no record."""
         return self._runs.majority(scenario)
 
-    def begin(self, words: Words, scenarios: Indices) -> "ReplayEpisodes":
-        """Begin ``n`` episodes, each of a scenario, all chance in it being its word's."""
-        return ReplayEpisodes(self._runs, np.array(words, np.uint64), np.array(scenarios, np.int64))
+    def begin(self, seeds: Seeds, scenarios: Indices) -> "ReplayEpisodes":
+        """Begin ``n`` episodes, each of a scenario, all chance in it being its seed's."""
+        return ReplayEpisodes(self._runs, np.array(seeds, np.uint64), np.array(scenarios, np.int64))
 
-    def source(self, word: int, scenario: int) -> "ReplaySource":
+    def source(self, seed: int, scenario: int) -> "ReplaySource":
         """Return what measures in one episode, as the recorded events in full."""
-        return ReplaySource(self, word, scenario)
+        return ReplaySource(self, seed, scenario)
 
-    def context(self, scenario: int) -> dict[str, Any]:
-        """Return the context in which a map was measured; empty where the recording does not tell."""
-        context = self._recording.contexts.get(self._maps[scenario].context_hash, {})
-        return dict(json.loads(json.dumps(context)))
-
-    def event(self, word: int, scenario: int, index: int, iteration: int) -> ExecutionEvent | None:
+    def event(self, seed: int, scenario: int, index: int, iteration: int) -> ExecutionEvent | None:
         """Return the event whose numbers ``outcomes`` gives for a configuration, or None where nothing is recorded."""
-        place = self.begin(np.array([word], np.uint64), np.array([scenario])).places(np.array([index]), iteration)[0]
+        place = self.begin(np.array([seed], np.uint64), np.array([scenario])).places(np.array([index]), iteration)[0]
         if place == self._runs.nowhere:
             return None
         context_hash = self._maps[scenario].context_hash
@@ -97,7 +90,7 @@ class ReplayEpisodes:
     """Episodes on recordings, side by side. Measuring does not change them: a draw hangs on its own counters alone."""
 
     runs: RecordedRuns
-    words: Words  # (n,)
+    seeds: Seeds  # (n,)
     scenarios: Indices  # (n,)
 
     def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
@@ -106,11 +99,11 @@ class ReplayEpisodes:
 
     def places(self, indices: Indices, iteration: int) -> Indices:
         """Return which recorded run is drawn for each episode, (n,)."""
-        return self.runs.draw(self.scenarios, indices, uniforms(self.words, indices, 0), iteration)
+        return self.runs.draw(self.scenarios, indices, uniforms(self.seeds, indices, 0), iteration)
 
     def adopt(self, where: Indices, others: "ReplayEpisodes") -> None:
         """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
-        self.words[where] = others.words[where]
+        self.seeds[where] = others.seeds[where]
         self.scenarios[where] = others.scenarios[where]
 
 
@@ -119,7 +112,7 @@ class ReplaySource:
     """Measures in one episode on a recording: gives recorded events in full."""
 
     world: ReplayWorld
-    word: int
+    seed: int
     scenario: int
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:  # noqa: ARG002
@@ -130,7 +123,7 @@ class ReplaySource:
         """
         space = self.world.space(self.scenario)
         index = space.index(config) if config in space else None
-        event = None if index is None else self.world.event(self.word, self.scenario, index, iteration)
+        event = None if index is None else self.world.event(self.seed, self.scenario, index, iteration)
         if event is None:
             n_recorded = np.count_nonzero(self.world.recorded(np.array([self.scenario])))
             raise ConfigError(

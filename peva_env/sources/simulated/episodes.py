@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from peva_env.config import OverloadConfig
 from peva_env.observation import LATENCY_CAP_S
 from peva_env.rules import labels, success_margins, use_margins
-from peva_env.sources.config_table import ConfigTable
-from peva_env.sources.episodes import Indices, Outcomes, Words, hashed
+from peva_env.sources.episodes import Indices, Outcomes, Seeds, hashed
+from peva_env.sources.simulated.config_table import ConfigTable
 from peva_env.sources.simulated.node_model import Floats, Nodes, Served, serve
 from peva_env.space import ConfigSpace
 
 RUN_DRAWS = 1
-"""What the draws of a run are counted under, after the word; those of a random node are under 2."""
+"""What the draws of a run are counted under, after the seed; those of a random node are under 2."""
 
 MOST_NOISE = 0.25
 """Below 1 / sqrt(12), with which a run could take no time at all."""
@@ -38,7 +38,7 @@ _AS_IT_IS = np.ones(1)
 
 
 @dataclass(frozen=True)
-class Bench:
+class RunSettings:
     """What is measured, and how: the same for all episodes of a world."""
 
     space: ConfigSpace
@@ -67,7 +67,7 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class SimulatedRuns:
     """What ``n`` runs of ``F`` functions gave."""
 
     served: Served
@@ -82,14 +82,14 @@ class Runs:
 class SimulatedEpisodes:
     """Episodes side by side; a node that is the same in all of them is kept once."""
 
-    bench: Bench
+    settings: RunSettings
     nodes: Nodes
-    chance: Words  # (n,): the words, hashed with RUN_DRAWS
+    chance: Seeds  # (n,): the seeds, hashed with RUN_DRAWS
 
     def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
         """Return what measuring configuration ``indices[i]`` (n,) in episode ``i`` gives."""
-        bench, runs = self.bench, self.run(indices, iteration)
-        p95_ms = 1000 * runs.served.percentile_s(95, bench.timeout_s)
+        settings, runs = self.settings, self.run(indices, iteration)
+        p95_ms = 1000 * runs.served.percentile_s(95, settings.timeout_s)
         success_at, p95_at = 3, 3 + len(p95_ms)
         columns = np.empty((p95_at + len(p95_ms), len(indices)))
         np.divide(runs.cpu_pct, 100, out=columns[0])
@@ -97,12 +97,12 @@ class SimulatedEpisodes:
         np.minimum(np.maximum(runs.margins, -1.0), 1.0, out=columns[2])
         columns[success_at:p95_at] = runs.success
         np.minimum(p95_ms / 1000, LATENCY_CAP_S, out=columns[p95_at:])
-        mask = bench.mask.take(indices, axis=0)
+        mask = settings.mask.take(indices, axis=0)
         if runs.succeeded.min() == 0:  # of such a function no latency is known
             mask[:, p95_at:][(runs.succeeded == 0).T] = 0
         values = columns.T.astype(np.float32, order="C")
         values *= mask
-        return Outcomes(labels(runs.margins), values, mask, np.full(len(indices), bench.cost_s))
+        return Outcomes(labels(runs.margins), values, mask, np.full(len(indices), settings.cost_s))
 
     def truth(self, indices: Indices) -> NDArray[np.int8]:
         """Return the labels (n,) without noise, -1 OK, 1 overloaded: monotone in the rates."""
@@ -114,33 +114,33 @@ class SimulatedEpisodes:
         if self.nodes is not others.nodes:
             self.nodes.adopt(where, others.nodes)
 
-    def run(self, indices: Indices, iteration: int) -> Runs:
+    def run(self, indices: Indices, iteration: int) -> SimulatedRuns:
         """Return what the runs gave, in full."""
         return self._measured(indices, self.slowness(indices, iteration))
 
     def slowness(self, indices: Indices, iteration: int) -> Floats:
         """Return how much longer all takes in each run, (n,), or (1,) if nothing does in any."""
-        if not self.bench.noise:
+        if not self.settings.noise:
             return _AS_IT_IS
         draws = hashed(self.chance, indices, iteration)
         halves = (draws & _EVEN_QUARTERS) + ((draws >> _QUARTER) & _EVEN_QUARTERS)
         quarters = (halves & _HALF) + (halves >> (_QUARTER + _QUARTER))
         steps = quarters.astype(np.float64)
         steps -= _MIDDLE
-        steps *= self.bench.noise * _SQRT_3 * _STEP
+        steps *= self.settings.noise * _SQRT_3 * _STEP
         steps += 1.0
         return steps
 
-    def _measured(self, indices: Indices, slowness: Floats) -> Runs:
-        bench, table = self.bench, self.bench.table
-        served = serve(self.nodes, table.rates_rps.take(indices, axis=1), slowness, bench.timeout_s)
+    def _measured(self, indices: Indices, slowness: Floats) -> SimulatedRuns:
+        settings, table = self.settings, self.settings.table
+        served = serve(self.nodes, table.rates_rps.take(indices, axis=1), slowness, settings.timeout_s)
         present, n_present = table.present.take(indices, axis=1), table.n_present.take(indices)
         cpu_pct, ram_pct = 100 * served.busy, 100 * served.memory
-        use = use_margins(cpu_pct, ram_pct, bench.rules)
-        exact = np.minimum(use, success_margins(served.success, present, n_present, bench.rules))
-        offered = bench.offered.take(indices, axis=1)
+        use = use_margins(cpu_pct, ram_pct, settings.rules)
+        exact = np.minimum(use, success_margins(served.success, present, n_present, settings.rules))
+        offered = settings.offered.take(indices, axis=1)
         # With the sign of the margin, both are a rounding up: of what is negative, towards zero.
         succeeded = np.abs(np.ceil(np.copysign(served.success * offered, exact)))
         success = succeeded / offered
-        margins = np.minimum(use, success_margins(success, present, n_present, bench.rules))
-        return Runs(served, succeeded, success, cpu_pct, ram_pct, margins)
+        margins = np.minimum(use, success_margins(success, present, n_present, settings.rules))
+        return SimulatedRuns(served, succeeded, success, cpu_pct, ram_pct, margins)

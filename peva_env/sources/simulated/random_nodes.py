@@ -1,4 +1,4 @@
-"""Nodes drawn at random, each by its episode's word: what an agent trains on that is to meet any node.
+"""Nodes drawn at random, each by its episode's seed: what an agent trains on that is to meet any node.
 
 The distribution, for a space whose highest rate of function ``f`` is ``R_f`` (all draws independent):
 
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from peva_env.errors import ConfigError
-from peva_env.sources.episodes import Words, uniforms
+from peva_env.sources.episodes import Seeds, uniforms
 from peva_env.sources.simulated.node_model import OVERHEAD_S, Floats, Nodes, sigma
 
 _DRAWS = 2  # what the draws of a node are counted under; those of a run are under 1
@@ -55,12 +55,12 @@ def require_room(highest_rps: Sequence[int], timeout_s: float) -> None:
         )
 
 
-def draw_nodes(words: Words, highest_rps: Sequence[int], timeout_s: float) -> Nodes:
-    """Return a node for each word (n,), its functions in the order of ``highest_rps`` (F,)."""
+def draw_nodes(seeds: Seeds, highest_rps: Sequence[int], timeout_s: float) -> Nodes:
+    """Return a node for each seed (n,), its functions in the order of ``highest_rps`` (F,)."""
     n_functions = len(highest_rps)
-    draws = uniforms(words[None, :], _DRAWS, np.arange(1 + 5 * n_functions)[:, None])
+    draws = uniforms(seeds[None, :], _DRAWS, np.arange(1 + 5 * n_functions)[:, None])
     cores = _CORES.take((draws[0] * 4).astype(np.intp))
-    capacity, share, slots, base, memory = draws[1:].reshape(5, n_functions, len(words))
+    capacity, share, slots, base, memory = draws[1:].reshape(5, n_functions, len(seeds))
     ratio = _CAPACITIES.take((capacity * _LEVELS).astype(np.intp))
     ratio *= np.minimum(0.9 / ratio.min(axis=0), 1.0)
     cap_rps = ratio * np.array(highest_rps, np.float64)[:, None]

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement
 from peva_env.rules import judge
 from peva_env.sources.episodes import Indices
-from peva_env.sources.simulated.episodes import Runs, SimulatedEpisodes
+from peva_env.sources.simulated.episodes import SimulatedEpisodes, SimulatedRuns
 from peva_env.sources.simulated.node_model import Served
 from peva_env.space import Config, config_key
 
@@ -29,14 +29,14 @@ class SimulatedSource:
         Raises:
             ValueError: the configuration is not in the space.
         """
-        bench = self.episode.bench
+        settings = self.episode.settings
         indices = self._indices(config)
         runs = self.episode.run(indices, iteration)
         functions = tuple(self._function(runs, name, rate_rps) for name, rate_rps in sorted(config))
         node = self._node(runs)
-        judgement = judge(functions, node, bench.rules)
+        judgement = judge(functions, node, settings.rules)
         started_at = self._now_s
-        self._now_s += bench.cost_s
+        self._now_s += settings.cost_s
         return ExecutionEvent(
             config_key=config_key(config),
             iteration=iteration,
@@ -48,27 +48,23 @@ class SimulatedSource:
             node=node,
             started_at=started_at,
             ended_at=self._now_s,
-            duration_s=bench.duration_s,
-            cooldown_s=bench.cooldown_s,
-            cost_s=bench.cost_s,
+            duration_s=settings.duration_s,
+            cooldown_s=settings.cooldown_s,
+            cost_s=settings.cost_s,
         )
-
-    def true_verdict(self, config: Config) -> Verdict:
-        """Return what the node would be said to be without noise."""
-        return Verdict.OVERLOADED if self.episode.truth(self._indices(config))[0] > 0 else Verdict.OK
 
     def close(self) -> None:
         """Nothing is held."""
 
     def _indices(self, config: Config) -> Indices:
-        return np.array([self.episode.bench.space.index(config)])
+        return np.array([self.episode.settings.space.index(config)])
 
-    def _function(self, runs: Runs, name: str, rate_rps: int) -> FunctionMeasurement:
-        bench, nodes, served = self.episode.bench, self.episode.nodes, runs.served
-        f = bench.space.functions.index(name)
-        offered, succeeded = round(rate_rps * bench.duration_s), int(runs.succeeded[f, 0])
+    def _function(self, runs: SimulatedRuns, name: str, rate_rps: int) -> FunctionMeasurement:
+        settings, nodes, served = self.episode.settings, self.episode.nodes, runs.served
+        f = settings.space.functions.index(name)
+        offered, succeeded = round(rate_rps * settings.duration_s), int(runs.succeeded[f, 0])
         lost = offered - succeeded if offered else 0
-        refused = lost if nodes.slots[f, 0] <= rate_rps * bench.timeout_s else 0
+        refused = lost if nodes.slots[f, 0] <= rate_rps * settings.timeout_s else 0
         return FunctionMeasurement(
             name=name,
             rate_rps=rate_rps,
@@ -80,10 +76,10 @@ class SimulatedSource:
             success_rate=float(runs.success[f, 0]),
             cpu_pct=float(100 * served.cores_taken[f, 0] / nodes.cores[0]),
             ram_bytes=int(nodes.base_bytes[f, 0] + nodes.request_bytes[f, 0] * served.in_flight[f, 0]),
-            **(_latencies_ms(served, f, bench.timeout_s) if offered - lost else {}),
+            **(_latencies_ms(served, f, settings.timeout_s) if offered - lost else {}),
         )
 
-    def _node(self, runs: Runs) -> NodeMeasurement:
+    def _node(self, runs: SimulatedRuns) -> NodeMeasurement:
         ram_bytes = self.episode.nodes.ram_bytes[0]
         idle_bytes = sum(self.episode.nodes.base_bytes[:, 0].tolist())
         return NodeMeasurement(

@@ -9,17 +9,14 @@ from pydantic import ValidationError
 
 from peva_env.config import OverloadConfig, explain
 from peva_env.errors import ConfigError
-from peva_env.sources.config_table import ConfigTable
-from peva_env.sources.episodes import Indices, Words, hashed
-from peva_env.sources.simulated.episodes import MOST_NOISE, RUN_DRAWS, Bench, SimulatedEpisodes
+from peva_env.sources.episodes import Indices, Seeds, hashed
+from peva_env.sources.simulated.config_table import ConfigTable
+from peva_env.sources.simulated.episodes import MOST_NOISE, RUN_DRAWS, RunSettings, SimulatedEpisodes
 from peva_env.sources.simulated.node_model import Nodes
-from peva_env.sources.simulated.node_spec import SimulatedNode, build_node, parse_node
+from peva_env.sources.simulated.node_spec import build_node, parse_node
 from peva_env.sources.simulated.random_nodes import draw_nodes, require_room
 from peva_env.sources.simulated.source import SimulatedSource
 from peva_env.space import ConfigSpace
-
-_MODEL = 1
-"""Goes into the context: another model gives other measurements."""
 
 _RANGES = {
     "noise": (0.0, MOST_NOISE),
@@ -61,23 +58,23 @@ class SimulatedWorld:
         timeout_s: float = 5.0,
         rules: Mapping[str, Any] | None = None,
     ) -> None:
-        settings = {"noise": noise, "duration_s": duration_s, "cooldown_s": cooldown_s, "timeout_s": timeout_s}
-        for key, value in settings.items():
+        numbers = {"noise": noise, "duration_s": duration_s, "cooldown_s": cooldown_s, "timeout_s": timeout_s}
+        for key, value in numbers.items():
             _require_range(key, value)
         most = len(rates_rps) + 1 if max_functions is None else max_functions
         try:
             space = ConfigSpace(rates_rps, min_functions=min_functions, max_functions=most)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"rates_rps: {error}") from error
-        self._bench = Bench(space=space, table=ConfigTable.of(space), rules=_parse_rules(rules or {}), **settings)
+        self._settings = RunSettings(
+            space=space, table=ConfigTable.of(space), rules=_parse_rules(rules or {}), **numbers
+        )
         self._highest_rps = [rates[-1] for rates in space.rates_rps]
-        self._spec: SimulatedNode | None = None
         self._node: Nodes | None = None
         if node == "random":
             require_room(self._highest_rps, timeout_s)
         else:
-            self._spec = parse_node(node)
-            self._node = build_node(self._spec, space.functions)
+            self._node = build_node(parse_node(node), space.functions)
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -86,31 +83,20 @@ class SimulatedWorld:
 
     def space(self, scenario: int = 0) -> ConfigSpace:  # noqa: ARG002 - there is one
         """Return the configurations."""
-        return self._bench.space
+        return self._settings.space
 
     def recorded(self, scenarios: Indices) -> NDArray[np.bool_]:
         """Return that all configurations can be measured, (n, N)."""
-        return np.ones((len(scenarios), self._bench.space.n_configs), np.bool_)
+        return np.ones((len(scenarios), self._settings.space.n_configs), np.bool_)
 
-    def begin(self, words: Words, scenarios: Indices) -> SimulatedEpisodes:  # noqa: ARG002 - there is one
-        """Begin an episode for each word (n,)."""
-        nodes = self._node or draw_nodes(words, self._highest_rps, self._bench.timeout_s)
-        return SimulatedEpisodes(self._bench, nodes, hashed(words, RUN_DRAWS))
+    def begin(self, seeds: Seeds, scenarios: Indices) -> SimulatedEpisodes:  # noqa: ARG002 - there is one
+        """Begin an episode for each seed (n,)."""
+        nodes = self._node or draw_nodes(seeds, self._highest_rps, self._settings.timeout_s)
+        return SimulatedEpisodes(self._settings, nodes, hashed(seeds, RUN_DRAWS))
 
-    def source(self, word: int, scenario: int = 0) -> SimulatedSource:
+    def source(self, seed: int, scenario: int = 0) -> SimulatedSource:
         """Return what measures in one episode, as events."""
-        return SimulatedSource(self.begin(np.array([word], np.uint64), np.array([scenario])))
-
-    def context(self, scenario: int = 0) -> dict[str, Any]:  # noqa: ARG002 - there is one
-        """Return what must be equal for two measurements to be comparable, as plain data."""
-        parameters = self._spec.model_dump() if self._spec else "random"
-        return {
-            "node": {"kind": "simulated", "model": _MODEL, "parameters": parameters, "noise": self._bench.noise},
-            "functions": list(self._bench.space.functions),
-            "duration_s": self._bench.duration_s,
-            "timeout_s": self._bench.timeout_s,
-            "overload": self._bench.rules.model_dump(),
-        }
+        return SimulatedSource(self.begin(np.array([seed], np.uint64), np.array([scenario])))
 
 
 def _require_range(key: str, value: float) -> None:

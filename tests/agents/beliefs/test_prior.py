@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from peva_agents.beliefs.measured import Measurements
 from peva_agents.beliefs.prior import Prior
-from peva_env.campaign import replay_parts
+from peva_env.campaign import replay_setup
 from peva_env.contracts import Verdict
 from peva_env.env import PevaEnv
 from peva_env.memory.tensors import TensorCache
@@ -75,7 +75,7 @@ def test_without_anything_that_fits_it_says_nothing() -> None:
 
 
 def test_an_environment_holds_it_but_knows_nothing_by_it() -> None:
-    parts = replay_parts(prior=["local-node-v1"])
+    parts = replay_setup(prior=["local-node-v1"])
     env = PevaEnv(parts.campaigns(), parts.objective)
     env.reset(seed=1)
     context = env.policy_context()

@@ -21,7 +21,7 @@ from peva_agents.training.examples import ExampleCollector
 from peva_agents.training.learnt import fit_estimate
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
-from tests.agents.test_learnt import candidates, networks, nodes
+from tests.support.networks import candidates, networks, nodes
 
 pytestmark = pytest.mark.train
 

@@ -17,7 +17,7 @@ from peva_agents.training.evaluation_table import markdown
 from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.learning_curve import LearningCurve, Point, sparkline
 from peva_agents.training.worlds import split, training_worlds
-from peva_env.campaign import replay_parts, sim_parts, true_labels
+from peva_env.campaign import replay_setup, simulated_setup, true_labels
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
 
@@ -99,14 +99,14 @@ def test_no_seed_is_of_two_parts_or_of_two_trainings() -> None:
 
 
 def test_what_is_true_of_an_episode_is_what_its_node_or_most_recorded_runs_say() -> None:
-    simulated = sim_parts(noise=0.0)
+    simulated = simulated_setup(noise=0.0)
     env = training_worlds(parse_training({"sim": "random", "noise": 0.0, "budget_runs": 441})).single("train")
     env.reset(seed=12)
     while env.known.n_unknown:
         env.step(int(env.action_masks().argmax()))
     assert env.known.labels is not None
     assert (true_labels(simulated.world, 12, 0) == env.known.labels).all()
-    recorded: Any = replay_parts().world
+    recorded: Any = replay_setup().world
     assert (true_labels(recorded, 5, 0) == recorded.majority_labels(0)).all()
 
 

@@ -14,25 +14,21 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig, parse_config
-from peva_env.contracts import ExecutionEvent, Verdict
-from peva_env.platforms import Cooldown
+from peva_env.config import FunctionConfig
+from peva_env.contracts import Verdict
 from peva_env.platforms.local import LocalNode
-from peva_env.sources import LiveSource
 from peva_env.sources.k6 import K6, LoadResult
-from peva_env.sources.k6 import runner as k6_module
-from tests.campaign.test_live import (
+from tests.support.builders import full, small_disk
+from tests.support.campaigns import (
     AT_ONCE,
     campaign,
     finish,
     function,
-    is_gone,
     k6_runs_in,
     n_events,
     one_line,
@@ -41,11 +37,11 @@ from tests.campaign.test_live import (
     runs,
     start,
     statuses,
-    wait_until,
     write,
 )
-from tests.sources.k6.test_real_load import running_k6
-from tests.support.builders import full, small_disk
+from tests.support.k6 import running_k6
+from tests.support.live import measured
+from tests.support.processes import is_gone, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -146,24 +142,9 @@ class PausedK6(K6):
             k6.resume()
 
 
-def measured(generator: K6, node: LocalNode, name: str, rate_rps: int, duration_s: float) -> ExecutionEvent:
-    config = parse_config({"functions": [{"name": name}]})
-    source = LiveSource(
-        platform=node,
-        generator=generator,
-        cooldown=Cooldown(node, CooldownConfig(max_wait_seconds=60, sleep_step_seconds=0.2)),
-        functions={one.name: one for one in config.functions},
-        duration_s=duration_s,
-        rules=OverloadConfig(),
-        context_hash="",
-    )
-    return source.measure([(name, rate_rps)], iteration=0, rng=np.random.default_rng(0))
-
-
-def test_a_k6_that_hangs_is_killed_and_the_run_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(k6_module, "_WALL_MARGIN_S", 1.0)  # 30 s, for machines under load
+def test_a_k6_that_hangs_is_killed_and_the_run_invalid() -> None:
     with LocalNode([FunctionConfig(name="fetch")]) as node:
-        event = measured(PausedK6(timeout_s=1), node, "fetch", 20, duration_s=3)
+        event = measured(node, "fetch", 20, PausedK6(timeout_s=1, wall_margin_s=1.0), duration_s=3)
     assert (event.verdict, event.reasons) == (Verdict.INVALID, ("k6 did not end within 6 s and was killed",))
     assert not running_k6()
 
@@ -173,7 +154,7 @@ def test_a_k6_that_was_held_up_is_not_taken_for_an_overloaded_node() -> None:
     paused = PausedK6(timeout_s=1)
     paused.pause_s = 1.5
     with LocalNode([FunctionConfig(name="fetch")]) as node:
-        event = measured(paused, node, "fetch", 60, duration_s=3)
+        event = measured(node, "fetch", 60, paused, duration_s=3)
     assert event.functions[0].success_rate < 0.9
     assert event.verdict is Verdict.INVALID
     assert re.match(r"the load generator was late for \d+ % of the run: k6 was stopped or got too ", event.reasons[0])

@@ -6,21 +6,17 @@ import shutil
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 pytest.importorskip("functions_framework")
 
-from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig
-from peva_env.contracts import ExecutionEvent, Verdict
-from peva_env.platforms import Cooldown
+from peva_env.config import FunctionConfig
+from peva_env.contracts import Verdict
 from peva_env.platforms.local import LocalNode
-from peva_env.sources import LiveSource
 from peva_env.sources.k6 import K6
+from tests.support.live import measured
 
 pytestmark = pytest.mark.live
-
-PATIENT = CooldownConfig(max_wait_seconds=60, sleep_step_seconds=0.2)
 
 
 class NodeByName(LocalNode):
@@ -30,22 +26,9 @@ class NodeByName(LocalNode):
         return f"http://{function}.invalid/"
 
 
-def measured(node: LocalNode, rate_rps: int, *, duration_s: float, timeout_s: float = 1.0) -> ExecutionEvent:
-    source = LiveSource(
-        platform=node,
-        generator=K6(timeout_s=timeout_s),
-        cooldown=Cooldown(node, PATIENT),
-        functions={"fetch": FunctionConfig(name="fetch")},
-        duration_s=duration_s,
-        rules=OverloadConfig(),
-        context_hash="",
-    )
-    return source.measure([("fetch", rate_rps)], iteration=0, rng=np.random.default_rng(0))
-
-
 def test_a_name_that_cannot_be_resolved_is_invalid_not_overload() -> None:
     with NodeByName([FunctionConfig(name="fetch")]) as node:
-        event = measured(node, 10, duration_s=1)
+        event = measured(node, "fetch", 10, K6(timeout_s=1), duration_s=1)
     n = event.functions[0].sent
     assert event.verdict is Verdict.INVALID
     assert event.reasons == (f"fetch was not there for most of {n} requests: {n} connection_dns",)
@@ -63,9 +46,11 @@ CANNOT = 77
 MEASURE = """
 import json
 from peva_env.config import FunctionConfig
-from tests.campaign.faults.test_network import LocalNode, measured
+from peva_env.platforms.local import LocalNode
+from peva_env.sources.k6 import K6
+from tests.support.live import measured
 with LocalNode([FunctionConfig(name="fetch")]) as node:
-    event = measured(node, 50, duration_s=4, timeout_s=5)
+    event = measured(node, "fetch", 50, K6(timeout_s=5), duration_s=4)
 print(json.dumps([event.verdict, event.reasons, event.functions[0].sent]))
 """
 

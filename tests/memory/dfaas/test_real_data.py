@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas.csv import ImportReport, import_dfaas
-from peva_env.memory.dfaas.rows import PIECE
+from peva_env.memory.dfaas.csv_rows import PIECE
+from peva_env.memory.dfaas.importing import ImportReport, import_dfaas
 from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
@@ -100,7 +99,7 @@ def test_replayed_they_say_of_each_configuration_what_most_of_its_runs_said(impo
     for scenario, name in enumerate(world.scenarios):
         space, labels = world.space(scenario), world.majority_labels(scenario)
         majorities = imported.store.database.connection.execute(
-            MAJORITIES, [context_hash(world.context(scenario))]
+            MAJORITIES, [world._maps[scenario].context_hash]
         ).fetchall()
         expected = np.zeros(21**3, np.int8)
         for names, rates, overloaded in majorities:
@@ -116,7 +115,7 @@ def test_replayed_they_say_of_each_configuration_what_most_of_its_runs_said(impo
 
 def test_replayed_they_give_the_runs_of_the_recording_in_full(imported: Imported, exported: Path) -> None:
     world = ReplayWorld(exported, scenarios=["MID:curl+eat-memory+nmap"])
-    stored = {event.event_key: event for event in imported.store.events(context_hash(world.context(0)))}
+    stored = {event.event_key: event for event in imported.store.events(world._maps[0].context_hash)}
     source, rng = world.source(9, 0), np.random.default_rng(0)
     for index in np.flatnonzero(world.recorded(np.array([0]))[0]):
         event = source.measure(world.space(0).config(int(index)), iteration=0, rng=rng)

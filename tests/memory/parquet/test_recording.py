@@ -16,7 +16,6 @@ from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.parquet.recording import Recording, load_recording
 from peva_env.memory.store import DuckDBMemoryStore
-from peva_env.memory.tensors.rows import is_label
 from tests.support.builders import event, function, write_recording
 from tests.support.strategies import events
 
@@ -40,12 +39,12 @@ def rewrite(path: Path, query: str, label: str = "peva_faas_mem_v1") -> None:
         connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, KV_METADATA {{schema_version: '{label}'}})")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(given_events=st.lists(events(), max_size=6, unique_by=lambda one: one.event_key))
 def test_it_holds_what_the_memory_held_number_by_number(
     tmp_path_factory: pytest.TempPathFactory, given_events: list[ExecutionEvent]
 ) -> None:
-    valid = sorted((one for one in given_events if is_label(one)), key=lambda one: one.event_key)
+    valid = sorted((one for one in given_events if one.is_valid), key=lambda one: one.event_key)
     folder = write_recording(tmp_path_factory.mktemp("core"), *given_events)
     if not valid:
         with pytest.raises(ConfigError, match="no valid measured event"):
@@ -98,7 +97,7 @@ def test_joined_folders_hold_what_a_merge_of_them_holds(
         store.startup()
         for folder in folders:
             ParquetCheckpoint(store, core_dir=folder).preload_core()
-        merged = [one for one in store.events("ctx") if is_label(one)]
+        merged = [one for one in store.events("ctx") if one.is_valid]
     assert in_full(load_recording(folders)) == sorted(merged, key=lambda one: one.event_key)
 
 

@@ -1,18 +1,13 @@
 """The tensor cache: what the store holds, as arrays that nobody has to copy."""
 
-from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
-from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.tensors.cache import TensorCache
 from tests.support.builders import event, function
-from tests.support.strategies import events
 
 
 def filled(*given_events: ExecutionEvent) -> TensorCache:
@@ -33,19 +28,6 @@ def content(cache: TensorCache) -> dict[tuple[str, int, int, str], tuple[list[fl
         )
         for row, (config, iteration, repetition, run) in enumerate(keys)
     }
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(events(), max_size=6, unique_by=lambda one: one.event_key))
-def test_rebuilt_from_the_store_it_holds_what_it_held_event_by_event(given_events: list[ExecutionEvent]) -> None:
-    with closing(DuckDBMemoryStore(":memory:")) as store:
-        store.startup()
-        store.insert_events(given_events)
-        rebuilt = TensorCache()
-        rebuilt.rebuild(store.database.connection)
-    added = filled(*given_events)
-    assert rebuilt.feature_names == added.feature_names
-    assert content(rebuilt) == content(added)
 
 
 def test_a_row_says_what_was_asked_and_what_came_of_it() -> None:

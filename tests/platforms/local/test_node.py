@@ -30,6 +30,7 @@ from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage, Platform
 from peva_env.platforms.local.functions import SAMPLES
 from peva_env.platforms.local.node import LocalNode
+from tests.support.processes import is_gone, wait_until
 
 WriteFunction = Callable[..., FunctionConfig]
 
@@ -75,20 +76,6 @@ def start_error(*functions: FunctionConfig, **options: Any) -> str:
 def children() -> set[int]:
     """Our children, apart from the guard, which stays."""
     return {child.pid for child in psutil.Process().children() if "function_server.py" in " ".join(child.cmdline())}
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def test_the_samples_are_served_described_and_measured() -> None:

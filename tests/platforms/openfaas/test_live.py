@@ -21,10 +21,9 @@ from peva_env.campaign import factories as parts
 from peva_env.config import parse_config
 from peva_env.errors import PlatformError
 from peva_env.make import make_live_env
-from peva_env.platforms.base import NodeUsage, Usage
 from peva_env.platforms.local import LocalNode
 from peva_env.sources.k6 import K6, FunctionLoad
-from tests.support.gateway import Served, StandIn, serving, throw_away_ca
+from tests.support.gateway import Calm, Served, StandIn, serving, throw_away_ca
 
 pytestmark = pytest.mark.live
 
@@ -36,26 +35,12 @@ RUN = """
 import sys
 from peva_env.cli import commands as cli
 from peva_env.campaign import factories as parts
-from tests.platforms.openfaas.test_live import Calm
+from tests.support.gateway import Calm
 parts.make_metrics = lambda config: Calm()
 sys.argv[0] = "peva-env"
 cli.main()
 """
 """The command line with metrics that are always calm."""
-
-
-class Calm:
-    """Metrics of a node that is never busy."""
-
-    look_s = 0.1
-
-    def check(self, duration_s: float) -> tuple[str, ...]:
-        return ()
-
-    def usage(self, start_at: float, end_at: float) -> NodeUsage:
-        return NodeUsage(Usage(cpu_pct=20.0, ram_bytes=2**30, ram_pct=30.0))
-
-    def close(self) -> None: ...
 
 
 @pytest.fixture(autouse=True)

@@ -11,28 +11,20 @@ import pytest
 
 from peva_env.campaign import doctor, run_checks
 from peva_env.campaign.doctor import Check
-from peva_env.campaign.factories import make_deployed_functions, make_gateway, make_platform, measurement_context
+from peva_env.campaign.factories import make_deployed_functions, make_platform, measurement_context
 from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.errors import ConfigError, MetricsError, PlatformError
 from peva_env.platforms.base import NodeUsage, Usage
-from peva_env.platforms.openfaas import deployed_function
-from peva_env.platforms.openfaas import gateway as gateway_module
-from peva_env.platforms.openfaas import node as openfaas
-from peva_env.platforms.openfaas.credentials import read_credentials
+from peva_env.platforms.openfaas.credentials import read_credentials, trust
 from peva_env.platforms.openfaas.deployed_function import DeployedFunction
+from peva_env.platforms.openfaas.gateway import Gateway
 from peva_env.platforms.openfaas.node import OpenFaasNode
+from peva_env.system import Retry
 from tests.support.gateway import Served, StandIn, serving, throw_away_ca
 
 PASSWORD = "open-sesame-4711"  # noqa: S105 - of a stand-in
 
 Serve = Callable[..., StandIn]
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_module, "_PAUSE_S", 0.01)
-    monkeypatch.setattr(deployed_function, "_POLL_S", 0.01)
-    monkeypatch.setattr(openfaas, "_RECOVERY_S", 0.2)
 
 
 @pytest.fixture
@@ -45,7 +37,7 @@ def serve() -> Iterator[Serve]:
 class Measured:
     """Metrics that are always the same; whether they were released is noted."""
 
-    look_s = 0.1
+    min_window_s = 0.1
 
     def __init__(self, *missing: str, **functions: Usage) -> None:
         self.missing = missing
@@ -71,17 +63,46 @@ def settings(gateway: StandIn, *functions: str | dict[str, Any], **openfaas: Any
     )
 
 
-def node(gateway: StandIn, *functions: Any, metrics: Measured | None = None, **kw: Any) -> OpenFaasNode:
-    config = settings(gateway, *functions, **kw)
-    client = make_gateway(config)
-    return OpenFaasNode(
-        make_deployed_functions(config, client), gateway=client, metrics=metrics or Measured(), duration_s=5
+def client_of(config: DfaasConfig, timeouts_s: tuple[float, float] = (3.0, 10.0)) -> Gateway:
+    """Return a gateway client that hardly pauses between its two tries."""
+    return Gateway(
+        config.gateway_url or "",
+        credentials=read_credentials(config.openfaas),
+        tls=trust(config.openfaas.ca_file),
+        timeout_s=timeouts_s[0],
+        retry=Retry(pause_s=0.01, timeout_s=timeouts_s[1]),
     )
+
+
+def node(
+    gateway: StandIn,
+    *functions: Any,
+    metrics: Measured | None = None,
+    timeouts_s: tuple[float, float] = (3.0, 10.0),
+    cold_start_timeout_s: float = 120.0,
+    **kw: Any,
+) -> OpenFaasNode:
+    """Return a node that gives up a function without a ready replica after 0.2 s."""
+    config = settings(gateway, *functions, **kw)
+    client = client_of(config, timeouts_s)
+    deployed = [
+        DeployedFunction(
+            function,
+            client,
+            namespace=config.openfaas.namespace,
+            timeout_s=5.0,
+            cold_start_timeout_s=cold_start_timeout_s,
+            poll_s=0.01,
+        )
+        for function in config.functions
+    ]
+    return OpenFaasNode(deployed, gateway=client, metrics=metrics or Measured(), duration_s=5, recovery_s=0.2)
 
 
 def impatient(gateway: StandIn, timeout_s: float) -> DeployedFunction:
     config = settings(gateway)
-    return DeployedFunction(config.functions[0], make_gateway(config), namespace=None, timeout_s=timeout_s)
+    client = client_of(config)
+    return DeployedFunction(config.functions[0], client, namespace=None, timeout_s=timeout_s, poll_s=0.01)
 
 
 def refusal(gateway: StandIn, *functions: str | dict[str, Any], **kw: Any) -> str:
@@ -162,7 +183,7 @@ def test_replicas_that_cannot_be_asked_for_are_not_taken_for_few(serve: Serve) -
     gateway = serve(Served("figlet"))
     started = node(gateway, "figlet", "env")
     gateway.provider_down = True
-    with pytest.raises(MetricsError, match="replicas were not told: function 'figlet'"):
+    with pytest.raises(MetricsError, match="replicas could not be read: function 'figlet'"):
         started.usage(1.0, 2.0)
 
 
@@ -199,9 +220,8 @@ def test_a_function_that_nobody_wakes_is_refused(serve: Serve) -> None:
     assert "let the gateway scale from zero" in message
 
 
-def test_a_function_that_does_not_get_ready_is_refused(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployed_function, "_COLD_START_S", 0.1)
-    message = refusal(serve(Served("figlet", replicas=2, available=0)))
+def test_a_function_that_does_not_get_ready_is_refused(serve: Serve) -> None:
+    message = refusal(serve(Served("figlet", replicas=2, available=0)), cold_start_timeout_s=0.1)
     assert "has 2 replica(s), none of them ready after 0.1 s: look at its log" in message
 
 
@@ -237,7 +257,7 @@ def test_a_missing_function_is_refused_also_when_the_list_cannot_be_had(serve: S
         ((503, "busy"), "503 (busy): no replica took the call; scale it up"),
         ((504, ""), "waited too long"),
         ((302, ""), "are not followed"),
-        ("drop", "closed the connection without a whole answer"),
+        ("drop", "closed the connection before its response was complete"),
     ],
 )  # fmt: skip
 def test_failed_first_calls_are_told_apart(answers: tuple[int, str] | str, said: str, serve: Serve) -> None:
@@ -276,7 +296,7 @@ def test_a_gateway_that_cannot_be_reached_is_refused(
     found = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", resolve)  # so that nobody outside is asked
     config = settings(serve()).model_copy(update={"gateway_url": url})
-    client = make_gateway(config)
+    client = client_of(config)
     with pytest.raises(PlatformError) as caught:
         OpenFaasNode(make_deployed_functions(config, client), gateway=client, metrics=Measured(), duration_s=5).start()
     assert f"function 'figlet': {url}/system/function/figlet {said}" in str(caught.value)
@@ -287,11 +307,11 @@ def test_something_else_at_the_address_is_refused(serve: Serve) -> None:
         def status(self) -> dict[str, Any]:
             return {"replicas": "many"}
 
-    assert "tells replicas that are no numbers: is this OpenFaaS?" in refusal(serve(Page("figlet")))
+    assert "has replicas that are no numbers: is this OpenFaaS?" in refusal(serve(Page("figlet")))
     gateway = serve()
     gateway_under_a_path = settings(gateway).model_copy(update={"gateway_url": f"{gateway.url}/elsewhere"})
     with pytest.raises(PlatformError, match="is gateway_url that of an OpenFaaS gateway"):
-        make_gateway(gateway_under_a_path).check()
+        client_of(gateway_under_a_path).check()
 
 
 def test_redirects_are_not_followed_and_take_no_password_along(serve: Serve, tmp_path: Path) -> None:
@@ -306,20 +326,18 @@ def test_redirects_are_not_followed_and_take_no_password_along(serve: Serve, tmp
 # --- failures before and after a run --------------------------------------------------------------------------------
 
 
-def test_a_gateway_that_is_slow_once_is_not_a_failure(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_module, "_TIMEOUTS_S", (0.2, 20.0))
+def test_a_gateway_that_is_slow_once_is_not_a_failure(serve: Serve) -> None:
     gateway = serve(Served("figlet"))
-    started = node(gateway)
+    started = node(gateway, timeouts_s=(0.2, 20.0))
     started.start()
     gateway.slow_answers = 1
     assert started.failure() is None
     assert gateway.slow_answers == 0
 
 
-def test_a_gateway_that_hangs_is_a_failure(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_module, "_TIMEOUTS_S", (0.1, 0.2))
+def test_a_gateway_that_hangs_is_a_failure(serve: Serve) -> None:
     gateway = serve(Served("figlet"), slow_answers=2)
-    assert "did not answer within 0.2 s" in str(node(gateway).failure())
+    assert "did not answer within 0.2 s" in str(node(gateway, timeouts_s=(0.1, 0.2)).failure())
 
 
 def test_a_gateway_that_is_gone_is_a_failure() -> None:
@@ -408,7 +426,7 @@ def test_a_server_that_repeats_the_password_does_not_get_it_into_an_error(passwo
 
 def test_nothing_that_is_shown_or_stored_holds_the_password(serve: Serve, password_file: str) -> None:
     config = settings(serve(Served("figlet"), password=PASSWORD), password_file=password_file)
-    client = make_gateway(config)
+    client = client_of(config)
     started = OpenFaasNode(make_deployed_functions(config, client), gateway=client, metrics=Measured(), duration_s=5)
     shown = [config, config.model_dump(), config.model_dump_json(), started, started.describe(), started.name]
     shown += [vars(client), client.check(), measurement_context(config, started, "1.1.0")]
@@ -511,14 +529,14 @@ def test_an_untrusted_certificate_is_refused_with_what_to_do(serve: Serve, tmp_p
     node(gateway, ca_file=str(ca)).start()
     plain = settings(gateway).model_copy(update={"gateway_url": gateway.url.replace("https", "http")})
     with pytest.raises(PlatformError, match="closed the connection"):
-        make_gateway(plain).check()
+        client_of(plain).check()
 
 
 def test_https_where_http_is_spoken_is_refused(serve: Serve) -> None:
     gateway = serve(Served("figlet"))
     config = settings(gateway).model_copy(update={"gateway_url": gateway.url.replace("http", "https")})
     with pytest.raises(PlatformError, match="is http:// meant instead of https://"):
-        make_gateway(config).check()
+        client_of(config).check()
 
 
 # --- doctor ---------------------------------------------------------------------------------------------------------

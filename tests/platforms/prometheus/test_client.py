@@ -17,10 +17,10 @@ from tests.support.gateway import serving as serving_gateway
 from tests.support.prometheus_server import Answer, free_port, scalar, serving
 
 
-def asked(answer: Answer, *, patience_s: float = 5.0) -> str:
+def asked(answer: Answer, *, round_timeout_s: float = 5.0) -> str:
     """Ask a server that answers so; return the value, or what the user reads."""
     with serving(answer) as address:
-        client = Prometheus(f"http://{address}/sub/", patience_s=patience_s)
+        client = Prometheus(f"http://{address}/sub/", round_timeout_s=round_timeout_s)
         try:
             return str(client.query("up", name="cpu_usage_node")[0].points[0][1])
         except MetricsError as error:
@@ -38,7 +38,7 @@ def always(status: int, body: bytes) -> Answer:
 
 
 def test_nobody_listens() -> None:
-    client = Prometheus(f"http://127.0.0.1:{free_port()}", patience_s=0.5)
+    client = Prometheus(f"http://127.0.0.1:{free_port()}", round_timeout_s=0.5)
     began_at = time.monotonic()
     with pytest.raises(
         MetricsError, match=r"refuses connections: nothing listens there; .* \(after [123] tr(y|ies) .* is it running"
@@ -49,7 +49,7 @@ def test_nobody_listens() -> None:
 
 @pytest.mark.parametrize("host", ["{host.address}", "a..b", "<target-ip>"])
 def test_what_is_no_host_is_not_reached(host: str) -> None:
-    client = Prometheus(f"http://{host}:9090", patience_s=0.0)
+    client = Prometheus(f"http://{host}:9090", round_timeout_s=0.0)
     with pytest.raises(
         MetricsError, match=r":9090 (has a host name that|cannot be called: ).* is prometheus_url right\?"
     ):
@@ -66,7 +66,7 @@ def test_a_name_that_does_not_exist_is_looked_up_once(errno: int, once: bool, mo
         raise socket.gaierror(errno, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    client = Prometheus("http://prometheus.invalid:9090", patience_s=2.0)
+    client = Prometheus("http://prometheus.invalid:9090", round_timeout_s=2.0)
     with pytest.raises(MetricsError) as caught:
         client.query("up", name="cpu_usage_node")
     assert str(caught.value).startswith(
@@ -80,7 +80,7 @@ def test_a_name_that_does_not_exist_is_looked_up_once(errno: int, once: bool, mo
 def test_a_certificate_that_is_not_trusted_is_told_at_once(tmp_path: Path) -> None:
     _, certificate = throw_away_ca(tmp_path)
     with serving_gateway(StandIn([]), tls=certificate) as gateway:
-        client = Prometheus(gateway.url, patience_s=30.0)
+        client = Prometheus(gateway.url, round_timeout_s=30.0)
         with pytest.raises(MetricsError, match=r"has a certificate that is not trusted .* SSL_CERT_FILE") as caught:
             client.query("up", name="cpu_usage_node")
     assert "tries" not in str(caught.value)
@@ -95,7 +95,7 @@ def silent() -> Iterator[str]:
 
 
 def test_it_hangs(silent: str) -> None:
-    client = Prometheus(silent, patience_s=0.5, try_timeout_s=0.2)
+    client = Prometheus(silent, round_timeout_s=0.5, try_timeout_s=0.2)
     with pytest.raises(MetricsError, match=r"did not answer within 0\.2 s: .* \(after [123] tries"):
         client.query("up", name="cpu_usage_node")
     client.close()
@@ -122,7 +122,7 @@ def test_it_drips() -> None:
         listening.settimeout(0.1)
         thread = threading.Thread(target=drip, args=(listening,))
         thread.start()
-        client = Prometheus(f"http://127.0.0.1:{listening.getsockname()[1]}", patience_s=0.3, try_timeout_s=2.0)
+        client = Prometheus(f"http://127.0.0.1:{listening.getsockname()[1]}", round_timeout_s=0.3, try_timeout_s=2.0)
         try:
             with pytest.raises(MetricsError, match=r"bytes in .*, and no end"):
                 client.query("up", name="cpu_usage_node")
@@ -138,13 +138,13 @@ def test_it_is_unwell_for_a_while_and_then_well_again() -> None:
 
 
 def test_it_stays_unwell() -> None:
-    assert "answered with status 503: starting (after" in asked(always(503, b"starting"), patience_s=0.4)
+    assert "answered with status 503: starting (after" in asked(always(503, b"starting"), round_timeout_s=0.4)
 
 
-def test_a_round_of_queries_has_one_patience() -> None:
+def test_a_round_of_queries_has_one_timeout() -> None:
     tries = []
     with serving(always(503, b"")) as address:
-        client = Prometheus(f"http://{address}", patience_s=3.0)
+        client = Prometheus(f"http://{address}", round_timeout_s=3.0)
         for _ in range(4):
             with pytest.raises(MetricsError) as caught:
                 client.query("up", name="x")
@@ -168,7 +168,7 @@ def test_a_round_of_queries_has_one_patience() -> None:
             b'{"status": "error", "errorType": "bad_data", "error": "1:3: parse\\n error"}',
             "400: 1:3: parse error;",
         ),
-        (422, b'{"status": "error", "error": "too many samples"}', "status 422: too many samples; mend the query"),
+        (422, b'{"status": "error", "error": "too many samples"}', "status 422: too many samples; correct the query"),
     ],
 )
 def test_what_it_answers_is_quoted(status: int, body: bytes, said: str) -> None:
@@ -201,7 +201,7 @@ def test_a_wrong_clock_is_refused(ahead_s: float, said: str) -> None:
         with pytest.raises(MetricsError, match=said) as caught:
             require_same_time(client, 4.0)
         client.close()
-    assert "0.2 s would do for 4.0 s: let both follow the same time server" in str(caught.value)
+    assert "at most 0.2 s are tolerated for 4.0 s: let both use the same time server" in str(caught.value)
 
 
 def test_a_clock_that_is_a_little_wrong_is_taken_for_long_windows() -> None:

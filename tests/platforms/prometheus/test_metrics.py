@@ -21,7 +21,7 @@ from peva_env.platforms.base import Metrics, NodeUsage
 from peva_env.platforms.local.process_usage import UsageSampler
 from peva_env.platforms.prometheus.client import Prometheus
 from peva_env.platforms.prometheus.metrics import PrometheusMetrics
-from peva_env.platforms.prometheus.queries import load_queries
+from peva_env.platforms.prometheus.queries_file import load_queries
 from peva_env.platforms.prometheus.scrapes import last_scrape
 from tests.support.prometheus_server import LEGACY_QUERIES, Page, Server, Target, real_prometheus
 
@@ -302,7 +302,7 @@ def test_a_node_that_is_scraped_too_seldom_is_refused_at_the_start(make: MakeMet
     assert re.search(r"slow:9100 is scraped every [23]\.\d s", said)
     assert "a run is 4.0 s" in said
     assert "set scrape_interval to 2.0s or less" in said
-    assert metrics.look_s == pytest.approx(7.5, abs=1)
+    assert metrics.min_window_s == pytest.approx(7.5, abs=1)
 
 
 def test_power_is_asked_for_with_scaphandre_only(make: MakeMetrics) -> None:
@@ -400,7 +400,7 @@ def test_a_prometheus_that_stands_still_for_a_while_is_waited_for(make: MakeMetr
     metrics.check(6.0)
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        impatient = Prometheus(server.url, patience_s=0.3, try_timeout_s=0.3)
+        impatient = Prometheus(server.url, round_timeout_s=0.3, try_timeout_s=0.3)
         with pytest.raises(MetricsError, match=r"did not answer within 0\.3 s"):
             impatient.query("up", name="cpu_usage_node")
         impatient.close()

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peva_env.errors import ConfigError
-from peva_env.platforms.prometheus.queries import PLACEHOLDERS, Query, load_queries, range_selectors, span
+from peva_env.platforms.prometheus.queries import Query, range_selectors, span
+from peva_env.platforms.prometheus.queries_file import PLACEHOLDERS, load_queries
 from tests.support.prometheus_server import LEGACY_QUERIES
 
 CPU = "{name: cpu_usage_node, query: 'a[{time_span}]'}"
@@ -39,7 +40,7 @@ def test_our_own_file_has_every_query() -> None:
 @pytest.mark.parametrize("plugin", ["dfaas", "peva_faas"])
 def test_the_default_path_of_peva_faas_means_our_own(tmp_path: Path, plugin: str) -> None:
     path = tmp_path / "lb_plugins" / "plugins" / plugin / "queries.yml"
-    with pytest.warns(UserWarning, match="is not there; peva-env's own queries are used"):
+    with pytest.warns(UserWarning, match="does not exist; peva-env's own queries are used"):
         assert load_queries(path) == load_queries(None)
     path.parent.mkdir(parents=True)
     path.write_text(LEGACY_QUERIES)

@@ -16,7 +16,7 @@ from peva_env.sources.k6.log import LOGGER
 from peva_env.sources.k6.outputs import PROMETHEUS_DEFAULTS, run_outputs
 from peva_env.sources.k6.runner import K6, find_k6
 from peva_env.sources.k6.settings import K6Settings, k6_settings
-from tests.sources.k6.test_runner import LOAD, fake_k6, run_fake
+from tests.support.k6 import LOAD, fake_k6, run_fake
 
 
 def problem_of(**data: Any) -> str:

@@ -1,77 +1,21 @@
 """The real k6 against a real server on 127.0.0.1 whose paths say how it behaves."""
 
-import asyncio
 import os
 import signal
-import socket
-import struct
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 
-import psutil
 import pytest
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6.runner import K6, FunctionLoad
+from tests.support.http_server import Server
+from tests.support.k6 import running_k6
+from tests.support.prometheus_server import free_port
 
 pytestmark = pytest.mark.live
-
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-class Server:
-    """Answers ``/delay/SECONDS``, ``/status/CODE``, ``/hang``, ``/reset``, ``/close``, ``/half`` and ``/echo``."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[bytes, bytes]] = []  # head and body of each /echo
-        self._port: Future[int] = Future()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self._thread.start()
-        self._base = f"http://127.0.0.1:{self._port.result(timeout=5)}"
-
-    def url(self, path: str) -> str:
-        return self._base + path
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(timeout=5)
-
-    async def _serve(self) -> None:
-        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=1024)
-        self._port.set_result(server.sockets[0].getsockname()[1])
-        await self._ended.wait()
-        server.close()
-
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await self._answer(reader, writer):
-                pass
-        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-        body = await reader.readexactly(int(length[0])) if length else b""
-        what, _, value = head.split()[1].decode().strip("/").partition("/")
-        if what == "reset":
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-        elif what == "half":
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
-        elif what == "echo":
-            self.requests.append((head, body))
-        if what in ("reset", "half", "close"):
-            return False
-        await asyncio.sleep(3600 if what == "hang" else float(value) if what == "delay" else 0)
-        status = value if what == "status" else "200"
-        writer.write(f"HTTP/1.1 {status} Status\r\nLocation: /echo\r\nContent-Length: 2\r\n\r\nok".encode())
-        return True
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +25,6 @@ def server() -> Iterator[Server]:
     server.close()
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 def measure(url: str, rate_rps: int, *, timeout_s: float = 1.0, max_vus: int = 500) -> FunctionMeasurement:
     result = K6(timeout_s=timeout_s, max_vus=max_vus).run([FunctionLoad("f", rate_rps, url)], duration_s=1)
     (function,) = result.functions
@@ -94,17 +32,6 @@ def measure(url: str, rate_rps: int, *, timeout_s: float = 1.0, max_vus: int = 5
     assert function.succeeded + sum(function.failed.values()) == function.sent
     assert abs(function.offered - rate_rps) <= 2
     return function
-
-
-def running_k6() -> list[psutil.Process]:
-    """The k6 processes that this process has started."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            found += [process] if any("PEVA_PLAN=" in word for word in process.cmdline()) else []
-        except psutil.Error:
-            continue
-    return found
 
 
 def test_each_function_gets_its_own_rate_and_figures(server: Server) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 import gymnasium
 import pytest
 
-from peva_env.campaign import annotations as grafana_module
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6.runner import K6, FunctionLoad
 from peva_env.sources.k6.settings import K6Settings
-from tests.campaign.test_annotations import TOKEN, Grafana, serving
-from tests.sources.k6.test_real_load import Server, free_port
+from tests.support.grafana import TOKEN, Grafana, serving
+from tests.support.http_server import Server
+from tests.support.prometheus_server import free_port
 
 pytestmark = pytest.mark.live
 
@@ -157,7 +157,6 @@ def test_options_reach_the_requests(server: Server) -> None:
 def test_a_campaign_with_all_of_it_leaves_no_secret_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAFANA_TOKEN", TOKEN)
     monkeypatch.setenv("K6_CLOUD_TOKEN", TOKEN)
-    monkeypatch.setattr(grafana_module, "_FAREWELL_S", 30.0)
     with serving(Grafana()) as grafana:
         config = {
             "functions": [{"name": "fetch"}],

@@ -14,8 +14,9 @@ from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.sources.k6 import runner as k6_module
 from peva_env.sources.k6.plan import k6_options, k6_requests, virtual_users
-from peva_env.sources.k6.runner import FAILURE_KINDS, K6, FunctionLoad, LoadResult, find_k6, k6_version
+from peva_env.sources.k6.runner import FAILURE_KINDS, K6, FunctionLoad, find_k6, k6_version
 from peva_env.sources.k6.summary import load_started_at, measurements, read_summary
+from tests.support.k6 import fake_k6, run_fake
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("k6-*-summary.json"))
 GOLDEN_LOADS = [
@@ -25,30 +26,6 @@ GOLDEN_LOADS = [
     FunctionLoad("starved", 40, "http://127.0.0.1:8080/hang"),
 ]
 """What the golden summaries hold: a run of 1 s with a timeout of 0.5 s and 24 virtual users, once with each version."""
-
-LOAD = FunctionLoad("figlet", 10, "http://127.0.0.1:9/")
-FIND_PATHS = """
-for argument in "$@"; do
-  case "$argument" in
-    PEVA_SUMMARY=*) summary=${argument#*=} ;;
-    file=*) log=${argument#file=}; log=${log%,level=error} ;;
-  esac
-done
-"""
-
-
-def fake_k6(folder: Path, run: str = "exit 0", version: str = "k6 v1.1.0 (fake)", name: str = "k6") -> Path:
-    """Write a shell script that answers ``version`` and plays a fault when asked to ``run``."""
-    folder.mkdir(exist_ok=True)
-    path = folder / name
-    path.write_text(f'#!/bin/sh\nif [ "$1" = version ]; then echo "{version}"; exit 0; fi\n{FIND_PATHS}\n{run}\n')
-    path.chmod(0o755)
-    return path
-
-
-def run_fake(folder: Path, script: str, load: FunctionLoad = LOAD) -> LoadResult:
-    return K6(fake_k6(folder, script), timeout_s=0.1).run([load], duration_s=0.1)
-
 
 # Finding it
 
@@ -258,12 +235,11 @@ def test_an_end_without_a_proper_summary_is_an_error(script: str, problem: str, 
         run_fake(tmp_path, script)
 
 
-def test_a_k6_that_hangs_is_killed_with_all_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(k6_module, "_WALL_MARGIN_S", 0.0)
+def test_a_k6_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
     script = f"trap '' TERM; sleep 60 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/parent; wait; sleep 60"
     started = time.monotonic()
     with pytest.raises(LoadGeneratorError, match="did not end within"):
-        run_fake(tmp_path, script)
+        run_fake(tmp_path, script, wall_margin_s=0.0)
     assert time.monotonic() - started < 3
     pids = [int((tmp_path / name).read_text()) for name in ("child", "parent")]
     assert not any(_runs(pid) for pid in pids)

@@ -1,0 +1,107 @@
+"""What a campaign may spend, for one campaign and for many side by side."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peva_env.errors import ConfigError
+
+NOTHING_LEFT = 1e-9
+"""A share of a budget that is no more than what adding up costs has lost to rounding."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What a campaign may spend: runs, seconds of machine time (cooldown plus run), and steps. None = no limit.
+
+    A step that runs nothing spends a step only: the limit of steps ends what would otherwise never end.
+    """
+
+    runs: int | None = None
+    seconds: float | None = None
+    steps: int | None = None
+    spent_runs: int = 0
+    spent_s: float = 0.0
+    spent_steps: int = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing more may be started."""
+        return 0.0 in self.left or (self.steps is not None and self.spent_steps >= self.steps)
+
+    @property
+    def left(self) -> tuple[float, float]:
+        """Shares of the runs and of the seconds that are left, 1 without a limit."""
+        return _share_left(self.spent_runs, self.runs), _share_left(self.spent_s, self.seconds)
+
+    def spend(self, cost_s: float) -> None:
+        """Charge one run."""
+        self.spent_runs += 1
+        self.spent_s += cost_s
+
+
+class Budgets:
+    """The same budget for ``n`` campaigns side by side; a test holds both classes to the same bit.
+
+    ``left`` (2, n) are the shares of runs and of seconds that are left, 1 without a limit; ``spent_steps`` (n,) is the
+    caller's to count.
+    """
+
+    def __init__(self, n: int, limits: Budget) -> None:
+        self.left = np.ones((2, n))
+        self.spent_steps = np.zeros(n, np.int64)
+        self._limits = limits
+        self._spent_runs, self._spent_s = np.zeros(n, np.int64), np.zeros(n)
+
+    def begin(self, where: NDArray[np.int64]) -> None:
+        """Give campaigns (k,) their whole budget again."""
+        self.spent_steps[where] = self._spent_runs[where] = self._spent_s[where] = 0
+        self.left[:, where] = 1
+
+    def spend(self, runs: NDArray[Any], cost_s: NDArray[np.float64]) -> None:
+        """Charge each campaign a number of runs (n,) and their cost (n,)."""
+        self._spent_runs += runs
+        self._spent_s += cost_s
+        _shares_left(self._spent_runs, self._limits.runs, self.left[0])
+        _shares_left(self._spent_s, self._limits.seconds, self.left[1])
+
+    def least_left(self) -> NDArray[np.float64]:
+        """Return the smaller of both shares, (n,)."""
+        least: NDArray[np.float64] = self.left.min(axis=0)
+        return least
+
+    def exhausted(self, least_left: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether nothing more may be started, (n,), with ``least_left`` as it is now."""
+        spent: NDArray[np.bool_] = least_left == 0.0
+        if self._limits.steps is not None:
+            spent |= self.spent_steps >= self._limits.steps
+        return spent
+
+
+def require_positive(name: str, value: object) -> None:
+    """Accept a limit above 0, or none.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
+        return
+    raise ConfigError(f"{name} = {value!r}: must be more than 0")
+
+
+def _share_left(spent: float, limit: float | None) -> float:
+    if limit is None:
+        return 1.0
+    left = 1 - spent / limit
+    return left if left > NOTHING_LEFT else 0.0
+
+
+def _shares_left(
+    spent: NDArray[np.int64] | NDArray[np.float64], limit: float | None, left: NDArray[np.float64]
+) -> None:
+    if limit is not None:
+        np.divide(spent, limit, out=left)
+        np.subtract(1, left, out=left)
+        left[left <= NOTHING_LEFT] = 0.0

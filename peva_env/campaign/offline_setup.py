@@ -1,0 +1,82 @@
+"""Offline worlds from plain data: what the ids ``peva/FaasSim-v0`` and ``peva/FaasReplay-v0`` are built of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from peva_env import datasets
+from peva_env.campaign.offline import OfflineCampaigns, OfflineSettings
+from peva_env.campaign.offline_arguments import (
+    DEFAULT_RATES_RPS,
+    OfflineArguments,
+    ReplayArguments,
+    SimArguments,
+    parse_arguments,
+)
+from peva_env.memory.parquet import load_recording
+from peva_env.memory.tensors import TensorCache
+from peva_env.objectives import Objective, make_objective
+from peva_env.sources import RepeatedWorld, World
+from peva_env.sources.replay import ReplayWorld
+from peva_env.sources.simulated import SimulatedWorld
+from peva_env.space import Dominance
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineSetup:
+    """What an offline environment, single or vector, is built of."""
+
+    world: World
+    settings: OfflineSettings
+    objective: Objective
+    arguments: Mapping[str, Any]
+    prior: TensorCache | None = None
+
+    def campaigns(self, dominance: Dominance | None = None) -> OfflineCampaigns:
+        """Return the host of a single environment; one with another kind of dominance where that is asked for."""
+        settings = replace(self.settings, dominance=dominance) if dominance else self.settings
+        return OfflineCampaigns(self.world, settings, self.arguments, self.prior)
+
+
+def simulated_setup(node: str | Mapping[str, Any] = "random", **arguments: Any) -> OfflineSetup:
+    """Build a simulated node; see ``peva_env.make.make_sim_env``."""
+    parsed = parse_arguments(SimArguments, {"node": node, **arguments})
+    rates_rps = parsed.rates_rps or DEFAULT_RATES_RPS
+    world = SimulatedWorld(
+        rates_rps,
+        parsed.node,
+        min_functions=len(rates_rps) if parsed.min_functions is None else parsed.min_functions,
+        max_functions=parsed.max_functions,
+        noise=parsed.noise,
+        duration_s=parsed.duration_s,
+        rules=parsed.overload,
+    )
+    return _parts(world, parsed)
+
+
+def replay_setup(data: str | Sequence[str] = "local-node-v1", **arguments: Any) -> OfflineSetup:
+    """Build a replay of recordings; see ``peva_env.make.make_replay_env``."""
+    parsed = parse_arguments(ReplayArguments, {"data": data, **arguments})
+    world = ReplayWorld([_folder(one) for one in parsed.data], scenarios=parsed.scenarios)
+    return _parts(world, parsed)
+
+
+def _folder(data: str) -> Path:
+    """Return a folder of core Parquet: that of a dataset which comes with the package, or the one of that name."""
+    return datasets.load(data) if data in datasets.names() else Path(data).absolute()
+
+
+def _parts(world: World, arguments: OfflineArguments) -> OfflineSetup:
+    if arguments.iterations > 1:
+        world = RepeatedWorld(world, arguments.iterations)
+    space = world.space(0)
+    objective = make_objective(arguments.reward, arguments.reward_kwargs or {}, space)
+    prior = load_recording([_folder(one) for one in arguments.prior]) if arguments.prior else None
+    return OfflineSetup(
+        world=world,
+        settings=arguments.settings(space.n_configs),
+        objective=objective,
+        arguments=arguments.model_dump(mode="json"),
+        prior=TensorCache.holding(prior.rows) if prior else None,
+    )

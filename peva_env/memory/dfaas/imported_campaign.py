@@ -1,0 +1,109 @@
+"""A recording as a campaign: its name, its context, when its runs were, and their verdicts."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from peva_env.config import OverloadConfig
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.memory.contexts import context_hash
+from peva_env.memory.dfaas.csv_file import CsvFile
+from peva_env.memory.dfaas.csv_rows import Rates, RecordedRun, Units
+from peva_env.rules import judge
+from peva_env.space import config_key
+
+RECORDED_AS = "recorded as "
+"""How the reason begins that states what the recording says instead."""
+
+_KIND = re.compile(r"^(results|skipped)[-_.]*")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+_SKIPPED = "recorded as skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedCampaign:
+    """What the runs of a recording share."""
+
+    run_id: str
+    context: Mapping[str, Any]
+    context_hash: str
+    units: Units
+    rules: OverloadConfig
+
+    def runs(self, runs: Iterable[RecordedRun], started_at: float) -> Iterator[ExecutionEvent]:
+        """Yield runs as events: judged by the rules, and one after the other from ``started_at`` on."""
+        times_seen: Counter[object] = Counter()
+        for run in runs:
+            key = config_key((function.name, function.rate_rps) for function in run.functions)
+            judgement = judge(run.functions, run.node, self.rules)
+            cost_s = run.rest_s + self.units.duration_s
+            yield ExecutionEvent(
+                config_key=key,
+                iteration=times_seen[key],
+                verdict=judgement.verdict,
+                run_id=self.run_id,
+                reasons=(*judgement.reasons, *self._disagreement(run, judgement.verdict)),
+                margin=judgement.margin,
+                functions=run.functions,
+                overloaded_functions=judgement.overloaded_functions,
+                node=run.node,
+                started_at=started_at,
+                ended_at=started_at + cost_s,
+                duration_s=self.units.duration_s,
+                cooldown_s=run.rest_s,
+                cost_s=cost_s,
+                context_hash=self.context_hash,
+            )
+            times_seen[key] += 1
+            started_at += cost_s
+
+    def skip(self, rates: Rates, at: float) -> ExecutionEvent:
+        """Return the event of a configuration that was not run."""
+        return ExecutionEvent(
+            config_key=config_key(rates.items()),
+            iteration=-1,
+            verdict=Verdict.OVERLOADED,
+            run_id=self.run_id,
+            kind=EventKind.SKIPPED,
+            reasons=(_SKIPPED,),
+            started_at=at,
+            ended_at=at,
+            context_hash=self.context_hash,
+        )
+
+    def _disagreement(self, run: RecordedRun, verdict: Verdict) -> Iterator[str]:
+        """Yield what the recording says, where it is another verdict than that by the rules."""
+        if run.overloaded is None or verdict is Verdict.INVALID:
+            return
+        recorded = Verdict.OVERLOADED if run.overloaded else Verdict.OK
+        if recorded is not verdict:
+            yield f"{RECORDED_AS}{recorded}"
+
+
+def campaign_of(file: CsvFile, *, node: str, units: Units, rules: OverloadConfig) -> ImportedCampaign:
+    """Return the campaign that a file belongs to."""
+    context = {
+        "node": {"name": node, "cores": units.cores},
+        "functions": {name: {} for name in file.functions},
+        "duration_s": units.duration_s,
+        "overload": rules.model_dump(),
+        "generator": "imported",
+    }
+    name = _KIND.sub("", file.path.stem) or file.path.absolute().parent.name
+    return ImportedCampaign(_UNFIT.sub("-", f"{node}-{name}"), context, context_hash(context), units, rules)
+
+
+def began_at(path: Path, took_s: float) -> float:
+    """Return when a file's campaign began, in seconds since the epoch; it took so many of them until the last line."""
+    stamps = _STAMP.findall(f"{path.absolute().parent.name}/{path.name}")
+    if stamps:
+        try:
+            return datetime.strptime(stamps[-1], "%Y-%m-%d_%H-%M-%S").replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            pass  # only looks like a time
+    return path.stat().st_mtime - took_s

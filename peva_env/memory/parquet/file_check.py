@@ -1,0 +1,74 @@
+"""Whether a Parquet file can be merged into a memory: its label, its columns, and what it unfolds to.
+
+A few kilobytes of Parquet can hold billions of rows, or a long text once for each of them. So what a file would take in
+memory is counted before it is taken in; counting itself unfolds nothing.
+"""
+
+from pathlib import Path
+
+import duckdb
+import psutil
+
+from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory.database import duckdb_problem
+from peva_env.memory.parquet.table_export import one_file
+from peva_env.memory.schema import TABLES
+from peva_env.memory.schema_check import first_difference
+
+_ROW_BYTES = 1000
+"""Memory that a row takes beside its texts, rounded up: a million events were loaded in 840 MB."""
+
+_TEXT_BYTES = {
+    "VARCHAR": "sum(strlen({column}))",
+    "VARCHAR[]": "sum(list_sum(list_transform({column}, lambda text: strlen(text))))",
+}
+
+
+def check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, schema_version: str) -> None:
+    """Look at a file that shall be merged into a table, without changing anything.
+
+    Raises:
+        SchemaMismatchError: it is of another schema version, or its columns differ.
+        MemoryStoreError: it is missing, cannot be read, or would take more memory than is free.
+    """
+    try:
+        _check_label(connection, path, schema_version)
+        _check_columns(connection, table, path)
+        _check_size(connection, table, path)
+    except duckdb.Error as error:
+        raise MemoryStoreError(f"cannot preload {path}: {duckdb_problem(error)}") from error
+
+
+def _check_label(connection: duckdb.DuckDBPyConnection, path: Path, schema_version: str) -> None:
+    labels = connection.execute(
+        f"SELECT decode(value) FROM parquet_kv_metadata({one_file(path)}) WHERE decode(key) = 'schema_version'"  # noqa: S608
+    ).fetchall()
+    if labels != [(schema_version,)]:
+        found = labels[0][0] if labels else "missing"
+        raise SchemaMismatchError(f"cannot preload {path}: schema_version is {found}, {schema_version!r} is asked for")
+
+
+def _check_columns(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
+    described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({one_file(path)})").fetchall()  # noqa: S608
+    columns = {table: {str(row[0]): str(row[1]) for row in described}}
+    difference = first_difference(columns, {table: TABLES[table].columns})
+    if difference:
+        raise SchemaMismatchError(f"cannot preload {path}: {difference}")
+
+
+def _check_size(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
+    texts = [
+        f"coalesce({_TEXT_BYTES[kind].format(column=column)}, 0)"
+        for column, kind in TABLES[table].columns.items()
+        if kind in _TEXT_BYTES
+    ]
+    (counts,) = connection.execute(
+        f"SELECT count(*), {' + '.join(texts)} FROM read_parquet({one_file(path)})"  # noqa: S608
+    ).fetchall()
+    n_rows, text_bytes = (int(count) for count in counts)
+    needed, free = n_rows * _ROW_BYTES + text_bytes, psutil.virtual_memory().available
+    if needed > free:
+        raise MemoryStoreError(
+            f"cannot preload {path}: its {n_rows:,} rows need about {needed / 2**30:.0f} GiB of memory, "
+            f"{free / 2**30:.0f} GiB are free"
+        )

@@ -1,0 +1,70 @@
+"""Writing tables of a memory to Parquet: each file whole or as it was."""
+
+import glob
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import duckdb
+
+from peva_env.errors import MemoryStoreError
+from peva_env.memory.database import duckdb_problem
+from peva_env.memory.schema import TABLES
+from peva_env.system import replacing
+
+
+def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path) -> None:
+    """Write tables to a folder, one file each, as of one moment; each replaces the older file when it is complete.
+
+    Each file carries the schema version and the hashes of all contexts in its metadata.
+
+    Raises:
+        MemoryStoreError: the folder cannot be written, or a table not be read.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(folder)
+        metadata = _metadata(connection)
+        with ExitStack() as renames:
+            # Renamed from the last to the first: an export that is killed then has every session and configuration
+            # that its events name.
+            partials = [renames.enter_context(replacing(folder / f"{table}.parquet")) for table in reversed(tables)]
+            for table, partial in zip(tables, reversed(partials), strict=True):
+                _copy_out(connection, table, partial, metadata)
+    except duckdb.Error as error:
+        raise MemoryStoreError(f"cannot export to {folder}: {duckdb_problem(error)}") from error
+    except OSError as error:
+        raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
+
+
+def _copy_out(connection: duckdb.DuckDBPyConnection, table: str, path: Path, metadata: str) -> None:
+    order = ", ".join(TABLES[table].key)
+    connection.execute(
+        f"COPY (SELECT * FROM {table} ORDER BY {order}) TO {quoted(path)} "  # noqa: S608
+        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {metadata})"
+    )
+
+
+def _metadata(connection: duckdb.DuckDBPyConnection) -> str:
+    label = connection.execute("SELECT schema_version FROM memory_schema_meta").fetchone()
+    contexts = connection.execute(
+        "SELECT DISTINCT context_hash FROM run_sessions UNION SELECT DISTINCT context_hash FROM execution_events"
+    ).fetchall()
+    hashes = ",".join(sorted(row[0] for row in contexts if row[0]))
+    return f"{{schema_version: {quoted(label[0] if label else '')}, context_hashes: {quoted(hashes)}}}"
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove the temporary files of an export that was killed: a memory has one writer, so none is running."""
+    for leftover in folder.glob(".*.partial"):
+        leftover.unlink()
+
+
+def one_file(path: Path) -> str:
+    """Return the SQL literal that reads this very file: DuckDB takes ``*``, ``?`` and ``[`` for wildcards."""
+    return quoted(glob.escape(str(path)))
+
+
+def quoted(value: str | Path) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + str(value).replace("'", "''") + "'"

@@ -1,0 +1,84 @@
+"""The highest OK loads, the certificate and the contradictions of a map, as texts of a report."""
+
+from collections.abc import Mapping, Sequence
+
+from peva_env.contracts import Verdict
+from peva_env.inference import Dispute, MonotoneMap
+from peva_env.maps import NodeMap
+from peva_env.report.texts.formats import count_text
+from peva_env.report.texts.summary import scope_text
+from peva_env.space import Config, config_pairs
+
+_MAX_GROUPED = 20_000
+"""Largest number of unknown configurations for which the runs left are computed; ten times as many take minutes."""
+
+MAX_HIGHEST = 5
+"""Largest number of highest OK loads in the summary."""
+
+
+def highest_ok(node_map: NodeMap) -> Sequence[Config]:
+    """Return the maximal OK configurations, ordered by number of functions and then by total rate, highest first."""
+    _, ok = node_map.known.frontier()
+    return sorted(ok, key=lambda config: (-len(config), -sum(rate for _, rate in config)))
+
+
+def certificate_text(node_map: NodeMap) -> str:
+    """Say which measured configurations prove the map, and how many are left to measure."""
+    known = node_map.known
+    overloaded, ok = known.frontier()
+    lowest, highest = f"the lowest overloaded ({len(overloaded):,})", f"the highest that are OK ({len(ok):,})"
+    if known.dominance == "one_sided":
+        said = f"Everything overloaded follows from {lowest}. Nothing is inferred OK: each was measured, see {highest}."
+    else:
+        n_alone = len(known.quarantined())
+        alone = f", except {n_alone:,} measured configurations that contradict each other"
+        n_known = count_text(known.n_configs - known.n_unknown, "configuration")
+        said = f"Everything known, {n_known}, follows from {lowest} and {highest}{alone if n_alone else ''}."
+    return f"{said} {_left(known, scope_text(node_map))}"
+
+
+def _left(known: MonotoneMap, scope: str) -> str:
+    if not known.n_unknown:
+        return f"Nothing{scope} is left to measure."
+    if known.n_unknown > _MAX_GROUPED:
+        return f"{known.n_unknown:,} are unknown, too many to compute a lower bound on the runs left."
+    least = count_text(known.certificate().least_runs_left, "more configuration")
+    return f"At least {least} must be measured to know the rest{scope}."
+
+
+def contradictions_text(node_map: NodeMap, disputes: Sequence[Dispute]) -> str:
+    """Say how many contradictions were found, and how they are treated."""
+    if node_map.known.dominance == "one_sided":
+        said = "None are searched for: verdicts are inferred upwards only, and a measurement outranks an inference."
+        return f"{said} {_across_sets(node_map)}"
+    is_within = node_map.known.dominance == "within_sets"
+    if disputes:
+        said = (
+            f"{count_text(len(disputes), 'pair')} of configurations of which the higher one was OK and the lower one "
+            "OVERLOADED. Nothing is inferred from either until a repeated measurement changes one of the verdicts."
+        )
+    else:
+        same = " of the same functions" if is_within else ""
+        said = f"None: no OK configuration lies above an overloaded one{same}."
+    return f"{said} {_across_sets(node_map)}" if is_within else said
+
+
+def _across_sets(node_map: NodeMap) -> str:
+    """Say how many OK configurations lie above an overloaded configuration of fewer functions."""
+    known = node_map.known
+    lowest = [dict(config) for config in known.frontier()[0]]
+    measured = (config_pairs(key) for key, verdict in known.measured.items() if verdict is Verdict.OK)
+    n_above = sum(any(_is_above_with_more_functions(dict(config), one) for one in lowest) for config in measured)
+    only = "Only configurations of the same functions are compared."
+    if not n_above:
+        return only
+    return (
+        f"{only} {count_text(n_above, 'measured configuration')} that {'is' if n_above == 1 else 'are'} OK would lie "
+        "above an overloaded one of fewer functions: a function with a high success rate raises the mean success, so "
+        "this is not a contradiction."
+    )
+
+
+def _is_above_with_more_functions(high: Mapping[str, int], low: Mapping[str, int]) -> bool:
+    """Tell whether one configuration loads all functions of another one at least as much, and others beside."""
+    return len(high) > len(low) and all(high.get(name, -1) >= rate for name, rate in low.items())

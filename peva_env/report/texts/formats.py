@@ -1,0 +1,48 @@
+"""Formatting of numbers, times, names and loads on a report's page."""
+
+import math
+from datetime import UTC, datetime
+
+from peva_env.console import duration_text
+from peva_env.space import Config, config_text
+
+type Fact = tuple[str, str]
+"""A term and the text that a description list of the page shows for it."""
+
+
+def count_text(n: int, noun: str) -> str:
+    """Return ``1 run`` or ``2 runs``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def span_text(seconds: float) -> str:
+    """Return a duration in suitable units, ``-`` if it is not finite."""
+    return duration_text(seconds) if math.isfinite(seconds) else "-"
+
+
+def sentence_text(note: str) -> str:
+    """Return a note as a sentence: a capital letter first, a full stop last unless it ends with an ellipsis."""
+    return note[:1].upper() + (note[1:] if note.endswith("...") else f"{note[1:].rstrip('.')}.")
+
+
+def isolated(name: str) -> str:
+    """Return a name in Unicode isolates, so that right-to-left letters do not displace the number beside it.
+
+    An ASCII name stays as it is, so that it can be copied and searched for.
+    """
+    return name if name.isascii() else f"\u2068{name}\u2069"
+
+
+def load_text(config: Config) -> str:
+    """Return a configuration as the page writes it: ``checkout 80 + fetch 40``."""
+    return config_text(config, unit="", show_name=isolated)
+
+
+def moment_text(seconds: float | None) -> str:
+    """Return a time since the epoch as people read it, in UTC."""
+    if seconds is None:
+        return "-"
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} s"  # not a date: a memory can hold any number

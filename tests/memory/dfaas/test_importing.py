@@ -1,0 +1,381 @@
+"""Bringing old data: recordings of DFaaS and PEVA-FAAS."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peva_env.campaign.artifacts import ArtifactWriter
+from peva_env.config import OverloadConfig
+from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdict
+from peva_env.errors import ConfigError, MemoryStoreError
+from peva_env.memory.contexts import context_hash
+from peva_env.memory.dfaas.csv_rows import PIECE, REPEATED
+from peva_env.memory.dfaas.importing import AGENT, ImportReport, import_dfaas
+from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.memory.verify import verify
+from peva_env.rules import judge
+from tests.support.builders import event, function
+from tests.support.dfaas_files import STAMPED, STARTED_AT, row, write
+
+
+def skip(**rates: str) -> dict[str, str]:
+    """Return a row of skipped configurations, likewise."""
+    return {
+        column: value
+        for name, rate in rates.items()
+        for column, value in ((f"function_{name}", name if rate else ""), (f"rate_function_{name}", rate))
+    }
+
+
+@pytest.fixture
+def store() -> Iterator[DuckDBMemoryStore]:
+    store = DuckDBMemoryStore(":memory:")
+    store.startup()
+    yield store
+    store.close()
+
+
+def bring(store: DuckDBMemoryStore, *paths: Path, **changes: Any) -> ImportReport:
+    options: dict[str, Any] = {"node": "light", "cores": 2, "latency_unit": "ns", "duration_s": 30.0}
+    return import_dfaas(store, paths, **(options | changes))
+
+
+def events(store: DuckDBMemoryStore) -> list[ExecutionEvent]:
+    contexts = store.database.connection.execute("SELECT DISTINCT context_hash FROM execution_events").fetchall()
+    return [event for (context,) in contexts for event in store.events(context)]
+
+
+def contents(store: DuckDBMemoryStore) -> list[Any]:
+    tables = ("run_sessions", "config_catalog", "execution_events")
+    return [store.database.connection.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in tables]  # noqa: S608
+
+
+# --- what a row becomes ---------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_in_the_units_of_this_package(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    changes = {"success_rate_function_a": "0.920"}
+    bring(store, write(tmp_path / STAMPED, row({"b": "20", "a": "10"}, **changes)))
+    (run,) = events(store)
+    a, b = run.functions
+    assert run.config_key == (("a", "b"), (10, 20))
+    assert (a.offered, a.sent, a.dropped, a.succeeded, a.failed) == (300, 300, 0, 276, {"other": 24})
+    assert (b.offered, b.succeeded, b.failed, b.success_rate) == (600, 600, {}, 1.0)
+    assert (a.success_rate, a.mean_ms, a.p95_ms) == (0.92, 10.5, None)
+    assert (a.cpu_pct, a.ram_bytes, a.power_uw, a.replicas) == (4.0, 3403093, 7637.695, 1)
+    assert run.node == NodeMeasurement(50.0, 4627554816, 27.967, 1102047.875, 30.0, 4564531200, 27.579, 332407.0)
+    assert (run.duration_s, run.cooldown_s, run.cost_s) == (30.0, 10.0, 40.0)
+    assert run.margin == pytest.approx((0.96 - 0.95) / 0.95)
+
+
+def test_the_columns_may_stand_in_any_order_and_unknown_ones_are_passed_over(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    cells = row({"a": "10", "b": "20"})
+    bring(store, write(tmp_path / STAMPED, cells))
+    before = contents(store)
+    shuffled = dict(sorted((cells | {"note": "hot day"}).items(), key=lambda item: item[0][::-1]))
+    report = bring(store, write(tmp_path / STAMPED, shuffled))
+    assert report.refusals == ()
+    assert contents(store) == before
+
+
+def test_latencies_in_milliseconds_stay_and_without_a_success_there_is_none(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    slow = {"medium_latency_function_a": "12", "medium_latency_function_b": "99", "success_rate_function_b": "0"}
+    bring(store, write(tmp_path / STAMPED, row({"a": "10", "b": "20"}, **slow)), latency_unit="ms")
+    assert [measured.mean_ms for measured in events(store)[0].functions] == [12.0, None]
+
+
+def test_an_empty_function_is_absent_and_one_at_rate_0_is_there(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    idle = row({"a": "", "b": "0", "c": "30"}, success_rate_function_b="0.000")
+    bring(store, write(tmp_path / STAMPED, idle))
+    (run,) = events(store)
+    assert run.config_key == (("b", "c"), (0, 30))
+    assert (run.functions[0].success_rate, run.functions[0].offered) == (1.0, 0)
+    assert run.verdict is Verdict.OK
+
+
+def test_what_was_not_measured_is_missing_and_without_the_nodes_cpu_a_run_is_invalid(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    missing = dict.fromkeys(("power_usage_node", "cpu_usage_function_a", "replica_a"), "nan")
+    bring(store, write(tmp_path / STAMPED, row({"a": "1"}, **missing), row({"a": "1"}, cpu_usage_node="nan")))
+    healthy, invalid = sorted(events(store), key=lambda run: run.iteration)
+    assert (healthy.node.power_uw, healthy.functions[0].cpu_pct, healthy.functions[0].replicas) == (None, None, None)
+    assert (invalid.verdict, invalid.reasons) == (Verdict.INVALID, ("CPU of the node not measured",))
+
+
+def test_iterations_are_the_repetitions_of_a_configuration_and_follow_each_other(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    rows = [row({"a": rate}, rest_seconds=rest) for rate, rest in (("1", "5"), ("1", "10"), ("2", "0"), ("1", "20"))]
+    bring(store, write(tmp_path / STAMPED, *rows))
+    runs = sorted(events(store), key=lambda run: run.started_at)
+    assert [(run.config_key[1][0], run.iteration) for run in runs] == [(1, 0), (1, 1), (2, 0), (1, 2)]
+    assert [run.started_at - STARTED_AT for run in runs] == [0, 35, 75, 105]
+    assert [run.ended_at - STARTED_AT for run in runs] == [35, 75, 105, 155]
+
+
+def test_without_a_time_in_the_name_the_last_run_ended_when_the_file_was_last_changed(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "results.csv", row({"a": "1"}), row({"a": "1"}))
+    os.utime(path, (5000, 5000))
+    bring(store, path)
+    assert [run.started_at for run in events(store)] == [4920, 4960]
+    assert {run.run_id for run in events(store)} == {f"light-{tmp_path.name}"}
+
+
+def test_the_verdict_is_that_of_the_rules_and_what_the_recording_says_instead_is_a_reason(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    agrees = row({"a": "1"}, cpu_usage_node="170", overloaded_node="1")
+    rounded = row({"a": "2"}, cpu_usage_node="160.000", overloaded_node="1")
+    idle = row({"a": "3", "b": "0"}, success_rate_function_a="0.920")
+    silent = row({"a": "4"}, overloaded_node="")
+    rows = [agrees | {"function_b": "", "rate_function_b": ""}, rounded, silent]
+    report = bring(store, write(tmp_path / STAMPED, *[idle, *(row({"b": ""}) | cells for cells in rows)]))
+    runs = {run.config_key[1][0]: run for run in events(store)}
+    assert report.refusals == ()
+    assert runs[1].reasons == ("node CPU 85.0 % > 80 %",)
+    assert (runs[2].verdict, runs[2].reasons) == (Verdict.OK, ("recorded as OVERLOADED",))
+    assert (runs[3].verdict, runs[3].reasons) == (Verdict.OK, ())
+    assert runs[4].reasons == ()
+    assert (report.n_compared, report.n_disagreeing) == (3, 1)
+    assert report.agreement == pytest.approx(2 / 3)
+
+
+def test_every_run_is_judged_as_any_other(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    rows = [
+        row({"a": "5"}, success_rate_function_a=f"{n / 40:.3f}", replica_a=str(n % 20), cpu_usage_node=str(5 * n))
+        for n in range(41)
+    ]
+    rules = OverloadConfig(replicas_overload_threshold=10)
+    bring(store, write(tmp_path / STAMPED, *rows), rules=rules)
+    assert len(events(store)) == 41
+    for run in events(store):
+        judged = judge(run.functions, run.node, rules)
+        assert (run.verdict, run.margin, run.overloaded_functions) == (
+            judged.verdict, judged.margin, judged.overloaded_functions
+        )  # fmt: skip
+
+
+def test_a_file_is_a_campaign_with_its_session_context_and_catalogue(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    skipped = write(tmp_path / STAMPED.replace("results", "skipped"), skip(a="50", b=""), skip(a="50", b="60"))
+    bring(store, write(tmp_path / STAMPED, row({"a": "10", "b": ""})), skipped)
+    (session,) = store.database.connection.execute(
+        "SELECT run_id, status, agent, repetition, started_at, ended_at, context_hash FROM run_sessions"
+    ).fetchall()
+    context = {
+        "node": {"name": "light", "cores": 2},
+        "functions": {"a": {}, "b": {}},
+        "duration_s": 30.0,
+        "overload": OverloadConfig().model_dump(),
+        "generator": "imported",
+    }
+    run_id = "light-2023-12-06_10-05-33-0-30s"
+    assert session == (run_id, "complete", AGENT, 1, STARTED_AT, STARTED_AT + 40, context_hash(context))
+    assert list(verify(store.database.connection)) == []
+
+
+# --- skipped configurations -----------------------------------------------------------------------------------------
+
+
+def keys(store: DuckDBMemoryStore) -> list[dict[str, int]]:
+    return sorted((dict(event.config_pairs) for event in events(store)), key=str)
+
+
+def test_skipped_rows_are_events_of_their_own_kind(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = write(tmp_path / "skipped-2024.csv", skip(a="20", b=""), skip(a="10", b="20"), skip(a="10", b="20"))
+    report = bring(store, path)
+    assert keys(store) == [{"a": 10, "b": 20}, {"a": 20}]
+    for skipped in events(store):
+        assert (skipped.kind, skipped.verdict, skipped.iteration) == (EventKind.SKIPPED, Verdict.OVERLOADED, -1)
+        assert skipped.reasons == ("recorded as skipped",)
+    assert (report.n_runs, report.n_skipped) == (0, 2)
+    assert [(refusal.line, refusal.reason) for refusal in report.refusals] == [(4, REPEATED)]
+
+
+def test_the_pieces_in_which_dfaas_wrote_a_configuration_are_none(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    pieces = [skip(c="5", b="", a=""), skip(c="5", b="0", a=""), skip(c="5", b="0", a="7")]
+    more = [skip(c="5", b="", a=""), skip(c="5", b="0", a=""), skip(c="5", b="0", a="8")]
+    damaged = [skip(c="5", b="", a="") | {"function_c": "?"}, skip(c="5", b="0", a=""), skip(c="5", b="0", a="9")]
+    report = bring(store, write(tmp_path / "skipped.csv", *pieces, *more, *damaged))
+    assert keys(store) == [{"a": rate, "b": 0, "c": 5} for rate in (7, 8, 9)]
+    assert Counter(refusal.reason for refusal in report.refusals)[PIECE] == 5
+
+
+def test_whole_configurations_of_fewer_functions_are_no_pieces(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    rows = [skip(a="10", b=""), skip(a="20", b=""), skip(a="", b="20"), skip(a="10", b="20"), skip(a="20", b="20")]
+    assert bring(store, write(tmp_path / "skipped.csv", *rows)).n_skipped == 5
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"rate_function_a": "ten"}, "rate_function_a is 'ten', not a number"),
+        ({"rate_function_a": "-10"}, "rate_function_a is -10, negative"),
+        ({"rate_function_a": "1.5"}, "rate_function_a is 1.5, not a whole number up to 2147483647"),
+        ({"rate_function_a": "99999999999"}, "rate_function_a is 99999999999, not a whole number up to 2147483647"),
+        ({"rate_function_a": ""}, "rate_function_a is '', function_a 'a'"),
+        ({"function_a": ""}, "rate_function_a is '10', function_a ''"),
+        ({"function_a": "z"}, "function_a is 'z', an unknown function"),
+        ({"function_a": "", "rate_function_a": ""}, "there is no function in it"),
+        ({"success_rate_function_a": "1.2"}, "success_rate_function_a is '1.2', not within 0 and 1"),
+        ({"success_rate_function_a": "nan"}, "success_rate_function_a is 'nan', not within 0 and 1"),
+        ({"success_rate_function_a": "-0.1"}, "success_rate_function_a is -0.1, negative"),
+        ({"cpu_usage_node": "x"}, "cpu_usage_node is 'x', not a number"),
+        ({"cpu_usage_node": "inf"}, "cpu_usage_node is inf, not finite"),
+        ({"ram_usage_node": "1e19"}, "ram_usage_node is 1e19, more than 9223372036854775807"),
+        ({"medium_latency_function_a": "5"}, "medium_latency_function_a is 5, no latency in ns"),
+        ({"overloaded_node": "2"}, "overloaded_node is 2, neither 0 nor 1"),
+    ],
+)
+def test_a_row_that_cannot_be_right_is_refused_with_its_reason(
+    store: DuckDBMemoryStore, tmp_path: Path, change: dict[str, str], reason: str
+) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}), row({"a": "10"}, **change), row({"a": "20"}))
+    report = bring(store, path)
+    assert report.refusals == ((path, 3, reason),)
+    assert report.n_runs == 2
+
+
+def test_milliseconds_are_not_taken_for_nanoseconds_nor_the_other_way_round(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    report = bring(store, write(tmp_path / STAMPED, row({"a": "10"})), latency_unit="ms")
+    assert [refusal.reason for refusal in report.refusals] == [
+        "medium_latency_function_a is 10500000, no latency in ms"
+    ]
+
+
+def test_half_a_line_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}), row({"a": "10"}))
+    path.write_bytes(path.read_bytes()[:-90] + "é".encode()[:1])
+    report = bring(store, path)
+    assert report.n_runs == 1
+    assert [(refusal.line, refusal.reason.split(" ", 1)[1]) for refusal in report.refusals] == [
+        (3, "cells instead of 19")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("rate_function_a,function_a,cpu_usage_node", "column success_rate_function_a is missing"),
+        ("function_a", "column rate_function_a is missing"),
+        ("function_a,rate_function_a,function_a", "column function_a is there twice"),
+        ("a,b,c", "there is no column function_X"),
+    ],
+)
+def test_a_file_without_its_columns_is_refused_line_by_line(
+    store: DuckDBMemoryStore, tmp_path: Path, header: str, reason: str
+) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text(f"{header}\n1,2,3\n\n4,5,6\n")
+    report = bring(store, path)
+    assert report.refusals == tuple((path, line, reason) for line in (1, 2, 4))
+    assert contents(store) == [[], [], []]
+
+
+# --- all or nothing, and once ---------------------------------------------------------------------------------------
+
+
+def test_importing_twice_changes_nothing_and_a_file_that_has_grown_adds_what_is_new(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    rows = [row({"a": "10"}), row({"a": "10"}), row({"a": "20"})]
+    bring(store, write(tmp_path / STAMPED, *rows[:2]))
+    before = contents(store)
+    again = bring(store, tmp_path / STAMPED, tmp_path / "." / STAMPED)
+    assert contents(store) == before
+    assert (again.n_runs, again.merged["execution_events"].kept) == (2, 2)
+    grown = bring(store, write(tmp_path / STAMPED, *rows))
+    assert (grown.merged["execution_events"].inserted, grown.merged["execution_events"].kept) == (1, 2)
+    assert set(map(str, before[2])) < set(map(str, contents(store)[2]))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"cores": 4}, "is there already, of other functions, cores, duration or rules"),
+        ({"latency_unit": "ms"}, "1 runs of campaign .* are there already with other values"),
+    ],
+)
+def test_the_same_file_with_other_options_is_an_error_not_a_silent_mixture(
+    store: DuckDBMemoryStore, tmp_path: Path, change: dict[str, Any], complaint: str
+) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}, medium_latency_function_a="2000"))
+    bring(store, path)
+    before = contents(store)
+    with pytest.raises(MemoryStoreError, match=complaint):
+        bring(store, path, **change)
+    assert contents(store) == before
+
+
+def test_files_that_would_be_one_campaign_are_told_apart_or_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+    paths = [write(tmp_path / folder / STAMPED, row({"a": "10"})) for folder in ("x", "y")]
+    with pytest.raises(ConfigError, match="would both be campaign 'light-2023-12-06_10-05-33-0-30s'"):
+        bring(store, *paths)
+    plain = [write(tmp_path / folder / "results.csv", row({"a": "10"})) for folder in ("x", "y")]
+    assert bring(store, *plain).n_runs == 2
+    other = write(tmp_path / "x" / "skipped.csv", skip(z="10"))
+    with pytest.raises(ConfigError, match="share the name of a campaign, but not its functions"):
+        bring(store, plain[0], other)
+
+
+@pytest.mark.parametrize("change", [{"cores": 0}, {"duration_s": 0.0}, {"node": " "}])
+def test_a_node_needs_a_name_and_a_core(store: DuckDBMemoryStore, tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="a node needs"):
+        bring(store, write(tmp_path / STAMPED, row({"a": "10"})), **change)
+
+
+def test_a_file_that_is_not_there_stops_the_import(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    with pytest.raises(MemoryStoreError, match=r"nope\.csv: cannot be read"):
+        bring(store, write(tmp_path / STAMPED, row({"a": "10"})), tmp_path / "nope.csv")
+    assert contents(store) == [[], [], []]
+
+
+# --- recordings of this package, and real ones ----------------------------------------------------------------------
+
+
+def test_a_campaigns_own_files_come_back_as_the_same_runs(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    overloaded = function("b", 40, succeeded=20, success_rate=0.25, failed={"timeout": 60}, mean_ms=812.0)
+    runs = [
+        event([("a", 10)]),
+        event([("a", 10)], 1),
+        event([("a", 10), ("b", 20)]),
+        event(
+            [("a", 10), ("b", 40)],
+            verdict=Verdict.OVERLOADED,
+            functions=(function("a", 10, mean_ms=3.0, replicas=2), overloaded),
+            overloaded_functions=("b",),
+        ),
+    ]
+    writer = ArtifactWriter(tmp_path / "mine", ["a", "b"])
+    for run in runs:
+        writer.record_run(run)
+    writer.record_skips([(("b",), (50,)), (("a", "b"), (20, 40))])
+    files = [path for path in writer.paths if path.name in ("results.csv", "skipped.csv")]
+    report = bring(store, *files, cores=1, latency_unit="ms", duration_s=2.0)
+    back = {(run.config_key, run.iteration): run for run in events(store)}
+    assert report.refusals == ()
+    assert report.agreement == 1.0
+    for run in runs:
+        found = back.pop((run.config_key, run.iteration))
+        assert (found.verdict, found.overloaded_functions) == (run.verdict, run.overloaded_functions)
+        assert [(f.offered, f.succeeded, f.mean_ms) for f in found.functions] == [
+            (f.offered, f.succeeded, f.mean_ms) for f in run.functions
+        ]
+    assert sorted(back) == [((("a", "b"), (20, 40)), -1), ((("b",), (50,)), -1)]

@@ -1,0 +1,83 @@
+"""One start of a campaign without its loop: an executor on a real memory and a scripted node."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from peva_env.campaign.artifacts import ArtifactWriter
+from peva_env.campaign.budget import Budget
+from peva_env.campaign.campaign import Campaign as Running
+from peva_env.campaign.campaign import CompleteConfigs
+from peva_env.campaign.executor import DfaasConfigExecutor, DfaasRunContext
+from peva_env.campaign.protocols import ConfigOutcome
+from peva_env.contracts import CampaignObserver, ExecutionEvent
+from peva_env.inference import MonotoneMap
+from peva_env.memory import DuckDBMemoryStore
+from peva_env.space import ConfigSpace, Dominance
+from tests.support.builders import RecordingPolicy, ScriptedSource, session
+from tests.support.engines import make_engine
+
+SPACE = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30, 40]}, min_functions=1, max_functions=3)
+
+
+@dataclass
+class Campaign:
+    """One start of a campaign on a folder: what a process does, from opening the memory to closing it."""
+
+    folder: Path
+    source: ScriptedSource = field(default_factory=ScriptedSource)
+    policy: RecordingPolicy = field(default_factory=RecordingPolicy)
+    iterations: int = 1
+    budget: Budget = field(default_factory=Budget)
+    max_invalid_retries: int = 2
+    run_id: str = "run"
+    repetition: int = 1
+    dominance: Dominance = "one_sided"
+    is_certain: Callable[[ExecutionEvent], bool] | None = None
+    observers: tuple[CampaignObserver, ...] = ()
+
+    def __enter__(self) -> "Campaign":
+        store = DuckDBMemoryStore(self.folder / "memory.duckdb")
+        self.memory = make_engine(store, iterations=self.iterations, is_certain=self.is_certain)
+        self.memory.startup()
+        history = self.memory.open_session(session(self.run_id, repetition=self.repetition))
+        self.memory.attach_policy(self.policy, agent="test")
+        known = MonotoneMap(SPACE, dominance=self.dominance)
+        self.context = DfaasRunContext(
+            configs=SPACE,
+            existing_index=CompleteConfigs(known),
+            run_id=self.run_id,
+            repetition=self.repetition,
+        )
+        self.executor = DfaasConfigExecutor(
+            source=self.source,
+            memory=self.memory,
+            artifacts=ArtifactWriter(self.folder / "out", SPACE.functions),
+            known=known,
+            context=self.context,
+            context_hash="ctx",
+            max_invalid_retries=self.max_invalid_retries,
+            budget=self.budget,
+        )
+        self.executor.restore(history)
+        self.running = Running(
+            known, self.budget, self.executor, self.context, self.memory.tensors, observers=self.observers
+        )
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.memory.close()
+
+    def execute(self, **rates: int) -> ConfigOutcome:
+        return self.running.execute(SPACE.index(rates.items()), np.random.default_rng(0))
+
+    @property
+    def stored(self) -> list[ExecutionEvent]:
+        return self.memory.store.events("ctx")
+
+    def artifact(self, name: str) -> list[str]:
+        """Return the rows of an artifact, without the header of a CSV file."""
+        rows = (self.folder / "out" / name).read_text().splitlines()
+        return rows if name == "events.jsonl" else rows[1:]

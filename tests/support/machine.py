@@ -1,0 +1,111 @@
+"""Which tests run at the same time: tests that compute beside tests that wait, and at the end those marked ``alone``.
+
+Without xdist the tests run one after the other. With it (``-n``), there are two kinds of workers:
+
+- *waiting* workers run the tests marked ``live`` or ``prometheus``, which mostly wait for k6 or Prometheus. Then they
+  help the other workers; at the very end one of them runs the tests marked ``alone``.
+- *computing* workers run everything else. They have a low priority, so that k6 is not late for them.
+
+A worker gets a file of tests at a time, since the tests of a file share fixtures.
+
+A lock makes ``alone`` true however the tests are started: each test holds it shared, an ``alone`` test exclusively. The
+lock file is the same for every pytest of this user, so two test runs on one machine keep apart, too.
+"""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
+
+_LOCK = Path(tempfile.gettempdir()) / f"peva-env-tests-{os.getuid()}.lock"
+_NICENESS = 10
+_MAX_WORKERS_PER_KIND = 4
+
+WAITING, COMPUTING, ALONE = "waits", "computes", "alone"
+"""The kinds of tests; the workers are of the first two."""
+
+
+@contextmanager
+def machine(*, exclusive: bool) -> Iterator[None]:
+    """Hold the machine: beside other tests, or ``exclusive``, as soon as no other test runs."""
+    with _LOCK.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # also for a process that was forked meanwhile and still has the file
+
+
+def n_workers() -> int:
+    """Return how many workers ``-n auto`` starts: for each core one that waits and one that computes."""
+    return 2 * min(os.cpu_count() or 1, _MAX_WORKERS_PER_KIND)
+
+
+def kind_of_worker(worker_id: str) -> str:
+    """Return the kind of a worker by its name: ``gw0``, ``gw2``, ... wait."""
+    return COMPUTING if int(worker_id.removeprefix("gw")) % 2 else WAITING
+
+
+def give_way(worker_id: str) -> None:
+    """Lower the priority of a worker that computes."""
+    if kind_of_worker(worker_id) == COMPUTING:
+        os.nice(_NICENESS)
+
+
+def write_groups(worker: Mapping[str, str], items: Iterable[pytest.Item]) -> None:
+    """Say which tests belong together, for the scheduler: it is in another process, and knows only their names."""
+    _groups_path(worker).write_text(json.dumps({item.nodeid: _group(item) for item in items}))
+
+
+def _groups_path(worker: Mapping[str, str]) -> Path:
+    return Path(tempfile.gettempdir()) / f"peva-env-tests-{worker['testrunuid']}-{worker['workerid']}.json"
+
+
+def _group(item: pytest.Item) -> str:
+    """Return the name of a group, which begins with its kind: the tests of a kind in a file, or all that run alone."""
+    if item.get_closest_marker("alone"):
+        return ALONE
+    waits = item.get_closest_marker("live") or item.get_closest_marker("prometheus")
+    return f"{WAITING if waits else COMPUTING}:{item.nodeid.partition('::')[0]}"
+
+
+class TwoKinds(LoadScopeScheduling):
+    """Hands groups of tests to the workers of their kind."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self._groups: dict[str, str] = {}
+
+    def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
+        path = _groups_path(node.workerinput)
+        self._groups |= json.loads(path.read_text())
+        path.unlink()
+        super().add_node_collection(node, collection)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self._groups[nodeid]
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        name = self._next_group(node)
+        if name is not None:
+            self.workqueue.move_to_end(name, last=False)
+            super()._assign_work_unit(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        if self.workqueue and self._next_group(node) is None and not node.shutting_down:
+            node.shutdown()  # after the tests that it still has
+        else:
+            super()._reschedule(node)
+
+    def _next_group(self, node: WorkerController) -> str | None:
+        waiting = [worker for worker in self.nodes if kind_of_worker(worker.gateway.id) == WAITING]
+        kinds = (WAITING, COMPUTING, ALONE) if node in waiting or not waiting else (COMPUTING,)
+        return next((name for kind in kinds for name in self.workqueue if name.partition(":")[0] == kind), None)

@@ -1,0 +1,54 @@
+"""Tests run side by side, those marked ``alone`` beside none, and a background job runs them as a terminal does."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from signal import SIGINT
+
+ROOT = Path(__file__).parents[2]
+
+LOGS = """
+import time
+from pathlib import Path
+import pytest
+
+@pytest.fixture(autouse=True)
+def log():
+    began_at = time.monotonic()
+    yield
+    with Path(__file__).with_suffix(".log").open("a") as file:
+        file.write(f"{began_at} {time.monotonic()}\\n")
+
+def test_it():
+    time.sleep(0.2)
+"""
+MARKED = f"{LOGS}\npytestmark = pytest.mark."
+
+
+def spans(path: Path) -> list[tuple[float, ...]]:
+    """Return when the tests of a file began and ended."""
+    return [tuple(map(float, line.split())) for line in path.read_text().splitlines()]
+
+
+def test_a_test_marked_alone_runs_after_all_others(tmp_path: Path) -> None:
+    files = {"a_alone": f"{MARKED}alone", "computes": LOGS, "computes_too": LOGS, "waits": f"{MARKED}live"}
+    for name, code in files.items():
+        (tmp_path / f"test_{name}.py").write_text(code)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.conftest", "-n", "3"]
+    command += ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={tmp_path}", str(tmp_path)]
+    apart = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}  # with a lock of its own
+    ended = subprocess.run(command, env=apart, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stdout
+    ((alone_at, _),) = spans(tmp_path / "test_a_alone.log")
+    others = [span for name in files if name != "a_alone" for span in spans(tmp_path / f"test_{name}.log")]
+    assert len(others) == 3
+    assert all(ended_at <= alone_at for _, ended_at in others)
+
+
+def test_a_background_job_whose_ctrl_c_is_ignored_can_interrupt_what_it_starts() -> None:
+    which = f"tests/system/test_processes.py::test_children_and_grandchildren_end_with_a_killed_parent[{SIGINT}]"
+    pytest_in_background = f"trap '' INT; exec {sys.executable} -m pytest -q -n0 -p no:cacheprovider '{which}'"
+    ended = subprocess.run(["sh", "-c", pytest_in_background], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607
+    assert re.search(r"^1 passed", ended.stdout, re.MULTILINE), ended.stdout
