@@ -1,7 +1,7 @@
 """The arena: agents play the same episodes and are compared.
 
-What must always hold: all agents meet the same outcomes, and an agent acts only on what is legal, so that no agent pays
-for a no-op; a figure depends neither on the number of processes nor on a stop.
+What must always hold: all agents meet the same outcomes, and an agent takes only legal actions, so that no agent
+pays for a no-op; a figure depends neither on the number of processes nor on a stop.
 """
 
 from peva_agents.arena.episode import play_episode

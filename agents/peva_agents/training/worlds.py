@@ -113,7 +113,7 @@ def split(
     maps: validation takes those of training, and with a single map all three parts have that one.
 
     Raises:
-        ConfigError: there is no map of such a name.
+        ConfigError: there is no map of a wanted name or prefix.
     """
     chosen = [[] if names_wanted is None else _named(names, names_wanted) for names_wanted in wanted]
     taken = {name for part in chosen for name in part}
