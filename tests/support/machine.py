@@ -6,7 +6,8 @@ Without xdist the tests run one after the other. With it (``-n``), there are two
   help the other workers; at the very end one of them runs the tests marked ``alone``.
 - *computing* workers run everything else. They have a low priority, so that k6 is not late for them.
 
-A worker gets a file of tests at a time, since the tests of a file share fixtures.
+A worker gets a file of tests at a time, since the tests of a file share fixtures. Files come in the order in which
+pytest collects them: those with long tests stand in folders, and the short ones at the root of ``tests`` fill the end.
 
 A lock makes ``alone`` true however the tests are started: each test holds it shared, an ``alone`` test exclusively. The
 lock file is the same for every pytest of this user, so two test runs on one machine keep apart, too.
