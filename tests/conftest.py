@@ -10,7 +10,7 @@ import hypothesis
 
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6 import find_k6
-from peva_env.sources.k6.runner import k6_version
+from peva_env.sources.k6.binary import k6_version
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")

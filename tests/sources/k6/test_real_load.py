@@ -15,7 +15,7 @@ import pytest
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
-from peva_env.sources.k6.runner import K6, FunctionLoad
+from peva_env.sources.k6 import K6, FunctionLoad
 
 pytestmark = pytest.mark.live
 
