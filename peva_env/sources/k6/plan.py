@@ -85,7 +85,7 @@ def scenario(index: int) -> str:
 
 
 def k6_requests(loads: Sequence[FunctionLoad], timeout_s: float) -> list[dict[str, Any]]:
-    """Return what load.js sends, one request per function."""
+    """Return the requests that load.js sends, one per function."""
     return [
         {
             "method": load.method,
