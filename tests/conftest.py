@@ -12,7 +12,7 @@ import pytest
 
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6 import find_k6
-from peva_env.sources.k6.runner import k6_version
+from peva_env.sources.k6.binary import k6_version
 from tests.support.machine import TwoKinds, give_way, machine, n_workers, write_groups
 
 hypothesis.settings.register_profile("untimed", deadline=None)

@@ -110,7 +110,7 @@ def grafana_token(config: GrafanaConfig) -> SecretStr | None:
         ConfigError: the file or the variable is not there, or holds no token.
     """
     token = read_secret(
-        "grafana.token", file=config.token_file, variable=config.token_env, what="a service account's token"
+        "grafana.token", file=config.token_file, variable=config.token_env, purpose="a service account's token"
     )
     if token is None:
         return None

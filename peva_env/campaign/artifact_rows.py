@@ -1,4 +1,4 @@
-"""The lines of a campaign's artifacts, in PEVA-FAAS's columns and order."""
+"""The rows of a campaign's artifacts, with the columns and the order of PEVA-FAAS."""
 
 import csv
 import io
@@ -53,7 +53,7 @@ def json_line(event: ExecutionEvent) -> str:
 
 
 def identity(line: str) -> object:
-    """Return what two lines of the same thing share: an event's key, or all of a CSV row's text."""
+    """Return the identity of a line: the key of an event, or the whole text of a CSV row."""
     if not line.startswith("{"):
         return line
     try:
@@ -81,13 +81,13 @@ def skipped_header(functions: Sequence[str]) -> list[str]:
 
 
 def skipped_row(functions: Sequence[str], key: ConfigKey) -> list[object]:
-    """Return a skipped configuration's cells; functions that it does not have are empty."""
+    """Return the cells of a skipped configuration; those of functions that it lacks are empty."""
     rates = dict(zip(*key, strict=True))
     return [cell for name in functions for cell in ((name, rates[name]) if name in rates else ("", ""))]
 
 
 def results_row(functions: Sequence[str], event: ExecutionEvent) -> list[object]:
-    """Return a run's cells: three decimals, ``nan`` where not measured, nothing for functions that were absent."""
+    """Return the cells of a run: three decimals, ``nan`` if not measured, empty for functions that it lacks."""
     measured = {function.name: function for function in event.functions}
     cells: list[object] = []
     for name in functions:

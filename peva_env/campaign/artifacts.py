@@ -1,7 +1,7 @@
-"""What a campaign leaves beside its memory: ``results.csv``, ``skipped.csv``, ``index.csv`` and ``events.jsonl``.
+"""The files of a campaign beside its memory: ``results.csv``, ``skipped.csv``, ``index.csv`` and ``events.jsonl``.
 
-The CSV files have the columns and the order of PEVA-FAAS, so that what reads its recordings reads these. They are only
-ever appended to, one write a row, as things happen.
+The CSV files have the columns and the order of PEVA-FAAS, so that readers of its recordings read them, too. Rows are
+only appended, one write a row, as events happen.
 """
 
 import os
@@ -25,21 +25,21 @@ from peva_env.errors import PevaError
 from peva_env.space import ConfigKey
 
 _ODD_BYTES = "surrogateescape"
-"""How bytes that are no UTF-8, such as half a character, are read: so that their number is kept."""
+"""Error handler that keeps the number of bytes that are not UTF-8, such as half a character."""
 
 
 class ArtifactWriter:
     """Appends a campaign's artifacts to one folder.
 
-    The memory is the truth and is written first: what a process that died did not get to write here, down to half a
-    line, ``catch_up`` supplies from the memory's events.
+    The memory is the truth and is written first. If a process dies before it wrote here, or within a line, ``catch_up``
+    supplies the missing rows from the memory's events.
 
     Args:
-        folder: made when it is not there.
-        function_names: the functions of the plan; they fix the columns.
+        folder: created if it does not exist.
+        function_names: the functions of the plan, which determine the columns.
 
     Raises:
-        PevaError: the folder cannot be made or written, or holds results of other functions; nothing is changed then.
+        PevaError: the folder cannot be created or written, or holds results of other functions; no file is changed.
     """
 
     def __init__(self, folder: str | Path, function_names: Iterable[str]) -> None:
@@ -59,7 +59,7 @@ class ArtifactWriter:
 
     @property
     def paths(self) -> list[Path]:
-        """The files that are there."""
+        """The files that exist."""
         return [self.folder / name for name in self._headers if (self.folder / name).exists()]
 
     def record_run(self, event: ExecutionEvent) -> None:
@@ -73,17 +73,16 @@ class ArtifactWriter:
         self._append("skipped.csv", "".join(map(self._skipped_line, keys)))
 
     def record_complete(self, key: ConfigKey) -> None:
-        """Append a configuration that needs no more runs to ``index.csv``, unless it was there when it needed fewer."""
+        """Append a configuration that needs no more runs to ``index.csv``, unless it has a row already."""
         self._supply("index.csv", [index_line(key)])
 
     def catch_up(self, events: Iterable[ExecutionEvent], complete: Iterable[ConfigKey]) -> None:
-        """Append what the memory knows and the files lack.
+        """Append the rows that the memory has and the files lack.
 
-        A row of a CSV file names no campaign: one that an earlier campaign in the same folder wrote alike counts as
-        there.
+        A row of a CSV file names no campaign: an equal row of an earlier campaign in the same folder counts as present.
 
         Args:
-            events: what the memory holds of this campaign.
+            events: of this campaign, from the memory.
             complete: the configurations that need no more runs.
         """
         events = list(events)
@@ -96,7 +95,7 @@ class ArtifactWriter:
         self._supply("index.csv", map(index_line, complete))
 
     def _begin(self) -> None:
-        """Check every file before the first is touched, cut off half a last line, and write headers where none is."""
+        """Check every file before changing any, cut off an incomplete last line, and write missing headers."""
         found = {name: self._read(name) for name in self._headers}
         for name, header in self._headers.items():
             if not found[name].startswith(header) and not header.startswith(found[name]):
@@ -109,11 +108,11 @@ class ArtifactWriter:
                 self._append(name, "")
 
     def _supply(self, name: str, lines: Iterable[str]) -> None:
-        there = Counter(identity(f"{line}\n") for line in self._read(name).split("\n"))
+        present = Counter(identity(f"{line}\n") for line in self._read(name).split("\n"))
         lacking = []
         for line in lines:
-            there[identity(line)] -= 1
-            if there[identity(line)] < 0:
+            present[identity(line)] -= 1
+            if present[identity(line)] < 0:
                 lacking.append(line)
         self._append(name, "".join(lacking))
 
@@ -135,7 +134,7 @@ class ArtifactWriter:
 
     def _append(self, name: str, text: str) -> None:
         with self._writing(name), (self.folder / name).open("a", encoding="utf-8", newline="") as file:
-            # A file that somebody removed meanwhile begins anew; its rows come back at the next start.
+            # A file that was removed meanwhile begins anew; the next start supplies its rows.
             file.write(text if file.tell() else self._headers[name] + text)
 
     def _cut(self, name: str, n_bytes: int) -> None:

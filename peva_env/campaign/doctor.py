@@ -1,4 +1,4 @@
-"""Checks of everything that a campaign needs, each with what to do about it."""
+"""Checks of everything that a campaign needs; a failed check says what to do."""
 
 import functools
 import os
@@ -25,15 +25,15 @@ from peva_env.planning import DfaasPlanBuilder, load_policy_algorithm
 from peva_env.platforms.openfaas import DeployedFunction
 
 _RPS_PER_CORE = 250
-"""What k6 and the functions bear together on one core without getting into each other's way, as measured."""
+"""Measured: at this rate k6 and the functions share one core without disturbing each other."""
 
 _MIN_FREE_BYTES = 100 * 2**20
-"""A campaign begins with a few MiB; what has less room than this is about to be full anyhow."""
+"""A campaign begins with a few MiB; a disk with less free space than this is almost full anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The outcome of one check: what was looked at, whether it is well, and what was found or is to be done."""
+    """The outcome of one check: its name, whether it passed, and what was found or what to do."""
 
     name: str
     passed: bool
@@ -41,7 +41,7 @@ class Check:
 
 
 def run_checks(config: DfaasConfig) -> Iterator[Check]:
-    """Check k6, the node, the policy, the paths and the load, one after the other. Nothing is left behind."""
+    """Check k6, the node, the policy, the paths and the load, one after the other; no file or process remains."""
     yield _check("k6", lambda: _k6(config))
     yield from _node_checks(config)
     yield _check("policy", lambda: _policy(config))
@@ -52,9 +52,9 @@ def run_checks(config: DfaasConfig) -> Iterator[Check]:
     yield _check("load", lambda: _load(config))
 
 
-def _check(name: str, look: Callable[[], str]) -> Check:
+def _check(name: str, find: Callable[[], str]) -> Check:
     try:
-        return Check(name, True, look())
+        return Check(name, True, find())
     except (PevaError, OSError) as error:
         return Check(name, False, " ".join(str(error).split()))
 
@@ -89,8 +89,8 @@ def _metrics(config: DfaasConfig) -> str:
 
 
 def _grafana(grafana: GrafanaConfig) -> str:
-    told = "with a token" if grafana_token(grafana) else "without a token"
-    return f"annotations go to {grafana.url}, {told}"
+    token = "with a token" if grafana_token(grafana) else "without a token"
+    return f"annotations go to {grafana.url}, {token}"
 
 
 def _node(config: DfaasConfig) -> str:
@@ -131,10 +131,10 @@ def _load(config: DfaasConfig) -> str:
     space = DfaasPlanBuilder(config).build_space()
     highest = sorted((rates[-1] for rates in space.rates_rps), reverse=True)
     total_rps = sum(highest[: space.max_functions - 1])
-    bearable_rps = _RPS_PER_CORE * (psutil.cpu_count() or 1)
-    if config.platform == "local" and total_rps > bearable_rps:
+    max_rps = _RPS_PER_CORE * (psutil.cpu_count() or 1)
+    if config.platform == "local" and total_rps > max_rps:
         raise PevaError(
             f"up to {total_rps} requests/s are offered, k6 and a local node share {psutil.cpu_count()} core(s); "
-            f"stay under {bearable_rps}, or the generator's own load blurs the verdicts"
+            f"stay under {max_rps}, or the generator's own load blurs the verdicts"
         )
     return f"up to {total_rps} requests/s"

@@ -17,7 +17,7 @@ class Secret:
     source: str
 
 
-def read_secret(key: str, *, file: str | None, variable: str | None, what: str) -> Secret | None:
+def read_secret(key: str, *, file: str | None, variable: str | None, purpose: str) -> Secret | None:
     """Return the one line of a file or environment variable, without the white space around it; None without either.
 
     Args:
@@ -25,7 +25,7 @@ def read_secret(key: str, *, file: str | None, variable: str | None, what: str) 
             ``<key>_env``.
         file: the value of ``<key>_file``.
         variable: the value of ``<key>_env``.
-        what: the secret, for errors: ``the gateway's password``.
+        purpose: of the secret, for errors: ``the gateway's password``.
 
     Raises:
         ConfigError: the file or the variable is not there, or does not hold exactly one line. The error never shows
@@ -37,14 +37,14 @@ def read_secret(key: str, *, file: str | None, variable: str | None, what: str) 
     elif variable is not None:
         source = f"{key}_env = {variable!r}"
         if variable not in os.environ:
-            raise ConfigError(f"{source}: there is no such environment variable; set it to {what}")
+            raise ConfigError(f"{source}: there is no such environment variable; set it to {purpose}")
         text = os.environ[variable]
     else:
         return None
     text = text.strip()
     if not text or "\n" in text or "\r" in text:
         found = "holds several lines" if text else "is empty"
-        raise ConfigError(f"{source}: {found}; it must hold {what}, in one line")
+        raise ConfigError(f"{source}: {found}; it must hold {purpose}, in one line")
     return Secret(SecretStr(text), source)
 
 

@@ -21,7 +21,7 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 
 _NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
-"""Kinds of failure, named as in ``peva_env.sources.k6.runner.FAILURE_KINDS``, that speak of the address, not of the
+"""Kinds of failure, named as in ``peva_env.sources.k6.plan.FAILURE_KINDS``, that speak of the address, not of the
 load."""
 
 _CLEAR_OF_SUCCESS = 0.9

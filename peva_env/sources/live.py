@@ -16,11 +16,11 @@ from peva_env.space import Config, config_key
 from peva_env.system import Moment
 
 _GENERATOR_LIMIT_PCT = 80.0
-"""Share of all cores beyond which k6 may be what is too slow: 500 requests/s take 20 % of two cores."""
+"""CPU use, as percent of all cores, above which k6 may be the bottleneck: 500 requests/s take 20 % of two cores."""
 
 _LATE_LIMIT = 0.2
-"""Share of a run for which k6 may be late. With nodes at up to forty times their capacity it was 0.1 at most, where k6
-was stopped for half of the run 0.48: see docs/decisions.md."""
+"""Share of a run during which k6 may be late. It was at most 0.1 at up to forty times a node's capacity, and 0.48 when
+k6 was stopped for half of the run: see docs/decisions.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class LiveSource:
     duration_s: float
     rules: OverloadConfig
     context_hash: str
-    early_abort: bool = False  # end a run as soon as it is overloaded whatever becomes of the rest
+    early_abort: bool = False  # end a run as soon as it is overloaded whatever the outcome of the other requests
     run_id: str = ""  # of the campaign; k6 puts it on its samples
     clock: Callable[[], Moment] = Moment.now
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:  # noqa: ARG002
-        """Run one iteration. Chance is the node's own: ``rng`` is not used."""
+        """Run one iteration. The randomness is that of the real node: ``rng`` is not used."""
         began_at, began = time.time(), time.monotonic()
         rest = self.cooldown.wait()
         problem = self.platform.failure() or rest.problem
@@ -115,9 +115,9 @@ class LiveSource:
         return loads
 
     def _steady_usage(self, result: LoadResult, began: Moment) -> tuple[NodeUsage, str | None]:
-        """Return the use during the steady part of a run, or none of it and why it cannot be told."""
+        """Return the use during the steady window of a run, or no use and why it cannot be measured."""
         jump = began.jump_until(self.clock())
-        if jump:  # the window would be one of another time, perhaps of one to come
+        if jump:  # the window would be at another time, perhaps in the future
             return NodeUsage(), jump
         try:
             start_at, end_at = steady_window(result.load_started_at, self.duration_s)
@@ -129,7 +129,7 @@ class LiveSource:
 
 
 def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
-    """Say that the generator was at its limit, where the node would be blamed for it; what it reports as OK is OK."""
+    """Return why a run that is not OK says nothing about the node: the load generator was at its limit; else None."""
     if judgement.verdict is Verdict.OK:
         return None
     used_pct = result.generator_cpu_pct

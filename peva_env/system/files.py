@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder; what the block writes there becomes ``path`` when the block ends.
+    """Give a temporary path in the same folder; the file that the block writes there becomes ``path`` at its end.
 
     Readers see the old file or the complete new one, also after a crash: the new one is on disk before it is renamed,
     and the rename before this returns. When the block raises, the old file stays and the temporary one is removed. A

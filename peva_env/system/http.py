@@ -116,7 +116,7 @@ class HttpClient:
             The first response that is not transient, else the last.
 
         Raises:
-            NoResponseError: the last try got no response. The message begins with the address and says what to look at.
+            NoResponseError: the last try got no response. The message has the address, the reason and a remedy.
                 An unknown host or a certificate that is not trusted is not tried again. The timeout holds for
                 connecting, for every pause in the response, and for the whole body.
         """
@@ -185,7 +185,7 @@ class HttpClient:
         return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
 
     def _explain(self, error: Exception, timeout_s: float) -> str:
-        """Say why a request got no response, and what to look at."""
+        """Return why a request got no response, and a remedy."""
         if isinstance(error, ssl.SSLCertVerificationError):
             return (
                 f"has a certificate that is not trusted ({error.verify_message.rstrip('.')}): {self._trust}, "

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: the first ends a command in order; none cuts off what must be written down whole."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first ends a command in order; none interrupts a write that must be complete."""
 
 import signal
 import sys
@@ -12,10 +12,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Run a short block to its end; a SIGINT, SIGTERM or SIGHUP that arrives meanwhile is delivered when it is left.
+    """Delay SIGINT, SIGTERM and SIGHUP until a short block ends.
 
-    That holds when the block raises, too: the signal is not lost. Signal handlers run in the main thread only, so that
-    other threads have nothing to hold back.
+    They are delivered also when the block raises. Python runs signal handlers in the main thread only, so that other
+    threads delay nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -42,10 +42,10 @@ def _deliver(held: list[int]) -> None:
 
 
 class FirstInterrupt:
-    """Turns the first Ctrl-C, SIGTERM or closed terminal into ``KeyboardInterrupt`` and is deaf to those that follow.
+    """Turns the first Ctrl-C, SIGTERM or closed terminal into ``KeyboardInterrupt`` and ignores all later ones.
 
-    Stopping takes a moment; interrupted itself it would leave a session that nobody closed. The signals are never given
-    back: the process ends after its command.
+    Stopping takes a moment; a second interrupt would leave a session open. The signal handlers are never restored: the
+    process ends after its command.
     """
 
     def __init__(self) -> None:
@@ -57,10 +57,10 @@ class FirstInterrupt:
             signal.signal(number, self._hear)
 
     def hear_no_more(self) -> None:
-        """Be deaf from now on: the campaign is over, what is left is to close and to report."""
+        """Ignore the signals from now on: the campaign is over, only closing and reporting are left."""
         self._heard = True
-        # SIG_IGN, since Python takes our handler away as it ends. Of a signal that arrives during the change it says
-        # that it was ignored, as an exception that nobody can catch; the second round is where it says so.
+        # SIG_IGN, since Python removes our handler as it ends. A signal that arrives during the change makes Python
+        # report an exception that cannot be caught, in the second round at the latest.
         reported, sys.unraisablehook = sys.unraisablehook, lambda _: None
         try:
             for number in self._numbers * 2:

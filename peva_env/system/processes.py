@@ -1,12 +1,12 @@
-"""Child processes and temporary folders that never outlive us, however we end.
+"""Child processes and temporary folders that never outlive this process, however it ends.
 
-- Each child has a session of its own, so its process group has its pid: Ctrl-C in the terminal does not reach it, and
-  whatever it spawns can be ended with it.
-- A *guard*, one tiny process beside this one, knows every live group and every temporary folder. It reads a pipe whose
-  only writer is this process: when we die, even by SIGKILL, it meets the end of the pipe, kills the groups and removes
-  the folders.
+- Each child has its own session, so the id of its process group is its pid: Ctrl-C in the terminal does not reach it,
+  and the processes that it spawns can be ended with it.
+- A *guard*, a tiny process beside this one, knows every live group and every temporary folder. It reads a pipe whose
+  only writer is this process: when this process dies, even by SIGKILL, the guard reads the end of the pipe, kills the
+  groups and removes the folders.
 
-PR_SET_PDEATHSIG would not do: it fires when the *thread* that started the child ends, and macOS does not have it.
+PR_SET_PDEATHSIG is no alternative: it fires when the *thread* that started the child ends, and macOS does not have it.
 """
 
 import atexit
@@ -42,7 +42,7 @@ for group in held:
             pass
 import shutil, time
 for folder in held:
-    for _ in range(50):  # what was just killed may still write
+    for _ in range(50):  # the processes just killed may still write
         if isinstance(folder, int) or not os.path.lexists(folder):
             break
         shutil.rmtree(folder, ignore_errors=True)
@@ -51,9 +51,9 @@ for folder in held:
 
 
 class _Guard:
-    """Tells the guard process what must not outlive us; starts it when first needed, and again should it die.
+    """Registers process groups (by number) and folders (by path) with the guard process.
 
-    That is groups, by their number, and folders, by their path.
+    The guard process is started when it is first needed, and again if it dies.
     """
 
     def __init__(self) -> None:
@@ -65,25 +65,25 @@ class _Guard:
         with self._lock:
             if not self._is_alive():
                 self._process = self._spawn()
-                for one in self._held:
-                    self._tell("+", one)
+                for held in self._held:
+                    self._send("+", held)
 
-    def add(self, one: int | str) -> None:
+    def add(self, group_or_folder: int | str) -> None:
         with self._lock:
-            self._held.add(one)
-            self._tell("+", one)
+            self._held.add(group_or_folder)
+            self._send("+", group_or_folder)
 
-    def discard(self, one: int | str) -> None:
+    def discard(self, group_or_folder: int | str) -> None:
         with self._lock:
-            self._held.discard(one)
-            self._tell("-", one)
+            self._held.discard(group_or_folder)
+            self._send("-", group_or_folder)
 
     def holds(self, group: int) -> bool:
         with self._lock:
             return group in self._held
 
     def close(self) -> None:
-        """End the guard; it kills and removes what is still registered."""
+        """End the guard, which kills and removes everything that is still registered."""
         with self._lock:
             if self._process is not None and self._process.stdin is not None:
                 self._process.stdin.close()
@@ -91,7 +91,7 @@ class _Guard:
                     self._process.wait(_GUARD_EXIT_S)
 
     def forget(self) -> None:
-        """Begin anew in a forked child: the guard is the parent's, whose death this copy of the pipe would hide."""
+        """Forget the guard in a forked child: its copy of the parent's pipe would hide the parent's death."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             self._process.returncode = 0  # not ours to wait for; Popen would warn that it is still running
@@ -113,11 +113,11 @@ class _Guard:
             start_new_session=True,
         )
 
-    def _tell(self, sign: str, one: int | str) -> None:
+    def _send(self, sign: str, group_or_folder: int | str) -> None:
         pipe = self._process.stdin if self._process is not None else None
         if pipe is not None and not pipe.closed:
             with contextlib.suppress(BrokenPipeError):
-                pipe.write(f"{sign}{json.dumps(one)}\n".encode())
+                pipe.write(f"{sign}{json.dumps(group_or_folder)}\n".encode())
 
 
 _guard = _Guard()
@@ -134,15 +134,15 @@ def start(
     stdout: int | IO[Any] | None = subprocess.DEVNULL,
     stderr: int | IO[Any] | None = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
-    """Start a child that ends with us at the latest; give it to ``stop`` even when it has ended by itself.
+    """Start a child that ends with this process at the latest; call ``stop`` even if it has ended by itself.
 
-    It reads nothing from our standard input. Pipes asked for with ``subprocess.PIPE`` are the caller's to close.
+    It does not read our standard input. The caller closes pipes requested with ``subprocess.PIPE``.
 
     Raises:
         OSError: the program cannot be started.
     """
     _guard.ensure()
-    with uninterrupted():  # else a Ctrl-C between the two would leave a child that nobody knows
+    with uninterrupted():  # else a Ctrl-C between the two would leave an unregistered child
         process = subprocess.Popen(
             args,
             stdin=subprocess.DEVNULL,
@@ -159,7 +159,7 @@ def start(
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """Give a folder that is removed when the block is left, and when we are killed inside it."""
+    """Give a folder that is removed when the block ends, also when this process is killed inside it."""
     _guard.ensure()
     with contextlib.ExitStack() as resources:
         with uninterrupted():
@@ -171,9 +171,9 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 
 def stop(*processes: subprocess.Popen[bytes], grace_s: float = 1.0) -> None:
-    """End the children and all that is left in their groups: SIGTERM, up to ``grace_s`` in all, SIGKILL.
+    """End the children and their process groups: SIGTERM, up to ``grace_s`` in all, SIGKILL.
 
-    It may be called twice. A descendant that made a session of its own is out of reach.
+    It may be called twice. A descendant with its own session is not ended.
     """
     ours = [process for process in processes if _guard.holds(process.pid)]
     try:
@@ -190,12 +190,12 @@ def stop(*processes: subprocess.Popen[bytes], grace_s: float = 1.0) -> None:
 
 
 def _is_group_alive(process: subprocess.Popen[bytes]) -> bool:
-    # Reap first: a leader that nobody waited for would keep its group alive.
+    # Reap first: a leader that was not waited for would keep its group alive.
     return process.poll() is None or _signal_group(process.pid, 0)
 
 
 def _signal_group(group: int, number: int) -> bool:
-    """Signal a group; False where there is none left (macOS refuses a group of zombies instead)."""
+    """Signal a group; False if the group has ended (macOS refuses a group of zombies instead)."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):

@@ -11,7 +11,7 @@ PLANTED = "open-sesame-4711"
 
 
 def read(file: str | None = None, variable: str | None = None) -> Secret | None:
-    return read_secret("x.token", file=file, variable=variable, what="the token")
+    return read_secret("x.token", file=file, variable=variable, purpose="the token")
 
 
 def test_a_secret_is_read_from_a_file_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms import Cooldown, NodeUsage, Usage
-from peva_env.sources.k6.runner import K6, FunctionLoad, LoadResult
+from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
 from peva_env.sources.live import LiveSource
 from peva_env.system import Moment
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import psutil
 
-from peva_env.sources.k6.runner import K6, FunctionLoad, LoadResult
+from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
 
 LOAD = FunctionLoad("figlet", 10, "http://127.0.0.1:9/")
 FIND_PATHS = """

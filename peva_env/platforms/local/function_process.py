@@ -42,7 +42,7 @@ class FunctionProcess:
     """
 
     def __init__(self, function: FunctionConfig, code: FunctionCode, log: Path) -> None:
-        """Start the server; ``log`` takes what the function writes."""
+        """Start the server; ``log`` is the file of the function's output."""
         self._function = function
         self._log = log
         self._started_at = time.monotonic()

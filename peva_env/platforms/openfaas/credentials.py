@@ -45,7 +45,7 @@ def read_credentials(config: OpenFaasConfig) -> Credentials | None:
         "openfaas.password",
         file=config.password_file,
         variable=config.password_env,
-        what="the gateway's password",
+        purpose="the gateway's password",
     )
     return None if password is None else Credentials(config.username, password.value, password.source)
 

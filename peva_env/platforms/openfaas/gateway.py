@@ -130,12 +130,12 @@ class Gateway:
         where = f" in namespace {namespace!r}" if namespace else ""
         try:
             there = self.function_names(namespace)
-            what = f"deployed there: {', '.join(there) or 'none'}"
+            hint = f"deployed there: {', '.join(there) or 'none'}"
             if not there and namespace:
-                what += f"; namespaces: {', '.join(self.namespaces())}"
+                hint += f"; namespaces: {', '.join(self.namespaces())}"
         except PlatformError:  # only a hint: its failure does not replace the error
-            what = "is gateway_url that of an OpenFaaS gateway?"
-        return f"{self.url} has no function {name!r}{where}; deploy it, or correct its name or namespace; {what}"
+            hint = "is gateway_url that of an OpenFaaS gateway?"
+        return f"{self.url} has no function {name!r}{where}; deploy it, or correct its name or namespace; {hint}"
 
     def _system(self, path: str, namespace: str | None = None) -> Any:
         return self._json(path, self._get(path, namespace))

@@ -21,8 +21,8 @@ class OpenFaasNode:
     """Functions behind a gateway; nothing is deployed, scaled or removed.
 
     Args:
-        functions: what is called.
-        gateway: through which they are called.
+        functions: those under load.
+        gateway: that calls them.
         metrics: measures the node; a node that is started again after ``stop`` uses it again.
         duration_s: length of a run in seconds.
         recovery_s: how long ``failure`` waits for a function without a ready replica, in seconds.
@@ -70,7 +70,7 @@ class OpenFaasNode:
         self.describe()
 
     def stop(self) -> None:
-        """Forget what was deployed and release the metrics; the functions stay as they are."""
+        """Forget the deployments and release the metrics; the functions stay as they are."""
         self._deployed = {}
         self._metrics.close()
 

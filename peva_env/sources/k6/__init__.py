@@ -1,10 +1,16 @@
-"""k6 as an instrument: its binary, the plan of a run, its process, its summary, and what it writes elsewhere.
+"""The load generator k6: its binary, the plan of a run, its process, its summary, and its outputs.
 
-What must always hold: every request that was due is accounted for (succeeded, failed or dropped); and whatever k6
-itself did wrong is told, so that it is never charged to the node.
+What must always hold:
+
+- Every request that was due is accounted for: succeeded, failed or dropped.
+- A fault of k6 itself is an error or part of the result, so that it is never charged to the node.
+- No k6 process outlives its run.
 """
 
-from peva_env.sources.k6.runner import K6, FunctionLoad, LoadResult, find_k6
+from peva_env.sources.k6.binary import find_k6
+from peva_env.sources.k6.plan import FunctionLoad
+from peva_env.sources.k6.result import LoadResult
+from peva_env.sources.k6.runner import K6
 from peva_env.sources.k6.settings import k6_settings
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Finding a k6 that can be trusted to measure."""
+"""Finding k6, checking its version, and the environment in which it measures correctly."""
 
 import importlib.metadata
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from peva_env.errors import LoadGeneratorError
 
 MIN_VERSION = (0, 57)
-_ANSWER_LIMIT_S = 20.0
+_COMMAND_TIMEOUT_S = 20.0
 _VERSION = re.compile(r"\bk6(?:\.exe)? v?(\d+)\.(\d+)\.(\d+)")
 _PROXIES = frozenset({"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
 
@@ -22,7 +22,7 @@ def find_k6(configured: str | None = None) -> Path:
     """Return the k6 to use: the configured one, ``PEVA_ENV_K6``, the one on the PATH, or that of the ``local`` extra.
 
     Raises:
-        LoadGeneratorError: there is none, or the one asked for by name is not an executable.
+        LoadGeneratorError: there is no k6, or the configured path is not an executable.
     """
     for setting, value in (("k6_path", configured), ("PEVA_ENV_K6", os.environ.get("PEVA_ENV_K6"))):
         if value:
@@ -41,13 +41,13 @@ def k6_version(binary: Path) -> str:
     """Return the version of a k6 binary, for example ``1.1.0``.
 
     Raises:
-        LoadGeneratorError: it cannot be run, does not say its version, or is older than ``MIN_VERSION``.
+        LoadGeneratorError: it cannot be run, prints no version, or is older than ``MIN_VERSION``.
     """
-    output = ask_k6(binary, ["version"])
+    output = k6_output(binary, ["version"])
     match = _VERSION.search(output)
     if not match:
-        said = " ".join(output.split())
-        raise LoadGeneratorError(f"{binary} is not a usable k6: '{binary.name} version' said {said!r:.200}")
+        printed = " ".join(output.split())
+        raise LoadGeneratorError(f"{binary} is not a usable k6: '{binary.name} version' printed {printed!r:.200}")
     found = tuple(map(int, match.groups()))
     version = ".".join(map(str, found))
     if found < MIN_VERSION:
@@ -56,11 +56,11 @@ def k6_version(binary: Path) -> str:
     return version
 
 
-def ask_k6(binary: Path, arguments: Sequence[str], *, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
-    """Return what a k6 says, on either stream, when it is run for a moment; its exit code is left aside.
+def k6_output(binary: Path, arguments: Sequence[str], *, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
+    """Run a short command of k6 and return its output on both streams; the exit code is ignored.
 
     Raises:
-        LoadGeneratorError: it cannot be run, or does not end.
+        LoadGeneratorError: the binary cannot be run, or does not end within 20 s.
     """
     # Through files: with a pipe, a child that the binary left behind could hold this process up for ever.
     with tempfile.TemporaryFile() as script, tempfile.TemporaryFile() as output:
@@ -73,27 +73,27 @@ def ask_k6(binary: Path, arguments: Sequence[str], *, stdin: str = "", env: Mapp
                 stdin=script,
                 stdout=output,
                 stderr=output,
-                timeout=_ANSWER_LIMIT_S,
+                timeout=_COMMAND_TIMEOUT_S,
                 check=False,
             )
         except OSError as error:
             raise LoadGeneratorError(f"{binary} cannot be run: {error.strerror}") from error
         except subprocess.TimeoutExpired as error:
-            asked = f"'{binary.name} {arguments[0]}' took more than {_ANSWER_LIMIT_S:g} s"
-            raise LoadGeneratorError(f"{binary} is not a usable k6: {asked}") from error
+            command = f"'{binary.name} {arguments[0]}' took more than {_COMMAND_TIMEOUT_S:g} s"
+            raise LoadGeneratorError(f"{binary} is not a usable k6: {command}") from error
         output.seek(0)
         return output.read().decode(errors="replace")
 
 
 def k6_environment(ca_file: Path | None = None) -> dict[str, str]:
-    """Return the environment for k6: this process's own, without what would change a measurement behind our back.
+    """Return the environment for k6: that of this process, without the variables that change a measurement.
 
-    With ``ca_file`` k6 also trusts that certificate: programs in Go read it from SSL_CERT_FILE, on Linux that is; on
-    macOS they trust the keychain alone.
+    With ``ca_file`` k6 also trusts that certificate: on Linux, programs in Go read it from SSL_CERT_FILE; on macOS they
+    trust the keychain alone.
 
     Any ``K6_`` variable can override the plan (``K6_DURATION``, ``K6_RPS``, ``K6_NO_SUMMARY``), and a proxy would be
-    measured instead of the node. What is set keeps the summary in the form that k6 has had since 0.30, and keeps newer
-    versions from replacing themselves by another k6 that they download.
+    measured instead of the node. The two variables that are added keep the summary in the format that k6 has had since
+    0.30, and keep newer versions from replacing themselves by another k6 that they download.
     """
     kept = {
         name: value

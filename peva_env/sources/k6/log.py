@@ -1,4 +1,4 @@
-"""What k6 says: its first error, for the message of a failed run, and its warnings while it runs."""
+"""The log of k6: its first error, for the message of a failed run, and its warnings while it runs."""
 
 import json
 import logging
@@ -25,14 +25,24 @@ class _Line(NamedTuple):
 
 
 def first_error(lines: Iterable[str], secrets: Mapping[str, str]) -> str:
-    """Return the first error among log lines in one line; where none is marked as one, the first thing said."""
-    said = [line for line in map(_parsed, lines) if line.message]
-    chosen = next((line for line in said if line.level in _ERRORS), said[0] if said else None)
+    """Return the first error among log lines, in one line; the first message if no line has the level of an error."""
+    messages = [line for line in map(_parsed, lines) if line.message]
+    chosen = next((line for line in messages if line.level in _ERRORS), messages[0] if messages else None)
     return redacted(chosen.message, secrets)[:_MESSAGE_LENGTH] if chosen else ""
 
 
+def first_error_in(folder: Path, secrets: Mapping[str, str]) -> str:
+    """Return the first error of a run: in ``log.json``, or in ``stderr.txt`` if k6 failed before it had a log."""
+    for name in ("log.json", "stderr.txt"):
+        path = folder / name
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+        if error := first_error(lines, secrets):
+            return error
+    return ""
+
+
 def redacted(text: str, secrets: Mapping[str, str]) -> str:
-    """Return the text with the value of each secret struck out."""
+    """Return the text with the value of each secret replaced by its name."""
     for name, value in secrets.items():
         text = text.replace(value, f"<{name}>")
     return text
@@ -41,8 +51,8 @@ def redacted(text: str, secrets: Mapping[str, str]) -> str:
 class LogStream:
     """Passes warnings and errors on to ``LOGGER`` while k6 writes them to a file.
 
-    k6 complains of each failed request, hundreds of times a second: lines that differ in their numbers alone are passed
-    on once, no more than 20 in all, and the rest is counted.
+    k6 warns of each failed request, hundreds of times a second: lines that differ only in their numbers are passed on
+    once, at most 20 in all, and the others are counted.
     """
 
     def __init__(self, path: Path, secrets: Mapping[str, str]) -> None:
@@ -53,7 +63,7 @@ class LogStream:
         self._held_back = 0
 
     def pass_on(self) -> None:
-        """Pass on the lines that have become complete since the last time."""
+        """Pass on the lines that were completed since the last call."""
         with self._path.open("rb") as file:
             file.seek(self._position)
             whole, newline, _ = file.read().rpartition(b"\n")
@@ -62,7 +72,7 @@ class LogStream:
             self._line(_parsed(text))
 
     def end(self) -> None:
-        """Pass on what is left, and say how many lines were held back."""
+        """Pass on the last lines, and log how many were held back."""
         self.pass_on()
         if self._held_back:
             LOGGER.warning("k6: %d more like these in this run", self._held_back)

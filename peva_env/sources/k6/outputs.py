@@ -1,4 +1,4 @@
-"""Where k6 sends its samples: the arguments, variables and files of one run."""
+"""The outputs of k6's samples: the arguments, variables and files of one run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ PROMETHEUS_DEFAULTS = {
     "K6_PROMETHEUS_RW_STALE_MARKERS": "true",
     "K6_PROMETHEUS_RW_TREND_STATS": "avg,p(50),p(95),p(99)",
 }
-"""k6's own defaults (every 5 s, the 99th percentile alone, series that linger for five minutes) are made for tests of
-many minutes; the dashboard in ``docs/grafana`` reads these figures."""
+"""k6's own defaults (every 5 s, only the 99th percentile, series that stay for five minutes) are made for tests of many
+minutes; the dashboard in ``docs/grafana`` reads these series."""
 
 _PROMETHEUS = "experimental-prometheus-rw"
 _MIN_PERIOD_S, _MAX_PERIOD_S = 0.25, 10.0
@@ -24,7 +24,7 @@ _PERIODS = 30
 
 @dataclass(frozen=True, slots=True)
 class RunOutputs:
-    """What k6 is started with for one run, and the files that it will write."""
+    """Arguments and environment variables of k6 for one run, and the files that it will write."""
 
     arguments: tuple[str, ...]
     env: Mapping[str, str]
@@ -35,11 +35,11 @@ def run_outputs(outputs: Sequence[str], *, name: str, folder: Path, dashboard_s:
     """Return the outputs of a run.
 
     Args:
-        outputs: as the user gave them.
-        name: of the run; every file gets it, so that no run begins another's file anew.
-        folder: for files without a name of their own, as ``<name>.json``; ``samples.json`` becomes
-            ``samples-<name>.json`` where it is.
-        dashboard_s: length of the run in seconds, where k6 shall write its HTML report to ``<name>.html``.
+        outputs: from the configuration.
+        name: of the run; part of every file name, so that no run overwrites another's file.
+        folder: of files that the configuration does not name, as ``<name>.json``; a named ``samples.json`` becomes
+            ``samples-<name>.json`` in its own folder.
+        dashboard_s: length of the run in seconds, if k6 writes its HTML report to ``<name>.html``.
     """
     arguments: list[str] = []
     env: dict[str, str] = {}
@@ -62,7 +62,7 @@ def run_outputs(outputs: Sequence[str], *, name: str, folder: Path, dashboard_s:
 
 
 def _dashboard(path: Path, duration_s: float) -> dict[str, str]:
-    # k6 writes no report of fewer than two periods, and its default is one of 10 s. Port -1: no server.
+    # k6 writes no report of fewer than two periods, and its default period is 10 s. Port -1: no server.
     period_s = min(_MAX_PERIOD_S, max(_MIN_PERIOD_S, duration_s / _PERIODS))
     return {
         "K6_WEB_DASHBOARD": "true",

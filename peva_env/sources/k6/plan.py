@@ -1,4 +1,4 @@
-"""What k6 is asked to do: the requests of each function, and the scenarios that send them."""
+"""The plan of a run: the requests of each function, and the k6 scenarios that send them."""
 
 import math
 import re
@@ -24,22 +24,22 @@ FAILURE_KINDS = (
     "status_5xx",
     "other",
 )
-"""How a request can fail. ``status_4xx`` is any but 404 and 429; ``connection_other`` is mostly a connection that was
-closed without an answer. Nearly all requests ending in ``status_404`` or ``connection_refused`` mean a wrong address or
-a function that is not there, not overload: the caller has to tell these apart."""
+"""The kinds of failed requests. ``status_4xx`` is any but 404 and 429; ``connection_other`` is mostly a connection that
+was closed without a response. If nearly all requests end in ``status_404`` or ``connection_refused``, the address is
+wrong or the function is missing, which is not overload: the caller has to tell these apart."""
 
 STOP_MARGIN_S = 1.0
-"""How much later than the last timeout k6 breaks off what still runs. Such requests would be counted nowhere, so this
-is generous; it costs nothing, for k6 ends as soon as the last request has."""
+"""How much later than the last timeout k6 aborts running requests. Aborted requests would be counted nowhere, so the
+margin is generous; it costs nothing, since k6 ends with the last request."""
 
 PULSES_PER_S = 20
-"""How often k6 is made to tell whether it is on time; see ``_pulse``."""
+"""How often k6 checks whether it is on time; see ``_pulse``."""
 
 PULSES_ON_TIME = "peva_pulses_on_time"
 
 _PULSE_VUS = 60
-"""Each is busy for some microseconds, but a k6 that was held up for 3 s starts sixty at once. One that was held up for
-longer counts as late to the end: pulses without a user are dropped, and those after them are taken for these."""
+"""Each is busy for some microseconds, but a k6 that was held up for 3 s starts sixty at once. A k6 that was held up for
+longer counts as late until the end: pulses without a virtual user are dropped, and later ones take their numbers."""
 
 _LATE_MS = 50
 
@@ -51,7 +51,7 @@ class FunctionLoad:
     """The load on one function: ``rate_rps`` requests per second, each the same.
 
     Raises:
-        ConfigError: a value that cannot be sent as it stands, such as a header with a line break in it.
+        ConfigError: a value cannot be sent unchanged, for example a header with a line break.
     """
 
     name: str
@@ -62,7 +62,7 @@ class FunctionLoad:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what would reach the function in another form than it was written in."""
+        """Refuse values that would reach the function changed."""
         url = urlsplit(self.url)
         if self.rate_rps < 0:
             self._refuse(f"rate_rps = {self.rate_rps}: must be at least 0")
@@ -80,12 +80,12 @@ class FunctionLoad:
 
 
 def scenario(index: int) -> str:
-    """Return the scenario that loads the function at this position: k6 allows few characters in names."""
+    """Return the name of the scenario for the function at this position; k6 allows few characters in names."""
     return f"f{index}"
 
 
 def k6_requests(loads: Sequence[FunctionLoad], timeout_s: float) -> list[dict[str, Any]]:
-    """Return what load.js sends, one request per function."""
+    """Return the requests that load.js sends, one per function."""
     return [
         {
             "method": load.method,
@@ -106,10 +106,10 @@ def k6_options(
     tags: Mapping[str, str],
     most_failures: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """Return k6's options: one scenario per function with load, and the figures that the summary must hold.
+    """Return k6's options: one scenario per function with load, and the metrics that the summary must hold.
 
-    With ``most_failures``, one number a function, k6 ends the run when it finds that more requests have failed, or more
-    were dropped. It looks every two seconds.
+    With ``most_failures``, one number a function, k6 ends the run when more requests have failed, or more were dropped.
+    It checks every two seconds.
     """
     vus = virtual_users([load.rate_rps for load in loads], timeout_s=timeout_s, max_vus=max_vus)
     active = [index for index, load in enumerate(loads) if load.rate_rps]
@@ -142,9 +142,9 @@ def k6_options(
 def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -> list[int]:
     """Return how many virtual users each function gets.
 
-    ``rate * timeout + 1`` are enough for every request to be sent on time even if all of them time out. Where that is
-    more than ``max_vus`` in total, each function gets its share: what takes longer than ``max_vus / total rate``
-    seconds then shows as dropped requests instead of timeouts, which are failures all the same.
+    ``rate * timeout + 1`` are enough to send every request on time even if all of them time out. If that is more than
+    ``max_vus`` in total, each function gets its share: requests that take longer than ``max_vus / total rate`` seconds
+    then cause dropped requests instead of timeouts; both are failures.
     """
     needed = [math.ceil(rate * timeout_s) + 1 if rate else 0 for rate in rates_rps]
     share = min(1.0, max_vus / max(1, sum(needed)))
@@ -152,10 +152,10 @@ def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -
 
 
 def _pulse(duration_s: float) -> dict[str, Any]:
-    """Return a scenario that sends nothing: it is late where k6 itself is, whatever the functions do.
+    """Return a scenario that sends nothing: it is late when k6 itself is late, whatever the functions do.
 
-    k6 starts what it is late with all at once, as soon as it can. Its counts do not show that; the node, which gets a
-    burst of requests, does.
+    A late k6 starts all due iterations at once, as soon as it can. Its counts do not show that, but the node gets a
+    burst of requests.
     """
     return {
         "executor": "constant-arrival-rate",
@@ -171,7 +171,7 @@ def _pulse(duration_s: float) -> dict[str, Any]:
 
 
 def _submetrics(name: str) -> dict[str, str]:
-    """Return thresholds that always hold: a figure per scenario is in the summary only if a threshold names it."""
+    """Return thresholds that always hold: a metric per scenario is in the summary only if a threshold names it."""
     counters = [f"{metric}{{scenario:{name}}}" for metric in ("iterations", "dropped_iterations", "http_reqs")]
     counters += [f"peva_failures{{scenario:{name},kind:{kind}}}" for kind in FAILURE_KINDS]
     latency = f"http_req_duration{{scenario:{name},expected_response:true}}"
@@ -179,7 +179,7 @@ def _submetrics(name: str) -> dict[str, str]:
 
 
 def _ends(index: int, most: int) -> Iterator[tuple[str, list[Any]]]:
-    """Yield thresholds that end the run. k6 cannot add the two up: each alone is enough."""
+    """Yield thresholds that end the run. k6 cannot add up the two counts, so each has its own threshold."""
     end = {"threshold": f"count<={most}", "abortOnFail": True}
     yield f"peva_failures{{scenario:{scenario(index)}}}", [end]
     yield f"dropped_iterations{{scenario:{scenario(index)}}}", ["count>=0", end]

@@ -1,4 +1,4 @@
-"""k6 as a process: waiting for its end, and what its exit code means."""
+"""The k6 process: waiting for its end, and the meaning of its exit code."""
 
 import os
 import signal
@@ -22,17 +22,16 @@ _EXIT_MEANINGS = {
 
 
 def exit_meaning(code: int) -> str:
-    """Return what an exit code of k6 means; negative ones are signals that it did not handle."""
+    """Return the meaning of k6's exit code; a negative code is a signal that k6 did not handle."""
     if code < 0 and code not in _EXIT_MEANINGS:
         return f"it was ended by {signal.Signals(-code).name}"
     return _EXIT_MEANINGS.get(code, "an exit code without a known meaning")
 
 
 def wait(process: subprocess.Popen[bytes], limit_s: float, log: LogStream | None = None) -> float | None:
-    """Return the CPU seconds that a process used until it ended, None if it did not end in time.
+    """Return the CPU seconds that a process used until it ended, None if it did not end within ``limit_s``.
 
-    ``wait4`` gives the figure of this one child exactly, which ``RUSAGE_CHILDREN`` cannot where threads have children
-    of their own.
+    ``wait4`` gives the CPU time of this child alone; ``RUSAGE_CHILDREN`` would include children of other threads.
     """
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:

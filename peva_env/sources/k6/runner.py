@@ -1,25 +1,25 @@
-"""Load from k6: one run of one configuration, and what became of every request.
+"""Running k6: one run of one configuration, which accounts for every request.
 
-A run either accounts for each request or raises; it never reports figures of a run that k6 did not finish. What the
-counts say of the node - overload, a wrong address, a generator at its limit - is for the caller to judge.
+A run that k6 did not finish, or that does not account for each request, raises. Judging the counts - overload, a wrong
+address, a load generator at its limit - is left to the caller.
 """
 
 import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
 from peva_env.platforms.local import usable_cores
-from peva_env.sources.k6.binary import MIN_VERSION, find_k6, k6_environment, k6_version
-from peva_env.sources.k6.log import LogStream, first_error
+from peva_env.sources.k6.binary import find_k6, k6_environment, k6_version
+from peva_env.sources.k6.log import LogStream, first_error_in
 from peva_env.sources.k6.outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
-from peva_env.sources.k6.plan import FAILURE_KINDS, STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
+from peva_env.sources.k6.plan import STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
 from peva_env.sources.k6.process import THRESHOLD_FAILED, exit_meaning, wait
+from peva_env.sources.k6.result import LoadResult
 from peva_env.sources.k6.settings import K6Settings, require_accepted
 from peva_env.sources.k6.summary import (
     ended_early_after,
@@ -31,45 +31,20 @@ from peva_env.sources.k6.summary import (
 )
 from peva_env.system import processes
 
-__all__ = ["FAILURE_KINDS", "K6", "MAX_VUS", "MIN_VERSION", "FunctionLoad", "LoadResult", "find_k6", "k6_version"]
-
 MAX_VUS = 1000
-"""Virtual users of all functions together. Each costs about 0.25 ms before the load and 0.15 MB: 1,000 cost a quarter
-of a second and 180 MB, and give every request 2 s at 500 requests per second."""
+"""Virtual users of all functions together. Each costs about 0.25 ms before the load and 0.15 MB of RAM: 1,000 cost a
+quarter of a second and 180 MB, and allow every request 2 s at 500 requests per second."""
 
 _SCRIPT = Path(__file__).with_name("load.js")
 _WALL_MARGIN_S = 30.0
 """Time for the start, the virtual users and the summary, on a machine under load."""
 
-_GRACE_S = 0.1  # k6 needs 0.01 s; after an interruption nobody waits for its summary
-_ODD = re.compile(r"[^0-9A-Za-z._-]")
-
-
-@dataclass(frozen=True, slots=True)
-class LoadResult:
-    """What one run did. Times are seconds since the epoch.
-
-    ``started_at`` and ``ended_at`` enclose the k6 process; ``load_started_at`` is when k6 had initialised its virtual
-    users and began to send, by its own clock (it runs ``setup()`` just before). ``generator_cpu_pct`` is k6's own CPU
-    time, initialisation included, as percent of what all cores that it may use could give until the load ended: 50 on
-    two cores is one core fully used. ``raw_summary`` is k6's summary plus ``functions``, which maps scenarios to names.
-    ``late_share`` is the share of the run, 0..1, during which k6 was not on time, because it was stopped or got too
-    little CPU. ``aborted_after_s`` is how long the load lasted where k6 ended it early; requests that were still
-    waiting then are counted nowhere.
-    """
-
-    functions: tuple[FunctionMeasurement, ...]
-    started_at: float
-    ended_at: float
-    load_started_at: float
-    generator_cpu_pct: float | None = None
-    raw_summary: dict[str, Any] = field(default_factory=dict, repr=False)
-    late_share: float = 0.0
-    aborted_after_s: float | None = None
+_GRACE_S = 0.1  # k6 needs 0.01 s; after an interruption its summary is not needed
+_NOT_IN_FILE_NAMES = re.compile(r"[^0-9A-Za-z._-]")
 
 
 class _End(NamedTuple):
-    """How k6 ended: the CPU seconds that it used, and whether a threshold failed that ends a run early."""
+    """The end of a k6 process: the CPU seconds that it used, and whether a threshold ended the run early."""
 
     cpu_s: float
     aborted: bool
@@ -79,15 +54,15 @@ class K6:
     """A k6 binary, ready to run loads.
 
     Args:
-        binary: the k6 to use; looked for as ``find_k6`` does where it is left out.
-        timeout_s: how long one request may take.
-        max_vus: most virtual users, of all functions together; see ``virtual_users`` for what a limit means.
-        settings: what k6 does besides measuring.
+        binary: the k6 to use; ``find_k6`` finds it if left out.
+        timeout_s: of one request, in seconds.
+        max_vus: upper limit of the virtual users of all functions together; see ``virtual_users`` for its effect.
+        settings: outputs, tags and options of k6.
         wall_margin_s: how much longer than the load and its last request k6 may run before it is killed.
 
     Raises:
         LoadGeneratorError: there is no k6, or it is too old.
-        ConfigError: k6 does not take the settings.
+        ConfigError: k6 refuses the settings.
     """
 
     def __init__(
@@ -115,18 +90,18 @@ class K6:
         tags: Mapping[str, str] | None = None,
         most_failures: Sequence[int] | None = None,
     ) -> LoadResult:
-        """Load all functions at once for ``duration_s`` and count what became of each request.
+        """Load all functions at once for ``duration_s`` and count the outcome of each request.
 
-        Where all rates are 0, k6 is not started: the duration passes without load.
+        If all rates are 0, k6 is not started: the duration passes without load.
 
         Args:
             loads: the functions and their rates.
-            duration_s: how long.
-            tags: of this run, put on every sample; the files that k6 writes are named after their values.
+            duration_s: of the load, in seconds.
+            tags: of this run, put on every sample; the files that k6 writes are named after the values of the tags.
             most_failures: one number a function; k6 ends the run when more requests to it have failed, or were dropped.
 
         Raises:
-            LoadGeneratorError: k6 failed, hung, or left requests unaccounted for. The message holds its own words.
+            LoadGeneratorError: k6 failed, hung, or left requests unaccounted for. The message holds k6's first error.
         """
         started_at = time.time()
         if not any(load.rate_rps for load in loads):
@@ -180,8 +155,8 @@ class K6:
             raise LoadGeneratorError(f"k6's plan cannot be written to {folder.parent}: {error.strerror}") from error
 
     def _outputs(self, duration_s: float, tags: Mapping[str, str]) -> RunOutputs:
-        """Return the outputs of a run; the folders of its files are made."""
-        name = _ODD.sub("_", "-".join(tags.values())) or "run"
+        """Return the outputs of a run, after making the folders of its files."""
+        name = _NOT_IN_FILE_NAMES.sub("_", "-".join(tags.values())) or "run"
         settings = self._settings
         dashboard_s = duration_s if settings.dashboard else None
         outputs = run_outputs(settings.outputs, name=name, folder=settings.folder, dashboard_s=dashboard_s)
@@ -195,7 +170,7 @@ class K6:
     def _command(self, folder: Path, outputs: RunOutputs) -> list[str | Path]:
         # --config also keeps k6 from reading the user's own default configuration.
         command: list[str | Path] = [self.binary, "run", "--quiet", "--no-color", "--no-usage-report", "--address", ""]
-        # k6 holds back what it logs to a file, but not what goes to stderr; only the file can be kept to errors.
+        # k6 buffers its log in a file, but not on stderr; only the file can be limited to errors.
         log_output = "stderr" if self._settings.log else f"file={folder / 'log.json'},level=error"
         command += ["--log-format", "json", "--log-output", log_output]
         command += ["--config", folder / "options.json"]
@@ -203,7 +178,7 @@ class K6:
         return [*command, *outputs.arguments, _SCRIPT]
 
     def _execute(self, folder: Path, duration_s: float, outputs: RunOutputs, *, may_abort: bool) -> _End:
-        """Run k6 to its end; whatever goes wrong, nothing of it is left running."""
+        """Run k6 to its end; no process of it is left running, whatever goes wrong."""
         limit_s = duration_s + self._timeout_s + STOP_MARGIN_S + self._wall_margin_s
         env = {**k6_environment(self._settings.ca_file), **outputs.env, **self._settings.env, **self._settings.secrets}
         log = LogStream(folder / "stderr.txt", self._settings.secrets) if self._settings.log else None
@@ -236,20 +211,9 @@ class K6:
             raise self._failure(str(error), folder) from error
 
     def _failure(self, problem: str, folder: Path) -> LoadGeneratorError:
-        words = _own_words(folder, self._settings.secrets)
-        return LoadGeneratorError(f"{problem}: {words}" if words else problem)
+        error = first_error_in(folder, self._settings.secrets)
+        return LoadGeneratorError(f"{problem}: {error}" if error else problem)
 
 
 def _cpu_pct(cpu_s: float, wall_s: float) -> float:
     return min(100.0, 100.0 * cpu_s / (wall_s * usable_cores()))
-
-
-def _own_words(folder: Path, secrets: Mapping[str, str]) -> str:
-    """Return k6's first error in one line: from its log, or from stderr where it failed before it had one."""
-    for name in ("log.json", "stderr.txt"):
-        path = folder / name
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-        message = first_error(lines, secrets)
-        if message:
-            return message
-    return ""

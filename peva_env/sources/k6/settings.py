@@ -1,4 +1,4 @@
-"""What a user may set of k6 beyond the load, and the proof that k6 takes it."""
+"""The user's settings of k6 besides the load, and the check that k6 accepts them."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 from peva_env.config import FILE_OUTPUTS, DfaasConfig
 from peva_env.errors import ConfigError
-from peva_env.sources.k6.binary import ask_k6, k6_version
+from peva_env.sources.k6.binary import k6_output, k6_version
 from peva_env.sources.k6.log import first_error
 from peva_env.sources.k6.outputs import run_outputs
 
@@ -23,15 +23,15 @@ _EMPTY_SCRIPT = "export default function () {}\n"
 
 @dataclass(frozen=True, slots=True)
 class K6Settings:
-    """What k6 does besides measuring; the default is nothing.
+    """Outputs, tags and options of k6; none by default.
 
     Args:
-        outputs: where samples go, as for k6's ``--out``. A file output (``csv``, ``json``) writes one file a run.
+        outputs: of samples, as for k6's ``--out``. A file output (``csv``, ``json``) writes one file a run.
         tags: put on every sample.
-        env: variables that set up the outputs.
-        secrets: such variables whose values must not be seen: where k6 mentions one, it is struck out.
-        options: merged into k6's options; what may stand there is ``peva_env.config.k6``'s to say.
-        folder: where file outputs without a name and dashboards are written; made when it is needed.
+        env: environment variables that configure the outputs.
+        secrets: environment variables whose values must not be shown: in k6's messages they are replaced.
+        options: merged into k6's options; ``peva_env.config.k6`` lists the allowed ones.
+        folder: of file outputs without a name and of dashboards; made when it is needed.
         dashboard: whether k6 writes its HTML report of each run.
         ca_file: a certificate to trust besides the system's, for https addresses.
         log: whether k6's warnings and errors go to the logger ``peva_env.k6`` while it runs.
@@ -49,7 +49,7 @@ class K6Settings:
 
 
 def k6_settings(config: DfaasConfig) -> K6Settings:
-    """Return what a configuration sets of k6, with its secrets from the environment.
+    """Return the settings of k6 in a configuration, with the secrets from the environment.
 
     Raises:
         ConfigError: a variable that ``k6_env_from`` names is not set.
@@ -73,11 +73,11 @@ def k6_settings(config: DfaasConfig) -> K6Settings:
 def require_accepted(binary: Path, settings: K6Settings) -> None:
     """Let k6 set up its outputs and options without running or sending anything.
 
-    k6 sets up one output after the other, and only then starts them. An output that it cannot have comes last here, so
-    that what it complains of is this one, unless another or an option is wrong.
+    k6 sets up one output after the other, and only then starts them. The last output here does not exist, so that k6
+    fails with an error about that output, unless another output or an option is wrong.
 
     Raises:
-        ConfigError: k6 refuses an output, a variable or an option; in its own words.
+        ConfigError: k6 refuses an output, a variable or an option; with k6's error.
     """
     if not (settings.outputs or settings.env or settings.secrets or settings.options):
         return
@@ -85,21 +85,21 @@ def require_accepted(binary: Path, settings: K6Settings) -> None:
         folder = Path(name)
         options = folder / "options.json"
         options.write_text(json.dumps(dict(settings.options)), encoding="utf-8")
-        outputs = run_outputs([_aside(output) for output in settings.outputs], name="probe", folder=folder)
+        outputs = run_outputs([_without_file(output) for output in settings.outputs], name="probe", folder=folder)
         arguments = ["run", "--quiet", "--no-color", "--no-usage-report", "--address", "", "--config", str(options)]
-        said = ask_k6(
+        output = k6_output(
             binary,
             [*arguments, *outputs.arguments, "--out", _NO_OUTPUT, "-"],
             stdin=_EMPTY_SCRIPT,
             env={**outputs.env, **settings.env, **settings.secrets},
         )
-    problem = first_error(said.splitlines(), settings.secrets)
+    problem = first_error(output.splitlines(), settings.secrets)
     if f"'{_NO_OUTPUT}'" not in problem:
-        refused = re.sub(r"\S*/options\.json", "k6_options", problem) or "it did not say why"
+        refused = re.sub(r"\S*/options\.json", "k6_options", problem) or "without an error message"
         raise ConfigError(f"k6 {k6_version(binary)} refuses its outputs, environment or options: {refused}")
 
 
-def _aside(output: str) -> str:
-    """Return a file output without its file, which k6 may create at once; it goes to the probe's own folder."""
+def _without_file(output: str) -> str:
+    """Return a file output without its path, which k6 may create at once; the file goes to a temporary folder."""
     kind = output.partition("=")[0]
     return kind if kind in FILE_OUTPUTS else output

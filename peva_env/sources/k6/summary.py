@@ -1,4 +1,4 @@
-"""Reading the JSON that k6 leaves behind."""
+"""Reading the JSON summary of k6."""
 
 import json
 import math
@@ -15,7 +15,7 @@ def read_summary(path: Path) -> dict[str, Any]:
     """Return the summary that k6 wrote.
 
     Raises:
-        LoadGeneratorError: there is none, or it is not what load.js writes.
+        LoadGeneratorError: there is no summary, or it is not in the format of load.js.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -34,13 +34,12 @@ def read_summary(path: Path) -> dict[str, Any]:
 def measurements(
     loads: Sequence[FunctionLoad], summary: Mapping[str, Any], *, may_be_early: bool = False
 ) -> tuple[FunctionMeasurement, ...]:
-    """Return what a run did to each function, in the order of ``loads``.
+    """Return the measurement of each function, in the order of ``loads``.
 
-    Of a run that k6 ended early only the requests that had an end are counted; where ``may_be_early``, a function can
-    have none.
+    Of a run that k6 ended early only finished requests are counted; with ``may_be_early``, a function can have none.
 
     Raises:
-        LoadGeneratorError: a figure is missing, a function got no load, or requests are not all accounted for.
+        LoadGeneratorError: a metric is missing, a function got no load, or not all requests are accounted for.
     """
     return tuple(
         _measured(load, scenario(index), summary["metrics"], may_be_early) if load.rate_rps else unloaded(load)
@@ -67,7 +66,7 @@ def ended_early_after(
     summary: Mapping[str, Any],
     duration_s: float,
 ) -> float | None:
-    """Return after how many seconds k6 ended a run that it was to end early, None if it had been offered in full."""
+    """Return after how many seconds k6 ended a run early, None if it had offered all planned requests by then."""
     planned = (math.floor(load.rate_rps * duration_s) for load in loads)
     if all(function.offered >= n for function, n in zip(functions, planned, strict=True)):
         return None
@@ -78,7 +77,7 @@ def ended_early_after(
 
 
 def late_share(summary: Mapping[str, Any], duration_s: float) -> float:
-    """Return the share of a run, 0..1, during which k6 was later than it may be, or did not get to run at all."""
+    """Return the share of a run, 0..1, during which k6 was later than tolerated, or did not run at all."""
     return max(0.0, 1 - _count(summary["metrics"], PULSES_ON_TIME) / (PULSES_PER_S * duration_s))
 
 
@@ -116,14 +115,14 @@ def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any], may_be_
 
 def _latency(metrics: Mapping[str, Any], name: str, statistic: str) -> float | None:
     """Return a latency of successful requests in ms; k6 writes zeros where there were none."""
-    return _figure(metrics, name, statistic) if _count(metrics, name) else None
+    return _metric(metrics, name, statistic) if _count(metrics, name) else None
 
 
 def _count(metrics: Mapping[str, Any], name: str) -> int:
-    return int(_figure(metrics, name, "count"))
+    return int(_metric(metrics, name, "count"))
 
 
-def _figure(metrics: Mapping[str, Any], name: str, statistic: str) -> float:
+def _metric(metrics: Mapping[str, Any], name: str, statistic: str) -> float:
     try:
         return float(metrics[name]["values"][statistic])
     except (KeyError, TypeError, ValueError) as error:

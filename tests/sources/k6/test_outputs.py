@@ -12,9 +12,9 @@ from peva_env.campaign import run_checks
 from peva_env.campaign.factories import make_platform, measurement_context
 from peva_env.config import parse_config
 from peva_env.errors import ConfigError, LoadGeneratorError
+from peva_env.sources.k6 import K6, find_k6
 from peva_env.sources.k6.log import LOGGER
 from peva_env.sources.k6.outputs import PROMETHEUS_DEFAULTS, run_outputs
-from peva_env.sources.k6.runner import K6, find_k6
 from peva_env.sources.k6.settings import K6Settings, k6_settings
 from tests.support.k6 import LOAD, fake_k6, run_fake
 

@@ -10,7 +10,7 @@ import pytest
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
-from peva_env.sources.k6.runner import K6, FunctionLoad
+from peva_env.sources.k6 import K6, FunctionLoad
 from tests.support.http_server import Server
 from tests.support.k6 import running_k6
 from tests.support.prometheus_server import free_port

@@ -15,7 +15,7 @@ import gymnasium
 import pytest
 
 from peva_env.errors import LoadGeneratorError
-from peva_env.sources.k6.runner import K6, FunctionLoad
+from peva_env.sources.k6 import K6, FunctionLoad
 from peva_env.sources.k6.settings import K6Settings
 from tests.support.grafana import TOKEN, Grafana, serving
 from tests.support.http_server import Server

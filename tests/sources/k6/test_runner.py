@@ -13,8 +13,9 @@ import pytest
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.sources.k6 import runner as k6_module
-from peva_env.sources.k6.plan import k6_options, k6_requests, virtual_users
-from peva_env.sources.k6.runner import FAILURE_KINDS, K6, FunctionLoad, find_k6, k6_version
+from peva_env.sources.k6.binary import find_k6, k6_version
+from peva_env.sources.k6.plan import FAILURE_KINDS, FunctionLoad, k6_options, k6_requests, virtual_users
+from peva_env.sources.k6.runner import K6
 from peva_env.sources.k6.summary import load_started_at, measurements, read_summary
 from tests.support.k6 import fake_k6, run_fake
 
@@ -80,7 +81,7 @@ def test_a_k6_that_is_too_old_is_refused_with_both_versions(tmp_path: Path) -> N
 
 
 def test_something_that_is_not_k6_is_refused_with_what_it_said(tmp_path: Path) -> None:
-    with pytest.raises(LoadGeneratorError, match="is not a usable k6: 'k6 version' said 'hello there'"):
+    with pytest.raises(LoadGeneratorError, match="is not a usable k6: 'k6 version' printed 'hello there'"):
         k6_version(fake_k6(tmp_path, version="hello there"))
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A shipped function: its file, the function in it, how many requests it serves at once, and what it is like."""
+class SampleFunction:
+    """A shipped function: its file, the Python function in it, its concurrency limit, and its behaviour under load."""
 
     file: Path
     target: str
@@ -14,8 +14,8 @@ class Sample:
     description: str
 
 
-def _sample(name: str, concurrency: int, description: str) -> Sample:
-    return Sample(Path(__file__).with_name(f"{name}.py"), name, concurrency, description)
+def _sample(name: str, concurrency: int, description: str) -> SampleFunction:
+    return SampleFunction(Path(__file__).with_name(f"{name}.py"), name, concurrency, description)
 
 
 SAMPLES = {
