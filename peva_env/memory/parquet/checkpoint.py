@@ -1,4 +1,4 @@
-"""The memory as Parquet folders: one file a table, core apart from raw debug."""
+"""The Parquet folders of a memory: core tables in one, raw debug tables in the other."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -46,7 +46,7 @@ class ParquetCheckpoint:
         export_tables(self._database.connection, self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
 
     def preload_core(self) -> None:
-        """Merge the core tables of ``core_dir`` into the memory: all or nothing, newest wins.
+        """Merge the core tables of ``core_dir`` into the memory: all or nothing, the newest row wins.
 
         Raises:
             SchemaMismatchError: the folder is of another schema version, or a table's columns differ.

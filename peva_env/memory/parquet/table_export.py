@@ -1,4 +1,4 @@
-"""Writing tables of a memory to Parquet: each file whole or as it was."""
+"""Exporting tables of a memory to Parquet: each file is replaced atomically."""
 
 import glob
 import os
@@ -13,11 +13,11 @@ from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import duckdb_problem
 from peva_env.memory.schema import TABLES
 
-_ASIDE = ".export-"
+_TEMPORARY_PREFIX = ".export-"
 
 
 def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path) -> None:
-    """Write tables to a folder, one file each, as of one moment; each replaces the older file when it is complete.
+    """Write tables to a folder, one file each; each replaces the older file only when all are complete.
 
     Each file carries the schema version and the hashes of all contexts in its metadata.
 
@@ -27,14 +27,14 @@ def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(folder)
-        aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=folder))
+        aside = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=folder))
     except OSError as error:
         raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
     try:
         metadata = _metadata(connection)
         for table in tables:
             _copy_out(connection, table, aside / f"{table}.parquet", metadata)
-        # In this order: an export that is killed here has every session and configuration that its events name.
+        # In this order: after a kill here, the folder has every session and configuration that its events refer to.
         for table in tables:
             (aside / f"{table}.parquet").replace(folder / f"{table}.parquet")
         _sync(folder)
@@ -65,13 +65,13 @@ def _metadata(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def _clear_leftovers(folder: Path) -> None:
-    """Remove what an export left aside that was killed: a memory has one writer, so nobody else is at it."""
-    for leftover in folder.glob(f"{_ASIDE}*"):
+    """Remove the temporary folders of killed exports: a memory has one writer, so no other export is running."""
+    for leftover in folder.glob(f"{_TEMPORARY_PREFIX}*"):
         shutil.rmtree(leftover)
 
 
 def _sync(path: Path) -> None:
-    """Have a file, or a folder's names, on disk before going on."""
+    """Flush a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -80,7 +80,7 @@ def _sync(path: Path) -> None:
 
 
 def one_file(path: Path) -> str:
-    """Return the SQL literal that reads this very file: DuckDB takes ``*``, ``?`` and ``[`` for wildcards."""
+    """Return the SQL literal of one path, with DuckDB's wildcards ``*``, ``?`` and ``[`` escaped."""
     return quoted(glob.escape(str(path)))
 
 

@@ -29,7 +29,7 @@ function allOf(index, enter) {
   const one = summaryOf(index);
   const parts = [make("h3", {}, space.text(index)), make("p", { class: "verdict" }, statusText(index))];
   if (why(index)) parts.push(make("p", {}, why(index)));
-  if (one) parts.push(factsOf(numbersOf(one)));
+  if (one) parts.push(descriptionList(numbersOf(one)));
   const reasons = one ? reasonsOf(index) : [];
   if (reasons.length) parts.push(listOf(reasons));
   if (one) return [...parts, button("Show its runs", enter)];
