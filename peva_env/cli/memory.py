@@ -20,7 +20,7 @@ from peva_env.memory import (
     DEBUG_TABLES,
     DEFAULT_SCHEMA_VERSION,
     DuckDBMemoryStore,
-    open_for_reading,
+    reading,
     summarize_memory,
     verify,
 )
@@ -46,7 +46,7 @@ def info(
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
     """Show the contents of a memory; a campaign may be running on it."""
-    with open_for_reading(memory, schema_version) as connection:
+    with reading(memory, schema_version) as connection:
         summary = summarize_memory(connection)
     size_bytes = memory.stat().st_size
     if as_json:
@@ -60,7 +60,7 @@ def verify_memory(memory: Memory, schema_version: Schema = DEFAULT_SCHEMA_VERSIO
     """Recompute every column that follows from others; exit code 1 if a stored value differs."""
     console = make_console()
     n = 0
-    with open_for_reading(memory, schema_version) as connection:
+    with reading(memory, schema_version) as connection:
         for n, found in enumerate(verify(connection), 1):
             if n <= _MAX_SHOWN:
                 text = f"{found.table} {found.key} {found.column}: {found.stored}, recomputed {found.recomputed}"
@@ -79,7 +79,7 @@ def export(
     """Write a memory's tables as Parquet; a campaign may be running on it."""
     if not core and not debug:
         raise ConfigError("give --core, --debug or both: the folders to export to")
-    with open_for_reading(memory, schema_version) as connection:
+    with reading(memory, schema_version) as connection:
         for tables, folder in ((CORE_TABLES, core), (DEBUG_TABLES, debug)):
             if folder:
                 export_tables(connection, tables, folder)

@@ -10,7 +10,7 @@ from peva_env.maps.map_of_runs import DOMINANCE_RULES, RunsByConfig, map_of_runs
 from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, open_for_reading
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading
 from peva_env.space import Config, ConfigSpace, Dominance
 
 
@@ -53,7 +53,7 @@ def read_map(
     if only == frozenset() or [] in configs:
         raise ConfigError("a map needs at least one function, and so does a configuration in question")
     asked = (only or frozenset()) | {name for config in configs for name, _ in config}
-    with open_for_reading(memory, schema_version) as connection:
+    with reading(memory, schema_version) as connection:
         found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked)
         context_data, campaigns, events = found.context(), found.campaigns(), found.runs()
         recorded, inferred = found.recorded(only), found.inferred()

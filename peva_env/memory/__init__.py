@@ -13,7 +13,7 @@ from peva_env.memory.database import Database
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, TABLES
-from peva_env.memory.snapshot import open_for_reading
+from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize_memory
 from peva_env.memory.verify import verify
@@ -35,8 +35,8 @@ __all__ = [
     "digest",
     "event_row",
     "node_name",
-    "open_for_reading",
     "read_events",
+    "reading",
     "summarize_memory",
     "verify",
 ]

@@ -26,7 +26,7 @@ A modification time in the future means that the clock was set back."""
 
 
 @contextmanager
-def open_for_reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a snapshot of a memory as of its last commit, whoever else has it open.
 
     Raises:

@@ -26,7 +26,7 @@ pytest.importorskip("functions_framework")
 from peva_env.config import CooldownConfig, OverloadConfig, parse_config
 from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.make import make_live_env
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, open_for_reading
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading
 from peva_env.platforms import Cooldown
 from peva_env.platforms.local import LocalNode
 from peva_env.sources import LiveSource
@@ -216,7 +216,7 @@ def test_another_process_reads_a_running_campaign_up_to_its_last_run() -> None:
     while process.poll() is None:
         # An event is in the memory before it is in the artifacts.
         already = n_events()
-        with open_for_reading(MEMORY, DEFAULT_SCHEMA_VERSION) as memory:
+        with reading(MEMORY, DEFAULT_SCHEMA_VERSION) as memory:
             ((n,),) = memory.execute("SELECT count(*) FROM execution_events").fetchall()
         assert n >= already
         told.append(n)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory.snapshot import open_for_reading
+from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore
 from tests.support.builders import event, session
 
@@ -28,7 +28,7 @@ for iteration, _ in enumerate(sys.stdin):
 
 
 def count(path: Path) -> int:
-    with open_for_reading(path, DEFAULT_SCHEMA_VERSION) as connection:
+    with reading(path, DEFAULT_SCHEMA_VERSION) as connection:
         row = connection.execute("SELECT count(*) FROM execution_events").fetchone()
     assert row is not None
     return int(row[0])

@@ -9,7 +9,7 @@ from peva_env.errors import ConfigError
 from peva_env.memory.parquet.table_export import export_tables, one_file
 from peva_env.memory.parquet.table_merge import MergeCount, merge_tables
 from peva_env.memory.schema import TABLES
-from peva_env.memory.snapshot import open_for_reading
+from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DuckDBMemoryStore
 
 
@@ -44,7 +44,7 @@ def merge_memories(store: DuckDBMemoryStore, paths: Iterable[str | Path]) -> dic
 
 def _copy(path: Path, store: DuckDBMemoryStore, folder: Path) -> Mapping[str, str]:
     """Export each table of a memory to a Parquet file; return the SQL relation that reads each."""
-    with open_for_reading(path, store.database.schema_version) as connection:
+    with reading(path, store.database.schema_version) as connection:
         export_tables(connection, list(TABLES), folder)
     return {table: f"read_parquet({one_file(folder / f'{table}.parquet')})" for table in TABLES}
 

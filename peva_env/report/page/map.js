@@ -194,7 +194,7 @@ class MapExplorer {
   // cut off at the edge of a plot.
   pointAt(x, y) {
     if (hasPanelBeside(document.getElementById("explorer"))) return;
-    this.tooltip.textContent = briefly(this.chosen);
+    this.tooltip.textContent = tooltipText(this.chosen);
     this.tooltip.hidden = false;
     const { offsetWidth, offsetHeight } = this.tooltip, right = document.documentElement.clientWidth - offsetWidth - 4;
     this.tooltip.style.left = `${Math.max(4, Math.min(x + 16, right))}px`;
@@ -204,7 +204,7 @@ class MapExplorer {
   // Show everything about the cell under the cursor in the panel.
   updatePanel() {
     const index = this.chosen;
-    if (isOfMap(index)) return this.panel.replaceChildren(...allOf(index, () => this.enter()));
+    if (isOfMap(index)) return this.panel.replaceChildren(...panelElements(index, () => this.enter()));
     const levels = this.levels(this.xLevels[this.cursor[0]], this.yLevels[this.cursor[1]]);
     const name = make("h3", {}, space.loads(levels) || "no load");
     return this.panel.replaceChildren(name, make("p", {}, "not part of this map"));
@@ -237,7 +237,7 @@ class MapExplorer {
     const names = this.yLevels.map((level) => (y === null ? isolated(space.functions[x]) : this.tick(y, level)));
     const headings = this.xLevels.map((level) => make("th", scope("col"), this.tick(x, level)));
     const rows = this.grid.map((row, at) =>
-      make("tr", {}, make("th", scope("row"), names[at]), ...row.map((index) => make("td", {}, inTable(index)))));
+      make("tr", {}, make("th", scope("row"), names[at]), ...row.map((index) => make("td", {}, tableText(index)))));
     const head = make("thead", {}, make("tr", {}, make("td", {}, corner), ...headings));
     const table = make("table", { class: "cells" }, head, make("tbody", {}, ...rows.reverse()));
     const how = "In brackets: inferred; in percent: predicted probability of overload.";
