@@ -1,26 +1,24 @@
 """The command line ``peva-env``: its commands put together, the commands about one campaign, and ``main``."""
 
-import json
 import os
 import sys
-import warnings
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import gymnasium
 import typer
 from rich.console import Console
-from rich.text import Text
 
-from peva_env import __version__, make
-from peva_env.campaign import run_checks
+from peva_env import __version__
 from peva_env.cli import arena as cli_arena
+from peva_env.cli import ask as cli_ask
+from peva_env.cli import configuration as cli_configuration
+from peva_env.cli import diff as cli_diff
 from peva_env.cli import export as cli_export
-from peva_env.cli import maps as cli_maps
 from peva_env.cli import memory as cli_memory
 from peva_env.cli import report as cli_report
 from peva_env.cli import train as cli_train
-from peva_env.config import DfaasConfig, load_config, parse_config
+from peva_env.cli.configuration import ConfigOption, load_settings
+from peva_env.config import DfaasConfig, parse_config
 from peva_env.console import (
     CampaignProgress,
     duration_text,
@@ -50,18 +48,6 @@ EXIT_CODES = {
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
-
-app.command()(cli_export.export)
-app.add_typer(cli_memory.app, name="memory")
-app.command()(cli_train.train)
-app.command()(cli_arena.arena)
-app.command()(cli_maps.ask)
-app.command()(cli_maps.diff)
-app.command()(cli_report.report)
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -105,7 +91,7 @@ def run(
     the output pipe is closed, 1 on an error, 2 on wrong usage.
     """
     console = make_console()
-    settings = _with_options(_load(config), dominance=dominance, repeats=repeats, early_abort=early_abort)
+    settings = _with_options(load_settings(config), dominance=dominance, repeats=repeats, early_abort=early_abort)
     if algorithm and agent != "cartesian":
         raise ConfigError(f"--algorithm {algorithm} is an agent of its own: leave out --agent {agent}")
     make_agent = own_policy(algorithm) if algorithm else agent_factory(agent)
@@ -128,45 +114,17 @@ def run(
     raise typer.Exit(EXIT_CODES[status])
 
 
-@app.command()
-def plan(config: ConfigOption = None) -> None:
-    """Show the number of configurations and runs, and the hours they take; start nothing."""
-    print_plan(make_console(), _load(config))
-
-
-@app.command()
-def doctor(config: ConfigOption = None) -> None:
-    """Check k6, the node or the gateway, its metrics, and the paths; say how to fix each failure."""
-    console = make_console()
-    failed = False
-    for check in run_checks(_load(config)):
-        failed |= not check.passed
-        mark = Text("ok    ", "green") if check.passed else Text("FAILED", "red")
-        say(console, mark + Text(f" {check.name}: {check.detail}"))
-    raise typer.Exit(1 if failed else 0)
-
-
-@app.command()
-def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("peva.yml")) -> None:
-    """Write a commented sample configuration: the quick start."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(make.SAMPLE_CONFIG.read_text(encoding="utf-8"))
-    except FileExistsError:
-        raise ConfigError(f"{path} is there already; give another name") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    typer.echo(f"wrote {path}; now: peva-env run --config {path}")
-
-
-@app.command(name="config")
-def show_config(
-    config: ConfigOption = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file instead.")] = False,
-) -> None:
-    """Print the parsed configuration with every default, or its JSON schema."""
-    shown = DfaasConfig.model_json_schema() if schema else _load(config).model_dump(mode="json")
-    typer.echo(json.dumps(shown, indent=2))
+app.command()(cli_configuration.plan)
+app.command()(cli_configuration.doctor)
+app.command()(cli_configuration.init)
+app.command(name="config")(cli_configuration.show_config)
+app.command()(cli_export.export)
+app.add_typer(cli_memory.app, name="memory")
+app.command()(cli_train.train)
+app.command()(cli_arena.arena)
+app.command()(cli_ask.ask)
+app.command()(cli_diff.diff)
+app.command()(cli_report.report)
 
 
 def main() -> None:
@@ -191,15 +149,6 @@ def _fill_standard_descriptors() -> None:
 def _fail(problem: str, code: int) -> NoReturn:
     typer.echo(f"peva-env: {one_line(problem)}", err=True)
     sys.exit(code)
-
-
-def _load(path: Path | None) -> DfaasConfig:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        settings = load_config(path or make.SAMPLE_CONFIG)
-    for warning in caught:
-        typer.echo(f"peva-env: warning: {warning.message}", err=True)
-    return settings
 
 
 def _with_options(settings: DfaasConfig, **options: Any) -> DfaasConfig:

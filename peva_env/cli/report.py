@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from peva_env.cli.maps import DEFAULT_MEMORY, Context, Functions, Repetition, Rule, Schema, names
+from peva_env.cli.map_options import DEFAULT_MEMORY, Context, DominanceRule, Functions, Repetition, Schema, names
 from peva_env.config import load_config
 from peva_env.console import make_console, say
 from peva_env.errors import ConfigError
@@ -33,7 +33,7 @@ def report(
     repetition: Repetition = None,
     functions: Functions = None,
     dominance: Annotated[
-        Rule | None, typer.Option(help="How verdicts are inferred; default: as in the campaign.")
+        DominanceRule | None, typer.Option(help="How verdicts are inferred; default: as in the campaign.")
     ] = None,
     config: Annotated[
         Path | None,

@@ -12,7 +12,7 @@ from peva_env.contracts import Verdict
 from peva_env.maps import Headroom, LoadAnswer, Neighbour, NodeMap
 from peva_env.system import one_line
 
-_BASES = {
+_BASIS_TEXTS = {
     "measured": "measured",
     "inferred": "proved by what was measured",
     "contradicted": "not proved: measurements contradict each other",
@@ -23,7 +23,7 @@ _CERTAIN = 0.95
 
 def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> None:
     """Print the verdict, how it is known, the nearest measured configurations, and the headroom."""
-    how, because = _BASES[answer.basis], answer.because
+    how, because = _BASIS_TEXTS[answer.basis], answer.because
     if answer.basis == "measured":
         how, because = f"{how}: {_count(because[0])}", ()
     if answer.basis in ("contradicted", "predicted"):

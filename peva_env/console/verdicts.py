@@ -8,6 +8,7 @@ from rich.text import Text
 
 from peva_env.console.text import STYLES, config_text, say
 from peva_env.contracts import ExecutionEvent
+from peva_env.maps import valid_runs
 from peva_env.rules import majority
 from peva_env.space import ConfigKey
 
@@ -22,10 +23,7 @@ def print_verdicts(console: Console, events: Iterable[ExecutionEvent], complete:
 
     A configuration that is not complete is shown as incomplete instead of a verdict.
     """
-    runs: dict[ConfigKey, list[ExecutionEvent]] = {}
-    for event in events:
-        if event.is_valid:
-            runs.setdefault(event.config_key, []).append(event)
+    runs = valid_runs(events)
     if not runs:
         return
     shown = sorted(runs, key=lambda key: (len(key[0]), key))[:_MAX_ROWS]

@@ -8,7 +8,7 @@ What must always hold:
 
 from peva_env.maps.answers import Headroom, LoadAnswer, Neighbour, ask
 from peva_env.maps.difference import MapDifference, compare
-from peva_env.maps.node_map import CampaignRecord, NodeMap
+from peva_env.maps.node_map import CampaignRecord, NodeMap, valid_runs
 from peva_env.maps.prediction import predict
 from peva_env.maps.reading import read_map
 from peva_env.maps.savings import Savings, cartesian_configs, savings_of
@@ -27,4 +27,5 @@ __all__ = [
     "predict",
     "read_map",
     "savings_of",
+    "valid_runs",
 ]

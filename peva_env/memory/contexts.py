@@ -1,4 +1,4 @@
-"""What a context is called."""
+"""The hash of a context, and the name of its node."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from peva_env.system import one_line
 
 
 def digest(text: str) -> str:
-    """Return the first 16 hex digits of the sha256 of a text: tells two texts apart without telling them."""
+    """Return the first 16 hex digits of the sha256 of a text: it identifies the text without revealing it."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -19,7 +19,7 @@ def context_hash(context: Mapping[str, Any]) -> str:
 
 
 def node_name(context: Mapping[str, Any]) -> str | None:
-    """Return what the node of a context is called, or None if the context does not tell."""
+    """Return the name of a context's node, or None if the context has none."""
     node = context.get("node")
     known = node if isinstance(node, Mapping) else {}
     names = (known.get(key) for key in ("name", "hostname", "gateway"))

@@ -25,7 +25,7 @@ NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-"""All that is needed is built in; a file from a stranger must not make DuckDB fetch and run more."""
+"""DuckDB must not download and run extensions for an untrusted file; all that is needed is built in."""
 
 
 class Database:
@@ -34,7 +34,7 @@ class Database:
     Args:
         path: the file, or ``:memory:``.
         schema_version: the label that it must carry.
-        shown_as: how errors call it, where ``path`` is a copy that its user has never heard of.
+        shown_as: the path in error messages, if ``path`` is a temporary copy.
     """
 
     def __init__(self, path: str, schema_version: str, *, shown_as: str | None = None) -> None:
@@ -61,10 +61,10 @@ class Database:
         return self._connection
 
     def open(self) -> None:
-        """Open the file, or make it, and check its schema.
+        """Open the file, or create it, and check its schema.
 
-        A file that is there is first looked at read-only: opened for writing, a foreign one would already be changed,
-        because DuckDB then works off the log that a killed process left beside it.
+        An existing file is first checked read-only: opening a foreign file for writing would already change it, because
+        DuckDB then replays the log that a killed process left beside it.
 
         Raises:
             MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
@@ -78,7 +78,7 @@ class Database:
         except BaseException:
             self.close()
             raise
-        self._identity = self._find()
+        self._identity = self._file_identity()
 
     def _inspect(self) -> bool:
         """Open the file read-only and tell whether it is a memory; raise if it is anything else but empty."""
@@ -112,7 +112,7 @@ class Database:
         if schema_version != self.schema_version:
             raise SchemaMismatchError(
                 f"memory {self.path}: schema_version is {schema_version!r}, but {self.schema_version!r} is asked for; "
-                "choose another db_path, or the version that wrote this one"
+                "choose another db_path, or use the version that wrote this file"
             )
 
     @contextmanager
@@ -135,20 +135,20 @@ class Database:
             raise
 
     def _is_there(self) -> bool:
-        """Tell whether there is a database at ``path``, after making the folder for one that is not.
+        """Tell whether there is a database at ``path``; if not, create its folder.
 
-        What does not begin like DuckDB's files is not given to DuckDB at all: it would try to download a reader for it.
+        A file without DuckDB's magic bytes is not given to DuckDB at all: it would try to download a reader for it.
         """
         if self._file == ":memory:":
             return False
         try:
             Path(self._file).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise MemoryStoreError(f"memory {self.path}: its folder cannot be made: {error.strerror}") from error
+            raise MemoryStoreError(f"memory {self.path}: its folder cannot be created: {error.strerror}") from error
         try:
             with Path(self._file).open("rb") as file:
                 begins = file.read(_MAGIC_END)
-            if not begins:  # what is left when the disk was full as the file was made; DuckDB would refuse it for ever
+            if not begins:  # left by a full disk when the file was created; DuckDB would always refuse it
                 Path(self._file).unlink()
                 return False
         except FileNotFoundError:
@@ -160,15 +160,15 @@ class Database:
         return True
 
     def _require_file(self) -> None:
-        # DuckDB goes on with a file that was deleted, and all that it writes is gone when it is closed.
-        if self._identity is not None and self._find() != self._identity:
+        # DuckDB keeps writing to a deleted file, and all of it is lost when the file is closed.
+        if self._identity is not None and self._file_identity() != self._identity:
             raise MemoryStoreError(
                 f"memory {self.path}: it was deleted, moved or replaced while it was in use, so that nothing more can "
-                "be stored; put it back where it was, or start again without it"
+                "be stored; put it back, or start again with a new memory"
             )
 
-    def _find(self) -> tuple[int, int] | None:
-        """Return which file is at ``path`` now."""
+    def _file_identity(self) -> tuple[int, int] | None:
+        """Return the device and inode of the file at ``path``, None if there is none."""
         try:
             status = Path(self._file).stat()
         except OSError:
@@ -206,14 +206,14 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def duckdb_problem(error: duckdb.Error) -> str:
-    """Return DuckDB's complaint as one line that says what to do."""
+    """Return DuckDB's error message as one line, with advice where there is any."""
     text = str(error).splitlines()[0]
     holder = _LOCK_HOLDER.search(text)
     if holder:
         who = f"process {holder['pid']} ({Path(holder['program']).name})" if holder["pid"] else holder["program"]
         return f"in use by {who}; wait for it, stop it, or choose another db_path"
     if "version number" in text and "we can only read" in text:
-        return f"was written by another DuckDB than {duckdb.__version__}, install a newer one: {text}"
+        return f"was written by a newer DuckDB than {duckdb.__version__}, install a newer one: {text}"
     if "different configuration than existing connections" in text:
         return "in use by this process; close what has it open, or choose another db_path"
     return text.removeprefix("IO Error: ")

@@ -20,7 +20,7 @@ _FUNCTION_COLUMNS = {
     "ram_bytes": "function_ram_bytes",
     "power_uw": "function_power_uw",
 }
-"""Columns of a function's values whose name differs from that of the field."""
+"""Columns of a function's values whose name differs from the field's."""
 
 _FUNCTION_FIELDS = {field.name: _FUNCTION_COLUMNS.get(field.name, field.name) for field in fields(FunctionMeasurement)}
 _NODE_FIELDS = tuple(field.name for field in fields(NodeMeasurement))
@@ -63,10 +63,10 @@ def event_record(event: ExecutionEvent) -> dict[str, Any]:
 
 
 def event_from_record(record: Mapping[str, Any]) -> ExecutionEvent:
-    """Return the event of a row; the inverse of ``event_record``, but for the raw summary, which is kept apart.
+    """Return the event of a row; the inverse of ``event_record``, without the raw summary, which has its own table.
 
     Raises:
-        MemoryStoreError: it is not what a memory would have written.
+        MemoryStoreError: the row is not one that a memory writes.
     """
     try:
         return _event(record)
@@ -108,6 +108,6 @@ def read_events(connection: duckdb.DuckDBPyConnection, condition: str, parameter
 def event_row(event: ExecutionEvent) -> list[Any]:
     """Return an event's values in the order of the table's columns, as DuckDB takes them."""
     record = event_record(event)
-    # A map must name its keys and values apart: a plain dict would be read as a struct with the union of all keys.
+    # A map needs its keys and values as two lists: DuckDB reads a plain dict as a struct with the union of all keys.
     record["failed"] = [{"key": list(kinds), "value": list(kinds.values())} for kinds in record["failed"]]
     return [record[column] for column in EVENT_COLUMNS]

@@ -1,4 +1,4 @@
-"""A set of configurations that answers in under a microsecond among a million."""
+"""A set of configurations with lookups in under a microsecond among a million."""
 
 from peva_env.space import ConfigKey
 
@@ -6,7 +6,7 @@ from peva_env.space import ConfigKey
 class KeySet:
     """Configurations by their functions, then their rates.
 
-    A lookup in a plain set of keys spends its time on cache misses: each key is two tuples, strings and numbers, spread
+    A lookup in a plain set of keys spends its time on cache misses: the tuples, strings and numbers of a key lie all
     over the heap. Here names are compared once for all their rates, and equal rates are one object.
     """
 

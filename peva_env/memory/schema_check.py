@@ -1,8 +1,7 @@
-"""Whether a database is a memory: exactly its tables and columns, and nothing that could act in their stead.
+"""Checking whether a database is a memory: exactly its tables and columns, and no views, macros or types.
 
-A database file can bring views and macros of its own, and in it they come before DuckDB's: a macro ``count`` would
-answer in the place of ``count``, and a view in the place of a table reads whatever file it names. So a file is looked
-at with DuckDB's own names alone.
+A database file can define views and macros, which take precedence over DuckDB's: a macro ``count`` would replace
+``count``, and a view in place of a table can read any file. So a file is checked with DuckDB's own names only.
 """
 
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ _FOREIGN = """
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What is in a database: its schema label ('' if it has none), and in words what is not as wanted, if anything."""
+    """The contents of a database: its schema label ('' if it has none), and the first difference from a memory's."""
 
     is_empty: bool
     difference: str | None = None

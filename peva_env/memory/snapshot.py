@@ -1,9 +1,9 @@
 """Reading a memory that another process is writing to, without stopping it or making it wait.
 
-DuckDB lets nobody else open a file that a writer has. But what it has committed lies in two files: the database, which
-changes only when DuckDB folds its log into it, and the log (``.wal``), which only grows in between. Copies of both,
-taken while the database itself did not change, are a memory as of the last commit; a half-written entry at the end of
-the log is what a crash would leave, and is left out in the same way.
+DuckDB locks a file that a process has open for writing. But committed data lie in two files: the database, which
+changes only at a checkpoint of the log, and the log (``.wal``), which only grows in between. Copies of both, taken
+while the database did not change, are a memory as of the last commit; DuckDB ignores a half-written entry at the end
+of the log, as after a crash.
 """
 
 import shutil
@@ -21,16 +21,16 @@ from peva_env.system import processes
 _ATTEMPTS = 50
 _PAUSE_S = 0.1
 _SETTLED_S = 0.05
-"""A file system's clock may tick only every few ms: a file changed just now could change again within the same tick.
-One that was changed in the future was changed before the clock was set back."""
+"""A file system's clock may tick only every few ms, so a file changed just now could change again within the same tick.
+A modification time in the future means that the clock was set back."""
 
 
 @contextmanager
 def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a memory for reading, as of its last commit, whoever else has it open.
+    """Open a snapshot of a memory as of its last commit, whoever else has it open.
 
     Raises:
-        MemoryStoreError: there is no such file, it is not a memory, or it never stands still long enough to be copied.
+        MemoryStoreError: there is no such file, it is not a memory, or it changes too often to be copied.
         SchemaMismatchError: it is of another schema version.
     """
     if Path(path).is_dir():
@@ -61,14 +61,16 @@ def _copy(path: Path, copy: Path) -> None:
         if _state(path) == before and abs(time.time() - before[0] / 1e9) > _SETTLED_S:
             return
         time.sleep(_PAUSE_S)
-    raise MemoryStoreError(f"memory {path}: it changed under each of {_ATTEMPTS} copies; try again")
+    raise MemoryStoreError(f"memory {path}: it changed during each of {_ATTEMPTS} copies; try again")
 
 
 def _copy_if_there(path: Path, copy: Path) -> None:
     try:
         shutil.copyfile(path, copy)
     except FileNotFoundError:
-        copy.unlink(missing_ok=True)  # folded into the database at this moment: the caller sees that it changed
+        copy.unlink(
+            missing_ok=True
+        )  # merged into the database at this moment: the caller sees that the database changed
 
 
 def _log(path: Path) -> Path:

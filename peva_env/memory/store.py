@@ -22,13 +22,13 @@ DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
 _INSERT_EVENT = f"INSERT INTO execution_events VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"  # noqa: S608
 
 _LOG_ONLY = "SET wal_autocheckpoint = '1TB'"
-"""During a campaign DuckDB only adds to its log, and folds it into the file when the memory is closed: a process killed
-while it folded was once seen to leave a torn block, of some 2,500 that were killed folding as often as they could."""
+"""During a campaign DuckDB only appends to its log, and checkpoints it when the memory is closed: one of some 2,500
+processes that were killed during constant checkpoints left a torn block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One campaign: who measured what, under which context, with which versions."""
+    """One campaign: its run id, repetition, context, seed and versions."""
 
     run_id: str
     repetition: int
@@ -42,7 +42,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class PolicyUpdate:
-    """One update of a policy: when (seconds since the epoch), how, from how many events, and the score it reported."""
+    """One update of a policy: its time (seconds since the epoch), mode, number of events, and the score it reported."""
 
     run_id: str
     update_index: int
@@ -57,7 +57,7 @@ class DuckDBMemoryStore:
     """Reads and writes the memory's tables. ``path`` may be ``:memory:``.
 
     Args:
-        path: the database file; it and its folder are made by ``startup`` if they are not there.
+        path: the database file; ``startup`` creates it and its folder if they do not exist.
         schema_version: the label that the file must carry.
     """
 
@@ -66,7 +66,7 @@ class DuckDBMemoryStore:
         self._catalogued: set[str] = set()
 
     def startup(self) -> None:
-        """Open the file, or make it, and check its schema. Sessions found running belong to a process that died.
+        """Open the file, or create it, and check its schema. Sessions still marked as running are marked as crashed.
 
         Raises:
             MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
@@ -89,10 +89,10 @@ class DuckDBMemoryStore:
         return self.database.label()
 
     def validate_preload_schema(self, schema_version: str) -> None:
-        """Check that a label is the one that this store was opened for.
+        """Check that a schema label is the one of this store. PEVA-FAAS users rely on it before a preload.
 
         Raises:
-            SchemaMismatchError: it is another; there is no automatic migration.
+            SchemaMismatchError: it is not; there is no automatic migration.
         """
         self.database.check_label(schema_version)
 
@@ -108,7 +108,7 @@ class DuckDBMemoryStore:
         try:
             return self._insert(events, updates, lambda _: False)
         except MemoryStoreError as error:
-            # Asking first is for the rare repeat: it, or INSERT OR IGNORE, would double the cost of every event.
+            # Only now check for repeats: a check before each insert, or INSERT OR IGNORE, would double its cost.
             if isinstance(error.__cause__, duckdb.ConstraintException):
                 return self._insert(events, updates, self._has)
             raise
@@ -128,7 +128,7 @@ class DuckDBMemoryStore:
         return int(row[0]) if row and row[0] is not None else 0
 
     def open_session(self, session: Session) -> None:
-        """Record that a campaign starts; one of the same run_id and context goes on.
+        """Record that a campaign starts, or continues if its run_id and context are known.
 
         Raises:
             MemoryStoreError: the run_id belongs to a campaign of another context or repetition.
@@ -197,7 +197,7 @@ class DuckDBMemoryStore:
             return False
         if event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) != event:
             raise MemoryStoreError(
-                f"memory {self.database.path}: under {event.event_key} another event is stored; one is written once"
+                f"memory {self.database.path}: another event is stored under {event.event_key}; events never change"
             )
         return True
 

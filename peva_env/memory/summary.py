@@ -1,4 +1,4 @@
-"""What a memory holds, in numbers."""
+"""Counts of a memory: its campaigns, contexts, configurations and events."""
 
 import json
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class CampaignSummary:
 
 @dataclass(frozen=True, slots=True)
 class ContextSummary:
-    """What was measured under one context: on which node, which functions."""
+    """One context: its node, its functions, and the number of configurations and events."""
 
     context_hash: str
     node: str
@@ -38,7 +38,7 @@ class ContextSummary:
 
 @dataclass(frozen=True, slots=True)
 class EventCount:
-    """How many events there are of a kind and verdict."""
+    """The number of events of one kind and verdict."""
 
     kind: str
     verdict: str
@@ -47,7 +47,7 @@ class EventCount:
 
 @dataclass(frozen=True, slots=True)
 class MemorySummary:
-    """All of it."""
+    """The counts of a whole memory."""
 
     schema_version: str
     n_configs: int
@@ -57,7 +57,7 @@ class MemorySummary:
 
 
 def summarize_memory(connection: duckdb.DuckDBPyConnection) -> MemorySummary:
-    """Count what a memory holds."""
+    """Count the campaigns, contexts, configurations and events of a memory."""
     campaigns = connection.execute(
         "SELECT s.run_id, s.status, s.agent, s.repetition, s.context_hash, s.started_at, s.ended_at, "
         "count(e.run_id) FILTER (kind = 'measured') FROM run_sessions s LEFT JOIN execution_events e USING (run_id) "
@@ -86,7 +86,7 @@ def _contexts(connection: duckdb.DuckDBPyConnection) -> list[ContextSummary]:
 
 
 def _described(context_json: str | None) -> tuple[str, list[str]]:
-    """Return the node's name and the functions of a context, as far as it tells them."""
+    """Return the node's name and the functions of a context, ``?`` and none if it lacks them."""
     try:
         context: Any = json.loads(context_json or "{}")
         return node_name(context) or "?", sorted(context.get("functions", {}))

@@ -1,7 +1,7 @@
-"""Recomputing every column that follows from others, and reporting where a memory says something else.
+"""Recomputing every column of a memory that follows from others, and reporting where the stored value differs.
 
-Verdicts are recomputed by ``peva_env.rules.judge`` with the rules of the session's own context. A verdict INVALID is
-taken as it is: most of its causes, such as a k6 that failed, leave nothing to compute it from.
+Verdicts are recomputed by ``peva_env.rules.judge`` with the rules of the session's own context. INVALID verdicts are
+not recomputed: most of their causes, such as a failed k6, leave no data to compute them from.
 """
 
 import json
@@ -28,7 +28,7 @@ _RUN_ID = EVENT_COLUMNS.index("run_id")
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """A value that is not what follows from the others, in words; ``key`` is the row's primary key."""
+    """A stored value that differs from its recomputed value, both as text; ``key`` is the row's primary key."""
 
     table: str
     key: str
@@ -45,7 +45,7 @@ class _Rules(NamedTuple):
 
 
 def verify(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
-    """Yield every difference between what a memory holds and what follows from it. The cost is linear in its events."""
+    """Yield every discrepancy between stored and recomputed values. The cost is linear in the number of events."""
     for query in QUERIES:
         for row in connection.execute(query).fetchall():
             yield Discrepancy(*map(str, row))
@@ -79,7 +79,7 @@ def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
 
 
 def _rules(connection: duckdb.DuckDBPyConnection) -> dict[str, _Rules]:
-    """Return by what each session judged, where its context holds it."""
+    """Return the overload rules of each session whose context holds them."""
     rules = {}
     for run_id, text in connection.execute("SELECT run_id, context_json FROM run_sessions").fetchall():
         with suppress(AttributeError, TypeError, ValueError, KeyError, ValidationError):

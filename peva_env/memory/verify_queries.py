@@ -1,4 +1,4 @@
-"""What of a memory is checked in SQL: queries of table, key, column, stored and recomputed, where the two differ."""
+"""The checks of a memory in SQL: each query returns table, key, column, stored and recomputed value of differences."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -26,7 +26,7 @@ def _column(table: str, key: str, column: str, recomputed: str, *, where: str = 
 
 
 def _length(column: str) -> str:
-    """Every list has a value for each function; a run that measured nothing, and a skip, have none."""
+    """Check that every list has a value for each function, or none for a skip or a run without measurements."""
     n = "len(function_names)" if column == "rates_rps" else "if(len(offered) = 0, 0, len(function_names))"
     return (
         f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', concat(len({column}), ' values'), "  # noqa: S608
@@ -51,7 +51,7 @@ def _of_session(column: str) -> str:
 
 
 def _not_run(verdict: Verdict, kind: EventKind, iteration: int) -> Iterator[str]:
-    """Kind, iteration and verdict of what was not run belong together."""
+    """Check that kind, iteration and verdict agree in events that were not run."""
     yield _column("execution_events", _EVENT_KEY, "iteration", str(iteration), where=f"kind = '{kind}'")
     yield _column("execution_events", _EVENT_KEY, "kind", f"'{kind}'", where=f"iteration = {iteration}")
     yield _column("execution_events", _EVENT_KEY, "verdict", f"'{verdict}'", where=f"kind = '{kind}'")
@@ -64,7 +64,7 @@ _SUCCESS = f"""
             unnest(e.offered) AS offered, unnest(e.succeeded) AS ok, s.agent = 'imported' AS is_imported
         FROM execution_events e LEFT JOIN run_sessions s USING (run_id) WHERE len(e.offered) = len(e.function_names)
     )
-    -- a recording has rates with three decimals, and counts that were derived from them
+    -- imported success rates have three decimals, and the counts are derived from them
     WHERE abs(success_rate - if(offered = 0, 1, ok / offered))
         > if(is_imported AND offered > 0, 0.5 / offered, 0) + 1e-9
     ORDER BY 2
@@ -80,7 +80,7 @@ _OFFERED = f"""
     WHERE offered IS DISTINCT FROM sent + dropped ORDER BY 2
 """  # noqa: S608
 
-# Runs of a configuration are numbered through a campaign and those that go on with it; an imported one stands alone.
+# Iterations of a configuration are numbered without gaps within a context and repetition.
 _GAPS = """
     SELECT 'execution_events', concat_ws('/', config_id, '*', repetition, run_id), 'iteration',
         concat('up to ', last), concat(runs, ' runs')

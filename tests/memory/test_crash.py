@@ -137,5 +137,5 @@ def test_a_file_of_a_newer_duckdb_is_refused_unchanged_in_one_line_that_says_so(
         DuckDBMemoryStore(path).startup()
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
-    assert "another DuckDB" in str(caught.value)
+    assert "newer DuckDB" in str(caught.value)
     assert path.read_bytes() == before

@@ -178,7 +178,7 @@ def test_a_folder_is_no_memory_file(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert "cannot be made" in refusal(tmp_path / "file" / "memory.duckdb")
+    assert "cannot be created" in refusal(tmp_path / "file" / "memory.duckdb")
 
 
 def test_an_unwritable_folder_is_one_clear_line() -> None:

@@ -145,7 +145,7 @@ def test_a_cartesian_campaign_that_is_not_done_saved_nothing(n_runs: int, domina
     space = ConfigSpace({"a": [10, 20, 30], "b": [10, 20, 30]}, min_functions=2, max_functions=3)
     one = node_map(space, measured(*space, limit_rps=100)[:n_runs], campaigns=(BUDGET,), dominance=dominance)
     said, n_known = savings_of(one), (n_runs + 2) // 3
-    assert dict(savings.savings_facts(said))["saved so far"] == "nothing"
+    assert dict(savings.savings_entries(said))["saved so far"] == "nothing"
     assert f"To know the same {n_known} of 9 configurations, it would measure {n_known}, " in (
         savings.method_text(one, said)
     )
@@ -213,7 +213,7 @@ def test_a_share_is_written_one_way() -> None:
     assert dict(summary.campaign_settings(one))["overloaded is"] == (
         "success of a function under 90 %; mean success under 95.5 %; RAM over 90 %"
     )
-    assert dict(savings.savings_facts(savings_of(one)))["saved so far"].startswith("21 runs (63.6 %), ")
+    assert dict(savings.savings_entries(savings_of(one)))["saved so far"].startswith("21 runs (63.6 %), ")
     assert not re.search(r"\d%", told(page_of(one)))
 
 
@@ -225,7 +225,7 @@ def test_a_name_written_from_the_right_is_isolated() -> None:
 
 def test_who_made_more_runs_than_the_cartesian_agent_saved_nothing() -> None:
     one = node_map(ConfigSpace({"a": [10, 20, 30]}), measured(*([("a", rate)] for rate in (10, 20, 30)), limit_rps=20))
-    assert dict(savings.savings_facts(savings_of(one)))["saved"] == "nothing; 3 runs more were made"
+    assert dict(savings.savings_entries(savings_of(one)))["saved"] == "nothing; 3 runs more were made"
 
 
 def test_a_campaign_that_runs_is_told_with_the_time() -> None:

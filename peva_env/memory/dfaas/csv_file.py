@@ -27,7 +27,7 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A file: its columns, and its functions in sorted order."""
+    """A CSV file: its columns, and its functions in sorted order."""
 
     path: Path
     header: list[str]
@@ -35,7 +35,7 @@ class CsvFile:
 
     @property
     def is_results(self) -> bool:
-        """Whether it has more than the names and rates of functions."""
+        """Whether it has columns other than the names and rates of functions."""
         return any(not column.startswith(("function_", "rate_function_")) for column in self.header)
 
     def lines(self) -> Iterator[tuple[int, list[str]]]:
@@ -60,7 +60,7 @@ def read_header(path: Path) -> CsvFile:
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
-        # Half a character at the end of a file that was cut off is a refused cell, not a file that cannot be read.
+        # Half a character at the end of a truncated file makes one refused cell, not an unreadable file.
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             reader = csv.reader(file)
             for cells in reader:
@@ -73,7 +73,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def problem_of(file: CsvFile, per_function: Sequence[str], of_node: Sequence[str] = ()) -> str | None:
-    """Say why no line of a file can be read, if so: a column is missing, or there twice."""
+    """Return why no line of a file can be read: a column is missing or repeated; None if all is well."""
     if not file.functions:
         return "there is no column function_X"
     twice = [column for column in file.header if file.header.count(column) > 1]
@@ -85,12 +85,12 @@ def problem_of(file: CsvFile, per_function: Sequence[str], of_node: Sequence[str
 
 
 def read_lines[T](file: CsvFile, problem: str | None, read: Callable[[Row], T]) -> Iterator[tuple[int, T | Refusal]]:
-    """Yield each line's number with what ``read`` makes of it, or why it is refused: the ``ValueError`` that it raises.
+    """Yield each line's number with the result of ``read``, or a refusal with the ``ValueError`` that it raises.
 
     Args:
         file: the lines.
-        problem: why none of them can be read, if so.
-        read: makes something of a line's cells.
+        problem: why no line can be read, or None.
+        read: parses a line's cells.
     """
     if problem:
         yield 1, Refusal(file.path, 1, problem)
@@ -105,7 +105,7 @@ def read_lines[T](file: CsvFile, problem: str | None, read: Callable[[Row], T]) 
 
 
 def number(row: Row, column: str) -> float | None:
-    """Return a cell's number, None where nothing was measured or the column is not there.
+    """Return a cell's number, None if it is empty or NaN, or the column is missing.
 
     Raises:
         ValueError: it is not a number, negative, or not finite.
@@ -128,7 +128,7 @@ def integer(row: Row, column: str) -> int | None:
     """Return a cell's whole number, likewise."""
     text = row.get(column, "")
     if text.isdecimal() and len(text) < _INT32_DIGITS:
-        return int(text)  # as good as always, and faster
+        return int(text)  # the usual case, and faster
     value = number(row, column)
     if value is None:
         return None

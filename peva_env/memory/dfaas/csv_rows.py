@@ -1,9 +1,9 @@
-"""The rows of ``results.csv`` and ``skipped.csv`` of DFaaS and PEVA-FAAS: what each says, or why it is refused.
+"""Parsing the rows of ``results.csv`` and ``skipped.csv`` of DFaaS and PEVA-FAAS, or refusing them with a reason.
 
 For each function X of a plan there are the columns ``function_X`` (its name, empty where it was absent) and
-``rate_function_X``, and in results ``success_rate_function_X`` and more. Columns stand in any order; unknown ones are
-passed over. The files do not say in which unit latencies are, nor over how many cores CPU percentages are summed:
-``Units`` does.
+``rate_function_X``, and in results ``success_rate_function_X`` and more. The order of columns does not matter; unknown
+columns are ignored. The files lack the unit of latencies and the number of cores over which CPU percentages are summed:
+``Units`` holds them.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ REPEATED = "the configuration of an earlier line once more"
 _NODE_COLUMNS = ("cpu_usage_node", "ram_usage_node_percentage")
 _PER_MS = {"ns": 1e6, "ms": 1.0}
 _SHORTEST_MS, _LONGEST_RUNS = 1e-3, 10
-"""A mean latency under a microsecond, or of many times the length of a run, was recorded in another unit."""
+"""A mean latency under 1 us, or over 10 times the duration of a run, was recorded in another unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """What a recording does not say of itself; its CPU percentages of the node run from 0 to 100 x ``cores``."""
+    """The units that a recording lacks; its CPU percentages of the node run from 0 to 100 x ``cores``."""
 
     latency: LatencyUnit
     cores: int
@@ -47,13 +47,13 @@ class RecordedRun:
 
 
 def read_runs(file: CsvFile, units: Units) -> list[RecordedRun | Refusal]:
-    """Return what each line of results says."""
+    """Return the run of each line of results, or its refusal."""
     problem = problem_of(file, ("function", "rate_function", "success_rate_function"), _NODE_COLUMNS)
     return [run for _, run in read_lines(file, problem, lambda row: _run(row, file.functions, units))]
 
 
 def read_skips(file: CsvFile) -> list[Rates | Refusal]:
-    """Return which configuration each line says was skipped.
+    """Return the skipped configuration of each line, or its refusal.
 
     DFaaS wrote a configuration of three functions as three lines: its first function, its first two, all three.
     PEVA-FAAS writes whole configurations, also of fewer functions than the plan has.
@@ -68,7 +68,7 @@ def read_skips(file: CsvFile) -> list[Rates | Refusal]:
 def _once(
     file: CsvFile, line: int, skip: Rates | Refusal, whole: int, seen: set[tuple[tuple[str, int], ...]]
 ) -> Rates | Refusal:
-    """Refuse a configuration of fewer functions than a whole one, or one that was seen before."""
+    """Refuse a configuration with fewer than ``whole`` functions, or one that was seen before."""
     if isinstance(skip, Refusal):
         return skip
     if len(skip) < whole:
@@ -81,7 +81,7 @@ def _once(
 
 
 def _in_pieces(skips: Sequence[Rates | Refusal], n_functions: int) -> bool:
-    """Tell whether every configuration is preceded by its pieces; what stands next to a refused line may lack them."""
+    """Tell whether every configuration is preceded by its pieces; neighbours of refused lines may lack them."""
     pairs = [(a, b) for a, b in pairwise(skips) if isinstance(a, dict) and isinstance(b, dict)]
     grows = [len(b) == len(a) + 1 and a.items() <= b.items() for a, b in pairs]
     begins_anew = (len(a) == n_functions and len(b) == 1 for a, b in pairs)

@@ -1,4 +1,4 @@
-"""A recording as a campaign: its name, its context, when its runs were, and their verdicts."""
+"""A recording as a campaign: its run id, its context, and the times and verdicts of its runs."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ from peva_env.rules import judge
 from peva_env.space import config_key
 
 RECORDED_AS = "recorded as "
-"""How the reason begins that states what the recording says instead."""
+"""Prefix of the reason that states a recorded verdict which differs from the judged one."""
 
 _KIND = re.compile(r"^(results|skipped)[-_.]*")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")
@@ -27,7 +27,7 @@ _SKIPPED = "recorded as skipped"
 
 @dataclass(frozen=True, slots=True)
 class ImportedCampaign:
-    """What the runs of a recording share."""
+    """What all runs of a recording have in common."""
 
     run_id: str
     context: Mapping[str, Any]
@@ -36,7 +36,7 @@ class ImportedCampaign:
     rules: OverloadConfig
 
     def runs(self, runs: Iterable[RecordedRun], started_at: float) -> Iterator[ExecutionEvent]:
-        """Yield runs as events: judged by the rules, and one after the other from ``started_at`` on."""
+        """Yield runs as events: judged by the rules, one after the other from ``started_at`` on."""
         times_seen: Counter[object] = Counter()
         for run in runs:
             key = config_key((function.name, function.rate_rps) for function in run.functions)
@@ -77,7 +77,7 @@ class ImportedCampaign:
         )
 
     def _disagreement(self, run: RecordedRun, verdict: Verdict) -> Iterator[str]:
-        """Yield what the recording says, where it is another verdict than that by the rules."""
+        """Yield the recorded verdict as a reason, if it differs from the judged one."""
         if run.overloaded is None or verdict is Verdict.INVALID:
             return
         recorded = Verdict.OVERLOADED if run.overloaded else Verdict.OK
@@ -99,11 +99,11 @@ def campaign_of(file: CsvFile, *, node: str, units: Units, rules: OverloadConfig
 
 
 def began_at(path: Path, took_s: float) -> float:
-    """Return when a file's campaign began, in seconds since the epoch; it took so many of them until the last line."""
+    """Return when a file's campaign began, in seconds since the epoch; ``took_s`` is the time of all its lines."""
     stamps = _STAMP.findall(f"{path.absolute().parent.name}/{path.name}")
     if stamps:
         try:
             return datetime.strptime(stamps[-1], "%Y-%m-%d_%H-%M-%S").replace(tzinfo=UTC).timestamp()
         except ValueError:
-            pass  # only looks like a time
+            pass  # digits in the form of a time, but not a time
     return path.stat().st_mtime - took_s

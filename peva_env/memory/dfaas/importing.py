@@ -1,6 +1,6 @@
-"""Bringing old data: recordings of DFaaS and PEVA-FAAS become campaigns of the memory.
+"""Importing recordings of DFaaS and PEVA-FAAS as campaigns of a memory.
 
-A ``results`` file and its ``skipped`` file are one campaign. What they do not hold is derived:
+A ``results`` file and its ``skipped`` file are one campaign. Values that they lack are derived:
 
 - The *run_id* is the node's name and the file's, without ``results-`` or ``skipped-``, or the folder's, where the file
   is called just ``results.csv``. So a file that is imported again, or has grown since, adds only what is new.
@@ -31,12 +31,12 @@ from peva_env.memory.store import DuckDBMemoryStore
 __all__ = ["AGENT", "ImportReport", "Refusal", "import_dfaas"]
 
 _MEASURED = ("kind", "duration_s", "cooldown_s", "success_rate", "mean_ms", "function_cpu_pct", "cpu_pct", "ram_pct")
-"""What the same line gives again when it is imported with the same options."""
+"""Columns that must be equal when a line is imported again with the same options."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of the lines: runs, skipped configurations, refusals; and how often the recorded verdict is ours.
+    """The result of an import: runs, skipped configurations, refused lines, and how many recorded verdicts agree.
 
     For ``n_compared`` and ``n_disagreeing`` see ``Staging``.
     """
@@ -65,7 +65,7 @@ def import_dfaas(
     rules: OverloadConfig | None = None,
     progress: Callable[[Path], None] = lambda _: None,
 ) -> ImportReport:
-    """Import ``results`` and ``skipped`` files of one node, all or nothing; twice is the same as once.
+    """Import ``results`` and ``skipped`` files of one node, all or nothing; repeating an import changes nothing.
 
     Args:
         store: a started store.
@@ -75,10 +75,10 @@ def import_dfaas(
         latency_unit: DFaaS recorded nanoseconds, PEVA-FAAS and this package milliseconds.
         duration_s: length of a run in seconds.
         rules: the overload rules; the default ones if not given.
-        progress: is told of each file that has been read.
+        progress: called with each file that has been read.
 
     Raises:
-        ConfigError: an argument cannot be right, or two files would be the same campaign.
+        ConfigError: an argument is out of range, or two files would be the same campaign.
         MemoryStoreError: a file cannot be read, its rows are in the memory with other values, or the memory cannot be
             written; nothing is changed.
     """
@@ -99,7 +99,9 @@ def import_dfaas(
 
 def _units(node: str, units: Units) -> Units:
     if units.cores < 1 or units.duration_s <= 0 or not node.strip():
-        raise ConfigError(f"node = {node!r}, {units}: a node needs a name and a core, and a run some time")
+        raise ConfigError(
+            f"node = {node!r}, {units}: a node needs a name and at least one core, and a run a positive duration"
+        )
     return units
 
 
@@ -115,7 +117,7 @@ def _report(staging: Staging, merged: Mapping[str, MergeCount]) -> ImportReport:
 
 
 def _check_names(files: list[CsvFile], campaigns: list[ImportedCampaign]) -> None:
-    """Raise ``ConfigError`` for two files that would be the same part of a campaign, or parts that do not belong."""
+    """Raise ``ConfigError`` if two files would be the same part of a campaign, or one campaign has two contexts."""
     known: dict[tuple[str, bool], Path] = {}
     contexts: dict[str, tuple[str, Path]] = {}
     for file, campaign in zip(files, campaigns, strict=True):
@@ -126,11 +128,11 @@ def _check_names(files: list[CsvFile], campaigns: list[ImportedCampaign]) -> Non
         if other != file.path:
             raise ConfigError(f"{other} and {file.path} would both be campaign {campaign.run_id!r}; rename one of them")
         if context != campaign.context_hash:
-            raise ConfigError(f"{first} and {file.path} share the name of a campaign, but not its functions")
+            raise ConfigError(f"{first} and {file.path} have the name of one campaign, but different functions")
 
 
 def _check_unchanged(database: Database, sources: Mapping[str, str]) -> None:
-    """Raise ``MemoryStoreError`` where the memory has other values under the same names: one of the two is wrong."""
+    """Raise ``MemoryStoreError`` if the memory holds other values under the same keys."""
     session = database.connection.execute(
         f"SELECT old.run_id, old.agent FROM run_sessions old JOIN {sources['run_sessions']} new USING (run_id) "  # noqa: S608
         "WHERE old.context_hash <> new.context_hash OR old.agent IS DISTINCT FROM new.agent LIMIT 1"

@@ -1,4 +1,4 @@
-"""From recordings to temporary tables: rows of events and sessions as lines of JSON, which DuckDB reads in one go."""
+"""From recordings to temporary tables: events and sessions as lines of JSON, which DuckDB reads at once."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ _CATALOG = (
 class Staging:
     """Collects the rows of recordings in two files of a folder, and counts. Use it as a context manager.
 
-    ``n_compared`` runs have a verdict by the rules and one in the recording, ``n_disagreeing`` of them not the same.
+    ``n_compared`` runs have both a judged and a recorded verdict; the two differ in ``n_disagreeing`` of them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -118,10 +118,10 @@ class Staging:
 
 @contextmanager
 def loaded(database: Database, staging: Staging) -> Iterator[dict[str, str]]:
-    """Yield the names of temporary tables with what was staged, by the memory's table that they belong to.
+    """Yield the names of temporary tables with the staged rows, by the memory's table.
 
     Raises:
-        MemoryStoreError: DuckDB cannot take it in.
+        MemoryStoreError: DuckDB cannot load them.
     """
     sources = {table: f"imported_{table}" for table in ("run_sessions", "config_catalog", "execution_events")}
     try:

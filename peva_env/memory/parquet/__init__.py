@@ -1,7 +1,10 @@
-"""Parquet: export, import, merging and reading of core and debug tables, one file a table.
+"""Parquet folders: export and merge of core and debug tables, one file a table, and recordings for replay.
 
-What must always hold: files are written aside and renamed, so that a folder never holds half a table; core and debug
-tables stand in separate folders; and a merge changes all of a memory's tables or none.
+What must always hold:
+
+- Files are written under temporary names and renamed, so that a folder never holds half a table.
+- Core and debug tables stand in separate folders.
+- A merge changes all tables of a memory or none.
 """
 
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint

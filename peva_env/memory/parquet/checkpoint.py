@@ -1,4 +1,4 @@
-"""The memory as Parquet folders: one file a table, core apart from raw debug."""
+"""The Parquet folders of a memory: core tables in one, raw debug tables in the other."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -53,7 +53,7 @@ class ParquetCheckpoint:
             self.preload_debug()
 
     def preload_core(self) -> None:
-        """Merge the core tables of ``core_dir`` into the memory: all or nothing, newest wins.
+        """Merge the core tables of ``core_dir`` into the memory: all or nothing, the newest row wins.
 
         Raises:
             SchemaMismatchError: the folder is of another schema version, or a table's columns differ.

@@ -1,7 +1,7 @@
-"""Whether a Parquet file can be merged into a memory: its label, its columns, and what it unfolds to.
+"""Checking a Parquet file before it is merged or replayed: its schema label, its columns, and its unpacked size.
 
-A few kilobytes of Parquet can hold billions of rows, or a long text once for each of them. So what a file would take in
-memory is counted before it is taken in; counting itself unfolds nothing.
+A few kilobytes of Parquet can unpack to billions of rows, or to a long text in each of them. So the memory that a file
+needs is estimated before it is loaded; the estimate itself unpacks nothing.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import first_difference
 
 _ROW_BYTES = 1000
-"""Memory that a row takes beside its texts, rounded up: a million events were loaded in 840 MB."""
+"""Memory of a row without its texts, rounded up: a million events were loaded in 840 MB."""
 
 _TEXT_BYTES = {
     "VARCHAR": "sum(strlen({column}))",
@@ -25,11 +25,11 @@ _TEXT_BYTES = {
 
 
 def check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, schema_version: str) -> None:
-    """Look at a file that shall be merged into a table, without changing anything.
+    """Check the file of a table.
 
     Raises:
-        SchemaMismatchError: it is of another schema version, or its columns differ.
-        MemoryStoreError: it is missing, cannot be read, or would take more memory than is free.
+        SchemaMismatchError: its schema version or its columns differ.
+        MemoryStoreError: it is missing, cannot be read, or needs more memory than is free.
     """
     try:
         _check_label(connection, path, schema_version)

@@ -1,4 +1,4 @@
-"""Joining memories of several nodes into one."""
+"""Merging whole memories, such as those of several nodes, into one."""
 
 import tempfile
 from collections import Counter
@@ -14,17 +14,17 @@ from peva_env.memory.store import DuckDBMemoryStore
 
 
 def merge_memories(store: DuckDBMemoryStore, paths: Iterable[str | Path]) -> dict[str, MergeCount]:
-    """Merge other memories into a store: newest wins, and in whatever order the same in the end.
+    """Merge other memories into a store: the newest row wins, and the order of the memories does not matter.
 
-    They may be in use by running campaigns: what counts is what they had committed when this began. Each is merged
-    whole or not at all, and none before all have been read.
+    Running campaigns may be writing to them: a snapshot of each is merged. Each is merged whole or not at all, and none
+    before all have been read.
 
     Args:
         store: a started store.
         paths: the other memories.
 
     Returns:
-        What became of the rows of each table, all memories together.
+        The counts of each table, summed over all memories.
 
     Raises:
         ConfigError: the store itself is among them.
@@ -43,7 +43,7 @@ def merge_memories(store: DuckDBMemoryStore, paths: Iterable[str | Path]) -> dic
 
 
 def _copy(path: Path, store: DuckDBMemoryStore, folder: Path) -> Mapping[str, str]:
-    """Write each table of a memory to a Parquet file; return where to read them from."""
+    """Export each table of a memory to a Parquet file; return the SQL relation that reads each."""
     with reading(path, store.database.schema_version) as connection:
         export_tables(connection, list(TABLES), folder)
     return {table: f"read_parquet({one_file(folder / f'{table}.parquet')})" for table in TABLES}

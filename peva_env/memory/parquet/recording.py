@@ -26,14 +26,14 @@ from peva_env.memory.tensors import EVENT_QUERY, Codebook, Coded, Rows, rows_of_
 
 type ArrowArray = Any  # pyarrow has no type hints
 type Contexts = Mapping[str, Mapping[str, Any]]
-"""What each context hash stands for; empty where no session tells."""
+"""The context of each hash; empty if no session holds it."""
 
 _BATCH_ROWS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The valid measured events of one or more folders, in the order of their keys, and the contexts they are of."""
+    """The valid measured events of one or more folders, in the order of their keys, and their contexts."""
 
     folders: tuple[Path, ...]
     rows: Rows
@@ -41,14 +41,14 @@ class Recording:
 
     @property
     def title(self) -> str:
-        """What errors call it."""
+        """The folders as error messages name them."""
         return recording_title(self.folders)
 
     def stored(self, context_hash: str) -> "StoredEvents":
-        """Read the events of a context in full.
+        """Read all columns of the events of a context.
 
         Raises:
-            MemoryStoreError: the folders are not what they were when they were loaded.
+            MemoryStoreError: the folders have changed since they were loaded.
         """
         query = f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events WHERE {VALID} AND context_hash = $1 {BY_KEY}"  # noqa: S608
         with open_recording(self.folders) as connection:
@@ -56,15 +56,15 @@ class Recording:
         codes = self.rows.context_hash
         rows = np.flatnonzero(codes.codes == codes.values.index(context_hash))
         if table.num_rows != len(rows):
-            raise MemoryStoreError(f"recording {self.title}: it was changed since it was loaded; load it again")
+            raise MemoryStoreError(f"recording {self.title}: it has changed since it was loaded; load it again")
         return StoredEvents({name: table.column(name).combine_chunks() for name in table.column_names}, rows)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvents:
-    """The events of a context in full: compact, and made into Python objects one at a time.
+    """All columns of the events of a context, as Arrow arrays; each event is built when it is asked for.
 
-    Value by value, which costs a third of what a slice of the table does.
+    It is built value by value, which costs a third of slicing the table.
     """
 
     columns: Mapping[str, ArrowArray]
@@ -74,7 +74,7 @@ class StoredEvents:
         """Return the event of a row of the recording.
 
         Raises:
-            MemoryStoreError: it is not what a memory would have written.
+            MemoryStoreError: the row is not one that a memory writes.
         """
         place = int(self.rows.searchsorted(row))
         record = {name: column[place].as_py() for name, column in self.columns.items()}
@@ -89,7 +89,7 @@ def load_recording(
     Raises:
         ConfigError: there is no such folder, it holds no recording, or no valid measured event is in it.
         SchemaMismatchError: a file is of another schema version, or its columns differ.
-        MemoryStoreError: a file cannot be read, would take more memory than is free, or holds what cannot be.
+        MemoryStoreError: a file cannot be read, needs more memory than is free, or holds impossible events.
     """
     given = [folders] if isinstance(folders, str | Path) else folders
     paths = tuple(sorted({Path(folder).resolve(): Path(folder) for folder in given}.values()))

@@ -1,7 +1,6 @@
 """The files of a recording: checked as for a merge, and read as one relation, by DuckDB without a database.
 
-They may be a stranger's: nothing but what is built into DuckDB reads them, and they are looked through for events that
-no memory would have written.
+They are untrusted: DuckDB loads no extensions for them, and they are searched for events that no memory writes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,12 +36,12 @@ _SOUND = f"""
 
 
 def check_folders(paths: Sequence[Path], schema_version: str) -> None:
-    """Look at the files before anything is taken in.
+    """Check the files before they are loaded.
 
     Raises:
-        ConfigError: a folder or a file is not there.
+        ConfigError: a folder or a file is missing.
         SchemaMismatchError: a file is of another schema version, or its columns differ.
-        MemoryStoreError: a file cannot be read, would take more memory than is free, or holds what cannot be.
+        MemoryStoreError: a file cannot be read, needs more memory than is free, or holds impossible events.
     """
     for path in paths:
         _check_folder(path)
@@ -55,16 +54,16 @@ def check_folders(paths: Sequence[Path], schema_version: str) -> None:
         ((n_unsound,),) = connection.execute(query).fetchall()
     if n_unsound:
         raise MemoryStoreError(
-            f"recording {recording_title(paths)}: {n_unsound:,} events cannot be: a verdict is OK or OVERLOADED, and "
-            "functions are sorted, each named once, with a rate of at least 0"
+            f"recording {recording_title(paths)}: {n_unsound:,} events are impossible: a verdict is OK or OVERLOADED, "
+            "and functions are sorted, each named once, with a rate of at least 0"
         )
 
 
 @contextmanager
 def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Have a connection in which ``execution_events`` are the events of all folders, each key once.
+    """Yield a connection in which ``execution_events`` has the events of all folders, each key once.
 
-    Two folders may hold an event of the same key: then the newer one is meant, as when memories are merged.
+    If two folders hold an event of one key, the newer event is used, as when memories are merged.
 
     Raises:
         MemoryStoreError: a file cannot be read.
@@ -78,18 +77,18 @@ def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]
 
 
 def parquet_source(table: str, paths: Sequence[Path]) -> str:
-    """Return what stands behind FROM for a table of all folders."""
+    """Return the SQL relation (the text after FROM) of a table in all folders."""
     files = ", ".join(one_file(path / f"{table}.parquet") for path in paths)
     return f"read_parquet([{files}])"
 
 
 def recording_title(paths: Sequence[Path]) -> str:
-    """Return what errors call a recording."""
+    """Return the folders as error messages name them."""
     return ", ".join(str(path) for path in paths)
 
 
 def _each_once(connection: duckdb.DuckDBPyConnection, events: str) -> str:
-    """Compare in full only the events whose key comes more than once: few, and comparing is slow."""
+    """Return the events with each key once; only repeated keys are compared, because comparing is slow."""
     connection.execute(
         f"CREATE TEMP TABLE repeated AS SELECT {_KEY} FROM {events} GROUP BY ALL HAVING count(*) > 1"  # noqa: S608
     )
@@ -115,10 +114,10 @@ def _check_folder(path: Path) -> None:
 
 @contextmanager
 def _connected(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Have a connection without a database, and DuckDB's complaints as ours."""
+    """Yield a connection without a database; DuckDB's errors become ``MemoryStoreError``."""
     with duckdb.connect(":memory:", config=NO_DOWNLOADS) as connection:
         try:
             yield connection
-        except (duckdb.Error, OSError) as error:  # what goes wrong while Arrow reads arrives as an OSError
+        except (duckdb.Error, OSError) as error:  # Arrow reports a failed read as an OSError
             text = duckdb_problem(error) if isinstance(error, duckdb.Error) else str(error).splitlines()[0]
             raise MemoryStoreError(f"recording {recording_title(paths)}: cannot be read: {text}") from error

@@ -1,4 +1,4 @@
-"""Writing tables of a memory to Parquet: each file whole or as it was."""
+"""Exporting tables of a memory to Parquet: each file is replaced atomically."""
 
 import glob
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from peva_env.system import replacing
 
 
 def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path) -> None:
-    """Write tables to a folder, one file each, as of one moment; each replaces the older file when it is complete.
+    """Write tables to a folder, one file each; each replaces the older file only when all are complete.
 
     Each file carries the schema version and the hashes of all contexts in its metadata.
 
@@ -61,7 +61,7 @@ def _clear_leftovers(folder: Path) -> None:
 
 
 def one_file(path: Path) -> str:
-    """Return the SQL literal that reads this very file: DuckDB takes ``*``, ``?`` and ``[`` for wildcards."""
+    """Return the SQL literal of one path, with DuckDB's wildcards ``*``, ``?`` and ``[`` escaped."""
     return quoted(glob.escape(str(path)))
 
 

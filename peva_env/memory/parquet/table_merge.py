@@ -1,4 +1,4 @@
-"""Joining rows of the memory's tables: all or nothing, newest wins, and in whatever order the same in the end."""
+"""Merging rows into a memory's tables: all or nothing, the newest row wins, and the order of merges does not matter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ _NEWNESS = {
     "execution_events": "{row}.ended_at",
     "policy_updates": "{row}.updated_at",
 }
-"""What is compared where two rows have the same key; what is then still equal is decided by the other columns."""
+"""The age of a row by table, which decides between two rows of one key; if equal, the other columns decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeCount:
-    """What became of a table's rows: new ones, ones that replaced an older row, ones that were there or are older."""
+    """The rows of a merge: inserted, updated (an older row was replaced), kept (the memory had it or a newer one)."""
 
     inserted: int
     updated: int
@@ -27,12 +27,12 @@ class MergeCount:
 
 
 def merge_tables(database: Database, sources: Mapping[str, str], *, purpose: str) -> dict[str, MergeCount]:
-    """Merge rows into tables in one transaction; twice is the same as once.
+    """Merge rows into tables in one transaction; repeating a merge changes nothing.
 
     Args:
         database: an open database.
-        sources: for each table what can stand behind FROM and has the table's columns.
-        purpose: what it is for, should it fail: ``cannot <purpose>``.
+        sources: for each table an SQL relation (the text after FROM) with the table's columns.
+        purpose: the verb of the error message ``cannot <purpose>``.
 
     Raises:
         MemoryStoreError: a source cannot be read, or holds a key twice; nothing is changed.
@@ -44,7 +44,7 @@ def merge_tables(database: Database, sources: Mapping[str, str], *, purpose: str
 def _merge_rows(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> MergeCount:
     before, offered = _count(connection, table), _count(connection, source)
     columns = ", ".join(TABLES[table].columns)
-    # An empty table has nothing to compare with, and a plain insert is several times faster.
+    # Nothing conflicts in an empty table, and a plain insert is several times faster.
     conflict = _newest_wins(table) if before else ""
     row = connection.execute(f"INSERT INTO {table} SELECT {columns} FROM {source} {conflict}").fetchone()  # noqa: S608
     written = int(row[0]) if row else 0
@@ -63,7 +63,7 @@ def _newest_wins(table: str) -> str:
 
 
 def newness_rank(table: str, row: str) -> str:
-    """Return the SQL expression by which rows of one key are compared, the greatest staying."""
+    """Return the SQL expression that orders rows of one key; the greatest wins."""
     newness = _NEWNESS.get(table, "0").format(row=row)
     values = (f"{row}.{column}" for column in TABLES[table].columns if column not in TABLES[table].key)
     return f"row({', '.join([newness, *values])})"

@@ -1,4 +1,4 @@
-"""What was measured as contiguous arrays: what replay, policies and PyTorch read. DuckDB is the truth, this follows it.
+"""The tensor cache: measured events as contiguous arrays for replay, policies and PyTorch, rebuilt from DuckDB.
 
 Notation: ``n`` events, ``F`` functions known, ``d = 3 F + 4`` features.
 """
@@ -39,8 +39,11 @@ _KEYS = {
 class TensorCache:
     """Valid measured events as arrays with one row per event, in the order in which they came.
 
-    Invalid and skipped events are not in it. Arrays that it hands out are views of the cache, without a copy, and stay
-    as they are: later events do not show in them. They are writeable only because ``torch.from_numpy`` asks for it.
+    Invalid and skipped events are not in it. Its arrays are views of the cache without a copy; later events do not
+    change them. They are writeable only because ``torch.from_numpy`` requires it.
+
+    Policies get it as ``PolicyContext.tensors``: ``row``, ``rows_of`` and the codes of runs and contexts are for them,
+    nothing in this package calls these.
     """
 
     def __init__(self) -> None:
@@ -74,7 +77,7 @@ class TensorCache:
 
     @property
     def features(self) -> NDArray[np.float32]:
-        """What was asked and what came of it, (n, d) C-contiguous; 0 where ``mask`` is false, never NaN or infinite."""
+        """Configurations and outcomes, (n, d) C-contiguous; 0 where ``mask`` is false, never NaN or infinite."""
         return self._features[: self._size]
 
     @property
@@ -130,12 +133,12 @@ class TensorCache:
         return cache
 
     def add(self, event: ExecutionEvent) -> None:
-        """Append an event that the memory did not hold yet; one that is no label is left out."""
+        """Append an event that is new to the memory; an event without a label is left out."""
         if event.is_valid:
             self._append(rows_of_event(event))
 
     def rebuild(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Hold what ``execution_events`` holds, and nothing else.
+        """Replace the contents by those of ``execution_events``.
 
         Raises:
             MemoryStoreError: the table cannot be read; the cache is as it was.
@@ -144,12 +147,12 @@ class TensorCache:
         try:
             for batch in connection.sql(EVENT_QUERY).to_arrow_reader(_BATCH_ROWS):
                 fresh._append(rows_of_batch(batch))
-        except (duckdb.Error, OSError) as error:  # what goes wrong while Arrow reads arrives as an OSError
+        except (duckdb.Error, OSError) as error:  # Arrow reports a failed read as an OSError
             raise MemoryStoreError(f"the tensor cache cannot be built: {str(error).splitlines()[0]}") from error
         vars(self).update(vars(fresh))
 
     def rows_of(self, config: Config) -> NDArray[np.int64]:
-        """Return the rows of a configuration, in the order in which they came; none if it was not measured."""
+        """Return the rows of a configuration, oldest first; none if it was not measured."""
         return self._by_config.find(self.config_ids, config_number(config_id(config)))
 
     def row(self, event_key: tuple[str, int, int, str]) -> int:
@@ -198,7 +201,7 @@ class TensorCache:
         self._features[of_run], self._mask[of_run] = _sentinel_and_mask(rows.of_run)
 
     def _make_room(self, size: int, functions: tuple[str, ...]) -> None:
-        """Have blank rows up to ``size``, twice as many as before at least, and columns for these functions."""
+        """Grow to ``size`` rows, at least to twice the capacity, and add columns for new functions."""
         capacity = len(self._features)
         if size > capacity:
             capacity = max(size, 2 * capacity, _FIRST_CAPACITY)

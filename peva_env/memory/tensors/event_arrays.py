@@ -16,10 +16,10 @@ type ArrowBatch = Any  # pyarrow.RecordBatch and pyarrow.Array: pyarrow has no t
 type ArrowArray = Any
 
 FUNCTION_QUANTITIES = ("rate_rps", "success_rate", "p95_ms")
-"""What is kept of each function."""
+"""Columns of each function."""
 
 RUN_QUANTITIES = ("cpu_pct", "ram_pct", "margin", "cost_s")
-"""What is kept of a run as a whole."""
+"""Columns of a run as a whole."""
 
 OK_LABEL, OVERLOADED_LABEL = -1, 1
 

@@ -1,4 +1,4 @@
-"""How the tensor cache finds rows: strings as codes, and rows by key, without a Python object per event."""
+"""Lookups of the tensor cache: codes of strings, and rows by key, without a Python object per event."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from peva_env.memory.tensors.event_arrays import Coded
 
 _SCANNED_ROWS = 1024
 _SCANNED_SHARE = 16
-"""Rows that are searched one after the other before they are sorted in: so many, or one in so many."""
+"""Largest unsorted tail that is scanned before it is sorted in: this many rows, or this fraction (1/16) of all."""
 
 
 class Codebook:

@@ -14,7 +14,7 @@ function why(index) {
   return cells[index] === CONTRADICTED ? "It lies between configurations that contradict each other." : "";
 }
 
-function briefly(index) {
+function tooltipText(index) {
   const one = summaryOf(index), lines = [space.text(index), statusText(index)];
   if (one) {
     lines.push(withInvalid(`${one.nAgreeing} of ${one.nValid} runs agree`, one));
@@ -25,11 +25,11 @@ function briefly(index) {
 }
 
 // Return the elements of the panel; its button calls `enter`.
-function allOf(index, enter) {
+function panelElements(index, enter) {
   const one = summaryOf(index);
   const parts = [make("h3", {}, space.text(index)), make("p", { class: "verdict" }, statusText(index))];
   if (why(index)) parts.push(make("p", {}, why(index)));
-  if (one) parts.push(factsOf(numbersOf(one)));
+  if (one) parts.push(descriptionList(numbersOf(one)));
   const reasons = one ? reasonsOf(index) : [];
   if (reasons.length) parts.push(listOf(reasons));
   if (one) return [...parts, button("Show its runs", enter)];
@@ -58,7 +58,7 @@ const TABLE_TEXTS = {
   [OVERLOADED_INFERRED]: "(over)",
 };
 
-function inTable(index) {
+function tableText(index) {
   if (!isOfMap(index)) return "";
   return isPredicted(index) ? `${predicted[index]} %` : TABLE_TEXTS[cells[index]];
 }

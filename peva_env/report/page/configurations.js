@@ -19,7 +19,8 @@ const isSplit = (index) => rowOf[index] >= 0 && summaries.nAgreeing[rowOf[index]
 // The verdict in the table; if runs disagree, with the number that agree with it.
 function verdictText(index) {
   const isMeasured = [OK_MEASURED, OVERLOADED_MEASURED].includes(cells[index]), one = summaryOf(index);
-  return isMeasured && isSplit(index) ? `${one.verdict}, ${one.nAgreeing} of ${one.nValid}` : statusText(index);
+  if (!isMeasured || !isSplit(index)) return statusText(index);
+  return `${CELL_TEXTS[cells[index]]}, ${one.nAgreeing} of ${one.nValid}`;
 }
 
 // A column of numbers from runs; empty without runs, and then last in either order of sorting.
@@ -58,7 +59,7 @@ class Configurations {
     this.selection = make("select", { id: "kind", onchange: filter }, ...options);
     const labels = [make("label", {}, "Search ", this.words), make("label", {}, "Show ", this.selection)];
     host.append(make("div", { class: "controls" }, ...labels));
-    const verdict = { title: "verdict", sort: verdictText, cell: verdictText };
+    const verdict = { title: "verdict", sort: (index) => cells[index], cell: verdictText };
     this.table = new PagedTable(host, {
       label: "Configurations",
       columns: [configColumn((index) => space.text(index)), verdict, ...NUMBERS],
@@ -104,7 +105,7 @@ class Configurations {
 // The details of one run.
 function runDetail(run, index) {
   const { runs, reasons } = recorded(), name = `Run ${runs.iteration[run] + 1}`, own = reasons[runs.reasons[run]];
-  const facts = [
+  const entries = [
     ["margin", signed(value(runs.margin, run), 3)],
     ["CPU", fixed(value(runs.cpuPct, run), 1, " %")],
     ["RAM", fixed(value(runs.ramPct, run), 1, " %")],
@@ -116,7 +117,7 @@ function runDetail(run, index) {
   ];
   const parts = [make("h4", {}, `${name}: ${RUN_VERDICTS[runs.verdict[run]]}`)];
   if (own.length) parts.push(listOf(own));
-  parts.push(factsOf(facts, "inline"));
+  parts.push(descriptionList(entries, "inline"));
   if (runs.nFunctions[run]) parts.push(scrolling(`Functions of ${name.toLowerCase()}`, functionTable(run, index)));
   return make("section", { class: "run" }, ...parts);
 }

@@ -67,17 +67,17 @@ class Controls {
     const output = make("output", { for: id });
     const oninput = () => this.move(i, input, output);
     const input = make("input", { type: "range", id, ...limits, value: this.levels[i], oninput });
-    this.say(i, input, output);
+    this.showLevel(i, input, output);
     return make("div", { class: "slider" }, make("label", { for: id }, isolated(space.functions[i])), input, output);
   }
 
   move(i, input, output) {
     this.levels[i] = Number(input.value);
-    this.say(i, input, output);
+    this.showLevel(i, input, output);
     this.changed();
   }
 
-  say(i, input, output) {
+  showLevel(i, input, output) {
     output.textContent = levelText(i, this.levels[i]);
     input.setAttribute("aria-valuetext", output.textContent);
   }

@@ -47,7 +47,7 @@ const button = (text, onclick, attributes = {}) => make("button", { type: "butto
 const listOf = (texts) => make("ul", { class: "reasons" }, ...texts.map((text) => make("li", {}, text)));
 
 // A description list of [term, text] pairs.
-const factsOf = (facts, className = null) => make("dl", { class: className }, ...facts.map(([term, text]) =>
+const descriptionList = (entries, className = null) => make("dl", { class: className }, ...entries.map(([term, text]) =>
   make("div", {}, make("dt", {}, term), make("dd", {}, text))));
 
 // A table that may be wider than the page scrolls inside its own region, by keyboard too.

@@ -17,7 +17,7 @@ class MapExplorer {
     this.jump = jump;
     this.cursor = [0, 0];  // column, row
     this.controls = new Controls(document.getElementById("controls"), () => this.changed());
-    this.look();
+    this.selectCells();
     this.cursor = this.firstCell();
     drawLegend();
     this.redraw = keepDrawn(document.getElementById("explorer"), (width) => this.draw(width));
@@ -25,18 +25,18 @@ class MapExplorer {
     this.plot.addEventListener("keydown", (event) => this.key(event));
     this.table.addEventListener("toggle", () => this.drawTable());
     this.redraw();
-    whenIdle(() => this.tell());
+    whenIdle(() => this.updatePanel());
   }
 
   changed() {
-    this.look();
+    this.selectCells();
     this.redraw();
     this.drawTable();
-    this.tell();
+    this.updatePanel();
   }
 
   // Compute the part of the map that the controls select.
-  look() {
+  selectCells() {
     const { x, y } = this.controls;
     this.xLevels = this.drawnLevels(x);
     this.yLevels = y === null ? [0] : this.drawnLevels(y);
@@ -89,7 +89,7 @@ class MapExplorer {
     const smallest = Math.min(cellPx, rowPx);
     Plotly.react(this.plot, [this.heat(smallest), ...this.marks(smallest)], layout, PLOT_OPTIONS);
     if (!this.isListening) this.listen();
-    this.say();
+    this.updateNote();
   }
 
   listen() {
@@ -166,7 +166,7 @@ class MapExplorer {
     if (x === this.cursor[0] && y === this.cursor[1]) return;
     this.cursor = [x, y];
     Plotly.relayout(this.plot, { shapes: [this.cursorShape()] });
-    this.tell();
+    this.updatePanel();
   }
 
   key(event) {
@@ -194,7 +194,7 @@ class MapExplorer {
   // cut off at the edge of a plot.
   pointAt(x, y) {
     if (hasPanelBeside(document.getElementById("explorer"))) return;
-    this.tooltip.textContent = briefly(this.chosen);
+    this.tooltip.textContent = tooltipText(this.chosen);
     this.tooltip.hidden = false;
     const { offsetWidth, offsetHeight } = this.tooltip, right = document.documentElement.clientWidth - offsetWidth - 4;
     this.tooltip.style.left = `${Math.max(4, Math.min(x + 16, right))}px`;
@@ -202,21 +202,22 @@ class MapExplorer {
   }
 
   // Show everything about the cell under the cursor in the panel.
-  tell() {
+  updatePanel() {
     const index = this.chosen;
-    if (isOfMap(index)) return this.panel.replaceChildren(...allOf(index, () => this.enter()));
+    if (isOfMap(index)) return this.panel.replaceChildren(...panelElements(index, () => this.enter()));
     const levels = this.levels(this.xLevels[this.cursor[0]], this.yLevels[this.cursor[1]]);
     const name = make("h3", {}, space.loads(levels) || "no load");
     return this.panel.replaceChildren(name, make("p", {}, "not part of this map"));
   }
 
   // Show the rates of the other functions, and which rates are not drawn.
-  say() {
+  updateNote() {
     const { x, y } = this.controls;
     const isThinned = (i) => i !== null && space.rates[i].length > MAX_LEVELS_DRAWN;
     const thinned = [x, y].filter(isThinned).map((i) => {
       const n = space.rates[i].length;
-      return `Of the ${count(n)} rates of ${isolated(space.functions[i])} every ${Math.ceil(n / MAX_LEVELS_DRAWN)}th is drawn.`;
+      const step = Math.ceil(n / MAX_LEVELS_DRAWN);
+      return `Of the ${count(n)} rates of ${isolated(space.functions[i])} every ${step}th is drawn.`;
     });
     const sentences = this.others().length ? [`At ${this.others().join(", ")}.`, ...thinned] : thinned;
     if (thinned.length) sentences.push("Some measured configurations are not drawn: the list below has them all.");
@@ -236,7 +237,7 @@ class MapExplorer {
     const names = this.yLevels.map((level) => (y === null ? isolated(space.functions[x]) : this.tick(y, level)));
     const headings = this.xLevels.map((level) => make("th", scope("col"), this.tick(x, level)));
     const rows = this.grid.map((row, at) =>
-      make("tr", {}, make("th", scope("row"), names[at]), ...row.map((index) => make("td", {}, inTable(index)))));
+      make("tr", {}, make("th", scope("row"), names[at]), ...row.map((index) => make("td", {}, tableText(index)))));
     const head = make("thead", {}, make("tr", {}, make("td", {}, corner), ...headings));
     const table = make("table", { class: "cells" }, head, make("tbody", {}, ...rows.reverse()));
     const how = "In brackets: inferred; in percent: predicted probability of overload.";

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from peva_env.console import duration_text
 from peva_env.space import Config, config_text
 
-type Fact = tuple[str, str]
+type Entry = tuple[str, str]
 """A term and the text that a description list of the page shows for it."""
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from peva_env import __version__
 from peva_env.maps import CampaignRecord, NodeMap
-from peva_env.report.texts.formats import Fact, moment_text
+from peva_env.report.texts.formats import Entry, moment_text
 
 CAMPAIGN_COLUMNS = ("campaign", "status", "agent", "seed", "updates", "began", "ended", "k6", "peva-env")
 
 
-def provenance(node_map: NodeMap, made_at: float) -> Iterator[Fact]:
+def provenance(node_map: NodeMap, made_at: float) -> Iterator[Entry]:
     """Yield the memory, context, repetition and version that the report is made from."""
     yield "memory", Path(node_map.memory).name
     yield "context", node_map.context_hash

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from peva_env.maps import NodeMap, Savings
-from peva_env.report.texts.formats import Fact, count_text, span_text
+from peva_env.report.texts.formats import Entry, count_text, span_text
 
 
-def savings_facts(savings: Savings) -> Iterator[Fact]:
+def savings_entries(savings: Savings) -> Iterator[Entry]:
     """Yield the runs and machine time of the cartesian agent and of these campaigns, and the difference."""
     cartesian_s = savings.runs * savings.mean_run_s
     yield "cartesian agent", f"{count_text(savings.runs, 'run')}, {span_text(cartesian_s)}"

@@ -7,7 +7,7 @@ from typing import Any
 from peva_env.contracts import Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.data import Cell, cell_codes
-from peva_env.report.texts.formats import Fact, count_text, isolated, moment_text, span_text
+from peva_env.report.texts.formats import Entry, count_text, isolated, moment_text, span_text
 
 _RULES = {
     "success_rate_function_min": ("success of a function under {:g} %", 100),
@@ -33,7 +33,7 @@ def scope_text(node_map: NodeMap) -> str:
     return "" if is_plan or node_map.is_complete else " of what was recorded so far"
 
 
-def campaign_settings(node_map: NodeMap) -> Iterator[Fact]:
+def campaign_settings(node_map: NodeMap) -> Iterator[Entry]:
     """Yield the node, its functions and rates, the number of runs, the rules, the dominance and the agents."""
     space, context = node_map.known.space, node_map.context
     yield "node", node_map.node
@@ -52,7 +52,7 @@ def campaign_settings(node_map: NodeMap) -> Iterator[Fact]:
     yield "agent", ", ".join(agents) or "none recorded"
 
 
-def map_counts(node_map: NodeMap) -> Iterator[Fact]:
+def map_counts(node_map: NodeMap) -> Iterator[Entry]:
     """Yield the number of configurations in each state."""
     n_of = Counter(map(Cell, cell_codes(node_map.known).tolist()))
     for verdict, measured in ((Verdict.OK, Cell.OK_MEASURED), (Verdict.OVERLOADED, Cell.OVERLOADED_MEASURED)):
@@ -81,7 +81,7 @@ def _split(node_map: NodeMap) -> str:
     return f"{sum(splits.values()):,} of {n_measured}, {how}"
 
 
-def run_costs(node_map: NodeMap) -> Iterator[Fact]:
+def run_costs(node_map: NodeMap) -> Iterator[Entry]:
     """Yield the number of runs, their machine time and when they were made."""
     n_invalid = sum(event.verdict is Verdict.INVALID for event in node_map.events)
     invalid = f", {n_invalid:,} of them INVALID, which do not count" if n_invalid else ""
@@ -92,7 +92,7 @@ def run_costs(node_map: NodeMap) -> Iterator[Fact]:
         yield "first to last run", f"{moment_text(first)} to {moment_text(last)} ({span_text(last - first)})"
 
 
-def _run(node_map: NodeMap, context: Mapping[str, Any]) -> Iterator[Fact]:
+def _run(node_map: NodeMap, context: Mapping[str, Any]) -> Iterator[Entry]:
     counts = [len(own) for own in node_map.runs.values()] or [0]
     fewest, most = min(counts), max(counts)
     if most > 1:

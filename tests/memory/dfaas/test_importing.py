@@ -331,7 +331,7 @@ def test_files_that_would_be_one_campaign_are_told_apart_or_refused(store: DuckD
     plain = [write(tmp_path / folder / "results.csv", row({"a": "10"})) for folder in ("x", "y")]
     assert bring(store, *plain).n_runs == 2
     other = write(tmp_path / "x" / "skipped.csv", skip(z="10"))
-    with pytest.raises(ConfigError, match="share the name of a campaign, but not its functions"):
+    with pytest.raises(ConfigError, match="have the name of one campaign, but different functions"):
         bring(store, plain[0], other)
 
 

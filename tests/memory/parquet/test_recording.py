@@ -156,7 +156,7 @@ def test_parquet_of_another_schema_is_refused(tmp_path: Path) -> None:
 def test_an_event_that_no_memory_would_have_written_is_refused(tmp_path: Path, change: str) -> None:
     write_recording(tmp_path, event([("a", 1), ("b", 2)]))
     rewrite(tmp_path / "execution_events.parquet", f"SELECT * REPLACE ({change}) FROM rows")  # noqa: S608
-    with pytest.raises(MemoryStoreError, match="1 events cannot be"):
+    with pytest.raises(MemoryStoreError, match="1 events are impossible"):
         load_recording(tmp_path)
 
 
@@ -181,7 +181,7 @@ def test_other_nonsense_is_one_line_too(tmp_path: Path) -> None:
 def test_a_folder_that_is_written_anew_in_between_is_noticed(tmp_path: Path) -> None:
     recording = load_recording(write_recording(tmp_path, event()))
     write_recording(tmp_path, event(), event(iteration=1))
-    with pytest.raises(MemoryStoreError, match="it was changed since it was loaded"):
+    with pytest.raises(MemoryStoreError, match="it has changed since it was loaded"):
         recording.stored("ctx")
 
 

@@ -1,0 +1,66 @@
+"""The commands about a configuration: ``peva-env plan | doctor | init | config``."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from peva_env import make
+from peva_env.campaign import run_checks
+from peva_env.config import DfaasConfig, load_config
+from peva_env.console import make_console, print_plan, say
+from peva_env.errors import ConfigError
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
+]
+
+
+def load_settings(path: Path | None) -> DfaasConfig:
+    """Load a configuration, the sample without a path; print its warnings on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        settings = load_config(path or make.SAMPLE_CONFIG)
+    for warning in caught:
+        typer.echo(f"peva-env: warning: {warning.message}", err=True)
+    return settings
+
+
+def plan(config: ConfigOption = None) -> None:
+    """Show the number of configurations and runs, and the hours they take; start nothing."""
+    print_plan(make_console(), load_settings(config))
+
+
+def doctor(config: ConfigOption = None) -> None:
+    """Check k6, the node or the gateway, its metrics, and the paths; say how to fix each failure."""
+    console = make_console()
+    failed = False
+    for check in run_checks(load_settings(config)):
+        failed |= not check.passed
+        mark = Text("ok    ", "green") if check.passed else Text("FAILED", "red")
+        say(console, mark + Text(f" {check.name}: {check.detail}"))
+    raise typer.Exit(1 if failed else 0)
+
+
+def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("peva.yml")) -> None:
+    """Write a commented sample configuration: the quick start."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(make.SAMPLE_CONFIG.read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise ConfigError(f"{path} is there already; give another name") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    typer.echo(f"wrote {path}; now: peva-env run --config {path}")
+
+
+def show_config(
+    config: ConfigOption = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file instead.")] = False,
+) -> None:
+    """Print the parsed configuration with every default, or its JSON schema."""
+    shown = DfaasConfig.model_json_schema() if schema else load_settings(config).model_dump(mode="json")
+    typer.echo(json.dumps(shown, indent=2))
