@@ -5,7 +5,6 @@ import inspect
 import re
 import runpy
 from collections.abc import Callable
-from dataclasses import fields
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -14,10 +13,9 @@ import numpy as np
 import pytest
 
 import peva_env
-from peva_env.campaign.offline import OfflineSettings
+from peva_env.campaign.offline_arguments import OfflineArguments
 from peva_env.cli import app
-from peva_env.config import CooldownConfig, DfaasConfig, OverloadConfig
-from peva_env.config.loading import CombinationConfig
+from peva_env.config import CombinationConfig, CooldownConfig, DfaasConfig, OverloadConfig
 from peva_env.make import make_live_env, make_replay_env, make_sim_env
 from tests.support.pages import DOCS, PAGES
 
@@ -133,5 +131,4 @@ def _box(text: str) -> Any:
 
 
 def test_the_page_on_offline_environments_names_every_argument_of_both() -> None:
-    settings = {field.name for field in fields(OfflineSettings)} | {"reward", "reward_kwargs", "iterations", "prior"}
-    assert [name for name in settings if f"`{name}`" not in PAGES["offline"]] == []
+    assert [name for name in OfflineArguments.model_fields if f"`{name}`" not in PAGES["offline"]] == []
