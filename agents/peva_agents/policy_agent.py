@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.config import DfaasConfig
-from peva_env.contracts import CampaignView, ConfigScheduler, PolicyAlgorithm
+from peva_env.contracts import (
+    CampaignView,
+    ConfigScheduler,
+    PatientScheduler,
+    PolicyAlgorithm,
+    PredictingPolicy,
+    PreparedPolicy,
+)
 from peva_env.errors import PolicyError
 from peva_env.inference import is_dense
 from peva_env.planning import Candidates, load_policy_algorithm
@@ -69,9 +76,8 @@ class PolicyAgent:
         self._queue.clear()
         self._has_chosen = False
         campaign.attach_policy(self.policy, agent=self.name)
-        setup = getattr(self.policy, "setup", None)
-        if setup is not None:
-            self._guarded("setup", setup, context)
+        if isinstance(self.policy, PreparedPolicy):
+            self._guarded("setup", self.policy.setup, context)
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:  # noqa: ARG002
         """Return the action for the next configuration that the policy chose, or None when nothing is left.
@@ -89,7 +95,7 @@ class PolicyAgent:
             if candidates:
                 self._queue.extend(self._choose(candidates))
                 empty_choices += 1
-            elif getattr(self._scheduler, "exhausted", True):
+            elif not isinstance(self._scheduler, PatientScheduler) or self._scheduler.exhausted:
                 if empty_choices and not self._has_chosen:
                     raise PolicyError(f"policy {self.name}: choose_batch returned nothing of all that was offered")
                 return None
@@ -102,10 +108,9 @@ class PolicyAgent:
         Raises:
             PolicyError: the policy raised, or what it returned are not as many probabilities.
         """
-        predict = getattr(self.policy, "predict", None)
-        if predict is None:
+        if not isinstance(self.policy, PredictingPolicy):
             return None
-        returned = self._guarded("predict", predict, configs)
+        returned = self._guarded("predict", self.policy.predict, configs)
         likely: NDArray[np.float64] = self._guarded("predict", np.asarray, returned, np.float64)
         if likely.shape != (len(configs),):
             raise PolicyError(f"policy {self.name}: predict returned shape {likely.shape}, not {(len(configs),)}")

@@ -1,6 +1,7 @@
 """The contracts as tests: subclass a suite, override ``make``, and pytest runs the whole of it.
 
-For one's own memory, source or policy, in a test file (pytest collects classes whose names begin with ``Test``)::
+For an agent, memory, policy or source of your own, in a test file (pytest collects classes whose names begin with
+``Test``)::
 
     from peva_env.testing import PolicyContract
 
@@ -9,11 +10,12 @@ For one's own memory, source or policy, in a test file (pytest collects classes 
             return MyPolicy()
 
 Put ``pytest.register_assert_rewrite("peva_env.testing")`` into ``conftest.py`` to see the values of an assertion that
-fails. Importing this package does not import pytest.
+fails. Importing this package does not import pytest. Each suite's module says what the suite leaves unchecked.
 """
 
+from peva_env.testing.agent import AgentContract
 from peva_env.testing.memory import MemoryContract
 from peva_env.testing.policy import PolicyContract
 from peva_env.testing.source import SourceContract
 
-__all__ = ["MemoryContract", "PolicyContract", "SourceContract"]
+__all__ = ["AgentContract", "MemoryContract", "PolicyContract", "SourceContract"]

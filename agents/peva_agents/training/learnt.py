@@ -27,7 +27,7 @@ from peva_agents.training.candidates import Place
 from peva_agents.training.fitting import fit
 from peva_agents.uniform import UniformPolicy
 from peva_env.campaign import OfflineParts, replay_parts, sim_parts, true_labels
-from peva_env.contracts import ExecutionEvent, PolicyContext
+from peva_env.contracts import ExecutionEvent, PolicyContext, PreparedPolicy
 from peva_env.env import PevaEnv
 from peva_env.inference import OVERLOADED_LABEL
 from peva_env.planning import Candidates
@@ -69,7 +69,7 @@ class Pupil:
     def setup(self, context: PolicyContext) -> None:
         """Set both up."""
         self.observer.setup(context)
-        if self.driver is not self.observer and hasattr(self.driver, "setup"):
+        if self.driver is not self.observer and isinstance(self.driver, PreparedPolicy):
             self.driver.setup(context)
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
