@@ -7,6 +7,8 @@ What must always hold:
 - An ``INVALID`` event is stored, but it is never a label: it enters neither the map nor a policy.
 - What ``choose_batch`` returns is what runs, in that order.
 - An event is on disk when ``ingest_event`` returns.
+- A method that is optional has a Protocol of its own, such as ``PreparedPolicy``: a class that has the method, in its
+  body or from a base class, meets it and need not name it. A method that only ``__getattr__`` finds does not count.
 
 The records themselves are those of ``peva_env.records``.
 """
@@ -34,6 +36,7 @@ from peva_env.space import Config, ConfigKey, ConfigSpace
 __all__ = [
     "NOT_RUN",
     "Agent",
+    "AgentWithDominance",
     "CampaignObserver",
     "CampaignView",
     "ConfigScheduler",
@@ -46,8 +49,13 @@ __all__ = [
     "MeasurementSource",
     "MemoryEngine",
     "NodeMeasurement",
+    "PatientScheduler",
     "PolicyAlgorithm",
     "PolicyContext",
+    "PredictingAgent",
+    "PredictingPolicy",
+    "PreparedPolicy",
+    "SpaceBoundAgent",
     "Tensors",
     "Verdict",
 ]
@@ -130,9 +138,21 @@ class ConfigScheduler(Protocol):
     def propose_batch(self, *, ctx: DfaasRunContext, desired_size: int) -> Sequence[Config]:
         """Return at most ``desired_size`` configurations; an empty batch ends the campaign.
 
-        A scheduler with an attribute ``exhausted`` may return an empty batch in between: the campaign then goes on
-        until ``exhausted`` is true.
+        Of a ``PatientScheduler`` an empty batch only ends the campaign when it is exhausted.
         """
+        ...
+
+
+@runtime_checkable
+class PatientScheduler(ConfigScheduler, Protocol):
+    """A scheduler that may return an empty batch and still have configurations to propose.
+
+    The campaign asks it again until ``exhausted`` is true, which must become true at some time.
+    """
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left to propose."""
         ...
 
 
@@ -140,8 +160,7 @@ class ConfigScheduler(Protocol):
 class PolicyAlgorithm(Protocol):
     """Chooses among candidates and learns from events.
 
-    Two more methods are used where a policy has them: ``setup(context: PolicyContext)``, called once before its first
-    choice, and ``predict(configs: Sequence[Config])``, which returns for each how likely it is to be overloaded.
+    Two more methods are used where a policy has them: see ``PreparedPolicy`` and ``PredictingPolicy``.
     """
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
@@ -154,6 +173,28 @@ class PolicyAlgorithm(Protocol):
 
     def update_batch(self, events: list[ExecutionEvent]) -> None:
         """Learn from several events (selection mode ``micro_batch``)."""
+        ...
+
+
+@runtime_checkable
+class PreparedPolicy(Protocol):
+    """A policy that wants to know the campaign before its first choice."""
+
+    def setup(self, context: PolicyContext) -> None:
+        """Get ready for a campaign; called once for each, before any other method."""
+        ...
+
+
+@runtime_checkable
+class PredictingPolicy(Protocol):
+    """A policy that estimates the verdicts of configurations that were not measured."""
+
+    def predict(self, configs: Sequence[Config]) -> Sequence[float] | NDArray[np.float64]:
+        """Return the probability of each configuration (k,) to be overloaded, 0..1.
+
+        Called at any time after ``setup``, with any configurations of the space or none. It must not change what the
+        policy chooses next.
+        """
         ...
 
 
@@ -295,21 +336,57 @@ class CampaignView(Protocol):
         ...
 
 
-class Agent(Protocol):
-    """Chooses the next action of a campaign.
+@runtime_checkable
+class AgentWithDominance(Protocol):
+    """An agent that says how its campaigns infer verdicts where neither the configuration nor the user does.
 
-    ``dominance`` is how its campaigns infer verdicts where nobody says otherwise: see ``peva_env.inference.grid``. An
-    agent that is not for every space has a method ``require_space(space)``, which raises a ``PolicyError``; the command
-    line asks it before anything is started.
+    ``dominance`` is one of the kinds of ``peva_env.inference.grid``, the same before and after ``begin``. Every
+    ``Agent`` has it; ``peva-env run`` accepts an agent without it, whose campaigns infer ``one_sided``.
+    """
+
+    dominance: str
+
+
+class Agent(AgentWithDominance, Protocol):
+    """Chooses the next action of a campaign; ``name`` is what the memory and the arena call it.
+
+    Two more methods are used where an agent has them: see ``SpaceBoundAgent`` and ``PredictingAgent``.
     """
 
     name: str
-    dominance: str
 
     def begin(self, campaign: CampaignView) -> None:
-        """Get ready for a campaign; called once after ``reset``."""
+        """Get ready for a campaign; called once after each ``reset``. Nothing of the last campaign is left."""
         ...
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:
-        """Return the next action, or None when the agent has nothing more to ask."""
+        """Return the next action, or None when the agent has nothing more to ask.
+
+        An action that is not legal by ``info["action_mask"]`` runs nothing, but is a step.
+        """
+        ...
+
+
+@runtime_checkable
+class SpaceBoundAgent(Protocol):
+    """An agent that is for some spaces only."""
+
+    def require_space(self, space: ConfigSpace) -> None:
+        """Accept a space, or refuse it. Called before a node is started, so before ``begin``.
+
+        Raises:
+            PolicyError: the agent is not for such a space.
+        """
+        ...
+
+
+@runtime_checkable
+class PredictingAgent(Protocol):
+    """An agent that estimates the verdicts of configurations that were not measured."""
+
+    def predict(self, configs: Sequence[Config]) -> NDArray[np.float64] | None:
+        """Return the probability of each configuration (k,) to be overloaded, 0..1, or None if it has no estimate.
+
+        Called at any time after ``begin``; it must not change what the agent does next.
+        """
         ...

@@ -29,7 +29,7 @@ from peva_env.console import (
     print_verdicts,
     say,
 )
-from peva_env.contracts import EndStatus
+from peva_env.contracts import AgentWithDominance, EndStatus, SpaceBoundAgent
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
 from peva_env.planning import DfaasPlanBuilder, agent_factory, campaign_loop, own_policy
@@ -99,9 +99,10 @@ def run(
         print_plan(console, settings)
         return
     driver = make_agent(settings)
-    if hasattr(driver, "require_space"):  # before a node is started for nothing
+    if isinstance(driver, SpaceBoundAgent):  # before a node is started for nothing
         driver.require_space(DfaasPlanBuilder(settings).build_space())
-    settings = _with_options(settings, dominance=settings.dominance or getattr(driver, "dominance", "one_sided"))
+    own_dominance = driver.dominance if isinstance(driver, AgentWithDominance) else "one_sided"
+    settings = _with_options(settings, dominance=settings.dominance or own_dominance)
     interrupts = FirstInterrupt()
     env = gymnasium.make(
         "peva/FaasLive-v0",

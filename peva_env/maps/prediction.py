@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.config import DfaasConfig, parse_config
-from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext
+from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext, PredictingAgent
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
 from peva_env.maps.node_map import NodeMap
@@ -43,7 +43,7 @@ def predict(node_map: NodeMap, configs: Sequence[Config], agent: str = DEFAULT_P
     settings = parse_config({"overload": overload} if isinstance(overload, dict) else {}, where="the map's context")
     predictor: Any = agent_factory(agent)(settings)
     predictor.begin(_FinishedCampaign(node_map.known, _nearest_runs(node_map, configs), settings))
-    likely: NDArray[np.float64] | None = predictor.predict(configs)
+    likely = predictor.predict(configs) if isinstance(predictor, PredictingAgent) else None
     if likely is None:
         raise ConfigError(f"agent {agent!r} makes no predictions; {DEFAULT_PREDICTOR!r} does")
     return likely

@@ -1,4 +1,21 @@
-"""What every memory engine must do."""
+"""What every memory engine must do.
+
+For a memory of your own, in a test file::
+
+    from peva_env.testing import MemoryContract
+
+    class TestMyMemory(MemoryContract):
+        def make(self, folder, policy, **settings):
+            engine = MyMemory(folder / "memory", policy, **settings)
+            engine.startup()
+            return engine
+
+        def stored(self, engine):
+            return engine.events("contract")
+
+Unchecked: whether an event survives the kill of the process, access by several processes or threads, Parquet exports
+and preloads, how fast the memory is, and memories with many events.
+"""
 
 # ruff: noqa: S101
 
@@ -19,8 +36,8 @@ _KEY = config_key(_CONFIG)
 
 
 @dataclass
-class _Pupil:
-    """A policy that writes down what it is taught; ``on_update`` is called first, and may raise."""
+class _RecordingPolicy:
+    """A policy that records its updates; ``on_update`` is called first, and may raise."""
 
     on_update: Callable[[], None] = lambda: None
     online: list[ExecutionEvent] = field(default_factory=list)
@@ -64,7 +81,7 @@ class MemoryContract:
 
     @contextmanager
     def _started(self, folder: Path, policy: PolicyAlgorithm | None = None, **settings: Any) -> Iterator[MemoryEngine]:
-        engine = self.make(folder, policy or _Pupil(), **settings)
+        engine = self.make(folder, policy or _RecordingPolicy(), **settings)
         try:
             yield engine
         finally:
@@ -86,22 +103,22 @@ class MemoryContract:
             assert self._sorted(engine) == _in_order(events)
 
     def test_the_same_event_twice_is_stored_counted_and_taught_once(self, tmp_path: Path) -> None:
-        pupil = _Pupil()
-        with self._started(tmp_path, pupil, iterations=2) as engine:
+        policy = _RecordingPolicy()
+        with self._started(tmp_path, policy, iterations=2) as engine:
             engine.ingest_event(example_event(_CONFIG))
             engine.ingest_event(example_event(_CONFIG))
             assert self.stored(engine) == [example_event(_CONFIG)]
             assert not engine.is_seen(_KEY)
-            assert len(pupil.online) == 1
+            assert len(policy.online) == 1
 
     def test_another_event_under_the_same_key_is_refused(self, tmp_path: Path) -> None:
-        pupil = _Pupil()
-        with self._started(tmp_path, pupil, iterations=2) as engine:
+        policy = _RecordingPolicy()
+        with self._started(tmp_path, policy, iterations=2) as engine:
             engine.ingest_event(example_event(_CONFIG))
             _refused(PevaError, engine.ingest_event, example_event(_CONFIG, 0, Verdict.OVERLOADED))
             assert self.stored(engine) == [example_event(_CONFIG)]
             assert not engine.is_seen(_KEY)
-            assert len(pupil.online) == 1
+            assert len(policy.online) == 1
 
     def test_starting_up_again_changes_nothing(self, tmp_path: Path) -> None:
         with self._started(tmp_path) as engine:
@@ -130,11 +147,11 @@ class MemoryContract:
         self._is_no_label(tmp_path, example_event(_CONFIG, repetition=2))
 
     def test_a_run_of_another_context_is_neither_counted_nor_taught(self, tmp_path: Path) -> None:
-        pupil = _Pupil()
-        with self._started(tmp_path, pupil) as engine:
+        policy = _RecordingPolicy()
+        with self._started(tmp_path, policy) as engine:
             engine.ingest_event(example_event(_CONFIG, context_hash=f"not {CONTEXT_HASH}"))
             assert not engine.is_seen(_KEY)
-            assert pupil.online == []
+            assert policy.online == []
 
     def test_a_restart_goes_on_where_the_last_one_ended(self, tmp_path: Path) -> None:
         self._skip_unless_persistent()
@@ -151,60 +168,60 @@ class MemoryContract:
     # What is taught
 
     def test_online_teaches_each_event_once_it_is_stored(self, tmp_path: Path) -> None:
-        pupil = _Pupil()
+        policy = _RecordingPolicy()
         stored: list[int] = []
-        with self._started(tmp_path, pupil) as engine:
-            pupil.on_update = lambda: stored.append(len(self.stored(engine)))
+        with self._started(tmp_path, policy) as engine:
+            policy.on_update = lambda: stored.append(len(self.stored(engine)))
             for iteration in range(3):
                 engine.ingest_event(example_event(_CONFIG, iteration))
             engine.checkpoint()
         assert stored == [1, 2, 3]
-        assert pupil.online == [example_event(_CONFIG, iteration) for iteration in range(3)]
-        assert pupil.batches == []
+        assert policy.online == [example_event(_CONFIG, iteration) for iteration in range(3)]
+        assert policy.batches == []
 
     def test_a_micro_batch_is_taught_when_it_is_full(self, tmp_path: Path) -> None:
-        pupil = _Pupil()
+        policy = _RecordingPolicy()
         events = [example_event(_CONFIG, iteration) for iteration in range(5)]
-        with self._started(tmp_path, pupil, **_micro_batch(size=2)) as engine:
+        with self._started(tmp_path, policy, **_micro_batch(size=2)) as engine:
             for n_before, event in enumerate(events):
-                assert len(pupil.batches) == n_before // 2
+                assert len(policy.batches) == n_before // 2
                 engine.ingest_event(event)
-        assert pupil.batches == [events[:2], events[2:4]]
-        assert pupil.online == []
+        assert policy.batches == [events[:2], events[2:4]]
+        assert policy.online == []
 
     def test_a_micro_batch_is_taught_when_its_first_event_is_as_old_as_the_window(self, tmp_path: Path) -> None:
-        pupil, now_s = _Pupil(), [100.0]
-        with self._started(tmp_path, pupil, **_micro_batch(size=9), clock=lambda: now_s[0]) as engine:
+        policy, now_s = _RecordingPolicy(), [100.0]
+        with self._started(tmp_path, policy, **_micro_batch(size=9), clock=lambda: now_s[0]) as engine:
             for iteration, now_s[0] in enumerate([100.0, 129.0, 130.0, 150.0, 179.0]):
                 engine.ingest_event(example_event(_CONFIG, iteration))
-        assert [len(batch) for batch in pupil.batches] == [3]
+        assert [len(batch) for batch in policy.batches] == [3]
 
     def test_a_checkpoint_teaches_what_is_pending_once(self, tmp_path: Path) -> None:
-        pupil = _Pupil()
-        with self._started(tmp_path, pupil, **_micro_batch(size=9)) as engine:
+        policy = _RecordingPolicy()
+        with self._started(tmp_path, policy, **_micro_batch(size=9)) as engine:
             engine.checkpoint()
             engine.ingest_event(example_event(_CONFIG))
             engine.checkpoint()
             engine.checkpoint()
-        assert pupil.batches == [[example_event(_CONFIG)]]
+        assert policy.batches == [[example_event(_CONFIG)]]
 
     def test_a_policy_that_raises_is_a_policy_error_with_the_event_stored(self, tmp_path: Path) -> None:
         for folder, settings in (("online", {}), ("micro_batch", _micro_batch(size=1))):
-            with self._started(tmp_path / folder, _Pupil(_raise), **settings) as engine:
+            with self._started(tmp_path / folder, _RecordingPolicy(_raise), **settings) as engine:
                 error = _refused(PolicyError, engine.ingest_event, example_event(_CONFIG))
-                assert _Pupil.__name__ in str(error)
+                assert _RecordingPolicy.__name__ in str(error)
                 assert self.stored(engine) == [example_event(_CONFIG)]
                 assert engine.is_seen(_KEY)
 
     def _is_no_label(self, folder: Path, event: ExecutionEvent) -> None:
         for name, settings in (("online", {}), ("micro_batch", _micro_batch(size=1))):
-            pupil = _Pupil()
-            with self._started(folder / name, pupil, **settings) as engine:
+            policy = _RecordingPolicy()
+            with self._started(folder / name, policy, **settings) as engine:
                 engine.ingest_event(event)
                 engine.checkpoint()
                 assert self.stored(engine) == [event]
                 assert not engine.is_seen(_KEY)
-                assert (pupil.online, pupil.batches) == ([], [])
+                assert (policy.online, policy.batches) == ([], [])
 
     def _skip_unless_persistent(self) -> None:
         import pytest

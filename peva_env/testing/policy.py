@@ -1,13 +1,24 @@
-"""What every policy must do."""
+"""What every policy must do.
+
+For a policy of your own, in a test file::
+
+    from peva_env.testing import PolicyContract
+
+    class TestMyPolicy(PolicyContract):
+        def make(self):
+            return MyPolicy()
+
+Unchecked: how well the policy chooses and how long it takes, more than two functions, candidates as
+``peva_env.planning.candidates.Candidates``, ``predict``, and whether a history in ``setup`` teaches the same as events.
+"""
 
 # ruff: noqa: S101
 
 from collections.abc import Sequence
 from itertools import chain
 from numbers import Real
-from typing import Any
 
-from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext, Verdict
+from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext, PreparedPolicy, Verdict
 from peva_env.memory.tensors import TensorCache
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event
@@ -25,11 +36,10 @@ class PolicyContract:
         raise NotImplementedError
 
     def _ready(self) -> PolicyAlgorithm:
-        policy: Any = self.make()
-        if hasattr(policy, "setup"):
+        policy = self.make()
+        if isinstance(policy, PreparedPolicy):
             policy.setup(PolicyContext(_SPACE, seed=0, config={}, history=(), tensors=TensorCache()))
-        chosen: PolicyAlgorithm = policy
-        return chosen
+        return policy
 
     def test_it_is_a_policy(self) -> None:
         assert isinstance(self.make(), PolicyAlgorithm)

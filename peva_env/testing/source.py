@@ -1,4 +1,19 @@
-"""What every measurement source must do."""
+"""What every measurement source must do.
+
+For a source of your own, in a test file::
+
+    from peva_env.testing import SourceContract
+
+    class TestMySource(SourceContract):
+        def make(self):
+            return MySource()
+
+        def configs(self):
+            return [[("figlet", 20)], [("env", 10), ("figlet", 400)]]
+
+Unchecked: whether what it reports was really measured, that the load is the one that was asked for, what becomes of an
+interrupted run, a node that is gone, and whether verdicts follow the rules of overload.
+"""
 
 # ruff: noqa: S101
 

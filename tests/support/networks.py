@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from peva_agents.beliefs import Networks
 from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
-from peva_agents.learnt import Networks
 from peva_agents.training.candidates import CandidateEnv, CorrectionWorld
 from peva_env.campaign import OfflineSetup, simulated_setup
 

@@ -7,22 +7,36 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from peva_agents.bandit import BanditPolicy
-from peva_agents.bisection import BisectionPolicy
-from peva_agents.level_set import LevelSetPolicy
-from peva_agents.staircase import StaircasePolicy
-from peva_agents.uniform import UniformPolicy
+from peva_agents.bandit import BanditAgent, BanditPolicy
+from peva_agents.bisection import BisectionAgent, BisectionPolicy
+from peva_agents.cartesian import CartesianAgent
+from peva_agents.learnt import LearntAgent, LearntPolicy, TransferAgent
+from peva_agents.level_set import LevelSetAgent, LevelSetPolicy
+from peva_agents.policy_agent import CustomAgent
+from peva_agents.sb3 import SB3Agent
+from peva_agents.staircase import StaircaseAgent, StaircasePolicy
+from peva_agents.uniform import UniformAgent, UniformPolicy
 from peva_env import datasets
 from peva_env.campaign import SomeScenarios
-from peva_env.contracts import ExecutionEvent, MeasurementSource, MemoryEngine, PolicyAlgorithm
+from peva_env.contracts import Agent, ExecutionEvent, MeasurementSource, MemoryEngine, PolicyAlgorithm
+from peva_env.env import PevaEnv
+from peva_env.make import make_sim_env
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger
 from peva_env.planning import NoOpPolicy
 from peva_env.sources import RepeatedWorld
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config
-from peva_env.testing import LedgerContract, MemoryContract, PolicyContract, SourceContract, WorldContract
+from peva_env.testing import (
+    AgentContract,
+    LedgerContract,
+    MemoryContract,
+    PolicyContract,
+    SourceContract,
+    WorldContract,
+)
 from tests.support.builders import session
 from tests.support.engines import make_engine
 from tests.support.scripted import ScriptedSource
@@ -113,6 +127,83 @@ class TestBanditPolicy(PolicyContract):
 class TestLevelSetPolicy(PolicyContract):
     def make(self) -> PolicyAlgorithm:
         return LevelSetPolicy()
+
+
+class TestLearntPolicy(PolicyContract):
+    def make(self) -> PolicyAlgorithm:
+        return LearntPolicy()
+
+
+class TestCartesianAgent(AgentContract):
+    def make(self) -> Agent:
+        return CartesianAgent()
+
+
+class TestUniformAgent(AgentContract):
+    def make(self) -> Agent:
+        return UniformAgent()
+
+
+class TestBisectionAgent(AgentContract):
+    def make(self) -> Agent:
+        return BisectionAgent()
+
+
+class TestStaircaseAgent(AgentContract):
+    def make(self) -> Agent:
+        return StaircaseAgent()
+
+
+class TestBanditAgent(AgentContract):
+    def make(self) -> Agent:
+        return BanditAgent()
+
+
+class TestLevelSetAgent(AgentContract):
+    def make(self) -> Agent:
+        return LevelSetAgent()
+
+
+class TestLearntAgent(AgentContract):
+    def make(self) -> Agent:
+        return LearntAgent()
+
+
+class TestTransferAgent(AgentContract):
+    def make(self) -> Agent:
+        return TransferAgent()
+
+
+class TestCustomAgent(AgentContract):
+    def make(self) -> Agent:
+        return CustomAgent(entrypoint="tests.fixtures.custom_algo:CustomPolicy")
+
+
+FETCH_RPS = {"fetch": [40, 80, 150, 220]}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny training."""
+    pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
+    from peva_agents.training import train
+
+    given = {"sim": "local", "rates_rps": FETCH_RPS, "total_steps": 64, "n_envs": 4, "budget_runs": 4}
+    given |= {"hyperparameters": {"n_steps": 16, "net_arch": [16]}, "validation_episodes": 2, "evaluation_episodes": 2}
+    return train(given, console=Console(quiet=True), out=tmp_path_factory.mktemp("sb3") / "out")
+
+
+@pytest.mark.train
+class TestSB3Agent(AgentContract):
+    @pytest.fixture(autouse=True)
+    def _trained(self, trained: Path) -> None:
+        self.folder = trained
+
+    def make(self) -> Agent:
+        return SB3Agent(path=self.folder / "model.zip")
+
+    def env(self, dominance: str) -> PevaEnv:
+        return make_sim_env("local", rates_rps=FETCH_RPS, dominance=dominance, budget_runs=4)
 
 
 class Forgetful(NoOpPolicy):

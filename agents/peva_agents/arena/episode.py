@@ -15,7 +15,7 @@ from peva_agents.arena.world import ArenaWorld, Episode
 from peva_agents.loop import CampaignResult, run_campaign
 from peva_env.config import DfaasConfig
 from peva_env.config.offline import ArenaConfig
-from peva_env.contracts import Agent, EndStatus
+from peva_env.contracts import Agent, EndStatus, PredictingAgent
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
 from peva_env.inference import UNKNOWN_LABEL
@@ -67,7 +67,7 @@ class MapScorer(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.readings: dict[str, list[float]] = {name: [] for name in ("runs", "cost_s", *FIGURES)}
         self.predicts = False
         self._campaign = env
-        self._predict = getattr(agent, "predict", None)
+        self._predict = agent.predict if isinstance(agent, PredictingAgent) else None
         self._truth = truth
         self._points = points
         self._n_runs, self._cost_s = 0, 0.0

@@ -11,7 +11,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.learnt import N_INPUTS, LearntPolicy, Networks
+from peva_agents.beliefs import N_INPUTS, Networks
+from peva_agents.learnt import LearntPolicy
 from peva_env.campaign import OfflineSetup
 from peva_env.env import PevaEnv
 from peva_env.objectives import Step
@@ -66,7 +67,7 @@ class CandidateEnv(gymnasium.Env[Floats32, Any]):
     """Offline campaigns in which an action is one of ``K`` candidates.
 
     Observation: ``(K, N_INPUTS + 1)``, a row for each candidate: the inputs of the correction (see
-    ``peva_agents.learnt.Comparison``), then 1. The candidates with the highest scores come first, then some at random;
+    ``peva_agents.beliefs.Comparison``), then 1. The candidates with the highest scores come first, then some at random;
     rows without a candidate are 0. Action: the number of a row; a number beyond the last candidate stands for the last.
     Reward: see ``EarlyObjective``.
 

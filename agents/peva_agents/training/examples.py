@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs import Network
+from peva_agents.beliefs import Network, Networks
 from peva_agents.bisection import BisectionPolicy
-from peva_agents.learnt import LearntPolicy, Networks
+from peva_agents.learnt import LearntPolicy
 from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
 from peva_agents.uniform import UniformPolicy

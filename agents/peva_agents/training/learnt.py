@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from peva_agents.learnt import Networks
+from peva_agents.beliefs import Networks
 from peva_agents.models import one_thread, require_sb3
 from peva_agents.training.candidates import CorrectionWorld
 from peva_agents.training.examples import ExampleCollector, Examples
