@@ -1,4 +1,4 @@
-"""The composition root: builds environments from plain data. The registered ids point here."""
+"""The composition root: builds environments from plain data. The registered env ids refer to these functions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from peva_env.objectives import make_objective
 from peva_env.vector import PevaVectorEnv
 
 SAMPLE_CONFIG = Path(__file__).with_name("config") / "sample.yml"
-"""The quick start: what runs where no configuration is given, and what ``peva-env init`` writes."""
+"""The quick start: the default configuration, which ``peva-env init`` writes."""
 
 
 def make_live_env(
@@ -26,8 +26,8 @@ def make_live_env(
 ) -> PevaEnv:
     """Build ``peva/FaasLive-v0``: k6 against a node, with memory and artifacts. All arguments are plain data.
 
-    Nothing is started, opened or written before ``reset``. Its options: ``{"warm_start": True}`` goes on with the last
-    repetition that the memory holds of this context, ``{"repetition": N}`` with repetition N; without options a new
+    Nothing is started, opened or written before ``reset``. Its options: ``{"warm_start": True}`` continues the last
+    repetition of this context in the memory, ``{"repetition": N}`` continues repetition N. Without options a new
     repetition begins, in which nothing is known.
 
     Args:
@@ -35,11 +35,11 @@ def make_live_env(
         config_path: a YAML or JSON file instead; without either the quick start (``sample.yml``).
         budget_runs: k6 runs that an episode may spend.
         budget_seconds: seconds of machine time (cooldown plus run) that an episode may spend.
-        reward: what the agent is paid for; see ``peva_env.objectives``.
+        reward: name of the reward; see ``peva_env.objectives``.
         reward_kwargs: arguments of the reward.
 
     Raises:
-        ConfigError: the configuration, a budget or the reward cannot be used.
+        ConfigError: the configuration, a budget or the reward is invalid.
     """
     if config is not None and config_path is not None:
         raise ConfigError("give either config or config_path, not both")
@@ -65,29 +65,29 @@ def make_sim_env(
 
     Args:
         node: ``"random"``, a new node for each episode; ``"local"``, the local node of the quick start; or plain data
-            of a node of your own, see ``peva_env.sources.simulated.node_spec``.
-        rates_rps: rates of each function; without it functions ``a`` and ``b``, 0 to 200 step 10.
+            of your own node, see ``peva_env.sources.simulated.node_spec``.
+        rates_rps: rates of each function; by default functions ``a`` and ``b``, 0 to 200 step 10.
         min_functions: the smallest number of functions in a configuration; all of them unless given.
-        max_functions: **exclusive** upper bound of that number; one more than there are functions unless given.
-        noise: standard deviation of a run's slowness, as a share.
+        max_functions: **exclusive** upper bound of that number; by default one more than the number of functions.
+        noise: standard deviation of a run's relative slowness.
         duration_s: length of a run.
         overload: thresholds of the overload rules, as ``overload`` of ``DfaasConfig``.
-        settings: what every offline environment takes:
+        settings: the arguments of every offline environment:
             ``budget_runs`` (64), measurements that an episode may spend, None for no limit;
-            ``budget_seconds`` (None), seconds of recorded or simulated machine time, likewise;
-            ``max_steps`` (four times the runs), steps after which an episode is truncated, so that one which only asks
-            for what is known ends;
-            ``iterations`` (1), runs that a measurement takes: the majority decides, and it costs all of them;
-            ``prior`` (None), recordings as for ``data`` of ``make_replay_env``: what the campaign's memory holds of
-            other campaigns, for policies that learn from it; none of it counts as measured;
+            ``budget_seconds`` (None), the same for seconds of recorded or simulated machine time;
+            ``max_steps`` (four times the runs), steps after which an episode is truncated, so that an
+            episode of no-op steps ends;
+            ``iterations`` (1), runs of a measurement: the majority decides the verdict, and the cost is the sum;
+            ``prior`` (None), recordings as for ``data`` of ``make_replay_env``: events of other campaigns in the
+            campaign's memory, for policies that learn from them; they do not count as measured;
             ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.inference.grid``;
             ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
             ``selection_mode`` (``online``) and ``micro_batch_size`` (8), when an attached policy is updated.
 
     Raises:
-        ConfigError: an argument cannot be used.
+        ConfigError: an argument is invalid.
     """
-    parts = simulated_setup(
+    setup = simulated_setup(
         node,
         rates_rps=rates_rps,
         min_functions=min_functions,
@@ -97,7 +97,7 @@ def make_sim_env(
         overload=overload,
         **settings,
     )
-    return PevaEnv(parts.campaigns(), parts.objective)
+    return PevaEnv(setup.campaigns(), setup.objective)
 
 
 def make_replay_env(
@@ -106,20 +106,20 @@ def make_replay_env(
     """Build ``peva/FaasReplay-v0``: recorded measurements. All arguments are plain data; nothing is written.
 
     An episode is one recorded map (a scenario), drawn at reset; ``reset(options={"scenario": name})`` fixes which.
-    ``info["n_unrecorded"]`` says how many configurations have no record; they are masked for ever.
+    ``info["n_unrecorded"]`` is the number of configurations without a record, which are always masked.
 
     Args:
         data: a folder of core Parquet or several, as ``peva-env memory export --core`` writes them, or the name of a
-            dataset that comes with the package (``peva_env.datasets``).
-        scenarios: names of maps, or how their names begin; all without it.
+            shipped dataset (``peva_env.datasets``).
+        scenarios: names of maps, or prefixes of names; by default all maps.
         settings: see ``make_sim_env``.
 
     Raises:
-        ConfigError: an argument cannot be used, or there is nothing to replay.
-        MemoryStoreError: a file cannot be read, or is of another schema.
+        ConfigError: an argument is invalid, or the recordings hold nothing to replay.
+        MemoryStoreError: a file cannot be read, or has another schema.
     """
-    parts = replay_setup(data, scenarios=scenarios, **settings)
-    return PevaEnv(parts.campaigns(), parts.objective)
+    setup = replay_setup(data, scenarios=scenarios, **settings)
+    return PevaEnv(setup.campaigns(), setup.objective)
 
 
 def make_sim_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:

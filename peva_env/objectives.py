@@ -1,7 +1,7 @@
-"""Rewards: what an agent is paid for.
+"""Rewards of an agent.
 
-Notation: ``n`` environments side by side (1 in a single one), ``F`` functions. ``spent`` is the share of the budget
-that a step spent: of the runs or of the seconds, whichever is nearer to its end; 0 without a budget.
+Notation: ``n`` environments side by side (1 in a single environment), ``F`` functions. ``spent`` is the share of the
+budget that a step spent: of the limit, runs or seconds, with the smaller remaining share; 0 without a limit.
 
 - ``frontier``: ``reward = resolved - spent``, where ``resolved`` is the share of the map that became known. Summed over
   an episode that is the share of the map resolved less the share of the budget spent.
@@ -9,8 +9,8 @@ that a step spent: of the runs or of the seconds, whichever is nearer to its end
   the requests per second of all functions whose success rate and p95 latency meet a stated objective, each function's
   rate times its success rate; ``total`` is the sum of the functions' highest rates. Summed over an episode that is the
   best goodput found, as a share, less the share of the budget spent.
-- ``module:Class``: a class of the user's own, ``Class(space, **arguments)``, with the method ``reward``. Where there
-  are several scenarios, ``space`` is that of the first: all have its shape, each has functions of its own.
+- ``module:Class``: a user's class, ``Class(space, **arguments)``, with the method ``reward``. With several scenarios,
+  ``space`` is the space of the first: all have its shape, but their functions differ.
 """
 
 from collections.abc import Mapping
@@ -26,16 +26,16 @@ from peva_env.space import ConfigSpace
 from peva_env.system import load_class
 
 ILLEGAL_REWARD = -0.001
-"""Reward of an action that asks for what is already known: nothing runs, a little is lost."""
+"""Reward of an action on a known configuration, which is a no-op."""
 
 _MS_PER_S = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step brought, ``n`` environments side by side: those, of all, in which something was measured.
+    """The results of a step in the ``n`` environments in which a run was made.
 
-    Nothing here may be changed: arrays are read-only.
+    The arrays are read-only.
     """
 
     resolved: NDArray[np.float64]  # (n,): share of the map that became known
@@ -43,7 +43,7 @@ class Step:
     labels: NDArray[np.int8]  # (n,): -1 OK, 1 overloaded, 0 where the budget ended before a verdict
     rates_rps: NDArray[np.int32]  # (n, F): 0 where a function is absent
     values: NDArray[np.float32]  # (n, 3 + 2 F): see peva_env.observation, ``last_measurement``
-    mask: NDArray[np.int8]  # (n, 3 + 2 F): where that was measured
+    mask: NDArray[np.int8]  # (n, 3 + 2 F): 1 where the value was measured
 
     def __post_init__(self) -> None:
         for array in (self.labels, self.rates_rps, self.values, self.mask):
@@ -56,28 +56,29 @@ class Step:
 
     @property
     def p95_ms(self) -> NDArray[np.float32]:
-        """95th percentiles of the latency, (n, F); infinite where not measured, as where nothing succeeded."""
+        """95th percentiles of the latency, (n, F); infinite where not measured, for example without a success."""
         first = N_RUN_VALUES + self.rates_rps.shape[1]
         return np.where(self.mask[:, first:], self.values[:, first:] * np.float32(_MS_PER_S), np.float32(np.inf))
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """What an agent is paid for."""
+    """Computes the reward of each step."""
 
     def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the reward of a step in each environment, (n,).
 
-        ``memo`` (n,) is the objective's own to change in place: one number per environment, 0 when an episode begins.
+        ``memo`` (n,) is state that only the objective changes, in place: one number per environment, reset to 0 when an
+        episode begins.
         """
         ...
 
 
-def pay(objective: Objective, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the reward of a step, checked: (n,) finite numbers, in an array of their own.
+def checked_rewards(objective: Objective, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rewards of a step, (n,), in a new array.
 
     Raises:
-        ConfigError: the objective raised, or returned something else.
+        ConfigError: the objective raised, or did not return ``n`` finite numbers.
     """
     name = type(objective).__name__
     try:
@@ -91,10 +92,10 @@ def pay(objective: Objective, step: Step, memo: NDArray[np.float64]) -> NDArray[
 
 
 class FrontierObjective:
-    """Pays the share of the map that a step resolves, less the share of the budget that it spends."""
+    """Rewards the share of the map that a step resolves, minus the share of the budget that it spends."""
 
     def __init__(self, space: ConfigSpace) -> None:
-        """Take the space, as every objective does; this one needs to know nothing of it."""
+        """Accept the space, as every objective does; it is not used."""
 
     def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002
         """Return ``resolved - spent``."""
@@ -102,12 +103,12 @@ class FrontierObjective:
 
 
 class GoodputObjective:
-    """Pays the increase of the best goodput found, less the share of the budget that a step spends.
+    """Rewards the increase of the best goodput found, minus the share of the budget that a step spends.
 
     Args:
         space: the configurations.
-        p95_ms: a function meets its objective if 95 % of its successful requests are answered within this time,
-        success_rate: and at least this share of the offered ones succeeds.
+        p95_ms: upper limit of the p95 latency of a function's successful requests.
+        success_rate: lower limit of the share of its offered requests that succeed.
     """
 
     def __init__(self, space: ConfigSpace, *, p95_ms: float = 500.0, success_rate: float = 0.95) -> None:
@@ -121,7 +122,7 @@ class GoodputObjective:
         self._total_rps = float(sum(rates[-1] for rates in space.rates_rps)) or 1.0
 
     def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the increase of the best goodput as a share of the highest rates' sum, less ``spent``."""
+        """Return the increase of the best goodput as a share of the sum of the highest rates, minus ``spent``."""
         meets = (step.success_rate >= self._success_rate) & (step.p95_ms <= self._p95_ms)
         goodput_rps = (step.rates_rps * step.success_rate * meets).sum(axis=1, dtype=np.float64)
         best = np.maximum(memo, goodput_rps / self._total_rps)
@@ -135,13 +136,13 @@ OBJECTIVES: Mapping[str, type[Any]] = {"frontier": FrontierObjective, "goodput":
 
 
 def make_objective(name: str, arguments: Mapping[str, Any], space: ConfigSpace) -> Objective:
-    """Build an objective: one of ``OBJECTIVES``, or ``module:Class``.
+    """Build an objective by its name in ``OBJECTIVES``, or from ``module:Class``.
 
     Raises:
-        ConfigError: there is none of that name, or it does not take these arguments.
+        ConfigError: the name is unknown, or the objective does not accept the arguments.
     """
     if name not in OBJECTIVES and ":" not in name:
-        raise ConfigError(f"reward = {name!r}: must be one of {', '.join(OBJECTIVES)}, or 'module:Class' of your own")
+        raise ConfigError(f"reward = {name!r}: must be one of {', '.join(OBJECTIVES)}, or a 'module:Class'")
     kind = OBJECTIVES.get(name) or load_class(name, what="reward", error=ConfigError)
     try:
         objective: Objective = kind(space, **arguments)

@@ -17,21 +17,21 @@ type Observation = dict[str, np.ndarray[Any, Any]]
 """Arrays by name: those of ``observation_space``."""
 
 LATENCY_CAP_S = 60.0
-"""Highest latency that an observation tells."""
+"""Upper bound of a latency in observations."""
 
 N_RUN_VALUES = 3
-"""Values of a measurement that are of the run as a whole; those of the ``F`` functions follow."""
+"""Number of a measurement's values for the whole run; the values of the ``F`` functions follow."""
 
 
 class Measurement(NamedTuple):
-    """What a run measured, in the layout of ``last_measurement`` and ``last_mask``."""
+    """The values of a run in the layout of ``last_measurement`` and ``last_mask``."""
 
     values: NDArray[np.float32]  # (3 + 2 F,)
     mask: NDArray[np.int8]  # (3 + 2 F,)
 
 
-class Last(NamedTuple):
-    """What ran last: its rate level of each function as a share (F,), and what it measured."""
+class LastRun(NamedTuple):
+    """The last run: the rate level of each function as a share of its levels, (F,), and the measurement."""
 
     level_shares: NDArray[np.float32]
     measurement: Measurement
@@ -46,13 +46,13 @@ def observation_space(space: ConfigSpace, *, with_map: bool) -> spaces.Dict:
       success rate and p95 latency in seconds (at most 60) of each function.
     - ``last_mask``: int8, same shape, 1 where that value was measured.
     - ``progress``: float32 (1,), share of the map that is known.
-    - ``budget``: float32 (2,), shares of the runs and of the seconds that are left, 1 without a limit.
+    - ``budget``: float32 (2,), remaining shares of the runs and of the seconds, 1 without a limit.
     """
     n_functions = len(space.functions)
     n_values = N_RUN_VALUES + 2 * n_functions
     low = np.array([0, 0, -1] + [0] * 2 * n_functions, np.float32)
     high = np.array([1, 1, 1] + [1] * n_functions + [LATENCY_CAP_S] * n_functions, np.float32)
-    parts: dict[str, spaces.Space[Any]] = {
+    boxes: dict[str, spaces.Space[Any]] = {
         "last_config": spaces.Box(0, 1, (n_functions,), np.float32),
         "last_measurement": spaces.Box(low, high, (n_values,), np.float32),
         "last_mask": spaces.Box(0, 1, (n_values,), np.int8),
@@ -60,20 +60,20 @@ def observation_space(space: ConfigSpace, *, with_map: bool) -> spaces.Dict:
         "budget": spaces.Box(0, 1, (2,), np.float32),
     }
     if with_map:
-        parts["map"] = spaces.Box(-1, 1, (space.n_configs,), np.int8)
-    return spaces.Dict(parts)
+        boxes["map"] = spaces.Box(-1, 1, (space.n_configs,), np.int8)
+    return spaces.Dict(boxes)
 
 
-def nothing_yet(space: ConfigSpace) -> Last:
-    """Return what stands for the last run where there was none."""
+def no_run_yet(space: ConfigSpace) -> LastRun:
+    """Return the placeholder for the last run before the first run."""
     n_functions = len(space.functions)
     n_values = N_RUN_VALUES + 2 * n_functions
     blank = Measurement(np.zeros(n_values, np.float32), np.zeros(n_values, np.int8))
-    return Last(np.zeros(n_functions, np.float32), blank)
+    return LastRun(np.zeros(n_functions, np.float32), blank)
 
 
-def observe(known: MonotoneMap, last: Last, budget_left: tuple[float, float]) -> Observation:
-    """Return the observation of what is known now; ``budget_left`` are the shares of runs and seconds left."""
+def observe(known: MonotoneMap, last: LastRun, budget_left: tuple[float, float]) -> Observation:
+    """Return the current observation; ``budget_left`` are the remaining shares of runs and seconds."""
     observation: Observation = {
         "budget": np.array(budget_left, np.float32),
         "last_config": last.level_shares.copy(),
@@ -94,7 +94,7 @@ def level_shares(space: ConfigSpace, config: Config) -> NDArray[np.float32]:
 
 
 def measurement_of(space: ConfigSpace, event: ExecutionEvent) -> Measurement:
-    """Return what an event measured."""
+    """Return the measurement of an event."""
     n_functions = len(space.functions)
     raw: list[float | None] = [None] * (N_RUN_VALUES + 2 * n_functions)
     cpu_pct, ram_pct = event.node.cpu_pct, event.node.ram_pct

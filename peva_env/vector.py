@@ -1,8 +1,8 @@
 """Thousands of offline campaigns side by side, stepped in NumPy without a Python loop over them.
 
 Notation: ``n`` environments, ``N`` configurations, ``F`` functions, ``V = 3 + 2 F`` values of a measurement. The state
-is a structure of arrays with the leading axis ``n``. Environment ``i`` is, step for step, what a single one would be
-that was seeded as it was.
+is a structure of arrays with the leading axis ``n``. Environment ``i`` has the same steps as a single environment with
+the same seed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from peva_env.campaign import CampaignState, OfflineSetup, PrefetchedEpisodes, c
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import OK_LABEL, is_dense
-from peva_env.objectives import ILLEGAL_REWARD, Step, pay
+from peva_env.objectives import ILLEGAL_REWARD, Step, checked_rewards
 from peva_env.observation import Observation, observation_space
 from peva_env.sources import Outcomes
 from peva_env.space import Config
@@ -33,14 +33,15 @@ _VERDICT_TEXTS = np.array([str(Verdict.OK), "", str(Verdict.OVERLOADED)])
 class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
     """``num_envs`` offline campaigns.
 
-    ``space`` is that of the first scenario; those of the others have its shape, and functions of their own: ``config``.
+    ``space`` is the space of the first scenario. The others have the same shape and other functions; ``config`` returns
+    an environment's own configuration.
     ``reset`` takes a seed (environment ``i`` gets ``seed + i``) or a list of them, and the options ``scenario`` and,
     for a part of the environments, ``reset_mask`` (n,) bool. Infos are arrays, one row an environment: ``action_mask``,
-    ``n_unknown``, ``n_resolved``, ``n_runs``, ``cost_s`` and ``verdict`` (empty where nothing is known).
+    ``n_unknown``, ``n_resolved``, ``n_runs``, ``cost_s`` and ``verdict`` (empty if unknown).
 
     Args:
-        num_envs: how many.
-        parts: what they are built of.
+        num_envs: number of environments.
+        setup: their world, settings and objective.
         autoreset_mode: when an environment whose episode has ended begins the next one: any of gymnasium's modes.
 
     Raises:
@@ -48,28 +49,28 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
     """
 
     def __init__(
-        self, num_envs: int, parts: OfflineSetup, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP
+        self, num_envs: int, setup: OfflineSetup, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP
     ) -> None:
-        space = parts.world.space(0)
+        space = setup.world.space(0)
         if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:
             raise ConfigError(f"num_envs = {num_envs!r}: must be a whole number of at least 1")
         if not is_dense(space):
             raise ConfigError(f"{space.n_configs:,} configurations are too many to step side by side; give fewer rates")
         self.num_envs = num_envs
-        self.world = parts.world
+        self.world = setup.world
         self.space = space
-        self.autoreset_mode = _mode(autoreset_mode)
+        self.autoreset_mode = _parse_autoreset_mode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.render_mode = None
         self.single_observation_space = observation_space(space, with_map=True)
         self.single_action_space = gymnasium.spaces.Discrete(space.n_configs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._objective = parts.objective
-        recorded = parts.world.recorded(np.arange(len(parts.world.scenarios)))
-        self._state = CampaignState(num_envs, space, recorded, parts.settings)
-        self._episodes = PrefetchedEpisodes(parts.world, num_envs)
-        self._asked = np.zeros(num_envs, np.int64)  # what the last step asked for
+        self._objective = setup.objective
+        recorded = setup.world.recorded(np.arange(len(setup.world.scenarios)))
+        self._state = CampaignState(num_envs, space, recorded, setup.settings)
+        self._episodes = PrefetchedEpisodes(setup.world, num_envs)
+        self._actions = np.zeros(num_envs, np.int64)  # the actions of the last step
         self._memo = np.zeros(num_envs)
         self._ended = np.zeros(num_envs, np.bool_)
         self._has_begun = False
@@ -82,52 +83,52 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         Raises:
             ConfigError: an unknown option or scenario, or seeds of another kind or number.
         """
-        asked = dict(options or {})
-        mask = _checked_mask(asked.pop("reset_mask", None), self.num_envs)
+        others = dict(options or {})
+        mask = _checked_mask(others.pop("reset_mask", None), self.num_envs)
         if mask is not None and not self._has_begun:
             raise ResetNeeded("the first reset must be of all environments, without a reset_mask")
-        scenario = chosen_scenario(asked, self.world.scenarios)
+        scenario = chosen_scenario(others, self.world.scenarios)
         where = np.arange(self.num_envs) if mask is None else mask.nonzero()[0]
         self._episodes.seed(_seeds(seed, self.num_envs), where)
         self._begin(where, scenario)
         observation = self._state.observation()
-        infos = self._marked(self._infos(observation, np.zeros(self.num_envs, np.bool_)), slice(None))
-        return observation, infos | self._marked(self._scenario_info(), where)
+        infos = self._with_masks(self._infos(observation, np.zeros(self.num_envs, np.bool_)), slice(None))
+        return observation, infos | self._with_masks(self._scenario_info(), where)
 
     def step(self, actions: Arrays) -> tuple[Observation, Arrays, Arrays, Arrays, Info]:
-        """Measure in each environment the configuration that its action asks for, unless it is known.
+        """Measure the configuration of each environment's action, unless it is known.
 
         Raises:
             ResetNeeded: there was no reset, or an episode has ended and autoreset is disabled.
-            IndexError: an action is not in the action space; nothing is changed.
+            IndexError: an action is not in the action space; nothing changes.
         """
         if not self._has_begun:
             raise ResetNeeded("there are no campaigns yet: call reset() first")
         begins = self._ended.nonzero()[0]
         if begins.size and self.autoreset_mode is AutoresetMode.DISABLED:
             raise ResetNeeded(f"{begins.size} episodes have ended: reset them with options={{'reset_mask': ...}}")
-        self._asked = self._checked_actions(actions, begins)
+        self._actions = self._checked_actions(actions, begins)
         if begins.size:
             self._begin(begins)
-        rewards, terminated, truncated, legal = self._advance(self._asked, begins)
+        rewards, terminated, truncated, legal = self._advance(self._actions, begins)
         infos: Info = {}
         ended = terminated | truncated
-        fresh = ended.nonzero()[0]
-        if fresh.size and self.autoreset_mode is AutoresetMode.SAME_STEP:
-            infos = self._finals(fresh, legal)
-            self._begin(fresh)
-            legal[fresh] = False
-            begins = fresh
+        just_ended = ended.nonzero()[0]
+        if just_ended.size and self.autoreset_mode is AutoresetMode.SAME_STEP:
+            infos = self._final_infos(just_ended, legal)
+            self._begin(just_ended)
+            legal[just_ended] = False
+            begins = just_ended
         else:
             self._ended = ended
         observation = self._state.observation()
-        infos |= self._marked(self._infos(observation, legal), slice(None))
+        infos |= self._with_masks(self._infos(observation, legal), slice(None))
         if begins.size:
-            infos |= self._marked(self._scenario_info(), begins)
+            infos |= self._with_masks(self._scenario_info(), begins)
         return observation, rewards, terminated, truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Return which actions are not known yet in each environment, (n, N).
+        """Return the legal actions of each environment, (n, N).
 
         Raises:
             ResetNeeded: there was no reset.
@@ -137,15 +138,15 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         return self._state.mask().view(np.bool_)
 
     def config(self, env: int, action: int) -> Config:
-        """Return the configuration that an action asks for in an environment, whose scenario names the functions."""
+        """Return the configuration of an action in an environment; its scenario defines the functions."""
         return self.world.space(int(self._episodes.scenarios[env])).config(action)
 
     def _advance(
         self, actions: Arrays, begins: NDArray[np.int64]
     ) -> tuple[Arrays, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-        """Step all environments but those that have just begun.
+        """Step all environments except ``begins``, which have just begun.
 
-        Return rewards, terminations, truncations, and which environments measured something.
+        Returns rewards, terminations, truncations, and which environments made a run, (n,) each.
         """
         state = self._state
         legal = state.is_unknown(actions)
@@ -168,7 +169,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         return rewards, terminated, truncated, legal
 
     def _rewards(self, rows: NDArray[np.int64], actions: Arrays, outcomes: Outcomes, spent: Arrays) -> Arrays:
-        """Return what the environments in which something ran are paid, (k,)."""
+        """Return the rewards of environments ``rows`` (k,), in which a run was made."""
         state, memo = self._state, self._memo.take(rows)
         step = Step(
             resolved=state.n_resolved.take(rows) / state.n_configs.take(rows),
@@ -178,12 +179,12 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             values=outcomes.values.take(rows, axis=0),
             mask=outcomes.mask.take(rows, axis=0),
         )
-        rewards = pay(self._objective, step, memo)
+        rewards = checked_rewards(self._objective, step, memo)
         self._memo[rows] = memo
         return rewards
 
     def _begin(self, where: NDArray[np.int64], scenario: int | None = None) -> None:
-        """Begin the next episode of some environments."""
+        """Begin the next episode of environments ``where``."""
         self._episodes.begin(where, scenario)
         self._state.begin(where, self._episodes.scenarios[where])
         self._memo[where] = 0
@@ -191,57 +192,57 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self._has_begun = True
 
     def _checked_actions(self, actions: Arrays, begins: NDArray[np.int64]) -> Arrays:
-        asked = np.asarray(actions)
-        if asked.shape != (self.num_envs,) or asked.dtype.kind not in "iu":
-            raise IndexError(f"actions must be {self.num_envs} whole numbers; got {asked.dtype} of shape {asked.shape}")
-        asked = asked.astype(np.int64)
-        asked[begins] = 0
-        for wrong in (asked.min(), asked.max()):
-            if not 0 <= wrong < self.space.n_configs:
-                raise IndexError(f"action {wrong} is outside 0..{self.space.n_configs - 1}")
-        return asked
+        given = np.asarray(actions)
+        if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
+            raise IndexError(f"actions must be {self.num_envs} whole numbers; got {given.dtype} of shape {given.shape}")
+        checked = given.astype(np.int64)
+        checked[begins] = 0
+        for extreme in (checked.min(), checked.max()):
+            if not 0 <= extreme < self.space.n_configs:
+                raise IndexError(f"action {extreme} is outside 0..{self.space.n_configs - 1}")
+        return checked
 
     def _infos(self, observation: Observation, legal: NDArray[np.bool_], rows: Any = slice(None)) -> dict[str, Arrays]:
-        """Return what is said of some environments besides what is observed of them; ``legal`` (n,): which measured."""
+        """Return the infos of environments ``rows``; ``legal`` (n,): which environments made a run."""
         state, ran, labels = self._state, legal[rows], observation["map"]
-        asked = labels[np.arange(len(labels)), self._asked[rows]]
+        own_labels = labels[np.arange(len(labels)), self._actions[rows]]
         return {
             "action_mask": state.mask(rows),
             "n_unknown": state.n_unknown[rows].copy(),
             "n_resolved": state.n_resolved[rows] * ran,
             "n_runs": ran.astype(np.int64),
             "cost_s": state.cost_s[rows] * ran,
-            "verdict": _VERDICT_TEXTS.take(asked - OK_LABEL),
+            "verdict": _VERDICT_TEXTS.take(own_labels - OK_LABEL),
         }
 
-    def _finals(self, ended: NDArray[np.int64], legal: NDArray[np.bool_]) -> Info:
-        """Return the last observation and info of episodes that have ended, in gymnasium's form; 0 in other rows."""
+    def _final_infos(self, ended: NDArray[np.int64], legal: NDArray[np.bool_]) -> Info:
+        """Return the last observations and infos of ended episodes, in gymnasium's form; 0 in other rows."""
         observation = self._state.observation(ended)
         finals = {"final_obs": observation, "final_info": self._infos(observation, legal, ended)}
-        return self._marked({name: self._spread(rows, ended) for name, rows in finals.items()}, ended)
+        return self._with_masks({name: self._scatter(rows, ended) for name, rows in finals.items()}, ended)
 
-    def _spread(self, rows: Mapping[str, Arrays], where: NDArray[np.int64]) -> Info:
+    def _scatter(self, rows: Mapping[str, Arrays], where: NDArray[np.int64]) -> Info:
         arrays = {name: np.zeros((self.num_envs, *values.shape[1:]), values.dtype) for name, values in rows.items()}
         for name, values in rows.items():
             arrays[name][where] = values
-        return self._marked(arrays, where)
+        return self._with_masks(arrays, where)
 
     def _scenario_info(self) -> Info:
         n_unrecorded = self.space.n_configs - self._state.n_configs
         return {"scenario": self._episodes.scenarios.copy(), "n_unrecorded": n_unrecorded}
 
-    def _marked(self, arrays: Mapping[str, Any], where: Any) -> Info:
-        """Return arrays with, for each, which rows of it mean something, under its name with an underscore."""
+    def _with_masks(self, arrays: Mapping[str, Any], where: Any) -> Info:
+        """Add to each array ``name`` a mask ``_name`` (n,), which is true at ``where``: the rows that are set."""
         mark = np.zeros(self.num_envs, np.bool_)
         mark[where] = True
         return {**arrays, **{f"_{name}": mark for name in arrays}}
 
 
-def _mode(mode: AutoresetMode | str) -> AutoresetMode:
+def _parse_autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
     try:
         return AutoresetMode(mode)
     except ValueError:
-        known = ", ".join(one.value for one in AutoresetMode)
+        known = ", ".join(mode.value for mode in AutoresetMode)
         raise ConfigError(f"autoreset_mode = {mode!r}: must be one of {known}") from None
 
 
@@ -252,9 +253,9 @@ def _seeds(seed: int | Sequence[int | None] | None, n: int) -> Sequence[int | No
         seeds = seed
     else:
         raise ConfigError(f"seed {seed!r}: give a whole number, or a list of {n}, one for each environment")
-    for one in seeds:
-        if one is not None and (not isinstance(one, int) or isinstance(one, bool) or one < 0):
-            raise ConfigError(f"seed {one!r}: must be a whole number of 0 or more, not one of NumPy's")
+    for item in seeds:
+        if item is not None and (not isinstance(item, int) or isinstance(item, bool) or item < 0):
+            raise ConfigError(f"seed {item!r}: must be a whole number of 0 or more, as a Python int")
     return seeds
 
 

@@ -17,7 +17,7 @@ PACKAGES = {"peva_env": ROOT / "peva_env", "peva_agents": ROOT / "agents" / "pev
 ROOMS = [
     ["peva_env.errors", "peva_env.space", "peva_env.records", "peva_env.contracts"],
     ["peva_env.system", "peva_env.config", "peva_env.rules", "peva_env.inference", "peva_env.planning"],
-    ["peva_env.observation", "peva_env.objectives"],
+    ["peva_env.observation", "peva_env.objectives", "peva_env.actions"],
     ["peva_env.platforms", "peva_env.memory", "peva_env.sources", "peva_env.datasets"],
     ["peva_env.campaign"],
     ["peva_env.env", "peva_env.vector", "peva_env.sb3_vec_env", "peva_env.make"],

@@ -1,10 +1,10 @@
-"""One agent at work on one space: what executes a step, what it may spend, and what is written down of it.
+"""Campaigns: one agent measures one space, step by step, within a budget; live runs are recorded.
 
 What must always hold:
 
-- What is known is not measured again; what contradicts is, and then goes into quarantine.
-- Memory first, artifacts second: what is in a CSV file is in the memory.
-- Offline nothing is written, and nothing measured in one episode is visible in the next.
+- A known configuration is not measured again. A contradicted configuration is, and then goes into quarantine.
+- The memory is written before the artifacts: each row of a CSV file is in the memory too.
+- Offline campaigns write nothing, and no measurement of one episode is visible in the next.
 """
 
 from peva_env.campaign.batch import CampaignState

@@ -1,4 +1,4 @@
-"""What a campaign may spend, for one campaign and for many side by side."""
+"""The budget of one campaign, and of many side by side."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from peva_env.errors import ConfigError
 
 NOTHING_LEFT = 1e-9
-"""A share of a budget that is no more than what adding up costs has lost to rounding."""
+"""Shares of a budget up to this value count as 0: they are rounding errors of the sum of costs."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """What a campaign may spend: runs, seconds of machine time (cooldown plus run), and steps. None = no limit.
+    """Limits of runs, seconds of machine time (cooldown plus run) and steps of a campaign. None = no limit.
 
-    A step that runs nothing spends a step only: the limit of steps ends what would otherwise never end.
+    A no-op step spends no run and no seconds; the limit of steps ends an episode of such steps.
     """
 
     runs: int | None = None
@@ -28,12 +28,12 @@ class Budget:
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing more may be started."""
+        """Whether no other run may start."""
         return 0.0 in self.left or (self.steps is not None and self.spent_steps >= self.steps)
 
     @property
     def left(self) -> tuple[float, float]:
-        """Shares of the runs and of the seconds that are left, 1 without a limit."""
+        """Remaining shares of the runs and of the seconds, 1 without a limit."""
         return _share_left(self.spent_runs, self.runs), _share_left(self.spent_s, self.seconds)
 
     def spend(self, cost_s: float) -> None:
@@ -45,8 +45,7 @@ class Budget:
 class Budgets:
     """The same budget for ``n`` campaigns side by side; a test holds both classes to the same bit.
 
-    ``left`` (2, n) are the shares of runs and of seconds that are left, 1 without a limit; ``spent_steps`` (n,) is the
-    caller's to count.
+    ``left`` (2, n) are the remaining shares of runs and of seconds, 1 without a limit. The caller counts the steps.
     """
 
     def __init__(self, n: int, limits: Budget) -> None:
@@ -56,7 +55,7 @@ class Budgets:
         self._spent_runs, self._spent_s = np.zeros(n, np.int64), np.zeros(n)
 
     def begin(self, where: NDArray[np.int64]) -> None:
-        """Give campaigns (k,) their whole budget again."""
+        """Reset the budgets of campaigns ``where`` (k,)."""
         self.spent_steps[where] = self._spent_runs[where] = self._spent_s[where] = 0
         self.left[:, where] = 1
 
@@ -68,12 +67,12 @@ class Budgets:
         _shares_left(self._spent_s, self._limits.seconds, self.left[1])
 
     def least_left(self) -> NDArray[np.float64]:
-        """Return the smaller of both shares, (n,)."""
+        """Return the smaller remaining share, (n,)."""
         least: NDArray[np.float64] = self.left.min(axis=0)
         return least
 
     def exhausted(self, least_left: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether nothing more may be started, (n,), with ``least_left`` as it is now."""
+        """Return whether no other run may start, (n,); ``least_left`` is the result of ``least_left()``."""
         spent: NDArray[np.bool_] = least_left == 0.0
         if self._limits.steps is not None:
             spent |= self.spent_steps >= self._limits.steps
@@ -81,10 +80,10 @@ class Budgets:
 
 
 def require_positive(name: str, value: object) -> None:
-    """Accept a limit above 0, or none.
+    """Check that a limit is a number above 0, or None.
 
     Raises:
-        ConfigError: it is something else.
+        ConfigError: any other value.
     """
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
         return

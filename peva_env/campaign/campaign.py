@@ -1,7 +1,6 @@
 """One campaign: an agent at work on one space until its map is complete or its budget is spent.
 
-What is known of the configurations has one owner, the map (``known``). Schedulers see it as ``context.existing_index``,
-which is a view of the map and no copy.
+The map (``known``) is the only owner of verdicts. Schedulers see ``context.existing_index``, a view of the map.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -26,22 +25,22 @@ from peva_env.space import Config, ConfigKey, config_key, config_text
 
 
 class CompleteConfigs(Set[ConfigKey]):
-    """A view of the configurations that were measured and are not to be measured again: the contradicted ones are."""
+    """A view of the measured configurations of a map, without the contradicted ones, which are measured again."""
 
     def __init__(self, known: MonotoneMap) -> None:
         self._known = known
 
     def __contains__(self, key: object) -> bool:
-        """Tell whether a configuration was measured and is not contradicted."""
+        """Return whether a configuration was measured and is not contradicted."""
         return key in self._known.measured and key not in self._disputed()
 
     def __iter__(self) -> Iterator[ConfigKey]:
-        """Yield them in the order in which they became complete."""
+        """Yield the configurations in the order of their measurement."""
         disputed = self._disputed()
         return (key for key in self._known.measured if key not in disputed)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of these configurations."""
         return len(self._known.measured) - len(self._disputed())
 
     def _disputed(self) -> set[ConfigKey]:
@@ -52,8 +51,8 @@ class CompleteConfigs(Set[ConfigKey]):
 class Campaign:
     """A campaign that has begun.
 
-    ``history`` are the events that it goes on from, ``tensors`` all that its memory holds, ``info`` what ``reset`` says
-    of it.
+    ``history`` holds the earlier events of a resumed campaign, ``tensors`` all events of its memory, and ``info``
+    its part of the info of ``reset``.
     """
 
     known: MonotoneMap
@@ -67,7 +66,7 @@ class Campaign:
     status: EndStatus = EndStatus.RUNNING
 
     def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
-        """Measure the configuration at an index of the plan, unless it is known or was never recorded.
+        """Measure a configuration (index in plan order), unless it is known or has no record.
 
         Raises:
             InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
@@ -83,11 +82,11 @@ class Campaign:
         return outcome
 
     def skip_reason(self, index: int) -> str | None:
-        """Return why a configuration need not be run, or None."""
+        """Return the reason for not running a configuration, or None if it has to be run."""
         labels, recorded = self.known.labels, self.known.recorded
         is_recorded = recorded is None or bool(recorded[index])
         if labels is not None and labels[index] == UNKNOWN_LABEL and is_recorded:
-            return None  # whatever else says something of it: where verdicts contradict each other nothing is known
+            return None  # also where the verdicts of other configurations contradict each other
         config = self.known.space.config(index)
         if config_key(config) in self.known.measured:
             return "already measured"
@@ -95,7 +94,7 @@ class Campaign:
 
     @property
     def ending(self) -> EndStatus | None:
-        """How the campaign has to end now: complete, or out of budget; None while it can go on."""
+        """The status with which the campaign has to end now, ``COMPLETE`` or ``BUDGET``; None while it can continue."""
         if self.known.n_unknown == 0:
             return EndStatus.COMPLETE
         return EndStatus.BUDGET if self.budget.exhausted else None
@@ -105,15 +104,15 @@ class Campaign:
         self.executor.attach_policy(policy, agent=agent)
 
     def end(self, status: EndStatus, detail: str | None = None) -> None:
-        """Record how the campaign ended; once it has ended nothing happens."""
+        """Record the end of the campaign; no-op if it has ended before."""
         if self.status is EndStatus.RUNNING:
-            self.status = EndStatus.FAILED  # unless the executor can record the end as what it was
+            self.status = EndStatus.FAILED  # stays so if the executor raises
             self.executor.end(status, detail)
             self.status = status
 
 
 def why_known(known: MonotoneMap, config: Config) -> str | None:
-    """Return from which measured configuration another one's verdict follows, in words, or None."""
+    """Return as text the measured configuration from which a verdict is inferred, or None."""
     evidence = known.evidence(config)
     if evidence is None:
         return None

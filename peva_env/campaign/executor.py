@@ -1,4 +1,4 @@
-"""The live executor: a configuration's iterations, its verdict, and everything written down."""
+"""The live executor: runs the iterations of a configuration, decides its verdict and records both."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -39,8 +39,8 @@ __all__ = ["DfaasConfigExecutor", "DfaasRunContext"]
 class DfaasConfigExecutor:
     """Measures configurations one after the other, for one campaign.
 
-    The order of writing is memory first, artifacts second: what is in a CSV file is in the memory. Neither is cut short
-    by Ctrl-C. ``on_end`` is called when the campaign ends, before the memory closes its session.
+    It writes the memory before the artifacts, so each row of a CSV file is in the memory. Ctrl-C interrupts neither.
+    ``on_end`` is called when the campaign ends, before the memory closes its session.
     """
 
     source: MeasurementSource
@@ -54,9 +54,9 @@ class DfaasConfigExecutor:
     on_end: Callable[[EndStatus, str | None], None] = lambda _status, _detail: None
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
-        """Rebuild from earlier events what is complete and what follows from it; it is inferred anew.
+        """Rebuild the map from earlier events, and infer it again.
 
-        Artifacts that a process which died did not get to write are supplied.
+        Also writes the artifacts that a killed process did not write.
         """
         events = list(history)
         keys = dict.fromkeys(event.config_key for event in events)
@@ -69,10 +69,10 @@ class DfaasConfigExecutor:
             self._record_inferred(self.known.labels.nonzero()[0])
 
     def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
-        """Run what an unknown configuration lacks.
+        """Run the missing iterations of an unknown configuration.
 
-        A configuration that was measured and is contradicted is run again, until it has twice as many valid runs as
-        are asked for; the majority of them all decides. If it is contradicted then, it goes into quarantine.
+        A contradicted configuration is run again, until it has twice the requested number of valid runs; the majority
+        of all its runs decides. If it is still contradicted, it goes into quarantine.
 
         Raises:
             InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
@@ -94,7 +94,7 @@ class DfaasConfigExecutor:
         return self._outcome(events, verdict, resolved)
 
     def record_known(self, index: int) -> None:
-        """Write down that a configuration is known and was not run, unless that is written down already."""
+        """Record once that a known configuration was not run."""
         self._record_not_run([self.known.space.config(index)])
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
@@ -102,13 +102,13 @@ class DfaasConfigExecutor:
         self.memory.attach_policy(policy, agent=agent)
 
     def end(self, status: EndStatus, detail: str | None) -> None:
-        """Record how the campaign ended, then write the checkpoint, which therefore holds the session's end.
+        """Record the end of the campaign, then write the checkpoint, which so includes the end.
 
-        A campaign that failed writes no checkpoint: its policy or its memory may be what failed.
+        A failed campaign writes no checkpoint: its policy or its memory may be the cause.
         """
         self.on_end(status, detail)
         if status is EndStatus.FAILED:
-            # The failure itself is on its way to the user; a memory that cannot even record it must not hide it.
+            # The original error is being raised; an error of the memory must not hide it.
             with suppress(PevaError):
                 self.memory.close_session(status, detail)
             return
@@ -161,29 +161,30 @@ class DfaasConfigExecutor:
         return len(resolved)
 
     def _settle_contradictions(self) -> list[NDArray[np.int64]]:
-        """Put in quarantine what was run again to the end, and leave the rest of what is contradicted to be asked for.
+        """Put contradicted configurations without missing runs in quarantine; the others stay unknown.
 
-        Returns the indices of what became known by it.
+        Returns the indices of the configurations that became known by that.
         """
         ledger = self.memory.ledger
-        run_again = [one for one in self.known.disputed() if not ledger.missing_runs(config_key(one), again=True)]
-        return [self.known.quarantine(config) for config in run_again]
+        disputed = list(self.known.disputed())
+        finished = [config for config in disputed if not ledger.missing_runs(config_key(config), again=True)]
+        return [self.known.quarantine(config) for config in finished]
 
     def _record_inferred(self, indices: NDArray[np.int64]) -> None:
         self._record_not_run([self.known.space.config(int(index)) for index in indices])
 
     def _record_not_run(self, configs: Sequence[Config]) -> None:
-        """Write down what is known without a run, unless that is written down already."""
+        """Record once each known configuration that was not run."""
         events = [self._not_run(config) for config in configs if config_key(config) not in self.known.measured]
         new = [event for event in events if not self.memory.ledger.is_recorded(event.config_key, event.kind)]
         if new:
             with uninterrupted():
                 self.memory.ingest_skips(new)
-                self.artifacts.record_skips(one.config_key for one in new if one.kind is EventKind.SKIPPED)
+                self.artifacts.record_skips(event.config_key for event in new if event.kind is EventKind.SKIPPED)
 
     def _not_run(self, config: Config) -> ExecutionEvent:
         verdict = self.known.verdict(config)
-        assert verdict is not None  # noqa: S101 - nothing is recorded of what is unknown
+        assert verdict is not None  # noqa: S101 - callers pass known configurations only
         now = time.time()
         return ExecutionEvent(
             config_key=config_key(config),

@@ -1,4 +1,4 @@
-"""The parts of a live campaign, each built from a configuration; nothing is started, opened or sent."""
+"""Builds the components of a live campaign from a configuration; nothing is started, opened or sent."""
 
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from peva_env.rules import apply_rules
 from peva_env.sources.k6 import K6, find_k6, k6_settings
 
 _MIN_PREFLIGHT_S = 5.0
-"""A function's first call may have to load things that the later ones find in place."""
+"""Shortest timeout of a function's first call, which may take longer than later calls (cold start)."""
 
 
 def make_platform(config: DfaasConfig) -> Platform:
@@ -51,7 +51,7 @@ def make_gateway(config: DfaasConfig) -> Gateway:
 
 
 def make_deployed_functions(config: DfaasConfig, gateway: Gateway) -> list[DeployedFunction]:
-    """Build what is called through a gateway; nothing is sent."""
+    """Build the clients of the functions behind a gateway; nothing is sent."""
     timeout_s = max(_MIN_PREFLIGHT_S, config.timeout_s)
     return [
         DeployedFunction(function, gateway, namespace=config.openfaas.namespace, timeout_s=timeout_s)
@@ -60,17 +60,17 @@ def make_deployed_functions(config: DfaasConfig, gateway: Gateway) -> list[Deplo
 
 
 def make_generator(config: DfaasConfig) -> K6:
-    """Build the load generator; k6 itself is asked whether it takes what the configuration sets of it.
+    """Build the load generator; k6 checks its outputs, variables and options.
 
     Raises:
-        LoadGeneratorError: there is no usable k6.
-        ConfigError: it refuses an output, a variable or an option, or a variable is not set.
+        LoadGeneratorError: no usable k6 was found.
+        ConfigError: k6 refuses an output, a variable or an option, or a variable is not set.
     """
     return K6(find_k6(config.k6_path), timeout_s=config.timeout_s, settings=k6_settings(config))
 
 
 def make_metrics(config: DfaasConfig) -> PrometheusMetrics:
-    """Build what measures a node that is not this machine; nothing is sent before its ``check``.
+    """Build the metrics of a remote node; nothing is sent before its ``check``.
 
     Raises:
         ConfigError: ``prometheus_url`` is not set, or the file of queries cannot be used.
@@ -89,7 +89,7 @@ def make_metrics(config: DfaasConfig) -> PrometheusMetrics:
 
 
 def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
-    """Build the memory that a configuration asks for; nothing is opened."""
+    """Build the memory of a configuration; nothing is opened."""
     memory = config.memory
     store = DuckDBMemoryStore(memory.db_path, schema_version=memory.schema_version)
     preload_dir = Path(memory.preload_core_parquet_dir) if memory.preload_core_parquet_dir else None
@@ -113,9 +113,9 @@ def _is_certain(rules: OverloadConfig, event: ExecutionEvent) -> bool:
 
 
 def measurement_context(config: DfaasConfig, platform: Platform, generator_version: str) -> dict[str, Any]:
-    """Return what must be equal for two measurements to be comparable, as plain data.
+    """Return the measurement context as plain data: two measurements are comparable only if it is equal.
 
-    Of headers only digests: this is stored with every campaign, and a header may hold a token.
+    Headers are stored as digests, since the context is stored with every campaign and a header may hold a token.
     """
     context = {
         "node": dict(platform.describe()),
@@ -132,7 +132,7 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
         "overload": config.overload.model_dump(),
         "generator": f"k6 {generator_version}",
     }
-    # Left out where there are none: such measurements stay comparable with those of before there were options.
+    # Keys are omitted where unused: the hash stays that of contexts stored before these options existed.
     options = {name: value for name, value in config.k6_options.items() if name != "cloud"}
     early_abort = {"early_abort": True} if config.early_abort else {}
     return context | ({"k6_options": options} if options else {}) | early_abort

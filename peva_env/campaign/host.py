@@ -1,4 +1,4 @@
-"""What opens campaigns: it owns a node and its memory, or a world of episodes."""
+"""The host of an environment's campaigns: the owner of a node and its memory, or of a world of episodes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +10,11 @@ from peva_env.space import ConfigSpace
 
 
 class CampaignHost(Protocol):
-    """Opens an environment's campaigns, one after the other; it owns what they need."""
+    """Opens an environment's campaigns, one after the other, and owns the resources that outlive a campaign."""
 
     @property
     def space(self) -> ConfigSpace:
-        """The configurations of the campaign that was opened last; all its campaigns have spaces of one shape."""
+        """The configurations of the latest campaign; the spaces of all campaigns have one shape."""
         ...
 
     @property
@@ -23,11 +23,11 @@ class CampaignHost(Protocol):
         ...
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Accept the options of ``open``; nothing is begun."""
+        """Check the options of ``open``; no campaign begins."""
         ...
 
     def open(self, options: Mapping[str, Any], seed: int) -> Campaign:
-        """Begin a campaign; ``seed``, 64 bits, is where its chance comes from, if it is not the node's own."""
+        """Begin a campaign. The 64-bit ``seed`` decides all random draws, except those of a live node."""
         ...
 
     def config_data(self) -> dict[str, Any]:
@@ -40,13 +40,13 @@ class CampaignHost(Protocol):
 
 
 def require_options(options: Mapping[str, Any], *known: str) -> None:
-    """Accept known options of ``reset``.
+    """Check that all options of ``reset`` are known.
 
     Raises:
-        ConfigError: they are no mapping, or one of them is unknown.
+        ConfigError: ``options`` is not a mapping, or an option is unknown.
     """
     if not isinstance(options, Mapping):
         raise ConfigError(f"reset options must be a mapping, such as {{{known[0]!r}: ...}}; got {options!r}")
     unknown = [name for name in options if name not in known]
     if unknown:
-        raise ConfigError(f"unknown reset option {unknown[0]!r}; here there is {' and '.join(known)}")
+        raise ConfigError(f"unknown reset option {unknown[0]!r}; known: {', '.join(known)}")

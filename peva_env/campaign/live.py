@@ -1,4 +1,4 @@
-"""Live campaigns: node, load generator, memory and artifacts, started together and ended in order."""
+"""Live campaigns: starts node, load generator, memory and artifacts together, and stops them in order."""
 
 import secrets
 import time
@@ -25,7 +25,7 @@ from peva_env.sources import LiveSource
 
 
 class LiveCampaigns:
-    """Owns node, memory and artifacts of a live environment, and opens its campaigns."""
+    """The host of live campaigns: owns the node, the memory and the artifacts."""
 
     def __init__(
         self, config: DfaasConfig, *, budget_runs: int | None = None, budget_seconds: float | None = None
@@ -42,23 +42,23 @@ class LiveCampaigns:
 
     @property
     def paths(self) -> list[Path]:
-        """The files written so far, and the folder of k6's own."""
+        """The files written so far, and the folder of k6's output files."""
         others = [path for path in (Path(self._config.memory.db_path), self.output_dir / "k6") if path.exists()]
         return others + (self._artifacts.paths if self._artifacts else [])
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Accept what ``open`` can be asked for: ``{"warm_start": True}`` or ``{"repetition": N}``.
+        """Check the options of ``open``: ``{"warm_start": True}`` or ``{"repetition": N}``.
 
         Raises:
             ConfigError: an unknown option.
         """
         require_options(options, "warm_start", "repetition")
 
-    def open(self, options: Mapping[str, Any], seed: int) -> Campaign:  # noqa: ARG002 - chance is the node's own
-        """Start what is not started yet, and begin or resume a campaign.
+    def open(self, options: Mapping[str, Any], seed: int) -> Campaign:  # noqa: ARG002 - a live node has no seed
+        """Start node and memory, unless they run, and begin or resume a campaign.
 
         Raises:
-            PevaError: k6, the node, the memory or the artifacts cannot be used; what was started is stopped.
+            PevaError: k6, the node, the memory or the artifacts cannot be used; everything started is stopped.
         """
         try:
             source, artifacts = self._started()
@@ -84,7 +84,7 @@ class LiveCampaigns:
         """Start k6, node, memory and artifacts; a failure leaves no new memory behind."""
         if self._source is not None and self._artifacts is not None and self._platform.failure() is None:
             return self._source, self._artifacts
-        self.close()  # a node whose function died is begun anew
+        self.close()  # a node whose function died is restarted
         source = self._make_source()
         grafana = self._config.grafana
         self._annotations = GrafanaAnnotations(grafana, grafana_token(grafana)) if grafana else None

@@ -1,4 +1,4 @@
-"""Offline campaigns: an episode of a world, measured at no cost, with nothing written anywhere."""
+"""Offline campaigns: episodes of a world. Measurements are looked up, and nothing is written."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -30,16 +30,16 @@ from peva_env.planning import PolicyUpdates, UpdateSchedule
 from peva_env.sources import Episodes, Outcomes, World, hashed
 from peva_env.space import ConfigSpace, Dominance
 
-_TABLE_LIMIT = 2**16
-"""Up to so many configurations an episode's outcomes are worked out at once, when it begins."""
+_MAX_TABLE_CONFIGS = 2**16
+"""In spaces of at most this size, the first look-up of an episode computes the outcomes of all configurations."""
 
 _SCENARIO_DRAW = 0
-"""Which draw of an episode's seed decides its scenario."""
+"""The hash counter of the draw that decides an episode's scenario."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfflineSettings:
-    """What an offline campaign may spend and how it infers; see ``peva_env.make`` for the meaning."""
+    """Budget, inference and policy updates of an offline campaign; ``peva_env.make`` documents each setting."""
 
     budget_runs: int | None = None
     budget_seconds: float | None = None
@@ -60,10 +60,10 @@ def drawn_scenarios(seeds: NDArray[np.uint64], n_scenarios: int) -> NDArray[np.i
 
 
 def chosen_scenario(options: Mapping[str, Any], names: Sequence[str]) -> int | None:
-    """Return the number of the scenario that reset's options ask for, or None where they ask for none.
+    """Return the index of the scenario in the options of ``reset``, or None without this option.
 
     Raises:
-        ConfigError: there is no such option, or no such scenario.
+        ConfigError: an option or the scenario is unknown.
     """
     require_options(options, "scenario")
     name = options.get("scenario")
@@ -71,13 +71,13 @@ def chosen_scenario(options: Mapping[str, Any], names: Sequence[str]) -> int | N
         return None
     if not isinstance(name, str) or name not in names:
         near = get_close_matches(str(name), names, n=1) or [names[0]]
-        raise ConfigError(f"scenario {name!r}: none of {len(names)} has that name; did you mean {near[0]!r}?")
+        raise ConfigError(f"unknown scenario {name!r} ({len(names)} are known); did you mean {near[0]!r}?")
     return list(names).index(name)
 
 
 @dataclass(slots=True)
 class EpisodeExecutor:
-    """Looks up what measuring gives. Where a policy or an observer learns of runs, it is taken from their events."""
+    """Looks up outcomes. With a policy or an observer the outcome is an event; without, only its numbers."""
 
     episodes: Episodes
     make_source: Callable[[], MeasurementSource]
@@ -93,9 +93,9 @@ class EpisodeExecutor:
     def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
         """Look up the outcome of an unknown configuration."""
         if self._has_policy or observers:
-            label, cost_s, measurement = self._told(index, rng, observers)
+            label, cost_s, measurement = self._measure_event(index, rng, observers)
         else:
-            label, cost_s, measurement = self._looked_up(index)
+            label, cost_s, measurement = self._look_up(index)
         self.budget.spend(cost_s)
         return ConfigOutcome(
             verdict=VERDICTS[label],
@@ -106,7 +106,7 @@ class EpisodeExecutor:
         )
 
     def record_known(self, index: int) -> None:
-        """Nothing is written down."""
+        """Do nothing: an offline campaign writes no record."""
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:  # noqa: ARG002
         """Update a policy from now on."""
@@ -114,22 +114,22 @@ class EpisodeExecutor:
         self._has_policy = True
 
     def end(self, status: EndStatus, detail: str | None) -> None:  # noqa: ARG002
-        """Hand pending events to the policy, unless it may be what failed."""
+        """Update the policy by its pending events, unless the campaign failed: the policy may be the cause."""
         if status is not EndStatus.FAILED:
             self.updates.flush()
 
-    def _looked_up(self, index: int) -> tuple[int, float, Measurement]:
+    def _look_up(self, index: int) -> tuple[int, float, Measurement]:
         """Return label, cost in seconds and measurement, without an event."""
         n_configs = self.known.space.n_configs
-        if self._table is None and n_configs <= _TABLE_LIMIT:
+        if self._table is None and n_configs <= _MAX_TABLE_CONFIGS:
             self._table = self.episodes.outcomes(np.arange(n_configs))
         table, row = (self._table, index) if self._table else (self.episodes.outcomes(np.array([index])), 0)
         return int(table.labels[row]), float(table.cost_s[row]), Measurement(table.values[row], table.mask[row])
 
-    def _told(
+    def _measure_event(
         self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]
     ) -> tuple[int, float, Measurement]:
-        """Return the same from the event of the run, of which policy and observers are told."""
+        """Return label, cost in seconds and measurement of an event, and pass the event to policy and observers."""
         config = self.known.space.config(index)
         for observer in observers:
             observer.starting(config, 0)
@@ -143,7 +143,7 @@ class EpisodeExecutor:
 
 
 class OfflineCampaigns:
-    """Opens campaigns in a world; ``prior`` is what their memory holds of other campaigns."""
+    """The host of offline campaigns in a world; ``prior`` holds the events of other campaigns for their memory."""
 
     def __init__(
         self, world: World, settings: OfflineSettings, config: Mapping[str, Any], prior: TensorCache | None = None
@@ -157,11 +157,11 @@ class OfflineCampaigns:
 
     @property
     def paths(self) -> list[Path]:
-        """Nothing is written."""
+        """An empty list: nothing is written."""
         return []
 
     def check(self, options: Mapping[str, Any]) -> None:
-        """Accept what ``open`` can be asked for: ``{"scenario": name}``.
+        """Check the options of ``open``: ``{"scenario": name}``.
 
         Raises:
             ConfigError: an unknown option or scenario.
@@ -169,7 +169,7 @@ class OfflineCampaigns:
         chosen_scenario(options, self.world.scenarios)
 
     def open(self, options: Mapping[str, Any], seed: int) -> Campaign:
-        """Begin an episode; ``options={"scenario": name}`` fixes which."""
+        """Begin an episode; ``options={"scenario": name}`` fixes its scenario."""
         seeds = np.array([seed], np.uint64)
         chosen = chosen_scenario(options, self.world.scenarios)
         scenario = int(drawn_scenarios(seeds, len(self.world.scenarios))[0]) if chosen is None else chosen
@@ -208,4 +208,4 @@ class OfflineCampaigns:
         return dict(self._config)
 
     def close(self) -> None:
-        """Hold nothing."""
+        """Do nothing: no resource is held."""

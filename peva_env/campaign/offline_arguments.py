@@ -1,4 +1,4 @@
-"""The arguments of the offline environments, checked: what is wrong is said in one line, before anything is built."""
+"""The arguments of the offline environments. They are validated first; an error message is one line."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -18,11 +18,11 @@ DEFAULT_RATES_RPS = {"a": list(range(0, 201, 10)), "b": list(range(0, 201, 10))}
 DEFAULT_BUDGET_RUNS = 64
 
 _STEPS_PER_RUN = 4
-"""An episode ends after so many times the steps that its runs take: what is left is spent on what is known."""
+"""Default limit of steps, as a multiple of the limit of runs: the other steps are actions on known configurations."""
 
 
 def _listed(value: object) -> object:
-    """Take ranges, tuples and arrays for lists."""
+    """Convert ranges, tuples and arrays to lists."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     return list(value) if isinstance(value, range | tuple) else value
@@ -37,9 +37,9 @@ type Names = Annotated[list[str], BeforeValidator(_in_a_list)]
 
 
 class OfflineArguments(Section):
-    """What every offline environment takes."""
+    """The arguments of every offline environment."""
 
-    # Strict: True is no number of runs, and "5" is none either.
+    # Strict: neither True nor "5" is a number of runs.
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     budget_runs: int | None = Field(DEFAULT_BUDGET_RUNS, gt=0)
@@ -54,7 +54,7 @@ class OfflineArguments(Section):
     micro_batch_size: int = Field(8, gt=0)
 
     def settings(self, n_configs: int) -> OfflineSettings:
-        """Return what a campaign is run by, on a space of so many configurations."""
+        """Return the settings of campaigns on a space of ``n_configs`` configurations."""
         steps = self.max_steps
         if "max_steps" not in self.model_fields_set:
             steps = _STEPS_PER_RUN * (self.budget_runs or n_configs)
@@ -68,7 +68,7 @@ class OfflineArguments(Section):
 
 
 class SimArguments(OfflineArguments):
-    """What a simulated environment takes."""
+    """The arguments of a simulated environment."""
 
     node: str | dict[str, Any] = "random"
     rates_rps: dict[str, Rates] | None = Field(None, min_length=1)
@@ -80,18 +80,18 @@ class SimArguments(OfflineArguments):
 
 
 class ReplayArguments(OfflineArguments):
-    """What a replayed environment takes."""
+    """The arguments of a replay environment."""
 
     data: Names = Field(["local-node-v1"], min_length=1)
     scenarios: Names | None = Field(None, min_length=1)
 
 
 def parse_arguments[T: OfflineArguments](kind: type[T], given: Mapping[str, Any]) -> T:
-    """Check arguments.
+    """Validate keyword arguments.
 
     Raises:
-        UnknownArgumentError: there is no argument of a name.
-        ConfigError: a value cannot be used.
+        UnknownArgumentError: a keyword argument is unknown.
+        ConfigError: a value is invalid.
     """
     try:
         return kind.model_validate(dict(given))

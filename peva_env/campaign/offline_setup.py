@@ -1,4 +1,4 @@
-"""Offline worlds from plain data: what the ids ``peva/FaasSim-v0`` and ``peva/FaasReplay-v0`` are built of."""
+"""Builds the worlds, settings and objectives of ``peva/FaasSim-v0`` and ``peva/FaasReplay-v0`` from plain data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from peva_env.space import Dominance
 
 @dataclass(frozen=True, slots=True)
 class OfflineSetup:
-    """What an offline environment, single or vector, is built of."""
+    """Everything that an offline environment, single or vector, is built from."""
 
     world: World
     settings: OfflineSettings
@@ -34,13 +34,13 @@ class OfflineSetup:
     prior: TensorCache | None = None
 
     def campaigns(self, dominance: Dominance | None = None) -> OfflineCampaigns:
-        """Return the host of a single environment; one with another kind of dominance where that is asked for."""
+        """Return the campaign host of a single environment; ``dominance`` overrides the setting."""
         settings = replace(self.settings, dominance=dominance) if dominance else self.settings
         return OfflineCampaigns(self.world, settings, self.arguments, self.prior)
 
 
 def simulated_setup(node: str | Mapping[str, Any] = "random", **arguments: Any) -> OfflineSetup:
-    """Build a simulated node; see ``peva_env.make.make_sim_env``."""
+    """Return the setup of a simulation; arguments as for ``peva_env.make.make_sim_env``."""
     parsed = parse_arguments(SimArguments, {"node": node, **arguments})
     rates_rps = parsed.rates_rps or DEFAULT_RATES_RPS
     world = SimulatedWorld(
@@ -52,27 +52,27 @@ def simulated_setup(node: str | Mapping[str, Any] = "random", **arguments: Any) 
         duration_s=parsed.duration_s,
         rules=parsed.overload,
     )
-    return _parts(world, parsed)
+    return _setup(world, parsed)
 
 
 def replay_setup(data: str | Sequence[str] = "local-node-v1", **arguments: Any) -> OfflineSetup:
-    """Build a replay of recordings; see ``peva_env.make.make_replay_env``."""
+    """Return the setup of a replay; arguments as for ``peva_env.make.make_replay_env``."""
     parsed = parse_arguments(ReplayArguments, {"data": data, **arguments})
-    world = ReplayWorld([_folder(one) for one in parsed.data], scenarios=parsed.scenarios)
-    return _parts(world, parsed)
+    world = ReplayWorld([_folder(data) for data in parsed.data], scenarios=parsed.scenarios)
+    return _setup(world, parsed)
 
 
 def _folder(data: str) -> Path:
-    """Return a folder of core Parquet: that of a dataset which comes with the package, or the one of that name."""
+    """Return the core Parquet folder of a shipped dataset, or else the folder with this path."""
     return datasets.load(data) if data in datasets.names() else Path(data).absolute()
 
 
-def _parts(world: World, arguments: OfflineArguments) -> OfflineSetup:
+def _setup(world: World, arguments: OfflineArguments) -> OfflineSetup:
     if arguments.iterations > 1:
         world = RepeatedWorld(world, arguments.iterations)
     space = world.space(0)
     objective = make_objective(arguments.reward, arguments.reward_kwargs or {}, space)
-    prior = load_recording([_folder(one) for one in arguments.prior]) if arguments.prior else None
+    prior = load_recording([_folder(data) for data in arguments.prior]) if arguments.prior else None
     return OfflineSetup(
         world=world,
         settings=arguments.settings(space.n_configs),

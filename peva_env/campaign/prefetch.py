@@ -1,7 +1,7 @@
-"""The episodes of environments side by side: those that run, and the next one of each, begun ahead.
+"""The episodes of ``n`` environments side by side: the current ones, and a prefetched next episode of each.
 
-Notation: ``n`` environments. An environment's next episode hangs on its seed and on how many it has begun since, so
-that it may be begun at any time. Beginning one for all environments costs hardly more than beginning one for a few.
+An environment's next episode depends only on its seed and on the number of its earlier episodes, so it can be begun at
+any time. A call that begins the next episodes of all environments costs little more than a call for a few of them.
 """
 
 from collections.abc import Sequence
@@ -15,30 +15,30 @@ from peva_env.sources import Episodes, Indices, World
 
 
 class PrefetchedEpisodes:
-    """``current`` are the episodes that run, ``scenarios`` (n,) theirs."""
+    """The current episodes (``current``) with their scenarios (``scenarios``, (n,)), and the next ones, prefetched."""
 
     def __init__(self, world: World, n: int) -> None:
         self.current: Episodes
         self.scenarios = np.zeros(n, np.int64)
         self._world = world
-        self._firsts = np.zeros(n, np.uint64)  # the seeds from which those of all episodes come
+        self._firsts = np.zeros(n, np.uint64)  # first episode seeds, from which all others are hashed
         self._is_seeded = False
-        self._numbers = np.zeros(n, np.int64)  # of the next episode, from 0 since seeding
+        self._numbers = np.zeros(n, np.int64)  # number of the next episode; seeding resets it to 0
         self._next: Episodes
         self._next_scenarios = self.scenarios
-        self._is_ready = np.zeros(n, np.bool_)  # whether the next one is what ``_next`` has
+        self._is_ready = np.zeros(n, np.bool_)  # whether ``_next`` has this environment's next episode
 
     def seed(self, seeds: Sequence[int | None], where: Indices) -> None:
-        """Draw the first episode seed of each environment that is given a seed, and of all that never had one."""
+        """Draw the first episode seed of each environment at ``where`` with a seed; at the first call, of all there."""
         drawn = [i for i in where if not self._is_seeded or seeds[i] is not None]
-        firsts = [first_seed(np_random(seeds[i])[0]) for i in drawn]  # all, before any is put in place
+        firsts = [first_seed(np_random(seeds[i])[0]) for i in drawn]  # all of them first: a bad seed changes nothing
         self._is_seeded = True
         self._firsts[drawn] = np.array(firsts, np.uint64)
         self._numbers[drawn] = 0
         self._is_ready[drawn] = False
 
     def begin(self, where: Indices, scenario: int | None = None) -> None:
-        """Begin the next episodes of some environments, of a scenario, or of the one that each draws."""
+        """Begin the next episode of environments ``where``, of ``scenario`` or of a scenario drawn by the seed."""
         if scenario is not None or not self._is_ready[where].all():
             self._prepare(where, scenario)
         if len(where) == len(self._numbers):
@@ -50,7 +50,7 @@ class PrefetchedEpisodes:
         self._is_ready[where] = False
 
     def _prepare(self, where: Indices, scenario: int | None) -> None:
-        """Begin the next episodes of all environments; those that are ready come out as they were."""
+        """Prefetch the next episodes of all environments; a ready episode is computed again, to the same result."""
         seeds = episode_seeds(self._firsts, self._numbers)
         scenarios = drawn_scenarios(seeds, len(self._world.scenarios))
         if scenario is not None:

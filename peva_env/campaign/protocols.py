@@ -1,9 +1,9 @@
-"""What executes the configurations of a campaign.
+"""The executor of a campaign's configurations.
 
-A campaign (``peva_env.campaign.campaign``) is the same for live load, replay and simulation. What differs is behind two
-contracts: the ``Executor`` here measures a configuration and writes down what it says (live load writes to the memory
-and to the artifacts; an offline episode looks up what measuring gives, and writes nothing), and the ``CampaignHost``
-(``peva_env.campaign.host``) owns what outlives a campaign.
+A campaign (``peva_env.campaign.campaign``) is the same for live load, replay and simulation. Two contracts hide the
+differences. The ``Executor`` here measures a configuration: the live executor records its runs in memory and artifacts,
+the offline executor looks the outcome up and records nothing. The ``CampaignHost`` (``peva_env.campaign.host``) owns
+the resources that outlive a campaign.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from peva_env.observation import Measurement
 
 @dataclass(frozen=True, slots=True)
 class ConfigOutcome:
-    """What became of a configuration in one step.
+    """The result of one step for its configuration.
 
-    ``verdict`` is None where the budget ended before the last iteration; ``resolved`` counts the configurations that
-    became known by it. ``measurement`` is what the last run measured. Offline there are events only for those who ask.
+    ``verdict`` is None if the budget ended before the last iteration. ``resolved`` is the number of configurations that
+    the verdict made known. ``measurement`` is that of the last run. ``events`` is empty offline.
     """
 
     verdict: Verdict | None = None
@@ -34,14 +34,14 @@ class ConfigOutcome:
 
 
 class Executor(Protocol):
-    """Measures the configurations of one campaign, and writes down what they say."""
+    """Measures the configurations of one campaign and records the results."""
 
     def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
-        """Measure the unknown configuration at an index of the plan, enter its verdict in the map, and charge it."""
+        """Measure an unknown configuration, enter its verdict in the map, and charge the budget."""
         ...
 
     def record_known(self, index: int) -> None:
-        """Write down that a configuration is known and was not run, unless that is written down already."""
+        """Record once that a known configuration was not run."""
         ...
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
@@ -49,5 +49,5 @@ class Executor(Protocol):
         ...
 
     def end(self, status: EndStatus, detail: str | None) -> None:
-        """Hand pending events to the policy, unless the campaign failed, and record how the campaign ended."""
+        """Update the policy by its pending events, unless the campaign failed, and record the end of the campaign."""
         ...

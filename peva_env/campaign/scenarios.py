@@ -1,4 +1,4 @@
-"""Some scenarios of a world as a world of their own, and what is true in an episode: what training and testing take."""
+"""For training and testing: a world of selected scenarios, and the true labels of an episode."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ from peva_env.space import ConfigSpace
 
 
 class SomeScenarios:
-    """A ``World`` of some of another one's scenarios, in the spaces that they have there.
+    """A ``World`` of selected scenarios of another world, with the spaces of that world.
 
-    So what is learned on some recorded maps fits the others, whatever rates are recorded in them.
+    So an agent trained on some recorded maps fits the others, even if they have other rates.
     """
 
     def __init__(self, world: World, names: Sequence[str]) -> None:
@@ -26,7 +26,7 @@ class SomeScenarios:
 
     @property
     def scenarios(self) -> tuple[str, ...]:
-        """The names of those that were chosen."""
+        """The names of the selected scenarios."""
         return tuple(self.world.scenarios[number] for number in self.numbers)
 
     def space(self, scenario: int) -> ConfigSpace:
@@ -38,18 +38,18 @@ class SomeScenarios:
         return self.world.recorded(self.numbers[scenarios])
 
     def begin(self, seeds: Seeds, scenarios: Indices) -> Episodes:
-        """Begin ``n`` episodes, each of a scenario."""
+        """Begin ``n`` episodes; ``seeds`` (n,) decide all their random draws."""
         return self.world.begin(seeds, self.numbers[scenarios])
 
     def source(self, seed: int, scenario: int) -> MeasurementSource:
-        """Return what measures in one episode, as events."""
+        """Return the measurement source of one episode."""
         return self.world.source(seed, int(self.numbers[scenario]))
 
 
 def true_labels(world: World, seed: int, scenario: int) -> NDArray[np.int8]:
-    """Return what is true in the first episode after ``reset(seed=seed)``, (N,): -1 OK, 1 overloaded, 0 no record.
+    """Return the true labels in the first episode after ``reset(seed=seed)``, (N,): -1 OK, 1 overloaded, 0 no record.
 
-    Of a recording that is what most runs of a configuration say; of a simulated node, what it does without noise.
+    In a recording, the majority of a configuration's runs is its true label; on a simulated node, the noiseless label.
     """
     if isinstance(world, RepeatedWorld):
         return true_labels(world.world, seed, scenario)
@@ -57,7 +57,7 @@ def true_labels(world: World, seed: int, scenario: int) -> NDArray[np.int8]:
         return true_labels(world.world, seed, int(world.numbers[scenario]))
     if isinstance(world, ReplayWorld):
         return world.majority_labels(scenario)
-    assert isinstance(world, SimulatedWorld)  # noqa: S101 - there are no others
+    assert isinstance(world, SimulatedWorld)  # noqa: S101 - the only other kind
     first = np.array([first_seed(np_random(seed)[0])], np.uint64)
     episode_seed = episode_seeds(first, np.zeros(1, np.int64))
     return world.begin(episode_seed, np.array([scenario])).truth(np.arange(world.space(scenario).n_configs))

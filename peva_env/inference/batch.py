@@ -12,59 +12,61 @@ from peva_env.space import Dominance
 
 type Numbers = NDArray[np.int64]
 
-_ROW_CELLS = 2**27
-"""Most bits of rows that are worked out beforehand: 16 MiB."""
+MAX_TABLE_BITS = 2**27
+"""Largest precomputed table of a property, one bit per configuration and row: 16 MiB."""
 
 
 class _Property:
-    """Which configurations a measured one can tell of, as far as one property goes: a function's rate, or the set.
+    """One condition of dominance, on a function's rate or on the set of functions.
 
-    For each code that the property can have there are three rows (W,): of what a configuration with that code can tell
-    if it is OK, unknown (nothing) or overloaded. Where these would be too many, codes are compared.
+    Each value of the property has a *code*. A precomputed table has three rows (W,) for each code: the configurations
+    that meet the condition if the measured configuration is OK, unknown (none) or overloaded. If the table would
+    have more than ``max_table_bits``, codes are compared at each call instead.
     """
 
-    def __init__(self, codes: Numbers, below: np.ufunc, above: np.ufunc) -> None:
+    def __init__(self, codes: Numbers, below: np.ufunc, above: np.ufunc, max_table_bits: int) -> None:
         self._codes = codes.astype(np.int32)  # (N,), from 0
         self._below, self._above = below, above
         self._rows: Bits | None = None  # (3 x codes, W)
         n_codes = int(codes.max()) + 1
-        if 3 * n_codes * len(codes) <= _ROW_CELLS:
+        if 3 * n_codes * len(codes) <= max_table_bits:
             every = np.arange(n_codes)[:, None]
             of_ok, of_overloaded = packed(below(codes, every)), packed(above(codes, every))
             self._rows = np.stack([of_ok, np.zeros_like(of_ok), of_overloaded], axis=1).reshape(3 * n_codes, -1)
-            self._middles = 3 * codes + 1  # (N,): where the middle one of a configuration's three rows is
+            self._middles = 3 * codes + 1  # (N,): the middle of the three rows of a configuration
 
-    def told(self, actions: Numbers, labels: Numbers) -> Bits:
-        """Return what configurations (n,) with these labels can tell of, (n, W)."""
+    def reached(self, actions: Numbers, labels: Numbers) -> Bits:
+        """Return the configurations that meet the condition for measured configurations (n,), (n, W)."""
         if self._rows is not None:
             return self._rows.take(self._middles.take(actions) + labels, axis=0)
-        told = no_sets(len(actions), len(self._codes))
+        reached = no_sets(len(actions), len(self._codes))
         for label, compare in ((OK_LABEL, self._below), (OVERLOADED_LABEL, self._above)):
             rows = (labels == label).nonzero()[0]
-            told[rows] = packed(compare(self._codes, self._codes.take(actions[rows])[:, None]))
-        return told
+            reached[rows] = packed(compare(self._codes, self._codes.take(actions[rows])[:, None]))
+        return reached
 
 
 class Reach:
-    """Which configurations a measured one tells of: those on which all properties agree."""
+    """Infers the configurations that share a measured configuration's verdict: those that meet all conditions."""
 
-    def __init__(self, grid: RateGrid, dominance: Dominance) -> None:
+    def __init__(self, grid: RateGrid, dominance: Dominance, *, max_table_bits: int = MAX_TABLE_BITS) -> None:
         codes = [np.unique(rates_rps, return_inverse=True)[1] for rates_rps in grid.rates_rps]
-        self._properties = [_Property(of_rates, np.less_equal, np.greater_equal) for of_rates in codes]
+        self._properties = [_Property(of_rates, np.less_equal, np.greater_equal, max_table_bits) for of_rates in codes]
         if dominance != "two_sided" and grid.sets.any():
-            self._properties.append(_Property(grid.sets.astype(np.int64), np.equal, np.equal))
-        self._ok_tells_of_itself_only = dominance == "one_sided"
+            sets = grid.sets.astype(np.int64)
+            self._properties.append(_Property(sets, np.equal, np.equal, max_table_bits))
+        self._ok_implies_only_itself = dominance == "one_sided"
         self._n_configs = len(grid.sets)
 
     def find(self, actions: Numbers, labels: NDArray[np.int8]) -> Bits:
-        """Return what measured configurations (n,) tell of, (n, W); nothing where the label is that of unknown."""
-        telling = labels.astype(np.int64)
-        if self._ok_tells_of_itself_only:
-            telling = np.maximum(telling, UNKNOWN_LABEL)
+        """Return the configurations with the verdict of measured configurations (n,), (n, W); none for label 0."""
+        effective = labels.astype(np.int64)
+        if self._ok_implies_only_itself:
+            effective = np.maximum(effective, UNKNOWN_LABEL)
         first, *others = self._properties
-        reached = first.told(actions, telling)
+        reached = first.reached(actions, effective)
         for other in others:
-            reached &= other.told(actions, telling)
-        if self._ok_tells_of_itself_only:
+            reached &= other.reached(actions, effective)
+        if self._ok_implies_only_itself:
             reached |= singletons(actions, self._n_configs) * (labels == OK_LABEL)[:, None]
         return reached

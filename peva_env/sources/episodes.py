@@ -1,12 +1,12 @@
-"""Offline episodes: what measuring would give, for many episodes side by side.
+"""Offline episodes: the outcomes of measurements, for many episodes side by side.
 
 Notation: ``n`` episodes, ``N`` configurations, ``F`` functions, ``V = 3 + 2 F`` values of a measurement in the layout
-of ``peva_env.observation``. Arrays of an episode have the leading axis ``n``; where ``n`` is 1 they broadcast, so that
-one episode gives all its ``N`` outcomes in one call.
+of ``peva_env.observation``. Arrays have the leading axis ``n``. A single episode (``n = 1``) broadcasts: one call
+returns all its ``N`` outcomes.
 
-Chance: an episode has a 64-bit *seed*, and every draw in it is a hash of that seed, the configuration and the
-iteration. So what a configuration gives does not depend on what was measured before it, two agents on the same seed
-meet the same node in the same mood, and one environment or a thousand side by side draw the same, bit for bit.
+Random draws: an episode has a 64-bit *seed*, and each draw is a hash of that seed, the configuration and the iteration.
+So an outcome does not depend on earlier measurements, two agents with the same seed get the same outcomes, and an
+environment draws the same bits alone and among a thousand side by side.
 """
 
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ _S30, _S27, _S31, _S11 = (np.uint64(shift) for shift in (30, 27, 31, 11))
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What measuring gave, a row each. ``labels`` is 0 where there is no record."""
+    """The outcomes of ``n`` measurements. The label is 0 for a configuration without a record."""
 
     labels: NDArray[np.int8]  # (n,): -1 OK, 1 overloaded
     values: NDArray[np.float32]  # (n, V)
-    mask: NDArray[np.int8]  # (n, V): 1 where the value was measured, 0 elsewhere, and the value is 0 there
+    mask: NDArray[np.int8]  # (n, V): 1 where the value was measured; elsewhere mask and value are 0
     cost_s: NDArray[np.float64]  # (n,): machine time, cooldown plus run
 
 
@@ -42,18 +42,18 @@ class Episodes(Protocol):
     """Episodes that have begun, side by side."""
 
     def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
-        """Return what measuring configuration ``indices[i]`` (n,) in episode ``i`` gives, in fresh arrays."""
+        """Return the outcome of configuration ``indices[i]`` (n,) in episode ``i``, in new arrays."""
         ...
 
     def adopt(self, where: Indices, others: Self) -> None:
-        """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
+        """Replace the episodes at ``where`` (k,) by the episodes of ``others`` at the same positions."""
         ...
 
 
 class World(Protocol):
-    """Where offline episodes come from: recordings, or a simulated node.
+    """A generator of offline episodes: recordings, or a simulated node.
 
-    All scenarios have spaces of one shape: as many functions, and as many rates of each.
+    The spaces of all scenarios have one shape: the same number of functions, and of rates of function ``i``.
     """
 
     @property
@@ -70,11 +70,11 @@ class World(Protocol):
         ...
 
     def begin(self, seeds: Seeds, scenarios: Indices) -> Episodes:
-        """Begin ``n`` episodes, each of a scenario, all chance in it being its seed's."""
+        """Begin ``n`` episodes; ``seeds`` (n,) decide all their random draws."""
         ...
 
     def source(self, seed: int, scenario: int) -> MeasurementSource:
-        """Return what measures in one episode, as events: the same outcomes in full."""
+        """Return the measurement source of one episode: its events have the same outcomes as ``begin``."""
         ...
 
 
@@ -85,7 +85,7 @@ def hashed(seeds: Seeds, *counters: Any) -> Seeds:
     """
     state = seeds
     for counter in counters:
-        count = np.atleast_1d(counter).astype(np.uint64)  # an array, which wraps around without a warning
+        count = np.atleast_1d(counter).astype(np.uint64)  # unlike a scalar, an array overflows without a warning
         state = state + _GOLDEN * (count + _ONE)
         state ^= state >> _S30
         state *= _MIX_1

@@ -1,7 +1,7 @@
-"""Worlds in which a configuration is measured several times at once, and the majority decides.
+"""Worlds in which each measurement takes several runs and the majority decides the verdict.
 
-Of its runs one stands for all: the first that says what most of them say. Its cost is that of all together. So what a
-campaign asks for in full, as live ones do, is still one step.
+The outcome is that of the first run with the majority verdict; the cost is the sum of all runs. So a measurement with
+several iterations is one step, as in a live campaign.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from peva_env.space import Config, ConfigSpace
 
 @dataclass(frozen=True, slots=True)
 class RepeatedWorld:
-    """Another world, each configuration of which is measured ``iterations`` times; a tie is OK, as in a campaign."""
+    """A world around another: a measurement takes ``iterations`` runs. A tie is OK, as in a live campaign."""
 
     world: World
     iterations: int
@@ -37,54 +37,54 @@ class RepeatedWorld:
         return self.world.recorded(scenarios)
 
     def begin(self, seeds: Seeds, scenarios: Indices) -> "RepeatedEpisodes":
-        """Begin ``n`` episodes, each of a scenario."""
+        """Begin ``n`` episodes; ``seeds`` (n,) decide all their random draws."""
         return RepeatedEpisodes(self.world.begin(seeds, scenarios), self.iterations)
 
     def source(self, seed: int, scenario: int) -> "RepeatedSource":
-        """Return what measures in one episode, as events."""
+        """Return the measurement source of one episode."""
         return RepeatedSource(self.world.source(seed, scenario), self.iterations)
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedEpisodes:
-    """Episodes of such a world, side by side."""
+    """Episodes of a ``RepeatedWorld``, side by side."""
 
     episodes: Episodes
     iterations: int
 
     def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
-        """Return what most of the runs of configuration ``indices[i]`` (n,) in episode ``i`` say."""
+        """Return the majority outcome of the runs of configuration ``indices[i]`` (n,) in episode ``i``."""
         first = iteration * self.iterations
         runs = [self.episodes.outcomes(indices, first + i) for i in range(self.iterations)]
         labels = np.array([run.labels for run in runs])
         decided = majority_labels(labels.sum(axis=0), np.count_nonzero(labels, axis=0))
-        which, each = (labels == decided).argmax(axis=0), np.arange(labels.shape[1])
+        representative, episodes = (labels == decided).argmax(axis=0), np.arange(labels.shape[1])
         return Outcomes(
             labels=decided,
-            values=np.array([run.values for run in runs])[which, each],
-            mask=np.array([run.mask for run in runs])[which, each],
+            values=np.array([run.values for run in runs])[representative, episodes],
+            mask=np.array([run.mask for run in runs])[representative, episodes],
             cost_s=np.sum([run.cost_s for run in runs], axis=0),
         )
 
     def adopt(self, where: Indices, others: Self) -> None:
-        """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
+        """Replace the episodes at ``where`` (k,) by the episodes of ``others`` at the same positions."""
         self.episodes.adopt(where, others.episodes)
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedSource:
-    """Measures in one episode of such a world."""
+    """The measurement source of one episode of a ``RepeatedWorld``."""
 
     source: MeasurementSource
     iterations: int
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:
-        """Measure a configuration ``iterations`` times; return the run that stands for all."""
+        """Measure ``iterations`` times; return the first run with the majority verdict, and the total cost in it."""
         first = iteration * self.iterations
         runs = [self.source.measure(config, iteration=first + i, rng=rng) for i in range(self.iterations)]
         verdict = majority(run.verdict for run in runs)
-        one = next(run for run in runs if run.verdict is verdict)
-        return replace(one, iteration=iteration, cost_s=sum(run.cost_s for run in runs))
+        representative = next(run for run in runs if run.verdict is verdict)
+        return replace(representative, iteration=iteration, cost_s=sum(run.cost_s for run in runs))
 
     def close(self) -> None:
         """Close the source."""

@@ -53,3 +53,13 @@ def test_pairs_of_rows_are_compared_as_two_configurations_are(space: ConfigSpace
     assert no_lower_pairs(rates, bases).tolist() == [
         [no_lower(row, base) for base in bases.tolist()] for row in rates.tolist()
     ]
+
+
+@pytest.mark.parametrize("dominance", ["one_sided", "two_sided", "within_sets"])
+def test_without_tables_the_same_is_inferred(dominance: Dominance) -> None:
+    space = ConfigSpace({"a": [10, 20, 30, 40], "b": [5, 10, 15]}, max_functions=3)
+    grid, indices = RateGrid(space), np.tile(np.arange(space.n_configs), 3)
+    labels = np.repeat(np.array([OK_LABEL, 0, OVERLOADED_LABEL], np.int8), space.n_configs)
+    with_tables = Reach(grid, dominance).find(indices, labels)
+    assert with_tables.any()
+    np.testing.assert_array_equal(Reach(grid, dominance, max_table_bits=0).find(indices, labels), with_tables)

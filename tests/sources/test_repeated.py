@@ -24,9 +24,9 @@ def recorded() -> ReplayWorld:
 def test_iterations_of_a_recording_are_its_runs_in_turn(recorded: ReplayWorld) -> None:
     episodes = recorded.begin(WORDS, np.zeros(5, np.int64))
     for index in range(recorded.space(0).n_configs):
-        places = [episodes.places(np.full(5, index), iteration).tolist() for iteration in range(3)]
-        assert all(len(set(own)) == 3 for own in zip(*places, strict=True))
-        assert episodes.places(np.full(5, index), 3).tolist() == places[0]
+        runs = [episodes.drawn_runs(np.full(5, index), iteration).tolist() for iteration in range(3)]
+        assert all(len(set(own)) == 3 for own in zip(*runs, strict=True))
+        assert episodes.drawn_runs(np.full(5, index), 3).tolist() == runs[0]
 
 
 def test_three_runs_of_what_was_recorded_thrice_say_what_is_true(recorded: ReplayWorld) -> None:

@@ -1,10 +1,10 @@
-"""Maps in a recording: what was measured of each context and set of functions, under one shape of space for all.
+"""Recorded maps: the runs of each context and set of functions, and spaces of one shape for all maps of a world.
 
 Notation: ``k`` rows of a group, ``L`` functions in each of its configurations.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -21,17 +21,17 @@ _RATE = FUNCTION_QUANTITIES.index("rate_rps")
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RecordedGroup:
     """The rows of one context and one set of functions."""
 
     context_hash: str
     names: tuple[str, ...]
     rows: NDArray[np.int64]  # (k,)
-    measured: NDArray[np.int64]  # (k, L): where the measurements of its functions are
+    measured: NDArray[np.int64]  # (k, L): rows of the functions' measurements in Rows.of_function
     rates_rps: NDArray[np.int64]  # (k, L)
 
-    def cells(self, space: ConfigSpace) -> NDArray[np.int64]:
-        """Return the index (k,) of each row's configuration in a space that has its rates."""
+    def config_indices(self, space: ConfigSpace) -> NDArray[np.int64]:
+        """Return the index (k,) of each row's configuration in a space that includes the rates of all rows."""
         offset, shape = space.block(self.names)
         positions = [space.functions.index(name) for name in self.names]
         levels = [
@@ -44,15 +44,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class RecordedMap:
-    """What was recorded of one context and one set of functions, and of the sets within it."""
+    """The recorded runs of one context and one set of functions, its subsets included."""
 
     name: str
     context_hash: str
     functions: tuple[str, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[RecordedGroup, ...]
 
     def verdicts(self, rows: Rows) -> set[bool]:
-        """Return what the majorities of its configurations say: overloaded (true), not, or both in turn."""
+        """Return the distinct majority verdicts of its configurations; true is overloaded."""
         own = np.concatenate([group.rows for group in self.groups])
         _, config = np.unique(rows.keys["config_id"][own], return_inverse=True)
         return set((np.bincount(config, rows.keys["label"][own]) > 0).tolist())
@@ -61,8 +61,8 @@ class RecordedMap:
 def recorded_maps(recording: Recording) -> list[RecordedMap]:
     """Return all maps of a recording, sorted by name.
 
-    A set of functions within a larger recorded set of the same context is part of the larger one's map: campaigns
-    measure functions alone and together. A map is called ``NODE:a+b``, and if that is not unique ``NODE:a+b:HASH``.
+    Campaigns measure functions alone and together. So a set of functions belongs to the map of each larger recorded set
+    of the same context. The name of a map is ``NODE:a+b``, or ``NODE:a+b:HASH`` where that is not unique.
     """
     groups = list(_groups(recording.rows))
     maps = []
@@ -75,71 +75,72 @@ def recorded_maps(recording: Recording) -> list[RecordedMap]:
                 within = tuple(group for group in own if set(group.names) <= set(largest.names))
                 name = f"{node}:{'+'.join(largest.names)}"
                 maps.append(RecordedMap(name, context_hash, largest.names, within))
-    return sorted(_uniquely_named(maps), key=lambda one: one.name)
+    return sorted(_uniquely_named(maps), key=lambda recorded_map: recorded_map.name)
 
 
-def selected(maps: Sequence[RecordedMap], wanted: Sequence[str] | None) -> list[RecordedMap]:
-    """Return the maps of these names, or whose names begin so, in this order; all of them for None.
+def select_maps(maps: Sequence[RecordedMap], wanted: Sequence[str] | None) -> list[RecordedMap]:
+    """Return the maps with these names or prefixes, in the order of ``wanted``; None selects all.
 
     Raises:
-        ConfigError: there is none of such a name.
+        ConfigError: a name matches no map, or ``wanted`` is empty.
     """
     if wanted is None:
         return list(maps)
     chosen: dict[str, RecordedMap] = {}
     for text in wanted:
-        found = [one for one in maps if one.name == text] or [one for one in maps if one.name.startswith(text)]
+        found = [recorded_map for recorded_map in maps if recorded_map.name == text]
+        found = found or [recorded_map for recorded_map in maps if recorded_map.name.startswith(text)]
         if not found:
-            names = [one.name for one in maps]
+            names = [recorded_map.name for recorded_map in maps]
             near = get_close_matches(text, names, n=1, cutoff=0.0)
             raise ConfigError(
                 f"scenario {text!r} is not recorded; did you mean {near[0]!r}? There are: {', '.join(names)}"
             )
-        chosen |= {one.name: one for one in found}
+        chosen |= {recorded_map.name: recorded_map for recorded_map in found}
     if not chosen:
-        raise ConfigError("scenarios = []: name at least one, or leave it out for all of them")
+        raise ConfigError("scenarios = []: give at least one name, or omit scenarios for all of them")
     return list(chosen.values())
 
 
 def shared_spaces(maps: Sequence[RecordedMap]) -> list[ConfigSpace]:
-    """Return the space of each map: all of one shape, with what was recorded of any of them.
+    """Return the space of each map. All have the same shape: function ``i`` has the rates of function ``i`` of any map.
 
     Raises:
-        ConfigError: the maps are of different numbers of functions, or the space is too large to hold its labels.
+        ConfigError: the maps have different numbers of functions, or the space is larger than ``DENSE_LIMIT``.
     """
-    if len({len(one.functions) for one in maps}) > 1:
-        listed = ", ".join(f"{one.name} ({len(one.functions)})" for one in maps)
+    if len({len(recorded_map.functions) for recorded_map in maps}) > 1:
+        listed = ", ".join(f"{recorded_map.name} ({len(recorded_map.functions)})" for recorded_map in maps)
         raise ConfigError(
-            f"the maps are of different numbers of functions; choose some of one number with scenarios=[...]: {listed}"
+            f"the maps have different numbers of functions; choose maps of one number with scenarios=[...]: {listed}"
         )
     rates = _rates_by_position(maps)
-    smallest = min(len(group.names) for one in maps for group in one.groups)
+    smallest = min(len(group.names) for recorded_map in maps for group in recorded_map.groups)
     spaces = [
         ConfigSpace(
-            dict(zip(one.functions, rates, strict=True)),
+            dict(zip(recorded_map.functions, rates, strict=True)),
             min_functions=smallest,
-            max_functions=len(one.functions) + 1,
+            max_functions=len(recorded_map.functions) + 1,
         )
-        for one in maps
+        for recorded_map in maps
     ]
     if not is_dense(spaces[0]):
         raise ConfigError(
-            f"the recorded rates span {spaces[0].n_configs:,} configurations, more than {DENSE_LIMIT:,} cannot be "
-            "replayed; choose maps of fewer rates or functions with scenarios=[...]"
+            f"the recorded rates span {spaces[0].n_configs:,} configurations, but a replay takes at most "
+            f"{DENSE_LIMIT:,}; choose maps of fewer rates or functions with scenarios=[...]"
         )
     return spaces
 
 
 def _rates_by_position(maps: Sequence[RecordedMap]) -> list[list[int]]:
     rates: list[set[int]] = [set() for _ in maps[0].functions]
-    for one in maps:
-        for group in one.groups:
+    for recorded_map in maps:
+        for group in recorded_map.groups:
             for name, column in zip(group.names, group.rates_rps.T, strict=True):
-                rates[one.functions.index(name)].update(np.unique(column).tolist())
-    return [sorted(some) for some in rates]
+                rates[recorded_map.functions.index(name)].update(np.unique(column).tolist())
+    return [sorted(distinct) for distinct in rates]
 
 
-def _groups(rows: Rows) -> Iterator[Group]:
+def _groups(rows: Rows) -> Iterator[RecordedGroup]:
     n_of = np.bincount(rows.owner, minlength=len(rows.of_run))
     starts = np.cumsum(n_of) - n_of
     kind = _kinds(rows, n_of, starts)
@@ -148,22 +149,26 @@ def _groups(rows: Rows) -> Iterator[Group]:
         measured = starts[own][:, None] + np.arange(n_of[own[0]])
         names = tuple(rows.function.values[code] for code in rows.function.codes[measured[0]])
         context_hash = rows.context_hash.values[rows.context_hash.codes[own[0]]]
-        yield Group(context_hash, names, own, measured, rows.of_function[measured, _RATE].astype(np.int64))
+        yield RecordedGroup(context_hash, names, own, measured, rows.of_function[measured, _RATE].astype(np.int64))
 
 
 def _kinds(rows: Rows, n_of: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a number (n,) for each row, equal where context and functions are."""
+    """Return a number (n,) for each row: rows with the same context and functions have the same number."""
     kind = rows.context_hash.codes
-    for place in range(int(n_of.max())):
-        has = n_of > place
+    for position in range(int(n_of.max())):
+        has = n_of > position
         code = np.zeros(len(kind), np.int64)
-        code[has] = rows.function.codes[starts[has] + place] + 1
+        code[has] = rows.function.codes[starts[has] + position] + 1
         _, kind = np.unique(kind * (len(rows.function.values) + 1) + code, return_inverse=True)
     return kind
 
 
 def _uniquely_named(maps: Sequence[RecordedMap]) -> Iterator[RecordedMap]:
-    names = [one.name for one in maps]
-    for one in maps:
-        name = one.name if names.count(one.name) == 1 else f"{one.name}:{one.context_hash}"
-        yield RecordedMap(name, one.context_hash, one.functions, one.groups)
+    names = [recorded_map.name for recorded_map in maps]
+    for recorded_map in maps:
+        is_unique = names.count(recorded_map.name) == 1
+        yield (
+            recorded_map
+            if is_unique
+            else replace(recorded_map, name=f"{recorded_map.name}:{recorded_map.context_hash}")
+        )

@@ -1,7 +1,6 @@
-"""Replay: episodes in which measuring draws among what was recorded of a configuration.
+"""Replay: episodes in which a measurement is a random draw from the recorded runs of its configuration.
 
-Notation: ``S`` scenarios of ``N`` configurations each; ``n`` episodes; ``K`` recorded runs (*places*), sorted by
-scenario and configuration, so that those of one configuration stand side by side; ``V`` values of a measurement.
+Notation: ``N`` configurations of a scenario; ``n`` episodes.
 """
 
 import warnings
@@ -17,23 +16,23 @@ from peva_env.errors import ConfigError
 from peva_env.memory import DEFAULT_SCHEMA_VERSION
 from peva_env.memory.parquet import Recording, StoredEvents, load_recording
 from peva_env.sources.episodes import Indices, Outcomes, Seeds, uniforms
-from peva_env.sources.replay.maps import RecordedMap, recorded_maps, selected, shared_spaces
-from peva_env.sources.replay.runs import RecordedRuns, lay_out
+from peva_env.sources.replay.maps import RecordedMap, recorded_maps, select_maps, shared_spaces
+from peva_env.sources.replay.runs import RecordedRuns, arrange_runs
 from peva_env.space import Config, ConfigSpace
 
 
 class ReplayWorld:
-    """A ``World`` of recordings: a scenario is a recorded map, and what has no record is masked for ever.
+    """A ``World`` of recordings. A scenario is a recorded map; configurations without a record are always masked.
 
     Args:
         folders: one core Parquet folder or several, as ``peva-env memory export --core`` writes them.
-        scenarios: names of maps, or how their names begin (``LIGHT`` for all of that node); None for all.
-        schema_version: the label that the folders must carry.
+        scenarios: names of maps or prefixes of names (``LIGHT`` for all maps of that node); None for all.
+        schema_version: the schema label that the folders must have.
 
     Raises:
-        ConfigError: there is no such folder or scenario, nothing valid is in them, the maps do not go together, or what
-            was asked for has one verdict only.
-        MemoryStoreError: a file cannot be read, or is of another schema.
+        ConfigError: a folder or scenario does not exist, the folders hold no valid run, the maps have different numbers
+            of functions, or a requested map has one verdict only.
+        MemoryStoreError: a file cannot be read, or has another schema.
     """
 
     def __init__(
@@ -46,16 +45,16 @@ class ReplayWorld:
         self._recording = load_recording(folders, schema_version=schema_version)
         self._maps = _with_both_verdicts(self._recording, scenarios)
         self._spaces = shared_spaces(self._maps)
-        self._runs = lay_out(self._recording.rows, self._maps, self._spaces)
+        self._runs = arrange_runs(self._recording.rows, self._maps, self._spaces)
         self._stored: dict[str, StoredEvents] = {}
 
     @property
     def scenarios(self) -> tuple[str, ...]:
         """The maps' names, ``NODE:a+b``."""
-        return tuple(one.name for one in self._maps)
+        return tuple(recorded_map.name for recorded_map in self._maps)
 
     def space(self, scenario: int) -> ConfigSpace:
-        """Return the configurations of a scenario; its rates are those that any scenario has at that position."""
+        """Return the configurations of a scenario; function ``i`` has the rates of function ``i`` of all scenarios."""
         return self._spaces[scenario]
 
     def recorded(self, scenarios: Indices) -> NDArray[np.bool_]:
@@ -63,63 +62,64 @@ class ReplayWorld:
         return self._runs.recorded.take(scenarios, axis=0)
 
     def majority_labels(self, scenario: int) -> NDArray[np.int8]:
-        """Return what most recorded runs say of each configuration, (N,): -1 OK, 1 overloaded, 0 no record."""
+        """Return the majority label of each configuration's recorded runs, (N,): -1 OK, 1 overloaded, 0 no record."""
         return self._runs.majority(scenario)
 
     def begin(self, seeds: Seeds, scenarios: Indices) -> "ReplayEpisodes":
-        """Begin ``n`` episodes, each of a scenario, all chance in it being its seed's."""
+        """Begin ``n`` episodes; ``seeds`` (n,) decide all their random draws."""
         return ReplayEpisodes(self._runs, np.array(seeds, np.uint64), np.array(scenarios, np.int64))
 
     def source(self, seed: int, scenario: int) -> "ReplaySource":
-        """Return what measures in one episode, as the recorded events in full."""
+        """Return the measurement source of one episode; it returns the recorded events."""
         return ReplaySource(self, seed, scenario)
 
     def event(self, seed: int, scenario: int, index: int, iteration: int) -> ExecutionEvent | None:
-        """Return the event whose numbers ``outcomes`` gives for a configuration, or None where nothing is recorded."""
-        place = self.begin(np.array([seed], np.uint64), np.array([scenario])).places(np.array([index]), iteration)[0]
-        if place == self._runs.nowhere:
+        """Return the event behind the ``outcomes`` of a configuration, or None without a record."""
+        episode = self.begin(np.array([seed], np.uint64), np.array([scenario]))
+        run = episode.drawn_runs(np.array([index]), iteration)[0]
+        if run == self._runs.no_run:
             return None
         context_hash = self._maps[scenario].context_hash
         if context_hash not in self._stored:
             self._stored[context_hash] = self._recording.stored(context_hash)
-        return self._stored[context_hash].event(int(self._runs.rows[place]))
+        return self._stored[context_hash].event(int(self._runs.rows[run]))
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayEpisodes:
-    """Episodes on recordings, side by side. Measuring does not change them: a draw hangs on its own counters alone."""
+    """Episodes on recordings, side by side. Measurements do not change them: each draw is a hash; see ``episodes``."""
 
     runs: RecordedRuns
     seeds: Seeds  # (n,)
     scenarios: Indices  # (n,)
 
     def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
-        """Return a recorded run of configuration ``indices[i]`` for each episode ``i``; label 0 where there is none."""
-        return self.runs.outcomes(self.places(indices, iteration))
+        """Return a recorded run of configuration ``indices[i]`` for each episode ``i``; label 0 without a record."""
+        return self.runs.outcomes(self.drawn_runs(indices, iteration))
 
-    def places(self, indices: Indices, iteration: int) -> Indices:
-        """Return which recorded run is drawn for each episode, (n,)."""
+    def drawn_runs(self, indices: Indices, iteration: int) -> Indices:
+        """Return the index of the recorded run that each episode draws, (n,)."""
         return self.runs.draw(self.scenarios, indices, uniforms(self.seeds, indices, 0), iteration)
 
     def adopt(self, where: Indices, others: "ReplayEpisodes") -> None:
-        """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
+        """Replace the episodes at ``where`` (k,) by the episodes of ``others`` at the same positions."""
         self.seeds[where] = others.seeds[where]
         self.scenarios[where] = others.scenarios[where]
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaySource:
-    """Measures in one episode on a recording: gives recorded events in full."""
+    """The measurement source of one episode on a recording; it returns recorded events."""
 
     world: ReplayWorld
     seed: int
     scenario: int
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:  # noqa: ARG002
-        """Return a recorded run of a configuration. Chance is the episode's own: ``rng`` is not used.
+        """Return a recorded run of a configuration. The episode's seed decides which; ``rng`` is not used.
 
         Raises:
-            ConfigError: nothing is recorded of this configuration.
+            ConfigError: the configuration has no recorded run.
         """
         space = self.world.space(self.scenario)
         index = space.index(config) if config in space else None
@@ -128,7 +128,7 @@ class ReplaySource:
             n_recorded = np.count_nonzero(self.world.recorded(np.array([self.scenario])))
             raise ConfigError(
                 f"{config} is not recorded in {self.world.scenarios[self.scenario]}, {n_recorded:,} others are; "
-                "ask for one that recorded() tells, or measure live"
+                "choose a configuration for which recorded() is true, or measure live"
             )
         return replace(event, iteration=iteration)
 
@@ -137,16 +137,23 @@ class ReplaySource:
 
 
 def _with_both_verdicts(recording: Recording, scenarios: Sequence[str] | None) -> list[RecordedMap]:
-    """Return the maps that were asked for, without those in which nothing could be found out."""
-    maps = selected(recorded_maps(recording), scenarios)
-    one_sided = [one for one in maps if len(one.verdicts(recording.rows)) == 1]
-    refused = one_sided if len(one_sided) == len(maps) else [one for one in one_sided if one.name in (scenarios or ())]
+    """Return the requested maps, without those whose configurations all have the same verdict.
+
+    Raises:
+        ConfigError: such a map was requested by its full name, or no other map is left.
+    """
+    maps = select_maps(recorded_maps(recording), scenarios)
+    one_sided = [candidate for candidate in maps if len(candidate.verdicts(recording.rows)) == 1]
+    by_name = [candidate for candidate in one_sided if candidate.name in (scenarios or ())]
+    refused = one_sided if len(one_sided) == len(maps) else by_name
     if refused:
         raise ConfigError(
-            f"scenario {refused[0].name!r} of {recording.title}: its configurations are all of one verdict, so that "
-            "there is nothing to find out; choose another, or record higher or lower rates"
+            f"scenario {refused[0].name!r} of {recording.title}: its configurations are all of one verdict, which "
+            "leaves nothing to find; choose another scenario, or record higher or lower rates"
         )
     if one_sided:
-        names = ", ".join(one.name for one in one_sided)
-        warnings.warn(f"left out, all configurations being of one verdict: {names}", UserWarning, stacklevel=3)
-    return [one for one in maps if one not in one_sided]
+        names = ", ".join(left_out.name for left_out in one_sided)
+        warnings.warn(
+            f"left out, because all their configurations are of one verdict: {names}", UserWarning, stacklevel=3
+        )
+    return [candidate for candidate in maps if candidate not in one_sided]

@@ -18,7 +18,7 @@ class ConfigTable:
     """``N`` configurations of ``F`` functions, in plan order."""
 
     rates_rps: NDArray[np.float64]  # (F, N): 0 where the function is absent
-    present: NDArray[np.float64]  # (F, N): 1 where it is part of the configuration, at whatever rate
+    present: NDArray[np.float64]  # (F, N): 1 where the function is in the configuration, even at rate 0
     n_present: NDArray[np.float64]  # (N,)
 
     @classmethod
@@ -26,7 +26,7 @@ class ConfigTable:
         """Return the table of a space.
 
         Raises:
-            ConfigError: the space has more configurations than tables are made of.
+            ConfigError: the space has more than ``MAX_CONFIGS`` configurations.
         """
         if space.n_configs > MAX_CONFIGS:
             raise ConfigError(

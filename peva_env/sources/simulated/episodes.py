@@ -1,11 +1,11 @@
 """Offline episodes on simulated nodes: noise, counting and verdicts around the queueing model.
 
-A run's noise is of one kind: all that a request needs, CPU, I/O and overhead, takes ``1 + eps`` times as long, ``eps``
-being ``noise`` times the sum of four uniform numbers, centred and scaled to a standard deviation of 1. So labels are
-noisy where a node is near a limit and nowhere else, as in recordings.
+Noise: in each run the CPU time, I/O time and overhead of all requests are multiplied by ``1 + eps``. ``eps`` is
+``noise`` times a sum of four uniform numbers, centred and scaled to a standard deviation of 1. So labels are noisy only
+where a node is near a limit, as in recordings.
 
-Requests are counted whole: a fraction of one has succeeded where the node is OK and failed where it is overloaded. So
-counting moves no verdict over a threshold, and without noise what is measured is the truth.
+Counts are whole requests: a fraction of a request counts as succeeded if the node is OK and as failed if it is
+overloaded. So rounding changes no verdict, and without noise the measured label is the true label.
 """
 
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ from peva_env.sources.simulated.node_model import Floats, Nodes, Served, serve
 from peva_env.space import ConfigSpace
 
 RUN_DRAWS = 1
-"""What the draws of a run are counted under, after the seed; those of a random node are under 2."""
+"""The hash counter of a run's draws, after the seed; a random node's draws have 2."""
 
 MOST_NOISE = 0.25
-"""Below 1 / sqrt(12), with which a run could take no time at all."""
+"""Less than 1 / sqrt(12), at which ``1 + eps`` could reach 0."""
 
 _SQRT_3 = 1.7320508075688772  # the sum of four uniform numbers has a variance of 1 / 3
 _QUARTER = np.uint64(16)  # bits of a hash that make one uniform number
 _STEP = 2.0**-16
-_MIDDLE = 2.0 / _STEP - 2.0  # of the sum in steps, each quarter standing for the middle of its step
+_MIDDLE = 2.0 / _STEP - 2.0  # mean of the sum in steps; each quarter means the middle of its step
 _EVEN_QUARTERS, _HALF = np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
-_AS_IT_IS = np.ones(1)
+_NO_SLOWNESS = np.ones(1)
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What is measured, and how: the same for all episodes of a world."""
+    """The settings of a run: the same for all episodes of a world."""
 
     space: ConfigSpace
     table: ConfigTable  # of the space
@@ -51,12 +51,12 @@ class RunSettings:
 
     @cached_property
     def offered(self) -> Floats:
-        """Requests that a run offers, (F, N); 1 where it offers none, which then succeeds."""
+        """Requests that a run offers, (F, N); 1, which succeeds, instead of 0."""
         return np.maximum(np.rint(self.table.rates_rps * self.duration_s), 1.0)
 
     @cached_property
     def mask(self) -> NDArray[np.int8]:
-        """What a run measures, (N, V): latency only of functions that got requests."""
+        """Mask of the values that a run measures, (N, V): latency only for functions with requests."""
         present, loaded = self.table.present.T, self.table.rates_rps.T > 0
         return np.hstack([np.ones((len(present), 3)), present, loaded]).astype(np.int8)
 
@@ -68,7 +68,7 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRuns:
-    """What ``n`` runs of ``F`` functions gave."""
+    """The results of ``n`` runs of ``F`` functions."""
 
     served: Served
     succeeded: Floats  # (F, n): whole requests; 1 of 1 where none was offered
@@ -106,7 +106,7 @@ class SimulatedEpisodes:
 
     def truth(self, indices: Indices) -> NDArray[np.int8]:
         """Return the labels (n,) without noise, -1 OK, 1 overloaded: monotone in the rates."""
-        return labels(self._measured(indices, _AS_IT_IS).margins)
+        return labels(self._measured(indices, _NO_SLOWNESS).margins)
 
     def adopt(self, where: Indices, others: Self) -> None:
         """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
@@ -115,13 +115,13 @@ class SimulatedEpisodes:
             self.nodes.adopt(where, others.nodes)
 
     def run(self, indices: Indices, iteration: int) -> SimulatedRuns:
-        """Return what the runs gave, in full."""
+        """Return the complete results of runs (n,)."""
         return self._measured(indices, self.slowness(indices, iteration))
 
     def slowness(self, indices: Indices, iteration: int) -> Floats:
-        """Return how much longer all takes in each run, (n,), or (1,) if nothing does in any."""
+        """Return the factor on all times in each run, (n,), or (1,) without noise."""
         if not self.settings.noise:
-            return _AS_IT_IS
+            return _NO_SLOWNESS
         draws = hashed(self.chance, indices, iteration)
         halves = (draws & _EVEN_QUARTERS) + ((draws >> _QUARTER) & _EVEN_QUARTERS)
         quarters = (halves & _HALF) + (halves >> (_QUARTER + _QUARTER))
@@ -139,7 +139,7 @@ class SimulatedEpisodes:
         use = use_margins(cpu_pct, ram_pct, settings.rules)
         exact = np.minimum(use, success_margins(served.success, present, n_present, settings.rules))
         offered = settings.offered.take(indices, axis=1)
-        # With the sign of the margin, both are a rounding up: of what is negative, towards zero.
+        # The sign of the margin picks the rounding: up for OK; for overloaded, ceil of a negative number, towards zero.
         succeeded = np.abs(np.ceil(np.copysign(served.success * offered, exact)))
         success = succeeded / offered
         margins = np.minimum(use, success_margins(success, present, n_present, settings.rules))

@@ -1,32 +1,32 @@
-"""A node as a queueing model: what rates of its functions do to it, for many nodes side by side.
+"""A node as a queueing model: its response to request rates, for many nodes side by side.
 
 Notation: ``n`` nodes (or one node under ``n`` loads), ``F`` functions; arrays are (F, n) or (n,), and a single node is
-(F, 1) or (1,), which broadcasts. Function ``f`` is offered ``r`` requests/s, needs ``d`` s of CPU and ``z`` s in which
-it only holds its slot, and has ``c`` slots. The node has ``C`` cores; the load generator gives up on a request after
-``T`` s, and hence has ``r T`` virtual users. ``rho`` is the share of the cores in use.
+(F, 1) or (1,), which broadcasts. Function ``f`` is offered ``r`` requests/s and has ``c`` slots. Each
+request needs ``d`` s of CPU, and holds its slot for ``z`` s more. The node has ``C`` cores; the load generator has a
+timeout of ``T`` s, and hence ``r T`` virtual users. ``rho`` is the share of the cores in use.
 
-    m_f        = min(c_f, r_f T)                             how many requests it can have in flight
-    x_f        = min(r_f, m_f / (d_f + z_f))                 how many a second that lets in, at best
+    m_f        = min(c_f, r_f T)                             upper bound of its requests in flight
+    x_f        = min(r_f, m_f / (d_f + z_f))                 upper bound of its admitted requests/s
     rho        = min(1, sum of x_f d_f / C)                  share of the cores in use
-    sigma(rho) = 1 + ErlangC(C, C rho) / (C (1 - rho))       how much longer a CPU phase takes than on an idle node
-    s          = min(sigma(rho), max(1, sum of m_f / C))     the same, when no more can wait than are let in
-    h_f        = d_f s + z_f                                 how long a request holds its slot
-    a_f        = r_f h_f / m_f                               how often its slots (or virtual users) would be full
+    sigma(rho) = 1 + ErlangC(C, C rho) / (C (1 - rho))       stretch of a CPU phase against an idle node
+    s          = min(sigma(rho), max(1, sum of m_f / C))     the same, with at most the admitted requests waiting
+    h_f        = d_f s + z_f                                 time for which a request holds its slot
+    a_f        = r_f h_f / m_f                               demand on its slots (or virtual users), 1 = all
     success_f  = 1 / (1 + a_f^16)^(1/16)                     = min(1, 1 / a_f), with its edge rounded
 
 ``sigma`` is the mean response of an M/M/C queue over its service time (Kleinrock, "Queueing Systems", vol. 1, 1975,
 section 3.5; Harchol-Balter, "Performance Modeling and Design of Computer Systems", 2013, chapter 14). On one core it is
 1 / (1 - rho), which processor sharing has for *any* distribution of the service time (Kleinrock, vol. 2, 1976, section
-4.4; Harchol-Balter, chapter 30). Losing what finds all slots taken, at the rate at which they are short, is the fluid
+4.4; Harchol-Balter, chapter 30). Losing the share of requests for which slots are missing is the fluid
 limit of a loss system: Kelly, "Loss networks", Annals of Applied Probability 1 (1991). With all cores taken and all
-slots full, ``s`` is what sharing the cores evenly among the slots gives: throughput is what the cores can do.
+slots full, ``s`` is the stretch of sharing the cores evenly among the slots: the cores limit the throughput.
 
 **Monotone.** Raise any rate: its ``m`` and ``x`` rise or stay; so do ``rho``, ``s``, every ``h`` and the memory in use;
 and ``a_f = h_f max(r_f / c_f, 1 / T)`` rises, so every success falls. Whatever overloads a node, more load does too.
 
-**The same in every company.** Only ``+ - * /``, ``sqrt`` and comparisons are used, all correctly rounded, element by
-element, and sums over functions are taken in their order: a row comes out bit for bit the same alone, in a table of a
-space or in a batch.
+**The same bits alone and in a batch.** Only ``+ - * /``, ``sqrt`` and comparisons are used, all correctly rounded and
+element by element, and functions are added in their order. So a row has the same bits alone, in a table of a space and
+in a batch.
 """
 
 from dataclasses import dataclass
@@ -42,11 +42,11 @@ type Floats = NDArray[np.float64]
 
 MAX_CORES = 128
 OVERHEAD_S = 0.001
-"""What server and connection add to each request, while it holds its slot: with it, 50 ms of waiting in 5 slots serve
-97 requests/s, as the live local node does, and not 100."""
+"""Time that server and connection add to each request, while it holds its slot: with it, 50 ms of waiting in 5 slots
+serve 97 requests/s, as on the live local node, and not 100."""
 
 _CELLS = 1024  # of the table of speeds, for each number of cores
-_LEAST = 1e-12  # of what is divided by
+_LEAST = 1e-12  # lower bound of a divisor
 
 _LN_SHARE = {50: 0.6931471805599453, 90: 2.302585092994046, 95: 2.995732273553991, 99: 4.605170185988092}
 """``ln(1 / (1 - share))``: the percentiles of an exponential distribution with mean 1."""
@@ -54,7 +54,7 @@ _LN_SHARE = {50: 0.6931471805599453, 90: 2.302585092994046, 95: 2.99573227355399
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """Parameters of ``n`` nodes with ``F`` functions each: rows of one array, so that a node is replaced at once."""
+    """Parameters of ``n`` nodes with ``F`` functions each: one array, so that one assignment replaces a node."""
 
     rows: Floats  # (2 + 5 F, n), in the order of the properties
 
@@ -83,7 +83,7 @@ class Nodes:
 
     @property
     def held_s(self) -> Floats:
-        """What else a request holds its slot for, OVERHEAD_S included, (F, n)."""
+        """Time beyond CPU for which a request holds its slot, OVERHEAD_S included, (F, n)."""
         return self._of_functions(1)
 
     @property
@@ -102,7 +102,7 @@ class Nodes:
         return self._of_functions(4)
 
     def adopt(self, where: Indices, others: Self) -> None:
-        """Replace the nodes at ``where`` (k,) by those that as many others have there."""
+        """Replace the nodes at ``where`` (k,) by the nodes of ``others`` at the same positions."""
         self.rows[:, where] = others.rows.take(where, axis=1)
 
     def _of_functions(self, number: int) -> Floats:
@@ -113,14 +113,14 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What nodes do under a load."""
+    """The response of nodes to a load."""
 
     busy: Floats  # (n,): share of the cores in use, rho
     memory: Floats  # (n,): share of the RAM in use, at most 1
     success: Floats  # (F, n): share of the offered requests that succeed; 1 where none is offered
     cpu_s: Floats  # (F, n): CPU time of a request, d
-    held_s: Floats  # (F, n): what else it takes on an idle node, z
-    stretched_s: Floats  # (F, n): what its CPU phase takes, waiting for a core included, d sigma
+    held_s: Floats  # (F, n): the rest of a request's time on an idle node, z
+    stretched_s: Floats  # (F, n): duration of a CPU phase, waiting for a core included, d s
     in_flight: Floats  # (F, n): requests that hold a slot
 
     @property
@@ -133,13 +133,13 @@ class Served:
         return np.minimum(self.stretched_s + self.held_s, timeout_s)
 
     def percentile_s(self, percent: int, timeout_s: float) -> Floats:
-        """Return the 50th, 90th, 95th or 99th percentile of latency (F, n), the waiting taken as exponential."""
+        """Return the 50th, 90th, 95th or 99th percentile of latency (F, n), with exponential waiting times."""
         waiting_s = (self.stretched_s - self.cpu_s) * _LN_SHARE[percent]
         return np.minimum(self.cpu_s + self.held_s + waiting_s, timeout_s)
 
 
 def serve(nodes: Nodes, rates_rps: Floats, slowness: Floats, timeout_s: float) -> Served:
-    """Return what nodes do under rates (F, n), when all takes ``slowness`` (n,) times as long as it should."""
+    """Return the response of nodes to rates (F, n), with all times multiplied by ``slowness`` (n,)."""
     cpu_s = nodes.cpu_s * slowness
     held_s = nodes.held_s * slowness
     limit = np.minimum(nodes.slots, rates_rps * timeout_s)
@@ -163,13 +163,13 @@ def serve(nodes: Nodes, rates_rps: Floats, slowness: Floats, timeout_s: float) -
 
 
 def sigma(cores: Floats, busy: Floats) -> Floats:
-    """Return how much longer a CPU phase takes than on an idle node, for shares of the cores in use that broadcast."""
+    """Return the stretch of a CPU phase against an idle node; ``busy`` is the share of the cores in use."""
     stretch: Floats = 1 / _speed(_first_cells(cores), busy)
     return stretch
 
 
 def in_order(values: Floats) -> Floats:
-    """Return the sum over functions of (F, n), added up in their order, (n,)."""
+    """Return the sum (n,) over the functions of (F, n), added in their order."""
     total: Floats = reduce(np.add, values)
     return total
 
@@ -187,12 +187,12 @@ def _admitted(asked: Floats, limit: Floats) -> Floats:
         np.sqrt(power, out=power)
     success: Floats = limit / most
     success /= power
-    success += asked == 0  # where nothing is asked, nothing is let in either, and all of it succeeds
+    success += asked == 0  # no request at all counts as success 1
     return success
 
 
 def _speed(tables: Indices, busy: Floats) -> Floats:
-    """Return ``1 / sigma(rho)`` (n,), ``tables`` being where each node's table begins."""
+    """Return ``1 / sigma(rho)`` (n,); ``tables`` (n,) is the first cell of each node's table."""
     intercepts, slopes = _speed_tables()
     cells = np.minimum(busy * _CELLS, _CELLS - 1).astype(np.intp) + tables
     return np.maximum(intercepts.take(cells, mode="clip") + slopes.take(cells, mode="clip") * busy, _LEAST)
@@ -214,7 +214,7 @@ def _speed_tables() -> tuple[Floats, Floats]:
         speed = cores * (1 - busy) / (cores * (1 - busy) + erlang_c(cores, cores * busy))
         slope = np.diff(speed) * _CELLS
         lines.append((speed[:-1] - slope * busy[:-1], slope))
-    intercepts, slopes = (np.concatenate(parts) for parts in zip(*lines, strict=True))
+    intercepts, slopes = (np.concatenate(columns) for columns in zip(*lines, strict=True))
     return intercepts, slopes
 
 

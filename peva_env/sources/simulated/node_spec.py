@@ -1,4 +1,4 @@
-"""What a simulated node is, as plain data: cores, memory, and what a request to each function needs."""
+"""A simulated node as plain data: cores, memory, and the needs of a request to each function."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _MIB = 2.0**20
 
 
 class SimulatedFunction(Section):
-    """What a request to a function needs, and how many are served at once."""
+    """A function: the needs of a request, and the number of requests served at once."""
 
     cpu_ms: float = Field(gt=0, le=600_000, description="CPU time of a request")
     io_ms: float = Field(0, ge=0, le=600_000, description="time in which a request only holds its slot")
@@ -51,7 +51,7 @@ def parse_node(node: Mapping[str, Any] | str) -> SimulatedNode:
     """Validate a node given as plain data, or by the name of a preset.
 
     Raises:
-        ConfigError: a key or value is wrong, or there is no such preset; one line that says which.
+        ConfigError: a key or value is wrong, or the preset is unknown; the message is one line that names it.
     """
     if isinstance(node, str):
         if node not in PRESETS:
@@ -64,10 +64,10 @@ def parse_node(node: Mapping[str, Any] | str) -> SimulatedNode:
 
 
 def build_node(node: SimulatedNode, functions: Sequence[str]) -> Nodes:
-    """Return a node that runs some of its functions, in this order.
+    """Return a node that runs ``functions``, in this order.
 
     Raises:
-        ConfigError: it has no such function.
+        ConfigError: the node lacks a function.
     """
     missing = [name for name in functions if name not in node.functions]
     if missing:
@@ -75,7 +75,7 @@ def build_node(node: SimulatedNode, functions: Sequence[str]) -> Nodes:
     chosen = [node.functions[name] for name in functions]
 
     def column(key: str, unit: float = 1.0) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return np.array([[getattr(one, key) * unit] for one in chosen], np.float64)
+        return np.array([[getattr(function, key) * unit] for function in chosen], np.float64)
 
     return Nodes.of(
         cores=np.array([node.cores], np.float64),
@@ -89,11 +89,11 @@ def build_node(node: SimulatedNode, functions: Sequence[str]) -> Nodes:
 
 
 def _first(error: ValidationError) -> str:
-    """Turn what is wrong into one line; explain looks for known keys where the path says, but a name is not one."""
+    """Return the first problem in one line. ``explain`` takes a path of keys, and a function's name is not a key."""
     problems = error.errors()
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     where, *inner = problems[0]["loc"] or ("",)
     if where == "functions" and len(inner) > 1:
-        said = explain({**problems[0], "loc": tuple(inner[1:])}, SimulatedFunction)
-        return f"node.functions.{inner[0]}.{said}{more}"
+        problem = explain({**problems[0], "loc": tuple(inner[1:])}, SimulatedFunction)
+        return f"node.functions.{inner[0]}.{problem}{more}"
     return f"node.{explain(problems[0], SimulatedNode)}{more}"

@@ -1,12 +1,13 @@
-"""Nodes drawn at random, each by its episode's seed: what an agent trains on that is to meet any node.
+"""Random nodes, each drawn from its episode's seed: the training set of an agent that has to work on any node.
 
 The distribution, for a space whose highest rate of function ``f`` is ``R_f`` (all draws independent):
 
-- cores ``C``: 1, 2, 4 or 8, alike; RAM 1 GiB a core;
-- what the function can be offered alone, ``cap_f``: log-uniform in 0.25..1.25 times ``R_f``; where the smallest
+- cores ``C``: 1, 2, 4 or 8, equally likely; RAM 1 GiB a core;
+- capacity of the function alone in rps, ``cap_f``: log-uniform in 0.25..1.25 times ``R_f``; where the smallest
   ``cap_f / R_f`` is above 0.9, all are scaled so that it is 0.9, and the highest rates overload every node;
 - share of 0.8 C cores in use at ``cap_f``: uniform in 0.1..1, which gives the CPU time of a request;
-- slots: 2..32, alike, but no more than half of what ``cap_f`` starts within a timeout, and no fewer than CPU takes;
+- slots: uniform in 2..32, at most half of the requests that ``cap_f`` starts within a timeout, and at least as many
+  as the CPU phases of ``cap_f`` hold;
 - I/O time such that these slots are full at ``cap_f`` of the function alone;
 - memory: 3 to 10 % of the RAM for each function without requests, and log-uniform in 0.02..1.6 times the RAM,
   divided by the number of functions, with all slots taken: so RAM binds in about one node in ten.
@@ -20,10 +21,10 @@ from peva_env.errors import ConfigError
 from peva_env.sources.episodes import Seeds, uniforms
 from peva_env.sources.simulated.node_model import OVERHEAD_S, Floats, Nodes, sigma
 
-_DRAWS = 2  # what the draws of a node are counted under; those of a run are under 1
+_DRAWS = 2  # the hash counter of a node's draws; a run's draws have 1
 _CPU_TARGET = 0.8
 _MOST_SLOTS = 32
-_LEAST_STARTED = 80.0  # requests within a timeout at the highest rate: fewer leave no room for slots and CPU
+_LEAST_STARTED = 80.0  # requests within a timeout at the highest rate: with fewer, slots and CPU cannot both be drawn
 _CORES = np.array([1.0, 2.0, 4.0, 8.0])
 _GIB = 2.0**30
 _LEVELS = 1024
@@ -43,7 +44,7 @@ _MEMORIES = _log_uniform(0.02, 1.6)
 
 
 def require_room(highest_rps: Sequence[int], timeout_s: float) -> None:
-    """Accept rates for which nodes can be drawn.
+    """Check that nodes can be drawn for these rates.
 
     Raises:
         ConfigError: a function's highest rate starts too few requests within a timeout.

@@ -1,4 +1,4 @@
-"""One simulated episode as a measurement source: its outcomes in full, as events."""
+"""One simulated episode as a measurement source: its outcomes as complete events."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,19 +12,19 @@ from peva_env.sources.simulated.episodes import SimulatedEpisodes, SimulatedRuns
 from peva_env.sources.simulated.node_model import Served
 from peva_env.space import Config, config_key
 
-_REFUSED = "status_5xx"  # what k6 makes of a 503
+_REFUSED = "status_5xx"  # the name that k6's counts give a 503
 _PERCENTILES = (50, 90, 95, 99)
 
 
 @dataclass(slots=True)
 class SimulatedSource:
-    """Measures in one episode. Its clock begins at 0 and goes on by what each run costs."""
+    """The measurement source of one episode. Its clock starts at 0 and advances by the cost of each run."""
 
     episode: SimulatedEpisodes
     _now_s: float = field(default=0.0, init=False)
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:  # noqa: ARG002
-        """Run one iteration. Chance is the episode's: ``rng`` is not used.
+        """Run one iteration. The episode's seed decides its noise; ``rng`` is not used.
 
         Raises:
             ValueError: the configuration is not in the space.
@@ -93,7 +93,7 @@ class SimulatedSource:
 
 
 def _latencies_ms(served: Served, f: int, timeout_s: float) -> dict[str, Any]:
-    """Return the latencies of function ``f``, as a measurement names them."""
+    """Return the latencies of function ``f`` by their field names in ``FunctionMeasurement``."""
     percentiles = {f"p{percent}_ms": served.percentile_s(percent, timeout_s) for percent in _PERCENTILES}
     seconds = {"mean_ms": served.mean_s(timeout_s)} | percentiles
     return {name: float(1000 * latency_s[f, 0]) for name, latency_s in seconds.items()}

@@ -1,4 +1,4 @@
-"""A simulated node as a world of offline episodes, with a true frontier that is known."""
+"""A simulated node as a world of offline episodes; its true frontier is known."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -27,22 +27,22 @@ _RANGES = {
 
 
 class SimulatedWorld:
-    """Episodes on a simulated node: one that is given, or a new one at random for each episode.
+    """Episodes on a simulated node: a given node, or a new random node for each episode.
 
     Args:
         rates_rps: rates of each function in requests per second.
         node: ``"random"``, the name of a preset (``"local"``), or plain data as
             ``peva_env.sources.simulated.node_spec`` has it. Functions of the node without rates are not deployed.
         min_functions: the smallest number of functions in a configuration.
-        max_functions: exclusive upper bound of that number; all functions at once are included unless it is given.
-        noise: standard deviation of how much longer everything takes in a run, as a share.
+        max_functions: exclusive upper bound of that number; by default one more than the number of functions.
+        noise: standard deviation of the relative slowness of a run.
         duration_s: length of a run.
-        cooldown_s: what a run costs beyond that.
-        timeout_s: after how long the load generator gives up on a request.
+        cooldown_s: cooldown before a run; part of its cost.
+        timeout_s: the load generator's timeout of a request.
         rules: thresholds of overload that differ from the defaults.
 
     Raises:
-        ConfigError: a value is wrong; one line that says which.
+        ConfigError: a value is wrong; the message is one line that names it.
     """
 
     def __init__(
@@ -81,27 +81,27 @@ class SimulatedWorld:
         """The one scenario."""
         return ("simulated",)
 
-    def space(self, scenario: int = 0) -> ConfigSpace:  # noqa: ARG002 - there is one
+    def space(self, scenario: int = 0) -> ConfigSpace:  # noqa: ARG002 - the only scenario
         """Return the configurations."""
         return self._settings.space
 
     def recorded(self, scenarios: Indices) -> NDArray[np.bool_]:
-        """Return that all configurations can be measured, (n, N)."""
+        """Return an array of true, (n, N): every configuration can be measured."""
         return np.ones((len(scenarios), self._settings.space.n_configs), np.bool_)
 
-    def begin(self, seeds: Seeds, scenarios: Indices) -> SimulatedEpisodes:  # noqa: ARG002 - there is one
+    def begin(self, seeds: Seeds, scenarios: Indices) -> SimulatedEpisodes:  # noqa: ARG002 - the only scenario
         """Begin an episode for each seed (n,)."""
         nodes = self._node or draw_nodes(seeds, self._highest_rps, self._settings.timeout_s)
         return SimulatedEpisodes(self._settings, nodes, hashed(seeds, RUN_DRAWS))
 
     def source(self, seed: int, scenario: int = 0) -> SimulatedSource:
-        """Return what measures in one episode, as events."""
+        """Return the measurement source of one episode."""
         return SimulatedSource(self.begin(np.array([seed], np.uint64), np.array([scenario])))
 
 
 def _require_range(key: str, value: float) -> None:
     low, high = _RANGES[key]
-    if not low <= value <= high:  # also what is no number
+    if not low <= value <= high:  # NaN is refused too
         raise ConfigError(f"{key} = {value}: must be from {low:g} to {high:g}")
 
 
