@@ -1,1 +1,1 @@
-"""Agents: one file each; they see contracts, space, frontier and observation, never memory or sources."""
+"""Agents: one file each; they see contracts, space, inference and observation, never memory or sources."""

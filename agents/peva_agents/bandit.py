@@ -1,4 +1,4 @@
-"""A bandit whose arms are rays in rate space: it cuts the one that promises most for a second of machine time."""
+"""A bandit whose arms are rays in rate space: it bisects the ray with the highest expected gain for each second."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,24 +19,24 @@ type Arm = tuple[int, ...]
 """Each function's rate, as a share of its highest, over the largest of these shares: in steps of ``1 / _STEPS``."""
 
 _STEPS = 4
-"""So fine are directions told apart: two functions have 9 rays, three have 61."""
+"""Resolution of directions: two functions have 9 rays, three have 61."""
 
 _PRIOR_RUNS = 5.0
-"""Before any run a ray is taken to have seen so many of either verdict."""
+"""Prior of each ray: this many runs of either verdict."""
 
 _USUAL_COST_S = 60.0
-"""Before any run, runs of either verdict are taken to cost so much, as if that were known from one."""
+"""Prior of the cost of either verdict: one run of this cost."""
 
 
 @dataclass(slots=True)
 class Costs:
-    """What runs of one verdict cost: their number and their sum in seconds of machine time."""
+    """Costs of the runs with one verdict: their number, and their sum in seconds of machine time."""
 
     n_runs: int = 0
     total_s: float = 0.0
 
     def add(self, cost_s: float) -> None:
-        """Take note of one more run."""
+        """Add a run."""
         self.n_runs += 1
         self.total_s += cost_s
 
@@ -46,21 +46,22 @@ class Costs:
 
 
 class BanditPolicy(NoOpPolicy):
-    """Thompson sampling over what a run on a ray resolves for a second of machine time.
+    """Thompson sampling of the number of configurations that a run resolves for each second of machine time.
 
-    An arm is a ray, a direction from rest: configurations whose rates have nearly the same proportions. To pull it is
-    to cut what is unknown on it in two. A run resolves the candidates ``above`` if it is overloaded and those ``below``
-    if it is OK. The further out it is among the unknown, the likelier the former; how likely half way out, where as
-    many are above as below, each ray has a Beta posterior for, as the arm of a Bernoulli bandit has:
+    An arm is a ray: the configurations whose rates have nearly the same proportions. To pull it is to bisect its
+    unknown part. A run resolves the candidates ``above`` if it is overloaded and those ``below`` if it is OK. The
+    higher a candidate lies in the unknown part, the likelier it is overloaded. At its middle, where as many are above
+    as below, that probability has a Beta posterior for each ray, as in a Bernoulli bandit. With a draw from it,
 
         p / (1 - p) = below / above x drawn / (1 - drawn)
 
-    Runs of either verdict have a posterior of their mean cost. A choice draws from all posteriors, and pulls where
+    The mean cost of each verdict has a posterior, too. A choice draws from all posteriors and takes the candidate with
+    the largest
 
         (p above + (1 - p) below) / (p cost if overloaded + (1 - p) cost if OK)
 
-    is largest. With ``drawn`` one half and equal costs that is bisection, by the harmonic mean in the place of the
-    minimum; where overloaded runs cost more, rays are cut nearer to what is proved OK.
+    With ``drawn`` one half and equal costs that is bisection, with the harmonic mean instead of the minimum. Where
+    overloaded runs cost more, the chosen candidates lie nearer to what is proved OK.
 
     Drawing from the posterior: Thompson, "On the likelihood that one unknown probability exceeds another", Biometrika
     25 (1933). Value over cost where pulls are paid from a budget: Tran-Thanh, Chapman, Rogers and Jennings, "Knapsack
@@ -75,7 +76,7 @@ class BanditPolicy(NoOpPolicy):
         self._rng = np.random.default_rng(seed or 0)
 
     def setup(self, context: PolicyContext) -> None:
-        """Lay out the rays, and take note of what a resumed campaign has run."""
+        """Prepare for the space, and learn from the runs of a resumed campaign."""
         self._functions = context.space.functions
         self._space = context.space
         self._highest_rps = highest_rps(context.space)
@@ -85,7 +86,7 @@ class BanditPolicy(NoOpPolicy):
         self.update_batch(valid_runs(context.history))
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
-        """Return the candidates that promise most, the best first."""
+        """Return the candidates with the largest gain for their cost, the best first."""
         candidates = Candidates.of(self._space, candidates)
         if not len(candidates):
             return candidates
@@ -98,7 +99,7 @@ class BanditPolicy(NoOpPolicy):
         return counted.take(np.argsort(-resolved / spent_s, kind="stable")[:desired_size])
 
     def update_online(self, event: ExecutionEvent) -> None:
-        """Take note of what a run said of its ray, and of what it cost."""
+        """Learn the verdict of a run for its ray, and its cost."""
         rates_rps = dict(event.config_pairs)
         (direction,) = self._directions(np.array([[rates_rps.get(name, 0) for name in self._functions]]))
         pull = tuple(direction.tolist()), event.verdict
@@ -106,7 +107,7 @@ class BanditPolicy(NoOpPolicy):
         self._costs[event.verdict].add(event.cost_s)
 
     def update_batch(self, events: list[ExecutionEvent]) -> None:
-        """Do the same for several."""
+        """Learn from several runs."""
         for event in events:
             self.update_online(event)
 
@@ -118,7 +119,7 @@ class BanditPolicy(NoOpPolicy):
         return directions
 
     def _drawn_chances(self, candidates: Candidates) -> Floats:
-        """Draw for the ray of each candidate how likely half way out it is overloaded, (k,)."""
+        """Draw for each candidate the probability that the middle of its ray is overloaded, (k,)."""
         rays, ray = np.unique(self._directions(self._reach.rates_rps(candidates)), axis=0, return_inverse=True)
         n_overloaded, n_ok = (
             np.array([self._pulled.get((tuple(arm), verdict), 0) for arm in rays.tolist()])

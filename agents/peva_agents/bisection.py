@@ -13,12 +13,12 @@ from peva_env.space import Config
 
 
 class BisectionPolicy(NoOpPolicy):
-    """Maximizes the least number of candidates that become known, by either verdict, under two-sided dominance.
+    """Maximizes the number of candidates that the worse of the two verdicts resolves, under two-sided dominance.
 
-    That is within each set of functions, or across them where the campaign infers so. Ties are drawn from on and on, so
-    that the campaigns of one policy differ. The rule is that of binary search in a partially ordered set: Linial and
-    Saks, "Searching ordered structures", Journal of Algorithms 6 (1985), who show that an element that splits a poset
-    well always exists.
+    That is within each set of functions, or across them where the campaign infers so. Ties are drawn by a
+    generator that is seeded once, so that the campaigns of one policy differ. The rule is that of binary search in a
+    partially ordered set: Linial and Saks, "Searching ordered structures", Journal of Algorithms 6 (1985), who show
+    that an element that splits a poset well always exists.
 
     Args:
         seed: of the ties.
@@ -28,7 +28,7 @@ class BisectionPolicy(NoOpPolicy):
         self._rng = np.random.default_rng(seed or 0)
 
     def setup(self, context: PolicyContext) -> None:
-        """Lay out the lattice of the space, or get ready to look at samples of it."""
+        """Prepare to count in the space."""
         self._space = context.space
         self._reach = Reach(context.space, context.dominance, self._rng)
 

@@ -6,7 +6,7 @@ from peva_env.planning import CartesianScheduler, load_policy_algorithm
 
 
 class CartesianAgent(PolicyAgent):
-    """Walks the plan in its order and leaves out what is known.
+    """Walks the plan in its order and leaves out known configurations.
 
     The configuration's ``algorithm_entrypoint``, if there is one, chooses within each batch of ``micro_batch_size``.
     """

@@ -1,31 +1,38 @@
 """A learnt agent: one small network, trained on many maps, scores the candidates of any space.
 
-In two steps. The *estimate* is how likely a candidate is overloaded, ``p``, from the features of
+The *estimate* is the probability ``p`` that a candidate is overloaded, from the features of
 ``peva_agents.beliefs.features``. The *choice* is the candidate with the highest
 
     log((p above + (1 - p) below) sqrt(p (1 - p))) + correction
 
-where ``above`` and ``below`` are how many unknown configurations either verdict would resolve. The first factor is the
-expected gain of one run, as in adaptive submodular maximization (Golovin and Krause, Journal of Artificial
-Intelligence Research 42, 2011); the second, the standard deviation of the verdict, prefers what is near the frontier,
-as the straddle heuristic does (Bryan et al., NIPS 2005). The correction is a second small network, trained by maskable
-PPO (Huang and Ontanon, 2022; Schulman et al., 2017) on whole campaigns; see ``peva_agents.training.learnt``.
+where ``above`` and ``below`` are the numbers of unknown configurations that either verdict would resolve. The first
+factor is the expected gain of one run, as in adaptive submodular maximization (Golovin and Krause, Journal of
+Artificial Intelligence Research 42, 2011); the second, the standard deviation of the verdict, prefers what is near the
+frontier, as the straddle heuristic does (Bryan et al., NIPS 2005). The correction is a second small network, trained by
+maskable PPO (Huang and Ontanon, 2022; Schulman et al., 2017) on whole campaigns; see ``peva_agents.training.learnt``.
 """
 
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs import N_FEATURES, Counts, Features, Measured, Network, Prior, Reach, highest_rps, valid_runs
+from peva_agents.beliefs import (
+    Comparison,
+    Counts,
+    Features,
+    Measured,
+    Networks,
+    Prior,
+    Reach,
+    correction_inputs,
+    highest_rps,
+    valid_runs,
+)
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
-from peva_env.errors import PolicyError
 from peva_env.planning import Candidates
 from peva_env.space import Config
 
@@ -35,73 +42,22 @@ SHIPPED = Path(__file__).with_name("learnt.npz")
 """The networks that come with the package."""
 
 _MOST_COMPARED = 600
-"""So many candidates are compared at most; of more, a sample."""
+"""At most this many candidates are compared: a sample, if there are more."""
 
 _AT_ONCE = 600
-"""So many candidates' features are worked out at a time, which keeps their arrays to some megabytes."""
+"""Features are computed for this many candidates at a time, which keeps their arrays to some megabytes."""
 
 _CERTAIN = 0.996
-"""No estimate is taken to be more certain than this."""
-
-N_INPUTS, SCORE_INPUT = 8, 5
-"""How many numbers the correction is told of each candidate, and which of them is the score, less the highest one."""
-
-
-@dataclass(frozen=True)
-class Networks:
-    """What a learnt policy runs on: the estimate (features to log odds) and the correction (of ``Comparison``)."""
-
-    estimate: Network
-    correction: Network | None = None
-
-    def save(self, path: Path) -> None:
-        """Write both to a file of NumPy arrays."""
-        correction = self.correction.arrays("correction") if self.correction else {}
-        arrays: dict[str, Any] = self.estimate.arrays("estimate") | correction
-        np.savez_compressed(path, **arrays)
-
-    @classmethod
-    def load(cls, path: Path) -> "Networks":
-        """Read them; nothing is unpickled.
-
-        Raises:
-            PolicyError: there is no such file, or it is none of these.
-        """
-        try:
-            arrays = _arrays(path)
-            has_correction = any(key.startswith("correction.") for key in arrays)
-            correction = Network.of(arrays, "correction", n_inputs=N_INPUTS) if has_correction else None
-            return cls(Network.of(arrays, "estimate", n_inputs=N_FEATURES), correction)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise PolicyError(f"{path}: holds no networks of a learnt agent: {error}") from error
-
-
-def _arrays(path: Path) -> dict[str, Floats]:
-    """Read a file of NumPy arrays."""
-    with path.open("rb") as file:
-        found = np.load(file, allow_pickle=False)
-        if not isinstance(found, np.lib.npyio.NpzFile):
-            raise ValueError("it is a single array")
-        return dict(found)
-
-
-class Comparison(NamedTuple):
-    """Candidates that are compared, and what is known of each, (k,)."""
-
-    candidates: Candidates
-    overloaded: Floats  # how likely
-    score: Floats  # the logarithm of the formula
-    inputs: Floats  # (k, d) of the correction
+"""Estimates are clipped to this probability and its complement."""
 
 
 class LearntPolicy:
-    """Chooses by the networks; nothing is learnt any more, but what is measured is taken into account.
+    """Chooses by networks that were trained beforehand, from features of what is measured in this campaign.
 
     Args:
-        networks: those that come with the package, if none are given.
+        networks: the shipped ones by default.
         seed: of samples and ties.
-        transfers: whether what the memory holds of other campaigns is taken into account: see
-            ``peva_agents.beliefs.prior``.
+        transfers: whether measurements of other campaigns in the memory count too: see ``peva_agents.beliefs.prior``.
     """
 
     def __init__(self, networks: Networks | None = None, seed: int | None = None, *, transfers: bool = False) -> None:
@@ -110,7 +66,7 @@ class LearntPolicy:
         self._rng = np.random.default_rng(seed or 0)
 
     def setup(self, context: PolicyContext) -> None:
-        """Look at the space, and at what is measured already."""
+        """Prepare for the space, and learn from what a resumed campaign has measured."""
         self._space = context.space
         self._reach = Reach(context.space, context.dominance, self._rng)
         self._limits = OverloadConfig.model_validate(context.config.get("overload") or {})
@@ -152,7 +108,7 @@ class LearntPolicy:
 
     def features(self, rates: Floats, counts: Counts) -> Floats:
         """Return the features (k, d) of candidates with such shares (k, F)."""
-        found = self._seen()
+        found = self._fitted()
         parts = [
             found.of(rates[part], Counts(counts.below[part], counts.above[part], counts.n))
             for part in (slice(start, start + _AT_ONCE) for start in range(0, max(1, len(rates)), _AT_ONCE))
@@ -162,57 +118,43 @@ class LearntPolicy:
     def _other_campaigns(self, context: PolicyContext) -> Prior:
         return Prior(context.tensors, context.space, self._measured.measurements().rates)
 
-    def _seen(self) -> Features:
-        """Return the features in the light of all that was measured."""
+    def _fitted(self) -> Features:
+        """Return the features from all that was measured, fitted once for each update."""
         if self._features is None:
             self._features = Features(self._measured.measurements(), self._limits)
         return self._features
 
     def sample(self, candidates: Candidates) -> Candidates:
-        """Return the candidates that are compared: all, or as many of them as can be."""
+        """Return the candidates that are compared: all, or a sample."""
         counted = self._reach.counted(candidates)
         if len(counted) <= _MOST_COMPARED:
             return counted
         return counted.take(self._rng.permutation(len(counted))[:_MOST_COMPARED])
 
     def compare(self, candidates: Candidates) -> Comparison:
-        """Return what is known of the candidates, or of a sample of them."""
+        """Compare the candidates, or a sample of them."""
         counted = self.sample(candidates)
         counts = self.counts(counted, candidates)
         likely = self._likely(self.shares(counted), counts).clip(1 - _CERTAIN, _CERTAIN)
         gain = likely * counts.above + (1 - likely) * counts.below
         score = np.log(gain) + np.log(likely * (1 - likely)) / 2
-        return Comparison(counted, likely, score, self._inputs(likely, gain, score, counts))
+        inputs = correction_inputs(likely, gain, score, counts, n_measured=len(self._measured))
+        return Comparison(counted, likely, score, inputs)
 
     def _likely(self, rates: Floats, counts: Counts) -> Floats:
         log_odds = self._networks.estimate(self.features(rates, counts))
         if self._prior:
-            log_odds += self._prior.log_odds(rates, self._seen().measured)
+            log_odds += self._prior.log_odds(rates, self._fitted().measured)
         likely: Floats = 1 / (1 + np.exp(-log_odds))
         return likely
-
-    def _inputs(self, likely: Floats, gain: Floats, score: Floats, counts: Counts) -> Floats:
-        """Return what the correction is told of each candidate: estimate, gains, rank, and how the campaign stands."""
-        n, n_unknown = len(likely), counts.n
-        columns = [
-            np.log(likely / (1 - likely)),
-            likely * (1 - likely),
-            np.log(counts.below / n_unknown),
-            np.log(counts.above / n_unknown),
-            gain / n_unknown,
-            score - score.max(initial=-np.inf),
-            np.full(n, np.log1p(len(self._measured))),
-            np.log(np.full(n, n_unknown)),
-        ]
-        return np.stack(columns, axis=1)
 
 
 class LearntAgent(PolicyAgent):
     """The learnt policy as an agent; the seed is the configuration's, 0 if it has none.
 
     Args:
-        config: a campaign's.
-        path: of the networks; those that come with the package without.
+        config: the campaign's configuration.
+        path: file of the networks; the shipped ones by default.
         transfers: see ``LearntPolicy``.
     """
 
@@ -226,7 +168,7 @@ class LearntAgent(PolicyAgent):
 
 
 class TransferAgent(LearntAgent):
-    """The same, taking into account what the memory holds of other campaigns: other nodes, or fewer functions."""
+    """The same, with measurements of other campaigns in the memory: of other nodes, or of fewer functions."""
 
     def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:
         super().__init__(config, path, transfers=True)

@@ -15,10 +15,10 @@ _MOST_MEASURED = 300
 """The belief is fitted to so many of the latest configurations at most: the time of a choice grows with their cube."""
 
 _N_JUDGED = 384
-"""So many candidates are judged for a choice: half of them resolve most in the worse case, half are drawn."""
+"""At most this many candidates are judged for a choice: half resolve most in the worse case, half are drawn."""
 
 _N_AT_ONCE = 2048
-"""So many configurations are predicted at once, for the memory that draws take."""
+"""Configurations are predicted this many at a time, which bounds the memory of the draws."""
 
 _SURE = 0.004
 """No probability is nearer to 0 or 1 than this."""
@@ -28,16 +28,16 @@ _OF_RULES, _OF_LABELS, _OF_PLACE = 0.8, 0.2, 0.3
 
 
 class LevelSetPolicy(NoOpPolicy):
-    """Runs what is expected to resolve most, among what is uncertain.
+    """Maximizes the expected number of resolved candidates times the standard deviation of the verdict.
 
     With ``p`` a candidate's probability to be overloaded, and ``above`` and ``below`` the candidates that become known
-    if it is and if it is not, that maximizes
+    if it is and if it is not, it maximizes
 
         (p above + (1 - p) below) sqrt(p (1 - p))
 
-    The root is the straddle's idea, to measure where the level is most in doubt: Bryan et al., "Active learning for
-    identifying function threshold boundaries", NIPS 2005; Gotovos et al., "Active learning for level set estimation",
-    IJCAI 2013. What it is multiplied with is what the map infers.
+    The root is the idea of the straddle, to measure where the verdict is least certain: Bryan et al., "Active learning
+    for identifying function threshold boundaries", NIPS 2005; Gotovos et al., "Active learning for level set
+    estimation", IJCAI 2013. The other factor is the gain by inference.
 
     ``p`` adds up logits: of the rules of overload, applied to what latencies, CPU and RAM will be; of a process on the
     labels (``peva_agents.beliefs.node_belief``); and of ``below / above``, since the further out a candidate is among
@@ -62,7 +62,7 @@ class LevelSetPolicy(NoOpPolicy):
         self.update_batch(valid_runs(context.history))
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
-        """Return the candidates that promise most, the best first."""
+        """Return the best candidates, the best first."""
         self._offered = candidates = Candidates.of(self._space, candidates)
         if not len(candidates):
             return candidates

@@ -1,4 +1,4 @@
-"""Drives an environment by a policy: candidates are offered, the policy decides."""
+"""An agent that lets a policy choose among candidates."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -22,16 +22,16 @@ from peva_env.planning import Candidates, load_policy_algorithm
 from peva_env.space import Config, ConfigSpace, config_key
 
 _EMPTY_CHOICES = 1000
-"""So many batches in a row may a policy leave empty before that counts as never choosing anything."""
+"""After this many empty batches in a row a policy counts as one that never chooses anything."""
 
 _N_DRAWN = 2048
-"""So many configurations are drawn to choose from where there are too many to offer all."""
+"""Size of the sample of candidates in a space that is too large to offer all."""
 
 _DRAWN_BITS = 62
-"""Draws are whole numbers of so many bits: a space may have more configurations than a float can count."""
+"""Draws are integers of this many bits: a space may have more configurations than a float can count."""
 
 _DRAWS = 10
-"""So often in a row a draw may bring nothing but what is known, before nothing more is asked."""
+"""After this many samples without an unknown configuration the agent has nothing more to ask."""
 
 
 class PolicyAgent:
@@ -42,12 +42,12 @@ class PolicyAgent:
     choice.
 
     Args:
-        policy: any ``PolicyAlgorithm``; if it has ``setup(context)``, that is called once with a ``PolicyContext``.
+        policy: any ``PolicyAlgorithm``; a ``PreparedPolicy`` is set up when the campaign begins.
         scheduler: any ``ConfigScheduler``.
         batch_size: how many candidates the scheduler is asked for, and how many of them the policy may choose; with all
             unknown ones to choose from, one at a time by default, so that each choice knows all that came before.
         name: what the memory records as the agent; the policy's class by default.
-        seed: of the candidates that are drawn; 0 without one.
+        seed: of the samples of candidates; 0 by default.
     """
 
     dominance = "within_sets"
@@ -83,7 +83,7 @@ class PolicyAgent:
         """Return the action for the next configuration that the policy chose, or None when nothing is left.
 
         Raises:
-            PolicyError: the policy raised, chose what it was not offered, or never chooses anything.
+            PolicyError: the policy raised, chose something that is no candidate, or never chooses anything.
         """
         empty_choices = 0
         while True:
@@ -103,10 +103,10 @@ class PolicyAgent:
                 raise PolicyError(f"policy {self.name}: choose_batch returned nothing {_EMPTY_CHOICES} times in a row")
 
     def predict(self, configs: Sequence[Config]) -> NDArray[np.float64] | None:
-        """Return how likely each configuration is to be overloaded, 0..1, as the policy has it; None if it has none.
+        """Return the policy's probability of each configuration to be overloaded, 0..1; None if it does not predict.
 
         Raises:
-            PolicyError: the policy raised, or what it returned are not as many probabilities.
+            PolicyError: the policy raised, or did not return one probability for each configuration.
         """
         if not isinstance(self.policy, PredictingPolicy):
             return None
@@ -130,7 +130,7 @@ class PolicyAgent:
     def _drawn(self) -> Candidates:
         for _ in range(_DRAWS):
             bits = self._rng.integers(2**_DRAWN_BITS, size=_N_DRAWN).tolist()
-            draws = (one * self._space.n_configs >> _DRAWN_BITS for one in bits)
+            draws = (number * self._space.n_configs >> _DRAWN_BITS for number in bits)
             unknown = [
                 index for index in dict.fromkeys(draws) if not self._campaign.known.verdict(self._space.config(index))
             ]
@@ -139,7 +139,7 @@ class PolicyAgent:
         return Candidates(self._space, [])
 
     def _is_open(self, action: Any, info: Mapping[str, Any]) -> bool:
-        """Tell whether what was chosen is still unknown: another one of its batch may have told it."""
+        """Return whether a chosen configuration is still unknown: another run of its batch may have resolved it."""
         if is_dense(self._space):
             return bool(info["action_mask"][action])
         return self._campaign.known.verdict(self._space.from_levels(action)) is None
@@ -166,7 +166,7 @@ class PolicyAgent:
 
 
 class CustomAgent(PolicyAgent):
-    """A policy of one's own, found at ``module:Class``, that may choose among all that is unknown.
+    """A policy of the user, found at ``module:Class``, that chooses among all unknown configurations.
 
     Raises:
         PolicyError: there is no such policy, or it does not meet the contract.

@@ -1,4 +1,4 @@
-"""A trained model as an agent: it runs on any campaign whose space has the shape of the one that it was trained on."""
+"""A trained model as an agent, for every space of the shape that the model was trained on."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +14,13 @@ from peva_env.space import ConfigSpace
 
 
 class SB3Agent:
-    """Asks for the legal action that the policy in a file of ``peva-env train`` thinks most of.
+    """Takes the best legal action by the policy in a file of ``peva-env train``.
 
-    Which actions are legal it is told by the environment, whether or not the algorithm learned with masks, so that no
-    step is wasted on what is known. Nothing is drawn: on the same map it asks the same. PyTorch is loaded, and the
-    policy built, when a campaign begins.
+    The environment's mask says which actions are legal, even for an algorithm that learned without masks, so that no
+    step is a no-op. The agent is deterministic. PyTorch is loaded, and the policy built, when a campaign begins.
 
     Raises:
-        PolicyError: there is no such file, or it is no such model.
+        PolicyError: there is no such file, or it is no model of ``peva-env train``.
     """
 
     def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:  # noqa: ARG002
@@ -36,7 +35,7 @@ class SB3Agent:
         """Accept a space of the shape that the model is for.
 
         Raises:
-            PolicyError: it has another one.
+            PolicyError: the space has another shape.
         """
         trained, found = self._artefact["space"], signature(space)
         if not same_shape(trained, found):

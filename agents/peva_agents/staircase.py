@@ -37,7 +37,7 @@ class Plane:
         return cls(space.index(fixed + lowest), n_configs, len(spanned[-1]))
 
     def holds(self, indices: Indices) -> NDArray[np.bool_]:
-        """Tell of each configuration whether it is in the plane."""
+        """Return whether each configuration is in the plane."""
         inside: NDArray[np.bool_] = (indices >= self.first) & (indices < self.first + self.n_configs)
         return inside
 
@@ -48,8 +48,8 @@ class StaircasePolicy(NoOpPolicy):
     A plane is spanned by the last two functions of a configuration, all other rates fixed. The walk begins where the
     first of the two has its lowest rate and the second its highest. An overloaded verdict settles the rest of the row,
     an OK one the rest of the column, so that n x m rates take at most n + m - 1 runs, and for n = m no search does
-    better in the worst case. When one column is left, it is halved instead. Of many planes the next one is that of the
-    middle one of all candidates: what is found there tells of the planes on both sides.
+    better in the worst case. When one column is left, it is halved instead. Of many planes the next is that of the
+    middle candidate: its verdicts resolve parts of the planes on both sides.
 
     The bound holds where the map infers to both sides, at least within a set of functions. The walk is saddleback
     search: D. Gries, "The science of programming" (1981), and R. Bird, "Improving saddleback search", Mathematics of
@@ -58,7 +58,7 @@ class StaircasePolicy(NoOpPolicy):
     """
 
     def setup(self, context: PolicyContext) -> None:
-        """Take note of the space, and begin anew."""
+        """Prepare for the space, and start in no plane."""
         self._space = context.space
         self._plane = Plane(0, 0, 1)
 

@@ -1,4 +1,4 @@
-"""Chance as a baseline: any configuration that is not known yet, all alike."""
+"""Random search as a baseline: every unknown configuration is equally likely to be next."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from peva_env.space import Config
 
 
 class UniformPolicy(NoOpPolicy):
-    """Draws among the candidates, on and on, so that the campaigns of one policy differ.
+    """Draws among the candidates by a generator that is seeded once, so that the campaigns of one policy differ.
 
     Random search is the baseline that Bergstra and Bengio hold others to in "Random search for hyper-parameter
     optimization", Journal of Machine Learning Research 13 (2012).
@@ -24,13 +24,13 @@ class UniformPolicy(NoOpPolicy):
         self._rng = np.random.default_rng(seed or 0)
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> list[Config]:
-        """Return as many of the candidates as asked for, in an order of chance."""
+        """Return as many of the candidates as asked for, in random order."""
         n = min(desired_size, len(candidates))
         return [candidates[int(position)] for position in self._rng.choice(len(candidates), n, replace=False)]
 
 
 class UniformAgent(PolicyAgent):
-    """Chance as an agent; the seed is the configuration's, 0 if it has none."""
+    """Random search as an agent; the seed is the configuration's, 0 if it has none."""
 
     def __init__(self, config: DfaasConfig | None = None) -> None:
         seed = config.seed if config else None

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from peva_agents.beliefs import N_INPUTS, SCORE_INPUT, Network, Networks
 from peva_agents.beliefs.features import N_FEATURES
-from peva_agents.beliefs.network import Network
-from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent, LearntPolicy, Networks
+from peva_agents.learnt import LearntAgent, LearntPolicy
 from peva_agents.loop import run_campaign
 from peva_agents.training.candidates import CandidateEnv, Place
 from peva_env.campaign import OfflineParts, sim_parts

@@ -1,4 +1,4 @@
-"""What a policy may learn from a campaign that it goes on with."""
+"""The runs of a resumed campaign that a policy learns from."""
 
 from collections.abc import Iterable
 
@@ -6,5 +6,5 @@ from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 
 
 def valid_runs(history: Iterable[ExecutionEvent]) -> list[ExecutionEvent]:
-    """Return the events that would have been told to a policy: runs that were valid, not what was skipped or failed."""
+    """Return the events that update a policy: valid runs, without skipped configurations and INVALID runs."""
     return [event for event in history if event.kind is EventKind.MEASURED and event.verdict is not Verdict.INVALID]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 type Floats = NDArray[np.float64]
 
 FARTHEST = 5.0
-"""Standardised inputs are clipped to so many standard deviations: what was never seen is not extrapolated."""
+"""Standardised inputs are clipped to so many standard deviations: the network does not extrapolate."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class Network:
         return outputs
 
     def arrays(self, name: str) -> dict[str, Floats]:
-        """Return the numbers, each under a key that begins with ``name``."""
+        """Return the arrays of the network, each under a key that begins with ``name``."""
         weights = {f"{name}.w{i}": weights for i, (weights, _) in enumerate(self.layers)}
         biases = {f"{name}.b{i}": biases for i, (_, biases) in enumerate(self.layers)}
         return {f"{name}.mean": self.mean, f"{name}.scale": self.scale, **weights, **biases}
 
     @classmethod
     def of(cls, arrays: Mapping[str, Floats], name: str, *, n_inputs: int) -> Self:
-        """Return the network of so many inputs whose numbers were stored under ``name``.
+        """Return the network with ``n_inputs`` inputs whose arrays were stored under ``name``.
 
         Raises:
-            KeyError: there are none.
-            ValueError: they make no such network.
+            KeyError: an array is missing.
+            ValueError: the arrays do not make such a network.
         """
         n_layers = sum(key.startswith(f"{name}.w") for key in arrays)
         layers = [(arrays[f"{name}.w{i}"], arrays[f"{name}.b{i}"]) for i in range(n_layers)]

@@ -1,9 +1,9 @@
-"""What was measured elsewhere, of the same functions: on another node, or of fewer functions at once.
+"""Measurements of other campaigns with the same functions: on another node, or of fewer functions at once.
 
-Notation: ``E`` earlier configurations, ``k`` candidates, ``F`` functions. An earlier measurement votes as if it were
-one of this campaign: below what was OK all is OK, above what was overloaded all is overloaded, an absent function being
-one at rate 0. Votes are not believed but weighed, by how often they were right in this campaign. A larger node bears
-higher rates of everything: so earlier rates are scaled by the factor with which most votes are right.
+Notation: ``E`` earlier configurations, ``k`` candidates, ``F`` functions. An earlier measurement votes by
+dominance, as if it were one of this campaign; an absent function has rate 0. Votes are weighted by how often they were
+right in this campaign. A larger node serves higher rates of every function, so earlier rates are scaled by the factor
+with which most votes are right.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from peva_env.space import ConfigSpace
 type Floats = NDArray[np.float64]
 
 _BEFORE = 1.0
-"""As many votes are taken to have been right, and wrong, before any was tried: Laplace's rule of succession."""
+"""Added to the numbers of right and of wrong votes: Laplace's rule of succession."""
 
 _SCALES = np.array(sorted(np.exp2(np.arange(-8, 9) / 4), key=lambda scale: abs(np.log(scale))))
-"""Factors that are tried, the nearest to 1 first: a node that bears a quarter to one that bears four times as much."""
+"""Factors to try, the nearest to 1 first: from a node with a quarter of the capacity to one with four times as much."""
 
 
 class Prior:
@@ -31,20 +31,20 @@ class Prior:
     Args:
         tensors: what the memory holds.
         space: the campaign's.
-        own: rates (t, F) of what the campaign measured itself before it was stopped. What the memory holds of these is
-            left out: it would prove itself right.
+        own: rates (t, F) that a resumed campaign has measured itself. Their events in the memory are left out: their
+            votes would always be right.
     """
 
     def __init__(self, tensors: Tensors, space: ConfigSpace, own: Floats) -> None:
         rates, labels = _majorities(*_shares(tensors, space))
         known = set(map(tuple, own.tolist()))
-        earlier = np.array([tuple(one) not in known for one in rates.tolist()], np.bool_)
+        earlier = np.array([tuple(row) not in known for row in rates.tolist()], np.bool_)
         rates, labels = rates[earlier], labels[earlier]
         self._ok = _extremes(rates[labels < 0], OK_LABEL)
         self._overloaded = _extremes(rates[labels > 0], OVERLOADED_LABEL)
 
     def _scale(self, measured: Measurements) -> float:
-        """Return the factor by which earlier rates are multiplied; of several that are as good, the one nearest 1."""
+        """Return the factor by which earlier rates are multiplied; of equally good factors, the nearest to 1."""
         right = [int((self._votes(measured.rates / scale) * measured.labels).sum()) for scale in _SCALES]
         return float(_SCALES[int(np.argmax(right))])
 
@@ -54,14 +54,14 @@ class Prior:
         votes, tried = self._votes(rates / scale), self._votes(measured.rates / scale)
         added = np.zeros(len(rates))
         for label in (OK_LABEL, OVERLOADED_LABEL):
-            said = tried == label
-            right = np.count_nonzero(measured.labels[said] == label)
-            wrong = np.count_nonzero(said) - right
+            voted = tried == label
+            right = np.count_nonzero(measured.labels[voted] == label)
+            wrong = np.count_nonzero(voted) - right
             added += label * (votes == label) * np.log((right + _BEFORE) / (wrong + _BEFORE))
         return added
 
     def _votes(self, rates: Floats) -> NDArray[np.int8]:
-        """Return -1 OK, 1 overloaded, 0 where nothing is said, or both, (k,)."""
+        """Return -1 for a vote OK, 1 for overloaded, 0 for none or both, (k,)."""
         ok = (rates[:, None] <= self._ok[None]).all(axis=2).any(axis=1)
         overloaded = (rates[:, None] >= self._overloaded[None]).all(axis=2).any(axis=1)
         return overloaded.astype(np.int8) - ok.astype(np.int8)
@@ -85,7 +85,7 @@ def _shares(tensors: Tensors, space: ConfigSpace) -> tuple[Floats, NDArray[np.in
 
 
 def _majorities(rates: Floats, labels: NDArray[np.int8]) -> tuple[Floats, NDArray[np.int8]]:
-    """Return each configuration once, with what most of its events say; a tie is OK, as in a campaign."""
+    """Return each configuration once, with the majority of its labels; a tie is OK, as in a campaign."""
     if not len(rates):
         return rates, labels
     configs, which = np.unique(rates, axis=0, return_inverse=True)
@@ -94,13 +94,13 @@ def _majorities(rates: Floats, labels: NDArray[np.int8]) -> tuple[Floats, NDArra
 
 
 def _extremes(rates: Floats, label: int) -> Floats:
-    """Return the lowest overloaded ones, or the highest OK ones: what all others follow from."""
+    """Return the minimal overloaded or the maximal OK rates: all others follow from these."""
     return np.array(list(_each_extreme(label * rates)), np.float64).reshape(-1, rates.shape[1]) * label
 
 
 def _each_extreme(rates: Floats) -> Iterator[Floats]:
     found: list[Floats] = []
-    for one in rates[np.argsort(rates.sum(axis=1), kind="stable")]:  # whatever lies below one comes before it
-        if not any((base <= one).all() for base in found):
-            found.append(one)
-            yield one
+    for row in rates[np.argsort(rates.sum(axis=1), kind="stable")]:  # dominated rows come after what dominates them
+        if not any((base <= row).all() for base in found):
+            found.append(row)
+            yield row

@@ -1,7 +1,7 @@
-"""How many candidates a verdict would tell of, for each candidate.
+"""How many candidates each verdict on a candidate would resolve.
 
-Notation: ``k`` candidates, ``F`` functions. An OK verdict tells of the candidates *at or below*, an overloaded one of
-those *at or above*, the candidate itself included in both.
+Notation: ``k`` candidates, ``F`` functions. An OK verdict resolves the candidates *at or below*, an overloaded verdict
+those *at or above*; both resolve the candidate itself.
 """
 
 import numpy as np
@@ -15,18 +15,18 @@ from peva_env.space import ConfigSpace
 type CountArray = NDArray[np.int64]
 
 _CELLS_PER_CONFIG = 32
-"""A lattice with more cells than so many times the configurations costs more than looking at a sample of them."""
+"""With more cells than this for each configuration, a lattice costs more than counting in a sample."""
 
 _N_COUNTED = 256
 _N_WITNESSES = 2048
-"""Where counting all is too much: so many candidates are counted for, among so many others."""
+"""Sizes of the samples: the candidates that are counted for, and the candidates among which they are counted."""
 
 
 class Reach:
-    """CountArray for the candidates of a space, under a kind of dominance (see ``peva_env.inference.grid``).
+    """Counts for the candidates of a space, under a kind of dominance (see ``peva_env.inference.grid``).
 
-    Exact by sums along the axes of the grid of rates. Among a sample of the candidates for many functions of which few
-    load a node at once, and for spaces too large for arrays.
+    Counts are exact, by sums along the axes of the grid of rates. They come from a sample of the candidates where many
+    functions exist of which few load a node at once, and in spaces too large for arrays.
     """
 
     def __init__(self, space: ConfigSpace, dominance: str, rng: np.random.Generator) -> None:
@@ -48,19 +48,19 @@ class Reach:
         return np.array(rates, np.int32).reshape(len(candidates), len(self._space.functions))
 
     def counted(self, candidates: Candidates) -> Candidates:
-        """Return those of the candidates for which ``counts`` can count: all, or a sample."""
+        """Return the candidates that ``counts`` accepts: all, or a sample."""
         if self._lattice or len(candidates) <= _N_COUNTED:
             return candidates
         return candidates.take(_sample(len(candidates), _N_COUNTED, self._rng))
 
     def counts(self, counted: Candidates, candidates: Candidates) -> tuple[CountArray, CountArray]:
-        """Return how many of the candidates are at or below, and at or above, each of those that are counted for."""
+        """Return how many candidates are at or below, and at or above, each counted one, (k,) each."""
         if self._lattice:
             chosen = np.zeros(self._space.n_configs, np.bool_)
             chosen[candidates.indices] = True
             below, above = self._lattice.at_or_below(chosen), self._lattice.at_or_above(chosen)
             return below[counted.indices], above[counted.indices]
-        # Not from the generator of choices: to look must not change what is chosen.
+        # Not from the generator of choices: counting must not change what is chosen.
         witnesses = candidates.take(_sample(len(candidates), _N_WITNESSES, np.random.default_rng(len(candidates))))
         theirs, own = self.rates_rps(witnesses)[None], self.rates_rps(counted)[:, None]
         return 1 + (theirs <= own).all(axis=2).sum(axis=1), 1 + (theirs >= own).all(axis=2).sum(axis=1)

@@ -11,7 +11,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.learnt import N_INPUTS, LearntPolicy, Networks
+from peva_agents.beliefs import N_INPUTS, Networks
+from peva_agents.learnt import LearntPolicy
 from peva_env.campaign import OfflineParts
 from peva_env.env import PevaEnv
 from peva_env.objectives import Step
@@ -66,7 +67,7 @@ class CandidateEnv(gymnasium.Env[Floats32, Any]):
     """Offline campaigns in which an action is one of ``K`` candidates.
 
     Observation: ``(K, N_INPUTS + 1)``, a row a candidate: what the correction is told of it (see
-    ``peva_agents.learnt.Comparison``), and 1; the highest score first, then some by chance; rows of 0 where there are
+    ``peva_agents.beliefs.Comparison``), and 1; the highest score first, then some by chance; rows of 0 where there are
     fewer candidates. Action: the number of a row; beyond the last candidate, that one. Reward: see ``EarlyObjective``.
 
     Args:

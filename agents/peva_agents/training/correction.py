@@ -17,7 +17,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from peva_agents.learnt import LearntPolicy, Networks
+from peva_agents.beliefs import Networks
+from peva_agents.learnt import LearntPolicy
 from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
 from peva_agents.training.candidates import CandidateEnv, Place

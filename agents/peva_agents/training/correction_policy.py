@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from torch import Tensor, nn
 
-from peva_agents.beliefs import FARTHEST, Network
-from peva_agents.learnt import SCORE_INPUT
+from peva_agents.beliefs import FARTHEST, SCORE_INPUT, Network
 
 _FIRST_SHARPNESS = 10.0
 """What scores are multiplied by to begin with: differences of a tenth matter then, and others are tried as well."""

@@ -17,9 +17,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from peva_agents.beliefs import Network
+from peva_agents.beliefs import Network, Networks
 from peva_agents.bisection import BisectionPolicy
-from peva_agents.learnt import LearntPolicy, Networks
+from peva_agents.learnt import LearntPolicy
 from peva_agents.loop import run_campaign
 from peva_agents.models import one_thread, require_sb3
 from peva_agents.policy_agent import PolicyAgent

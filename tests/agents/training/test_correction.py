@@ -10,8 +10,8 @@ pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
 import torch
 from gymnasium.utils.env_checker import check_env
 
-from peva_agents.beliefs import Network
-from peva_agents.learnt import N_INPUTS, SCORE_INPUT, LearntAgent
+from peva_agents.beliefs import N_INPUTS, SCORE_INPUT, Network
+from peva_agents.learnt import LearntAgent
 from peva_agents.loop import run_campaign
 from peva_agents.training import correction as training_correction
 from peva_agents.training.candidates import Place
