@@ -14,7 +14,7 @@ from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
 from peva_agents.uniform import UniformPolicy
 from peva_env.campaign import OfflineSetup, true_labels
-from peva_env.contracts import ExecutionEvent, PolicyContext
+from peva_env.contracts import ExecutionEvent, PolicyContext, PreparedPolicy
 from peva_env.env import PevaEnv
 from peva_env.inference import OVERLOADED_LABEL
 from peva_env.planning import Candidates
@@ -52,7 +52,7 @@ class ExampleRecorder:
     def setup(self, context: PolicyContext) -> None:
         """Set up both policies."""
         self.observer.setup(context)
-        if self.driver is not self.observer and hasattr(self.driver, "setup"):
+        if self.driver is not self.observer and isinstance(self.driver, PreparedPolicy):
             self.driver.setup(context)
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:

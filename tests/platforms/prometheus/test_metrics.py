@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from peva_env.platforms.prometheus.client import Prometheus
 from peva_env.platforms.prometheus.metrics import PrometheusMetrics
 from peva_env.platforms.prometheus.queries_file import load_queries
 from peva_env.platforms.prometheus.scrapes import last_scrape
+from tests.support.processes import wait_until
 from tests.support.prometheus_server import LEGACY_QUERIES, Page, Server, Target, real_prometheus
 
 pytestmark = pytest.mark.prometheus
@@ -400,10 +402,10 @@ def test_a_prometheus_that_stands_still_for_a_while_is_waited_for(make: MakeMetr
     metrics.check(6.0)
     os.kill(server.pid, signal.SIGSTOP)
     try:
+        assert wait_until(lambda: psutil.Process(server.pid).status() == psutil.STATUS_STOPPED)
         impatient = Prometheus(server.url, round_timeout_s=0.3, try_timeout_s=0.3)
-        with pytest.raises(MetricsError, match=r"did not answer within 0\.3 s"):
+        with closing(impatient), pytest.raises(MetricsError, match=r"did not answer within 0\.3 s"):
             impatient.query("up", name="cpu_usage_node")
-        impatient.close()
         continues = threading.Timer(1.0, os.kill, (server.pid, signal.SIGCONT))
         continues.start()
         assert recent(metrics).node.cpu_pct == pytest.approx(75, abs=0.1)
