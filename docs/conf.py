@@ -33,13 +33,13 @@ myst_heading_anchors = 4
 nitpicky = True
 nitpick_ignore_regex = [
     # Python and the libraries beneath: their inventories are on the network.
-    (r"py:.*", r"(collections|pathlib|numpy|gymnasium|_duckdb)\..*|ResetNeeded|Axes"),
+    (r"py:.*", r"(collections|contextlib|pathlib|numpy|gymnasium|_duckdb)\..*|ResetNeeded|Axes"),
     # Short names for types, which stand in signatures as what they are called.
     (r"py:class", r"peva_(env|agents)\..*\.(Arrays|Basis|Floats|Indices|Info|Infos|Seeds)"),
     # Parts that nobody builds by hand.
     (
         r"py:class",
-        r"peva_env\.(campaign|memory\.tensors\.rows|sources\.(replay\.runs|simulated\.(node_model|episodes|source)))\..*",
+        r"peva_env\.(campaign|memory\.tensors\.event_arrays|sources\.(replay\.runs|simulated\.(node_model|episodes|source)))\..*",
     ),
 ]
 
