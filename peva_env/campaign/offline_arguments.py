@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from peva_env.campaign.offline import OfflineSettings
-from peva_env.config import Section, explain
+from peva_env.config import Section, explain_problem
 from peva_env.errors import ConfigError, UnknownArgumentError
 from peva_env.planning import UpdateSchedule
 from peva_env.space import Dominance
@@ -98,4 +98,4 @@ def parse_arguments[T: OfflineArguments](kind: type[T], given: Mapping[str, Any]
     except ValidationError as error:
         problem = error.errors()[0]
         kind_of_error = UnknownArgumentError if problem["type"] == "extra_forbidden" else ConfigError
-        raise kind_of_error(explain(problem, kind)) from error
+        raise kind_of_error(explain_problem(problem, kind)) from error

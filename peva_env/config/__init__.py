@@ -9,7 +9,7 @@ What must always hold:
 """
 
 from peva_env.config.campaign import DfaasConfig, duration_seconds
-from peva_env.config.explain import explain
+from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping
 from peva_env.config.secrets import Secret, read_secret
@@ -38,7 +38,7 @@ __all__ = [
     "Secret",
     "Section",
     "duration_seconds",
-    "explain",
+    "explain_problem",
     "load_config",
     "parse_config",
     "read_mapping",

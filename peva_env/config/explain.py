@@ -13,7 +13,7 @@ _TAGS = ("linear", "random", "exponential", "custom")
 """Where a value is one of several models, pydantic's location also holds which of them was tried."""
 
 
-def explain(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
+def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Turn one pydantic problem into ``path = value: what would be right``."""
     found = problem["loc"]
     location = [part for i, part in enumerate(found) if not (part in _TAGS and found[i - 1] == "rate_strategy")]

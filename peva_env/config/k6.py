@@ -58,7 +58,7 @@ def require_outputs(outputs: Iterable[str]) -> None:
     """Check the outputs as far as it can be done without k6.
 
     Raises:
-        ValueError: one that cannot be used as it stands.
+        ValueError: an output cannot be used.
     """
     seen: set[str] = set()
     for i, output in enumerate(outputs):

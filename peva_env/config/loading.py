@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from peva_env.config.campaign import DfaasConfig, duration_seconds
-from peva_env.config.explain import explain
+from peva_env.config.explain import explain_problem
 from peva_env.config.sections import (
     CombinationConfig,
     CooldownConfig,
@@ -82,7 +82,7 @@ def parse_config(data: Mapping[str, Any], *, where: str = "configuration") -> Df
     try:
         return DfaasConfig.model_validate(data)
     except ValidationError as error:
-        problems = [explain(problem, DfaasConfig) for problem in error.errors()]
+        problems = [explain_problem(problem, DfaasConfig) for problem in error.errors()]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ConfigError(f"{where}: {problems[0]}{more}") from error
 

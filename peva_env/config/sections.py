@@ -140,11 +140,11 @@ class OpenFaasConfig(Section):
 
 
 def require_sendable(headers: Mapping[str, str], body: str) -> None:
-    """Accept what reaches a function as it is written.
+    """Accept headers and a body that reach a function unchanged.
 
     Raises:
-        ValueError: a header's name is none, or its value holds a line break. The value, which may be a token, is not
-            told.
+        ValueError: a header's name is invalid, or its value holds a line break. The message leaves out the value, which
+            may be a token.
     """
     for header, value in headers.items():
         if not _TOKEN.fullmatch(header):
@@ -181,7 +181,7 @@ def plain_url(url: str) -> str:
 
 
 class GrafanaConfig(Section):
-    """A Grafana that is told what the campaign does, as annotations. Its token never stands in the file."""
+    """The Grafana that gets the campaign's annotations. The file never holds its token."""
 
     url: str = Field(description="address of Grafana, for example http://127.0.0.1:3000")
     token_env: str | None = Field(None, min_length=1, description="variable that holds a service account's token")

@@ -1,4 +1,4 @@
-"""What measured configurations tell of in many campaigns side by side, as bit sets.
+"""Inference in many campaigns side by side, as bit sets.
 
 Notation: ``n`` campaigns, ``N`` configurations in ``W`` words of bits.
 """

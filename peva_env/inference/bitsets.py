@@ -19,7 +19,7 @@ def no_sets(n: int, n_configs: int) -> Bits:
 
 
 def packed(flags: NDArray[np.bool_]) -> Bits:
-    """Return the sets (n, W) that flags (n, N) tell of."""
+    """Return flags (n, N) as sets (n, W)."""
     bits = no_sets(*flags.shape)
     some = np.packbits(flags, axis=-1)
     bits.view(np.uint8)[..., : some.shape[-1]] = some
@@ -27,7 +27,7 @@ def packed(flags: NDArray[np.bool_]) -> Bits:
 
 
 def unpacked(bits: Bits, n_configs: int) -> NDArray[np.int8]:
-    """Return 1 for what is in each set (n, W), 0 for what is not, (n, N)."""
+    """Return 1 for each member of the sets (n, W), 0 elsewhere, (n, N)."""
     return np.unpackbits(bits.view(np.uint8), axis=-1, count=n_configs).view(np.int8)
 
 
@@ -46,7 +46,7 @@ def contains(bits: Bits, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def singletons(indices: NDArray[np.int64], n_configs: int) -> Bits:
-    """Return for each of ``n`` indices the set of it alone, (n, W)."""
+    """Return the set with one member for each of ``n`` indices, (n, W)."""
     bits = no_sets(len(indices), n_configs)
     bits.view(np.uint8)[np.arange(len(indices)), indices >> 3] = _SINGLE.take(indices & 7)
     return bits

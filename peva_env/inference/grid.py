@@ -1,11 +1,11 @@
-"""The rates of every configuration as arrays: what dominance compares.
+"""The rates of every configuration as arrays, and dominance over them.
 
 Notation: ``N`` configurations in plan order, ``F`` functions. Dominance, by name:
 
-- ``one_sided``: what has the same functions as an overloaded configuration, and no lower rate, is overloaded. This is
+- ``one_sided``: a configuration with the same functions as an overloaded one, and no lower rate, is overloaded. This is
   PEVA-FAAS's rule.
-- ``two_sided``: that, and what has no higher rate than an OK configuration is OK. A function that is absent counts as
-  one at rate 0, so that this also crosses from one set of functions to another.
+- ``two_sided``: in addition, a configuration with no higher rate than an OK one is OK. An absent function counts as a
+  function at rate 0, so that labels also cross from one set of functions to another.
 - ``within_sets``: two-sided, but within one set of functions.
 """
 
@@ -44,11 +44,11 @@ class RateGrid:
             self._bounds.append(block)
 
     def scope(self, index: int, dominance: Dominance) -> slice:
-        """Return the configurations that dominance can reach from one: its set of functions, or all."""
+        """Return the configurations that a label can reach: those with the same functions, or all."""
         return slice(None) if dominance == "two_sided" else self._bounds[self.sets[index]]
 
     def reached(self, index: int, label: int, scope: Any, dominance: Dominance) -> NDArray[np.bool_]:
-        """Return of which of a scope one configuration's label tells: no lower rates if overloaded, no higher if OK.
+        """Return which configurations of a scope share a label: no lower rates if overloaded, no higher if OK.
 
         ``scope`` is what ``scope`` returned for the index, or an array of indices.
         """
@@ -64,13 +64,13 @@ class RateGrid:
         """Return the lowest of some overloaded configurations, or the highest of some OK ones, in plan order."""
         order = indices[np.argsort(label * self.rates_rps[:, indices].sum(axis=0), kind="stable")]
         extreme: list[int] = []
-        for index in order:  # whatever reaches an index comes before it
+        for index in order:  # sorted, so that an index comes after all that reach it
             if not self.reached(int(index), -label, np.array(extreme, np.int64), dominance).any():
                 extreme.append(int(index))
         return np.array(sorted(extreme), np.int64)
 
     def n_groups(self, indices: NDArray[np.int64], dominance: Dominance) -> int:
-        """Return into how many groups configurations fall, none comparable with one of another group."""
+        """Return the number of groups of configurations such that no two groups have comparable members."""
         n_groups = 0
         while indices.size:
             n_groups += 1

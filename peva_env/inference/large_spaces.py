@@ -1,4 +1,4 @@
-"""Inference in spaces too large for arrays: by the extreme ones of what was measured."""
+"""Inference in spaces too large for arrays, by antichains of measured configurations."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from peva_env.space import Config, ConfigSpace, Dominance, config_key, no_lower
 
 @dataclass
 class Antichain:
-    """The extreme ones of some configurations: the lowest overloaded ones (``sign`` 1) or the highest OK ones (-1)."""
+    """An antichain: the lowest overloaded configurations (``sign`` 1) or the highest OK ones (-1)."""
 
     sign: int
     extreme: list[tuple[tuple[int, ...], Config]] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Antichain:
 
 
 class Extremes:
-    """The extreme ones of what was measured, by label and by the functions among which configurations are compared."""
+    """One antichain of measured configurations for each label and each set of functions that is compared."""
 
     def __init__(self, space: ConfigSpace, dominance: Dominance) -> None:
         self._space = space
@@ -34,13 +34,13 @@ class Extremes:
         self._antichains: dict[tuple[int, tuple[str, ...]], Antichain] = {}
 
     def add(self, config: Config, label: int) -> None:
-        """Enter a measured configuration; under one-sided dominance nothing follows from an OK one."""
+        """Add a measured configuration; under one-sided dominance an OK label implies nothing."""
         if label == OVERLOADED_LABEL or self._dominance != "one_sided":
             names, rates = self._place(config)
             self._antichains.setdefault((label, names), Antichain(label)).add(rates, config)
 
     def telling(self, config: Config) -> tuple[Config, int] | None:
-        """Return another configuration from which this one's label follows, and the label, or None."""
+        """Return a measured configuration that implies this configuration's label, and the label, or None."""
         names, rates = self._place(config)
         for label in (OVERLOADED_LABEL, OK_LABEL):
             antichain = self._antichains.get((label, names))
@@ -50,7 +50,7 @@ class Extremes:
         return None
 
     def _place(self, config: Config) -> tuple[tuple[str, ...], tuple[int, ...]]:
-        """Return the functions among which a configuration is compared, and its rates of them."""
+        """Return the functions that are compared, and the configuration's rates of them."""
         if self._dominance != "two_sided":
             return config_key(config)
         return self._space.functions, tuple(self._space.rates_of([config])[0].tolist())

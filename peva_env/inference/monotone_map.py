@@ -1,7 +1,7 @@
-"""What is known of every configuration: measured, or inferred from a measured one.
+"""The map: the label of every configuration, measured or inferred.
 
 Notation: ``N`` configurations in plan order; ``labels`` holds one int8 per configuration: -1 OK, 0 unknown, 1
-overloaded. What follows from what is said by ``peva_env.inference.grid``, what is believed by
+overloaded. Dominance is defined in ``peva_env.inference.grid``, contradictions in
 ``peva_env.inference.contradictions``.
 """
 
@@ -18,7 +18,7 @@ from peva_env.inference.records import Certificate, Dispute, Status
 from peva_env.space import Config, ConfigKey, ConfigSpace, Dominance, config_key, config_pairs
 
 DENSE_LIMIT = 2**20
-"""Largest number of configurations whose labels are held in an array; beyond it only measured ones are remembered."""
+"""Largest number of configurations whose labels are held in an array; beyond it only measured ones are kept."""
 
 LABELS = {Verdict.OVERLOADED: OVERLOADED_LABEL, Verdict.OK: OK_LABEL}
 VERDICTS = {label: verdict for verdict, label in LABELS.items()}
@@ -54,7 +54,7 @@ class MonotoneMap:
         if self.labels is not None:
             self._grid = grid or RateGrid(space)
             self._evidence = Evidence(self._grid, dominance)
-        self._entered: list[int] = []  # what is not yet in the verdicts: only who asks for keys pays for them
+        self._entered: list[int] = []  # measured, but not in ``_verdicts`` yet: keys are made when asked for
         self._verdicts: dict[ConfigKey, Verdict] = {}
         self._extremes = Extremes(space, dominance)
 
@@ -73,7 +73,7 @@ class MonotoneMap:
         return self._verdicts
 
     def verdict(self, config: Config) -> Verdict | None:
-        """Return what is known of a configuration, measured or inferred, or None."""
+        """Return the measured or inferred verdict of a configuration, or None."""
         if self.labels is not None and config in self.space:
             return VERDICTS.get(int(self.labels[self.space.index(config)]))
         own = self.measured.get(config_key(config))
@@ -81,7 +81,7 @@ class MonotoneMap:
         return own or (evidence[1] if evidence else None)
 
     def evidence(self, config: Config) -> tuple[Config, Verdict] | None:
-        """Return another configuration that was measured, and its verdict, from which this one's follows, or None."""
+        """Return a measured configuration that implies this configuration's verdict, and the verdict, or None."""
         if self._evidence is None:
             telling = self._extremes.telling(config)
             return telling and (telling[0], VERDICTS[telling[1]])
@@ -112,7 +112,7 @@ class MonotoneMap:
             resolved = self._enter_sparsely(self.space.config(index), index, label)
         else:
             known = int(self.labels[index])
-            # Where nothing is contradicted, an unknown configuration has nothing that could contradict it.
+            # Without contradictions, a measurement of an unknown configuration cannot cause one.
             is_new = known == UNKNOWN_LABEL and not self._evidence.contradicting
             self._evidence.labels[index] = label
             self._entered.append(index)
@@ -126,7 +126,7 @@ class MonotoneMap:
         return resolved
 
     def update_all(self, verdicts: Mapping[ConfigKey, Verdict]) -> None:
-        """Enter many measured verdicts: the same as one after the other, but contradictions are looked for once."""
+        """Enter many measured verdicts, as one after the other, but search for contradictions once."""
         labels = {self.space.index(config_pairs(key)): LABELS[verdict] for key, verdict in verdicts.items()}
         if self.labels is None or self._evidence is None or self.dominance == "one_sided":
             for index, label in labels.items():
@@ -134,17 +134,17 @@ class MonotoneMap:
             return
         self._evidence.labels.update(labels)
         self._entered += labels
-        resolved = self._settle(self.labels, self._evidence)  # which counts what became unknown
+        resolved = self._settle(self.labels, self._evidence)  # which counts configurations that became unknown
         self.n_unknown -= len(resolved)
 
     def quarantine(self, *configs: Config) -> NDArray[np.int64]:
-        """Let contradicted measurements stand for themselves, and return the indices that became known by that.
+        """Put contradicted measurements in quarantine, and return the indices that became known by that.
 
-        They have their own labels again, and nothing is inferred from them. What contradicts one stays contradicted
-        until it is put in quarantine, too, or turns out otherwise; see ``peva_env.inference.contradictions``.
+        They have their own labels again, and nothing is inferred from them. The other side of a contradiction stays
+        contradicted until it is in quarantine, too, or gets another verdict; see ``peva_env.inference.contradictions``.
 
         Raises:
-            ValueError: one was not measured, or the space is beyond ``DENSE_LIMIT``.
+            ValueError: a configuration was not measured, or the space is beyond ``DENSE_LIMIT``.
         """
         labels, evidence = self._dense()
         if not configs:
@@ -166,17 +166,17 @@ class MonotoneMap:
         return [self.space.config(index) for index in self._evidence.disputed()] if self._evidence else []
 
     def disputes(self) -> list[Dispute]:
-        """Return all contradictions that were ever found, and what became of them; none beyond ``DENSE_LIMIT``."""
+        """Return all contradictions found so far, with their state; none beyond ``DENSE_LIMIT``."""
         if self._evidence is None:
             return []
         return [self._dispute(pair, self._evidence) for pair in sorted(self._evidence.ever_contradicting)]
 
     def quarantined(self) -> list[Config]:
-        """Return what contradicts each other and is in quarantine, in plan order; none beyond ``DENSE_LIMIT``."""
+        """Return the measurements in quarantine, in plan order; none beyond ``DENSE_LIMIT``."""
         return [self.space.config(index) for index in self._evidence.quarantined()] if self._evidence else []
 
     def contradictions(self) -> list[tuple[Config, Config]]:
-        """Return pairs of measured configurations that cannot both be right: an overloaded one, and an OK one above.
+        """Return pairs of measured configurations that cannot both be right: overloaded, and OK above it.
 
         Raises:
             ValueError: the space is beyond ``DENSE_LIMIT``.
@@ -197,9 +197,9 @@ class MonotoneMap:
         return status
 
     def frontier(self) -> tuple[list[Config], list[Config]]:
-        """Return the lowest overloaded configurations and the highest OK ones, in plan order: the unknown lies between.
+        """Return the lowest overloaded and the highest OK configurations, in plan order; unknown ones lie between.
 
-        All of them were measured, for what is inferred lies beyond them.
+        All of them were measured: inferred ones lie beyond them.
 
         Raises:
             ValueError: the space is beyond ``DENSE_LIMIT``.
@@ -211,7 +211,7 @@ class MonotoneMap:
         return overloaded, ok
 
     def certificate(self) -> Certificate:
-        """Return what proves all that is known, and how many runs are needed at least to know the rest.
+        """Return the certificate, with a lower bound on the runs that are left.
 
         Raises:
             ValueError: the space is beyond ``DENSE_LIMIT``.
@@ -235,7 +235,7 @@ class MonotoneMap:
         return self.labels, self._evidence
 
     def _spread(self, labels: NDArray[np.int8], index: int, label: int) -> NDArray[np.int64]:
-        """Label what follows from one measurement that nothing contradicts."""
+        """Label all configurations that an uncontradicted measurement implies."""
         if label == OK_LABEL and self.dominance == "one_sided":
             fresh = np.array([index] if labels[index] == UNKNOWN_LABEL else [], np.int64)
         else:
@@ -250,7 +250,7 @@ class MonotoneMap:
         return fresh
 
     def _settle(self, labels: NDArray[np.int8], evidence: Evidence) -> NDArray[np.int64]:
-        """Label all anew from what was measured; return the indices that became known by it."""
+        """Recompute all labels from the measurements; return the indices that became known by it."""
         was_unknown = labels == UNKNOWN_LABEL
         evidence.look_for_contradictions()
         labels[:] = UNKNOWN_LABEL

@@ -1,4 +1,4 @@
-"""What a map tells of its configurations: how each is known, what proves them, and what contradicts what."""
+"""Records of a map: how a label came about, the certificate, and contradictions."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -18,10 +18,10 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The measured configurations that prove what is known: the lowest overloaded and the highest OK ones.
+    """The measured configurations that prove all known labels: the lowest overloaded and the highest OK ones.
 
-    ``least_runs_left`` is a number of runs that no sound method can do without: one for each group of unknown
-    configurations that no single run can reach together with another group.
+    ``least_runs_left`` is a lower bound on the runs that any sound method still needs: it counts groups of unknown
+    configurations such that no single run can resolve members of two groups.
     """
 
     overloaded: list[Config]
@@ -29,16 +29,16 @@ class Certificate:
     least_runs_left: int
 
     def __len__(self) -> int:
-        """Return how many configurations prove what is known."""
+        """Return the size of the certificate, in configurations."""
         return len(self.overloaded) + len(self.ok)
 
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """Two measured configurations that contradict each other, or did: ``ok`` has no lower rate than ``overloaded``.
+    """A contradiction, present or past: ``ok`` has no lower rate than ``overloaded``.
 
-    ``open``: one of them is still to be measured again. ``quarantine``: both stand for themselves. ``settled``: one
-    turned out otherwise.
+    ``open``: a side is still to be measured again. ``quarantine``: both sides keep their own labels. ``settled``: one
+    side got another verdict.
     """
 
     overloaded: Config

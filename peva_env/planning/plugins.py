@@ -1,4 +1,4 @@
-"""What drives an environment, found by name: ``peva_env`` itself never imports it."""
+"""Agents, the campaign loop, the trainer and the arena, found by entry point: ``peva_env`` never imports them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,18 +10,18 @@ from peva_env.config import DfaasConfig
 from peva_env.errors import ConfigError, PolicyError
 
 _MODELS = {".zip": "sb3", ".npz": "learnt"}
-"""Which agent a model's file is for, by how its name ends."""
+"""The agent that runs a model's file, by the suffix of the file."""
 
 
 def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
-    """Return what makes an agent: by its name, a saved model's file, or ``module:Class`` of a policy of one's own.
+    """Return the factory of an agent, by its name, a saved model's file, or ``module:Class`` of a user's policy.
 
     A model is a ``.zip`` of ``peva-env train``, or an ``.npz`` with the networks of a learnt agent.
 
     Names are those of the entry points ``peva_env.agents``.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such agent.
         PolicyError: it cannot be loaded.
     """
     found = {entry.name: entry for entry in entry_points(group="peva_env.agents")}
@@ -36,18 +36,18 @@ def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
 
 
 def own_policy(entrypoint: str) -> Callable[[DfaasConfig], Any]:
-    """Return what makes an agent of the policy at ``module:Class``."""
+    """Return the factory of an agent that runs the policy at ``module:Class``."""
     return partial(_loaded(entry_points(group="peva_env.agents")["custom"]), entrypoint=entrypoint)
 
 
 def trainer() -> Callable[..., Any]:
-    """Return what trains agents (entry point ``sb3`` of ``peva_env.trainers``)."""
+    """Return the trainer (entry point ``sb3`` of ``peva_env.trainers``)."""
     train: Callable[..., Any] = entry_points(group="peva_env.trainers")["sb3"].load()
     return train
 
 
 def arena() -> Callable[..., Any]:
-    """Return what compares agents (entry point ``arena`` of ``peva_env.arenas``)."""
+    """Return the arena (entry point ``arena`` of ``peva_env.arenas``)."""
     compare: Callable[..., Any] = entry_points(group="peva_env.arenas")["arena"].load()
     return compare
 

@@ -1,4 +1,4 @@
-"""Ending a run early: from how many failures on it is overloaded whatever becomes of the rest, and what it says then.
+"""Ending a run early: the number of failures that makes it overloaded for certain, and the verdict of such a run.
 
 The bound is arithmetic, not statistics. A function is offered at most ``rate * duration + 1`` requests, its *plan*.
 With more than a share of the plan failed, the share that the rules allow, its success rate would be under the minimum
@@ -14,15 +14,15 @@ from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.rules.judge import Judgement, absent, apply_rules
 
 ABORTED = "aborted after "
-"""How the first reason of a run begins that was ended early."""
+"""Start of the first reason of a run that was ended early."""
 
 _ROUNDING = 1e-9
 
 
 def most_failures(rates_rps: Sequence[int], duration_s: float, rules: OverloadConfig) -> list[int]:
-    """Return with how many failed or dropped requests each function can still leave its run OK, in the order given.
+    """Return the most failed or dropped requests of each function with which its run can still be OK, in order.
 
-    One function alone may break the rule on the mean, so that its share is also bounded by that rule, all other
+    A single function can break the rule on the mean success, so that rule also bounds its share, with all other
     functions succeeding.
     """
     of_mean = len(rates_rps) * (1 - rules.success_rate_node_min)

@@ -155,7 +155,7 @@ def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadCo
 def _node_checks(
     functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
 ) -> Iterator[_Check]:
-    # Not by sum(), which since Python 3.12 makes good what rounding loses: verdict_arrays adds plainly, too.
+    # Not by sum(), which since Python 3.12 makes good what rounding loses: ``peva_env.rules.arrays`` adds plainly, too.
     mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
     yield _at_least("mean success", mean_success, rules.success_rate_node_min)
     if node.cpu_pct is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from peva_env.config import explain
+from peva_env.config import explain_problem
 from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError
 
@@ -37,7 +37,7 @@ def parse_arena(given: Mapping[str, Any]) -> ArenaConfig:
         problem = error.errors()[0]
         if problem["loc"] == ("sim",):
             raise ConfigError(f"--sim {problem['input']!r}: must be random:K, K nodes, as in random:100") from error
-        raise ConfigError(explain(problem, ArenaConfig)) from error
+        raise ConfigError(explain_problem(problem, ArenaConfig)) from error
 
 
 def reading_points(budgets: Sequence[int], most_runs: int) -> frozenset[int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from peva_env.config import explain
+from peva_env.config import explain_problem
 from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
@@ -39,7 +39,7 @@ def parse_training(given: Mapping[str, Any]) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(dict(given))
     except ValidationError as error:
-        raise ConfigError(explain(error.errors()[0], TrainingConfig)) from error
+        raise ConfigError(explain_problem(error.errors()[0], TrainingConfig)) from error
 
 
 def versions() -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from peva_env.config import Section, duration_seconds, explain, read_mapping
+from peva_env.config import Section, duration_seconds, explain_problem, read_mapping
 from peva_env.errors import ConfigError
 from peva_env.platforms.prometheus.queries import Query, placeholders, unquoted_placeholders
 
@@ -78,7 +78,7 @@ def _load(path: Path) -> dict[str, Query]:
     try:
         entries = _File.model_validate(read_mapping(path)).queries
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explain(error.errors()[0], _File)}") from error
+        raise ConfigError(f"{path}: {explain_problem(error.errors()[0], _File)}") from error
     unused = sorted(entry.name for entry in entries if entry.name not in PLACEHOLDERS)
     if unused:
         warnings.warn(

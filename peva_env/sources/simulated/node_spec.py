@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, ValidationError
 
-from peva_env.config import Section, explain
+from peva_env.config import Section, explain_problem
 from peva_env.errors import ConfigError
 from peva_env.sources.simulated.node_model import MAX_CORES, OVERHEAD_S, Nodes
 
@@ -94,6 +94,6 @@ def _first(error: ValidationError) -> str:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     where, *inner = problems[0]["loc"] or ("",)
     if where == "functions" and len(inner) > 1:
-        problem = explain({**problems[0], "loc": tuple(inner[1:])}, SimulatedFunction)
+        problem = explain_problem({**problems[0], "loc": tuple(inner[1:])}, SimulatedFunction)
         return f"node.functions.{inner[0]}.{problem}{more}"
-    return f"node.{explain(problems[0], SimulatedNode)}{more}"
+    return f"node.{explain_problem(problems[0], SimulatedNode)}{more}"

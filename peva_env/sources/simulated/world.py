@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from peva_env.config import OverloadConfig, explain
+from peva_env.config import OverloadConfig, explain_problem
 from peva_env.errors import ConfigError
 from peva_env.sources.episodes import Indices, Seeds, hashed
 from peva_env.sources.simulated.config_table import ConfigTable
@@ -109,4 +109,4 @@ def _parse_rules(rules: Mapping[str, Any]) -> OverloadConfig:
     try:
         return OverloadConfig.model_validate(rules)
     except ValidationError as error:
-        raise ConfigError(f"rules.{explain(error.errors()[0], OverloadConfig)}") from error
+        raise ConfigError(f"rules.{explain_problem(error.errors()[0], OverloadConfig)}") from error
