@@ -1,9 +1,12 @@
 """Runs the tests side by side, says at the end which real parts they ran against, and gives properties no deadline."""
 
+import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -17,6 +20,10 @@ from tests.support.machine import TwoKinds, give_way, machine, n_workers, write_
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    # The tests start hundreds of processes, and without byte code each compiles all that it imports. It is kept apart.
+    os.environ["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / f"peva-env-bytecode-{os.getuid()}")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A background job of a shell ignores Ctrl-C, and so would the processes that the tests start and interrupt.

@@ -191,7 +191,7 @@ def test_an_agent_that_asks_for_nothing_is_named(root: Path) -> None:
         env.reset(seed=seed)
 
     env = make_sim_env(rates_rps={"a": [0, 50]})
-    with pytest.raises(PolicyError, match="episode 0: the agent asked for nothing"):
+    with pytest.raises(PolicyError, match="episode 0: the agent made no step"):
         MinariDataset("mine-v0").write(
             env, idle, lambda seed: None, n_episodes=1, seed=0, algorithm="idle", description=""  # type: ignore[arg-type, return-value]
         )  # fmt: skip
