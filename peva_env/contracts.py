@@ -63,7 +63,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class DfaasRunContext:
-    """What a scheduler may know of the campaign: the plan, what is already complete, and whose campaign it is."""
+    """The campaign as a scheduler sees it: its plan, its complete configurations, its names and its output folder."""
 
     configs: Sequence[Config] = ()
     existing_index: Set[ConfigKey] = field(default_factory=set)
@@ -82,7 +82,7 @@ class Tensors(Protocol):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """The ``d`` columns: rates of the ``F`` functions first, then what came of them."""
+        """The ``d`` columns: rates of the ``F`` functions first, then the measured quantities."""
         ...
 
     @property
@@ -92,7 +92,7 @@ class Tensors(Protocol):
 
     @property
     def features(self) -> NDArray[np.float32]:
-        """What was asked and what came of it, (n, d); 0 where ``mask`` is false."""
+        """Rates and measured quantities, (n, d); 0 where ``mask`` is false."""
         ...
 
     @property
@@ -200,7 +200,7 @@ class PredictingPolicy(Protocol):
 
 @runtime_checkable
 class MemoryEngine(Protocol):
-    """Stores what was measured and drives the policy's updates."""
+    """Stores events and drives the policy's updates."""
 
     def startup(self) -> None:
         """Open the memory and load what it holds."""
@@ -221,7 +221,7 @@ class MemoryEngine(Protocol):
 
 @runtime_checkable
 class Ledger(Protocol):
-    """Counts the runs of one campaign: which configurations are complete, what they lack, and what was recorded.
+    """Counts the runs of one campaign: complete configurations, missing runs, and recorded skips.
 
     A complete configuration stays complete. INVALID runs and configurations that were not run are recorded, but they
     never count as valid runs.
@@ -270,7 +270,7 @@ class MeasurementSource(Protocol):
 
 
 class CampaignObserver(Protocol):
-    """Is told of each run as it happens, for progress displays."""
+    """Observes each run as it happens, for progress displays."""
 
     def starting(self, config: Config, iteration: int) -> None:
         """Take note that a run begins."""
@@ -289,7 +289,7 @@ class Known(Protocol):
     """What is known of a campaign's configurations."""
 
     def verdict(self, config: Config) -> Verdict | None:
-        """Return what was measured of a configuration, or follows from what was, or None."""
+        """Return the measured or inferred verdict of a configuration, or None."""
         ...
 
 
@@ -311,7 +311,7 @@ class CampaignView(Protocol):
         ...
 
     def policy_context(self) -> PolicyContext:
-        """Return what a policy's ``setup`` is given."""
+        """Return the argument of a policy's ``setup``."""
         ...
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:

@@ -99,7 +99,7 @@ class LearntPolicy:
         return self._likely(self.shares(candidates), self.counts(candidates, candidates))
 
     def counts(self, counted: Candidates, candidates: Candidates) -> Counts:
-        """Return what verdicts on those of the candidates that are counted for would resolve."""
+        """Return the number of candidates that a verdict on each counted candidate would resolve."""
         return Counts(*self._reach.counts(counted, candidates), len(candidates))
 
     def shares(self, candidates: Candidates) -> Floats:

@@ -1,4 +1,4 @@
-"""Turning what was found wrong into one line that a user can act on."""
+"""Validation errors as one line that a user can act on."""
 
 import difflib
 import re

@@ -92,7 +92,7 @@ def require_environment(values: Mapping[str, str], taken: Iterable[str]) -> None
     """Check the variables given (``k6_env``) and those to be taken from the environment (``k6_env_from``).
 
     Raises:
-        ValueError: one that is no setting of an output, or a secret that is written down.
+        ValueError: a variable is not a setting of an output, or holds a secret.
     """
     for name, value in values.items():
         where = f"k6_env.{name}"
@@ -110,7 +110,7 @@ def require_options(options: Iterable[str]) -> None:
     """Check the names of k6's options; their values are k6's own to judge.
 
     Raises:
-        ValueError: one that would change what is measured, or that is not known.
+        ValueError: an option is unknown, or would change the measurement.
     """
     for option in options:
         if option in OPTIONS:
@@ -123,7 +123,7 @@ def require_options(options: Iterable[str]) -> None:
 
 
 def as_text(value: Any) -> Any:
-    """Return what YAML made a number or a truth value as the text that a variable holds."""
+    """Return a number or a boolean of YAML as the text of an environment variable."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int) else value

@@ -16,8 +16,8 @@ from peva_env.space import ConfigKey
 class InProcessMemoryEngine:
     """Store, ledger, tensor cache and policy in one process.
 
-    Events of another context or repetition than the session's are stored, and that is all. Without a session every
-    event counts.
+    Events of another context or repetition than the session's are stored only: they enter neither ledger nor policy.
+    Without a session every event counts.
 
     Args:
         store: the DuckDB store; ``startup`` opens it.
@@ -47,7 +47,7 @@ class InProcessMemoryEngine:
         self._session: Session | None = None
 
     def startup(self) -> None:
-        """Open the store and merge in what was to be preloaded.
+        """Open the store and merge in the preloaded folders.
 
         Raises:
             MemoryStoreError: the store or a preloaded folder cannot be used; see ``DuckDBMemoryStore.startup``. The
@@ -112,7 +112,7 @@ class InProcessMemoryEngine:
         return len(self.tensors)
 
     def ingest_event(self, event: ExecutionEvent) -> None:
-        """Store an event durably, then update the policy. INVALID runs, and what was not run, teach it nothing.
+        """Store an event durably, then update the policy. INVALID runs and skipped configurations update no policy.
 
         Raises:
             MemoryStoreError: the event cannot be stored.

@@ -1,4 +1,4 @@
-"""Which updates of a policy are still to be stored."""
+"""Policy updates that are still to be stored."""
 
 import time
 from numbers import Real
@@ -26,7 +26,7 @@ class PolicyLog:
         self._next_index = self._store.next_update_index(session.run_id)
 
     def end(self) -> None:
-        """Store what is pending, and take no more updates until the next session."""
+        """Store pending updates, and take no more until the next session."""
         self.flush()
         self._session = None
 
@@ -40,7 +40,7 @@ class PolicyLog:
         self._next_index += 1
 
     def flush(self) -> None:
-        """Store what is pending."""
+        """Store pending updates."""
         if self.pending:
             self._store.insert_events([], self.pending)
             self.pending.clear()

@@ -34,7 +34,7 @@ class Candidates(Sequence[Config]):
         return cls(space, [space.index(config) for config in configs])
 
     def take(self, positions: ArrayLike) -> "Candidates":
-        """Return those at some positions among these, in that order."""
+        """Return the candidates at these positions, in their order."""
         return Candidates(self.space, self.indices[np.asarray(positions, np.int64)])
 
     def __len__(self) -> int:

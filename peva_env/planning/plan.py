@@ -68,7 +68,7 @@ class DfaasPlanBuilder:
         return self.build_configurations(self.build_function_names(), rates, self.build_rates_by_function(rates))
 
     def estimate(self) -> PlanEstimate:
-        """Return what the plan costs. Cooldown is at least one look at the node a run; a busy node takes longer."""
+        """Return the cost of the plan. Each run's cooldown is at least one idle check; a busy node takes longer."""
         n_configs = self.build_space().n_configs
         n_runs = n_configs * self.config.iterations
         per_run_s = _LOCAL_OVERHEAD_S if self.config.platform == "local" else self.config.cooldown.sleep_step_seconds

@@ -20,7 +20,7 @@ class CartesianScheduler:
         self.exhausted = False
 
     def propose_batch(self, *, ctx: DfaasRunContext, desired_size: int) -> list[Config]:
-        """Return those of the next ``desired_size`` configurations that are not in ``ctx.existing_index``.
+        """Return the next ``desired_size`` configurations, without those in ``ctx.existing_index``.
 
         Raises:
             ValueError: ``desired_size`` is not positive, or there is neither a campaign's plan nor a builder.

@@ -61,7 +61,7 @@ class PolicyUpdates:
             self.flush()
 
     def flush(self) -> None:
-        """Hand over what is pending.
+        """Hand pending events to the policy.
 
         Raises:
             PolicyError: the policy raised.

@@ -44,7 +44,7 @@ def labels(margins: Floats) -> NDArray[np.int8]:
 
 
 def majority_labels(votes: NDArray[np.int64], n_runs: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Return what most runs of each configuration say, (n,): -1 OK, 1 overloaded, 0 where there are no runs.
+    """Return the majority label of each configuration's runs, (n,): -1 OK, 1 overloaded, 0 without runs.
 
     ``votes`` are the sums of the runs' labels. A tie is OK, as in ``peva_env.rules.judge.majority``.
     """

@@ -82,7 +82,7 @@ def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules
 
 
 def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
-    """Apply the rules to what was measured, and to that alone."""
+    """Apply the rules to the measurements only."""
     checks = [*_function_checks(functions, rules), *_node_checks(functions, node, rules)]
     fired = [check for check in checks if check.fired]
     return Judgement(
@@ -95,7 +95,7 @@ def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement,
 
 
 def majority(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return what most valid iterations say: OVERLOADED if more than half of them do, INVALID if there is none."""
+    """Return the majority of the valid iterations: OVERLOADED if more than half are, INVALID if there is none."""
     valid = [verdict for verdict in verdicts if verdict is not Verdict.INVALID]
     if not valid:
         return Verdict.INVALID

@@ -13,9 +13,9 @@ def example_event(config: Config, iteration: int = 0, verdict: Verdict = Verdict
     """Return a run of a configuration in context ``CONTEXT_HASH``, repetition 1 and run ``RUN_ID``.
 
     Args:
-        config: what was run.
+        config: the configuration that ran.
         iteration: which run of it.
-        verdict: what came of it; half of the requests failed if that is ``OVERLOADED``.
+        verdict: the verdict; half of the requests failed if it is ``OVERLOADED``.
         values: other fields of the event.
     """
     valid = verdict is not Verdict.INVALID

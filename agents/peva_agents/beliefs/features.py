@@ -50,7 +50,7 @@ class Features:
     """Computes features from measurements, to which its processes are fitted once.
 
     Args:
-        measured: what was measured.
+        measured: the measurements.
         limits: the rules by which it was judged.
     """
 

@@ -53,7 +53,7 @@ class Measured:
                 self._rows.setdefault(event.config_key, []).append(self._row(event))
 
     def measurements(self, *, at_most: int | None = None) -> Measurements:
-        """Return what was measured of all configurations, or of the latest ones."""
+        """Return the measurements of all configurations, or of the latest ones."""
         n_functions = len(self._highest_rps)
         n_columns = 3 + 2 * n_functions
         keys = list(self._rows)[-at_most if at_most else None :]

@@ -28,7 +28,7 @@ class NodeBelief:
     """Probabilities of overload, from processes that are fitted once to what was measured.
 
     Args:
-        measured: what was measured.
+        measured: the measurements.
         rules: the rules of overload.
     """
 

@@ -1,4 +1,4 @@
-"""Gaussian processes on what was measured of a node: verdicts, and the use of CPU or RAM."""
+"""Gaussian processes on the measurements of a node: verdicts, and the use of CPU or RAM."""
 
 import numpy as np
 from numpy.typing import NDArray

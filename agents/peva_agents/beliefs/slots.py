@@ -67,7 +67,7 @@ class Slots:
         """Return the slots of function number ``function``, or None where none of its requests ever succeeded.
 
         Args:
-            measured: what was measured.
+            measured: the measurements.
             function: which of its functions.
             length: length scale of the latency.
             rounded_edge: whether the number of slots is computed by the inverse of ``success_at``, or as if the share

@@ -171,7 +171,7 @@ class Gateway:
 
 
 def _deployment(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a function's capacity depends on. Not its environment variables, which may hold secrets."""
+    """Return the settings that decide a function's capacity, but no environment variables: they may hold secrets."""
     labels = _mapping(data.get("labels"))
     return {
         "image": str(data.get("image") or ""),

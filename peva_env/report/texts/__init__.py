@@ -1,4 +1,4 @@
-"""The texts of a report's page: its summary, its certificate, what was saved, and how numbers and loads are written."""
+"""The texts of a report's page: summary, certificate, savings, and the formats of numbers and loads."""
 
 from peva_env.report.texts import certificate, provenance, savings, summary
 from peva_env.report.texts.formats import load_text, moment_text, sentence_text

@@ -1,4 +1,4 @@
-"""The section of a report on what was saved, compared with the cartesian agent."""
+"""The section of a report on savings, compared with the cartesian agent."""
 
 from collections.abc import Iterator
 
