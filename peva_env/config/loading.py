@@ -1,4 +1,4 @@
-"""The configuration file: read, with those of PEVA-FAAS, and validated; and every part of it by name."""
+"""Reading and validating the configuration file, of this project or of PEVA-FAAS."""
 
 import json
 import warnings
@@ -9,33 +9,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from peva_env.config.campaign import DfaasConfig, duration_seconds
+from peva_env.config.campaign import DfaasConfig
 from peva_env.config.explain import explain_problem
-from peva_env.config.sections import (
-    CombinationConfig,
-    CooldownConfig,
-    FunctionConfig,
-    GrafanaConfig,
-    MemoryConfig,
-    OpenFaasConfig,
-    OverloadConfig,
-)
 from peva_env.errors import ConfigError
-
-__all__ = [
-    "CombinationConfig",
-    "CooldownConfig",
-    "DfaasConfig",
-    "FunctionConfig",
-    "GrafanaConfig",
-    "MemoryConfig",
-    "OpenFaasConfig",
-    "OverloadConfig",
-    "duration_seconds",
-    "load_config",
-    "parse_config",
-    "read_mapping",
-]
 
 _LEGACY_KEYS = frozenset(
     """

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from peva_env.campaign.factories import make_metrics
-from peva_env.config.loading import DfaasConfig, duration_seconds, load_config, parse_config
+from peva_env.config import DfaasConfig, duration_seconds, load_config, parse_config
 from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
 
