@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.inference import UNKNOWN_LABEL, MonotoneMap, is_dense
+from peva_env.inference import UNKNOWN_LABEL, MonotoneMap
 from peva_env.space import Config, ConfigSpace
 
 
@@ -19,7 +19,7 @@ class ActionCodec:
     """
 
     def __init__(self, space: ConfigSpace) -> None:
-        self.is_dense = is_dense(space)
+        self.is_dense = space.is_dense
         self._n_levels = [len(rates) + 1 for rates in space.rates_rps]
         self.action_space: gymnasium.Space[Any] = (
             gymnasium.spaces.Discrete(space.n_configs)

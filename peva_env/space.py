@@ -61,6 +61,10 @@ def config_text(config: Iterable[tuple[str, int]], *, unit: str = " rps", show_n
     return " + ".join(f"{show_name(name)} {rate}{unit}" for name, rate in config)
 
 
+DENSE_LIMIT = 2**20
+"""Largest number of configurations whose labels are held in an array."""
+
+
 class ConfigSpace(Sequence[Config]):
     """All configurations of ``min_functions`` to ``max_functions - 1`` functions, without storing any of them.
 
@@ -71,13 +75,19 @@ class ConfigSpace(Sequence[Config]):
         rates_rps: rates of each function in requests per second; duplicates fall away, order does not matter.
         min_functions: the smallest number of functions in a configuration, at least 1.
         max_functions: **exclusive** upper bound of that number, as in PEVA-FAAS.
+        dense_limit: the largest number of configurations of a *dense* space, whose labels are held in an array.
 
     Raises:
         ValueError: no function, a function without rates, a negative rate, or bounds that admit no configuration.
     """
 
     def __init__(
-        self, rates_rps: Mapping[str, Iterable[int]], *, min_functions: int = 1, max_functions: int = 2
+        self,
+        rates_rps: Mapping[str, Iterable[int]],
+        *,
+        min_functions: int = 1,
+        max_functions: int = 2,
+        dense_limit: int = DENSE_LIMIT,
     ) -> None:
         self.functions: tuple[str, ...] = tuple(sorted(rates_rps))
         self.rates_rps: tuple[tuple[int, ...], ...] = tuple(
@@ -104,6 +114,7 @@ class ConfigSpace(Sequence[Config]):
         sizes = range(self.min_functions, self.max_functions)
         self._size_offsets = dict(zip(sizes, accumulate((self._tail[0][k] for k in sizes), initial=0), strict=False))
         self.n_configs: int = sum(self._tail[0][k] for k in sizes)
+        self.is_dense: bool = self.n_configs <= dense_limit
 
     def _count_tails(self) -> list[list[int]]:
         tails = [[1] + [0] * self.max_functions]

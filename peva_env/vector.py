@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from peva_env.campaign import CampaignState, OfflineSetup, PrefetchedEpisodes, chosen_scenario
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
-from peva_env.inference import OK_LABEL, is_dense
+from peva_env.inference import OK_LABEL
 from peva_env.objectives import ILLEGAL_REWARD, Step, checked_rewards
 from peva_env.observation import Observation, observation_space
 from peva_env.sources import Outcomes
@@ -54,7 +54,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         space = setup.world.space(0)
         if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:
             raise ConfigError(f"num_envs = {num_envs!r}: must be a whole number of at least 1")
-        if not is_dense(space):
+        if not space.is_dense:
             raise ConfigError(f"{space.n_configs:,} configurations are too many to step side by side; give fewer rates")
         self.num_envs = num_envs
         self.world = setup.world

@@ -13,11 +13,11 @@ from gymnasium.utils.env_checker import check_env
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PolicyError
-from peva_env.inference import monotone_map as frontier
 from peva_env.objectives import ILLEGAL_REWARD
 from peva_env.planning import NoOpPolicy
 from peva_env.space import ConfigSpace
 from tests.support.scripted import ScriptedHost
+from tests.support.spaces import sparse
 
 SPACE = ConfigSpace({"a": [10, 20, 30], "b": [10, 20]}, max_functions=3)
 CAPACITY = {"a": 10, "b": 20}
@@ -173,9 +173,8 @@ def test_gymnasiums_checker_has_nothing_to_say(make_env: MakeEnv) -> None:
     check_env(make_env(), skip_render_check=True)
 
 
-def test_a_space_beyond_the_limit_is_driven_by_rate_levels(make_env: MakeEnv, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frontier, "DENSE_LIMIT", 5)
-    env = make_env()
+def test_a_space_beyond_the_limit_is_driven_by_rate_levels(make_env: MakeEnv) -> None:
+    env = make_env(sparse(SPACE))
     _, info = env.reset(seed=3)
     assert env.action_space == gymnasium.spaces.MultiDiscrete([4, 3])
     assert "map" not in env.observation_space.spaces  # type: ignore[attr-defined]

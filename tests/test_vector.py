@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env.campaign import OfflineSetup
+from peva_env.campaign import OfflineSetup, simulated_setup
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
@@ -241,10 +241,10 @@ def test_what_cannot_be_done_is_refused_in_words() -> None:
         PevaVectorEnv(0, toy_setup())
 
 
-def test_a_space_too_large_for_labels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("peva_env.inference.monotone_map.DENSE_LIMIT", 5)
+def test_a_space_too_large_for_labels_is_refused() -> None:
+    setup = simulated_setup(rates_rps={"a": list(range(1050)), "b": list(range(1000))})
     with pytest.raises(ConfigError, match="too many to step side by side"):
-        PevaVectorEnv(2, toy_setup())
+        PevaVectorEnv(2, setup)
 
 
 @pytest.mark.parametrize("name", ["FaasSim", "FaasReplay"])

@@ -17,7 +17,6 @@ from peva_env.contracts import (
     PreparedPolicy,
 )
 from peva_env.errors import PolicyError
-from peva_env.inference import is_dense
 from peva_env.planning import Candidates, load_policy_algorithm
 from peva_env.space import Config, ConfigSpace, config_key
 
@@ -123,7 +122,7 @@ class PolicyAgent:
     def _candidates(self, info: Mapping[str, Any]) -> Sequence[Config]:
         if self._scheduler:
             return self._scheduler.propose_batch(ctx=self._campaign.run_context, desired_size=self._batch_size)
-        if is_dense(self._space):
+        if self._space.is_dense:
             return Candidates(self._space, np.flatnonzero(info["action_mask"]))
         return self._drawn()
 
@@ -140,7 +139,7 @@ class PolicyAgent:
 
     def _is_open(self, action: Any, info: Mapping[str, Any]) -> bool:
         """Return whether a chosen configuration is still unknown: another run of its batch may have resolved it."""
-        if is_dense(self._space):
+        if self._space.is_dense:
             return bool(info["action_mask"][action])
         return self._campaign.known.verdict(self._space.from_levels(action)) is None
 

@@ -23,7 +23,7 @@ from peva_env.contracts import (
     PolicyAlgorithm,
 )
 from peva_env.errors import ConfigError
-from peva_env.inference import LABELS, VERDICTS, MonotoneMap, RateGrid, is_dense
+from peva_env.inference import LABELS, VERDICTS, MonotoneMap, RateGrid
 from peva_env.memory.tensors import TensorCache
 from peva_env.observation import Measurement, measurement_of
 from peva_env.planning import PolicyUpdates, UpdateSchedule
@@ -151,7 +151,7 @@ class OfflineCampaigns:
         self.world = world
         self.settings = settings
         self.space: ConfigSpace = world.space(0)
-        self.grid = RateGrid(self.space) if is_dense(self.space) else None
+        self.grid = RateGrid(self.space) if self.space.is_dense else None
         self._config = dict(config)
         self._prior = prior or TensorCache()
 

@@ -11,12 +11,11 @@ from peva_env.cli.map_options import DEFAULT_MEMORY, Context, DominanceRule, Fun
 from peva_env.config import load_config
 from peva_env.console import make_console, say
 from peva_env.errors import ConfigError
-from peva_env.inference import DENSE_LIMIT, is_dense
 from peva_env.maps import read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION
 from peva_env.planning import DfaasPlanBuilder
 from peva_env.report import write_report
-from peva_env.space import ConfigSpace
+from peva_env.space import DENSE_LIMIT, ConfigSpace
 
 _NO_PLAN = (
     "a memory holds no plan: this map spans the rates and sets of functions that were recorded so far; with --config "
@@ -85,7 +84,7 @@ def _check_out(out: Path) -> None:
 def _plan(path: Path) -> tuple[ConfigSpace | None, tuple[str, ...]]:
     """Return the space of a configuration's plan, or None and a note if it is too large to show."""
     space = DfaasPlanBuilder(load_config(path)).build_space()
-    if is_dense(space):
+    if space.is_dense:
         return space, ()
     size = f"{space.n_configs:,} configurations, more than the {DENSE_LIMIT:,} that can be shown"
     return None, (f"the plan of {path.name} has {size}: this map spans what was recorded",)

@@ -11,11 +11,10 @@ from peva_env.inference.batch import Reach
 from peva_env.inference.bitsets import Bits, contains, counted, no_sets, packed, singletons, unpacked
 from peva_env.inference.counting import Blocks, Lattice, above_any, below_any, lattice_size
 from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid, no_lower_pairs
-from peva_env.inference.monotone_map import DENSE_LIMIT, LABELS, VERDICTS, MonotoneMap, is_dense
+from peva_env.inference.monotone_map import LABELS, VERDICTS, MonotoneMap
 from peva_env.inference.records import Dispute, Status
 
 __all__ = [
-    "DENSE_LIMIT",
     "LABELS",
     "OK_LABEL",
     "OVERLOADED_LABEL",
@@ -33,7 +32,6 @@ __all__ = [
     "below_any",
     "contains",
     "counted",
-    "is_dense",
     "lattice_size",
     "no_lower_pairs",
     "no_sets",

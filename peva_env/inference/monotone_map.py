@@ -17,16 +17,8 @@ from peva_env.inference.large_spaces import Extremes
 from peva_env.inference.records import Certificate, Dispute, Status
 from peva_env.space import Config, ConfigKey, ConfigSpace, Dominance, config_key, config_pairs
 
-DENSE_LIMIT = 2**20
-"""Largest number of configurations whose labels are held in an array; beyond it only measured ones are kept."""
-
 LABELS = {Verdict.OVERLOADED: OVERLOADED_LABEL, Verdict.OK: OK_LABEL}
 VERDICTS = {label: verdict for verdict, label in LABELS.items()}
-
-
-def is_dense(space: ConfigSpace) -> bool:
-    """Tell whether a space is small enough to hold one label per configuration."""
-    return space.n_configs <= DENSE_LIMIT
 
 
 class MonotoneMap:
@@ -46,7 +38,7 @@ class MonotoneMap:
     ) -> None:
         self.space = space
         self.dominance: Dominance = dominance
-        self.labels: NDArray[np.int8] | None = np.zeros(space.n_configs, np.int8) if is_dense(space) else None
+        self.labels: NDArray[np.int8] | None = np.zeros(space.n_configs, np.int8) if space.is_dense else None
         self.n_configs = space.n_configs if recorded is None else int(np.count_nonzero(recorded))
         self.n_unknown = self.n_configs
         self.recorded = recorded

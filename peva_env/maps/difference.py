@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
-from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, MonotoneMap, above_any, below_any, is_dense
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, MonotoneMap, above_any, below_any
 from peva_env.maps.node_map import NodeMap
 from peva_env.planning import Candidates
 from peva_env.space import ConfigSpace, config_pairs
@@ -99,7 +99,7 @@ def _shared_space(one: ConfigSpace, other: ConfigSpace, functions: list[str]) ->
             f"no configuration consists only of {' + '.join(functions)}, the functions that both maps have"
         )
     space = ConfigSpace(rates, min_functions=least, max_functions=most)
-    if not is_dense(space):
+    if not space.is_dense:
         raise ConfigError(f"the maps span {space.n_configs:,} configurations together, too many: name fewer functions")
     return space
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from peva_env.errors import ConfigError
-from peva_env.inference import is_dense
 from peva_env.maps.map_of_runs import DOMINANCE_RULES, RunsByConfig, map_of_runs, weakest_dominance
 from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
@@ -67,7 +66,7 @@ def read_map(
     inside = tuple(event for event in wanted if event.config_pairs in space)
     runs = valid_runs(inside)
     weakest = max(weakest_dominance(space, runs, inferred), at_least, key=DOMINANCE_RULES.index)
-    counted = None if counts_all or not is_dense(space) else recorded.counts_in(space)
+    counted = None if counts_all or not space.is_dense else recorded.counts_in(space)
     return NodeMap(
         memory=str(memory),
         context_hash=found.context_hash,

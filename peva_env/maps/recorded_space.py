@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.inference import is_dense
 from peva_env.space import Config, ConfigSpace
 
 _OF_CAMPAIGNS = "FROM execution_events WHERE context_hash = ? AND repetition = ?"
@@ -79,20 +78,20 @@ def recorded_space(recorded: RecordedRates, configs: Sequence[Config] = ()) -> t
         MemoryStoreError: it has rates that no memory writes.
     """
     whole = _space(recorded.rates_rps, recorded, configs)
-    if is_dense(whole):
+    if whole.is_dense:
         return whole, []
     problem = f"the recorded rates span {whole.n_configs:,} configurations, too many to list"
     if not any(recorded.set_sizes.values()):
         raise ConfigError(f"{problem}, and none was measured")
     space = _space(recorded.measured_rates_rps, recorded, configs)
-    if is_dense(space):
+    if space.is_dense:
         return space, [f"{problem}: this is the map of the {space.n_configs:,} at measured rates"]
     if configs:
         return space, []
     largest = max(recorded.set_sizes, key=lambda names: recorded.set_sizes[names])
     kept = recorded.of(largest)
     space = _space(kept.measured_rates_rps, kept, configs)
-    if not is_dense(space):
+    if not space.is_dense:
         raise ConfigError(f"{problem}, and so are those of {' + '.join(largest)}; name fewer functions")
     return space, [f"{problem}: this is the map of {' + '.join(space.functions)} alone; other functions can be named"]
 

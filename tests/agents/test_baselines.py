@@ -141,11 +141,8 @@ def test_of_many_functions_few_at_once_bisection_looks_at_samples() -> None:
 
 
 @agents
-def test_a_space_without_a_mask_is_explored_without_asking_twice(
-    make: MakeAgent, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("peva_env.inference.monotone_map.DENSE_LIMIT", 100)
-    parts = simulated_setup(rates_rps={name: list(range(20, 200, 9)) for name in "abc"}, budget_runs=10)
+def test_a_space_without_a_mask_is_explored_without_asking_twice(make: MakeAgent) -> None:
+    parts = simulated_setup(rates_rps={name: list(range(20, 122)) for name in "abc"}, budget_runs=10)
     env = PevaEnv(parts.campaigns(), parts.objective)
     assert isinstance(env.action_space, gymnasium.spaces.MultiDiscrete)
     actions = asked(env, make(DfaasConfig()), seed=1)

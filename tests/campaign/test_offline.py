@@ -17,7 +17,6 @@ from gymnasium.wrappers import FlattenObservation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import peva_env.inference.monotone_map
 from peva_agents.cartesian import CartesianAgent
 from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
@@ -220,15 +219,15 @@ def test_the_baseline_runs_on_both(tmp_path: Path) -> None:
         assert (result.status, result.n_runs) == (EndStatus.BUDGET, 20)
 
 
-def test_a_space_beyond_the_limit_is_simulated_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peva_env.inference.monotone_map, "DENSE_LIMIT", 50)
-    env = gymnasium.make("peva/FaasSim-v0", node="local", rates_rps={"fetch": range(0, 201, 10), "primes": [0, 10, 20]})
+def test_a_space_beyond_the_limit_is_simulated_one_at_a_time() -> None:
+    rates_rps = {"fetch": range(1050), "primes": range(1000)}
+    env = gymnasium.make("peva/FaasSim-v0", node="local", rates_rps=rates_rps)
     _, info = env.reset(seed=0)
-    assert env.action_space == gymnasium.spaces.MultiDiscrete([22, 4])
+    assert env.action_space == gymnasium.spaces.MultiDiscrete([1051, 1001])
     *_, info = env.step(env.unwrapped.action([("fetch", 190), ("primes", 0)]))  # type: ignore[attr-defined]
     assert info["verdict"] == "OVERLOADED"
     assert [mask[0] for mask in info["action_mask"]] == [0, 0]  # no function of the plan is absent
-    for action in ([-1, 1], [22, 1], [1], [1.0, 1.0], None):
+    for action in ([-1, 1], [1051, 1], [1], [1.0, 1.0], None):
         with pytest.raises(IndexError, match="is not one of"):
             env.unwrapped.step(action)
     *_, info = env.step(env.unwrapped.action([("fetch", 200), ("primes", 20)]))  # type: ignore[attr-defined]

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peva_env.contracts import Verdict
-from peva_env.inference import monotone_map as frontier
 from peva_env.inference.grid import RateGrid
 from peva_env.inference.monotone_map import MonotoneMap
 from peva_env.inference.records import Dispute, Status
 from peva_env.space import Config, ConfigSpace, Dominance
+from tests.support.spaces import sparse
 
 OK, OVERLOADED = Verdict.OK, Verdict.OVERLOADED
 GRID = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30]}, min_functions=2, max_functions=3)
@@ -139,10 +139,8 @@ def test_within_sets_nothing_crosses_from_one_set_of_functions_to_another() -> N
 
 
 def test_a_space_without_arrays_has_no_status() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frontier, "DENSE_LIMIT", 3)
-        sparse = two_sided()
-    for ask in (sparse.status, sparse.frontier, sparse.certificate, sparse.contradictions):
+    large = two_sided(sparse(GRID))
+    for ask in (large.status, large.frontier, large.certificate, large.contradictions):
         with pytest.raises(ValueError, match="too many to look at one by one"):
             ask()
 

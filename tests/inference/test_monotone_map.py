@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peva_env.contracts import Verdict
-from peva_env.inference import monotone_map as frontier
 from peva_env.inference.monotone_map import MonotoneMap
 from peva_env.space import Config, ConfigSpace, config_key, dominates
+from tests.support.spaces import sparse
 
 SPACE = ConfigSpace({"a": [1, 2, 3], "b": [1, 2], "c": [5]}, max_functions=4)
 
@@ -56,23 +56,18 @@ def test_labels_are_what_dominance_says(found: list[tuple[int, Verdict]]) -> Non
 
 @given(measurements)
 def test_a_space_without_an_array_knows_the_same(found: list[tuple[int, Verdict]]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frontier, "DENSE_LIMIT", 3)
-        sparse = MonotoneMap(SPACE)
-    dense = MonotoneMap(SPACE)
+    large, dense = MonotoneMap(sparse(SPACE)), MonotoneMap(SPACE)
     for index, verdict in dict(found).items():
-        sparse.update(SPACE.config(index), verdict)
+        large.update(SPACE.config(index), verdict)
         dense.update(SPACE.config(index), verdict)
-    assert sparse.labels is None
-    assert [sparse.verdict(config) for config in SPACE] == [dense.verdict(config) for config in SPACE]
-    assert sparse.n_unknown >= dense.n_unknown
+    assert large.labels is None
+    assert [large.verdict(config) for config in SPACE] == [dense.verdict(config) for config in SPACE]
+    assert large.n_unknown >= dense.n_unknown
 
 
 @given(measurements)
 def test_two_sided_labels_are_what_all_functions_rates_say(found: list[tuple[int, Verdict]]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frontier, "DENSE_LIMIT", 3)
-        sparse = MonotoneMap(SPACE, dominance="two_sided")
+    large = MonotoneMap(sparse(SPACE), dominance="two_sided")
     known = MonotoneMap(SPACE, dominance="two_sided")
     measured: dict[str, Verdict] = {}
     for index, verdict in found:
@@ -82,12 +77,12 @@ def test_two_sided_labels_are_what_all_functions_rates_say(found: list[tuple[int
         before = known.n_unknown
         resolved = known.update(SPACE.config(index), verdict)
         assert len(resolved) == before - known.n_unknown
-        sparse.update(SPACE.config(index), verdict)
+        large.update(SPACE.config(index), verdict)
     for config in SPACE:
         said = implied(config, measured)
         if len(said) < 2:
             assert known.verdict(config) is next(iter(said), None)
-            assert sparse.verdict(config) is known.verdict(config)
+            assert large.verdict(config) is known.verdict(config)
             evidence = known.evidence(config)
             if said and str(config) not in measured:
                 assert evidence is not None

@@ -7,7 +7,7 @@ those *at or above*; both resolve the candidate itself.
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.inference import Blocks, Lattice, RateGrid, is_dense, lattice_size, no_lower_pairs
+from peva_env.inference import Blocks, Lattice, RateGrid, lattice_size, no_lower_pairs
 from peva_env.planning import Candidates
 from peva_env.space import ConfigSpace
 
@@ -31,7 +31,7 @@ class Reach:
     def __init__(self, space: ConfigSpace, dominance: str, rng: np.random.Generator) -> None:
         self._space = space
         self._rng = rng
-        self._grid = RateGrid(space) if is_dense(space) else None
+        self._grid = RateGrid(space) if space.is_dense else None
         self._lattice: Lattice | Blocks | None = None
         if self._grid and dominance != "two_sided":
             self._lattice = Blocks(space)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
-from peva_env.inference import DENSE_LIMIT, MonotoneMap
+from peva_env.inference import MonotoneMap
 from peva_env.report.data import Cell, cell_codes, cell_of
 from peva_env.report.figures.map_slice import NOT_LOADED, MapSlice
 from peva_env.report.figures.style import short_name
-from peva_env.space import Config, ConfigSpace
+from peva_env.space import DENSE_LIMIT, Config, ConfigSpace
 
 PAIR = 2
 _OUTSIDE_PLAN = -1

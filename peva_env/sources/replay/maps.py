@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
-from peva_env.inference import DENSE_LIMIT, is_dense
 from peva_env.memory import node_name
 from peva_env.memory.parquet import Recording
 from peva_env.memory.tensors import FUNCTION_QUANTITIES, Rows
-from peva_env.space import ConfigSpace
+from peva_env.space import DENSE_LIMIT, ConfigSpace
 
 _RATE = FUNCTION_QUANTITIES.index("rate_rps")
 
@@ -123,7 +122,7 @@ def shared_spaces(maps: Sequence[RecordedMap]) -> list[ConfigSpace]:
         )
         for recorded_map in maps
     ]
-    if not is_dense(spaces[0]):
+    if not spaces[0].is_dense:
         raise ConfigError(
             f"the recorded rates span {spaces[0].n_configs:,} configurations, but a replay takes at most "
             f"{DENSE_LIMIT:,}; choose maps of fewer rates or functions with scenarios=[...]"
