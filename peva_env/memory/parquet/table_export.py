@@ -23,7 +23,7 @@ def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], 
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _clear_leftovers(folder)
+        _clear_leftovers(folder, tables)
         metadata = _metadata(connection)
         with ExitStack() as renames:
             # Renamed from the last to the first: an export that is killed then has every session and configuration
@@ -54,10 +54,11 @@ def _metadata(connection: duckdb.DuckDBPyConnection) -> str:
     return f"{{schema_version: {quoted(label[0] if label else '')}, context_hashes: {quoted(hashes)}}}"
 
 
-def _clear_leftovers(folder: Path) -> None:
-    """Remove the temporary files of an export that was killed: a memory has one writer, so none is running."""
-    for leftover in folder.glob(".*.partial"):
-        leftover.unlink()
+def _clear_leftovers(folder: Path, tables: Sequence[str]) -> None:
+    """Remove the temporary files that a killed export left of these tables."""
+    for table in tables:
+        for leftover in folder.glob(f".{table}.parquet.*.partial"):
+            leftover.unlink()
 
 
 def one_file(path: Path) -> str:

@@ -281,6 +281,9 @@ def test_an_export_says_what_is_in_it(full_memory: DuckDBMemoryStore, exported: 
 
 def test_what_a_killed_export_left_aside_is_cleared_by_the_next(full_memory: DuckDBMemoryStore, exported: Path) -> None:
     leftover = exported / "core" / ".execution_events.parquet.1.partial"
-    leftover.write_bytes(b"half")
+    not_ours = exported / "core" / ".notes.txt.partial"
+    for path in (leftover, not_ours):
+        path.write_bytes(b"half")
     ParquetCheckpoint(full_memory, core_dir=exported / "core").export_core()
     assert not leftover.exists()
+    assert not_ours.exists()
