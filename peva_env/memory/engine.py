@@ -43,7 +43,7 @@ class InProcessMemoryEngine:
         self._checkpoint = checkpoint
         self._preload = preload
         self._log = PolicyLog(store, schedule.mode)
-        self._updates = PolicyUpdates(schedule, self._log.add)
+        self._updates = PolicyUpdates(schedule)
         self._session: Session | None = None
 
     def startup(self) -> None:
@@ -90,7 +90,7 @@ class InProcessMemoryEngine:
             return
         try:
             if status is not EndStatus.FAILED:
-                self._updates.flush()
+                self._flush()
         except PolicyError as error:
             status, detail = EndStatus.FAILED, str(error)
             raise
@@ -114,20 +114,23 @@ class InProcessMemoryEngine:
     def ingest_event(self, event: ExecutionEvent) -> None:
         """Store an event durably, then update the policy. INVALID runs and skipped configurations update no policy.
 
+        The row of the update is stored in one transaction with the event.
+
         Raises:
             MemoryStoreError: the event cannot be stored.
             PolicyError: the policy raised; the event is stored.
         """
-        is_new = self.store.insert_events([event], self._log.pending)
-        self._log.pending.clear()
-        if not is_new:
+        is_ours = self._belongs(event)
+        teaches = is_ours and event.is_valid
+        due = self._updates.due(event) if teaches else []
+        row = self._log.row(self._updates.policy_name, len(due))
+        if not self.store.insert_events([event], [row] if row else []):
             return
         self.tensors.add(event)
-        if not self._belongs(event):
-            return
-        self.ledger.record(event)
-        if event.is_valid:
-            self._updates.learn(event)
+        if is_ours:
+            self.ledger.record(event)
+        if teaches:
+            self._log.run(row, lambda: self._updates.learn(event, due))
 
     def ingest_skips(self, events: Sequence[ExecutionEvent]) -> None:
         """Store events of configurations that need not be run, in one transaction."""
@@ -137,10 +140,16 @@ class InProcessMemoryEngine:
 
     def checkpoint(self) -> None:
         """Hand pending events to the policy, then write the exports that were asked for."""
-        self._updates.flush()
-        self._log.flush()
+        self._flush()
         if self._checkpoint:
             self._checkpoint.export_all()
+
+    def _flush(self) -> None:
+        """Hand pending events to the policy."""
+        row = self._log.row(self._updates.policy_name, self._updates.n_pending)
+        if row:
+            self.store.insert_events([], [row])
+        self._log.run(row, self._updates.flush)
 
     def _belongs(self, event: ExecutionEvent) -> bool:
         session = self._session

@@ -1,24 +1,25 @@
-"""Policy updates that are still to be stored."""
+"""The log of policy updates: each is stored in one transaction with the event that triggers it."""
 
 import time
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
+from peva_env.errors import PolicyError
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 
 
 class PolicyLog:
-    """Numbers the policy updates of a session, and keeps them until they are stored with the next event.
+    """Numbers the policy updates of a session, and adds their scores.
 
-    A commit of their own would cost half as much as that of the event.
+    A row is stored before its update begins, because the event must not wait for a policy that is slow: a process that
+    is killed during the update leaves the row without a score.
     """
 
     def __init__(self, store: DuckDBMemoryStore, mode: str) -> None:
         self._store = store
         self._mode = mode
         self._session: Session | None = None
-        self._next_index = 0
-        self.pending: list[PolicyUpdate] = []
 
     def begin(self, session: Session) -> None:
         """Go on with the numbers of a session."""
@@ -26,21 +27,34 @@ class PolicyLog:
         self._next_index = self._store.next_update_index(session.run_id)
 
     def end(self) -> None:
-        """Store pending updates, and take no more until the next session."""
-        self.flush()
+        """Take no more updates until the next session."""
         self._session = None
 
-    def add(self, policy: str, n_events: int, score: Any) -> None:
-        """Take an update: the policy's name, how many events it was from, and what the policy returned."""
-        if self._session is None:
-            return
-        reported = float(score) if isinstance(score, Real) else None
-        run_id, now = self._session.run_id, time.time()
-        self.pending.append(PolicyUpdate(run_id, self._next_index, now, policy, self._mode, n_events, reported))
-        self._next_index += 1
+    def row(self, policy: str, n_events: int) -> PolicyUpdate | None:
+        """Return the row of an update that is about to begin, None for no events or without a session.
 
-    def flush(self) -> None:
-        """Store pending updates."""
-        if self.pending:
-            self._store.insert_events([], self.pending)
-            self.pending.clear()
+        Args:
+            policy: the name of the policy.
+            n_events: how many events the update is from.
+        """
+        if self._session is None or not n_events:
+            return None
+        return PolicyUpdate(self._session.run_id, self._next_index, time.time(), policy, self._mode, n_events)
+
+    def run(self, row: PolicyUpdate | None, update: Callable[[], Any]) -> None:
+        """Run an update whose row is stored: store the score that it returns, or delete the row if the policy raises.
+
+        Raises:
+            PolicyError: the policy raised.
+        """
+        try:
+            score = update()
+        except PolicyError:
+            if row is not None:
+                self._store.delete_update(row)
+            raise
+        if row is None:
+            return
+        self._next_index += 1
+        if isinstance(score, Real):
+            self._store.set_score(row, float(score))

@@ -21,6 +21,8 @@ DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
 
 _INSERT_EVENT = f"INSERT INTO execution_events VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"  # noqa: S608
 
+_THIS_UPDATE = "WHERE run_id = ? AND update_index = ?"
+
 _LOG_ONLY = "SET wal_autocheckpoint = '1TB'"
 """During a campaign DuckDB only appends to its log, and checkpoints it when the memory is closed: one of some 2,500
 processes that were killed during constant checkpoints left a torn block."""
@@ -51,6 +53,11 @@ class PolicyUpdate:
     mode: str
     n_events: int
     score: float | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """The primary key of the row."""
+        return self.run_id, self.update_index
 
 
 class DuckDBMemoryStore:
@@ -98,6 +105,8 @@ class DuckDBMemoryStore:
 
     def insert_events(self, events: Sequence[ExecutionEvent], updates: Sequence[PolicyUpdate] = ()) -> int:
         """Store events with their catalogue rows and raw summaries, and policy updates, all or none.
+
+        Updates belong to the events: where all events are stored already, the updates are not stored again.
 
         Returns:
             How many events were new.
@@ -172,6 +181,16 @@ class DuckDBMemoryStore:
         ).fetchone()
         return int(row[0]) if row else 0
 
+    def set_score(self, update: PolicyUpdate, score: float) -> None:
+        """Record the score that a policy reported for an update."""
+        with self.database.transaction("store a score") as connection:
+            connection.execute(f"UPDATE policy_updates SET score = ? {_THIS_UPDATE}", [score, *update.key])  # noqa: S608
+
+    def delete_update(self, update: PolicyUpdate) -> None:
+        """Delete the row of an update that failed."""
+        with self.database.transaction("delete a policy update") as connection:
+            connection.execute(f"DELETE FROM policy_updates {_THIS_UPDATE}", list(update.key))  # noqa: S608
+
     def _insert(
         self, events: Sequence[ExecutionEvent], updates: Sequence[PolicyUpdate], has: Callable[[ExecutionEvent], bool]
     ) -> int:
@@ -182,7 +201,7 @@ class DuckDBMemoryStore:
                 if not has(event):
                     _insert_event(connection, event, catalogued)
                     new += 1
-            for update in updates:
+            for update in updates if new or not events else ():
                 connection.execute("INSERT INTO policy_updates VALUES (?, ?, ?, ?, ?, ?, ?)", list(astuple(update)))
         self._catalogued = catalogued
         return new

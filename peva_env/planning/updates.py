@@ -25,56 +25,76 @@ class UpdateSchedule:
 
 
 class PolicyUpdates:
-    """Hands events to a policy.
+    """Hands events to a policy, as a schedule says."""
 
-    Args:
-        schedule: when.
-        on_update: called after each update with the policy's name, the number of events, and what the policy returned.
-    """
-
-    def __init__(self, schedule: UpdateSchedule, on_update: Callable[[str, int, Any], None] | None = None) -> None:
+    def __init__(self, schedule: UpdateSchedule) -> None:
         self.policy: PolicyAlgorithm = NoOpPolicy()
         self._schedule = schedule
-        self._on_update = on_update
         self._pending: list[ExecutionEvent] = []
         self._pending_since = 0.0
+
+    @property
+    def policy_name(self) -> str:
+        """The class of the policy."""
+        return type(self.policy).__name__
+
+    @property
+    def n_pending(self) -> int:
+        """How many events wait for the next update."""
+        return len(self._pending)
 
     def begin(self) -> None:
         """Forget policy and pending events of the campaign before."""
         self.policy = NoOpPolicy()
         self._pending.clear()
 
-    def learn(self, event: ExecutionEvent) -> None:
-        """Take an event.
-
-        Raises:
-            PolicyError: the policy raised.
-        """
+    def due(self, event: ExecutionEvent) -> list[ExecutionEvent]:
+        """Return the events of the update that this event triggers, none if it triggers no update. Changes nothing."""
         if self._schedule.mode == "online":
-            self._update("update_online", event, 1)
-            return
-        if not self._pending:
-            self._pending_since = self._schedule.clock()
-        self._pending.append(event)
-        window_over = self._schedule.clock() - self._pending_since >= self._schedule.window_s
-        if len(self._pending) >= self._schedule.batch_size or window_over:
-            self.flush()
+            return [event]
+        events = [*self._pending, event]
+        is_full = len(events) >= self._schedule.batch_size
+        waited_s = self._schedule.clock() - self._pending_since if self._pending else 0.0
+        return events if is_full or waited_s >= self._schedule.window_s else []
 
-    def flush(self) -> None:
-        """Hand pending events to the policy.
+    def learn(self, event: ExecutionEvent, due: list[ExecutionEvent] | None = None) -> Any:
+        """Take an event, and update the policy if an update is due.
+
+        Args:
+            event: a valid event of the campaign.
+            due: what ``due(event)`` returned, if it was asked before.
+
+        Returns:
+            What the policy returned; None without an update.
 
         Raises:
             PolicyError: the policy raised.
         """
-        if self._pending:
-            events, self._pending = self._pending, []
-            self._update("update_batch", events, len(events))
+        due = self.due(event) if due is None else due
+        if not due:
+            if not self._pending:
+                self._pending_since = self._schedule.clock()
+            self._pending.append(event)
+            return None
+        self._pending.clear()
+        if self._schedule.mode == "online":
+            return self._update("update_online", event)
+        return self._update("update_batch", due)
 
-    def _update(self, method: str, argument: ExecutionEvent | list[ExecutionEvent], n_events: int) -> None:
-        name = type(self.policy).__name__
+    def flush(self) -> Any:
+        """Hand pending events to the policy, and return what it returned; without pending events do nothing.
+
+        Raises:
+            PolicyError: the policy raised.
+        """
+        if not self._pending:
+            return None
+        events, self._pending = self._pending, []
+        return self._update("update_batch", events)
+
+    def _update(self, method: str, argument: ExecutionEvent | list[ExecutionEvent]) -> Any:
         try:
-            score: Any = getattr(self.policy, method)(argument)
+            return getattr(self.policy, method)(argument)
         except Exception as error:
+            name = self.policy_name
             raise PolicyError(f"policy {name} failed in {method}: {error!r}; the event is stored") from error
-        if self._on_update:
-            self._on_update(name, n_events, score)

@@ -79,7 +79,6 @@ def pairs(bench: Bench) -> Iterator[InProcessMemoryEngine]:
 
 
 def updates(engine: InProcessMemoryEngine) -> list[tuple[object, ...]]:
-    engine.checkpoint()  # updates wait for the next event, or for this
     query = "SELECT run_id, update_index, policy, mode, n_events, score FROM policy_updates ORDER BY update_index"
     return engine.store.database.connection.execute(query).fetchall()
 
@@ -237,6 +236,27 @@ def test_a_micro_batch_is_one_row(pairs: InProcessMemoryEngine) -> None:
     pairs.ingest_event(event(iteration=0))
     pairs.ingest_event(event(iteration=1))
     assert updates(pairs) == [("run", 0, "RecordingPolicy", "micro_batch", 2, None)]
+
+
+def test_the_row_of_an_update_is_stored_with_its_event_before_the_policy_is_asked(
+    bench: Bench, online: InProcessMemoryEngine
+) -> None:
+    rows: list[object] = []
+    bench.policy.update_online = lambda _: rows.extend(updates(online))  # type: ignore[assignment, method-assign]
+    online.ingest_event(event())
+    assert rows == [("run", 0, "RecordingPolicy", "online", 1, None)]
+
+
+def test_updates_are_numbered_without_gaps_also_after_one_that_failed(
+    bench: Bench, online: InProcessMemoryEngine
+) -> None:
+    bench.policy.failure = ValueError("no idea")
+    with pytest.raises(PolicyError):
+        online.ingest_event(event(iteration=0))
+    bench.policy.failure = None
+    for iteration in (1, 1, 2):
+        online.ingest_event(event(iteration=iteration))
+    assert [index for _, index, *_ in updates(online)] == [0, 1]
 
 
 def test_a_policy_that_raises_is_named_and_the_event_is_safe(bench: Bench, online: InProcessMemoryEngine) -> None:
