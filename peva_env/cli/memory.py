@@ -36,6 +36,9 @@ app = typer.Typer(no_args_is_help=True, help="Inspect, verify, export and merge 
 Memory = Annotated[Path, typer.Argument(help="The memory: a DuckDB file.")]
 Core = Annotated[Path, typer.Option("--core", help="Folder of the core tables.")]
 Debug = Annotated[Path | None, typer.Option("--debug", help="Folder of the raw k6 summaries, to merge them too.")]
+Rename = Annotated[
+    bool, typer.Option("--rename", help="Add a campaign whose run_id another campaign has under a longer run_id.")
+]
 Schema = Annotated[str, typer.Option("--schema-version", help="Schema label of the memory.")]
 
 
@@ -87,13 +90,16 @@ def export(
 
 
 @app.command()
-def preload(memory: Memory, core: Core, debug: Debug = None, schema_version: Schema = DEFAULT_SCHEMA_VERSION) -> None:
-    """Merge Parquet folders into a memory, or into a new one: the newest row wins; repeating it changes nothing."""
+def preload(
+    memory: Memory,
+    core: Core,
+    debug: Debug = None,
+    rename: Rename = False,
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
+) -> None:
+    """Merge Parquet folders into a memory, or into a new one: all or nothing; repeating it changes nothing."""
     with _opened(memory, schema_version) as store:
-        checkpoint = ParquetCheckpoint(store, core_dir=core, debug_dir=debug)
-        checkpoint.preload_core()
-        if debug:
-            checkpoint.preload_debug()
+        ParquetCheckpoint(store, core_dir=core, debug_dir=debug).preload_all(rename=rename)
     typer.echo(f"merged {core} into {memory}")
 
 
@@ -101,13 +107,14 @@ def preload(memory: Memory, core: Core, debug: Debug = None, schema_version: Sch
 def merge(
     memory: Annotated[Path, typer.Argument(metavar="OUT", help="The memory to merge into; created if missing.")],
     others: Annotated[list[Path], typer.Argument(metavar="IN...", help="Memories; campaigns may be running on them.")],
+    rename: Rename = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
-    """Merge memories, such as those of several nodes: the newest row wins."""
+    """Merge memories, such as those of several nodes: all or nothing; repeating it changes nothing."""
     with _opened(memory, schema_version) as store:
-        counts = merge_memories(store, others)
+        counts = merge_memories(store, others, rename=rename)
     for table, count in counts.items():
-        typer.echo(f"{table}: {count.inserted:,} new, {count.updated:,} replaced by newer, {count.kept:,} kept")
+        typer.echo(f"{table}: {count.inserted:,} new, {count.updated:,} updated, {count.kept:,} kept")
 
 
 @app.command(name="import-dfaas")

@@ -106,7 +106,11 @@ class DfaasConfig(Section):
     grafana: GrafanaConfig | None = Field(None, description="where to annotate the campaign")
     seed: int | None = Field(None, ge=0, le=2**63 - 1)
     output_dir: str = Field(DEFAULT_OUTPUT_DIR, min_length=1, description="where artifacts and memory are written")
-    run_id: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="name of the campaign")
+    run_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="name of the campaign; `memory merge --rename` tells two campaigns of one name apart",
+    )
 
     @property
     def duration_s(self) -> float:

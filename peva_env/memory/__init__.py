@@ -5,7 +5,9 @@ What must always hold:
 - An event is on disk when ``ingest_event`` returns; ``kill -9`` at any moment loses at most the run in progress.
 - One file has one writer. Another process reads a snapshot up to the last event.
 - Tables, columns and types match the schema version exactly, else ``SchemaMismatchError``; nothing is migrated.
-- A merge is one transaction: the newest event wins, merging twice is merging once, a failure changes nothing.
+- A merge is one transaction: every event of every input is there afterwards, or nothing has changed; merging twice is
+  merging once.
+- The row of a policy update is stored in one transaction with the event that triggers the update.
 """
 
 from peva_env.memory.contexts import context_hash, digest, node_name

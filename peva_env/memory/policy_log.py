@@ -5,7 +5,6 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from peva_env.errors import PolicyError
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 
 
@@ -42,19 +41,15 @@ class PolicyLog:
         return PolicyUpdate(self._session.run_id, self._next_index, time.time(), policy, self._mode, n_events)
 
     def run(self, row: PolicyUpdate | None, update: Callable[[], Any]) -> None:
-        """Run an update whose row is stored: store the score that it returns, or delete the row if the policy raises.
+        """Run an update whose row is stored, and store the score that it returns, if it is a number.
+
+        The row of an update that raises stays, without a score; the session says what failed.
 
         Raises:
             PolicyError: the policy raised.
         """
-        try:
-            score = update()
-        except PolicyError:
-            if row is not None:
-                self._store.delete_update(row)
-            raise
-        if row is None:
-            return
-        self._next_index += 1
-        if isinstance(score, Real):
+        if row is not None:
+            self._next_index += 1
+        score = update()
+        if row is not None and isinstance(score, Real):
             self._store.set_score(row, float(score))

@@ -21,8 +21,6 @@ DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
 
 _INSERT_EVENT = f"INSERT INTO execution_events VALUES ({', '.join('?' * len(EVENT_COLUMNS))})"  # noqa: S608
 
-_THIS_UPDATE = "WHERE run_id = ? AND update_index = ?"
-
 _LOG_ONLY = "SET wal_autocheckpoint = '1TB'"
 """During a campaign DuckDB only appends to its log, and checkpoints it when the memory is closed: one of some 2,500
 processes that were killed during constant checkpoints left a torn block."""
@@ -53,11 +51,6 @@ class PolicyUpdate:
     mode: str
     n_events: int
     score: float | None = None
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """The primary key of the row."""
-        return self.run_id, self.update_index
 
 
 class DuckDBMemoryStore:
@@ -184,12 +177,10 @@ class DuckDBMemoryStore:
     def set_score(self, update: PolicyUpdate, score: float) -> None:
         """Record the score that a policy reported for an update."""
         with self.database.transaction("store a score") as connection:
-            connection.execute(f"UPDATE policy_updates SET score = ? {_THIS_UPDATE}", [score, *update.key])  # noqa: S608
-
-    def delete_update(self, update: PolicyUpdate) -> None:
-        """Delete the row of an update that failed."""
-        with self.database.transaction("delete a policy update") as connection:
-            connection.execute(f"DELETE FROM policy_updates {_THIS_UPDATE}", list(update.key))  # noqa: S608
+            connection.execute(
+                "UPDATE policy_updates SET score = ? WHERE run_id = ? AND update_index = ?",
+                [score, update.run_id, update.update_index],
+            )
 
     def _insert(
         self, events: Sequence[ExecutionEvent], updates: Sequence[PolicyUpdate], has: Callable[[ExecutionEvent], bool]

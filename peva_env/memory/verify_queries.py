@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from peva_env.contracts import NOT_RUN, EventKind, Verdict
+from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import TABLES
 
 _EVENT_KEY = "concat_ws('/', e.config_id, e.iteration, e.repetition, e.run_id)"
@@ -109,4 +110,5 @@ QUERIES: tuple[str, ...] = (
     _orphans("policy_updates", "concat_ws('/', e.run_id, e.update_index)", "run_id", "run_sessions", ("run_id",)),
     _orphans("k6_raw_summaries", _EVENT_KEY, "run_id", "execution_events", TABLES["execution_events"].key),
     _orphans("config_catalog", "e.config_id", "config_id", "execution_events", ("config_id",)),
+    f"SELECT 'k6_raw_summaries', key, 'summary_json', stored, expected FROM ({misfits('k6_raw_summaries')})",  # noqa: S608
 )

@@ -192,6 +192,21 @@ def test_merge_joins_memories_in_any_order() -> None:
     assert [campaign["run_id"] for campaign in told[0]["campaigns"]] == ["x", "y"]
 
 
+@pytest.mark.parametrize("command", ["merge", "preload"])
+def test_campaigns_of_one_name_are_refused_or_renamed(command: str) -> None:
+    memory("ours.duckdb", "nightly")
+    memory("theirs.duckdb", "nightly")
+    peva("memory", "export", "theirs.duckdb", "--core", "core", "--debug", "debug")
+    args = ["theirs.duckdb"] if command == "merge" else ["--core", "core", "--debug", "debug"]
+    refused = complaint(peva("memory", command, "ours.duckdb", *args), 1)
+    assert "its campaign 'nightly' is not the campaign of that name in the memory" in refused
+    assert peva("memory", command, "ours.duckdb", *args, "--rename").returncode == 0
+    summary = json.loads(peva("memory", "info", "ours.duckdb", "--json").stdout)
+    first, second = (campaign["run_id"] for campaign in summary["campaigns"])
+    assert (first, second[:8]) == ("nightly", "nightly-")
+    assert [campaign["n_runs"] for campaign in summary["campaigns"]] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("args", "said", "code"),
     [

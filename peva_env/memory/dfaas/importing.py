@@ -25,13 +25,16 @@ from peva_env.memory.dfaas.csv_file import CsvFile, Refusal, read_header
 from peva_env.memory.dfaas.csv_rows import LatencyUnit, Units
 from peva_env.memory.dfaas.imported_campaign import ImportedCampaign, campaign_of
 from peva_env.memory.dfaas.staging import AGENT, Staging, loaded
-from peva_env.memory.parquet import MergeCount, merge_tables
+from peva_env.memory.parquet import Incoming, MergeCount, merge_tables
 from peva_env.memory.store import DuckDBMemoryStore
 
 __all__ = ["AGENT", "ImportReport", "Refusal", "import_dfaas"]
 
 _MEASURED = ("kind", "duration_s", "cooldown_s", "success_rate", "mean_ms", "function_cpu_pct", "cpu_pct", "ram_pct")
 """Columns that must be equal when a line is imported again with the same options."""
+
+_SAME_BY = {"run_sessions": ("context_hash", "agent"), "execution_events": _MEASURED}
+"""The times of a file without a time in its name move when the file grows: an event keeps the times that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,9 @@ def import_dfaas(
                 progress(file.path)
         with loaded(store.database, staging) as sources:
             _check_unchanged(store.database, sources)
-            merged = merge_tables(store.database, sources, purpose="import recordings")
+            merged = merge_tables(
+                store.database, [Incoming("recordings", sources)], purpose="import recordings", same_by=_SAME_BY
+            )
     return _report(staging, merged)
 
 

@@ -4,16 +4,18 @@ What must always hold:
 
 - Files are written under temporary names and renamed, so that a folder never holds half a table.
 - Core and debug tables stand in separate folders.
-- A merge changes all tables of a memory or none.
+- After a merge every event of every input is in the memory, bit for bit, or nothing has changed.
+- Two campaigns are never one because they have one ``run_id``.
 """
 
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.parquet.memory_merge import merge_memories
 from peva_env.memory.parquet.recording import Recording, StoredEvents, load_recording
 from peva_env.memory.parquet.table_export import export_tables, one_file
-from peva_env.memory.parquet.table_merge import MergeCount, merge_tables
+from peva_env.memory.parquet.table_merge import Incoming, MergeCount, merge_tables
 
 __all__ = [
+    "Incoming",
     "MergeCount",
     "ParquetCheckpoint",
     "Recording",

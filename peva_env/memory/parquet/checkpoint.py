@@ -1,5 +1,6 @@
 """The Parquet folders of a memory: core tables in one, raw debug tables in the other."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -7,7 +8,7 @@ from peva_env.errors import MemoryStoreError
 from peva_env.memory import schema
 from peva_env.memory.parquet.file_check import check_file
 from peva_env.memory.parquet.table_export import export_tables, one_file
-from peva_env.memory.parquet.table_merge import merge_tables
+from peva_env.memory.parquet.table_merge import Incoming, merge_tables
 from peva_env.memory.store import DuckDBMemoryStore
 
 
@@ -45,33 +46,39 @@ class ParquetCheckpoint:
         """Write the raw k6 summaries to ``debug_dir``, likewise."""
         export_tables(self._database.connection, self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
 
-    def preload_all(self) -> None:
-        """Merge in the core tables, the debug tables, or both: those whose folder was given."""
-        if self.core_dir:
-            self.preload_core()
-        if self.debug_dir:
-            self.preload_debug()
+    def preload_all(self, *, rename: bool = False) -> None:
+        """Merge in the core tables, the debug tables, or both: those whose folder was given; all of them or none.
 
-    def preload_core(self) -> None:
-        """Merge the core tables of ``core_dir`` into the memory: all or nothing, the newest row wins.
+        Args:
+            rename: give a campaign of the folders whose ``run_id`` another campaign of the memory has a longer one,
+                instead of refusing it.
 
         Raises:
-            SchemaMismatchError: the folder is of another schema version, or a table's columns differ.
-            MemoryStoreError: a file is missing or cannot be read.
+            SchemaMismatchError: a folder is of another schema version, or a table's columns differ.
+            MemoryStoreError: a file is missing or cannot be read, or campaigns or measurements conflict.
         """
-        self._preload(self.CORE_TABLES, self._required(self.core_dir, "core_dir"))
+        folders = ((self.core_dir, self.CORE_TABLES), (self.debug_dir, self.DEBUG_TABLES))
+        self._preload([(folder, tables) for folder, tables in folders if folder], rename=rename)
+
+    def preload_core(self) -> None:
+        """Merge the core tables of ``core_dir`` into the memory, see ``preload_all``."""
+        self._preload([(self._required(self.core_dir, "core_dir"), self.CORE_TABLES)])
 
     def preload_debug(self) -> None:
-        """Merge the raw k6 summaries of ``debug_dir`` into the memory, likewise."""
-        self._preload(self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
+        """Merge the raw k6 summaries of ``debug_dir`` into the memory, which must have their events."""
+        self._preload([(self._required(self.debug_dir, "debug_dir"), self.DEBUG_TABLES)])
 
     def _required(self, folder: Path | None, name: str) -> Path:
         if folder is None:
             raise MemoryStoreError(f"no {name} was given to export to or preload from")
         return folder
 
-    def _preload(self, tables: tuple[str, ...], folder: Path) -> None:
-        for table in tables:
-            check_file(self._database.connection, table, folder / f"{table}.parquet", self._database.schema_version)
-        sources = {table: f"read_parquet({one_file(folder / f'{table}.parquet')})" for table in tables}
-        merge_tables(self._database, sources, purpose=f"preload {folder}")
+    def _preload(self, folders: Sequence[tuple[Path, tuple[str, ...]]], *, rename: bool = False) -> None:
+        if not folders:
+            return
+        files = {table: folder / f"{table}.parquet" for folder, tables in folders for table in tables}
+        for table, path in files.items():
+            check_file(self._database.connection, table, path, self._database.schema_version)
+        origin = " and ".join(str(folder) for folder, _ in folders)
+        sources = {table: f"read_parquet({one_file(path)})" for table, path in files.items()}
+        merge_tables(self._database, [Incoming(origin, sources)], purpose=f"preload {origin}", rename=rename)

@@ -14,7 +14,6 @@ from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.database import NO_DOWNLOADS, duckdb_problem
 from peva_env.memory.parquet.file_check import check_file
 from peva_env.memory.parquet.table_export import one_file
-from peva_env.memory.parquet.table_merge import newness_rank
 from peva_env.memory.schema import TABLES
 
 _TABLES = ("run_sessions", "execution_events")
@@ -88,15 +87,27 @@ def recording_title(paths: Sequence[Path]) -> str:
 
 
 def _each_once(connection: duckdb.DuckDBPyConnection, events: str) -> str:
-    """Return the events with each key once; only repeated keys are compared, because comparing is slow."""
+    """Return the events with each key once; only repeated keys are compared, because comparing is slow.
+
+    Raises:
+        MemoryStoreError: two different events have one key.
+    """
+    repeated = f"(FROM {events} SEMI JOIN repeated USING ({_KEY}))"
     connection.execute(
-        f"CREATE TEMP TABLE repeated AS SELECT {_KEY} FROM {events} GROUP BY ALL HAVING count(*) > 1"  # noqa: S608
+        f"CREATE TEMP TABLE repeated AS SELECT {_KEY} FROM {events} GROUP BY ALL HAVING count(*) > 1;"  # noqa: S608
+        f"CREATE TEMP TABLE once AS SELECT DISTINCT * FROM {repeated}"
     )
-    newest = f"row_number() OVER (PARTITION BY {_KEY} ORDER BY {newness_rank('execution_events', 'one')} DESC) = 1"
-    return (
-        f"(FROM {events} ANTI JOIN repeated USING ({_KEY}) UNION ALL "
-        f"FROM (FROM {events} SEMI JOIN repeated USING ({_KEY})) one QUALIFY {newest})"
-    )
+    differing = connection.execute(
+        f"SELECT run_id, string_agg(DISTINCT context_hash, ' and ' ORDER BY context_hash) FROM once "  # noqa: S608
+        f"SEMI JOIN (SELECT {_KEY} FROM once GROUP BY ALL HAVING count(*) > 1) USING ({_KEY}) GROUP BY 1 ORDER BY 1"
+    ).fetchone()
+    if differing:
+        run_id, contexts = differing
+        raise MemoryStoreError(
+            f"two campaigns have the run_id {run_id!r} (context {contexts}); merge their memories with "
+            "`peva-env memory merge --rename`, and export the result"
+        )
+    return f"(FROM {events} ANTI JOIN repeated USING ({_KEY}) UNION ALL FROM once)"
 
 
 def _check_folder(path: Path) -> None:

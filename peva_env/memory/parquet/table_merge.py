@@ -1,20 +1,44 @@
-"""Merging rows into a memory's tables: all or nothing, the newest row wins, and the order of merges does not matter."""
+"""Merging rows into a memory's tables: every row of every input is there afterwards, or nothing is changed.
 
-from collections.abc import Mapping
+Measurements never change, so that two different rows of one key are of two campaigns: they are refused. Only the row
+of a campaign itself changes, when it ends or resumes; there the newest wins.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
+from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database
+from peva_env.memory.parquet.campaign_names import NameClash, campaigns, settle_names
+from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import TABLES
+
+_RENAMED = "renamed_campaigns"
+
+_MUTABLE = {
+    "memory_schema_meta": ("created_at", "package_version"),  # of the file itself
+    "run_sessions": ("ended_at", "status", "detail", "agent"),  # a campaign ends, and is resumed
+    "policy_updates": ("score",),  # stored after the row
+}
+"""The columns that may change after a row is written."""
 
 _NEWNESS = {
     "memory_schema_meta": "-{row}.created_at",  # the first one made the memory
     "run_sessions": "coalesce({row}.ended_at, 0)",  # an end outranks a start
-    "execution_events": "{row}.ended_at",
-    "policy_updates": "{row}.updated_at",
+    "policy_updates": "{row}.score IS NOT NULL",
 }
-"""The age of a row by table, which decides between two rows of one key; if equal, the other columns decide."""
+"""Decides which of two rows of one key gives its mutable columns; if equal, the columns themselves decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Rows to be merged: their origin for error messages, and an SQL relation (the text after FROM) for each table."""
+
+    origin: str
+    tables: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,49 +50,161 @@ class MergeCount:
     kept: int
 
 
-def merge_tables(database: Database, sources: Mapping[str, str], *, purpose: str) -> dict[str, MergeCount]:
+def merge_tables(
+    database: Database,
+    inputs: Sequence[Incoming],
+    *,
+    purpose: str,
+    rename: bool = False,
+    same_by: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, MergeCount]:
     """Merge rows into tables in one transaction; repeating a merge changes nothing.
 
     Args:
         database: an open database.
-        sources: for each table an SQL relation (the text after FROM) with the table's columns.
+        inputs: merged one after the other.
         purpose: the verb of the error message ``cannot <purpose>``.
+        rename: give an incoming campaign whose ``run_id`` another campaign has a longer one, instead of refusing it.
+        same_by: columns by which two rows of one key are the same, by table; all columns where it says nothing.
+
+    Returns:
+        The counts of each table, summed over the inputs.
 
     Raises:
-        MemoryStoreError: a source cannot be read, or holds a key twice; nothing is changed.
+        MemoryStoreError: two campaigns have one ``run_id``, two rows of one key differ, raw summaries do not fit their
+            events, or an input cannot be read or holds a key twice; nothing is changed.
     """
     with database.transaction(purpose) as connection:
-        return {table: _merge_rows(connection, table, source) for table, source in sources.items()}
+        counts = [_Merge(connection, database.path, one, same_by or {}).run(rename=rename) for one in inputs]
+    return {table: _total(count[table] for count in counts if table in count) for table in TABLES}
 
 
-def _merge_rows(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> MergeCount:
-    before, offered = _count(connection, table), _count(connection, source)
-    columns = ", ".join(TABLES[table].columns)
-    # Nothing conflicts in an empty table, and a plain insert is several times faster.
-    conflict = _newest_wins(table) if before else ""
-    row = connection.execute(f"INSERT INTO {table} SELECT {columns} FROM {source} {conflict}").fetchone()  # noqa: S608
-    written = int(row[0]) if row else 0
-    inserted = _count(connection, table) - before
-    return MergeCount(inserted, written - inserted, offered - written)
+class _Merge:
+    """The merge of one input, within a transaction."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: str,
+        incoming: Incoming,
+        same_by: Mapping[str, Sequence[str]],
+    ) -> None:
+        self._connection = connection
+        self._problem = f"memory {path}: cannot merge {incoming.origin}"
+        self._sources = dict(incoming.tables)
+        self._same_by = same_by
+
+    def run(self, *, rename: bool) -> dict[str, MergeCount]:
+        """Check all rows, then insert them."""
+        if "run_sessions" in self._sources and "run_sessions" not in self._same_by:
+            self._settle_names(rename=rename)
+        for table, source in self._sources.items():
+            self._check_equal(table, source)
+        counts = {table: self._insert(table, source) for table, source in self._sources.items()}
+        if "k6_raw_summaries" in self._sources:
+            self._check_summaries(self._sources["k6_raw_summaries"])
+        return counts
+
+    def _settle_names(self, *, rename: bool) -> None:
+        names, clashes = settle_names(
+            campaigns(self._connection, "run_sessions"), campaigns(self._connection, self._sources["run_sessions"])
+        )
+        if clashes and not rename:
+            raise MemoryStoreError(f"{self._problem}: {_clash_text(clashes)}")
+        if not names:
+            return
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {_RENAMED} (run_id VARCHAR, new_run_id VARCHAR)")
+        self._connection.executemany(f"INSERT INTO {_RENAMED} VALUES (?, ?)", list(names.items()))  # noqa: S608
+        for table, source in self._sources.items():
+            if "run_id" in TABLES[table].columns:
+                columns = ", ".join(
+                    f"coalesce(new_run_id, {column}) AS {column}" if column == "run_id" else column
+                    for column in TABLES[table].columns
+                )
+                self._sources[table] = f"(SELECT {columns} FROM {source} LEFT JOIN {_RENAMED} USING (run_id))"  # noqa: S608
+
+    def _check_equal(self, table: str, source: str) -> None:
+        """Raise ``MemoryStoreError`` if a row differs from that of its key in the memory."""
+        key = TABLES[table].key
+        fixed = [column for column in TABLES[table].columns if column not in (*key, *_MUTABLE.get(table, ()))]
+        compared = self._same_by.get(table, fixed)
+        if not compared:
+            return
+        mine, theirs = (f"row({', '.join(f'{side}.{column}' for column in compared)})" for side in ("mine", "theirs"))
+        contexts = "mine.context_hash, theirs.context_hash" if "context_hash" in TABLES[table].columns else "'', ''"
+        differing = self._connection.execute(
+            f"SELECT concat_ws('/', {', '.join(key)}), {contexts}, count(*) OVER () FROM {table} mine "  # noqa: S608
+            f"JOIN {source} theirs USING ({', '.join(key)}) WHERE {mine} IS DISTINCT FROM {theirs} ORDER BY 1 LIMIT 1"
+        ).fetchone()
+        if differing is None:
+            return
+        row, ours, their, n = differing
+        context = f" (context {their}, and {ours} in the memory)" if ours or their else ""
+        raise MemoryStoreError(
+            f"{self._problem}: {n:,} rows of {table} differ from the rows of the memory with the same key, the first "
+            f"is {row}{context}; they are different measurements, keep the two memories apart"
+        )
+
+    def _insert(self, table: str, source: str) -> MergeCount:
+        before, offered = self._count(table), self._count(source)
+        columns = ", ".join(TABLES[table].columns)
+        # Nothing conflicts in an empty table, and a plain insert is several times faster.
+        conflict = _on_conflict(table) if before else ""
+        row = self._connection.execute(f"INSERT INTO {table} SELECT {columns} FROM {source} {conflict}").fetchone()  # noqa: S608
+        written = int(row[0]) if row else 0
+        inserted = self._count(table) - before
+        return MergeCount(inserted, written - inserted, offered - written)
+
+    def _check_summaries(self, source: str) -> None:
+        """Raise ``MemoryStoreError`` if a raw summary has no event, or is of another run than its event."""
+        key = ", ".join(TABLES["k6_raw_summaries"].key)
+        orphan = self._connection.execute(
+            f"SELECT concat_ws('/', {key}) FROM {source} ANTI JOIN execution_events USING ({key}) ORDER BY 1 LIMIT 1"  # noqa: S608
+        ).fetchone()
+        if orphan:
+            raise MemoryStoreError(
+                f"{self._problem}: raw summary {orphan[0]} has no event in the memory; merge the core tables first"
+            )
+        misfit = self._connection.execute(f"{misfits(source)} LIMIT 1").fetchone()
+        if misfit:
+            key, stored, expected = misfit
+            raise MemoryStoreError(
+                f"{self._problem}: raw summary {key} is of another run than its event, {stored} instead of {expected}; "
+                "merge each debug folder with the core folder of the same memory"
+            )
+
+    def _count(self, source: str) -> int:
+        row = self._connection.execute(f"SELECT count(*) FROM {source}").fetchone()  # noqa: S608
+        return int(row[0]) if row else 0
 
 
-def _newest_wins(table: str) -> str:
-    key, columns = TABLES[table].key, TABLES[table].columns
-    values = [column for column in columns if column not in key]
-    if not values:
+def _clash_text(clashes: Sequence[NameClash]) -> str:
+    incoming, stored = clashes[0].incoming, clashes[0].stored
+    more = f" (and {len(clashes) - 1} more)" if len(clashes) > 1 else ""
+    return (
+        f"its campaign {incoming.run_id!r}{more} is not the campaign of that name in the memory, {incoming} instead of "
+        f"{stored}; `peva-env memory merge` and `preload` with --rename add it as {incoming.longer_name!r}"
+    )
+
+
+def _on_conflict(table: str) -> str:
+    """Return what becomes of a row whose key is there: it gets the newest mutable columns."""
+    if table not in _NEWNESS:
         return "ON CONFLICT DO NOTHING"
+    key = TABLES[table].key
+    values = [column for column in TABLES[table].columns if column not in key]  # more than mutable where imported anew
     changes = ", ".join(f"{column} = excluded.{column}" for column in values)
-    newer = f"{newness_rank(table, 'excluded')} > {newness_rank(table, table)}"
+    newer = f"{_newness(table, 'excluded', values)} > {_newness(table, table, values)}"
     return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} WHERE {newer}"
 
 
-def newness_rank(table: str, row: str) -> str:
+def _newness(table: str, row: str, values: Sequence[str]) -> str:
     """Return the SQL expression that orders rows of one key; the greatest wins."""
-    newness = _NEWNESS.get(table, "0").format(row=row)
-    values = (f"{row}.{column}" for column in TABLES[table].columns if column not in TABLES[table].key)
-    return f"row({', '.join([newness, *values])})"
+    return f"row({', '.join([_NEWNESS[table].format(row=row), *(f'{row}.{column}' for column in values)])})"
 
 
-def _count(connection: duckdb.DuckDBPyConnection, source: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {source}").fetchone()  # noqa: S608
-    return int(row[0]) if row else 0
+def _total(counts: Iterable[MergeCount]) -> MergeCount:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(inserted=count.inserted, updated=count.updated, kept=count.kept)
+    return MergeCount(total["inserted"], total["updated"], total["kept"])

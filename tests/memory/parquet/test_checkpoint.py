@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from peva_env.contracts import EndStatus, Verdict
+from peva_env.contracts import EndStatus
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
@@ -154,18 +154,6 @@ def test_loading_the_same_folder_twice_changes_nothing(empty: DuckDBMemoryStore,
     once = content(empty)
     checkpoint.preload_core()
     assert content(empty) == once
-
-
-def test_the_newer_of_two_events_stays_whichever_side_has_it(empty: DuckDBMemoryStore, exported: Path) -> None:
-    newer = event(iteration=0, verdict=Verdict.OVERLOADED, ended_at=5000.0)
-    older = event([("é", 5)], iteration=0, verdict=Verdict.OVERLOADED, ended_at=1.0)
-    empty.insert_events([newer, older])
-    theirs = duckdb.execute(f"SELECT config_id FROM '{exported}/core/execution_events.parquet'").fetchall()  # noqa: S608
-    assert {newer.config_id, older.config_id} == {config_id for (config_id,) in theirs}
-    ParquetCheckpoint(empty, core_dir=exported / "core").preload_core()
-    stored = {one.config_id: one for one in empty.events("ctx")}
-    assert stored[newer.config_id] == newer
-    assert stored[older.config_id].ended_at > older.ended_at
 
 
 def test_the_end_of_a_session_outranks_its_beginning(empty: DuckDBMemoryStore, tmp_path: Path) -> None:

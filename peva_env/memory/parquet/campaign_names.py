@@ -1,0 +1,99 @@
+"""Under which name the campaigns of one memory enter another.
+
+A campaign is identified by its context, its repetition and the moment of its start. Its ``run_id`` is a name: a
+configuration may choose it, and two nodes may be configured alike.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+import duckdb
+
+from peva_env.memory.contexts import node_name
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignIdentity:
+    """A campaign: its name, what identifies it, and its context as JSON."""
+
+    run_id: str
+    context_hash: str
+    repetition: int
+    started_at: float  # seconds since the epoch
+    context_json: str
+
+    @property
+    def longer_name(self) -> str:
+        """The name with 8 hex digits of the identity appended: the same wherever the campaign is merged."""
+        identity = f"{self.context_hash}/{self.repetition}/{self.started_at!r}"
+        return f"{self.run_id}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+
+    def is_same(self, other: Self) -> bool:
+        """Tell whether both are one campaign, under the same name or one under its longer name."""
+        names = {self.run_id, other.run_id}
+        same_identity = (self.context_hash, self.repetition, self.started_at) == (
+            other.context_hash,
+            other.repetition,
+            other.started_at,
+        )
+        is_renamed = names in ({self.run_id, self.longer_name}, {other.run_id, other.longer_name})
+        return same_identity and (len(names) == 1 or is_renamed)
+
+    def __str__(self) -> str:
+        """Return what tells the campaign from another one of its name."""
+        try:
+            node = node_name(json.loads(self.context_json or "{}"))
+        except (AttributeError, ValueError):
+            node = None
+        started = datetime.fromtimestamp(self.started_at, UTC).isoformat(" ", "milliseconds").replace("+00:00", " UTC")
+        return f"node {node or 'unknown'}, context {self.context_hash}, repetition {self.repetition}, begun {started}"
+
+
+@dataclass(frozen=True, slots=True)
+class NameClash:
+    """An incoming campaign whose name another campaign of the memory has."""
+
+    incoming: CampaignIdentity
+    stored: CampaignIdentity
+
+
+def campaigns(connection: duckdb.DuckDBPyConnection, sessions: str) -> list[CampaignIdentity]:
+    """Return the campaigns of an SQL relation with the columns of ``run_sessions``, in the order of their names."""
+    rows = connection.execute(
+        "SELECT run_id, coalesce(context_hash, ''), coalesce(repetition, 0), coalesce(started_at, 0), "  # noqa: S608
+        f"coalesce(context_json, '') FROM {sessions} ORDER BY run_id"
+    ).fetchall()
+    return [CampaignIdentity(*row) for row in rows]
+
+
+def settle_names(
+    stored: Iterable[CampaignIdentity], incoming: Iterable[CampaignIdentity]
+) -> tuple[dict[str, str], list[NameClash]]:
+    """Return the names under which incoming campaigns enter a memory, and the clashes.
+
+    A campaign that the memory has already, perhaps under its longer name, keeps the name that it has there. A campaign
+    whose name another one has gets its longer name, and is a clash.
+
+    Returns:
+        The new name of each campaign whose name changes, and the campaigns whose names clash.
+    """
+    by_name = {campaign.run_id: campaign for campaign in stored}
+    by_identity: dict[tuple[str, int, float], list[CampaignIdentity]] = {}
+    for campaign in by_name.values():
+        by_identity.setdefault((campaign.context_hash, campaign.repetition, campaign.started_at), []).append(campaign)
+    names, clashes = {}, []
+    for campaign in incoming:
+        alike = by_identity.get((campaign.context_hash, campaign.repetition, campaign.started_at), [])
+        same = [known.run_id for known in alike if campaign.is_same(known)]
+        if campaign.run_id in same:
+            continue
+        if same:
+            names[campaign.run_id] = same[0]
+        elif campaign.run_id in by_name:
+            names[campaign.run_id] = campaign.longer_name
+            clashes.append(NameClash(campaign, by_name[campaign.run_id]))
+    return names, clashes

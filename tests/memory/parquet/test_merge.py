@@ -1,0 +1,308 @@
+"""Merges: every event of every memory is in the result, bit for bit, or the merge is refused and changes nothing."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.errors import MemoryStoreError
+from peva_env.memory import CORE_TABLES, DEBUG_TABLES, DuckDBMemoryStore, Session, verify
+from peva_env.memory.parquet import ParquetCheckpoint, load_recording, merge_memories
+from peva_env.memory.store import PolicyUpdate
+from tests.support.builders import event, session
+
+STARTED_AT = 1_790_000_000.0
+
+
+@contextmanager
+def memory(path: Path | str = ":memory:") -> Iterator[DuckDBMemoryStore]:
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        yield store
+
+
+def add_campaign(
+    store: DuckDBMemoryStore, begun: Session, *events: ExecutionEvent, started_at: float = STARTED_AT
+) -> None:
+    """Store a campaign that began at a given time."""
+    store.open_session(begun)
+    store.database.connection.execute(
+        "UPDATE run_sessions SET started_at = ? WHERE run_id = ?", [started_at, begun.run_id]
+    )
+    store.insert_events(events, [PolicyUpdate(begun.run_id, 0, started_at, "Greedy", "online", 1)])
+    store.close_session(begun.run_id, EndStatus.COMPLETE)
+
+
+def content(store: DuckDBMemoryStore) -> dict[str, list[Any]]:
+    rows = store.database.connection.execute
+    return {table: rows(f"FROM {table} ORDER BY ALL").fetchall() for table in (*CORE_TABLES, *DEBUG_TABLES)}
+
+
+def exported(store: DuckDBMemoryStore, folder: Path) -> Path:
+    ParquetCheckpoint(store, core_dir=folder / "core", debug_dir=folder / "debug").export_all()
+    return folder
+
+
+def preload(store: DuckDBMemoryStore, folder: Path, *, rename: bool = False) -> None:
+    ParquetCheckpoint(store, core_dir=folder / "core", debug_dir=folder / "debug").preload_all(rename=rename)
+
+
+# The law
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A campaign as it was drawn: whoever has the same name, node and start is the same campaign."""
+
+    run_id: str
+    node: str
+    started_at: float
+    runs: tuple[tuple[int, int, float], ...]  # rate, iteration, margin
+
+    @property
+    def identity(self) -> tuple[str, str, float]:
+        return self.run_id, self.node, self.started_at
+
+    def events(self) -> list[ExecutionEvent]:
+        return [
+            event([("a", rate)], iteration, run_id=self.run_id, context_hash=self.node, margin=margin,
+                  raw_summary={"margin": margin})
+            for rate, iteration, margin in self.runs
+        ]  # fmt: skip
+
+    def add_to(self, store: DuckDBMemoryStore) -> None:
+        begun = session(self.run_id, context_hash=self.node)
+        add_campaign(store, begun, *self.events(), started_at=self.started_at)
+
+
+runs = st.lists(
+    st.tuples(st.sampled_from([10, 20]), st.integers(0, 1), st.sampled_from([0.5, 0.5, 0.5, -0.5])),
+    max_size=3,
+    unique_by=lambda run: run[:2],
+).map(tuple)
+campaigns = st.builds(
+    Drawn, st.sampled_from(["nightly", "x"]), st.sampled_from(["A", "B"]), st.sampled_from([1.5, 2.5]), runs
+)
+memories = st.lists(st.lists(campaigns, max_size=2, unique_by=lambda one: one.run_id), min_size=2, max_size=3)
+
+
+def conflict(merged: list[Drawn], incoming: list[Drawn], *, rename: bool) -> bool:
+    """Tell whether a campaign is in the way: another one of its name, or the same one with another measurement."""
+    for one in incoming:
+        for other in merged:
+            if one.run_id == other.run_id and one.identity != other.identity and not rename:
+                return True
+            if one.identity == other.identity:
+                theirs = {run[:2]: run for run in other.runs}
+                if any(theirs.get(run[:2], run) != run for run in one.runs):
+                    return True
+    return False
+
+
+def stored(store: DuckDBMemoryStore) -> set[tuple[Any, ...]]:
+    """Return every event with the identity of its campaign, the name that it was drawn with, and its raw summary."""
+    rows = store.database.connection.execute(
+        "SELECT split_part(run_id, '-', 1), s.context_hash, s.started_at, e.* EXCLUDE run_id, summary_json "
+        "FROM execution_events e "
+        "JOIN k6_raw_summaries USING (config_id, iteration, repetition, run_id) JOIN run_sessions s USING (run_id)"
+    ).fetchall()
+    assert len(rows) == store.database.connection.execute("SELECT count(*) FROM execution_events").fetchall()[0][0]
+    return {tuple(map(repr, row)) for row in rows}
+
+
+@settings(max_examples=25, deadline=None)
+@given(drawn=memories, rename=st.booleans())
+def test_every_event_of_every_memory_is_there_or_the_whole_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[list[Drawn]], rename: bool
+) -> None:
+    with ExitStack() as stack:
+        merged, *others = (stack.enter_context(memory()) for _ in drawn)
+        for store, given_campaigns in zip((merged, *others), drawn, strict=True):
+            for one in given_campaigns:
+                one.add_to(store)
+        expected, there = stored(merged), list(drawn[0])
+        for store, given_campaigns in zip(others, drawn[1:], strict=True):
+            folder = exported(store, tmp_path_factory.mktemp("exported"))
+            before = content(merged)
+            if conflict(there, given_campaigns, rename=rename):
+                with pytest.raises(MemoryStoreError, match=r"differ|is not the campaign of that name"):
+                    preload(merged, folder, rename=rename)
+                assert content(merged) == before
+                continue
+            for _ in ("once", "twice"):
+                preload(merged, folder, rename=rename)
+                expected |= stored(store)
+                assert stored(merged) == expected
+                assert len(merged.database.connection.execute("FROM execution_events").fetchall()) == len(expected)
+            there += given_campaigns
+
+
+# Two campaigns of one name
+
+NODES = {"ctx A": {"node": {"name": "alpha"}}, "ctx B": {"node": {"name": "beta"}}}
+
+
+def on_node(context_hash: str) -> Session:
+    return Session("nightly", 1, context_hash, NODES[context_hash])
+
+
+@pytest.fixture
+def alpha(tmp_path: Path) -> Path:
+    with memory(tmp_path / "alpha.duckdb") as store:
+        add_campaign(store, on_node("ctx A"), event(run_id="nightly", context_hash="ctx A", raw_summary={"n": 1}))
+    return tmp_path / "alpha.duckdb"
+
+
+@pytest.fixture
+def beta(tmp_path: Path) -> Path:
+    with memory(tmp_path / "beta.duckdb") as store:
+        measured = event(
+            run_id="nightly", context_hash="ctx B", verdict=Verdict.OVERLOADED, ended_at=9e9, raw_summary={"n": 2}
+        )
+        add_campaign(store, on_node("ctx B"), measured, started_at=STARTED_AT + 1)
+    return tmp_path / "beta.duckdb"
+
+
+def test_two_nodes_with_one_run_id_are_refused_naming_both(alpha: Path, beta: Path) -> None:
+    with memory(alpha) as store:
+        before = content(store)
+        with pytest.raises(MemoryStoreError) as caught:
+            merge_memories(store, [beta])
+        assert content(store) == before
+    said = str(caught.value)
+    assert "campaign 'nightly'" in said
+    assert "node beta, context ctx B" in said
+    assert "node alpha, context ctx A" in said
+    assert "--rename" in said
+    assert "\n" not in said
+
+
+def test_memories_that_conflict_with_each_other_leave_a_third_one_as_it_was(
+    tmp_path: Path, alpha: Path, beta: Path
+) -> None:
+    with memory(tmp_path / "all.duckdb") as store:
+        before = content(store)
+        with pytest.raises(MemoryStoreError, match=r"cannot merge .*beta.duckdb"):
+            merge_memories(store, [alpha, beta])
+        assert content(store) == before
+
+
+def names_and_verdicts(store: DuckDBMemoryStore) -> list[tuple[str, str]]:
+    return store.database.connection.execute(
+        "SELECT run_id, verdict FROM execution_events JOIN k6_raw_summaries USING (config_id, iteration, repetition, "
+        "run_id) JOIN policy_updates USING (run_id) SEMI JOIN run_sessions USING (run_id) ORDER BY 1"
+    ).fetchall()
+
+
+def test_a_renamed_campaign_is_whole_and_is_known_again(tmp_path: Path, alpha: Path, beta: Path) -> None:
+    with memory(alpha) as store:
+        for _ in ("once", "twice"):
+            merge_memories(store, [beta], rename=True)
+            (_, kept), (name, added) = names_and_verdicts(store)
+            assert (kept, added) == ("OK", "OVERLOADED")
+        merge_memories(store, [beta])  # known under its longer name: no need to rename it
+        assert names_and_verdicts(store) == [("nightly", "OK"), (name, "OVERLOADED")]
+        assert name.startswith("nightly-")
+    with memory(beta) as store:  # and the way back
+        merge_memories(store, [alpha], rename=True)
+        assert sorted(verdict for _, verdict in names_and_verdicts(store)) == ["OK", "OVERLOADED"]
+
+
+def test_copies_of_a_campaign_that_went_on_apart_are_refused_even_with_rename(tmp_path: Path, alpha: Path) -> None:
+    other = tmp_path / "other.duckdb"
+    other.write_bytes(alpha.read_bytes())
+    for path, margin in ((alpha, 1.0), (other, -1.0)):
+        with memory(path) as store:
+            store.insert_events([event(iteration=1, run_id="nightly", context_hash="ctx A", margin=margin)])
+    with memory(alpha) as store, pytest.raises(MemoryStoreError, match="different measurements"):
+        merge_memories(store, [other], rename=True)
+
+
+def test_a_campaign_that_goes_on_is_merged_again(tmp_path: Path, alpha: Path) -> None:
+    with memory(tmp_path / "all.duckdb") as merged:
+        merge_memories(merged, [alpha])
+        with memory(alpha) as store:
+            store.open_session(on_node("ctx A"))
+            later = PolicyUpdate("nightly", 1, 5.0, "Greedy", "online", 1)
+            store.insert_events([event(iteration=1, run_id="nightly", context_hash="ctx A")], [later])
+            store.set_score(PolicyUpdate("nightly", 0, STARTED_AT, "Greedy", "online", 1), 0.75)
+            store.close_session("nightly", EndStatus.BUDGET)
+        counts = merge_memories(merged, [alpha])
+        assert (counts["execution_events"].inserted, counts["run_sessions"].updated) == (1, 1)
+        scores = merged.database.connection.execute("SELECT score FROM policy_updates ORDER BY update_index").fetchall()
+        assert scores == [(0.75,), (None,)]
+
+
+# Raw summaries
+
+
+def measured_by_k6(mean_ms: float) -> ExecutionEvent:
+    """Return an event with the summary that k6 would write of it."""
+    made: ExecutionEvent = event()
+    (function,) = made.functions
+    trend = {"count": function.succeeded, "avg": mean_ms}
+    metrics = {
+        "iterations{scenario:f0}": {"values": {"count": function.sent}},
+        "dropped_iterations{scenario:f0}": {"values": {"count": 0}},
+        "http_req_duration{scenario:f0,expected_response:true}": {"values": trend},
+    }
+    fitting: ExecutionEvent = event(
+        functions=(replace(function, mean_ms=mean_ms),),
+        raw_summary={"functions": {"f0": "a"}, "metrics": metrics},
+    )
+    return fitting
+
+
+def test_a_raw_summary_of_another_run_is_refused_and_found(tmp_path: Path) -> None:
+    folders = []
+    for number, mean_ms in enumerate((20.125, 31.0)):
+        with memory() as store:
+            add_campaign(store, session(), measured_by_k6(mean_ms))
+            assert [found for found in verify(store.database.connection) if found.table == "k6_raw_summaries"] == []
+            folders.append(exported(store, tmp_path / str(number)))
+    with memory() as store:
+        mixed = ParquetCheckpoint(store, core_dir=folders[0] / "core", debug_dir=folders[1] / "debug")
+        with pytest.raises(MemoryStoreError, match=r"another run than its event, .*31.0 instead of .*20.125"):
+            mixed.preload_all()
+        assert content(store)["execution_events"] == []
+        mixed.preload_core()
+        with pytest.raises(MemoryStoreError, match="another run than its event"):
+            mixed.preload_debug()
+        store.database.connection.execute(
+            f"INSERT INTO k6_raw_summaries FROM '{folders[1]}/debug/k6_raw_summaries.parquet'"
+        )
+        (found,) = (found for found in verify(store.database.connection) if found.table == "k6_raw_summaries")
+        assert (found.column, "31.0" in found.stored, "20.125" in found.recomputed) == ("summary_json", True, True)
+
+
+def test_raw_summaries_without_their_events_are_refused(tmp_path: Path) -> None:
+    with memory() as store:
+        add_campaign(store, session(), measured_by_k6(1.0))
+        folder = exported(store, tmp_path)
+    with memory() as store, pytest.raises(MemoryStoreError, match="has no event in the memory; merge the core tables"):
+        ParquetCheckpoint(store, debug_dir=folder / "debug").preload_debug()
+
+
+def test_a_raw_summary_that_is_no_json_is_found() -> None:
+    with memory() as store:
+        add_campaign(store, session(), measured_by_k6(1.0))
+        store.database.connection.execute("UPDATE k6_raw_summaries SET summary_json = '{'")
+        assert "no JSON" in [found.stored for found in verify(store.database.connection)]
+
+
+# Recordings
+
+
+def test_folders_with_two_campaigns_of_one_name_are_no_recording(tmp_path: Path, alpha: Path, beta: Path) -> None:
+    folders = []
+    for path in (alpha, beta):
+        with memory(path) as store:
+            folders.append(exported(store, tmp_path / path.stem) / "core")
+    with pytest.raises(MemoryStoreError, match=r"run_id 'nightly' .context ctx A and ctx B.*--rename"):
+        load_recording(folders)
