@@ -131,7 +131,7 @@ app.command()(cli_report.report)
 def main() -> None:
     """Run the command line; an error that a user can cause is one line on standard error."""
     _fill_standard_descriptors()
-    sys.path.insert(0, "")  # so that module:Class finds the user's own modules, as with python -m
+    sys.path.append("")  # module:Class finds the user's own modules; last, so that none of them hides an installed one
     try:
         app()
     except PevaError as error:

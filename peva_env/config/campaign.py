@@ -150,7 +150,7 @@ class DfaasConfig(Section):
     @field_validator("algorithm_entrypoint")
     @classmethod
     def _is_entrypoint(cls, entrypoint: str | None) -> str | None:
-        if entrypoint is not None and not all(entrypoint.partition(":")[::2]):
+        if entrypoint and not all(entrypoint.partition(":")[::2]):
             raise ValueError("must be module:Class, for example my_policies:Greedy")
         return entrypoint
 

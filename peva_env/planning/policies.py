@@ -27,12 +27,12 @@ _CONTRACT = tuple(name for name, _ in inspect.getmembers(PolicyAlgorithm, inspec
 
 
 def load_policy_algorithm(entrypoint: str | None) -> PolicyAlgorithm:
-    """Return an instance of the class at ``module:Class``, or a ``NoOpPolicy`` for None. The module's code runs.
+    """Return an instance of the class at ``module:Class``, or a ``NoOpPolicy`` for None or "". The module's code runs.
 
     Raises:
         PolicyError: a malformed entry point, a module or class that is not there or fails, a missing method.
     """
-    if entrypoint is None:
+    if not entrypoint:
         return NoOpPolicy()
     policy_class = load_class(entrypoint, what="policy", error=PolicyError)
     missing = [name for name in _CONTRACT if not callable(getattr(policy_class, name, None))]

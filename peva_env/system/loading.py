@@ -1,6 +1,8 @@
 """Loading a user's class from its entry point."""
 
 import importlib
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from peva_env.errors import PevaError
@@ -25,5 +27,13 @@ def load_class(entrypoint: str, *, what: str, error: type[PevaError]) -> type[An
         raise error(f"{what} {entrypoint!r} cannot be loaded: {reason}") from problem
     found = getattr(module, class_name, None)
     if not isinstance(found, type):
-        raise error(f"{what} {entrypoint!r} cannot be loaded: {module_name!r} has no class {class_name!r}")
+        where = f"{module_name!r} ({getattr(module, '__file__', None) or 'built in'})"
+        hint = "" if _is_here(module) else "; if that is not your module, rename yours: an installed one has its name"
+        raise error(f"{what} {entrypoint!r} cannot be loaded: {where} has no class {class_name!r}{hint}")
     return found
+
+
+def _is_here(module: ModuleType) -> bool:
+    """Tell whether a module is of the working folder."""
+    file = getattr(module, "__file__", None)
+    return file is not None and Path(file).resolve().is_relative_to(Path.cwd())

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from peva_env import datasets
 from peva_env.cli import commands as cli
 from peva_env.errors import ConfigError
 from tests.support.commands import complaint, files
@@ -323,6 +324,39 @@ def test_a_policy_of_ones_own_that_is_not_there_is_told_in_one_line(algorithm: s
 
 def test_a_policy_that_is_not_there_is_named() -> None:
     assert "there is no module 'nowhere'" in refusal(SMALL | {"algorithm_entrypoint": "nowhere:Policy"}, 1)
+
+
+HIDING = [
+    "agents",
+    "jinja2",
+    "typing",
+    "numpy",
+    "rich",
+    "peva_env",
+    "peva_agents",
+    "yaml",
+    "duckdb",
+    "pyarrow",
+    "queue",
+]
+"""Names of modules of ours, of our libraries and of Python that a user may well give to a file."""
+
+COMMANDS_HERE = [
+    ["memory", "preload", "m.duckdb", "--core", str(datasets.load("local-node-v1"))],
+    ["report", "--memory", "m.duckdb"],
+    ["ask", "checkout=40", "--memory", "m.duckdb"],
+    ["arena", "--sim", "random:1", "--agents", "uniform,mine:Mine", "--seeds", "1", "--out", "arena"],
+]
+
+
+def test_files_of_the_working_folder_hide_no_module() -> None:
+    for name in HIDING:
+        Path(f"{name}.py").write_text("raise SystemExit('imported the file of the user')")
+    Path("mine.py").write_text("from peva_env.planning import NoOpPolicy\nclass Mine(NoOpPolicy):\n    pass\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    for args in COMMANDS_HERE:
+        ended = subprocess.run([str(COMMAND), *args], capture_output=True, text=True, env=environment, timeout=60)
+        assert (ended.returncode, ended.stderr) == (0, ""), args
 
 
 # --- machines that cannot be used -----------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
 from tests.fixtures.custom_algo import CustomPolicy
 
 
-def test_without_an_entry_point_the_policy_does_nothing() -> None:
-    policy = load_policy_algorithm(None)
+@pytest.mark.parametrize("entrypoint", [None, ""])
+def test_without_an_entry_point_the_policy_does_nothing(entrypoint: str | None) -> None:
+    policy = load_policy_algorithm(entrypoint)
     assert isinstance(policy, NoOpPolicy)
     assert policy.choose_batch(candidates=[[("a", 1)], [("a", 2)]], desired_size=1) == [[("a", 1)]]
 
@@ -49,3 +50,12 @@ def test_a_module_that_fails_is_told_from_one_that_is_not_there(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(PolicyError, match=r"importing 'broken_policy' failed: .*a_module_that_is_not_there"):
         load_policy_algorithm("broken_policy:Policy")
+
+
+def test_a_module_with_the_name_of_an_installed_one_is_told_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("class MyPolicy: pass\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PolicyError, match=r"'queue' \(.*queue.py\) has no class 'MyPolicy'; .* rename yours"):
+        load_policy_algorithm("queue:MyPolicy")

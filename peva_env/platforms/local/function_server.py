@@ -10,7 +10,6 @@ import asyncio
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import uvicorn
 from functions_framework.aio import create_asgi_app
@@ -47,7 +46,6 @@ def main() -> None:
     arguments = _parse_arguments()
     listener = socket.socket(fileno=arguments.fd)
     listener.set_inheritable(False)  # else processes that the function spawns would keep the port
-    sys.path.insert(0, str(Path(arguments.source).parent))
     try:
         app = create_asgi_app(arguments.target, arguments.source)  # type: ignore[no-untyped-call]
     except FunctionsFrameworkException as error:
