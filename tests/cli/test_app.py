@@ -345,7 +345,7 @@ COMMANDS_HERE = [
     ["memory", "preload", "m.duckdb", "--core", str(datasets.load("local-node-v1"))],
     ["report", "--memory", "m.duckdb"],
     ["ask", "checkout=40", "--memory", "m.duckdb"],
-    ["arena", "--sim", "random:1", "--agents", "uniform,mine:Mine", "--seeds", "1", "--out", "arena"],
+    ["arena", "--sim", "random:1", "--agents", "uniform,mine:Mine", "--out", "arena"],
 ]
 
 
