@@ -1,7 +1,9 @@
 """The DuckDB file itself: opened by one process, checked against the schema, written in transactions."""
 
+import os
 import re
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,11 +16,17 @@ from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
 
-_LOCK_HOLDER = re.compile(r"lock is held in (?P<program>\S+)(?: \(PID (?P<pid>\d+)\))?")
+_LOCK_HOLDER = re.compile(r"lock is held in (?:(?P<program>.+) \(PID (?P<pid>\d+)\)|PID (?P<bare_pid>\d+))")
+_NO_LOCKS = re.compile(
+    r"Could not set lock on file .*: (?P<reason>Operation not supported|No locks available|.*not impl.*)"
+)
 
 _MAGIC = b"DUCK"
 _MAGIC_END = 12
 """DuckDB's files begin with an 8-byte checksum and these four letters."""
+
+_HEADERS_END = 3 * 4096
+"""Three headers of 4,096 bytes come before all data."""
 
 
 NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
@@ -148,7 +156,8 @@ class Database:
         try:
             with Path(self._file).open("rb") as file:
                 begins = file.read(_MAGIC_END)
-            if not begins:  # left by a full disk when the file was created; DuckDB would always refuse it
+                n_bytes = os.fstat(file.fileno()).st_size
+            if not begins or (begins.endswith(_MAGIC) and self._was_cut_off(n_bytes)):
                 Path(self._file).unlink()
                 return False
         except FileNotFoundError:
@@ -157,6 +166,21 @@ class Database:
             raise MemoryStoreError(f"memory {self.path}: cannot be read: {error.strerror}") from error
         if not begins.endswith(_MAGIC) or len(begins) < _MAGIC_END:
             raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; choose another db_path")
+        return True
+
+    def _was_cut_off(self, n_bytes: int) -> bool:
+        """Tell whether the file ends within its headers: a full disk or a kill cut it off when it was created.
+
+        DuckDB would always refuse it. It holds nothing, because the log, too, begins only after the headers.
+        """
+        log = Path(f"{self._file}.wal")
+        if n_bytes >= _HEADERS_END or (log.exists() and log.stat().st_size):
+            return False
+        warnings.warn(
+            f"memory {self.path}: was cut off at {n_bytes:,} bytes, before it held anything; it is begun anew",
+            RuntimeWarning,
+            stacklevel=2,
+        )
         return True
 
     def _require_file(self) -> None:
@@ -210,10 +234,24 @@ def duckdb_problem(error: duckdb.Error) -> str:
     text = str(error).splitlines()[0]
     holder = _LOCK_HOLDER.search(text)
     if holder:
-        who = f"process {holder['pid']} ({Path(holder['program']).name})" if holder["pid"] else holder["program"]
-        return f"in use by {who}; wait for it, stop it, or choose another db_path"
+        return f"in use by {_named(holder)}; wait for it, stop it, or choose another db_path"
+    no_locks = _NO_LOCKS.search(text)
+    if no_locks:
+        return (
+            f"its file system cannot lock files ({no_locks['reason']}), as many network drives cannot; "
+            "choose an output_dir on a local disk"
+        )
     if "version number" in text and "we can only read" in text:
         return f"was written by a newer DuckDB than {duckdb.__version__}, install a newer one: {text}"
     if "different configuration than existing connections" in text:
         return "in use by this process; close what has it open, or choose another db_path"
     return text.removeprefix("IO Error: ")
+
+
+def _named(holder: re.Match[str]) -> str:
+    """Return the process that holds a lock, as well as DuckDB knows it."""
+    if holder["program"]:
+        return f"process {holder['pid']} ({Path(holder['program']).name})"
+    if int(holder["bare_pid"]):
+        return f"process {holder['bare_pid']}"
+    return "a process of another machine or container"

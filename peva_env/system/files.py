@@ -1,9 +1,12 @@
 """Files that are complete at any moment."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 @contextmanager
@@ -23,6 +26,24 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def local_path(text: str) -> Path:
+    """Return the path that a user wrote, with ``~`` expanded.
+
+    Raises:
+        ValueError: it is empty, a URL, or has a NUL character, or its ``~user`` does not exist.
+    """
+    if not text:
+        raise ValueError("must not be empty; `.` is the working folder")
+    if "\0" in text:
+        raise ValueError("must be a path without a NUL character")
+    if _URL.match(text):
+        raise ValueError("must be a path on this machine, not a URL")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError("begins with the home folder of a user that does not exist") from error
 
 
 def write_text(path: Path, text: str) -> None:

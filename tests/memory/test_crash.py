@@ -103,6 +103,37 @@ def assert_whole(store: DuckDBMemoryStore) -> None:
     assert {n for (n,) in rows(lost).fetchall()} == {0}
 
 
+N_BIRTHS = 20
+LONGEST_BIRTH_S = 0.04
+
+
+def open_memories(folder: str, begun: Connection) -> None:
+    """Create one memory after the other until killed."""
+    for number in count():
+        begun.send(number)
+        DuckDBMemoryStore(Path(folder, f"{number}.duckdb")).startup()
+
+
+@pytest.mark.filterwarnings("default:memory .* was cut off")
+def test_kill_9_while_a_memory_is_created_leaves_a_file_that_opens(tmp_path: Path) -> None:
+    chance = random.Random(0)  # noqa: S311
+    for birth in range(N_BIRTHS):
+        folder = tmp_path / str(birth)
+        folder.mkdir()
+        ours, its = PROCESSES.Pipe(duplex=False)
+        process = PROCESSES.Process(target=open_memories, args=(str(folder), its))
+        process.start()
+        its.close()
+        ours.poll(30)
+        time.sleep(chance.uniform(0, LONGEST_BIRTH_S))
+        process.kill()
+        process.join()
+        for number in received(ours):
+            with closing(DuckDBMemoryStore(folder / f"{number}.duckdb")) as store:
+                store.startup()
+                store.insert_events([event()])
+
+
 # A file of a DuckDB that is still to come
 
 HEADER_BYTES = 4096

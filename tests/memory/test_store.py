@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory.database import duckdb_problem
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.support.builders import event, full, function, session, small_disk, without_privileges
 from tests.support.strategies import events
@@ -239,6 +240,44 @@ def test_a_memory_in_use_names_who_uses_it_and_what_to_do(path: Path) -> None:
     assert "choose another db_path" in message
 
 
+LOCKED = 'IO Error: Could not set lock on file "/m.duckdb": '
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "Conflicting lock is held in /opt/my apps/my python (PID 12). See also https://duckdb.org",
+            "in use by process 12 (my python); wait for it, stop it, or choose another db_path",
+        ),
+        ("Conflicting lock is held in PID 34. See also", "in use by process 34; wait"),
+        ("Conflicting lock is held in PID 0. See also", "in use by a process of another machine or container; wait"),
+        (
+            "Operation not supported",
+            "cannot lock files (Operation not supported), as many network drives cannot; choose",
+        ),
+        ("No locks available", "choose an output_dir on a local disk"),
+        ("Function not implemented", "choose an output_dir on a local disk"),
+    ],
+)
+def test_a_lock_that_cannot_be_had_is_told_with_the_cure(text: str, said: str) -> None:
+    assert said in duckdb_problem(duckdb.IOException(LOCKED + text))
+
+
+def test_a_holder_whose_process_cannot_be_seen_is_no_process_0(path: Path) -> None:
+    holder = start_holder(path)
+    opening = "import sys, duckdb; duckdb.connect(sys.argv[1])"
+    try:
+        elsewhere = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+        ended = subprocess.run([*elsewhere, sys.executable, "-c", opening, path], capture_output=True, text=True)
+    finally:
+        kill(holder)
+    if "lock" not in ended.stderr:
+        pytest.skip(f"this machine makes no process namespaces: {ended.stderr.strip()}")
+    problem = duckdb_problem(duckdb.IOException(ended.stderr.strip().splitlines()[-1]))
+    assert problem.startswith("in use by a process of another machine or container")
+
+
 def test_a_memory_open_in_this_very_process_is_refused_and_its_session_still_runs(
     store: DuckDBMemoryStore, path: Path
 ) -> None:
@@ -432,6 +471,40 @@ def test_an_empty_file_is_a_new_memory(tmp_path: Path) -> None:
     with closing(DuckDBMemoryStore(tmp_path / "m.duckdb")) as store:
         store.startup()
         assert store.schema_version() == "peva_faas_mem_v1"
+
+
+@pytest.mark.parametrize("n_bytes", [4096, 8192])
+def test_a_file_that_was_cut_off_in_its_headers_is_begun_anew(tmp_path: Path, n_bytes: int) -> None:
+    path = tmp_path / "m.duckdb"
+    make(path)
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    with closing(DuckDBMemoryStore(path)) as store:
+        with pytest.warns(RuntimeWarning, match=r"was cut off at .* begun anew"):
+            store.startup()
+        store.insert_events([event()])
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        assert store.events("ctx") == [event()]
+
+
+@pytest.mark.parametrize("n_bytes", [4096, 8192])
+def test_a_cut_off_file_with_a_log_beside_it_is_left_alone(tmp_path: Path, n_bytes: int) -> None:
+    path = tmp_path / "m.duckdb"
+    make(path)
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    log = path.with_name("m.duckdb.wal")
+    log.write_bytes(b"rows")
+    refusal(path)
+    assert (path.stat().st_size, log.read_bytes()) == (n_bytes, b"rows")
+
+
+@pytest.mark.parametrize("n_bytes", [12288, 100_000])
+def test_a_file_that_was_cut_off_in_its_data_is_refused_unchanged(tmp_path: Path, n_bytes: int) -> None:
+    path = tmp_path / "m.duckdb"
+    make(path)
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    assert "\n" not in refusal(path)
+    assert path.stat().st_size == n_bytes
 
 
 # A file that is taken away while it is in use
