@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import gymnasium
@@ -256,3 +257,22 @@ def test_it_is_made_by_name(name: str, mode: str) -> None:
     observation, infos = vector.reset(seed=1)
     assert observation in vector.observation_space
     assert infos["action_mask"].shape == (3, vector.single_action_space.n)
+
+
+@pytest.mark.parametrize(
+    ("version", "mode", "is_warned"),
+    [
+        ("1.3.0", "SameStep", True),
+        ("1.2.2", "SameStep", True),
+        ("1.3.0", "NextStep", False),
+        ("1.4.0", "SameStep", False),
+        ("1.10.0rc1", "SameStep", False),
+    ],
+)
+def test_an_old_gymnasium_whose_statistics_are_wrong_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, version: str, mode: str, is_warned: bool
+) -> None:
+    monkeypatch.setattr(gymnasium, "__version__", version)
+    warned = pytest.warns(RuntimeWarning, match="install gymnasium 1.4")
+    with warned if is_warned else nullcontext():
+        gymnasium.make_vec("peva/FaasSim-v0", 2, "vector_entry_point", autoreset_mode=mode).close()
