@@ -1,16 +1,17 @@
 """What a campaign is asked to do: every key of the configuration, and the rules between them."""
 
 import re
-import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
-from peva_env.config.rates import LinearRates, RandomRates, RateStrategy
+from peva_env.config.rates import LinearRates, RandomRates, RateStrategy, migrate_rates
 from peva_env.config.sections import (
     DEFAULT_OUTPUT_DIR,
+    LARGEST_COUNT,
+    LONGEST_S,
     MEMORY_FILE,
     CombinationConfig,
     CooldownConfig,
@@ -20,12 +21,15 @@ from peva_env.config.sections import (
     OpenFaasConfig,
     OverloadConfig,
     Section,
+    expand_home,
     plain_url,
 )
 from peva_env.space import Dominance
 
 _SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHORTEST_TO_CUT_S = 5.0
+_DURATION_WANTED = "must be a number and a unit (ms, s, m, h), for example 30s"
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 
 
@@ -33,14 +37,16 @@ def duration_seconds(text: str) -> float:
     """Return the seconds in a duration such as ``500ms``, ``30s``, ``2m`` or ``1h``.
 
     Raises:
-        ValueError: not a number with one of these units, or not more than zero.
+        ValueError: not a number with one of these units, not more than zero, or more than a year.
     """
     match = _DURATION.fullmatch(text.strip())
     if not match:
-        raise ValueError("must be a number and a unit (ms, s, m, h), for example 30s")
+        raise ValueError(_DURATION_WANTED)
     seconds = float(match[1]) * _SECONDS_PER_UNIT[match[2]]
     if seconds <= 0:
         raise ValueError("must be longer than zero, for example 30s")
+    if seconds > LONGEST_S:
+        raise ValueError(f"must be at most {LONGEST_S / _SECONDS_PER_UNIT['h']:.0f}h")
     return seconds
 
 
@@ -53,7 +59,7 @@ class DfaasConfig(Section):
     rate_strategy: RateStrategy = Field(default_factory=LinearRates, description="rates to offer, in requests/s")
     combinations: CombinationConfig = Field(default_factory=CombinationConfig)
     duration: str = Field("30s", description="length of one run")
-    iterations: int = Field(3, ge=1, description="runs of each configuration; the majority decides")
+    iterations: int = Field(3, ge=1, le=LARGEST_COUNT, description="runs of each configuration; the majority decides")
     repeats: Literal["all", "adaptive"] = Field(
         "all", description="all iterations of each configuration, or only as many as decide it"
     )
@@ -69,7 +75,9 @@ class DfaasConfig(Section):
     max_total_rate: int | None = Field(
         None, ge=1, description="requests/s, all functions together, beyond which nothing may be offered"
     )
-    max_invalid_retries: int = Field(2, ge=0, description="how often a run that measured nothing is tried again")
+    max_invalid_retries: int = Field(
+        2, ge=0, le=LARGEST_COUNT, description="how often a run that measured nothing is tried again"
+    )
     selection_mode: Literal["online", "micro_batch"] = Field("online", description="when the policy is updated")
     micro_batch_size: int = Field(8, description="candidates per choice; events per update in micro_batch mode")
     micro_batch_window_s: int = Field(30, description="longest wait for an update in micro_batch mode")
@@ -107,9 +115,7 @@ class DfaasConfig(Section):
     seed: int | None = Field(None, ge=0, le=2**63 - 1)
     output_dir: str = Field(DEFAULT_OUTPUT_DIR, min_length=1, description="where artifacts and memory are written")
     run_id: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        description="name of the campaign; `memory merge --rename` tells two campaigns of one name apart",
+        None, description="name of the campaign; `memory merge --rename` tells two campaigns of one name apart"
     )
 
     @property
@@ -122,6 +128,13 @@ class DfaasConfig(Section):
         """How long one request may take, in seconds."""
         return duration_seconds(self.timeout)
 
+    @field_validator("duration", "timeout", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        if not isinstance(value, str):  # 30, or 1:30, which YAML reads as 90
+            raise ValueError(_DURATION_WANTED)
+        return value
+
     @field_validator("duration", "timeout")
     @classmethod
     def _is_duration(cls, text: str) -> str:
@@ -132,7 +145,7 @@ class DfaasConfig(Section):
     @classmethod
     def _long_enough_for_k6(cls, text: str) -> str:
         if duration_seconds(text) < 1:
-            raise ValueError("must be at least 1s, k6 runs nothing shorter")
+            raise ValueError("must be at least 1s, k6 runs nothing shorter: write 1s or more")
         return text
 
     @field_validator("gateway_url", "prometheus_url")
@@ -142,10 +155,17 @@ class DfaasConfig(Section):
 
     @field_validator("output_dir")
     @classmethod
-    def _is_path(cls, path: str) -> str:
-        if "\0" in path:
-            raise ValueError("must be the path of a folder, without a NUL character")
-        return path
+    def _at_home(cls, path: str) -> str:
+        return expand_home(path)
+
+    @field_validator("run_id")
+    @classmethod
+    def _names_a_file(cls, run_id: str | None) -> str | None:
+        if run_id is not None and not _RUN_ID.fullmatch(run_id):
+            raise ValueError(
+                "must be at most 100 letters, digits, '.', '_' and '-', the first a letter or digit, for example node-1"
+            )
+        return run_id
 
     @field_validator("algorithm_entrypoint")
     @classmethod
@@ -157,12 +177,7 @@ class DfaasConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _migrate_rates(cls, values: Any) -> Any:
-        if isinstance(values, Mapping) and values.get("rates") is not None:
-            values = dict(values)
-            rates = values.pop("rates")
-            warnings.warn("'rates' is deprecated: write 'rate_strategy' with type: linear", DeprecationWarning, 2)
-            values.setdefault("rate_strategy", {"type": "linear", **rates} if isinstance(rates, Mapping) else rates)
-        return values
+        return migrate_rates(values) if isinstance(values, Mapping) else values
 
     @model_validator(mode="after")
     def _fill_in(self) -> Self:
@@ -189,7 +204,7 @@ class DfaasConfig(Section):
             if function.max_rate is not None and function.max_rate < lowest:
                 raise ValueError(
                     f"functions[{i}].max_rate = {function.max_rate} leaves {function.name!r} without a rate; "
-                    f"the lowest rate is {lowest}"
+                    f"the lowest rate is {lowest}: raise max_rate, add a lower rate or leave the function out"
                 )
         if self.combinations.min_functions > len(names):
             raise ValueError(

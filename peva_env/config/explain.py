@@ -9,31 +9,78 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
+from peva_env.config.sections import KEY_OF_SECTION
+
 _TAGS = ("linear", "random", "exponential", "custom")
 """Where a value is one of several models, pydantic's location also holds which of them was tried."""
 
 
+_TEXT = "must be text; where YAML reads something else, write it in quotes"
+_REMEDIES = {
+    "string_type": _TEXT,
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "list_type": "must be a list, for example [a, b]",
+    "dict_type": "must hold keys and values",
+    "model_type": "must hold keys and values",
+    "model_attributes_type": "must hold keys and values",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "recursion_loop": "must not contain itself",
+}
+"""What would be right, by the type of pydantic's problem, where its own message speaks of Python."""
+
+
 def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Turn one pydantic problem into ``path = value: what would be right``."""
-    found = problem["loc"]
-    location = [part for i, part in enumerate(found) if not (part in _TAGS and found[i - 1] == "rate_strategy")]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    location = location_of(problem)
+    path = path_text(location)
     message = str(problem["msg"]).removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
+    message = _REMEDIES.get(problem["type"], message[:1].lower() + message[1:])
     if problem["type"] == "extra_forbidden":
-        names = _known_names(model, problem["loc"][:-1])
-        nearest = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.5)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known keys: {', '.join(sorted(names))}"
+        nearest = nearest_key(problem, model, cutoff=0.5)
+        known = ", ".join(_known_names(model, problem["loc"][:-1]))
+        hint = f"did you mean {nearest!r}?" if nearest else f"known keys: {known}"
         return f"{path}: unknown key; {hint}"
     if problem["type"].startswith("union_tag"):
         return f"{path}.type: must be one of {', '.join(_TAGS)}"
+    if problem["type"] == "invalid_key" or location[-1:] == ("[key]",):
+        section = path_text(location[: -1 if problem["type"] == "invalid_key" else -2])
+        return f"{section}: the key {problem['input']!r:.60} {_TEXT}".removeprefix(": ")
     if problem["type"] == "missing":
         return f"{path}: is required"
+    if problem["type"] == KEY_OF_SECTION:
+        return f"{path}.{message}".lstrip(".")
     if not path or isinstance(problem["input"], dict) or "headers" in location:  # whose values may be tokens
         return f"{path}: {message}" if path else message
     # What stands before an @ may be a password: 'http://user:password@host'.
     shown = re.sub(r".*@", "'...@", repr(problem["input"]), flags=re.DOTALL)
     return f"{path} = {shown:.60}: {message}"
+
+
+def location_of(problem: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """Return the keys and indices that lead to a problem, as they stand in the file."""
+    found = problem["loc"]
+    return tuple(part for i, part in enumerate(found) if not (part in _TAGS and found[i - 1] == "rate_strategy"))
+
+
+def path_text(location: Iterable[int | str]) -> str:
+    """Return a location as ``functions[0].name``, its end left out where it is very long."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    return f"{path:.120}"
+
+
+def nearest_key(problem: Mapping[str, Any], model: type[BaseModel], *, cutoff: float) -> str | None:
+    """Return the valid key that an unknown one is most like, if it is at least ``cutoff`` (0..1) like it."""
+    *parents, key = problem["loc"]
+    nearest = difflib.get_close_matches(str(key), _known_names(model, parents), n=1, cutoff=cutoff)
+    return nearest[0] if nearest else None
 
 
 def _known_names(model: type[BaseModel], path: Iterable[Any]) -> list[str]:

@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
+from peva_env.config.sections import require_no_placeholder
+
 FILE_OUTPUTS = ("csv", "json")
 """Outputs that write a file, and begin it anew with each run of k6."""
 
@@ -64,6 +66,12 @@ def require_outputs(outputs: Iterable[str]) -> None:
     for i, output in enumerate(outputs):
         kind, _, argument = output.partition("=")
         _require_no_password(f"k6_outputs[{i}]", argument)
+        if not kind.strip():
+            raise ValueError(f"k6_outputs[{i}] = {output!r}: must name an output, for example json=samples.json")
+        try:
+            require_no_placeholder(output)
+        except ValueError as error:
+            raise ValueError(f"k6_outputs[{i}] = {output!r}: {error}") from None
         if kind not in FILE_OUTPUTS:
             continue
         if kind in seen:

@@ -1,14 +1,21 @@
 """Rate strategies: which request rates a campaign offers."""
 
 import random
-from typing import Annotated, Literal, Self
+import warnings
+from collections.abc import Mapping
+from itertools import takewhile
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from peva_env.config.sections import Section, require_ordered
+from peva_env.config.sections import Section, require_no_truth, require_ordered
 
 MAX_RATE_RPS = 100_000
 """More than any k6 sends from one machine."""
+
+
+_MAX_MIN_POWER = 16
+"""2 ** 17 is beyond ``MAX_RATE_RPS``."""
 
 
 class LinearRates(Section):
@@ -29,7 +36,10 @@ class LinearRates(Section):
 
 
 class RandomRates(Section):
-    """``count`` different rates drawn from ``min_rate .. max_rate``; the same seed draws the same rates."""
+    """``count`` different rates drawn from ``min_rate .. max_rate``, or all of them if there are fewer.
+
+    The same seed draws the same rates.
+    """
 
     type: Literal["random"]
     min_rate: int = Field(10, ge=0)
@@ -39,35 +49,35 @@ class RandomRates(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.count > self.max_rate - self.min_rate + 1:
-            raise ValueError(f"count must be at most max_rate - min_rate + 1; got {self.count}")
         return require_ordered(self, "min_rate", "max_rate")
 
     def generate_rates(self) -> list[int]:
         """Return the rates in requests per second, ascending."""
+        rates = range(self.min_rate, self.max_rate + 1)
         draw = random.Random(self.seed).sample  # noqa: S311 - load rates, not secrets
-        return sorted(draw(range(self.min_rate, self.max_rate + 1), self.count))
+        return sorted(draw(rates, min(self.count, len(rates))))
 
 
 class ExponentialRates(Section):
     """``base ** power`` for each power, up to ``max_rate`` where that is set."""
 
     type: Literal["exponential"]
-    base: int = Field(2, ge=2)
-    min_power: int = Field(0, ge=0)
-    max_power: int = Field(8, ge=0, le=30)
-    max_rate: int = Field(MAX_RATE_RPS, ge=1, le=MAX_RATE_RPS, description="highest rate")
+    base: int = Field(2, ge=2, le=MAX_RATE_RPS)
+    min_power: int = Field(0, ge=0, le=_MAX_MIN_POWER)
+    max_power: int = Field(8, ge=0)
+    max_rate: int | None = Field(None, ge=1, le=MAX_RATE_RPS, description=f"highest rate; {MAX_RATE_RPS} without it")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.base**self.min_power > self.max_rate:
+        if self.base**self.min_power > (self.max_rate or MAX_RATE_RPS):
             raise ValueError(f"max_rate must be at least base ** min_power = {self.base**self.min_power}")
         return require_ordered(self, "min_power", "max_power")
 
     def generate_rates(self) -> list[int]:
         """Return the rates in requests per second, ascending."""
-        rates = [self.base**power for power in range(self.min_power, self.max_power + 1)]
-        return [rate for rate in rates if rate <= self.max_rate]
+        highest = self.max_rate or MAX_RATE_RPS
+        rates = (self.base**power for power in range(self.min_power, self.max_power + 1))
+        return list(takewhile(lambda rate: rate <= highest, rates))
 
 
 class CustomRates(Section):
@@ -76,9 +86,30 @@ class CustomRates(Section):
     type: Literal["custom"]
     rates: list[Annotated[int, Field(ge=0, le=MAX_RATE_RPS)]] = Field(min_length=1)
 
+    @field_validator("rates", mode="before")
+    @classmethod
+    def _are_numbers(cls, rates: object) -> object:
+        for rate in rates if isinstance(rates, list) else ():
+            require_no_truth(rate)
+        return rates
+
     def generate_rates(self) -> list[int]:
         """Return the rates in requests per second, ascending."""
         return sorted(set(self.rates))
+
+
+def migrate_rates(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with its older ``rates`` as ``rate_strategy``, unless a strategy of its own is there."""
+    migrated = dict(values)
+    rates = migrated.pop("rates", None)
+    if rates is None:
+        return migrated
+    warnings.warn("'rates' is deprecated: write 'rate_strategy' with type: linear", DeprecationWarning, 3)
+    strategy = migrated.get("rate_strategy")
+    default = LinearRates().model_dump()
+    if strategy is None or (isinstance(strategy, Mapping) and default | dict(strategy) == default):
+        migrated["rate_strategy"] = {**rates, "type": "linear"} if isinstance(rates, Mapping) else rates
+    return migrated
 
 
 RateStrategy = Annotated[LinearRates | RandomRates | ExponentialRates | CustomRates, Field(discriminator="type")]

@@ -1,24 +1,50 @@
 """The sections of the configuration: functions, combinations, cooldown, rules, memory, OpenFaaS, Grafana."""
 
 import re
-from collections.abc import Mapping
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 DEFAULT_OUTPUT_DIR = "peva-results"
 MEMORY_FILE = "peva_faas.duckdb"
+LONGEST_S = 365 * 24 * 3600.0
+"""Of a run, a request or a pause: a year. Far beyond it is more than the operating system can wait."""
+LARGEST_COUNT = 1_000_000
+"""Of iterations, replicas and the like: more than any campaign reaches."""
+KEY_OF_SECTION = "key_of_section"
+"""Type of a problem whose message opens with a key of the section that it was found in."""
+_HOST_PLACEHOLDER = re.compile(r"[{<][^{}<>]*[}>]")
 
 
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused."""
 
     # Inputs may hold a secret in the wrong place; our own errors show them with that left out.
-    model_config = ConfigDict(extra="forbid", validate_default=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", validate_default=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _means_what_it_says(cls, values: object) -> object:
+        """Refuse truth values where a number is due (YAML's ``no``), and text that no file or process can be given."""
+        if isinstance(values, dict):
+            for key, field in cls.model_fields.items():
+                try:
+                    if _is_number(field.annotation):
+                        require_no_truth(values.get(key))
+                    for text in _texts_in(values.get(key), of_dict=typing.get_origin(field.annotation) is dict):
+                        _require_usable(text, may_hold_nul=key == "body")
+                except ValueError as error:
+                    raise PydanticCustomError(KEY_OF_SECTION, "{problem}", {"problem": f"{key}: {error}"}) from None
+        return values
 
 
 class FunctionConfig(Section):
@@ -35,7 +61,10 @@ class FunctionConfig(Section):
         None, description="local node: 'file.py:target'; leave out to run the sample function of that name"
     )
     concurrency: int | None = Field(
-        None, ge=1, description="local node: requests served at once, more are answered 503 (8, or the sample's own)"
+        None,
+        ge=1,
+        le=LARGEST_COUNT,
+        description="local node: requests served at once, more are answered 503 (8, or the sample's own)",
     )
     port: int | None = Field(None, ge=1, le=65535, description="local node: port on 127.0.0.1 (a free one)")
 
@@ -90,8 +119,8 @@ class CombinationConfig(Section):
 class CooldownConfig(Section):
     """How the node comes to rest before each run."""
 
-    max_wait_seconds: float = Field(180, ge=0)
-    sleep_step_seconds: float = Field(5, gt=0, description="pause between two looks at the node")
+    max_wait_seconds: float = Field(180, ge=0, le=LONGEST_S)
+    sleep_step_seconds: float = Field(5, gt=0, le=LONGEST_S, description="pause between two looks at the node")
     idle_threshold_pct: float = Field(15, ge=0, le=100, description="at rest = within this share above the idle use")
 
 
@@ -102,7 +131,7 @@ class OverloadConfig(Section):
     ram_overload_pct: float = Field(90, ge=0, le=100)
     success_rate_node_min: float = Field(0.95, ge=0, le=1)
     success_rate_function_min: float = Field(0.90, ge=0, le=1)
-    replicas_overload_threshold: int = Field(15, ge=1)
+    replicas_overload_threshold: int = Field(15, ge=1, le=LARGEST_COUNT)
 
 
 class MemoryConfig(Section):
@@ -117,6 +146,11 @@ class MemoryConfig(Section):
     export_raw_debug_parquet_dir: str | None = Field(None, description="where to export the raw k6 summaries")
     preload_raw_debug: bool = Field(False, description="merge in the raw k6 summaries too")
     schema_version: str = Field("peva_faas_mem_v1", min_length=1)
+
+    @field_validator("db_path", "preload_core_parquet_dir", "export_core_parquet_dir", "export_raw_debug_parquet_dir")
+    @classmethod
+    def _at_home(cls, path: str | None) -> str | None:
+        return expand_home(path) if path else path
 
 
 class OpenFaasConfig(Section):
@@ -151,10 +185,44 @@ def require_sendable(headers: Mapping[str, str], body: str) -> None:
             raise ValueError(f"header {header!r}: is not a valid header name")
         if _CONTROL.search(value):
             raise ValueError(f"header {header!r}: its value must not hold line breaks or control characters")
+    if not _is_unicode("".join((body, *headers.values()))):
+        raise ValueError("body or headers: must be valid Unicode text")
+
+
+def require_no_truth(value: object) -> None:
+    """Refuse ``true`` and ``false`` where a number is due.
+
+    Raises:
+        ValueError: the value is one of them.
+    """
+    if isinstance(value, bool):
+        raise ValueError(
+            f"must be a number, not {str(value).lower()} (YAML reads yes and on as true, no and off as false)"
+        )
+
+
+def require_no_placeholder(address: str) -> None:
+    """Refuse an address that somebody has yet to fill in.
+
+    Raises:
+        ValueError: it holds a placeholder such as ``{host.address}`` or ``<k3s-ip>``.
+    """
+    if found := _HOST_PLACEHOLDER.search(address):
+        raise ValueError(
+            f"{found[0]} is not replaced here: write the address itself, for example 10.0.0.50, in its place"
+        )
+
+
+def expand_home(path: str) -> str:
+    """Return a path with ``~`` at its beginning replaced by the home folder.
+
+    Raises:
+        ValueError: there is no such home folder.
+    """
     try:
-        "".join((body, *headers.values())).encode()
-    except UnicodeEncodeError:
-        raise ValueError("body or headers: must be valid Unicode text") from None
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError as error:
+        raise ValueError("names a home folder that cannot be found; write the whole path") from error
 
 
 def plain_url(url: str) -> str:
@@ -169,6 +237,7 @@ def plain_url(url: str) -> str:
             "must hold no user name or password, for it is written to memory and artifacts; secrets have keys of their "
             "own, such as openfaas.password_file and grafana.token_env"
         )
+    require_no_placeholder(url)
     parts = urlsplit(url)
     wanted = "must be an http:// or https:// address, for example http://127.0.0.1:8080"
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s?#]", url):
@@ -198,6 +267,35 @@ class GrafanaConfig(Section):
         if self.token_env and self.token_file:
             raise ValueError("give token_env or token_file, not both")
         return self
+
+
+def _is_number(annotation: object) -> bool:
+    return annotation in (int, float) or (
+        isinstance(annotation, types.UnionType) and any(_is_number(one) for one in typing.get_args(annotation))
+    )
+
+
+def _texts_in(value: object, *, of_dict: bool) -> Iterator[str]:
+    """Yield a text, or those of a list, or of a dictionary that is no section, which looks at its texts itself."""
+    parts = value if isinstance(value, list) else [value]
+    if of_dict and isinstance(value, dict):
+        parts = [*value, *value.values()]
+    yield from (part for part in parts if isinstance(part, str))
+
+
+def _require_usable(text: str, *, may_hold_nul: bool) -> None:
+    if "\0" in text and not may_hold_nul:
+        raise ValueError("must not hold a NUL character")
+    if not _is_unicode(text):
+        raise ValueError("must be valid Unicode text, without lone surrogates such as \\ud800")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def require_ordered[T: Section](section: T, low: str, high: str) -> T:

@@ -4,10 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from peva_env.config import DfaasConfig
+from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
 
 _LOCAL_OVERHEAD_S = 0.4
 """Cooldown, k6 start and bookkeeping of one run on the local node, as measured."""
+
+
+MAX_RUNS = 10**100
+"""Runs of a plan whose cost can still be told as a number of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,18 @@ class DfaasPlanBuilder:
         return self.build_configurations(self.build_function_names(), rates, self.build_rates_by_function(rates))
 
     def estimate(self) -> PlanEstimate:
-        """Return the cost of the plan. Each run's cooldown is at least one idle check; a busy node takes longer."""
+        """Return the cost of the plan. Each run's cooldown is at least one idle check; a busy node takes longer.
+
+        Raises:
+            ConfigError: the plan has more than ``MAX_RUNS`` runs.
+        """
         n_configs = self.build_space().n_configs
         n_runs = n_configs * self.config.iterations
+        if n_runs > MAX_RUNS:
+            raise ConfigError(
+                f"combinations.max_functions = {self.config.combinations.max_functions:.3g}: the plan has more than "
+                f"{float(MAX_RUNS):.0e} runs; load fewer functions at once, or at fewer rates"
+            )
         per_run_s = _LOCAL_OVERHEAD_S if self.config.platform == "local" else self.config.cooldown.sleep_step_seconds
         return PlanEstimate(n_configs, n_runs, n_runs * self.config.duration_s, n_runs * per_run_s)
 

@@ -470,7 +470,7 @@ def test_a_peva_faas_file_loads_with_one_warning_that_lists_what_means_nothing()
     assert shown.returncode == 0
     ignored, migrated = sorted(shown.stderr.splitlines(), key=lambda line: "deprecated" in line)
     assert ignored.startswith("peva-env: warning: peva.yml: ")
-    assert ignored.endswith("mean nothing here: grafana, k3s_host, k3s_user, k6_host")
+    assert ignored.endswith("mean nothing here: grafana, k3s_user, k6_host")
     assert "rates" in migrated
     settings = json.loads(shown.stdout)
     assert [function["name"] for function in settings["functions"]] == ["figlet", "env"]

@@ -2,7 +2,6 @@
 
 import json
 import traceback
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +12,6 @@ from peva_env.campaign.factories import make_metrics
 from peva_env.config import DfaasConfig, duration_seconds, load_config, parse_config
 from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
-
-PEVA_FAAS_FILE = """
-common:
-  timeout_buffer: 10
-  duration: 20s
-  someone_elses_key: 1
-plugins:
-  peva_faas:
-    k3s_host: 10.0.0.50
-    k3s_user: ubuntu
-    gateway_url: http://10.0.0.50:31112
-    prometheus_url: http://10.0.0.50:30411
-    k6_outputs: [loki=http://10.0.0.9:3100/loki/api/v1/push]
-    k6_tags: {environment: lab}
-    grafana: {enabled: true, url: "http://10.0.0.9:3000"}
-    functions:
-      - {name: figlet, method: post, body: "Hello", headers: {Content-Type: text/plain}, max_rate: 100}
-      - {name: env}
-    rates: {min_rate: 0, max_rate: 100, step: 20}
-    combinations: {min_functions: 1, max_functions: 3}
-    iterations: 2
-    algorithm_entrypoint: null
-    overload: {cpu_overload_pct_of_capacity: 70}
-    queries_path: queries.yml
-    deploy_functions: true
-    scaphandre_enabled: false
-    memory: {backend: duckdb, db_path: old/peva_faas.duckdb}
-"""
 
 
 def write(folder: Path, text: str, name: str = "peva.yml") -> Path:
@@ -98,7 +69,6 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"rate_strategy": {"type": "custom", "rates": []}}, "rate_strategy.rates = []"),
         ({"rate_strategy": {"type": "custom", "rates": [-1]}}, "rate_strategy.rates[0] = -1"),
         ({"rate_strategy": {"type": "linear", "min_rate": 5, "max_rate": 4}}, "max_rate must be at least min_rate (5)"),
-        ({"rate_strategy": {"type": "random", "min_rate": 1, "max_rate": 3, "count": 9}}, "count must be at most"),
         ({"rate_strategy": {"type": "exponential", "max_rate": 1, "min_power": 3}}, "at least base ** min_power = 8"),
         ({"combinations": {"min_functions": 2, "max_functions": 2}}, "max_functions is exclusive"),
         ({"combinations": {"min_functions": 2, "max_functions": 3}}, "more than the 1 function(s)"),
@@ -114,6 +84,7 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"duration": "0s"}, "duration = '0s': must be longer than zero"),
         ({"duration": "500ms"}, "must be at least 1s"),
         ({"duration": "30"}, "must be a number and a unit"),
+        ({"duration": 90}, "duration = 90: must be a number and a unit (ms, s, m, h), for example 30s"),
         ({"iterations": 0}, "iterations = 0"),
         ({"repeats": "some"}, "repeats = 'some'"),
         ({"dominance": "both"}, "dominance = 'both'"),
@@ -123,7 +94,28 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"run_id": "a/b"}, "run_id = 'a/b'"),
         ({"seed": 2**63}, f"seed = {2**63}"),
         ({"rate_strategy": {"type": "custom", "rates": [3_000_000_000]}}, "rate_strategy.rates[0] = 3000000000"),
-        ({"k6_tags": {"custom": 5}}, "k6_tags.custom = 5"),
+        (
+            {"k6_tags": {"custom": 5}},
+            "k6_tags.custom = 5: must be text; where YAML reads something else, write it in quotes",
+        ),
+        ({"iterations": True}, "iterations: must be a number, not true (YAML reads yes and on as true"),
+        ({"functions": [{"name": "a", "max_rate": False}]}, "functions[0].max_rate: must be a number, not false"),
+        ({"rate_strategy": {"type": "custom", "rates": [5, True]}}, "rates = [5, True]: must be a number, not true"),
+        ({"cooldown": {"max_wait_seconds": float("inf")}}, "cooldown.max_wait_seconds = inf: must be a finite number"),
+        (
+            {"cooldown": {"sleep_step_seconds": 1e300}},
+            "cooldown.sleep_step_seconds = 1e+300: input should be less than",
+        ),
+        ({"cooldown": {7: 1}}, "cooldown: the key 7 must be text"),
+        ({"functions": [{"name": "a", "headers": {True: "x"}}]}, "functions[0].headers: the key True must be text"),
+        ({True: 1}, "configuration: the key True must be text; where YAML reads something else, write it in quotes"),
+        ({"timeout": "9999999h"}, "timeout = '9999999h': must be at most 8760h"),
+        ({"memory": {"db_path": "a\0b"}}, "memory.db_path: must not hold a NUL character"),
+        ({"memory": {"db_path": "~nobody-here/x"}}, "names a home folder that cannot be found"),
+        ({"k6_tags": {"a": "\ud800"}}, "k6_tags: must be valid Unicode text"),
+        ({"k6_outputs": [" "]}, "k6_outputs[0] = ' ': must name an output"),
+        ({"k6_outputs": ["loki=http://{host.address}:3100"]}, "{host.address} is not replaced here: write the address"),
+        ({"rate_strategy": {"type": "exponential", "min_power": 10**30}}, "min_power = 1000000"),
     ],
 )
 def test_an_error_names_key_value_and_remedy(data: dict[str, Any], said: str) -> None:
@@ -152,7 +144,12 @@ def test_durations(text: str, seconds: float) -> None:
     [
         ({"type": "linear", "min_rate": 5, "max_rate": 20, "step": 10}, [5, 15]),
         ({"type": "exponential", "min_power": 2, "max_power": 9, "max_rate": 40}, [4, 8, 16, 32]),
+        (
+            {"type": "exponential", "max_power": 10**9, "max_rate": None, "base": 10},
+            [1, 10, 100, 1000, 10_000, 100_000],
+        ),
         ({"type": "custom", "rates": [30, 10, 30]}, [10, 30]),
+        ({"type": "random", "min_rate": 1, "max_rate": 3, "count": 9}, [1, 2, 3]),
     ],
 )
 def test_rate_strategies(strategy: dict[str, Any], rates: list[int]) -> None:
@@ -174,39 +171,22 @@ def test_the_older_rates_are_migrated_with_a_deprecation_warning() -> None:
     assert config.rate_strategy.generate_rates() == [10, 20, 30]
 
 
-def test_a_peva_faas_file_loads_with_one_warning_about_what_means_nothing(tmp_path: Path) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        config = load_config(write(tmp_path, PEVA_FAAS_FILE))
-    ignored = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    assert len(ignored) == 1
-    assert ignored[0].endswith("deploy_functions, grafana, k3s_host, k3s_user, someone_elses_key, timeout_buffer")
-    assert (config.queries_path, config.scaphandre_enabled) == (f"{tmp_path}/queries.yml", False)
-    assert config.prometheus_url == "http://10.0.0.50:30411"
-    assert (config.platform, config.gateway_url) == ("openfaas", "http://10.0.0.50:31112")
-    assert (config.duration, config.iterations, config.functions[0].method) == ("20s", 2, "POST")
-    assert config.rate_strategy.generate_rates() == [0, 20, 40, 60, 80, 100]
-    assert config.overload.cpu_overload_pct_of_capacity == 70
-    assert config.memory.db_path == "old/peva_faas.duckdb"
-
-
-def test_a_grafana_section_of_peva_faas_is_not_taken_for_ours(tmp_path: Path) -> None:
-    text = "common: {grafana: {url: 'http://10.0.0.9:3000', token: x}}\nplugins: {peva_faas: {duration: 3s}}"
-    with pytest.warns(UserWarning, match="mean nothing here: grafana$"):
-        config = load_config(write(tmp_path, text))
-    assert config.grafana is None
-
-
-def test_a_misspelt_key_of_a_peva_faas_file_is_not_ignored(tmp_path: Path) -> None:
-    path = write(tmp_path, "plugins: {peva_faas: {duratoin: 3s}}")
-    with pytest.raises(ConfigError, match="did you mean 'duration'"):
-        load_config(path)
-
-
 def test_json_and_yaml_say_the_same(tmp_path: Path) -> None:
     yaml_file = write(tmp_path, "duration: 7s\nfunctions: [{name: a}]")
     json_file = write(tmp_path, json.dumps({"duration": "7s", "functions": [{"name": "a"}]}), "peva.json")
     assert load_config(yaml_file) == load_config(json_file)
+
+
+def test_yaml_may_repeat_itself_by_anchors(tmp_path: Path) -> None:
+    text = "functions: [&a {name: a, max_rate: 50}, {<<: *a, name: b}]"
+    assert [function.max_rate for function in load_config(write(tmp_path, text)).functions] == [50, 50]
+
+
+def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/srv/home")
+    config = parse_config({"output_dir": "~/out", "memory": {"export_core_parquet_dir": "~/core"}})
+    assert (config.output_dir, config.memory.export_core_parquet_dir) == ("/srv/home/out", "/srv/home/core")
+    assert config.memory.db_path == "/srv/home/out/peva_faas.duckdb"
 
 
 def test_paths_are_taken_relative_to_the_file(tmp_path: Path) -> None:
@@ -226,6 +206,22 @@ def test_paths_are_taken_relative_to_the_file(tmp_path: Path) -> None:
         ("a.yml", "", "must hold keys and values"),
         ("a.yml", "- 1", "must hold keys and values"),
         ("a.yml", "plugins: {other: {}}", "sections 'common' and 'plugins.peva_faas'"),
+        ("a.yml", "plugins: 5", "sections 'common' and 'plugins.peva_faas'"),
+        ("a.yml", "common: [5]", "sections 'common' and 'plugins.peva_faas'"),
+        (
+            "a.yml",
+            "duration: 1s\nrun_id: 2024-13-45",
+            "line 2 is not valid YAML: '2024-13-45' is no valid timestamp; in quotes",
+        ),
+        ("a.yml", "run_id: 0b_", "'0b_' is no valid int; in quotes"),
+        ("a.yml", "run_id: =", "'=' is no valid value; in quotes"),
+        ("a.yml", "run_id: <<", "'<<' is no valid merge; in quotes"),
+        ("a.yml", "run_id: !!int abc", "'abc' is no valid int"),
+        ("a.yml", "run_id: !!timestamp abc", "'abc' is no valid timestamp"),
+        ("a.yml", f"seed: {'9' * 5000}", "is no valid int"),
+        ("a.json", '{"seed": ' + "9" * 5000 + "}", "holds a number of too many digits"),
+        ("a.yml", f"seed: {'[' * 3000}{']' * 3000}", "is nested too deeply"),
+        ("a.json", '{"seed": ' + "[" * 99999 + "]" * 99999 + "}", "is nested too deeply"),
     ],
 )
 def test_a_file_that_is_no_configuration(tmp_path: Path, name: str, text: str, said: str) -> None:
@@ -243,9 +239,7 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
         load_config(tmp_path / "bin.yml")
 
 
-@pytest.mark.parametrize(
-    "url", ["http://10.0.0.5:9090", "https://prometheus.example/sub", "http://{host.address}:30411"]
-)
+@pytest.mark.parametrize("url", ["http://10.0.0.5:9090", "https://prometheus.example/sub"])
 def test_an_address_is_taken(url: str) -> None:
     assert parse_config({"prometheus_url": url}).prometheus_url == url
 
@@ -256,6 +250,12 @@ def test_an_address_is_taken(url: str) -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     assert "prometheus_url = " in (said := problem_of({"prometheus_url": url}))
     assert "for example http://127.0.0.1:8080" in said
+
+
+@pytest.mark.parametrize("host", ["{host.address}", "<k3s-ip>"])
+def test_a_placeholder_is_no_address(host: str) -> None:
+    said = problem_of({"gateway_url": f"http://{host}:31112"})
+    assert f"{host} is not replaced here: write the address itself, for example 10.0.0.50" in said
 
 
 @pytest.mark.parametrize("user", ["admin:hunter2", "hunter2", "a:hunter2@b", "a:hunter2/"])

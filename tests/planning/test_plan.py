@@ -6,6 +6,7 @@ import pytest
 
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.contracts import DfaasRunContext
+from peva_env.errors import ConfigError
 from peva_env.planning.plan import DfaasPlanBuilder
 from peva_env.planning.scheduler import CartesianScheduler
 from peva_env.space import Config, ConfigSpace, config_key
@@ -94,3 +95,10 @@ def test_nothing_to_schedule_is_an_error() -> None:
         CartesianScheduler().propose_batch(ctx=DfaasRunContext(), desired_size=1)
     with pytest.raises(ValueError, match="desired_size must be at least 1"):
         CartesianScheduler().propose_batch(ctx=DfaasRunContext(configs=PLAN), desired_size=0)
+
+
+def test_a_plan_beyond_all_numbers_is_refused() -> None:
+    functions = [{"name": f"f{i}"} for i in range(100)]
+    data = {"functions": functions, "combinations": {"min_functions": 1, "max_functions": 10**30}}
+    with pytest.raises(ConfigError, match=r"max_functions = 1e\+30: the plan has more than 1e\+100 runs; load fewer"):
+        DfaasPlanBuilder(parse_config(data)).estimate()
