@@ -21,10 +21,10 @@ from peva_env.config.sections import (
     OpenFaasConfig,
     OverloadConfig,
     Section,
-    expand_home,
     plain_url,
 )
 from peva_env.space import Dominance
+from peva_env.system import local_path
 
 _SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHORTEST_TO_CUT_S = 5.0
@@ -156,7 +156,7 @@ class DfaasConfig(Section):
     @field_validator("output_dir")
     @classmethod
     def _at_home(cls, path: str) -> str:
-        return expand_home(path)
+        return str(local_path(path))
 
     @field_validator("run_id")
     @classmethod

@@ -12,9 +12,8 @@ from pydantic import ValidationError
 from peva_env.config.campaign import DfaasConfig
 from peva_env.config.explain import explain_problem
 from peva_env.config.peva_faas import from_peva_faas, is_peva_faas
-from peva_env.config.sections import expand_home
 from peva_env.errors import ConfigError
-from peva_env.system import one_line
+from peva_env.system import local_path, one_line
 
 
 class _Loader(yaml.SafeLoader):
@@ -80,7 +79,7 @@ def _resolve_paths(data: dict[str, Any], config: Path) -> None:
 def _resolve(section: Any, key: str, config: Path) -> None:
     if isinstance(section, dict) and isinstance(section.get(key), str) and section[key]:
         try:
-            section[key] = str(config.parent / expand_home(section[key]))
+            section[key] = str(config.parent / local_path(section[key]))
         except ValueError as error:
             raise ValueError(f"{key} = {section[key]!r:.60}: {error}") from error
 

@@ -4,12 +4,13 @@ import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
+
+from peva_env.system import local_path
 
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
@@ -150,7 +151,14 @@ class MemoryConfig(Section):
     @field_validator("db_path", "preload_core_parquet_dir", "export_core_parquet_dir", "export_raw_debug_parquet_dir")
     @classmethod
     def _at_home(cls, path: str | None) -> str | None:
-        return expand_home(path) if path else path
+        return str(local_path(path)) if path else path
+
+    @field_validator("db_path")
+    @classmethod
+    def _is_kept(cls, path: str) -> str:
+        if path == ":memory:":
+            raise ValueError("must be a file: a memory in RAM is lost when the campaign ends")
+        return path
 
 
 class OpenFaasConfig(Section):
@@ -211,18 +219,6 @@ def require_no_placeholder(address: str) -> None:
         raise ValueError(
             f"{found[0]} is not replaced here: write the address itself, for example 10.0.0.50, in its place"
         )
-
-
-def expand_home(path: str) -> str:
-    """Return a path with ``~`` at its beginning replaced by the home folder.
-
-    Raises:
-        ValueError: there is no such home folder.
-    """
-    try:
-        return str(Path(path).expanduser()) if path.startswith("~") else path
-    except RuntimeError as error:
-        raise ValueError("names a home folder that cannot be found; write the whole path") from error
 
 
 def plain_url(url: str) -> str:

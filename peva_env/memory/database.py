@@ -15,6 +15,7 @@ from peva_env import __version__
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
+from peva_env.system import local_path
 
 _LOCK_HOLDER = re.compile(r"lock is held in (?:(?P<program>.+) \(PID (?P<pid>\d+)\)|PID (?P<bare_pid>\d+))")
 _NO_LOCKS = re.compile(
@@ -43,11 +44,18 @@ class Database:
         path: the file, or ``:memory:``.
         schema_version: the label that it must carry.
         shown_as: the path in error messages, if ``path`` is a temporary copy.
+
+    Raises:
+        MemoryStoreError: the path is empty or a URL.
     """
 
     def __init__(self, path: str, schema_version: str, *, shown_as: str | None = None) -> None:
         self.path = shown_as or path
-        self._file = path
+        try:
+            # Absolute, because DuckDB gives a meaning of its own to `~/m.duckdb` and `file:m`.
+            self._file = path if path == ":memory:" else str(local_path(path).absolute())
+        except ValueError as error:
+            raise MemoryStoreError(f"memory {path!r}: {error}") from error
         self.schema_version = schema_version
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._identity: tuple[int, int] | None = None

@@ -10,7 +10,7 @@ What must always hold:
 
 from peva_env.system import processes
 from peva_env.system.clock import Moment
-from peva_env.system.files import replacing, write_text
+from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
 from peva_env.system.loading import load_class
@@ -24,6 +24,7 @@ __all__ = [
     "Response",
     "Retry",
     "load_class",
+    "local_path",
     "one_line",
     "processes",
     "replacing",

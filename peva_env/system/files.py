@@ -43,7 +43,7 @@ def local_path(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
-        raise ValueError("begins with the home folder of a user that does not exist") from error
+        raise ValueError("names a home folder that cannot be found; write the whole path") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -177,6 +177,35 @@ def test_a_folder_is_no_memory_file(tmp_path: Path) -> None:
     refusal(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "name", ["a?b.duckdb", "a#b.duckdb", "md:b", "file:b.duckdb", "b?access_mode=READ_ONLY", "ü %20"]
+)
+def test_any_name_is_a_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for iteration in (0, 1):
+        with closing(DuckDBMemoryStore(name)) as store:
+            store.startup()
+            store.insert_events([event(iteration=iteration)])
+            assert len(store.events("ctx")) == iteration + 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_path_in_the_home_folder_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for iteration in (0, 1):
+        with closing(DuckDBMemoryStore("~/m.duckdb")) as store:
+            store.startup()
+            store.insert_events([event(iteration=iteration)])
+            assert len(store.events("ctx")) == iteration + 1
+    assert (tmp_path / "m.duckdb").exists()
+
+
+@pytest.mark.parametrize(("path", "said"), [("", "must not be empty"), ("s3://bucket/m.duckdb", "not a URL")])
+def test_what_is_no_path_on_this_machine_is_refused(path: str, said: str) -> None:
+    with pytest.raises(MemoryStoreError, match=said):
+        DuckDBMemoryStore(path)
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert "cannot be created" in refusal(tmp_path / "file" / "memory.duckdb")
