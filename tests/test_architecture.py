@@ -32,7 +32,7 @@ ROOMS = [
 
 RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room in line)}
 
-FOR_AGENTS = {"errors", "space", "contracts", "config", "inference", "observation", "planning", "system"}
+FOR_AGENTS = {"errors", "space", "contracts", "config", "inference", "observation", "planning", "rules", "system"}
 
 FOR_TRAINERS = FOR_AGENTS | {"campaign", "env", "objectives", "report", "sb3_vec_env", "vector"}
 """What builds and steps environments may see these too; an agent never does."""

@@ -27,19 +27,19 @@ pytestmark = pytest.mark.train
 N_ENVS = 4
 
 
-def parts() -> OfflineSetup:
+def setup() -> OfflineSetup:
     settings = OfflineSettings(budget_runs=4, max_steps=7, dominance="two_sided")
     return OfflineSetup(ToyWorld(), settings, make_objective("frontier", {}, SPACE), {})
 
 
 def side_by_side(**options: Any) -> PevaSB3VecEnv:
-    return PevaSB3VecEnv(PevaVectorEnv(N_ENVS, parts(), "SameStep"), **options)
+    return PevaSB3VecEnv(PevaVectorEnv(N_ENVS, setup(), "SameStep"), **options)
 
 
 @pytest.mark.parametrize("ends_are_final", [False, True])
 def test_it_is_what_single_environments_are(ends_are_final: bool) -> None:
     env, rng = side_by_side(ends_are_final=ends_are_final), np.random.default_rng(1)
-    singles = [PevaEnv(parts().campaigns(), parts().objective) for _ in range(N_ENVS)]
+    singles = [PevaEnv(setup().campaigns(), setup().objective) for _ in range(N_ENVS)]
     env.seed(5)
     observations = env.reset()
     returns, lengths, n_ended = np.zeros(N_ENVS), np.zeros(N_ENVS, int), 0
@@ -110,7 +110,7 @@ def test_seeds_and_options_are_of_the_next_reset_alone() -> None:
 
 def test_environments_that_begin_anew_in_another_way_are_refused() -> None:
     with pytest.raises(ConfigError, match="'NextStep': SB3 needs 'SameStep'"):
-        PevaSB3VecEnv(PevaVectorEnv(2, parts()))
+        PevaSB3VecEnv(PevaVectorEnv(2, setup()))
 
 
 @pytest.mark.parametrize("name", ["FaasSim", "FaasReplay"])

@@ -77,7 +77,6 @@ class BanditPolicy(NoOpPolicy):
 
     def setup(self, context: PolicyContext) -> None:
         """Prepare for the space, and learn from the runs of a resumed campaign."""
-        self._functions = context.space.functions
         self._space = context.space
         self._highest_rps = highest_rps(context.space)
         self._reach = Reach(context.space, context.dominance, self._rng)
@@ -100,8 +99,7 @@ class BanditPolicy(NoOpPolicy):
 
     def update_online(self, event: ExecutionEvent) -> None:
         """Learn the verdict of a run for its ray, and its cost."""
-        rates_rps = dict(event.config_pairs)
-        (direction,) = self._directions(np.array([[rates_rps.get(name, 0) for name in self._functions]]))
+        (direction,) = self._directions(self._space.rates_of([event.config_pairs]))
         pull = tuple(direction.tolist()), event.verdict
         self._pulled[pull] = self._pulled.get(pull, 0) + 1
         self._costs[event.verdict].add(event.cost_s)

@@ -20,7 +20,7 @@ from peva_env.campaign.artifact_rows import (
     skipped_header,
     skipped_row,
 )
-from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.contracts import EventKind, ExecutionEvent
 from peva_env.errors import PevaError
 from peva_env.space import ConfigKey
 
@@ -65,7 +65,7 @@ class ArtifactWriter:
     def record_run(self, event: ExecutionEvent) -> None:
         """Append one run to ``events.jsonl`` and, unless it is INVALID, to ``results.csv``."""
         self._append("events.jsonl", json_line(event))
-        if event.verdict is not Verdict.INVALID:
+        if event.is_valid:
             self._append("results.csv", self._result_line(event))
 
     def record_skips(self, keys: Iterable[ConfigKey]) -> None:
@@ -90,7 +90,7 @@ class ArtifactWriter:
         skips = [event.config_key for event in events if event.kind is EventKind.SKIPPED]
         self._begin()
         self._supply("events.jsonl", map(json_line, runs))
-        self._supply("results.csv", [self._result_line(run) for run in runs if run.verdict is not Verdict.INVALID])
+        self._supply("results.csv", [self._result_line(run) for run in runs if run.is_valid])
         self._supply("skipped.csv", map(self._skipped_line, skips))
         self._supply("index.csv", map(index_line, complete))
 

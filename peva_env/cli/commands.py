@@ -99,10 +99,7 @@ def run(
         print_plan(console, settings)
         return
     driver = make_agent(settings)
-    if isinstance(driver, SpaceBoundAgent):  # before a node is started for nothing
-        driver.require_space(DfaasPlanBuilder(settings).build_space())
-    own_dominance = driver.dominance if isinstance(driver, AgentWithDominance) else "one_sided"
-    settings = _with_options(settings, dominance=settings.dominance or own_dominance)
+    settings = _suited_to(driver, settings)
     interrupts = FirstInterrupt()
     env = gymnasium.make(
         "peva/FaasLive-v0",
@@ -160,6 +157,18 @@ def _with_options(settings: DfaasConfig, **options: Any) -> DfaasConfig:
     """
     given = {key: value for key, value in options.items() if value is not None}
     return parse_config({**settings.model_dump(mode="json", exclude_unset=True), **given}, where="options of run")
+
+
+def _suited_to(agent: Any, settings: DfaasConfig) -> DfaasConfig:
+    """Return the configuration with the dominance of the agent, unless it has its own.
+
+    Raises:
+        PolicyError: the agent is not for the configuration's space.
+    """
+    if isinstance(agent, SpaceBoundAgent):  # before a node is started for nothing
+        agent.require_space(DfaasPlanBuilder(settings).build_space())
+    own_dominance = agent.dominance if isinstance(agent, AgentWithDominance) else "one_sided"
+    return _with_options(settings, dominance=settings.dominance or own_dominance)
 
 
 def _campaign(

@@ -57,16 +57,18 @@ def report(
     )
     node_map = read(space=space)
     if space is not None and not node_map.events:
-        planned, recorded = (", ".join(one.functions) for one in (space, read().known.space))
-        other = ", at other rates or in other numbers at once" if planned == recorded else ""
-        raise ConfigError(
-            f"--config {config}: no configuration of its plan, {planned}, was run; "
-            f"memory {memory} has {recorded}{other}"
-        )
+        raise ConfigError(f"--config {config}: {_nothing_of_plan(space, read().known.space, memory)}")
     if config is None and not node_map.is_complete:
         notes = (_NO_PLAN,)
     write_report(replace(node_map, notes=(*notes, *node_map.notes)), out)
     say(make_console(), f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+
+
+def _nothing_of_plan(plan: ConfigSpace, recorded: ConfigSpace, memory: Path) -> str:
+    """Return the problem that a memory has no run of a plan, and what it has instead."""
+    planned, found = ", ".join(plan.functions), ", ".join(recorded.functions)
+    other = ", at other rates or in other numbers at once" if planned == found else ""
+    return f"no configuration of its plan, {planned}, was run; memory {memory} has {found}{other}"
 
 
 def _check_out(out: Path) -> None:

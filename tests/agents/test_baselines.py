@@ -36,8 +36,8 @@ agents = pytest.mark.parametrize("make", [*AT_RANDOM, StaircaseAgent, LevelSetAg
 
 
 def toy(**settings: Any) -> PevaEnv:
-    parts = OfflineSetup(ToyWorld(), OfflineSettings(**settings), make_objective("frontier", {}, SPACE), {})
-    return PevaEnv(parts.campaigns(), parts.objective)
+    setup = OfflineSetup(ToyWorld(), OfflineSettings(**settings), make_objective("frontier", {}, SPACE), {})
+    return PevaEnv(setup.campaigns(), setup.objective)
 
 
 def asked(env: gymnasium.Env[Any, Any], agent: Any, **options: Any) -> list[Any]:
@@ -129,10 +129,10 @@ def worst_case(known: MonotoneMap, index: Any) -> int:
 
 
 def test_of_many_functions_few_at_once_bisection_looks_at_samples() -> None:
-    parts = simulated_setup(
+    setup = simulated_setup(
         rates_rps={f"f{i}": [20, 100, 200] for i in range(14)}, min_functions=1, max_functions=3, budget_runs=40
     )
-    env = PevaEnv(parts.campaigns(), parts.objective)
+    env = PevaEnv(setup.campaigns(), setup.objective)
     by_bisection = run_campaign(env, BisectionAgent(), seed=1)
     left = env.known.n_unknown
     run_campaign(env, UniformAgent(), seed=1)
@@ -142,8 +142,8 @@ def test_of_many_functions_few_at_once_bisection_looks_at_samples() -> None:
 
 @agents
 def test_a_space_without_a_mask_is_explored_without_asking_twice(make: MakeAgent) -> None:
-    parts = simulated_setup(rates_rps={name: list(range(20, 122)) for name in "abc"}, budget_runs=10)
-    env = PevaEnv(parts.campaigns(), parts.objective)
+    setup = simulated_setup(rates_rps={name: list(range(20, 122)) for name in "abc"}, budget_runs=10)
+    env = PevaEnv(setup.campaigns(), setup.objective)
     assert isinstance(env.action_space, gymnasium.spaces.MultiDiscrete)
     actions = asked(env, make(DfaasConfig()), seed=1)
     assert len({tuple(action) for action in actions}) == len(actions) >= 10

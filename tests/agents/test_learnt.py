@@ -20,8 +20,8 @@ from peva_env.testing import PolicyContract
 from tests.support.networks import candidates, network, networks, nodes
 
 
-def env_of(parts: OfflineSetup) -> PevaEnv:
-    return PevaEnv(parts.campaigns(), parts.objective)
+def env_of(setup: OfflineSetup) -> PevaEnv:
+    return PevaEnv(setup.campaigns(), setup.objective)
 
 
 class TestLearntPolicy(PolicyContract):

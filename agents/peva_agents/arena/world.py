@@ -50,8 +50,8 @@ class ArenaWorld:
 
     def __init__(self, config: ArenaConfig) -> None:
         self.config = config
-        self._parts = _parts(config)
-        self._grid = RateGrid(self._parts.world.space(0))
+        self._setup = _setup(config)
+        self._grid = RateGrid(self._setup.world.space(0))
         self._envs: dict[tuple[str, bool], PevaEnv] = {}
         self.truth = lru_cache(maxsize=256)(self._truth)
         self.episodes = self._nodes() if config.sim else self._recorded()
@@ -61,12 +61,12 @@ class ArenaWorld:
         key = dominance, limited
         if key not in self._envs:
             runs = self.config.max_runs if limited else None
-            parts = replace(self._parts, settings=replace(self._parts.settings, budget_runs=runs))
-            self._envs[key] = PevaEnv(parts.campaigns(cast(Dominance, dominance)), parts.objective)
+            setup = replace(self._setup, settings=replace(self._setup.settings, budget_runs=runs))
+            self._envs[key] = PevaEnv(setup.campaigns(cast(Dominance, dominance)), setup.objective)
         return self._envs[key]
 
     def _truth(self, episode: Episode) -> Truth:
-        world = self._parts.world
+        world = self._setup.world
         labels = true_labels(world, episode.seed, world.scenarios.index(episode.scenario))
         recorded = int(np.count_nonzero(labels))
         overloaded = np.count_nonzero(labels == OVERLOADED_LABEL) / recorded
@@ -74,12 +74,12 @@ class ArenaWorld:
 
     def _nodes(self) -> list[Episode]:
         """Return an episode for each simulated node; ``peva-env train --sim random`` never learns on them."""
-        (scenario,) = self._parts.world.scenarios
+        (scenario,) = self._setup.world.scenarios
         seeds = part_seeds("test", self.config.n_nodes, 0)
         return [Episode(f"random:{number}", scenario, seed) for number, seed in enumerate(seeds)]
 
     def _recorded(self) -> list[Episode]:
-        world, least = self._parts.world, self.config.min_recorded or 1
+        world, least = self._setup.world, self.config.min_recorded or 1
         n_recorded = {
             name: int(np.count_nonzero(world.recorded(np.array([i])))) for i, name in enumerate(world.scenarios)
         }
@@ -93,7 +93,7 @@ class ArenaWorld:
         return [Episode(name, name, seed) for name in names for seed in range(self.config.seeds or 1)]
 
 
-def _parts(config: ArenaConfig) -> OfflineSetup:
+def _setup(config: ArenaConfig) -> OfflineSetup:
     arguments: dict[str, Any] = {"budget_runs": None, "iterations": config.iterations}
     if config.prior is not None:
         arguments["prior"] = list(config.prior)

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.contracts import ExecutionEvent, Verdict
-from peva_env.space import ConfigKey, ConfigSpace
+from peva_env.contracts import ExecutionEvent
+from peva_env.inference import LABELS
+from peva_env.rules import majority_labels
+from peva_env.space import ConfigKey, ConfigSpace, config_pairs
 
 type Floats = NDArray[np.float64]
 
@@ -39,7 +41,7 @@ class Measured:
     """Collects valid runs on a space; runs of other functions are left out."""
 
     def __init__(self, space: ConfigSpace) -> None:
-        self._highest_rps = dict(zip(space.functions, highest_rps(space).tolist(), strict=True))
+        self._space = space
         self._rows: dict[ConfigKey, list[list[float]]] = {}
 
     def __len__(self) -> int:
@@ -49,35 +51,32 @@ class Measured:
     def learn(self, events: Iterable[ExecutionEvent]) -> None:
         """Take valid runs in."""
         for event in events:
-            if set(event.config_key[0]) <= self._highest_rps.keys():
+            if set(event.config_key[0]) <= set(self._space.functions):
                 self._rows.setdefault(event.config_key, []).append(self._row(event))
 
     def measurements(self, *, at_most: int | None = None) -> Measurements:
         """Return the measurements of all configurations, or of the latest ones."""
-        n_functions = len(self._highest_rps)
+        n_functions = len(self._space.functions)
         n_columns = 3 + 2 * n_functions
         keys = list(self._rows)[-at_most if at_most else None :]
         runs = [np.array(self._rows[key]) for key in keys]
         means = np.array([_mean(rows) for rows in runs]).reshape(len(runs), n_columns)
-        rates = np.array([self._shares(dict(zip(*key, strict=True))) for key in keys]).reshape(-1, n_functions)
+        votes = np.array([rows[:, 0].sum() for rows in runs], np.int64)
+        n_runs = np.array([len(rows) for rows in runs], np.int64)
         return Measurements(
-            rates=rates,
-            labels=np.where(means[:, 0] > 0, 1.0, -1.0),
+            rates=self._space.rates_of(map(config_pairs, keys)) / highest_rps(self._space),
+            labels=majority_labels(votes, n_runs).astype(np.float64),
             success=means[:, 3 : 3 + n_functions],
             mean_ms=means[:, 3 + n_functions :],
             cpu_pct=means[:, 1],
             ram_pct=means[:, 2],
         )
 
-    def _shares(self, rates_rps: dict[str, int]) -> list[float]:
-        """Return the rates of one configuration as shares of the highest ones."""
-        return [rates_rps.get(name, 0) / highest_rps for name, highest_rps in self._highest_rps.items()]
-
     def _row(self, event: ExecutionEvent) -> list[float]:
         functions = {function.name: function for function in event.functions}
-        found = [functions.get(name) for name in self._highest_rps]
+        found = [functions.get(name) for name in self._space.functions]
         return [
-            1.0 if event.verdict is Verdict.OVERLOADED else -1.0,
+            LABELS[event.verdict],
             _number(event.node.cpu_pct),
             _number(event.node.ram_pct),
             *(function.success_rate if function else 1.0 for function in found),

@@ -6,14 +6,13 @@ right in this campaign. A larger node serves higher rates of every function, so 
 with which most votes are right.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.beliefs.measured import Measurements, highest_rps
 from peva_env.contracts import Tensors
 from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, no_lower_pairs
+from peva_env.rules import majority_labels
 from peva_env.space import ConfigSpace
 
 type Floats = NDArray[np.float64]
@@ -85,22 +84,19 @@ def _shares(tensors: Tensors, space: ConfigSpace) -> tuple[Floats, NDArray[np.in
 
 
 def _majorities(rates: Floats, labels: NDArray[np.int8]) -> tuple[Floats, NDArray[np.int8]]:
-    """Return each configuration once, with the majority of its labels; a tie is OK, as in a campaign."""
+    """Return each configuration once, with the majority of its labels."""
     if not len(rates):
         return rates, labels
     configs, which = np.unique(rates, axis=0, return_inverse=True)
-    votes = np.bincount(which.ravel(), labels, minlength=len(configs))
-    return configs, np.where(votes > 0, OVERLOADED_LABEL, OK_LABEL).astype(np.int8)
+    votes = np.bincount(which.ravel(), labels).astype(np.int64)
+    return configs, majority_labels(votes, np.bincount(which.ravel()))
 
 
 def _extremes(rates: Floats, label: int) -> Floats:
     """Return the minimal overloaded or the maximal OK rates: all others follow from these."""
-    return np.array(list(_each_extreme(label * rates)), np.float64).reshape(-1, rates.shape[1]) * label
-
-
-def _each_extreme(rates: Floats) -> Iterator[Floats]:
-    found: list[Floats] = []
-    for row in rates[np.argsort(rates.sum(axis=1), kind="stable")]:  # dominated rows come after what dominates them
-        if not any((base <= row).all() for base in found):
-            found.append(row)
-            yield row
+    signed = label * rates
+    signed = signed[np.argsort(signed.sum(axis=1), kind="stable")]  # a row comes after all that it is no lower than
+    extreme = np.zeros(len(signed), np.bool_)
+    for i, row in enumerate(signed):
+        extreme[i] = not no_lower_pairs(row[None], signed[extreme]).any()
+    return label * signed[extreme]

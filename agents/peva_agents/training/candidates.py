@@ -54,13 +54,13 @@ class CorrectionWorld(NamedTuple):
     worlds with long campaigns do not outweigh the others.
     """
 
-    parts: OfflineSetup
+    setup: OfflineSetup
     weight: float
     unit: float = 1.0
 
     def env(self) -> PevaEnv:
         """Return an environment whose rewards are those of ``EarlyObjective``."""
-        return PevaEnv(self.parts.campaigns(), EarlyObjective(self.unit))
+        return PevaEnv(self.setup.campaigns(), EarlyObjective(self.unit))
 
 
 class CandidateEnv(gymnasium.Env[Floats32, Any]):
@@ -84,7 +84,7 @@ class CandidateEnv(gymnasium.Env[Floats32, Any]):
         self, networks: Networks, worlds: Sequence[CorrectionWorld], *, first_seed: int = 0, n_candidates: int = 64
     ) -> None:
         self._networks = Networks(networks.estimate)
-        self._worlds = [(world.parts.world.scenarios, world.env()) for world in worlds]
+        self._worlds = [(world.setup.world.scenarios, world.env()) for world in worlds]
         self._weights = np.array([world.weight for world in worlds]) / sum(world.weight for world in worlds)
         self._first_seed = first_seed
         self._n_candidates = n_candidates

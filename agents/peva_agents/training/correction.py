@@ -6,7 +6,7 @@ correction and without it. The correction is kept only if its mean gain is more 
 world it loses more than the standard error.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,15 +42,20 @@ _HYPERPARAMETERS: dict[str, Any] = {
 }
 _HIDDEN = 32
 _N_LINES = 5
-_N_SEEN = 1000
-"""The number of choices from which the means and deviations of the inputs are computed."""
-
 _TRAINING_SEED, _EVALUATION_SEED = 2**32, 2**33
 """The first seeds of training and of evaluation campaigns, far from the seeds that users give to an arena."""
 
 
 def correct(
-    networks: Networks, worlds: Sequence[CorrectionWorld], *, n_choices: int, n_evaluated: int, seed: int, say: Say
+    networks: Networks,
+    worlds: Sequence[CorrectionWorld],
+    *,
+    n_choices: int,
+    n_evaluated: int,
+    seed: int,
+    say: Say,
+    n_seen: int = 1000,
+    hyperparameters: Mapping[str, Any] = _HYPERPARAMETERS,
 ) -> Networks:
     """Return the networks with a correction, or without one if it is no improvement.
 
@@ -61,11 +66,13 @@ def correct(
         n_evaluated: the number of evaluation campaigns, shared out by the weights of the worlds.
         seed: the seed of the networks, and of which campaigns are played.
         say: is called with each line of progress.
+        n_seen: the number of choices from which the means and deviations of the inputs are computed.
+        hyperparameters: of maskable PPO.
     """
     plain = Networks(networks.estimate)
     plain_returns = campaign_returns(plain, worlds, n_evaluated)
     scaled = [world._replace(unit=-returns.mean()) for world, returns in zip(worlds, plain_returns, strict=True)]
-    model = _model(plain, scaled, seed)
+    model = _model(plain, scaled, seed, n_seen, hyperparameters)
     model.learn(n_choices, callback=ProgressLines(n_choices, say))
     corrected = replace(plain, correction=model.policy.mlp_extractor.network())
     corrected_returns = campaign_returns(corrected, scaled, n_evaluated)
@@ -116,7 +123,7 @@ def campaign_returns(networks: Networks, worlds: Sequence[CorrectionWorld], n: i
 
 
 def _returns(networks: Networks, world: CorrectionWorld, n: int) -> Floats:
-    env, scenarios = world.env(), world.parts.world.scenarios
+    env, scenarios = world.env(), world.setup.world.scenarios
     return np.array([_return(env, networks, scenarios[i % len(scenarios)], _EVALUATION_SEED + i) for i in range(n)])
 
 
@@ -125,26 +132,32 @@ def _return(env: PevaEnv, networks: Networks, scenario: str, seed: int) -> float
     return run_campaign(env, agent, seed=seed, options={"scenario": scenario}).total_reward
 
 
-def _model(networks: Networks, worlds: Sequence[CorrectionWorld], seed: int) -> Any:
+def _model(
+    networks: Networks,
+    worlds: Sequence[CorrectionWorld],
+    seed: int,
+    n_seen: int,
+    hyperparameters: Mapping[str, Any],
+) -> Any:
     def make() -> Any:
         return Monitor(CandidateEnv(networks, worlds, first_seed=_TRAINING_SEED))
 
-    mean, scale = _moments(CandidateEnv(networks, worlds, first_seed=_TRAINING_SEED), seed)
+    mean, scale = _moments(CandidateEnv(networks, worlds, first_seed=_TRAINING_SEED), seed, n_seen)
     return MaskablePPO(
         CandidatePolicy,
         DummyVecEnv([make] * _N_ENVS),
         seed=seed,
         device="cpu",
         policy_kwargs={"network_kwargs": {"mean": mean, "scale": scale, "hidden": _HIDDEN}},
-        **_HYPERPARAMETERS,
+        **hyperparameters,
     )
 
 
-def _moments(env: CandidateEnv, seed: int) -> tuple[Floats, Floats]:
+def _moments(env: CandidateEnv, seed: int, n_seen: int) -> tuple[Floats, Floats]:
     """Return mean and standard deviation of the inputs in campaigns that always choose the highest score."""
     seen, ended = [], False
     observation, _ = env.reset(seed=seed)
-    for _ in range(_N_SEEN):
+    for _ in range(n_seen):
         if ended:
             observation, _ = env.reset()
         seen.append(observation[env.action_masks(), :-1])

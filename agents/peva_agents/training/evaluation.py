@@ -56,7 +56,7 @@ def evaluate(agent: Agent, name: str, worlds: TrainingWorlds, n_episodes: int) -
     entries: dict[str, tuple[MakeAgent, Dominance | None]] = {name: (lambda _: agent, None), **_BASELINES}
     seeds = worlds.seeds("test", n_episodes)
     for number, scenario in enumerate(worlds.scenarios("test")):
-        truths = [true_labels(worlds.parts["test"].world, seed, number) for seed in seeds]
+        truths = [true_labels(worlds.setups["test"].world, seed, number) for seed in seeds]
         for agent_name, (make_agent, dominance) in entries.items():
             env = worlds.single("test", dominance=dominance)
             for i, (seed, truth) in enumerate(zip(seeds, truths, strict=True)):

@@ -82,7 +82,7 @@ class ExampleRecorder:
 class ExampleCollector:
     """Plays ``n_campaigns`` in each scenario of some worlds and collects examples, each of the same weight."""
 
-    parts: OfflineSetup
+    setup: OfflineSetup
     n_campaigns: int
     weight: float = 1.0
 
@@ -92,8 +92,8 @@ class ExampleCollector:
         The networks drive the campaigns; without networks, uniform choice and bisection do so in turn. Campaigns whose
         true map has one label alone are left out.
         """
-        world = self.parts.world
-        env = PevaEnv(self.parts.campaigns(), self.parts.objective)
+        world = self.setup.world
+        env = PevaEnv(self.setup.campaigns(), self.setup.objective)
         for number, scenario in enumerate(world.scenarios):
             for seed in range(first_seed, first_seed + self.n_campaigns):
                 truth = true_labels(world, seed, number)

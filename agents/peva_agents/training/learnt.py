@@ -48,8 +48,8 @@ def correction_worlds(data: Sequence[str], scenarios: Sequence[str]) -> list[Cor
         CorrectionWorld(simulated_setup("random", rates_rps=_THREE_FUNCTIONS, noise=0.0, **_LIMIT), 0.4),
     ]
     if data:
-        parts = replay_setup(list(data), scenarios=list(scenarios) or None, iterations=3, **_LIMIT)
-        worlds.append(CorrectionWorld(parts, 0.6))
+        setup = replay_setup(list(data), scenarios=list(scenarios) or None, iterations=3, **_LIMIT)
+        worlds.append(CorrectionWorld(setup, 0.6))
     return worlds
 
 
@@ -65,8 +65,8 @@ def example_collectors(data: Sequence[str], scenarios: Sequence[str], n_nodes: i
         ExampleCollector(simulated_setup("random", rates_rps=_THREE_FUNCTIONS, **_LIMIT), n_nodes // 8),
     ]
     if data:
-        parts = replay_setup(list(data), scenarios=list(scenarios) or None, **_LIMIT)
-        collectors.append(ExampleCollector(parts, 3, weight=4.0))
+        setup = replay_setup(list(data), scenarios=list(scenarios) or None, **_LIMIT)
+        collectors.append(ExampleCollector(setup, 3, weight=4.0))
     return collectors
 
 

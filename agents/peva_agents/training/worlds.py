@@ -30,17 +30,17 @@ class TrainingWorlds:
     """The worlds of a training's parts; ``note`` says which maps or nodes the parts share, if any."""
 
     seed: int
-    parts: dict[Part, OfflineSetup]
+    setups: dict[Part, OfflineSetup]
     note: str | None
 
     @property
     def space(self) -> ConfigSpace:
         """Return the space of a scenario; the spaces of all scenarios have one shape."""
-        return self.parts["train"].world.space(0)
+        return self.setups["train"].world.space(0)
 
     def scenarios(self, part: Part) -> tuple[str, ...]:
         """Return the scenarios of a part."""
-        return self.parts[part].world.scenarios
+        return self.setups[part].world.scenarios
 
     def seeds(self, part: Part, n: int, *, first: int = 0) -> list[int]:
         """Return ``n`` seeds of a part, beginning with its seed number ``first``."""
@@ -48,12 +48,12 @@ class TrainingWorlds:
 
     def vector(self, part: Part, n_envs: int) -> PevaVectorEnv:
         """Return environments of a part, side by side."""
-        return PevaVectorEnv(n_envs, self.parts[part], "SameStep")
+        return PevaVectorEnv(n_envs, self.setups[part], "SameStep")
 
     def single(self, part: Part, *, dominance: Dominance | None = None) -> PevaEnv:
         """Return one environment of a part, with the training's kind of dominance unless another is given."""
-        parts = self.parts[part]
-        return PevaEnv(parts.campaigns(dominance), parts.objective)
+        setup = self.setups[part]
+        return PevaEnv(setup.campaigns(dominance), setup.objective)
 
 
 def training_worlds(config: TrainingConfig) -> TrainingWorlds:
@@ -70,7 +70,7 @@ def training_worlds(config: TrainingConfig) -> TrainingWorlds:
         "reward_kwargs": config.reward_kwargs,
     }
     if config.sim is not None:
-        parts = simulated_setup(
+        setup = simulated_setup(
             config.sim,
             rates_rps=config.rates_rps,
             min_functions=config.min_functions,
@@ -79,7 +79,7 @@ def training_worlds(config: TrainingConfig) -> TrainingWorlds:
             **settings,
         )
         note = None if config.sim == "random" else "one simulated node: training and test differ in the noise alone"
-        return TrainingWorlds(config.seed, dict.fromkeys(PARTS, parts), note)
+        return TrainingWorlds(config.seed, dict.fromkeys(PARTS, setup), note)
     return _recorded(config, settings)
 
 
@@ -88,10 +88,10 @@ def _recorded(config: TrainingConfig, settings: dict[str, Any]) -> TrainingWorld
     only = None if None in wanted else [name for names in wanted for name in names or ()]
     whole = replay_setup(list(config.data or ()), scenarios=only, **settings)
     chosen = split(whole.world.scenarios, wanted, config.seed)
-    parts = {
+    setups = {
         part: replace(whole, world=SomeScenarios(whole.world, names)) for part, names in zip(PARTS, chosen, strict=True)
     }
-    return TrainingWorlds(config.seed, parts, _shared_note(*chosen))
+    return TrainingWorlds(config.seed, setups, _shared_note(*chosen))
 
 
 def _shared_note(train: Sequence[str], validation: Sequence[str], test: Sequence[str]) -> str | None:

@@ -46,18 +46,14 @@ def summary_data(node_map: NodeMap) -> dict[str, Any]:
 
 
 def run_data(node_map: NodeMap) -> dict[str, Any]:
-    """Return each run, in columns of (E,), and the measurements of its functions, a row each."""
+    """Return each run, in columns of (E,), and the measurements of its functions."""
     events = node_map.events
     place = {key: row for row, key in enumerate(_keys(node_map))}
     campaign = {record.run_id: row for row, record in enumerate(node_map.campaigns)}
     reasons: dict[tuple[str, ...], int] = {}
-    of_function = [function for event in events for function in event.functions]
 
     def runs(kind: str, value: Callable[[ExecutionEvent], Any]) -> dict[str, str] | None:
         return packed_column(map(value, events), kind)
-
-    def functions(kind: str, value: Callable[[FunctionMeasurement], Any]) -> dict[str, str] | None:
-        return packed_column(map(value, of_function), kind)
 
     return {
         "runs": {
@@ -75,16 +71,26 @@ def run_data(node_map: NodeMap) -> dict[str, Any]:
             "durationS": runs("f4", lambda event: event.duration_s),
             "costS": runs("f4", lambda event: event.cost_s),
         },
-        "runFunctions": {
-            "offered": functions("f8", lambda one: one.offered),
-            "dropped": functions("f8", lambda one: one.dropped),
-            "success": functions("f4", lambda one: one.success_rate),
-            "p50Ms": functions("f4", lambda one: one.p50_ms),
-            "p95Ms": functions("f4", lambda one: one.p95_ms),
-            "cpuPct": functions("f4", lambda one: one.cpu_pct),
-            "replicas": functions("f4", lambda one: one.replicas),
-        },
+        "runFunctions": _function_data(events),
         "reasons": list(reasons),
+    }
+
+
+def _function_data(events: Sequence[ExecutionEvent]) -> dict[str, dict[str, str] | None]:
+    """Return the measurements of the functions of all runs, in columns with a row for each run and function."""
+    measured = [function for event in events for function in event.functions]
+
+    def functions(kind: str, value: Callable[[FunctionMeasurement], Any]) -> dict[str, str] | None:
+        return packed_column(map(value, measured), kind)
+
+    return {
+        "offered": functions("f8", lambda one: one.offered),
+        "dropped": functions("f8", lambda one: one.dropped),
+        "success": functions("f4", lambda one: one.success_rate),
+        "p50Ms": functions("f4", lambda one: one.p50_ms),
+        "p95Ms": functions("f4", lambda one: one.p95_ms),
+        "cpuPct": functions("f4", lambda one: one.cpu_pct),
+        "replicas": functions("f4", lambda one: one.replicas),
     }
 
 

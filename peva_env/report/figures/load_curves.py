@@ -133,13 +133,13 @@ def _points(runs: Iterable[ExecutionEvent], function: str, shown: _Quantity) -> 
     for run in runs:
         for one in run.functions:
             value = shown.value(run, one) if one.name == function else None
-            if value is not None and isfinite(value) and run.verdict is not Verdict.INVALID:
+            if value is not None and isfinite(value) and run.is_valid:
                 points.append(_Point(one.rate_rps, value, run.verdict))
     return points
 
 
 def _left_out(runs: Sequence[ExecutionEvent], points: Sequence[_Point], quantity: str) -> str:
-    n_invalid = sum(run.verdict is Verdict.INVALID for run in runs)
+    n_invalid = sum(not run.is_valid for run in runs)
     n_without = len(runs) - n_invalid - len(points)
     counts = {"INVALID": n_invalid, f"without {quantity}": n_without}
     texts = [f"{n} {what}" for what, n in counts.items() if n]

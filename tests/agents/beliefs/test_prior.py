@@ -75,8 +75,8 @@ def test_without_anything_that_fits_it_says_nothing() -> None:
 
 
 def test_an_environment_holds_it_but_knows_nothing_by_it() -> None:
-    parts = replay_setup(prior=["local-node-v1"])
-    env = PevaEnv(parts.campaigns(), parts.objective)
+    setup = replay_setup(prior=["local-node-v1"])
+    env = PevaEnv(setup.campaigns(), setup.objective)
     env.reset(seed=1)
     context = env.policy_context()
     assert len(context.tensors) == 504

@@ -13,7 +13,6 @@ from gymnasium.utils.env_checker import check_env
 from peva_agents.beliefs import N_INPUTS, SCORE_INPUT, Network
 from peva_agents.learnt import LearntAgent
 from peva_agents.loop import run_campaign
-from peva_agents.training import correction as training_correction
 from peva_agents.training.candidates import CorrectionWorld
 from peva_agents.training.correction import campaign_returns, correct, is_improvement
 from peva_agents.training.correction_policy import CandidateNetworks
@@ -53,14 +52,20 @@ def test_the_candidates_are_an_environment() -> None:
     check_env(candidates(), skip_render_check=True)
 
 
-def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_correction, "_N_SEEN", 50)
-    for name, value in {"n_steps": 8, "batch_size": 64}.items():
-        monkeypatch.setitem(training_correction._HYPERPARAMETERS, name, value)
+def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path) -> None:
     examples = list(ExampleCollector(nodes(noise=0.0), 2).collect(None, 1))
     said: list[str] = []
     world = CorrectionWorld(nodes(), 1.0)
-    found = correct(fit_estimate(examples, 0, 5), [world], n_choices=1, n_evaluated=2, seed=1, say=said.append)
+    found = correct(
+        fit_estimate(examples, 0, 5),
+        [world],
+        n_choices=1,
+        n_evaluated=2,
+        seed=1,
+        say=said.append,
+        n_seen=50,
+        hyperparameters={"n_steps": 8, "batch_size": 64},
+    )
     assert "correction" in said[-1]
     found.save(tmp_path / "some.npz")
     agent = LearntAgent(path=tmp_path / "some.npz")
