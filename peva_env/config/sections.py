@@ -96,10 +96,13 @@ class CooldownConfig(Section):
 
 
 class OverloadConfig(Section):
-    """When a function or the node counts as overloaded; CPU and RAM are percent of capacity."""
+    """When a function or the node counts as overloaded; CPU and RAM are percent of capacity.
 
-    cpu_overload_pct_of_capacity: float = Field(80, ge=0, le=100)
-    ram_overload_pct: float = Field(90, ge=0, le=100)
+    A limit of null switches its rule off: the node's CPU or RAM need then not be measured.
+    """
+
+    cpu_overload_pct_of_capacity: float | None = Field(80, ge=0, le=100, description="null: no rule on CPU")
+    ram_overload_pct: float | None = Field(90, ge=0, le=100, description="null: no rule on RAM")
     success_rate_node_min: float = Field(0.95, ge=0, le=1)
     success_rate_function_min: float = Field(0.90, ge=0, le=1)
     replicas_overload_threshold: int = Field(15, ge=1)
