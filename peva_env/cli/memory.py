@@ -24,7 +24,8 @@ from peva_env.memory import (
     summarize_memory,
     verify,
 )
-from peva_env.memory.dfaas import Refusal, import_dfaas
+from peva_env.memory.dfaas import import_dfaas
+from peva_env.memory.importing import Refusal
 from peva_env.memory.parquet import ParquetCheckpoint, export_tables, merge_memories
 from peva_env.system import one_line
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from peva_env.console.text import say
 from peva_env.memory import CampaignSummary, ContextSummary, MemorySummary
-from peva_env.memory.dfaas import ImportReport
+from peva_env.memory.importing import ImportReport
 from peva_env.system import one_line
 
 _MIB = 2**20

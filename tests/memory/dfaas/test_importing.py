@@ -13,8 +13,9 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas.csv_rows import PIECE, REPEATED
-from peva_env.memory.dfaas.importing import AGENT, ImportReport, import_dfaas
+from peva_env.memory.dfaas import import_dfaas
+from peva_env.memory.dfaas.rows import PIECE, REPEATED
+from peva_env.memory.importing import AGENT, ImportReport
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
 from peva_env.rules import judge
@@ -308,7 +309,7 @@ def test_importing_twice_changes_nothing_and_a_file_that_has_grown_adds_what_is_
     ("change", "complaint"),
     [
         ({"cores": 4}, "is there already, of other functions, cores, duration or rules"),
-        ({"latency_unit": "ms"}, "1 runs of campaign .* are there already with other values"),
+        ({"latency_unit": "ms"}, "campaign .* has latencies in ns, not ms; give the same unit"),
     ],
 )
 def test_the_same_file_with_other_options_is_an_error_not_a_silent_mixture(
@@ -325,10 +326,10 @@ def test_the_same_file_with_other_options_is_an_error_not_a_silent_mixture(
 def test_files_that_would_be_one_campaign_are_told_apart_or_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
-    paths = [write(tmp_path / folder / STAMPED, row({"a": "10"})) for folder in ("x", "y")]
+    paths = [write(tmp_path / folder / STAMPED, row({"a": rate})) for folder, rate in (("x", "10"), ("y", "20"))]
     with pytest.raises(ConfigError, match="would both be campaign 'light-2023-12-06_10-05-33-0-30s'"):
         bring(store, *paths)
-    plain = [write(tmp_path / folder / "results.csv", row({"a": "10"})) for folder in ("x", "y")]
+    plain = [write(tmp_path / folder / "results.csv", row({"a": rate})) for folder, rate in (("x", "10"), ("y", "20"))]
     assert bring(store, *plain).n_runs == 2
     other = write(tmp_path / "x" / "skipped.csv", skip(z="10"))
     with pytest.raises(ConfigError, match="have the name of one campaign, but different functions"):
