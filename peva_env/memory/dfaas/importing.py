@@ -41,7 +41,7 @@ def import_dfaas(
         MemoryStoreError: a file cannot be read, its rows are in the memory with other values, or the memory cannot be
             written; nothing is changed.
     """
-    if cores < 1 or (ram_gib is not None and ram_gib <= 0):
+    if cores < 1 or not (ram_gib is None or ram_gib > 0):
         raise ConfigError(f"cores = {cores}, ram_gib = {ram_gib}: a node needs at least one core, and RAM")
     units = Units(latency_unit, cores, duration_s, None if ram_gib is None else ram_gib * 2**30)
     rules = rules or OverloadConfig()

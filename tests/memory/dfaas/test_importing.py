@@ -380,3 +380,50 @@ def test_a_campaigns_own_files_come_back_as_the_same_runs(store: DuckDBMemorySto
             (f.offered, f.succeeded, f.mean_ms) for f in run.functions
         ]
     assert sorted(back) == [((("a", "b"), (20, 40)), -1), ((("b",), (50,)), -1)]
+
+
+# --- the same content under another name ----------------------------------------------------------------------------
+
+
+def test_of_two_files_with_the_same_content_one_is_imported(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}), row({"a": "20"}))
+    copy = tmp_path / "results-other.csv"
+    copy.write_text(path.read_text().replace(",", ";"))
+    report = bring(store, path, copy)
+    assert (report.n_runs, report.copies) == (2, ((copy, str(path)),))
+
+
+def test_what_the_memory_has_under_another_name_is_not_imported_again(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    rows = [row({"a": "10", "b": ""}), row({"a": "20", "b": ""})]
+    skipped = write(tmp_path / "skipped-x.csv", skip(a="50", b=""))
+    bring(store, write(tmp_path / "results-x.csv", *rows), skipped)
+    before = contents(store)
+    for name, lines in (("results-y.csv", rows), ("results-z.csv", rows[:1])):
+        report = bring(store, write(tmp_path / name, *lines))
+        assert report.copies == ((tmp_path / name, "campaign light-x"),)
+        assert report.merged["execution_events"].kept == len(lines)
+    assert bring(store, skipped.rename(tmp_path / "skipped-y.csv")).copies
+    assert contents(store) == before
+
+
+def test_a_copy_with_another_unit_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    rows = [row({"a": "10"}, medium_latency_function_a="2000")]
+    bring(store, write(tmp_path / "results-x.csv", *rows))
+    with pytest.raises(MemoryStoreError, match=r"are those of campaign 'light-x' .* in another unit of latencies"):
+        bring(store, write(tmp_path / "results-y.csv", *rows), latency_unit="ms")
+
+
+def test_another_unit_is_an_error_where_it_would_refuse_every_line(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}))
+    bring(store, path)
+    with pytest.raises(MemoryStoreError, match="has latencies in ns, not ms"):
+        bring(store, path, latency_unit="ms")
+
+
+def test_a_file_that_was_touched_changes_nothing(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = write(tmp_path / "results.csv", row({"a": "10"}))
+    bring(store, path)
+    before = contents(store)
+    os.utime(path, (5000, 5000))
+    bring(store, path)
+    assert contents(store) == before
