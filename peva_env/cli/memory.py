@@ -1,4 +1,4 @@
-"""The command line of the memory: ``peva-env memory info | export | preload | import-dfaas | merge | verify``."""
+"""The command line of the memory: ``peva-env memory info | export | preload | merge | import-dfaas | ...``."""
 
 import csv
 import json
@@ -29,6 +29,7 @@ from peva_env.memory import (
 from peva_env.memory.dfaas import import_dfaas
 from peva_env.memory.importing import ImportReport, Refusal
 from peva_env.memory.parquet import ParquetCheckpoint, export_tables, merge_memories
+from peva_env.memory.table import import_table, load_map
 from peva_env.system import begins_with, one_line, output_file, replacing
 
 _MAX_SHOWN = 100
@@ -177,12 +178,39 @@ def import_recordings(
     _import(files, memory, refused, schema_version, do_import)
 
 
+@app.command(name="import-table")
+def import_rows(
+    files: Annotated[list[Path], typer.Argument(help="CSV files of one node, a run a line; - is the standard input.")],
+    mapping: Annotated[Path, typer.Option("--map", help="YAML file that says which column holds what.")],
+    memory: ImportMemory,
+    node: Node,
+    duration: Duration,
+    without: Without = None,
+    refused: Refused = None,
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
+) -> None:
+    """Import any table of runs by a map of its columns; repeating it changes nothing. Exit code 1 if no line can be.
+
+    The map is described in docs/howto/bring-your-data.md.
+    """
+    do_import = partial(
+        import_table,
+        table=load_map(mapping),
+        node=node,
+        duration_s=_seconds(duration),
+        rules=_rules(without or ()),
+    )
+    _import(files, memory, refused, schema_version, do_import, more_inputs=[mapping])
+
+
 def _import(
     files: Sequence[Path],
     memory: Path,
     refused: Path | None,
     schema_version: str,
     do_import: Callable[..., ImportReport],
+    *,
+    more_inputs: Sequence[Path] = (),
 ) -> None:
     """Import files into a memory, and print the result.
 
@@ -192,8 +220,9 @@ def _import(
         refused: file for the list of refused lines.
         schema_version: of the memory.
         do_import: is called with the store, the files, and a progress bar as ``progress``.
+        more_inputs: files that are read, too.
     """
-    target = refused and _refusals_file(refused, inputs=[*files, memory])
+    target = refused and _refusals_file(refused, inputs=[*files, memory, *more_inputs])
     console = make_console()
     with _opened(memory, schema_version) as store, _progress(console, len(files)) as progress:
         report = do_import(store, files, progress=progress)

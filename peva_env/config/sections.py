@@ -42,9 +42,7 @@ class FunctionConfig(Section):
     @field_validator("name")
     @classmethod
     def _safe_name(cls, name: str) -> str:
-        if not _FUNCTION_NAME.fullmatch(name):
-            raise ValueError("must start with a letter or digit and hold only letters, digits, '-', '_' or single dots")
-        return name
+        return require_function_name(name)
 
     @field_validator("method", mode="before")
     @classmethod
@@ -140,6 +138,17 @@ class OpenFaasConfig(Section):
         if self.password_file is not None and self.password_env is not None:
             raise ValueError("give password_file or password_env, not both")
         return self
+
+
+def require_function_name(name: str) -> str:
+    """Return a name that a function may have.
+
+    Raises:
+        ValueError: it may not.
+    """
+    if not _FUNCTION_NAME.fullmatch(name):
+        raise ValueError("must start with a letter or digit and hold only letters, digits, '-', '_' or single dots")
+    return name
 
 
 def require_sendable(headers: Mapping[str, str], body: str) -> None:

@@ -17,7 +17,7 @@ from tests.support.commands import complaint, files
 from tests.support.dfaas_files import STAMPED, row, write
 from tests.support.forkserver import peva
 
-COMMANDS = ["info", "export", "preload", "import-dfaas", "merge", "verify"]
+COMMANDS = ["info", "export", "preload", "import-dfaas", "import-table", "merge", "verify"]
 OPTIONS = ["--memory", "m.duckdb", "--node", "light", "--cores", "2", "--latency-unit", "ns", "--duration", "30s"]
 
 RUNNING = """
@@ -167,6 +167,46 @@ def test_an_import_says_how_its_files_are_written() -> None:
         "results-c.csv: UTF-8, tabs, header only",
         "2 runs and 0 skipped configurations imported: 2 new, 0 changed, 0 as they were",
     ]
+
+
+TABLE = ["memory", "import-table", "runs.csv", "--map", "mapping.yml", "--memory", "m.duckdb", "--node", "theirs"]
+
+
+def table() -> None:
+    Path("runs.csv").write_text('function,rps,ok\nfiglet,10,1\nenv,20,0.5\n"env,20,0.5\n')
+    Path("mapping.yml").write_text("functions: [{name_column: function, rate_rps: rps, success_rate: ok}]\n")
+
+
+def test_any_table_is_imported_by_its_map() -> None:
+    table()
+    ended = peva(*TABLE, "--duration", "30s", "--without", "cpu", "--without", "ram", "--refused", "refused.csv")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
+        "runs.csv: UTF-8, commas",
+        "2 runs and 0 skipped configurations imported: 2 new, 0 changed, 0 as they were",
+        "lines refused: 1",
+        "  1: a quote is not closed on this line",
+        "refused lines are listed in refused.csv",
+    ]
+    assert peva("memory", "verify", "m.duckdb").returncode == 0
+    exported = peva("memory", "export", "m.duckdb", "--core", "core")
+    assert exported.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "the map has no node.cpu_pct, so that every run would be INVALID: name its column, or give --without cpu"),
+        (["--without", "cpu", "--without", "ram", "--refused", "mapping.yml"], "is another file of this command"),
+        (["--without", "cpu", "--without", "ram", "--map", "nope.yml"], "nope.yml: cannot be read"),
+        (["--without", "cpu", "--without", "ram", "--map", "runs.csv"], "runs.csv: must hold keys and values"),
+    ],
+)
+def test_a_table_that_cannot_be_imported_is_one_line_and_leaves_nothing(options: list[str], said: str) -> None:
+    table()
+    before = {path: path.read_bytes() for path in files()}
+    assert said in complaint(peva(*TABLE, "--duration", "30s", *options), 2)
+    assert {path: path.read_bytes() for path in files()} == before
 
 
 # --- look -----------------------------------------------------------------------------------------------------------
