@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from peva_env.config import OverloadConfig
+from peva_env.config import OverloadConfig, require_function_name
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
 from peva_env.errors import ConfigError
 from peva_env.memory.importing import (
@@ -73,7 +73,14 @@ def read_recording(file: CsvFile, units: Units, rules: OverloadConfig) -> Record
 
 def _problem(file: CsvFile, functions: Sequence[str], per_function: Sequence[str]) -> str | None:
     damage = file.problem(f"{column}_{name}" for name in functions for column in per_function)
-    return damage or (None if functions else "there is no column function_X")
+    if damage or not functions:
+        return damage or "there is no column function_X"
+    for name in functions:
+        try:
+            require_function_name(name)
+        except ValueError as error:
+            return f"column function_{name} names no function: a name {error}"
+    return None
 
 
 def _node_problem(file: CsvFile, units: Units, rules: OverloadConfig) -> str | None:

@@ -276,6 +276,11 @@ def test_half_a_line_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> Non
         ("function_a", "column rate_function_a is missing"),
         ("function_a,rate_function_a,function_a", "column function_a is there twice"),
         ("a,b,c", "there is no column function_X"),
+        (
+            "function_a:1|b,rate_function_a:1|b,rate_function_c",
+            "column function_a:1|b names no function: a name must start with a letter or digit and hold only letters, "
+            "digits, '-', '_' or single dots",
+        ),
     ],
 )
 def test_a_file_without_its_columns_is_refused_line_by_line(
