@@ -1,10 +1,12 @@
-"""The command line of the memory: ``peva-env memory info | export | preload | import-dfaas | merge | verify``."""
+"""The command line of the memory: ``peva-env memory info | export | preload | merge | import-dfaas | ...``."""
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from peva_env.config import duration_seconds
+from peva_env.config import OverloadConfig, duration_seconds
 from peva_env.console import make_console, print_import, print_memory, say
 from peva_env.errors import ConfigError
 from peva_env.memory import (
@@ -24,12 +26,16 @@ from peva_env.memory import (
     summarize_memory,
     verify,
 )
-from peva_env.memory.dfaas import Refusal, import_dfaas
+from peva_env.memory.dfaas import import_dfaas
+from peva_env.memory.importing import ImportReport, Refusal
 from peva_env.memory.parquet import ParquetCheckpoint, export_tables, merge_memories
-from peva_env.system import one_line
+from peva_env.memory.table import import_table, load_map
+from peva_env.system import begins_with, one_line, output_file, replacing
 
 _MAX_SHOWN = 100
 """Largest number of differences that are printed."""
+
+_REFUSAL_COLUMNS = ("file", "line", "reason")
 
 app = typer.Typer(no_args_is_help=True, help="Inspect, verify, export and merge memories, and import old recordings.")
 
@@ -38,6 +44,23 @@ Core = Annotated[Path, typer.Option("--core", help="Folder of the core tables.")
 Debug = Annotated[Path | None, typer.Option("--debug", help="Folder of the raw k6 summaries, to merge them too.")]
 Rename = Annotated[
     bool, typer.Option("--rename", help="Add a campaign whose run_id another campaign has under a longer run_id.")
+]
+
+
+class Use(StrEnum):
+    """What of a node has a rule that ``--without`` switches off."""
+
+    CPU = "cpu"
+    RAM = "ram"
+
+
+ImportMemory = Annotated[Path, typer.Option("--memory", help="The memory to import into; created if missing.")]
+Node = Annotated[str, typer.Option(help="Name of the node that was measured.")]
+Duration = Annotated[str, typer.Option(help="Length of one run, such as 30s.")]
+Refused = Annotated[Path | None, typer.Option("--refused", help="CSV file for the list of refused lines.")]
+Without = Annotated[
+    list[Use] | None,
+    typer.Option("--without", help="Judge without the rule on CPU or RAM, for files that lack it; may be repeated."),
 ]
 Schema = Annotated[str, typer.Option("--schema-version", help="Schema label of the memory.")]
 
@@ -82,6 +105,8 @@ def export(
     """Write a memory's tables as Parquet; a campaign may be running on it."""
     if not core and not debug:
         raise ConfigError("give --core, --debug or both: the folders to export to")
+    if core and debug and core.resolve() == debug.resolve():
+        raise ConfigError(f"--core and --debug are both {core}: give each a folder of its own")
     with reading(memory, schema_version) as connection:
         for tables, folder in ((CORE_TABLES, core), (DEBUG_TABLES, debug)):
             if folder:
@@ -119,35 +144,108 @@ def merge(
 
 @app.command(name="import-dfaas")
 def import_recordings(
-    files: Annotated[list[Path], typer.Argument(help="results.csv and skipped.csv files of one node.")],
-    memory: Annotated[Path, typer.Option(help="The memory to import into; created if missing.")],
-    node: Annotated[str, typer.Option(help="Name of the node that was measured.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="results.csv and skipped.csv files of one node; - is the standard input.")
+    ],
+    memory: ImportMemory,
+    node: Node,
     cores: Annotated[int, typer.Option(min=1, help="Number of cores over which its CPU percentages are summed.")],
-    latency_unit: Annotated[Literal["ns", "ms"], typer.Option(help="ns for DFaaS, ms for PEVA-FAAS.")],
-    duration: Annotated[str, typer.Option(help="Length of one run, such as 30s.")],
-    refused: Annotated[Path | None, typer.Option(help="CSV file for the list of refused lines.")] = None,
+    duration: Duration,
+    latency_unit: Annotated[
+        Literal["ns", "ms"] | None, typer.Option(help="ns for DFaaS, ms for PEVA-FAAS; for files with latencies.")
+    ] = None,
+    ram_gib: Annotated[
+        float | None,
+        typer.Option(help="RAM of the node in GiB, for files of 2023-06: they have its use in bytes, not in percent."),
+    ] = None,
+    without: Without = None,
+    refused: Refused = None,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
     """Import recordings of DFaaS or PEVA-FAAS; repeating it changes nothing. Exit code 1 if no line can be imported.
 
     Recordings of peva-env itself have CPU as percent of capacity: give them --cores 1 and --latency-unit ms.
     """
-    try:
-        duration_s = duration_seconds(duration)
-    except ValueError as error:
-        raise ConfigError(f"--duration {duration!r}: {error}") from error
+    do_import = partial(
+        import_dfaas,
+        node=node,
+        cores=cores,
+        latency_unit=latency_unit,
+        ram_gib=ram_gib,
+        duration_s=_seconds(duration),
+        rules=_rules(without or ()),
+    )
+    _import(files, memory, refused, schema_version, do_import)
+
+
+@app.command(name="import-table")
+def import_rows(
+    files: Annotated[list[Path], typer.Argument(help="CSV files of one node, a run a line; - is the standard input.")],
+    mapping: Annotated[Path, typer.Option("--map", help="YAML file that says which column holds what.")],
+    memory: ImportMemory,
+    node: Node,
+    duration: Duration,
+    without: Without = None,
+    refused: Refused = None,
+    schema_version: Schema = DEFAULT_SCHEMA_VERSION,
+) -> None:
+    """Import any table of runs by a map of its columns; repeating it changes nothing. Exit code 1 if no line can be.
+
+    The map is described in docs/howto/bring-your-data.md.
+    """
+    do_import = partial(
+        import_table,
+        table=load_map(mapping),
+        node=node,
+        duration_s=_seconds(duration),
+        rules=_rules(without or ()),
+    )
+    _import(files, memory, refused, schema_version, do_import, more_inputs=[mapping])
+
+
+def _import(
+    files: Sequence[Path],
+    memory: Path,
+    refused: Path | None,
+    schema_version: str,
+    do_import: Callable[..., ImportReport],
+    *,
+    more_inputs: Sequence[Path] = (),
+) -> None:
+    """Import files into a memory, and print the result.
+
+    Args:
+        files: to read.
+        memory: to import into.
+        refused: file for the list of refused lines.
+        schema_version: of the memory.
+        do_import: is called with the store, the files, and a progress bar as ``progress``.
+        more_inputs: files that are read, too.
+    """
+    target = refused and _refusals_file(refused, inputs=[*files, memory, *more_inputs])
     console = make_console()
     with _opened(memory, schema_version) as store, _progress(console, len(files)) as progress:
-        report = import_dfaas(
-            store, files, node=node, cores=cores, latency_unit=latency_unit, duration_s=duration_s, progress=progress
-        )
+        report = do_import(store, files, progress=progress)
         is_empty = not report.n_runs + report.n_skipped
         print_import(console, report)
-        if refused:
-            _list_refusals(refused, report.refusals)
+        if target:
+            _list_refusals(target, report.refusals)
             say(console, f"refused lines are listed in {refused}")
-        if is_empty:
+        if is_empty and not report.copies:
             raise typer.Exit(1)
+
+
+def _seconds(duration: str) -> float:
+    try:
+        return duration_seconds(duration)
+    except ValueError as error:
+        raise ConfigError(f"--duration {duration!r}: {error}") from error
+
+
+def _rules(without: Collection[Use]) -> OverloadConfig:
+    """Return the default rules, some of them switched off."""
+    limits = {Use.CPU: "cpu_overload_pct_of_capacity", Use.RAM: "ram_overload_pct"}
+    return OverloadConfig.model_validate({limits[name]: None for name in without})
 
 
 @contextmanager
@@ -178,9 +276,28 @@ def _progress(console: Console, n_files: int) -> Iterator[Callable[[Path], None]
         yield lambda path: bar.update(task, advance=1, description=path.name)
 
 
+def _refusals_file(path: Path, inputs: Sequence[Path]) -> Path:
+    """Return the file for the list of refused lines; a device or a pipe such as ``/dev/stdout`` may be written to.
+
+    Raises:
+        ConfigError: it exists and is not such a list.
+    """
+    if _is_stream(path):
+        return path
+    is_own = begins_with((",".join(_REFUSAL_COLUMNS) + "\n").encode())
+    return output_file("--refused", path, what="a list of refused lines", is_own=is_own, inputs=inputs)
+
+
+def _is_stream(path: Path) -> bool:
+    return path.is_char_device() or path.is_fifo()
+
+
 def _list_refusals(path: Path, refusals: Sequence[Refusal]) -> None:
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([("file", "line", "reason"), *refusals])
+        with (
+            nullcontext(path) if _is_stream(path) else replacing(path) as partial_file,
+            partial_file.open("w", encoding="utf-8", newline="") as file,
+        ):
+            csv.writer(file, lineterminator="\n").writerows([_REFUSAL_COLUMNS, *refusals])
     except OSError as error:
         raise ConfigError(f"--refused {path}: cannot be written: {error.strerror}") from error

@@ -14,7 +14,7 @@ from peva_env.errors import ConfigError
 from peva_env.maps import read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION
 from peva_env.planning import DfaasPlanBuilder
-from peva_env.report import write_report
+from peva_env.report import report_file, write_report
 from peva_env.space import DENSE_LIMIT, ConfigSpace
 
 _NO_PLAN = (
@@ -44,7 +44,7 @@ def report(
 
     Exit code 1 on an error, 2 on wrong usage; the file is then left as it was.
     """
-    _check_out(out)
+    report_file(out)  # before the map is read
     space, notes = (None, ()) if config is None else _plan(config)
     read = partial(
         read_map,
@@ -69,18 +69,6 @@ def _nothing_of_plan(plan: ConfigSpace, recorded: ConfigSpace, memory: Path) -> 
     planned, found = ", ".join(plan.functions), ", ".join(recorded.functions)
     other = ", at other rates or in other numbers at once" if planned == found else ""
     return f"no configuration of its plan, {planned}, was run; memory {memory} has {found}{other}"
-
-
-def _check_out(out: Path) -> None:
-    """Check that ``out`` names a file.
-
-    Raises:
-        ConfigError: it does not.
-    """
-    if not out.name:
-        raise ConfigError("--out: names no file; give a name such as report.html")
-    if out.name == "-":
-        raise ConfigError("--out -: a report is written to a file, not to the standard output; give a file name")
 
 
 def _plan(path: Path) -> tuple[ConfigSpace | None, tuple[str, ...]]:

@@ -11,7 +11,7 @@ What must always hold:
 from peva_env.config.campaign import DfaasConfig, duration_seconds
 from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS
-from peva_env.config.loading import load_config, parse_config, read_mapping
+from peva_env.config.loading import load_config, parse_config, read_mapping, validated
 from peva_env.config.secrets import Secret, read_secret
 from peva_env.config.sections import (
     CombinationConfig,
@@ -22,6 +22,7 @@ from peva_env.config.sections import (
     OpenFaasConfig,
     OverloadConfig,
     Section,
+    require_function_name,
     require_sendable,
 )
 
@@ -43,5 +44,7 @@ __all__ = [
     "parse_config",
     "read_mapping",
     "read_secret",
+    "require_function_name",
     "require_sendable",
+    "validated",
 ]

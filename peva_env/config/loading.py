@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from peva_env.config.campaign import DfaasConfig
 from peva_env.config.explain import explain_problem
@@ -86,10 +86,19 @@ def _resolve(section: Any, key: str, config: Path) -> None:
 
 def parse_config(data: Mapping[str, Any], *, where: str = "configuration") -> DfaasConfig:
     """Validate plain data; ``where`` opens the message of the ``ConfigError`` that it may raise."""
+    return validated(DfaasConfig, data, where=where)
+
+
+def validated[Model: BaseModel](model: type[Model], data: Mapping[str, Any], *, where: str) -> Model:
+    """Validate plain data by a model.
+
+    Raises:
+        ConfigError: a key or value is wrong; its one line opens with ``where``.
+    """
     try:
-        return DfaasConfig.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        problems = [explain_problem(problem, DfaasConfig) for problem in error.errors()]
+        problems = [explain_problem(problem, model) for problem in error.errors()]
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ConfigError(one_line(f"{where}: {problems[0]}{more}")) from error
 

@@ -72,9 +72,7 @@ class FunctionConfig(Section):
     @field_validator("name")
     @classmethod
     def _safe_name(cls, name: str) -> str:
-        if not _FUNCTION_NAME.fullmatch(name):
-            raise ValueError("must start with a letter or digit and hold only letters, digits, '-', '_' or single dots")
-        return name
+        return require_function_name(name)
 
     @field_validator("method", mode="before")
     @classmethod
@@ -126,10 +124,13 @@ class CooldownConfig(Section):
 
 
 class OverloadConfig(Section):
-    """When a function or the node counts as overloaded; CPU and RAM are percent of capacity."""
+    """When a function or the node counts as overloaded; CPU and RAM are percent of capacity.
 
-    cpu_overload_pct_of_capacity: float = Field(80, ge=0, le=100)
-    ram_overload_pct: float = Field(90, ge=0, le=100)
+    A limit of null switches its rule off: the node's CPU or RAM need then not be measured.
+    """
+
+    cpu_overload_pct_of_capacity: float | None = Field(80, ge=0, le=100, description="null: no rule on CPU")
+    ram_overload_pct: float | None = Field(90, ge=0, le=100, description="null: no rule on RAM")
     success_rate_node_min: float = Field(0.95, ge=0, le=1)
     success_rate_function_min: float = Field(0.90, ge=0, le=1)
     replicas_overload_threshold: int = Field(15, ge=1, le=LARGEST_COUNT)
@@ -179,6 +180,17 @@ class OpenFaasConfig(Section):
         if self.password_file is not None and self.password_env is not None:
             raise ValueError("give password_file or password_env, not both")
         return self
+
+
+def require_function_name(name: str) -> str:
+    """Return a name that a function may have.
+
+    Raises:
+        ValueError: it may not.
+    """
+    if not _FUNCTION_NAME.fullmatch(name):
+        raise ValueError("must start with a letter or digit and hold only letters, digits, '-', '_' or single dots")
+    return name
 
 
 def require_sendable(headers: Mapping[str, str], body: str) -> None:

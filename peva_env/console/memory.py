@@ -11,7 +11,7 @@ from rich.text import Text
 
 from peva_env.console.text import say
 from peva_env.memory import CampaignSummary, ContextSummary, MemorySummary
-from peva_env.memory.dfaas import ImportReport
+from peva_env.memory.importing import ImportReport
 from peva_env.system import one_line
 
 _MIB = 2**20
@@ -40,7 +40,12 @@ def print_memory(console: Console, path: Path, size_bytes: int, summary: MemoryS
 
 
 def print_import(console: Console, report: ImportReport) -> None:
-    """Print how many lines were imported or refused, and how well the verdicts agree with the recorded ones."""
+    """Print how the files are written, how many lines were imported or refused, and how well the verdicts agree."""
+    for found, n in Counter(report.found.values()).items():
+        names = (path.name for path, other in report.found.items() if other == found)
+        say(console, one_line(f"{next(names) if n == 1 else f'{n:,} files'}: {', '.join(found)}"))
+    for path, original in report.copies:
+        say(console, one_line(f"{path.name}: not imported again, its content is that of {original}"))
     events = report.merged["execution_events"]
     say(
         console,
@@ -51,7 +56,7 @@ def print_import(console: Console, report: ImportReport) -> None:
         say(console, f"lines refused: {len(report.refusals):,}")
     reasons = Counter(refusal.reason for refusal in report.refusals)
     for reason, n in reasons.most_common(_MAX_REASONS):
-        say(console, f"  {n:,}: {reason}")
+        say(console, f"  {n:,}: {one_line(reason)}")
     if len(reasons) > _MAX_REASONS:
         say(console, f"  and {len(reasons) - _MAX_REASONS:,} other reasons; --refused lists them all")
     if report.n_compared:

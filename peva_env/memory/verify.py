@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas import RECORDED_AS
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record
+from peva_env.memory.importing import RECORDED_AS
 from peva_env.memory.verify_queries import QUERIES
 from peva_env.rules import ABORTED, Judgement, judge, judge_aborted
 

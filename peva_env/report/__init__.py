@@ -6,7 +6,7 @@ What must always hold:
 - A report is one file that needs no network; names from a memory are shown as text, never run as markup or script.
 """
 
-from peva_env.report.html import write_report
+from peva_env.report.html import report_file, write_report
 from peva_env.report.plots import budget_curves, campaign_timeline, load_curves, overload_map, overload_maps
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "load_curves",
     "overload_map",
     "overload_maps",
+    "report_file",
     "write_report",
 ]

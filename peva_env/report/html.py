@@ -6,7 +6,6 @@ texts, never markup; and the page's Content-Security-Policy allows only the two 
 
 import base64
 import hashlib
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from peva_env.errors import ConfigError, PolicyError
 from peva_env.maps import NodeMap, predict, savings_of
 from peva_env.report.data import Cell, cell_codes, map_data, run_data
 from peva_env.report.texts import certificate, load_text, moment_text, provenance, savings, sentence_text, summary
-from peva_env.system import replacing
+from peva_env.system import begins_with, output_file, replacing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,6 +33,15 @@ _MARK = b"<!doctype html>\n<!-- peva-env report -->"
 """The first bytes of every report; a file without them is not overwritten."""
 
 
+def report_file(path: Path) -> Path:
+    """Return the file that a report may be written to.
+
+    Raises:
+        ConfigError: the path names no file, or one that exists and is not a report.
+    """
+    return output_file("--out", path, what="a report", is_own=begins_with(_MARK))
+
+
 def write_report(node_map: NodeMap, path: Path) -> None:
     """Write a map's report atomically. An older report is replaced, any other file is left as it is.
 
@@ -42,11 +50,7 @@ def write_report(node_map: NodeMap, path: Path) -> None:
     Raises:
         ConfigError: jinja2 or plotly is not installed, the file cannot be written, or it exists and is not a report.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_symlink():
-        raise ConfigError(f"--out {path}: is a symbolic link to a file that does not exist; give another name")
-    if target.exists() and not _is_report(target):
-        raise ConfigError(f"--out {path}: exists and is not a report; give another name")
+    target = report_file(path)
     text = render(node_map, made_at=time.time())
     try:
         with replacing(target) as partial:
@@ -123,10 +127,3 @@ def _policy(*scripts: str) -> str:
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     # Plotly writes its own style element, and shows a heat map as a data: image.
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
-
-
-def _is_report(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(_MARK)) == _MARK

@@ -33,9 +33,18 @@ def success_margins(success: Floats, present: Floats, n_present: Floats, rules: 
 
 
 def use_margins(cpu_pct: Floats, ram_pct: Floats, rules: OverloadConfig) -> Floats:
-    """Return the smallest margin (n,) of the rules on the node's use, in percent of its capacity (n,)."""
+    """Return the smallest margin (n,) of the rules on the node's use, in percent of its capacity (n,).
+
+    A rule that is off has an infinite margin.
+    """
     cpu, ram = rules.cpu_overload_pct_of_capacity, rules.ram_overload_pct
-    return np.minimum((cpu - cpu_pct) / (cpu or 1), (ram - ram_pct) / (ram or 1))
+    return np.minimum(_use_margin(cpu_pct, cpu), _use_margin(ram_pct, ram))
+
+
+def _use_margin(used_pct: Floats, limit_pct: float | None) -> Floats:
+    if limit_pct is None:
+        return np.full_like(used_pct, np.inf)
+    return (limit_pct - used_pct) / (limit_pct or 1)
 
 
 def labels(margins: Floats) -> NDArray[np.int8]:

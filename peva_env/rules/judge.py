@@ -7,8 +7,9 @@ capacity.
 
 A function at rate 0 has success 1 and counts in the mean, as one at a very low rate does.
 
-What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID. So is one in which
-most requests to a function found nobody at its address: a mistake of the configuration, or a function that is gone.
+What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID, unless that rule is
+off (its limit is None). So is a run in which most requests to a function found nobody at its address: a mistake of the
+configuration, or a function that is gone.
 """
 
 import math
@@ -75,7 +76,7 @@ class _Check:
 
 def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
     """Apply the overload rules to one run."""
-    problems = [*absent(functions), *_not_measured(node)]
+    problems = [*absent(functions), *_not_measured(node, rules)]
     if problems:
         return Judgement(Verdict.INVALID, tuple(problems))
     return apply_rules(functions, node, rules)
@@ -134,10 +135,16 @@ def absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
             yield f"{function.name} was not there for most of {function.sent} requests: {found}"
 
 
-def _not_measured(node: NodeMeasurement) -> Iterator[str]:
-    for name, value in (("CPU", node.cpu_pct), ("RAM", node.ram_pct)):
-        if value is None or not math.isfinite(value):
+def _not_measured(node: NodeMeasurement, rules: OverloadConfig) -> Iterator[str]:
+    for name, value, limit_pct in _uses(node, rules):
+        if limit_pct is not None and (value is None or not math.isfinite(value)):
             yield f"{name} of the node not measured"
+
+
+def _uses(node: NodeMeasurement, rules: OverloadConfig) -> Iterator[tuple[str, float | None, float | None]]:
+    """Yield the node's use of CPU and RAM in percent: name, value, limit; None where not measured or not limited."""
+    yield "CPU", node.cpu_pct, rules.cpu_overload_pct_of_capacity
+    yield "RAM", node.ram_pct, rules.ram_overload_pct
 
 
 def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadConfig) -> Iterator[_Check]:
@@ -158,10 +165,9 @@ def _node_checks(
     # Not by sum(), which since Python 3.12 makes good what rounding loses: ``peva_env.rules.arrays`` adds plainly, too.
     mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
     yield _at_least("mean success", mean_success, rules.success_rate_node_min)
-    if node.cpu_pct is not None:
-        yield _at_most("node CPU", node.cpu_pct, rules.cpu_overload_pct_of_capacity)
-    if node.ram_pct is not None:
-        yield _at_most("node RAM", node.ram_pct, rules.ram_overload_pct)
+    for name, value, limit_pct in _uses(node, rules):
+        if value is not None and limit_pct is not None:
+            yield _at_most(f"node {name}", value, limit_pct)
 
 
 def _at_least(what: str, value: float, limit: float, function: str | None = None) -> _Check:

@@ -5,6 +5,7 @@ What must always hold:
 - Nothing here knows of functions, rates or verdicts.
 - Every failure is a ``PevaError`` or an exception of Python's own, never a silent default.
 - A file that is replaced is complete at any moment, also after a crash.
+- A command writes a new file, or replaces an earlier output of its own, never another file.
 - A child process and a temporary folder never outlive this process.
 """
 
@@ -14,6 +15,7 @@ from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
 from peva_env.system.loading import load_class
+from peva_env.system.outputs import begins_with, output_file, output_folder
 from peva_env.system.text import one_line
 
 __all__ = [
@@ -23,9 +25,12 @@ __all__ = [
     "NoResponseError",
     "Response",
     "Retry",
+    "begins_with",
     "load_class",
     "local_path",
     "one_line",
+    "output_file",
+    "output_folder",
     "processes",
     "replacing",
     "uninterrupted",

@@ -1,6 +1,7 @@
 """The command line of the memory, in processes of their own."""
 
 import csv
+import gzip
 import json
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from tests.support.commands import complaint, files
 from tests.support.dfaas_files import STAMPED, row, write
 from tests.support.forkserver import peva
 
-COMMANDS = ["info", "export", "preload", "import-dfaas", "merge", "verify"]
+COMMANDS = ["info", "export", "preload", "import-dfaas", "import-table", "merge", "verify"]
 OPTIONS = ["--memory", "m.duckdb", "--node", "light", "--cores", "2", "--latency-unit", "ns", "--duration", "30s"]
 
 RUNNING = """
@@ -68,6 +69,7 @@ def test_an_import_says_what_became_of_every_line() -> None:
     ended = peva("memory", "import-dfaas", recording(), *OPTIONS, "--refused", "refused.csv")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [
+        f"{STAMPED}: UTF-8, commas",
         "2 runs and 0 skipped configurations imported: 2 new, 0 changed, 0 as they were",
         "lines refused: 1",
         "  1: rate_function_a is -1, negative",
@@ -82,8 +84,8 @@ def test_an_import_says_what_became_of_every_line() -> None:
 def test_of_many_reasons_for_refusal_the_ten_most_common_are_shown() -> None:
     path = write(Path(STAMPED), row({"a": "10"}), *(row({"a": str(-n)}) for n in range(1, 13)), row({"a": "-12"}))
     shown = peva("memory", "import-dfaas", str(path), *OPTIONS).stdout.splitlines()
-    assert shown[1:3] == ["lines refused: 13", "  2: rate_function_a is -12, negative"]
-    assert shown[12:14] == ["  and 2 other reasons; --refused lists them all", "verdicts: 100.000% of 1 as recorded"]
+    assert shown[2:4] == ["lines refused: 13", "  2: rate_function_a is -12, negative"]
+    assert shown[13:15] == ["  and 2 other reasons; --refused lists them all", "verdicts: 100.000% of 1 as recorded"]
 
 
 def test_an_import_with_the_wrong_number_of_cores_is_suspicious() -> None:
@@ -112,6 +114,99 @@ def test_an_import_that_cannot_be_is_one_line_and_leaves_nothing(args: list[str]
     before = files()
     assert said in complaint(peva("memory", "import-dfaas", *args), code)
     assert files() == before
+
+
+def test_the_list_of_refused_lines_replaces_an_earlier_one_and_nothing_else() -> None:
+    path = recording()
+    Path("notes.csv").write_text("mine")
+    for name, complaint_of in (
+        (path, "is another file of this command"),
+        ("m.duckdb", "is another file of this command"),
+        ("notes.csv", "exists and is not a list of refused lines"),
+        (".", "names no file"),
+        ("-", "a list of refused lines is written to a file, not to the standard output"),
+    ):
+        before = {one: one.read_bytes() for one in files() if one.is_file()}
+        ended = peva("memory", "import-dfaas", path, *OPTIONS, "--refused", name)
+        assert complaint_of in complaint(ended, 2)
+        assert {one: one.read_bytes() for one in files() if one.is_file()} == before
+    for _ in range(2):
+        assert peva("memory", "import-dfaas", path, *OPTIONS, "--refused", "refused.csv").returncode == 0
+    assert Path("refused.csv").read_text().count("negative") == 1
+    assert peva("memory", "import-dfaas", path, *OPTIONS, "--refused", "/dev/null").returncode == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_the_standard_input_and_pipes_are_read() -> None:
+    command = Path(sys.executable).with_name("peva-env")
+    text = Path(recording()).read_text()
+    script = f'"{command}" memory import-dfaas - <(gzip -c {STAMPED} | gzip -dc) {" ".join(OPTIONS)}'
+    bash = ["/bin/bash", "-c", script]
+    ended = subprocess.run(bash, input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    shown = ended.stdout.splitlines()
+    assert shown[0] == "2 files: UTF-8, commas"
+    assert "not imported again, its content is that of" in shown[1]
+    assert shown[2].startswith("2 runs and 0 skipped configurations imported: 2 new")
+    again = peva("memory", "import-dfaas", STAMPED, *OPTIONS)
+    assert again.returncode == 0
+    assert "its content is that of campaign light-" in again.stdout
+    assert "imported: 0 new, 0 changed, 2 as they were" in again.stdout
+
+
+def test_an_import_says_how_its_files_are_written() -> None:
+    text = Path(recording()).read_text()
+    semicolons = text.replace(",", ";").replace(".", ",")
+    Path("results-a.csv.gz").write_bytes(gzip.compress(semicolons.encode("utf-16")))
+    Path("results-b.csv").write_text("")
+    Path("results-c.csv").write_text(text.splitlines()[0].replace(",", "\t") + "\n")
+    shown = peva("memory", "import-dfaas", *(f"results-{name}" for name in ("a.csv.gz", "b.csv", "c.csv")), *OPTIONS)
+    assert shown.stdout.splitlines()[:4] == [
+        "results-a.csv.gz: gzip, UTF-16, semicolons, decimal commas",
+        "results-b.csv: empty file",
+        "results-c.csv: UTF-8, tabs, header only",
+        "2 runs and 0 skipped configurations imported: 2 new, 0 changed, 0 as they were",
+    ]
+
+
+TABLE = ["memory", "import-table", "runs.csv", "--map", "mapping.yml", "--memory", "m.duckdb", "--node", "theirs"]
+
+
+def table() -> None:
+    Path("runs.csv").write_text('function,rps,ok\nfiglet,10,1\nenv,20,0.5\n"env,20,0.5\n')
+    Path("mapping.yml").write_text("functions: [{name_column: function, rate_rps: rps, success_rate: ok}]\n")
+
+
+def test_any_table_is_imported_by_its_map() -> None:
+    table()
+    ended = peva(*TABLE, "--duration", "30s", "--without", "cpu", "--without", "ram", "--refused", "refused.csv")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
+        "runs.csv: UTF-8, commas",
+        "2 runs and 0 skipped configurations imported: 2 new, 0 changed, 0 as they were",
+        "lines refused: 1",
+        "  1: a quote is not closed on this line",
+        "refused lines are listed in refused.csv",
+    ]
+    assert peva("memory", "verify", "m.duckdb").returncode == 0
+    exported = peva("memory", "export", "m.duckdb", "--core", "core")
+    assert exported.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "the map has no node.cpu_pct, so that every run would be INVALID: name its column, or give --without cpu"),
+        (["--without", "cpu", "--without", "ram", "--refused", "mapping.yml"], "is another file of this command"),
+        (["--without", "cpu", "--without", "ram", "--map", "nope.yml"], "nope.yml: cannot be read"),
+        (["--without", "cpu", "--without", "ram", "--map", "runs.csv"], "runs.csv: must hold keys and values"),
+    ],
+)
+def test_a_table_that_cannot_be_imported_is_one_line_and_leaves_nothing(options: list[str], said: str) -> None:
+    table()
+    before = {path: path.read_bytes() for path in files()}
+    assert said in complaint(peva(*TABLE, "--duration", "30s", *options), 2)
+    assert {path: path.read_bytes() for path in files()} == before
 
 
 # --- look -----------------------------------------------------------------------------------------------------------
@@ -248,6 +343,8 @@ def test_either_folder_may_be_exported_alone_but_one_must_be_named() -> None:
     path = memory("m.duckdb", "run")
     assert peva("memory", "export", path, "--debug", "debug").stdout == "wrote debug\n"
     assert {path.name for path in Path("debug").iterdir()} == {"k6_raw_summaries.parquet"}
+    ended = peva("memory", "export", path, "--core", "debug", "--debug", "./debug")
+    assert "give each a folder of its own" in complaint(ended, 2)
     ended = peva("memory", "export", path)
     assert (ended.returncode, ended.stderr) == (
         2,

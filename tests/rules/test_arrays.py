@@ -15,8 +15,8 @@ SHARE_LIMITS = st.floats(0.001, 1) | st.sampled_from([0.0, 0.9, 0.95, 1.0])
 PERCENT_LIMITS = st.floats(0.001, 100) | st.sampled_from([0.0, 80.0, 90.0, 100.0])
 RULES = st.builds(
     OverloadConfig,
-    cpu_overload_pct_of_capacity=PERCENT_LIMITS,
-    ram_overload_pct=PERCENT_LIMITS,
+    cpu_overload_pct_of_capacity=st.none() | PERCENT_LIMITS,
+    ram_overload_pct=st.none() | PERCENT_LIMITS,
     success_rate_node_min=SHARE_LIMITS,
     success_rate_function_min=SHARE_LIMITS,
 )

@@ -103,6 +103,16 @@ def test_what_was_not_measured_is_not_taken_for_healthy(node: NodeMeasurement) -
     assert judgement.margin is None
 
 
+def test_a_rule_that_is_off_needs_no_measurement_and_never_fires() -> None:
+    off = OverloadConfig(cpu_overload_pct_of_capacity=None, ram_overload_pct=None)
+    calm = judge([function(1.0)], CALM, RULES)
+    assert judge([function(1.0)], NodeMeasurement(), off).margin == calm.margin
+    assert judge([function(1.0)], NodeMeasurement(cpu_pct=100, ram_pct=100), off).verdict is Verdict.OK
+    assert judge([function(1.0)], NodeMeasurement(ram_pct=1), OverloadConfig(ram_overload_pct=None)).reasons == (
+        "CPU of the node not measured",
+    )
+
+
 @pytest.mark.parametrize("kind", ["status_404", "connection_refused", "connection_dns"])
 def test_a_function_that_was_not_there_is_not_overload(kind: str) -> None:
     judgement = judge([function(0.2, failed=kind)], CALM, RULES)

@@ -9,7 +9,7 @@ from typing import Any
 from peva_agents.arena.episode import EpisodeRecord
 from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError
-from peva_env.system import write_text
+from peva_env.system import output_folder, write_text
 
 _CONFIG = "arena.json"
 _CODE = "entrants.json"
@@ -25,14 +25,15 @@ class ArenaFolder:
         code: a digest of each agent's code or model, by the name of the agent.
 
     Raises:
-        ConfigError: the folder holds another arena, or episodes of an agent whose code has changed since; or it cannot
-            be written to, or a file in it was not written by an arena.
+        ConfigError: the folder holds something else, another arena, or episodes of an agent whose code has changed
+            since; or it cannot be written to, or a file in it was not written by an arena.
     """
 
     def __init__(self, path: Path, config: ArenaConfig, code: Mapping[str, str] | None = None) -> None:
         self.path = path
         self._results = path / _RESULTS
         try:
+            output_folder("--out", path, what="arena", mark=_CONFIG)
             path.mkdir(parents=True, exist_ok=True)
             if (path / _CONFIG).exists():
                 self._require_same(config.described())

@@ -14,13 +14,13 @@ def label_process(measured: Measurements, *, length: float, noise: float) -> Gau
     return GaussianProcess(_with_rest(measured.rates), np.append(measured.labels, -1.0), length=length, noise=noise)
 
 
-def use_process(measured: Measurements, used_pct: Floats, limit_pct: float) -> GaussianProcess | None:
-    """Return a process on CPU or RAM (t,) as a share of its limit; None where it was never measured.
+def use_process(measured: Measurements, used_pct: Floats, limit_pct: float | None) -> GaussianProcess | None:
+    """Return a process on CPU or RAM (t,) as a share of its limit; None without a limit or a measurement.
 
     Without load a node uses nothing.
     """
     known = ~np.isnan(used_pct)
-    if not known.any():
+    if limit_pct is None or not known.any():
         return None
     use = np.append(used_pct[known] / (limit_pct or 1), 0.0)
     return GaussianProcess(_with_rest(measured.rates[known]), use, length=1.0, noise=0.0015, height=0.3)

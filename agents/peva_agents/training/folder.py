@@ -8,7 +8,7 @@ from typing import Any
 from peva_agents.training.config import parse_training
 from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
-from peva_env.system import write_text
+from peva_env.system import output_folder, write_text
 
 _CONFIG = "config.json"
 
@@ -17,13 +17,14 @@ def begin_folder(folder: Path, described: Mapping[str, Any]) -> None:
     """Make the folder of a new training, and write its configuration.
 
     Raises:
-        ConfigError: there is a training in the folder already, or the folder cannot be made.
+        ConfigError: there is a training or something else in the folder already, or the folder cannot be made.
     """
     if (folder / _CONFIG).exists():
         raise ConfigError(
             f"{folder} holds a training already; go on with it by --resume {folder}, or give another --out"
         )
     try:
+        output_folder("--out", folder, what="training", mark=_CONFIG)
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         write_text(folder / _CONFIG, json.dumps(described, indent=2))
     except OSError as error:

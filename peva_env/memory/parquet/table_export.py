@@ -10,7 +10,7 @@ import duckdb
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import duckdb_problem
 from peva_env.memory.schema import TABLES
-from peva_env.system import replacing
+from peva_env.system import output_file, replacing
 
 
 def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path) -> None:
@@ -19,10 +19,12 @@ def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], 
     Each file carries the schema version and the hashes of all contexts in its metadata.
 
     Raises:
+        ConfigError: a file of such a name is there, but was not exported.
         MemoryStoreError: the folder cannot be written, or a table not be read.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _require_own(connection, tables, folder)
         _clear_leftovers(folder, tables)
         metadata = _metadata(connection)
         with ExitStack() as renames:
@@ -35,6 +37,25 @@ def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], 
         raise MemoryStoreError(f"cannot export to {folder}: {duckdb_problem(error)}") from error
     except OSError as error:
         raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
+
+
+def _require_own(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path) -> None:
+    """Raise ``ConfigError`` if a file in the place of a table was not exported by this package."""
+    for table in tables:
+        output_file(
+            "cannot export to",
+            folder / f"{table}.parquet",
+            what="a table that was exported",
+            is_own=lambda path: _is_exported(connection, path),
+        )
+
+
+def _is_exported(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    try:
+        keys = connection.execute(f"SELECT decode(key) FROM parquet_kv_metadata({one_file(path)})").fetchall()  # noqa: S608
+    except duckdb.Error:
+        return False  # not a Parquet file
+    return ("schema_version",) in keys
 
 
 def _copy_out(connection: duckdb.DuckDBPyConnection, table: str, path: Path, metadata: str) -> None:

@@ -124,6 +124,8 @@ def test_a_folder_goes_on_with_its_own_training_only(tmp_path: Path) -> None:
         resumed_config(folder, {"data": ["local-node-v1"]})
     with pytest.raises(ConfigError, match="holds a training already; go on with it by --resume"):
         begin_folder(folder, {})
+    with pytest.raises(ConfigError, match="is not empty and holds no training; give another folder"):
+        begin_folder(tmp_path, {})
     (folder / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match="is not what peva-env train wrote"):
         resumed_config(folder, {})

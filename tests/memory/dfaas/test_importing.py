@@ -13,8 +13,9 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas.csv_rows import PIECE, REPEATED
-from peva_env.memory.dfaas.importing import AGENT, ImportReport, import_dfaas
+from peva_env.memory.dfaas import import_dfaas
+from peva_env.memory.dfaas.rows import PIECE, REPEATED
+from peva_env.memory.importing import AGENT, ImportReport
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
 from peva_env.rules import judge
@@ -275,6 +276,11 @@ def test_half_a_line_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> Non
         ("function_a", "column rate_function_a is missing"),
         ("function_a,rate_function_a,function_a", "column function_a is there twice"),
         ("a,b,c", "there is no column function_X"),
+        (
+            "function_a:1|b,rate_function_a:1|b,rate_function_c",
+            "column function_a:1|b names no function: a name must start with a letter or digit and hold only letters, "
+            "digits, '-', '_' or single dots",
+        ),
     ],
 )
 def test_a_file_without_its_columns_is_refused_line_by_line(
@@ -308,7 +314,7 @@ def test_importing_twice_changes_nothing_and_a_file_that_has_grown_adds_what_is_
     ("change", "complaint"),
     [
         ({"cores": 4}, "is there already, of other functions, cores, duration or rules"),
-        ({"latency_unit": "ms"}, "1 runs of campaign .* are there already with other values"),
+        ({"latency_unit": "ms"}, "campaign .* has latencies in ns, not ms; give the same unit"),
     ],
 )
 def test_the_same_file_with_other_options_is_an_error_not_a_silent_mixture(
@@ -325,10 +331,10 @@ def test_the_same_file_with_other_options_is_an_error_not_a_silent_mixture(
 def test_files_that_would_be_one_campaign_are_told_apart_or_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
-    paths = [write(tmp_path / folder / STAMPED, row({"a": "10"})) for folder in ("x", "y")]
+    paths = [write(tmp_path / folder / STAMPED, row({"a": rate})) for folder, rate in (("x", "10"), ("y", "20"))]
     with pytest.raises(ConfigError, match="would both be campaign 'light-2023-12-06_10-05-33-0-30s'"):
         bring(store, *paths)
-    plain = [write(tmp_path / folder / "results.csv", row({"a": "10"})) for folder in ("x", "y")]
+    plain = [write(tmp_path / folder / "results.csv", row({"a": rate})) for folder, rate in (("x", "10"), ("y", "20"))]
     assert bring(store, *plain).n_runs == 2
     other = write(tmp_path / "x" / "skipped.csv", skip(z="10"))
     with pytest.raises(ConfigError, match="have the name of one campaign, but different functions"):
@@ -379,3 +385,50 @@ def test_a_campaigns_own_files_come_back_as_the_same_runs(store: DuckDBMemorySto
             (f.offered, f.succeeded, f.mean_ms) for f in run.functions
         ]
     assert sorted(back) == [((("a", "b"), (20, 40)), -1), ((("b",), (50,)), -1)]
+
+
+# --- the same content under another name ----------------------------------------------------------------------------
+
+
+def test_of_two_files_with_the_same_content_one_is_imported(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}), row({"a": "20"}))
+    copy = tmp_path / "results-other.csv"
+    copy.write_text(path.read_text().replace(",", ";"))
+    report = bring(store, path, copy)
+    assert (report.n_runs, report.copies) == (2, ((copy, str(path)),))
+
+
+def test_what_the_memory_has_under_another_name_is_not_imported_again(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    rows = [row({"a": "10", "b": ""}), row({"a": "20", "b": ""})]
+    skipped = write(tmp_path / "skipped-x.csv", skip(a="50", b=""))
+    bring(store, write(tmp_path / "results-x.csv", *rows), skipped)
+    before = contents(store)
+    for name, lines in (("results-y.csv", rows), ("results-z.csv", rows[:1])):
+        report = bring(store, write(tmp_path / name, *lines))
+        assert report.copies == ((tmp_path / name, "campaign light-x"),)
+        assert report.merged["execution_events"].kept == len(lines)
+    assert bring(store, skipped.rename(tmp_path / "skipped-y.csv")).copies
+    assert contents(store) == before
+
+
+def test_a_copy_with_another_unit_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    rows = [row({"a": "10"}, medium_latency_function_a="2000")]
+    bring(store, write(tmp_path / "results-x.csv", *rows))
+    with pytest.raises(MemoryStoreError, match=r"are those of campaign 'light-x' .* in another unit of latencies"):
+        bring(store, write(tmp_path / "results-y.csv", *rows), latency_unit="ms")
+
+
+def test_another_unit_is_an_error_where_it_would_refuse_every_line(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}))
+    bring(store, path)
+    with pytest.raises(MemoryStoreError, match="has latencies in ns, not ms"):
+        bring(store, path, latency_unit="ms")
+
+
+def test_a_file_that_was_touched_changes_nothing(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = write(tmp_path / "results.csv", row({"a": "10"}))
+    bring(store, path)
+    before = contents(store)
+    os.utime(path, (5000, 5000))
+    bring(store, path)
+    assert contents(store) == before

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from peva_env.memory.dfaas.csv_rows import PIECE
-from peva_env.memory.dfaas.importing import ImportReport, import_dfaas
+from peva_env.memory.dfaas import import_dfaas
+from peva_env.memory.dfaas.rows import PIECE
+from peva_env.memory.importing import ImportReport
 from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from peva_env.contracts import EndStatus
-from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.support.builders import event, full, session, small_disk
@@ -113,9 +113,24 @@ def test_an_export_that_fails_leaves_the_older_files_and_nothing_half_written(tm
 
 def test_a_file_that_cannot_be_replaced_is_one_clear_error(full_memory: DuckDBMemoryStore, tmp_path: Path) -> None:
     (tmp_path / "core" / "policy_updates.parquet" / "in the way").mkdir(parents=True)
-    with pytest.raises(MemoryStoreError, match="cannot export"):
+    with pytest.raises(ConfigError, match=r"cannot export to .*: exists and is not a table that was exported"):
         ParquetCheckpoint(full_memory, core_dir=tmp_path / "core").export_core()
     assert [path.name for path in tmp_path.rglob(".*")] == []
+
+
+@pytest.mark.parametrize("foreign", ["a,b\n1,2\n", None])
+def test_a_table_of_somebody_else_is_not_replaced(
+    full_memory: DuckDBMemoryStore, tmp_path: Path, foreign: str | None
+) -> None:
+    path = tmp_path / "run_sessions.parquet"
+    if foreign:
+        path.write_text(foreign)
+    else:
+        duckdb.sql(f"COPY (SELECT 1 AS a) TO '{path}'")
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match=r"run_sessions\.parquet: exists and is not a table that was exported"):
+        ParquetCheckpoint(full_memory, core_dir=tmp_path).export_core()
+    assert {one.name: one.read_bytes() for one in tmp_path.glob("*.parquet")} == {path.name: before}
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(full_memory: DuckDBMemoryStore, tmp_path: Path) -> None:

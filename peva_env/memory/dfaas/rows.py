@@ -2,65 +2,107 @@
 
 For each function X of a plan there are the columns ``function_X`` (its name, empty where it was absent) and
 ``rate_function_X``, and in results ``success_rate_function_X`` and more. The order of columns does not matter; unknown
-columns are ignored. The files lack the unit of latencies and the number of cores over which CPU percentages are summed:
-``Units`` holds them.
+columns are ignored. The files lack the unit of latencies and the number of cores over which CPU percentages are summed,
+and those of 2023-06 the size of the RAM: ``Units`` holds them. Those files have neither latencies nor power, and a row
+at rate 0 for each function that was not loaded.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
+from peva_env.config import OverloadConfig, require_function_name
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
-from peva_env.memory.dfaas.csv_file import CsvFile, Refusal, Row, integer, number, problem_of, read_lines, rounded
-
-type LatencyUnit = Literal["ns", "ms"]
-type Rates = dict[str, int]
-"""The functions of a configuration, sorted, with their rates in requests per second."""
+from peva_env.errors import ConfigError
+from peva_env.memory.importing import (
+    CsvFile,
+    LatencyUnit,
+    Rates,
+    RecordedRun,
+    Recording,
+    Refusal,
+    Row,
+    accepted,
+    integer,
+    is_missing,
+    latency_ms,
+    number,
+    rounded,
+)
 
 PIECE = "one of the pieces in which DFaaS wrote the configuration of a later line, and not one that was skipped"
 REPEATED = "the configuration of an earlier line once more"
 
-_NODE_COLUMNS = ("cpu_usage_node", "ram_usage_node_percentage")
-_PER_MS = {"ns": 1e6, "ms": 1.0}
-_SHORTEST_MS, _LONGEST_RUNS = 1e-3, 10
-"""A mean latency under 1 us, or over 10 times the duration of a run, was recorded in another unit."""
+_FUNCTION, _RATE, _LATENCY = "function_", "rate_function_", "medium_latency_function_"
+_RAM_BYTES, _RAM_PCT = "ram_usage_node", "ram_usage_node_percentage"
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The units that a recording lacks; its CPU percentages of the node run from 0 to 100 x ``cores``."""
+    """What a recording lacks: the unit of latencies, and the node's size; CPU runs from 0 to 100 x ``cores``.
 
-    latency: LatencyUnit
+    ``latency`` and ``ram_bytes`` are None where they are not known.
+    """
+
+    latency: LatencyUnit | None
     cores: int
     duration_s: float
+    ram_bytes: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedRun:
-    """A row of results, in this package's units; ``overloaded`` is as recorded, None where nothing is."""
+def read_recording(file: CsvFile, units: Units, rules: OverloadConfig) -> Recording:
+    """Return the runs or the skipped configurations of a file.
 
-    functions: tuple[FunctionMeasurement, ...]
-    node: NodeMeasurement
-    rest_s: float
-    overloaded: bool | None
+    Raises:
+        ConfigError: it has latencies, but their unit is not known.
+    """
+    columns = file.header.cells
+    names = tuple(sorted(column.removeprefix(_FUNCTION) for column in columns if column.startswith(_FUNCTION)))
+    if all(column.startswith((_FUNCTION, _RATE)) for column in columns):
+        skips, refusals = accepted(_skips(file, names))
+        return Recording(file, names, skips=skips, refusals=refusals, is_results=False)
+    has_latencies = any(column.startswith(_LATENCY) for column in columns)
+    if has_latencies and units.latency is None:
+        raise ConfigError(f"{file.path} has latencies: give --latency-unit ns (DFaaS) or ms (PEVA-FAAS)")
+    problem = _problem(file, names, ("function", "rate_function", "success_rate_function"))
+    problem = problem or _node_problem(file, units, rules)
+    runs, refusals = accepted(run for _, run in file.read(problem, lambda row: _run(row, names, units)))
+    unit = units.latency if has_latencies else None
+    return Recording(file, names, runs, refusals=refusals, latency_unit=unit)
 
 
-def read_runs(file: CsvFile, units: Units) -> list[RecordedRun | Refusal]:
-    """Return the run of each line of results, or its refusal."""
-    problem = problem_of(file, ("function", "rate_function", "success_rate_function"), _NODE_COLUMNS)
-    return [run for _, run in read_lines(file, problem, lambda row: _run(row, file.functions, units))]
+def _problem(file: CsvFile, functions: Sequence[str], per_function: Sequence[str]) -> str | None:
+    damage = file.problem(f"{column}_{name}" for name in functions for column in per_function)
+    if damage or not functions:
+        return damage or "there is no column function_X"
+    for name in functions:
+        try:
+            require_function_name(name)
+        except ValueError as error:
+            return f"column function_{name} names no function: a name {error}"
+    return None
 
 
-def read_skips(file: CsvFile) -> list[Rates | Refusal]:
+def _node_problem(file: CsvFile, units: Units, rules: OverloadConfig) -> str | None:
+    """Return which column of the node is missing that the rules need, and how to do without it."""
+    if rules.cpu_overload_pct_of_capacity is not None and (problem := file.problem(["cpu_usage_node"])):
+        return problem
+    if rules.ram_overload_pct is None or _RAM_PCT in file.header.cells:
+        return None
+    if units.ram_bytes is None:
+        return f"column {_RAM_PCT} is missing; --ram-gib N computes it from {_RAM_BYTES}, --without ram needs none"
+    return file.problem([_RAM_BYTES])
+
+
+def _skips(file: CsvFile, functions: Sequence[str]) -> list[Rates | Refusal]:
     """Return the skipped configuration of each line, or its refusal.
 
     DFaaS wrote a configuration of three functions as three lines: its first function, its first two, all three.
     PEVA-FAAS writes whole configurations, also of fewer functions than the plan has.
     """
-    problem = problem_of(file, ("function", "rate_function"))
-    lines = list(read_lines(file, problem, lambda row: _rates(row, file.functions)))
-    whole = len(file.functions) if _in_pieces([skip for _, skip in lines], len(file.functions)) else 1
+    problem = _problem(file, functions, ("function", "rate_function"))
+    lines = list(file.read(problem, lambda row: _rates(row, functions)))
+    whole = len(functions) if _in_pieces([skip for _, skip in lines], len(functions)) else 1
     seen: set[tuple[tuple[str, int], ...]] = set()
     return [_once(file, line, skip, whole, seen) for line, skip in lines]
 
@@ -92,9 +134,10 @@ def _rates(row: Row, functions: Sequence[str]) -> Rates:
     rates = {}
     for name in functions:
         said, rate = row[f"function_{name}"], integer(row, f"rate_function_{name}")
-        if said not in ("", name):
+        is_absent = said != name and is_missing(said)
+        if said != name and not is_absent:
             raise ValueError(f"function_{name} is {said!r}, an unknown function")
-        if (said == "") != (rate is None):
+        if is_absent != (rate is None):
             raise ValueError(f"rate_function_{name} is {row[f'rate_function_{name}']!r}, function_{name} {said!r}")
         if rate is not None:
             rates[name] = rate
@@ -147,23 +190,33 @@ def _success_rate(row: Row, name: str) -> float:
 
 
 def _mean_ms(row: Row, name: str, units: Units) -> float | None:
-    column = f"medium_latency_function_{name}"
-    latency = number(row, column)
-    mean_ms = None if latency is None else latency / _PER_MS[units.latency]
-    if mean_ms and not _SHORTEST_MS < mean_ms < _LONGEST_RUNS * 1000 * units.duration_s:
-        raise ValueError(f"{column} is {row[column]}, no latency in {units.latency}")
-    return mean_ms
+    if units.latency is None:
+        return None
+    return latency_ms(row, f"{_LATENCY}{name}", units.latency, units.duration_s)
 
 
 def _node(row: Row, units: Units) -> NodeMeasurement:
     cpu_pct, idle_cpu_pct = number(row, "cpu_usage_node"), number(row, "cpu_usage_idle_node")
     return NodeMeasurement(
         cpu_pct=None if cpu_pct is None else cpu_pct / units.cores,
-        ram_bytes=rounded(row, "ram_usage_node"),
-        ram_pct=number(row, "ram_usage_node_percentage"),
+        ram_bytes=rounded(row, _RAM_BYTES),
+        ram_pct=_ram_pct(row, "", units),
         power_uw=number(row, "power_usage_node"),
         idle_cpu_pct=None if idle_cpu_pct is None else idle_cpu_pct / units.cores,
         idle_ram_bytes=rounded(row, "ram_usage_idle_node"),
-        idle_ram_pct=number(row, "ram_usage_idle_node_percentage"),
+        idle_ram_pct=_ram_pct(row, "_idle", units),
         idle_power_uw=number(row, "power_usage_idle_node"),
     )
+
+
+def _ram_pct(row: Row, idle: str, units: Units) -> float | None:
+    """Return the recorded percentage, or compute it from the bytes where there is no such column."""
+    column = f"ram_usage{idle}_node"
+    if f"{column}_percentage" in row or units.ram_bytes is None:
+        return number(row, f"{column}_percentage")
+    used_bytes = number(row, column)
+    if used_bytes is None:
+        return None
+    if used_bytes > units.ram_bytes:
+        raise ValueError(f"{column} is {row[column]}, more than the node's {units.ram_bytes / 2**30:g} GiB")
+    return 100 * used_bytes / units.ram_bytes

@@ -1,7 +1,7 @@
 """From recordings to temporary tables: events and sessions as lines of JSON, which DuckDB reads at once."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -12,15 +12,18 @@ from peva_env import __version__
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database, duckdb_problem
-from peva_env.memory.dfaas.csv_file import CsvFile, Refusal
-from peva_env.memory.dfaas.csv_rows import Rates, RecordedRun, read_runs, read_skips
-from peva_env.memory.dfaas.imported_campaign import RECORDED_AS, ImportedCampaign, began_at
 from peva_env.memory.event_rows import event_record
+from peva_env.memory.importing.campaign import RECORDED_AS, ImportedCampaign, began_at
+from peva_env.memory.importing.csv_file import Refusal
+from peva_env.memory.importing.recording import RecordedRun, Recording
 from peva_env.memory.parquet import one_file
 from peva_env.memory.schema import TABLES
 from peva_env.space import config_id
 
 AGENT = "imported"
+
+LATENCIES_IN = "; latencies in "
+"""In a session's detail, before the unit."""
 
 _ENCODE = json.JSONEncoder(check_circular=False).encode
 _DETAIL = "imported; times and counts of requests are derived"
@@ -34,11 +37,13 @@ class Staging:
     """Collects the rows of recordings in two files of a folder, and counts. Use it as a context manager.
 
     ``n_compared`` runs have both a judged and a recorded verdict; the two differ in ``n_disagreeing`` of them.
+    ``files`` are those of each campaign.
     """
 
     def __init__(self, folder: Path) -> None:
         self.paths = {table: folder / f"{table}.json" for table in ("run_sessions", "execution_events")}
         self.refusals: list[Refusal] = []
+        self.files: dict[str, list[Path]] = {}
         self.n_runs = self.n_skipped = self.n_compared = self.n_disagreeing = 0
         self._sessions: dict[str, dict[str, Any]] = {}
 
@@ -51,31 +56,25 @@ class Staging:
         lines = (json.dumps(session) + "\n" for session in self._sessions.values())
         self.paths["run_sessions"].write_text("".join(lines), encoding="utf-8")
 
-    def add(self, table: CsvFile, campaign: ImportedCampaign) -> None:
-        """Add the rows of a file, or the reasons why they are refused."""
-        if table.is_results:
-            self._add_runs(campaign, table.path, self._accepted(read_runs(table, campaign.units)))
-        else:
-            self._add_skips(campaign, table.path, self._accepted(read_skips(table)))
+    def add(self, recording: Recording, campaign: ImportedCampaign) -> None:
+        """Add the rows of a file, and the reasons why lines are refused."""
+        self.files.setdefault(campaign.run_id, []).append(recording.file.path)
+        self.refusals += recording.refusals
+        if recording.runs:
+            self._add_runs(recording, campaign)
+        if recording.skips:
+            self._add_skips(recording, campaign)
 
-    def _accepted[T](self, rows: Iterable[T | Refusal]) -> list[T]:
-        accepted = []
-        for row in rows:
-            if isinstance(row, Refusal):
-                self.refusals.append(row)
-            else:
-                accepted.append(row)
-        return accepted
-
-    def _add_runs(self, campaign: ImportedCampaign, path: Path, runs: list[RecordedRun]) -> None:
-        took_s = sum(run.rest_s + campaign.units.duration_s for run in runs)
-        begin = began_at(path, took_s)
-        for run, event in zip(runs, campaign.runs(runs, begin), strict=True):
+    def _add_runs(self, recording: Recording, campaign: ImportedCampaign) -> None:
+        took_s = sum(run.rest_s + campaign.duration_s for run in recording.runs)
+        begin = began_at(recording.file, took_s)
+        for run, event in zip(recording.runs, campaign.runs(recording.runs, begin), strict=True):
             self._write(event_record(event))
             self._compare(run, event)
-        if runs:
-            self._note_session(campaign, begin, begin + took_s)
-        self.n_runs += len(runs)
+        self._note_session(campaign, begin, begin + took_s)
+        if recording.latency_unit:
+            self._sessions[campaign.run_id]["detail"] = f"{_DETAIL}{LATENCIES_IN}{recording.latency_unit}"
+        self.n_runs += len(recording.runs)
 
     def _compare(self, run: RecordedRun, event: ExecutionEvent) -> None:
         if run.overloaded is not None and event.verdict is not Verdict.INVALID:
@@ -83,18 +82,16 @@ class Staging:
             self.n_compared += 1
             self.n_disagreeing += last.startswith(RECORDED_AS)
 
-    def _add_skips(self, campaign: ImportedCampaign, path: Path, skips: list[Rates]) -> None:
-        if not skips:
-            return
-        at = began_at(path, 0)
-        record = event_record(campaign.skip(skips[0], at))  # all alike, but for the configuration
-        for rates in skips:
+    def _add_skips(self, recording: Recording, campaign: ImportedCampaign) -> None:
+        at = began_at(recording.file, 0)
+        record = event_record(campaign.skip(recording.skips[0], at))  # all alike, but for the configuration
+        for rates in recording.skips:
             names, rates_rps = list(rates), list(rates.values())
             self._write(
                 record | {"config_id": config_id(rates.items()), "function_names": names, "rates_rps": rates_rps}
             )
         self._note_session(campaign, at, at)
-        self.n_skipped += len(skips)
+        self.n_skipped += len(recording.skips)
 
     def _write(self, record: Mapping[str, Any]) -> None:
         self._events.write(_ENCODE(record) + "\n")
@@ -107,7 +104,7 @@ class Staging:
             "started_at": min(began, other["started_at"]) if other else began,
             "ended_at": max(ended, other["ended_at"]) if other else ended,
             "status": EndStatus.COMPLETE,
-            "detail": _DETAIL,
+            "detail": other["detail"] if other else _DETAIL,
             "selection_mode": "online",
             "agent": AGENT,
             "context_hash": campaign.context_hash,

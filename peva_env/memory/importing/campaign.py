@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.dfaas.csv_file import CsvFile
-from peva_env.memory.dfaas.csv_rows import Rates, RecordedRun, Units
+from peva_env.memory.importing.csv_file import CsvFile
+from peva_env.memory.importing.recording import Rates, RecordedRun, Recording
 from peva_env.rules import judge
 from peva_env.space import config_key
 
@@ -32,7 +31,7 @@ class ImportedCampaign:
     run_id: str
     context: Mapping[str, Any]
     context_hash: str
-    units: Units
+    duration_s: float
     rules: OverloadConfig
 
     def runs(self, runs: Iterable[RecordedRun], started_at: float) -> Iterator[ExecutionEvent]:
@@ -41,7 +40,7 @@ class ImportedCampaign:
         for run in runs:
             key = config_key((function.name, function.rate_rps) for function in run.functions)
             judgement = judge(run.functions, run.node, self.rules)
-            cost_s = run.rest_s + self.units.duration_s
+            cost_s = run.rest_s + self.duration_s
             yield ExecutionEvent(
                 config_key=key,
                 iteration=times_seen[key],
@@ -54,7 +53,7 @@ class ImportedCampaign:
                 node=run.node,
                 started_at=started_at,
                 ended_at=started_at + cost_s,
-                duration_s=self.units.duration_s,
+                duration_s=self.duration_s,
                 cooldown_s=run.rest_s,
                 cost_s=cost_s,
                 context_hash=self.context_hash,
@@ -85,25 +84,34 @@ class ImportedCampaign:
             yield f"{RECORDED_AS}{recorded}"
 
 
-def campaign_of(file: CsvFile, *, node: str, units: Units, rules: OverloadConfig) -> ImportedCampaign:
-    """Return the campaign that a file belongs to."""
+def campaign_of(
+    recording: Recording, *, node: Mapping[str, Any], duration_s: float, rules: OverloadConfig
+) -> ImportedCampaign:
+    """Return the campaign that a recording belongs to; ``node`` describes the node, its name among others."""
     context = {
-        "node": {"name": node, "cores": units.cores},
-        "functions": {name: {} for name in file.functions},
-        "duration_s": units.duration_s,
+        "node": node,
+        "functions": {name: {} for name in recording.functions},
+        "duration_s": duration_s,
         "overload": rules.model_dump(),
         "generator": "imported",
     }
-    name = _KIND.sub("", file.path.stem) or file.path.absolute().parent.name
-    return ImportedCampaign(_UNFIT.sub("-", f"{node}-{name}"), context, context_hash(context), units, rules)
+    run_id = _UNFIT.sub("-", f"{node['name']}-{_name(recording.file)}")
+    return ImportedCampaign(run_id, context, context_hash(context), duration_s, rules)
 
 
-def began_at(path: Path, took_s: float) -> float:
+def _name(file: CsvFile) -> str:
+    """Return the part of a file's name that its campaign is called by; a stream is called by its content."""
+    if file.is_stream:
+        return file.digest[:12]
+    return _KIND.sub("", file.stem) or file.path.absolute().parent.name
+
+
+def began_at(file: CsvFile, took_s: float) -> float:
     """Return when a file's campaign began, in seconds since the epoch; ``took_s`` is the time of all its lines."""
-    stamps = _STAMP.findall(f"{path.absolute().parent.name}/{path.name}")
+    stamps = _STAMP.findall(f"{file.path.absolute().parent.name}/{file.path.name}")
     if stamps:
         try:
             return datetime.strptime(stamps[-1], "%Y-%m-%d_%H-%M-%S").replace(tzinfo=UTC).timestamp()
         except ValueError:
             pass  # digits in the form of a time, but not a time
-    return path.stat().st_mtime - took_s
+    return file.changed_at - took_s

@@ -1,0 +1,52 @@
+"""Importing recordings that other tools wrote as CSV: what the shapes of files have in common.
+
+What must always hold:
+
+- A record is one line. Each line is imported, or refused with its number and a reason.
+- An import changes the whole memory or nothing; each run is imported once, whatever its file is called.
+- What had to be found out about a file (encoding, separators, decimal commas) is part of the report.
+- Recorded verdicts are compared, never trusted: ``peva_env.rules.judge`` judges every run.
+
+A ``results`` file and its ``skipped`` file are one campaign. Values that they lack are derived:
+
+- The *run_id* is the node's name and the file's, without ``results-`` or ``skipped-``, or the folder's, where the file
+  is called just ``results.csv``; a pipe's is the node's name and a digest of the content. So a file that is imported
+  again, or has grown since, adds only what is new.
+- An *iteration* is a further row of the same configuration in the same file.
+- *Times*: the first run began at the time in the name (``YYYY-MM-DD_HH-MM-SS``, taken as UTC), each other when the one
+  before it ended; without a time in the name, the last ended when the file was last changed. A file that continues a
+  campaign but has that one's start in its name is so dated too early.
+- *Requests* that were not counted: offered = sent = rate x duration, succeeded = success rate x sent, the others failed
+  as ``other``, none was dropped. The success rate is as recorded, 1 for a function at rate 0.
+- The *verdict* is by ``peva_env.rules.judge``. Where the recording says otherwise, the last reason says so.
+"""
+
+from peva_env.memory.importing.campaign import RECORDED_AS
+from peva_env.memory.importing.cells import integer, is_missing, number, rounded
+from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, read_csv, unique_paths
+from peva_env.memory.importing.pipeline import Copy, ImportReport, import_recordings
+from peva_env.memory.importing.recording import LatencyUnit, Rates, RecordedRun, Recording, accepted, latency_ms
+from peva_env.memory.importing.staging import AGENT
+
+__all__ = [
+    "AGENT",
+    "RECORDED_AS",
+    "Copy",
+    "CsvFile",
+    "ImportReport",
+    "LatencyUnit",
+    "Rates",
+    "RecordedRun",
+    "Recording",
+    "Refusal",
+    "Row",
+    "accepted",
+    "import_recordings",
+    "integer",
+    "is_missing",
+    "latency_ms",
+    "number",
+    "read_csv",
+    "rounded",
+    "unique_paths",
+]

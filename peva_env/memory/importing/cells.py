@@ -1,0 +1,64 @@
+"""The numbers in the cells of a CSV file. Only ASCII digits count: Python's own ``int`` and ``float`` take more."""
+
+import math
+import re
+
+from peva_env.memory.importing.csv_file import Row
+
+_MISSING = frozenset(("", "-", "--", "n/a", "#n/a", "na", "<na>", "nan", "-nan", "null", "none", "nil"))
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
+_MAX_INT32_DIGITS = 10
+_MAX_INT32, _MAX_INT64 = 2**31 - 1, 2**63 - 1
+
+
+def is_missing(cell: str) -> bool:
+    """Tell whether a cell says that there is no value: it is empty, ``N/A``, ``-``, ``NULL`` and the like."""
+    return cell.casefold() in _MISSING
+
+
+def number(row: Row, column: str) -> float | None:
+    """Return a cell's number, None if it is missing, or the column is.
+
+    Raises:
+        ValueError: it is not a number, negative, or not finite.
+    """
+    text = row.get(column, "")
+    if is_missing(text):
+        return None
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{column} is {text!r}, not a number{_hint(text)}")
+    value = float(text)
+    if 0 <= value < math.inf:
+        return value
+    raise ValueError(f"{column} is {text}, {'negative' if value < 0 else 'not finite'}")
+
+
+def _hint(text: str) -> str:
+    if not text.isascii() and any(map(str.isnumeric, text)):
+        return ": only the digits 0 to 9 count"
+    if re.fullmatch(r"[\d_,.' ]+", text, re.ASCII):
+        return ": write it without separators, with a decimal point"
+    return ""
+
+
+def integer(row: Row, column: str) -> int | None:
+    """Return a cell's whole number, likewise."""
+    text = row.get(column, "")
+    if text.isascii() and text.isdecimal() and len(text) < _MAX_INT32_DIGITS:
+        return int(text)  # the usual case, and faster
+    value = number(row, column)
+    if value is None:
+        return None
+    if not value.is_integer() or value > _MAX_INT32:
+        raise ValueError(f"{column} is {row[column]}, not a whole number up to {_MAX_INT32}")
+    return int(value)
+
+
+def rounded(row: Row, column: str) -> int | None:
+    """Return a cell's number as the nearest whole one, likewise."""
+    value = number(row, column)
+    if value is None:
+        return None
+    if value >= _MAX_INT64:
+        raise ValueError(f"{column} is {row[column]}, more than {_MAX_INT64}")
+    return round(value)

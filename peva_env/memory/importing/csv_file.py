@@ -1,0 +1,164 @@
+"""CSV files from anywhere: their separators and decimal commas, and their lines by number. A record is one line."""
+
+import csv
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from peva_env.memory.importing.source import STDIN, read_source
+
+type Row = Mapping[str, str]
+"""A line's cells by column."""
+
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_NEWLINE = re.compile(r"\r\n|\n|\r")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+class Refusal(NamedTuple):
+    """A line of a file that was not imported, and why."""
+
+    path: Path
+    line: int
+    reason: str
+
+
+class Line(NamedTuple):
+    """A line that is not blank: its number in the file, its cells, and why it cannot be read, if it cannot."""
+
+    number: int
+    cells: list[str]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A CSV file: its header, the lines below it, and what was found in it.
+
+    ``digest`` identifies the cells, whatever the encoding and the separators. ``header`` is without cells if it cannot
+    be read, and line 0 if the file is empty.
+    """
+
+    path: Path
+    header: Line
+    lines: tuple[Line, ...]
+    found: tuple[str, ...]
+    digest: str
+    changed_at: float
+    is_stream: bool
+
+    @property
+    def stem(self) -> str:
+        """The name without ``.csv`` and ``.gz``."""
+        return Path(self.path.name.removesuffix(".gz")).stem
+
+    def problem(self, columns: Iterable[str]) -> str | None:
+        """Return why no line can be read: the header is damaged, or a column is missing or repeated; else None."""
+        if self.header.problem:
+            return f"the header cannot be read: {self.header.problem}"
+        twice = [column for column in self.header.cells if column and self.header.cells.count(column) > 1]
+        if twice:
+            return f"column {twice[0]} is there twice"
+        missing = [column for column in columns if column not in self.header.cells]
+        return f"column {missing[0]} is missing" if missing else None
+
+    def read[T](self, problem: str | None, parse: Callable[[Row], T]) -> Iterator[tuple[int, T | Refusal]]:
+        """Yield each line's number with the result of ``parse``, or a refusal with the ``ValueError`` that it raises.
+
+        Args:
+            problem: why no line can be read, or None.
+            parse: parses a line's cells.
+        """
+        if problem and self.header.number:
+            yield self.header.number, Refusal(self.path, self.header.number, problem)
+        n_columns = len(self.header.cells)
+        for number, cells, damage in self.lines:
+            try:
+                if problem or damage:
+                    raise ValueError(problem or damage)
+                if len(cells) != n_columns:
+                    raise ValueError(f"{len(cells)} cells instead of {n_columns}")
+                yield number, parse(dict(zip(self.header.cells, cells, strict=True)))
+            except ValueError as error:
+                yield number, Refusal(self.path, number, str(error))
+
+
+def unique_paths(paths: Iterable[str | Path]) -> list[Path]:
+    """Return each file once, sorted; files by their resolved path, pipes and what is missing by the given one."""
+    given = (Path(path) for path in paths)
+    return sorted({path.resolve() if path != STDIN and path.is_file() else path for path in given})
+
+
+def read_csv(path: Path) -> CsvFile:
+    """Read a CSV file, or a pipe, or the standard input (``-``).
+
+    Raises:
+        MemoryStoreError: the file cannot be read, is damaged, or is an archive.
+    """
+    source = read_source(path)
+    texts = [(number, text) for number, text in enumerate(_NEWLINE.split(source.text), 1) if text.strip()]
+    separator = _separator(texts[0][1] if texts else "")
+    lines = [_line(number, text, separator) for number, text in texts]
+    found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
+    if separator != "," and _has_decimal_commas(lines):
+        lines = [line._replace(cells=list(map(_with_point, line.cells))) for line in lines]
+        found.append("decimal commas")
+    header = lines[0] if lines else Line(0, [], "the file is empty")
+    header = header._replace(cells=_without_last_empty(header.cells, 0))
+    below = [line._replace(cells=_without_last_empty(line.cells, len(header.cells))) for line in lines[1:]]
+    if any(len(short.cells) < len(long.cells) for short, long in zip((header, *below), lines, strict=False)):
+        found.append("trailing separators")
+    if lines and not below:
+        found.append("header only")
+    digest = _digest((header, *below))
+    return CsvFile(path, header, tuple(below), tuple(found), digest, source.changed_at, source.is_stream)
+
+
+def _line(number: int, text: str, separator: str) -> Line:
+    if text.count('"') % 2:
+        return Line(number, [], "a quote is not closed on this line")
+    try:
+        return Line(number, _cells(text, separator))
+    except csv.Error as error:
+        return Line(number, [], f"is not CSV: {error}")
+
+
+def _cells(text: str, separator: str) -> list[str]:
+    if '"' not in text:
+        return [cell.strip() for cell in text.split(separator)]
+    (cells,) = csv.reader([text], delimiter=separator, strict=True, skipinitialspace=True)
+    return [cell.strip() for cell in cells]
+
+
+def _separator(header: str) -> str:
+    """Return the separator that splits a header into the most columns; a comma if none does."""
+    return max(_SEPARATORS, key=lambda separator: len(_line(1, header, separator).cells))
+
+
+def _has_decimal_commas(lines: Iterable[Line]) -> bool:
+    """Tell whether there are numbers with a decimal comma, and none with a point, which could separate thousands."""
+    cells = [cell for line in lines for cell in line.cells]
+    return any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any(map(_DECIMAL_POINT.fullmatch, cells))
+
+
+def _with_point(cell: str) -> str:
+    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
+
+
+def _without_last_empty(cells: list[str], n_columns: int) -> list[str]:
+    """Return a line without the empty cells beyond its last column."""
+    n = len(cells)
+    while n > n_columns and not cells[n - 1]:
+        n -= 1
+    return cells[:n]
+
+
+def _digest(lines: Iterable[Line]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update("\x1f".join((*line.cells, line.problem or "", "\n")).encode(errors="replace"))
+    return digest.hexdigest()

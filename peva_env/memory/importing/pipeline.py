@@ -1,0 +1,237 @@
+"""Importing recordings as campaigns of a memory, all or nothing, and each run once."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from peva_env.config import OverloadConfig
+from peva_env.errors import ConfigError, MemoryStoreError
+from peva_env.memory.database import Database
+from peva_env.memory.importing.campaign import ImportedCampaign, campaign_of
+from peva_env.memory.importing.csv_file import Refusal
+from peva_env.memory.importing.recording import Recording
+from peva_env.memory.importing.staging import AGENT, LATENCIES_IN, Staging, loaded
+from peva_env.memory.parquet import Incoming, MergeCount, merge_tables
+from peva_env.memory.store import DuckDBMemoryStore
+
+_ALIKE = ("kind", "duration_s", "cooldown_s", "success_rate", "function_cpu_pct", "cpu_pct", "ram_pct")
+"""Columns that are equal in two imports of the same line, whatever its file is called."""
+
+_LATENCIES = ("mean_ms", "p50_ms", "p95_ms")
+"""Columns that must be equal as well; they differ if the unit does."""
+
+_SAME_BY = {"run_sessions": ("context_hash", "agent"), "execution_events": (*_ALIKE, *_LATENCIES)}
+"""The times of a file without a time in its name move when the file grows: an event keeps the times that it has."""
+
+
+class Copy(NamedTuple):
+    """A file that was not imported, for its content is there already: another file, or a campaign of the memory."""
+
+    path: Path
+    original: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """The result of an import: runs, skipped configurations, refused lines, and how many recorded verdicts agree.
+
+    ``found`` says how each file is written, ``copies`` are files with content that was imported before. For
+    ``n_compared`` and ``n_disagreeing`` see ``Staging``.
+    """
+
+    n_runs: int
+    n_skipped: int
+    refusals: tuple[Refusal, ...]
+    n_compared: int
+    n_disagreeing: int
+    merged: Mapping[str, MergeCount]
+    found: Mapping[Path, tuple[str, ...]]
+    copies: tuple[Copy, ...]
+
+    @property
+    def agreement(self) -> float:
+        """Share of the compared runs whose verdict is the recorded one, 0..1."""
+        return 1 - self.n_disagreeing / self.n_compared if self.n_compared else 1.0
+
+
+def import_recordings(
+    store: DuckDBMemoryStore,
+    recordings: Iterable[Recording],
+    *,
+    node: Mapping[str, Any],
+    duration_s: float,
+    rules: OverloadConfig,
+    progress: Callable[[Path], None],
+) -> ImportReport:
+    """Import recordings of one node, all or nothing; repeating an import changes nothing.
+
+    Args:
+        store: a started store.
+        recordings: a file each.
+        node: describes the node in the context of its campaigns; ``name`` is required.
+        duration_s: length of a run in seconds.
+        rules: the overload rules.
+        progress: called with each file that has been read.
+
+    Raises:
+        ConfigError: an argument is out of range, or two files would be the same campaign.
+        MemoryStoreError: rows are in the memory with other values, or it cannot be written; nothing is changed.
+    """
+    if duration_s <= 0 or not node["name"].strip():
+        raise ConfigError(f"node = {node['name']!r}, duration {duration_s} s: a node needs a name, a run a duration")
+    database, files = store.database, _Files()
+    with tempfile.TemporaryDirectory(prefix="peva-import-") as folder:
+        with Staging(Path(folder)) as staging:
+            for recording in recordings:
+                campaign = campaign_of(recording, node=node, duration_s=duration_s, rules=rules)
+                if files.is_new(recording, campaign):
+                    _check_unit(database, recording, campaign)
+                    staging.add(recording, campaign)
+                progress(recording.file.path)
+        with loaded(database, staging) as sources:
+            copies = _drop_copies(database, sources, staging)
+            _check_unchanged(database, sources)
+            _drop_old_sessions(database, sources)
+            merged = merge_tables(
+                database, [Incoming("recordings", sources)], purpose="import recordings", same_by=_SAME_BY
+            )
+    events = merged["execution_events"]
+    return ImportReport(
+        n_runs=staging.n_runs,
+        n_skipped=staging.n_skipped,
+        refusals=tuple(staging.refusals),
+        n_compared=staging.n_compared,
+        n_disagreeing=staging.n_disagreeing,
+        merged={**merged, "execution_events": replace(events, kept=events.kept + copies.n_events)},
+        found=files.found,
+        copies=(*files.copies, *copies.files),
+    )
+
+
+class _Files:
+    """The files of an import: none may be imported twice, or be taken for a part of another one's campaign."""
+
+    def __init__(self) -> None:
+        self.found: dict[Path, tuple[str, ...]] = {}
+        self.copies: list[Copy] = []
+        self._by_content: dict[str, Path] = {}
+        self._parts: dict[tuple[str, bool], Path] = {}
+        self._contexts: dict[str, tuple[str, Path]] = {}
+
+    def is_new(self, recording: Recording, campaign: ImportedCampaign) -> bool:
+        """Note a file; return whether no other one has the same content.
+
+        Raises:
+            ConfigError: two files would be the same part of a campaign, or one campaign would have two contexts.
+        """
+        path = recording.file.path
+        self.found[path] = recording.file.found
+        if not recording.runs and not recording.skips:
+            return True  # nothing is imported of it
+        original = self._by_content.setdefault(recording.file.digest, path)
+        if original != path:
+            self.copies.append(Copy(path, str(original)))
+            return False
+        other = self._parts.setdefault((campaign.run_id, recording.is_results), path)
+        if other != path:
+            raise ConfigError(f"{other} and {path} would both be campaign {campaign.run_id!r}; rename one of them")
+        context, first = self._contexts.setdefault(campaign.run_id, (campaign.context_hash, path))
+        if context != campaign.context_hash:
+            raise ConfigError(f"{first} and {path} have the name of one campaign, but different functions")
+        return True
+
+
+def _check_unit(database: Database, recording: Recording, campaign: ImportedCampaign) -> None:
+    """Raise ``MemoryStoreError`` if the campaign was imported with another unit of latencies."""
+    detail = database.connection.execute(
+        "SELECT detail FROM run_sessions WHERE run_id = ? AND agent = ?", [campaign.run_id, AGENT]
+    ).fetchone()
+    before = (detail[0] or "").partition(LATENCIES_IN)[2] if detail else ""
+    if before and recording.latency_unit not in (None, before):
+        raise MemoryStoreError(
+            f"{recording.file.path}: campaign {campaign.run_id!r} of memory {database.path} has latencies in {before}, "
+            f"not {recording.latency_unit}; give the same unit, or import into another memory"
+        )
+
+
+class _Copies(NamedTuple):
+    """The files of the campaigns that are in the memory under other names, and the number of their events."""
+
+    files: list[Copy]
+    n_events: int
+
+
+def _drop_copies(database: Database, sources: Mapping[str, str], staging: Staging) -> _Copies:
+    """Drop staged campaigns of which every event is part of one other imported campaign of the memory.
+
+    Raises:
+        MemoryStoreError: only the latencies differ.
+    """
+    alike, latencies = _equal(_ALIKE), _equal(_LATENCIES)
+    found = database.connection.execute(
+        f"""
+        SELECT new.run_id, old.run_id, count(*), bool_and({latencies})
+        FROM {sources["execution_events"]} new JOIN execution_events old USING (config_id, iteration, repetition)
+        WHERE old.run_id <> new.run_id AND old.context_hash = new.context_hash AND {alike}
+            AND old.run_id IN (SELECT run_id FROM run_sessions WHERE agent = '{AGENT}')
+        GROUP BY ALL
+        HAVING count(*) = (SELECT count(*) FROM {sources["execution_events"]} own WHERE own.run_id = new.run_id)
+        ORDER BY ALL
+        """  # noqa: S608
+    ).fetchall()
+    copies = {run_id: (original, n, is_same) for run_id, original, n, is_same in found}
+    for run_id, (original, _, is_same) in copies.items():
+        if not is_same:
+            raise MemoryStoreError(
+                f"{staging.files[run_id][0]}: its runs are those of campaign {original!r} of memory {database.path}, "
+                "but in another unit of latencies; give the same unit as then, or import into another memory"
+            )
+    for table in ("execution_events", "run_sessions"):
+        database.connection.execute(
+            f"DELETE FROM {sources[table]} WHERE list_contains(?, run_id)",  # noqa: S608
+            [list(copies)],
+        )
+    files = [
+        Copy(path, f"campaign {original}")
+        for run_id, (original, *_) in copies.items()
+        for path in staging.files[run_id]
+    ]
+    return _Copies(files, sum(n for _, n, _ in copies.values()))
+
+
+def _check_unchanged(database: Database, sources: Mapping[str, str]) -> None:
+    """Raise ``MemoryStoreError`` if the memory holds other values under the same keys."""
+    session = database.connection.execute(
+        f"SELECT old.run_id, old.agent FROM run_sessions old JOIN {sources['run_sessions']} new USING (run_id) "  # noqa: S608
+        "WHERE old.context_hash <> new.context_hash OR old.agent IS DISTINCT FROM new.agent LIMIT 1"
+    ).fetchone()
+    if session:
+        raise MemoryStoreError(
+            f"memory {database.path}: campaign {session[0]!r} is there already, of other functions, cores, duration or "
+            "rules; import into another memory, or give another node name"
+        )
+    event = database.connection.execute(
+        f"SELECT count(*), min(old.run_id) FROM execution_events old JOIN {sources['execution_events']} new "  # noqa: S608
+        f"USING (config_id, iteration, repetition, run_id) WHERE NOT {_equal(_SAME_BY['execution_events'])}"
+    ).fetchone()
+    if event and event[0]:
+        raise MemoryStoreError(
+            f"memory {database.path}: {event[0]} runs of campaign {event[1]!r} are there already with other values; "
+            "give the same options as before, or import into another memory"
+        )
+
+
+def _equal(columns: Iterable[str]) -> str:
+    old, new = (f"row({', '.join(f'{side}.{column}' for column in columns)})" for side in ("old", "new"))
+    return f"({old} IS NOT DISTINCT FROM {new})"
+
+
+def _drop_old_sessions(database: Database, sources: Mapping[str, str]) -> None:
+    """Drop staged sessions of campaigns that gain no event, so that their times stay as they are."""
+    database.connection.execute(
+        f"DELETE FROM {sources['run_sessions']} WHERE run_id IN (SELECT run_id FROM run_sessions) "  # noqa: S608
+        f"AND run_id NOT IN (SELECT run_id FROM {sources['execution_events']} "
+        "ANTI JOIN execution_events USING (config_id, iteration, repetition, run_id))"
+    )

@@ -1,0 +1,69 @@
+"""What a shape of files (``peva_env.memory.dfaas``, ``peva_env.memory.table``) makes of a file."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from peva_env.contracts import FunctionMeasurement, NodeMeasurement
+from peva_env.memory.importing.cells import number
+from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row
+
+type LatencyUnit = Literal["ns", "us", "ms", "s"]
+type Rates = dict[str, int]
+"""The functions of a configuration, sorted, with their rates in requests per second."""
+
+_PER_MS: dict[LatencyUnit, float] = {"ns": 1e6, "us": 1e3, "ms": 1.0, "s": 1e-3}
+_SHORTEST_MS, _LONGEST_RUNS = 1e-3, 10
+"""A latency under 1 us, or over 10 times the duration of a run, was recorded in another unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A run in this package's units; ``overloaded`` is as recorded, None where nothing is."""
+
+    functions: tuple[FunctionMeasurement, ...]
+    node: NodeMeasurement
+    rest_s: float
+    overloaded: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The content of a file: runs or skipped configurations, and the lines that are refused.
+
+    ``functions`` are those of its campaign, sorted. ``latency_unit`` is None where it has no latencies.
+    """
+
+    file: CsvFile
+    functions: tuple[str, ...]
+    runs: tuple[RecordedRun, ...] = ()
+    skips: tuple[Rates, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    is_results: bool = True
+    latency_unit: LatencyUnit | None = None
+
+
+def latency_ms(row: Row, column: str, unit: LatencyUnit, duration_s: float) -> float | None:
+    """Return a cell's latency in milliseconds, None if it is missing.
+
+    Raises:
+        ValueError: it is not a number, or no run of ``duration_s`` seconds can have it.
+    """
+    value = number(row, column)
+    if not value:
+        return value
+    value_ms = value / _PER_MS[unit]
+    if not _SHORTEST_MS < value_ms < _LONGEST_RUNS * 1000 * duration_s:
+        raise ValueError(f"{column} is {row[column]}, no latency in {unit}")
+    return value_ms
+
+
+def accepted[T](rows: Iterable[T | Refusal]) -> tuple[tuple[T, ...], tuple[Refusal, ...]]:
+    """Return the rows that were read, and the refusals, each in order."""
+    read, refused = [], []
+    for row in rows:
+        if isinstance(row, Refusal):
+            refused.append(row)
+        else:
+            read.append(row)
+    return tuple(read), tuple(refused)

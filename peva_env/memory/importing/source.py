@@ -1,0 +1,86 @@
+"""The bytes of a file, of a pipe or of the standard input, as text: unpacked and decoded."""
+
+import gzip
+import os
+import stat
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from peva_env.errors import MemoryStoreError
+
+STDIN = Path("-")
+"""Stands for the standard input."""
+
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8", "UTF-8 with BOM"),
+    (b"\xff\xfe\x00\x00", "utf-32-le", "UTF-32"),  # begins as UTF-16 does
+    (b"\x00\x00\xfe\xff", "utf-32-be", "UTF-32"),
+    (b"\xff\xfe", "utf-16-le", "UTF-16"),
+    (b"\xfe\xff", "utf-16-be", "UTF-16"),
+)
+_SAMPLE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of a file.
+
+    ``found`` names what had to be undone to read it, the encoding last. ``changed_at`` is when the file was last
+    changed, in seconds since the epoch; a stream (the standard input, a pipe) was changed just now.
+    """
+
+    path: Path
+    text: str
+    found: tuple[str, ...]
+    changed_at: float
+    is_stream: bool
+
+
+def read_source(path: Path) -> Source:
+    """Read a file, a pipe, or the standard input (``-``).
+
+    Raises:
+        MemoryStoreError: it cannot be read, is damaged, or is an archive.
+    """
+    try:
+        with open(0, "rb", closefd=False) if path == STDIN else path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            data = file.read()
+    except OSError as error:
+        raise MemoryStoreError(f"{path}: cannot be read: {error.strerror}") from error
+    unpacked = _unpacked(path, data)
+    text, encoding = _decoded(unpacked)
+    is_stream = path == STDIN or not stat.S_ISREG(status.st_mode)
+    found = ("gzip", encoding) if unpacked is not data else (encoding,)
+    return Source(path, text, found, time.time() if is_stream else status.st_mtime, is_stream)
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    if data.startswith(_ZIP):
+        raise MemoryStoreError(f"{path}: is a ZIP archive or an Excel file; save its table as CSV")
+    if not data.startswith(_GZIP):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise MemoryStoreError(f"{path}: is a damaged gzip file: {error}") from error
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    """Return the text and the name of its encoding. What is not UTF-8 or UTF-16 is taken for Latin-1."""
+    for mark, encoding, name in _BOMS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, errors="replace"), name
+    for encoding, first in (("utf-16-le", 1), ("utf-16-be", 0)):
+        high_bytes = data[first:_SAMPLE_BYTES:2]  # mostly 0, as the text is mostly ASCII
+        if 2 * high_bytes.count(0) > len(high_bytes):
+            return data.decode(encoding, errors="replace"), "UTF-16"
+    try:
+        return data.decode(), "UTF-8"
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":  # a cut file: half a character makes one refused cell
+            return data.decode(errors="replace"), "UTF-8"
+        return data.decode("latin-1"), "Latin-1"

@@ -1,0 +1,168 @@
+"""CSV files from anywhere: how they are written, and what a line of them is."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from peva_env.errors import MemoryStoreError
+from peva_env.memory.importing.cells import integer, is_missing, number
+from peva_env.memory.importing.csv_file import CsvFile, Refusal, read_csv, unique_paths
+
+TEXT = "name,rate,share\nfiglet,10,0.95\nnaïve,20,1\n"
+ROWS = [{"name": "figlet", "rate": "10", "share": "0.95"}, {"name": "naïve", "rate": "20", "share": "1"}]
+
+
+def rows(file: CsvFile) -> list[dict[str, str] | Refusal]:
+    return [row for _, row in file.read(None, dict)]
+
+
+def saved(folder: Path, data: bytes, name: str = "results.csv") -> CsvFile:
+    (folder / name).write_bytes(data)
+    return read_csv(folder / name)
+
+
+GERMAN = TEXT.replace(",", ";").replace("0.95", "0,95")
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (TEXT.encode(), ("UTF-8", "commas")),
+        (TEXT.encode("utf-8-sig"), ("UTF-8 with BOM", "commas")),
+        (TEXT.encode("utf-16"), ("UTF-16", "commas")),
+        (TEXT.encode("utf-16-le"), ("UTF-16", "commas")),
+        (TEXT.encode("utf-16-be"), ("UTF-16", "commas")),
+        (TEXT.encode("utf-32"), ("UTF-32", "commas")),
+        (TEXT.encode("latin-1"), ("Latin-1", "commas")),
+        (gzip.compress(TEXT.encode()), ("gzip", "UTF-8", "commas")),
+        (TEXT.replace(",", "\t").encode(), ("UTF-8", "tabs")),
+        (TEXT.replace(",", ";").encode(), ("UTF-8", "semicolons")),
+        (TEXT.replace(",", "|").encode(), ("UTF-8", "bars")),
+        (GERMAN.encode(), ("UTF-8", "semicolons", "decimal commas")),
+        (TEXT.replace("\n", ",,\n").encode(), ("UTF-8", "commas", "trailing separators")),
+        (TEXT.replace("\n", "\r\n").encode(), ("UTF-8", "commas")),
+        (TEXT.replace("\n", "\r").encode(), ("UTF-8", "commas")),
+        (TEXT.replace(",", " , ").replace("\n", "\n\n").encode(), ("UTF-8", "commas")),
+        (TEXT.replace("figlet", '"figlet"').replace("rate", '"rate"').encode(), ("UTF-8", "commas")),
+    ],
+)
+def test_the_same_table_is_read_however_it_is_written_and_the_way_is_named(
+    tmp_path: Path, data: bytes, found: tuple[str, ...]
+) -> None:
+    file = saved(tmp_path, data)
+    assert (file.found, rows(file)) == (found, ROWS)
+    assert file.digest == saved(tmp_path, TEXT.encode()).digest
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"", ("UTF-8", "empty file")),
+        (b"\n \n", ("UTF-8", "empty file")),
+        (b"a;b\n", ("UTF-8", "semicolons", "header only")),
+    ],
+)
+def test_a_file_without_lines_has_none(tmp_path: Path, data: bytes, found: tuple[str, ...]) -> None:
+    file = saved(tmp_path, data)
+    assert (file.found[-len(found) :], file.lines) == (found if len(file.found) == len(found) else found[1:], ())
+
+
+def test_points_and_commas_in_one_file_may_separate_thousands_and_stay(tmp_path: Path) -> None:
+    file = saved(tmp_path, b"a;b\n0,95;1.000\n")
+    assert "decimal commas" not in file.found
+    assert rows(file) == [{"a": "0,95", "b": "1.000"}]
+
+
+def test_a_record_is_one_line_so_that_a_stray_quote_swallows_no_other(tmp_path: Path) -> None:
+    text = 'name,rate\n"figlet,10\nenv,20\n"two\nlines",30\ncows,"4"0\n"a,b",50\n'
+    path = tmp_path / "results.csv"
+    assert rows(saved(tmp_path, text.encode())) == [
+        Refusal(path, 2, "a quote is not closed on this line"),
+        {"name": "env", "rate": "20"},
+        Refusal(path, 4, "a quote is not closed on this line"),
+        Refusal(path, 5, "a quote is not closed on this line"),
+        Refusal(path, 6, "is not CSV: ',' expected after '\"'"),
+        {"name": "a,b", "rate": "50"},
+    ]
+
+
+def test_cells_too_many_or_too_few_are_refused_by_line(tmp_path: Path) -> None:
+    file = saved(tmp_path, b"a,b\n1\n\n1,2,\n1,2,3\n")
+    path = tmp_path / "results.csv"
+    assert rows(file) == [
+        Refusal(path, 2, "1 cells instead of 2"),
+        {"a": "1", "b": "2"},
+        Refusal(path, 5, "3 cells instead of 2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (gzip.compress(TEXT.encode())[:-9], "is a damaged gzip file"),
+        (b"PK\x03\x04 and so on", "is a ZIP archive or an Excel file; save its table as CSV"),
+    ],
+)
+def test_what_is_no_text_is_one_clear_error(tmp_path: Path, data: bytes, said: str) -> None:
+    with pytest.raises(MemoryStoreError, match=said):
+        saved(tmp_path, data)
+
+
+def test_a_folder_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(MemoryStoreError, match="cannot be read: Is a directory"):
+        read_csv(tmp_path)
+
+
+def test_the_name_of_a_file_is_without_its_endings(tmp_path: Path) -> None:
+    names = {name: saved(tmp_path, TEXT.encode(), name).stem for name in ("a.csv", "a.csv.gz", "a.b.csv", "a")}
+    assert names == {"a.csv": "a", "a.csv.gz": "a", "a.b.csv": "a.b", "a": "a"}
+
+
+def test_each_file_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "a.csv")
+    given: list[str | Path] = [tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "." / "a.csv", "-", "-", "nope.csv"]
+    assert unique_paths(given) == [tmp_path / "a.csv", Path("-"), Path("nope.csv")]
+
+
+# --- cells ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "-", "--", "N/A", "n/a", "#N/A", "NA", "nan", "NaN", "-nan", "NULL", "None", "nil"]
+)
+def test_words_for_a_missing_value(cell: str) -> None:
+    assert is_missing(cell)
+    assert number({"a": cell}, "a") is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("10", 10), ("+1.5", 1.5), (".5", 0.5), ("5.", 5), ("1e3", 1000), ("0", 0)]
+)
+def test_numbers(cell: str, value: float) -> None:
+    assert number({"a": cell}, "a") == value
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("1_000", "a is '1_000', not a number: write it without separators, with a decimal point"),
+        ("1,5", "a is '1,5', not a number: write it without separators, with a decimal point"),
+        ("1.000.000", "a is '1.000.000', not a number: write it without separators, with a decimal point"),
+        ("١٢", "a is '١٢', not a number: only the digits 0 to 9 count"),
+        ("１２", "a is '１２', not a number: only the digits 0 to 9 count"),
+        ("1²", "a is '1²', not a number: only the digits 0 to 9 count"),
+        ("0x10", "a is '0x10', not a number"),
+        ("10 rps", "a is '10 rps', not a number"),
+        ("1e999", "a is 1e999, not finite"),
+        ("Infinity", "a is Infinity, not finite"),
+        ("-1", "a is -1, negative"),
+        ("9" * 5000, f"a is {'9' * 5000}, not finite"),
+    ],
+)
+def test_what_is_no_number_is_refused_with_a_reason(cell: str, reason: str) -> None:
+    for read in (number, integer):
+        with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+            read({"a": cell}, "a")

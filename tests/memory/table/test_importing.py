@@ -1,0 +1,253 @@
+"""Any table of runs, by a map of its columns."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peva_env.config import OverloadConfig
+from peva_env.contracts import ExecutionEvent, NodeMeasurement, Verdict
+from peva_env.errors import ConfigError, MemoryStoreError
+from peva_env.memory import DuckDBMemoryStore, verify
+from peva_env.memory.importing import ImportReport
+from peva_env.memory.table import TableMap, import_table, load_map
+from tests.support.pages import PAGES, blocks
+
+SUCCESS_ONLY = OverloadConfig(cpu_overload_pct_of_capacity=None, ram_overload_pct=None)
+
+PODS = """
+functions:
+- name: primes
+  rate_rps: {column: requests, scale: 0.01}
+  success_rate: {constant: 1}
+  latency: {unit: ms, mean: duration_mean}
+  replicas: pods
+node:
+  cpu_pct: {column: cores_used, scale: 25}
+  ram_pct: {column: gib_used, scale: 6.25}
+"""
+PODS_TABLE = """,requests,duration_mean,pods,cores_used,gib_used
+0,1300.0,128.577,2,0.9,1.5
+1,4449.0,16.817,15,3.5,2
+"""
+
+TWO = """
+functions:
+- {name: a, rate_rps: a_rps, requests: a_sent, failures: a_failed, latency: {unit: s, p50: a_p50, p95: a_p95}}
+- {name: b, rate_rps: b_rps, success_rate: {column: b_ok, scale: 0.01}, cpu_pct: b_cpu, ram_bytes: b_ram}
+node: {cpu_pct: cpu, ram_pct: ram, ram_bytes: bytes}
+rest_s: pause
+overloaded: bad
+"""
+TWO_TABLE = """a_rps,a_sent,a_failed,a_p50,a_p95,b_rps,b_ok,b_cpu,b_ram,cpu,ram,bytes,pause,bad
+10,290,29,0.012,0.250,20,99,5,1048576.4,40,30,4096,7,0
+-,,,,,20,100,N/A,,40,30,,,
+10,300,0,.1,.2,0,NULL,,,85,30,,,1
+"""
+
+ONE_A_ROW = "functions: [{name_column: function, rate_rps: rps, success_rate: ok}]"
+ONE_A_ROW_TABLE = "function,rps,ok\nfiglet,10,1\nenv,20,0.5\nfiglet,10,0.99\n"
+
+
+@pytest.fixture
+def store() -> Iterator[DuckDBMemoryStore]:
+    with closing(DuckDBMemoryStore(":memory:")) as store:
+        store.startup()
+        yield store
+
+
+def mapped(folder: Path, text: str) -> Path:
+    path = folder / "mapping.yml"
+    path.write_text(text)
+    return path
+
+
+def bring(store: DuckDBMemoryStore, folder: Path, mapping: str, table: str, **changes: Any) -> ImportReport:
+    path = folder / "runs.csv"
+    path.write_text(table)
+    options: dict[str, Any] = {"node": "theirs", "duration_s": 30.0}
+    return import_table(store, [path], table=load_map(mapped(folder, mapping)), **(options | changes))
+
+
+def events(store: DuckDBMemoryStore) -> list[ExecutionEvent]:
+    contexts = store.database.connection.execute("SELECT DISTINCT context_hash FROM execution_events").fetchall()
+    found = [event for (context,) in contexts for event in store.events(context)]
+    return sorted(found, key=lambda event: event.started_at)
+
+
+def test_a_row_is_a_run_of_one_function_in_this_packages_units(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    report = bring(store, tmp_path, PODS, PODS_TABLE)
+    calm, busy = events(store)
+    (primes,) = calm.functions
+    assert (report.n_runs, report.refusals) == (2, ())
+    assert calm.config_key == (("primes",), (13,))
+    assert (primes.offered, primes.succeeded, primes.mean_ms, primes.replicas) == (390, 390, 128.577, 2)
+    assert calm.node == NodeMeasurement(cpu_pct=22.5, ram_pct=9.375)
+    assert busy.config_key == (("primes",), (44,))
+    assert (busy.verdict, busy.reasons) == (
+        Verdict.OVERLOADED, ("replicas of primes 15 >= 15", "node CPU 87.5 % > 80 %")
+    )  # fmt: skip
+    assert list(verify(store.database.connection)) == []
+
+
+def test_several_functions_stand_in_a_row_and_a_missing_rate_is_a_missing_function(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    report = bring(store, tmp_path, TWO, TWO_TABLE)
+    both, alone, idle = events(store)
+    a, b = both.functions
+    assert (report.n_runs, report.refusals, report.n_compared, report.n_disagreeing) == (3, (), 2, 1)
+    assert (a.offered, a.succeeded, a.failed, a.success_rate) == (290, 261, {"other": 29}, 0.9)
+    assert (a.mean_ms, a.p50_ms, a.p95_ms) == (None, 12.0, 250.0)
+    assert (b.offered, b.success_rate, b.cpu_pct, b.ram_bytes) == (600, 0.99, 5.0, 1048576)
+    assert (both.node.ram_bytes, both.cooldown_s, both.verdict) == (4096, 7.0, Verdict.OVERLOADED)
+    assert alone.config_key == (("b",), (20,))
+    assert (idle.config_key, idle.functions[1].success_rate) == ((("a", "b"), (10, 0)), 1.0)
+    assert list(verify(store.database.connection)) == []
+
+
+def test_the_function_may_stand_in_a_column(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    report = bring(store, tmp_path, ONE_A_ROW, ONE_A_ROW_TABLE, rules=SUCCESS_ONLY)
+    assert [(run.config_key, run.iteration, run.verdict) for run in events(store)] == [
+        ((("figlet",), (10,)), 0, Verdict.OK),
+        ((("env",), (20,)), 0, Verdict.OVERLOADED),
+        ((("figlet",), (10,)), 1, Verdict.OK),
+    ]
+    again = bring(store, tmp_path, ONE_A_ROW, ONE_A_ROW_TABLE.replace(",", ";"), rules=SUCCESS_ONLY)
+    assert (again.merged["execution_events"].inserted, again.merged["execution_events"].kept) == (0, 3)
+    assert report.found[tmp_path / "runs.csv"] == ("UTF-8", "commas")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"rps": "1.5"}, "rps is '1.5', not a whole number up to 2147483647"),
+        ({"rps": "1_0"}, "rps is '1_0', not a number: write it without separators, with a decimal point"),
+        ({"rps": "1e10"}, "rps is '1e10', not a whole number up to 2147483647"),
+        ({"rps": ""}, "function is 'figlet', its rate None"),
+        ({"function": "-"}, "function is '-', its rate 10"),
+        ({"function": "-", "rps": "N/A"}, "there is no function in it"),
+        (
+            {"function": "a:1|b"},
+            "function is 'a:1|b': must start with a letter or digit and hold only letters, digits, '-', '_' or single "
+            "dots",
+        ),
+        ({"ok": "1.2"}, "ok is '1.2': success_rate is within 0 and 1"),
+        ({"ok": "null"}, "ok is 'null': success_rate is within 0 and 1"),
+    ],
+)
+def test_a_row_that_cannot_be_right_is_refused(
+    store: DuckDBMemoryStore, tmp_path: Path, change: dict[str, str], reason: str
+) -> None:
+    row = {"function": "figlet", "rps": "10", "ok": "1"} | change
+    table = f"function,rps,ok\n{','.join(row.values())}\nenv,20,1\n"
+    report = bring(store, tmp_path, ONE_A_ROW, table, rules=SUCCESS_ONLY)
+    assert (report.n_runs, report.refusals) == (1, ((tmp_path / "runs.csv", 2, reason),))
+
+
+@pytest.mark.parametrize(
+    ("mapping", "line", "reason"),
+    [
+        (TWO, TWO_TABLE.splitlines()[1].replace(",29,", ",291,"), "a_sent is '290', a_failed is '291': "),
+        (TWO, TWO_TABLE.splitlines()[1].replace(",290,", ",0,"), "a_sent is '0', a_failed is '29': "),
+        (TWO, TWO_TABLE.splitlines()[1].replace("0.250", "250000"), "a_p95 is 250000, no latency in s"),
+        (TWO, TWO_TABLE.splitlines()[1].removesuffix("0") + "2", "overloaded is 2, neither 0 nor 1"),
+        (PODS, "0,40,128,2,0.9,1.5", "requests is '40' (times 0.01), which rounds to 0 rps"),
+    ],
+)
+def test_numbers_that_contradict_each_other_are_refused(
+    store: DuckDBMemoryStore, tmp_path: Path, mapping: str, line: str, reason: str
+) -> None:
+    header = (TWO_TABLE if mapping is TWO else PODS_TABLE).splitlines()[0]
+    report = bring(store, tmp_path, mapping, f"{header}\n{line}\n")
+    ((_, _, said),) = report.refusals
+    assert said.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ("", "mapping.yml: must hold keys and values"),
+        ("functions: []", "functions = \\[\\]: list should have at least 1 item"),
+        (
+            "functions: [{name: a, rate_rps: x, success_rate: y, replica: z}]",
+            "functions\\[0\\].replica: unknown key; did you mean 'replicas'",
+        ),
+        ("functions: [{name: a, success_rate: y}]", "functions\\[0\\].rate_rps: is required"),
+        ("functions: [{rate_rps: x, success_rate: y}]", "functions\\[0\\]: give name or name_column"),
+        ("functions: [{name: a, rate_rps: x}]", "functions\\[0\\]: give success_rate, or requests and failures"),
+        ("functions: [{name: a, rate_rps: x, requests: y}]", "give success_rate, or requests and failures"),
+        ("functions: [{name: 'a b', rate_rps: x, success_rate: y}]", "name = 'a b': must start with a letter"),
+        ("functions: [{name: a, rate_rps: {scale: 2}, success_rate: y}]", "rate_rps: give column or constant"),
+        (
+            "functions: [{name: a, rate_rps: {column: x, scale: 0}, success_rate: y}]",
+            "scale = 0: input should be greater",
+        ),
+        (
+            "functions: [{name: a, rate_rps: x, success_rate: y, latency: {unit: min, mean: z}}]",
+            "latency.unit = 'min': input should be 'ns', 'us', 'ms' or 's'",
+        ),
+        (
+            "functions: [{name: a, rate_rps: x, success_rate: y}, {name: a, rate_rps: z, success_rate: y}]",
+            "function 'a' is there twice",
+        ),
+    ],
+)
+def test_a_map_that_is_wrong_names_the_key(tmp_path: Path, mapping: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_map(mapped(tmp_path, mapping))
+    assert str(caught.value).startswith(str(tmp_path / "mapping.yml"))
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (
+            "function,rps\nx,1\n",
+            "runs.csv: column 'ok', which the map names as functions[0].success_rate, is missing; "
+            "there are function, rps",
+        ),
+        ("function,rps,ok,ok\nx,1,1,1\n", "column 'ok', which the map names as functions[0].success_rate, is there 2"),
+    ],
+)
+def test_a_column_that_is_not_there_is_named_with_the_file_and_the_key(
+    store: DuckDBMemoryStore, tmp_path: Path, table: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        bring(store, tmp_path, ONE_A_ROW, table, rules=SUCCESS_ONLY)
+    assert said in str(caught.value)
+
+
+def test_a_map_without_the_nodes_use_says_what_to_do(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no node.cpu_pct, .*: name its column, or give --without cpu"):
+        bring(store, tmp_path, ONE_A_ROW, ONE_A_ROW_TABLE)
+    rules = OverloadConfig(cpu_overload_pct_of_capacity=None)
+    with pytest.raises(ConfigError, match="or give --without ram"):
+        bring(store, tmp_path, ONE_A_ROW, ONE_A_ROW_TABLE, rules=rules)
+
+
+def test_another_unit_for_the_same_table_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    bring(store, tmp_path, PODS, PODS_TABLE)
+    with pytest.raises(MemoryStoreError, match="has latencies in ms, not s"):
+        bring(store, tmp_path, PODS.replace("unit: ms", "unit: s"), PODS_TABLE)
+
+
+def test_every_key_of_a_map_is_explained() -> None:
+    schema = TableMap.model_json_schema()
+    keys = {key for part in (schema, *schema["$defs"].values()) for key in part.get("properties", ())}
+    page = PAGES["howto/bring-your-data"]
+    assert [key for key in sorted(keys) if not re.search(rf"`[^`]*\b{key}\b[^`]*`", page)] == []
+
+
+def test_the_example_of_the_page_can_be_imported(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    table, mapping = (block.text for block in blocks(PAGES["howto/bring-your-data"]) if block.language == "text")
+    report = bring(store, tmp_path, mapping, table, duration_s=60.0)
+    assert report.refusals == ()
+    assert [(run.config_key, run.verdict) for run in events(store)] == [
+        ((("primes",), (10,)), Verdict.OK),
+        ((("primes",), (20,)), Verdict.OK),
+        ((("primes",), (100,)), Verdict.OVERLOADED),
+    ]
