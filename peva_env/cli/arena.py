@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from peva_env.cli.model_options import options_of
+from peva_env.cli.paths import path_option
 from peva_env.config.offline import ArenaConfig
 from peva_env.console import make_console, say
 from peva_env.planning import arena as find_arena
@@ -17,7 +18,7 @@ _INTERRUPTED = 130
 @options_of(ArenaConfig)
 def arena(
     settings: dict[str, Any],
-    out: Annotated[Path, typer.Option(help="Folder to write to; an arena that was stopped goes on in it.")] = Path(
+    out: Annotated[Path, path_option(help="Folder to write to; an arena that was stopped goes on in it.")] = Path(
         "peva-arena"
     ),
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes that play at once; as many as cores.")] = None,

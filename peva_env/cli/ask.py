@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from peva_env.cli.map_options import DEFAULT_MEMORY, AsJson, Context, DominanceRule, Repetition, Schema
+from peva_env.cli.paths import path_option
 from peva_env.console import make_console, print_answer, print_notes
 from peva_env.errors import ConfigError
 from peva_env.maps import ask as ask_map
@@ -18,7 +19,7 @@ from peva_env.space import MAX_RATE_RPS, Config
 
 def ask(
     rates: Annotated[list[str], typer.Argument(metavar="FUNCTION=RPS...", help="The load: figlet=40 env=20.")],
-    memory: Annotated[Path, typer.Option(help="The memory to ask; a campaign may be running on it.")] = DEFAULT_MEMORY,
+    memory: Annotated[Path, path_option(help="The memory to ask; a campaign may be running on it.")] = DEFAULT_MEMORY,
     context: Context = None,
     repetition: Repetition = None,
     dominance: Annotated[

@@ -10,12 +10,13 @@ from rich.text import Text
 
 from peva_env import make
 from peva_env.campaign import run_checks
+from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, print_plan, say
 from peva_env.errors import ConfigError
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
+    Path | None, path_option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
 ]
 
 
@@ -45,7 +46,7 @@ def doctor(config: ConfigOption = None) -> None:
     raise typer.Exit(1 if failed else 0)
 
 
-def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("peva.yml")) -> None:
+def init(path: Annotated[Path, path_argument(help="The file to write.")] = Path("peva.yml")) -> None:
     """Write a commented sample configuration: the quick start."""
     try:
         with path.open("x", encoding="utf-8") as file:

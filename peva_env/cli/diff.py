@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from peva_env.cli.map_options import AsJson, Functions, Schema, names
+from peva_env.cli.paths import path_argument
 from peva_env.console import make_console, print_difference, print_notes
 from peva_env.errors import ConfigError
 from peva_env.maps import MapDifference, NodeMap, compare, read_map
@@ -19,8 +20,8 @@ _LAST = (None, None)
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="A memory.")],
-    after: Annotated[Path, typer.Argument(metavar="AFTER", help="Another memory, or the same with another context.")],
+    before: Annotated[Path, path_argument(metavar="BEFORE", help="A memory.")],
+    after: Annotated[Path, path_argument(metavar="AFTER", help="Another memory, or the same with another context.")],
     functions: Functions = None,
     context: Annotated[
         tuple[str, str] | None, typer.Option(help="Contexts of the two memories; default: those measured last.")

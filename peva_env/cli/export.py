@@ -12,6 +12,7 @@ import typer
 
 from peva_env import __version__, datasets
 from peva_env.campaign import DEFAULT_BUDGET_RUNS, require_positive
+from peva_env.cli.paths import path_option
 from peva_env.cli.rates import simulated_rates
 from peva_env.config import DfaasConfig, load_config
 from peva_env.config.offline import parse_rates
@@ -43,7 +44,7 @@ def export(
         typer.Option("--data", metavar="DIR", help="Replay a folder of core Parquet, or a shipped dataset."),
     ] = None,
     sim: Annotated[Literal["random", "local"] | None, typer.Option("--sim", help="A simulated node.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration of a live node.")] = None,
+    config: Annotated[Path | None, path_option("--config", "-c", help="Configuration of a live node.")] = None,
     episodes: Annotated[int, typer.Option(help="Number of episodes.")] = 10,
     budget_runs: Annotated[
         int | None, typer.Option(help="Most runs of an episode (default: 64; live: no limit).")

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import OverloadConfig, duration_seconds
 from peva_env.console import make_console, print_import, print_memory, say
 from peva_env.errors import ConfigError
@@ -39,9 +40,9 @@ _REFUSAL_COLUMNS = ("file", "line", "reason")
 
 app = typer.Typer(no_args_is_help=True, help="Inspect, verify, export and merge memories, and import old recordings.")
 
-Memory = Annotated[Path, typer.Argument(help="The memory: a DuckDB file.")]
-Core = Annotated[Path, typer.Option("--core", help="Folder of the core tables.")]
-Debug = Annotated[Path | None, typer.Option("--debug", help="Folder of the raw k6 summaries, to merge them too.")]
+Memory = Annotated[Path, path_argument(help="The memory: a DuckDB file.")]
+Core = Annotated[Path, path_option("--core", help="Folder of the core tables.")]
+Debug = Annotated[Path | None, path_option("--debug", help="Folder of the raw k6 summaries, to merge them too.")]
 Rename = Annotated[
     bool, typer.Option("--rename", help="Add a campaign whose run_id another campaign has under a longer run_id.")
 ]
@@ -54,10 +55,10 @@ class Use(StrEnum):
     RAM = "ram"
 
 
-ImportMemory = Annotated[Path, typer.Option("--memory", help="The memory to import into; created if missing.")]
+ImportMemory = Annotated[Path, path_option("--memory", help="The memory to import into; created if missing.")]
 Node = Annotated[str, typer.Option(help="Name of the node that was measured.")]
 Duration = Annotated[str, typer.Option(help="Length of one run, such as 30s.")]
-Refused = Annotated[Path | None, typer.Option("--refused", help="CSV file for the list of refused lines.")]
+Refused = Annotated[Path | None, path_option("--refused", help="CSV file for the list of refused lines.")]
 Without = Annotated[
     list[Use] | None,
     typer.Option("--without", help="Judge without the rule on CPU or RAM, for files that lack it; may be repeated."),
@@ -98,8 +99,8 @@ def verify_memory(memory: Memory, schema_version: Schema = DEFAULT_SCHEMA_VERSIO
 @app.command()
 def export(
     memory: Memory,
-    core: Annotated[Path | None, typer.Option("--core", help="Folder for the core tables.")] = None,
-    debug: Annotated[Path | None, typer.Option("--debug", help="Folder for the raw k6 summaries.")] = None,
+    core: Annotated[Path | None, path_option("--core", help="Folder for the core tables.")] = None,
+    debug: Annotated[Path | None, path_option("--debug", help="Folder for the raw k6 summaries.")] = None,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
     """Write a memory's tables as Parquet; a campaign may be running on it."""
@@ -130,8 +131,8 @@ def preload(
 
 @app.command()
 def merge(
-    memory: Annotated[Path, typer.Argument(metavar="OUT", help="The memory to merge into; created if missing.")],
-    others: Annotated[list[Path], typer.Argument(metavar="IN...", help="Memories; campaigns may be running on them.")],
+    memory: Annotated[Path, path_argument(metavar="OUT", help="The memory to merge into; created if missing.")],
+    others: Annotated[list[Path], path_argument(metavar="IN...", help="Memories; campaigns may be running on them.")],
     rename: Rename = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
@@ -145,7 +146,7 @@ def merge(
 @app.command(name="import-dfaas")
 def import_recordings(
     files: Annotated[
-        list[Path], typer.Argument(help="results.csv and skipped.csv files of one node; - is the standard input.")
+        list[Path], path_argument(help="results.csv and skipped.csv files of one node; - is the standard input.")
     ],
     memory: ImportMemory,
     node: Node,
@@ -180,8 +181,8 @@ def import_recordings(
 
 @app.command(name="import-table")
 def import_rows(
-    files: Annotated[list[Path], typer.Argument(help="CSV files of one node, a run a line; - is the standard input.")],
-    mapping: Annotated[Path, typer.Option("--map", help="YAML file that says which column holds what.")],
+    files: Annotated[list[Path], path_argument(help="CSV files of one node, a run a line; - is the standard input.")],
+    mapping: Annotated[Path, path_option("--map", help="YAML file that says which column holds what.")],
     memory: ImportMemory,
     node: Node,
     duration: Duration,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from peva_env.cli.map_options import DEFAULT_MEMORY, Context, DominanceRule, Functions, Repetition, Schema, names
+from peva_env.cli.paths import path_option
 from peva_env.config import load_config
 from peva_env.console import make_console, say
 from peva_env.errors import ConfigError
@@ -25,9 +26,9 @@ _NO_PLAN = (
 
 def report(
     memory: Annotated[
-        Path, typer.Option(help="The memory to report on; a campaign may be running on it.")
+        Path, path_option(help="The memory to report on; a campaign may be running on it.")
     ] = DEFAULT_MEMORY,
-    out: Annotated[Path, typer.Option(help="The file to write; an older report is replaced.")] = Path("report.html"),
+    out: Annotated[Path, path_option(help="The file to write; an older report is replaced.")] = Path("report.html"),
     context: Context = None,
     repetition: Repetition = None,
     functions: Functions = None,
@@ -36,7 +37,7 @@ def report(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", help="The campaign's file: the map then spans its whole plan."),
+        path_option("--config", "-c", help="The campaign's file: the map then spans its whole plan."),
     ] = None,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:

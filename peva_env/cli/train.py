@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from peva_env.cli.model_options import options_of
+from peva_env.cli.paths import path_option
 from peva_env.cli.rates import simulated_rates
 from peva_env.config.offline import TrainingConfig
 from peva_env.console import make_console
@@ -15,8 +14,8 @@ from peva_env.planning import trainer
 @options_of(TrainingConfig)
 def train(
     settings: dict[str, Any],
-    out: Annotated[Path | None, typer.Option(help="Folder of a new training (default: peva-training).")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Folder of a training to go on with.")] = None,
+    out: Annotated[Path | None, path_option(help="Folder of a new training (default: peva-training).")] = None,
+    resume: Annotated[Path | None, path_option(help="Folder of a training to go on with.")] = None,
 ) -> None:
     """Train an agent offline, on recordings or simulated nodes, and compare it with the baselines.
 

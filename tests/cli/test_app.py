@@ -359,6 +359,27 @@ def test_files_of_the_working_folder_hide_no_module() -> None:
         assert (ended.returncode, ended.stderr) == (0, ""), args
 
 
+@pytest.mark.parametrize("path", ["", ":memory:", "s3://bucket/m.duckdb", "~nobody-here/m.duckdb"])
+@pytest.mark.parametrize(
+    "args",
+    [["ask", "a=1", "--memory"], ["memory", "merge"], ["memory", "export", "m", "--core"], ["init"]],
+    ids=" ".join,
+)
+def test_what_is_no_path_on_this_machine_is_wrong_usage(args: list[str], path: str) -> None:
+    before = files()
+    ended = peva(*args, path)
+    assert (ended.returncode, ended.stdout, files()) == (2, "", before)
+    assert "Traceback" not in ended.stderr
+    assert "Invalid value" in ended.stderr
+
+
+def test_the_home_folder_is_found_in_every_path() -> None:
+    home = {"HOME": str(Path.cwd())}
+    assert peva("init", "~/mine.yml", **home).returncode == 0
+    assert Path("mine.yml").exists()
+    assert "there is no such file" in complaint(peva("ask", "a=1", "--memory=~/m.duckdb", **home), 1)
+
+
 # --- machines that cannot be used -----------------------------------------------------------------------------------
 
 
