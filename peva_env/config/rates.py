@@ -65,17 +65,20 @@ class ExponentialRates(Section):
     base: int = Field(2, ge=2, le=MAX_RATE_RPS)
     min_power: int = Field(0, ge=0, le=_MAX_MIN_POWER)
     max_power: int = Field(8, ge=0)
-    max_rate: int | None = Field(None, ge=1, le=MAX_RATE_RPS, description=f"highest rate; {MAX_RATE_RPS} without it")
+    max_rate: int | None = Field(None, ge=1, description=f"highest rate; {MAX_RATE_RPS} without it")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.base**self.min_power > (self.max_rate or MAX_RATE_RPS):
             raise ValueError(f"max_rate must be at least base ** min_power = {self.base**self.min_power}")
+        asks_for_more = self.base ** min(self.max_power, _MAX_MIN_POWER + 1) > MAX_RATE_RPS
+        if self.max_rate is not None and self.max_rate > MAX_RATE_RPS and asks_for_more:
+            raise ValueError(f"max_rate must be at most {MAX_RATE_RPS} where max_power goes beyond it")
         return require_ordered(self, "min_power", "max_power")
 
     def generate_rates(self) -> list[int]:
         """Return the rates in requests per second, ascending."""
-        highest = self.max_rate or MAX_RATE_RPS
+        highest = min(self.max_rate or MAX_RATE_RPS, MAX_RATE_RPS)
         rates = (self.base**power for power in range(self.min_power, self.max_power + 1))
         return list(takewhile(lambda rate: rate <= highest, rates))
 

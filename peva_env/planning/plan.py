@@ -82,8 +82,8 @@ class DfaasPlanBuilder:
         n_runs = n_configs * self.config.iterations
         if n_runs > MAX_RUNS:
             raise ConfigError(
-                f"combinations.max_functions = {self.config.combinations.max_functions:.3g}: the plan has more than "
-                f"{float(MAX_RUNS):.0e} runs; load fewer functions at once, or at fewer rates"
+                f"combinations.max_functions: the plan has more than {float(MAX_RUNS):.0e} runs; load fewer functions "
+                "at once, or at fewer rates"
             )
         per_run_s = _LOCAL_OVERHEAD_S if self.config.platform == "local" else self.config.cooldown.sleep_step_seconds
         return PlanEstimate(n_configs, n_runs, n_runs * self.config.duration_s, n_runs * per_run_s)

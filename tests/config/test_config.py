@@ -119,6 +119,10 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"k6_outputs": [" "]}, "k6_outputs[0] = ' ': must name an output"),
         ({"k6_outputs": ["loki=http://{host.address}:3100"]}, "{host.address} is not replaced here: write the address"),
         ({"rate_strategy": {"type": "exponential", "min_power": 10**30}}, "min_power = 1000000"),
+        (
+            {"rate_strategy": {"type": "exponential", "max_power": 20, "max_rate": 10**6}},
+            "max_rate must be at most 100000",
+        ),
     ],
 )
 def test_an_error_names_key_value_and_remedy(data: dict[str, Any], said: str) -> None:
@@ -147,6 +151,7 @@ def test_durations(text: str, seconds: float) -> None:
     [
         ({"type": "linear", "min_rate": 5, "max_rate": 20, "step": 10}, [5, 15]),
         ({"type": "exponential", "min_power": 2, "max_power": 9, "max_rate": 40}, [4, 8, 16, 32]),
+        ({"type": "exponential", "max_power": 2, "max_rate": 10**9}, [1, 2, 4]),
         (
             {"type": "exponential", "max_power": 10**9, "max_rate": None, "base": 10},
             [1, 10, 100, 1000, 10_000, 100_000],

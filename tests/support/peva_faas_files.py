@@ -79,7 +79,7 @@ class _Drawing:
 
 def _function(drawing: _Drawing, i: int, name: str, lowest: int, highest: int) -> dict[Any, Any]:
     where = f"functions[{i}]"
-    too_low = [lowest - 1] if drawing.file.rates and lowest > 0 and drawing.one_of("custom", "linear") else []
+    too_low = [lowest - 1] if lowest > 0 else []
     rest = drawing.section(
         where,
         {
@@ -97,7 +97,7 @@ def _function(drawing: _Drawing, i: int, name: str, lowest: int, highest: int) -
 
 
 def _strategy(drawing: _Drawing) -> tuple[dict[Any, Any], int, int]:
-    """Return a strategy, its lowest rate, and one that is not below its highest."""
+    """Return a strategy, its lowest rate if a function may have a lower ``max_rate``, and one not below its highest."""
     where = "rate_strategy"
     low, span = drawing.draw(st.integers(0, 40)), drawing.draw(st.integers(0, 100))
     high = low + span
@@ -115,7 +115,8 @@ def _strategy(drawing: _Drawing) -> tuple[dict[Any, Any], int, int]:
     elif kind == "exponential":
         base = drawing.one_of(2, 3, 10)
         power, last = drawing.one_of(0, 1, 3), drawing.one_of(3, 8, 40, 10**9)
-        cap = drawing.usual(where, st.sampled_from([None, 1000, 70_000]), 10**9)
+        too_high = [10**9] if base ** min(last, 20) > 100_000 else []
+        cap = drawing.usual(where, st.sampled_from([None, 1000, 70_000]), *too_high)
         fields = {"base": base, "min_power": power, "max_power": last, "max_rate": cap}
         rates = [base**n for n in range(power, min(last, 20) + 1) if base**n <= min(cap or 100_000, 100_000)]
         high, low = 100_000, base**power
@@ -125,14 +126,15 @@ def _strategy(drawing: _Drawing) -> tuple[dict[Any, Any], int, int]:
         rates = sorted(set(found))
         high, low = max(found), min(found)
     drawing.file.rates = rates
-    return {"type": kind} | fields | drawing.section(where, {}), low, high
+    lowest = low if kind in ("exponential", "custom") else 0
+    return {"type": kind} | fields | drawing.section(where, {}), lowest, high
 
 
-def _rates(drawing: _Drawing) -> tuple[dict[Any, Any], int, int]:
-    """Return the older way to give rates, with its lowest and highest."""
+def _rates(drawing: _Drawing) -> tuple[dict[Any, Any], int]:
+    """Return the older way to give rates, with its highest."""
     low, span, step = (drawing.draw(st.integers(first, 60)) for first in (0, 0, 1))
     drawing.file.rates = list(range(low, low + span + 1, step))
-    return {"min_rate": low, "max_rate": low + span, "step": str(step)}, low, low + span
+    return {"min_rate": low, "max_rate": low + span, "step": str(step)}, low + span
 
 
 def _duration(drawing: _Drawing) -> Any:
@@ -254,7 +256,7 @@ def peva_faas_files(draw: Callable[[st.SearchStrategy[Any]], Any]) -> PevaFaasFi
     if drawing.often():
         content["rate_strategy"], low, high = _strategy(drawing)
     elif drawing.often():
-        content["rates"], low, high = _rates(drawing)
+        content["rates"], high = _rates(drawing)
         if drawing.often():  # the default strategy gives way
             content["rate_strategy"] = drawing.one_of({"type": "linear"}, {"type": "linear", "max_rate": 200})
     names = draw(
