@@ -14,8 +14,9 @@ from peva_env.space import Config, ConfigSpace
 class ActionCodec:
     """Translates between actions and configurations, for all spaces of one shape.
 
-    A *dense* space has at most ``DENSE_LIMIT`` configurations. Its action is the index of a configuration in plan order
-    (``Discrete``). In a larger space it is one rate level per function, 0 = absent (``MultiDiscrete``).
+    In a *dense* space an action is the index of a configuration in plan order (``Discrete``). In a
+    space of more than ``DENSE_LIMIT`` configurations, an action is one rate level per function, 0 = absent
+    (``MultiDiscrete``).
     """
 
     def __init__(self, space: ConfigSpace) -> None:
@@ -59,7 +60,8 @@ class ActionCodec:
     def masks(self, known: MonotoneMap) -> NDArray[np.bool_]:
         """Return the legal actions in sb3-contrib's form: (N,), or the levels of all functions in a row.
 
-        In a space that is not dense the mask is per function: it only excludes absence where all functions are needed.
+        In a space that is not dense, the mask has one entry per rate level of each function. It excludes only level 0,
+        absence, and only if each configuration must have all functions.
         """
         if known.labels is not None:
             unknown: NDArray[np.bool_] = known.labels == UNKNOWN_LABEL

@@ -2,13 +2,13 @@
 
 What must always hold:
 
-- A measurement source returns one event per k6 run and never raises for a run that failed: such a run is an event with
-  verdict ``INVALID``. Only an interruption or a node that is gone for good leaves as an exception.
+- A measurement source returns one event per k6 run. A failed run is an event with verdict ``INVALID``, not an
+  exception. A source raises only if the user interrupts the run or the node is lost.
 - An ``INVALID`` event is stored, but it is never a label: it enters neither the map nor a policy.
-- What ``choose_batch`` returns is what runs, in that order.
+- The configurations that ``choose_batch`` returns are run in the order in which it returns them.
 - An event is on disk when ``ingest_event`` returns.
-- A method that is optional has a Protocol of its own, such as ``PreparedPolicy``: a class that has the method, in its
-  body or from a base class, meets it and need not name it. A method that only ``__getattr__`` finds does not count.
+- Each optional method has its own Protocol, such as ``PreparedPolicy``. A class satisfies the Protocol if it defines or
+  inherits the method; it need not name the Protocol. A method that only ``__getattr__`` provides does not count.
 
 The records themselves are those of ``peva_env.records``.
 """
@@ -63,7 +63,7 @@ __all__ = [
 
 @dataclass(slots=True)
 class DfaasRunContext:
-    """The campaign as a scheduler sees it: its plan, its complete configurations, its names and its output folder."""
+    """The campaign data that a scheduler can read: plan, complete configurations, names and output folder."""
 
     configs: Sequence[Config] = ()
     existing_index: Set[ConfigKey] = field(default_factory=set)
@@ -75,9 +75,9 @@ class DfaasRunContext:
 
 
 class Tensors(Protocol):
-    """Valid measured events as arrays, a row each: ``n`` events, ``F`` functions, ``d`` features.
+    """Valid measured events as arrays with one row per event: ``n`` events, ``F`` functions, ``d`` features.
 
-    Arrays are views without a copy; later events do not show in them.
+    The arrays are views, not copies; they do not grow when later events are stored.
     """
 
     @property
@@ -116,11 +116,12 @@ class Tensors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PolicyContext:
-    """What a policy's optional ``setup`` is given, once, before its first choice.
+    """The argument of a policy's optional ``setup``, which is called once, before the first choice.
 
-    ``history`` is what this campaign goes on from: nothing, unless it is resumed. ``tensors`` is all that the memory
-    holds, of whatever campaign and context, preloaded ones included, and grows as the campaign goes on: what a policy
-    can learn from beforehand. ``dominance`` is how the campaign infers: see ``peva_env.inference.grid``.
+    ``history`` holds the earlier events of a resumed campaign; it is empty in a new campaign. ``tensors`` holds the
+    valid measured events of all campaigns and contexts in the memory, preloaded events included: training data for the
+    policy. It grows during the campaign. ``dominance`` names the campaign's inference rule: see
+    ``peva_env.inference.grid``.
     """
 
     space: ConfigSpace
@@ -138,21 +139,21 @@ class ConfigScheduler(Protocol):
     def propose_batch(self, *, ctx: DfaasRunContext, desired_size: int) -> Sequence[Config]:
         """Return at most ``desired_size`` configurations; an empty batch ends the campaign.
 
-        Of a ``PatientScheduler`` an empty batch only ends the campaign when it is exhausted.
+        An empty batch of a ``PatientScheduler`` ends the campaign only if the scheduler is exhausted.
         """
         ...
 
 
 @runtime_checkable
 class PatientScheduler(ConfigScheduler, Protocol):
-    """A scheduler that may return an empty batch and still have configurations to propose.
+    """A scheduler that may return an empty batch although it still has configurations to propose.
 
-    The campaign asks it again until ``exhausted`` is true, which must become true at some time.
+    The campaign calls ``propose_batch`` again until ``exhausted`` is true. ``exhausted`` must become true eventually.
     """
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing is left to propose."""
+        """Whether the scheduler has no configuration left to propose."""
         ...
 
 
@@ -160,11 +161,11 @@ class PatientScheduler(ConfigScheduler, Protocol):
 class PolicyAlgorithm(Protocol):
     """Chooses among candidates and learns from events.
 
-    Two more methods are used where a policy has them: see ``PreparedPolicy`` and ``PredictingPolicy``.
+    Two more methods are optional: see ``PreparedPolicy`` and ``PredictingPolicy``.
     """
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
-        """Return at most ``desired_size`` of the candidates, in the order in which they shall run."""
+        """Return at most ``desired_size`` of the candidates, in the order in which they are to be run."""
         ...
 
     def update_online(self, event: ExecutionEvent) -> None:
@@ -178,22 +179,22 @@ class PolicyAlgorithm(Protocol):
 
 @runtime_checkable
 class PreparedPolicy(Protocol):
-    """A policy that wants to know the campaign before its first choice."""
+    """A policy with a ``setup`` method, which receives the campaign's context before the first choice."""
 
     def setup(self, context: PolicyContext) -> None:
-        """Get ready for a campaign; called once for each, before any other method."""
+        """Prepare for a campaign; called once per campaign, before any other method."""
         ...
 
 
 @runtime_checkable
 class PredictingPolicy(Protocol):
-    """A policy that estimates the verdicts of configurations that were not measured."""
+    """A policy that estimates the verdicts of unmeasured configurations."""
 
     def predict(self, configs: Sequence[Config]) -> Sequence[float] | NDArray[np.float64]:
-        """Return the probability of each configuration (k,) to be overloaded, 0..1.
+        """Return each configuration's probability of being overloaded, 0..1, (k,).
 
-        Called at any time after ``setup``, with any configurations of the space or none. It must not change what the
-        policy chooses next.
+        Called at any time after ``setup``, with any configurations of the space; the sequence may be empty. A call must
+        not change the policy's next choice.
         """
         ...
 
@@ -228,11 +229,11 @@ class Ledger(Protocol):
     """
 
     def begin(self, history: Iterable[ExecutionEvent]) -> None:
-        """Forget the campaign before, and take over the events that this one goes on from."""
+        """Discard the previous campaign, and record ``history``, the earlier events of a resumed campaign."""
         ...
 
     def record(self, event: ExecutionEvent) -> None:
-        """Take note of an event of this campaign."""
+        """Record an event of this campaign."""
         ...
 
     def is_complete(self, key: ConfigKey) -> bool:
@@ -240,15 +241,15 @@ class Ledger(Protocol):
         ...
 
     def is_recorded(self, key: ConfigKey, kind: EventKind) -> bool:
-        """Tell whether a configuration is recorded as skipped, or as inferred."""
+        """Tell whether a configuration is recorded with this kind: skipped or inferred."""
         ...
 
     def missing_runs(self, key: ConfigKey, *, again: bool = False) -> int:
-        """Return how many valid runs a configuration still lacks at most; ``again`` asks for twice as many in all."""
+        """Return the number of missing valid runs of a configuration; ``again`` doubles the required number."""
         ...
 
     def next_iteration(self, key: ConfigKey) -> int:
-        """Return the number of a configuration's next run; INVALID runs are numbered too."""
+        """Return the iteration number of a configuration's next run; INVALID runs are numbered too."""
         ...
 
     def verdicts(self, key: ConfigKey) -> list[Verdict]:
@@ -261,7 +262,7 @@ class MeasurementSource(Protocol):
     """Where measurements come from: live load, a recording, a simulation."""
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:
-        """Run one iteration of a configuration and say what happened."""
+        """Run one iteration of a configuration and return its event."""
         ...
 
     def close(self) -> None:
@@ -273,20 +274,20 @@ class CampaignObserver(Protocol):
     """Observes each run as it happens, for progress displays."""
 
     def starting(self, config: Config, iteration: int) -> None:
-        """Take note that a run begins."""
+        """Handle the start of a run."""
         ...
 
     def measured(self, event: ExecutionEvent) -> None:
-        """Take note of a run that has ended and is stored."""
+        """Handle the end of a run; its event is already stored."""
         ...
 
     def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:
-        """Take note of a configuration's verdict, and of how many configurations became known by it."""
+        """Handle a configuration's verdict; ``resolved`` is the number of configurations that became known by it."""
         ...
 
 
 class Known(Protocol):
-    """What is known of a campaign's configurations."""
+    """The known verdicts of a campaign's configurations."""
 
     def verdict(self, config: Config) -> Verdict | None:
         """Return the measured or inferred verdict of a configuration, or None."""
@@ -295,18 +296,19 @@ class Known(Protocol):
 
 @runtime_checkable
 class CampaignView(Protocol):
-    """What a loop and its agent may see and touch of the environment that they drive."""
+    """The part of the environment that a campaign loop and its agent may use."""
 
     @property
     def known(self) -> Known:
-        """What is known by now."""
+        """The verdicts known so far."""
         ...
 
     @property
     def run_context(self) -> DfaasRunContext:
-        """The campaign as a scheduler sees it.
+        """The campaign data that a scheduler can read.
 
-        ``existing_index`` grows as configurations become complete. What is contradicted, and run again, leaves it.
+        ``existing_index`` grows as configurations become complete. A contradicted configuration leaves it, because it
+        is run again.
         """
         ...
 
@@ -315,7 +317,7 @@ class CampaignView(Protocol):
         ...
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
-        """Make the memory update this policy from now on, in the name of this agent."""
+        """Update this policy with each later event; updates are recorded under the name ``agent``."""
         ...
 
     def action(self, config: Config) -> Any:
@@ -324,69 +326,69 @@ class CampaignView(Protocol):
 
     @property
     def status(self) -> EndStatus:
-        """How the campaign ended; ``RUNNING`` while it has not."""
+        """How the campaign ended; ``RUNNING`` before its end."""
         ...
 
     def recording(self) -> AbstractContextManager[None]:
-        """Run a block; an exception in it ends the campaign, as interrupted or failed, and is raised again."""
+        """Run a block; an exception ends the campaign as interrupted or failed, and is raised again."""
         ...
 
     def stop(self) -> None:
-        """End a campaign whose agent has nothing more to ask; once it has ended nothing happens."""
+        """End the campaign because its agent picks no further configuration; no-op if it has ended."""
         ...
 
 
 @runtime_checkable
 class AgentWithDominance(Protocol):
-    """An agent that says how its campaigns infer verdicts where neither the configuration nor the user does.
+    """An agent with a default dominance rule for its campaigns; the configuration or the user can override it.
 
-    ``dominance`` is one of the kinds of ``peva_env.inference.grid``, the same before and after ``begin``. Every
-    ``Agent`` has it; ``peva-env run`` accepts an agent without it, whose campaigns infer ``one_sided``.
+    ``dominance`` is one of the names in ``peva_env.inference.grid``, and ``begin`` does not change it. Every ``Agent``
+    has this attribute. ``peva-env run`` also accepts an agent without it; its campaigns use ``one_sided``.
     """
 
     dominance: str
 
 
 class Agent(AgentWithDominance, Protocol):
-    """Chooses the next action of a campaign; ``name`` is what the memory and the arena call it.
+    """Chooses the next action of a campaign; ``name`` is its name in the memory and in the arena.
 
-    Two more methods are used where an agent has them: see ``SpaceBoundAgent`` and ``PredictingAgent``.
+    Two more methods are optional: see ``SpaceBoundAgent`` and ``PredictingAgent``.
     """
 
     name: str
 
     def begin(self, campaign: CampaignView) -> None:
-        """Get ready for a campaign; called once after each ``reset``. Nothing of the last campaign is left."""
+        """Prepare for a campaign; called once after each ``reset``. Discards all state of the last campaign."""
         ...
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:
-        """Return the next action, or None when the agent has nothing more to ask.
+        """Return the next action, or None to end the campaign.
 
-        An action that is not legal by ``info["action_mask"]`` runs nothing, but is a step.
+        An action that ``info["action_mask"]`` excludes starts no run, but counts as a step.
         """
         ...
 
 
 @runtime_checkable
 class SpaceBoundAgent(Protocol):
-    """An agent that is for some spaces only."""
+    """An agent that supports some spaces only."""
 
     def require_space(self, space: ConfigSpace) -> None:
-        """Accept a space, or refuse it. Called before a node is started, so before ``begin``.
+        """Check that the agent supports a space. Called before a node is started, and so before ``begin``.
 
         Raises:
-            PolicyError: the agent is not for such a space.
+            PolicyError: the agent does not support the space.
         """
         ...
 
 
 @runtime_checkable
 class PredictingAgent(Protocol):
-    """An agent that estimates the verdicts of configurations that were not measured."""
+    """An agent that estimates the verdicts of unmeasured configurations."""
 
     def predict(self, configs: Sequence[Config]) -> NDArray[np.float64] | None:
-        """Return the probability of each configuration (k,) to be overloaded, 0..1, or None if it has no estimate.
+        """Return each configuration's probability of being overloaded, 0..1, (k,), or None without an estimate.
 
-        Called at any time after ``begin``; it must not change what the agent does next.
+        Called at any time after ``begin``. A call must not change the agent's next action.
         """
         ...

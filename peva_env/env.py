@@ -36,7 +36,7 @@ class _Load(NamedTuple):
 
 
 class PevaEnv(gymnasium.Env[Observation, Any]):
-    """Each step measures the configuration that the agent picked, and the map of known verdicts grows.
+    """An environment whose step measures the picked configuration and extends the map of known verdicts.
 
     Actions: the index of a configuration in plan order (``Discrete``); for a space beyond ``DENSE_LIMIT`` one rate
     level per function, 0 = absent (``MultiDiscrete``). Observations: see ``peva_env.observation``. Reward: see
@@ -159,7 +159,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     @property
     def has_begun(self) -> bool:
-        """Whether a campaign has begun, be it running or ended."""
+        """Whether any campaign, running or ended, has begun."""
         return self._campaign is not None
 
     @property
@@ -174,7 +174,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     @property
     def run_context(self) -> DfaasRunContext:
-        """The running campaign as schedulers see it."""
+        """The data of the running campaign that a scheduler can read."""
         return self._running().context
 
     def policy_context(self) -> PolicyContext:

@@ -14,7 +14,7 @@ class ConfigError(PevaError, ValueError):
 
 
 class UnknownArgumentError(ConfigError, TypeError):
-    """An argument that there is not. What tries ``render_mode`` first, as SB3 does, waits for a ``TypeError``."""
+    """An unknown argument. It is a ``TypeError`` too, because SB3 passes ``render_mode`` first and catches that."""
 
 
 class PlatformError(PevaError):
@@ -22,15 +22,15 @@ class PlatformError(PevaError):
 
 
 class MetricsError(PlatformError):
-    """What measures the node cannot be reached, or does not answer as it should."""
+    """The metrics service of the node cannot be reached, or its answer is malformed."""
 
 
 class LoadGeneratorError(PevaError):
-    """A k6 that is missing, or a k6 run that measured nothing."""
+    """k6 is missing, or a k6 run measured nothing."""
 
 
 class InvalidRunError(PevaError):
-    """A configuration whose runs stayed INVALID after every retry."""
+    """All runs of a configuration, retries included, were INVALID."""
 
 
 class MemoryStoreError(PevaError):
@@ -38,8 +38,8 @@ class MemoryStoreError(PevaError):
 
 
 class SchemaMismatchError(MemoryStoreError, ValueError):
-    """A memory of another schema: label, tables, columns and types must match exactly."""
+    """The memory has another schema: label, tables, columns and types must match exactly."""
 
 
 class PolicyError(PevaError):
-    """A policy that cannot be loaded, raised, or chose what it was not offered."""
+    """A policy cannot be loaded, raised an exception, or chose a configuration that is not a candidate."""

@@ -40,7 +40,7 @@ def make_live_env(
 
     Args:
         config: keys of ``DfaasConfig``.
-        config_path: a YAML or JSON file instead; without either the quick start (``sample.yml``).
+        config_path: a YAML or JSON file, instead of ``config``; without both, the quick start (``sample.yml``).
         budget_runs: k6 runs that an episode may spend.
         budget_seconds: seconds of machine time (cooldown plus run) that an episode may spend.
         reward: name of the reward; see ``peva_env.objectives``.
@@ -86,8 +86,8 @@ def make_sim_env(
             ``max_steps`` (four times the runs), steps after which an episode is truncated, so that an
             episode of no-op steps ends;
             ``iterations`` (1), runs of a measurement: the majority decides the verdict, and the cost is the sum;
-            ``prior`` (None), recordings as for ``data`` of ``make_replay_env``: events of other campaigns in the
-            campaign's memory, for policies that learn from them; they do not count as measured;
+            ``prior`` (None), recordings of other campaigns, given like ``data`` of ``make_replay_env``: training data
+            for policies; their configurations do not count as measured;
             ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.inference.grid``;
             ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
             ``selection_mode`` (``online``) and ``micro_batch_size`` (8), when an attached policy is updated.
@@ -117,7 +117,7 @@ def make_replay_env(
     ``info["n_unrecorded"]`` is the number of configurations without a record, which are always masked.
 
     Args:
-        data: a folder of core Parquet or several, as ``peva-env memory export --core`` writes them, or the name of a
+        data: one or more folders of core Parquet, as ``peva-env memory export --core`` writes them, or the name of a
             shipped dataset (``peva_env.datasets``).
         scenarios: names of maps, or prefixes of names; by default all maps.
         settings: see ``make_sim_env``.

@@ -1,14 +1,14 @@
 """Rewards of an agent.
 
 Notation: ``n`` environments side by side (1 in a single environment), ``F`` functions. ``spent`` is the share of the
-budget that a step spent: of the limit, runs or seconds, with the smaller remaining share; 0 without a limit.
+budget that a step spent: the decrease of the smaller of the two remaining shares, runs and seconds; 0 without a limit.
 
-- ``frontier``: ``reward = resolved - spent``, where ``resolved`` is the share of the map that became known. Summed over
-  an episode that is the share of the map resolved less the share of the budget spent.
+- ``frontier``: ``reward = resolved - spent``, where ``resolved`` is the share of the map that became known. The sum
+  over an episode is the share of the map resolved minus the share of the budget spent.
 - ``goodput``: ``reward = (best - best before) / total - spent``, where ``best`` is the highest goodput measured so far:
   the requests per second of all functions whose success rate and p95 latency meet a stated objective, each function's
-  rate times its success rate; ``total`` is the sum of the functions' highest rates. Summed over an episode that is the
-  best goodput found, as a share, less the share of the budget spent.
+  rate times its success rate; ``total`` is the sum of the functions' highest rates. The sum over an episode is the best
+  goodput found, as a share of ``total``, minus the share of the budget spent.
 - ``module:Class``: a user's class, ``Class(space, **arguments)``, with the method ``reward``. With several scenarios,
   ``space`` is the space of the first: all have its shape, but their functions differ.
 """
@@ -78,7 +78,7 @@ def checked_rewards(objective: Objective, step: Step, memo: NDArray[np.float64])
     """Return the rewards of a step, (n,), in a new array.
 
     Raises:
-        ConfigError: the objective raised, or did not return ``n`` finite numbers.
+        ConfigError: the objective raised an exception, or did not return ``n`` finite numbers.
     """
     name = type(objective).__name__
     try:

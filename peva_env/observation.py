@@ -31,7 +31,7 @@ class Measurement(NamedTuple):
 
 
 class LastRun(NamedTuple):
-    """The last run: the rate level of each function as a share of its levels, (F,), and the measurement."""
+    """The last run: each function's rate level as a share of its number of levels, (F,), and the measurement."""
 
     level_shares: NDArray[np.float32]
     measurement: Measurement

@@ -1,4 +1,4 @@
-"""What is measured, as frozen records.
+"""Measurements as frozen records.
 
 Units are in the names: ``rate_rps`` requests per second, ``_ms`` milliseconds, ``_s`` seconds, ``_pct`` percent of
 capacity (0..100, whatever the number of cores), ``_bytes`` bytes, ``_uw`` microwatts. ``None`` means "not measured".
@@ -13,7 +13,7 @@ from peva_env.space import Config, ConfigKey, config_id, config_pairs
 
 
 class Verdict(StrEnum):
-    """What a run, or the majority of a configuration's runs, says of the node."""
+    """The result of a run, or of the majority of a configuration's runs."""
 
     OK = "OK"
     OVERLOADED = "OVERLOADED"
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 
 class EventKind(StrEnum):
-    """Whether an event was measured, or stands for a configuration that was not run: see ``NOT_RUN``."""
+    """Whether an event is a measurement, or records a configuration that was not run: see ``NOT_RUN``."""
 
     MEASURED = "measured"
     SKIPPED = "skipped"
@@ -29,21 +29,22 @@ class EventKind(StrEnum):
 
 
 class NotRun(NamedTuple):
-    """How an event is marked that stands for a configuration that was not run."""
+    """Kind and iteration number of an event that records a configuration that was not run."""
 
     kind: EventKind
     iteration: int
 
 
 NOT_RUN = {Verdict.OVERLOADED: NotRun(EventKind.SKIPPED, -1), Verdict.OK: NotRun(EventKind.INFERRED, -2)}
-"""By the verdict that was inferred. The numbers differ, so that a campaign can record both of one configuration: what
-was inferred first can turn out to be wrong."""
+"""By inferred verdict. The two iteration numbers differ because a campaign can record both verdicts of a configuration:
+the first inference can turn out to be wrong."""
 
 
 class EndStatus(StrEnum):
-    """How a campaign ended; ``RUNNING`` while it has not, ``CRASHED`` when the next start finds it so.
+    """How a campaign ended; ``RUNNING`` before its end.
 
-    ``COMPLETE`` leaves nothing unknown; ``STOPPED`` does, but its agent has nothing more to ask.
+    ``COMPLETE``: no configuration is unknown. ``STOPPED``: some are unknown, but the agent picks no further
+    configuration. ``CRASHED``: the next start of peva-env found the campaign still marked as running.
     """
 
     RUNNING = "running"
@@ -57,11 +58,11 @@ class EndStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FunctionMeasurement:
-    """What one run did to one function. Counts are requests; ``success_rate`` is over *offered* load, 0..1.
+    """One function's measurements in one run. Counts are requests; ``success_rate`` is over *offered* load, 0..1.
 
-    ``offered = sent + dropped``: requests that the generator could not start because all its virtual users were waiting
-    are failures of the node. A function at rate 0 has no traffic and success rate 1. Latencies are of successful
-    requests only, None where there were none.
+    ``offered = sent + dropped``. A request is dropped if all virtual users of the generator wait for responses; dropped
+    requests count as failures of the node. A function at rate 0 has no traffic and success rate 1. Latencies are those
+    of successful requests, None without a success.
     """
 
     name: str
@@ -99,15 +100,16 @@ class NodeMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionEvent:
-    """One run of one configuration: what the memory stores and what policies learn from.
+    """One run of one configuration. The memory stores events, and policies learn from them.
 
-    A source fills in what it measured; the executor stamps to which campaign it belongs: ``iteration``, ``run_id``,
+    The source sets the measurements; the executor sets the fields that identify the run: ``iteration``, ``run_id``,
     ``repetition`` and ``context_hash``. ``margin`` is the smallest signed distance to an overload threshold as a share
-    of that threshold: positive = OK by that much. Times are seconds since the epoch. ``cost_s`` is machine time:
-    cooldown plus run. ``raw_summary`` is k6's own JSON.
+    of that threshold: positive = OK, negative = overloaded. Times are seconds since the epoch. ``cost_s`` is machine
+    time: cooldown plus run. ``raw_summary`` is the JSON summary that k6 wrote.
 
-    A run that was ended early (``peva_env.rules.early_abort``) says so in its first reason; ``duration_s`` is then what
-    it lasted, its counts and rates are of the requests that had an end by then, and its margin is a bound.
+    The first reason of an aborted run says that it was aborted (``peva_env.rules.early_abort``). Its ``duration_s`` is
+    the time until the abort, its counts and rates are of the requests completed by then, and its margin is an upper
+    bound of the margin of the whole run.
     """
 
     config_key: ConfigKey
@@ -132,7 +134,7 @@ class ExecutionEvent:
 
     @property
     def is_valid(self) -> bool:
-        """Whether it was measured and its verdict is a label: OK or overloaded."""
+        """Whether the event is a measurement with a label: OK or overloaded."""
         return self.kind is EventKind.MEASURED and self.verdict is not Verdict.INVALID
 
     @property
@@ -147,5 +149,5 @@ class ExecutionEvent:
 
     @property
     def event_key(self) -> tuple[str, int, int, str]:
-        """What makes an event unique: ``(config_id, iteration, repetition, run_id)``."""
+        """The unique key of an event: ``(config_id, iteration, repetition, run_id)``."""
         return self.config_id, self.iteration, self.repetition, self.run_id

@@ -28,7 +28,7 @@ class PevaSB3VecEnv(VecEnv):
     An environment whose episode ends begins the next episode in the same step. Its info then holds
 
     - ``terminal_observation``, the last observation of the episode,
-    - ``TimeLimit.truncated``, whether the episode was cut short, and SB3 estimates the rest of its return,
+    - ``TimeLimit.truncated``, whether the episode was cut short; if so, SB3 estimates the rest of its return,
     - ``episode``, its return ``r``, length ``l`` and seconds ``t`` since this object was made, as in ``Monitor``, and
       ``resolved``, the share of the map that was known at the end.
 
@@ -36,10 +36,10 @@ class PevaSB3VecEnv(VecEnv):
 
     Args:
         vector: the environments; their autoreset mode must be ``SAME_STEP``.
-        ends_are_final: whether no episode counts as cut short. The budget is part of the problem, and the observation
-            holds what is left of it, so there is no return beyond it. An agent without masks needs this most: if it
-            spent all steps on known configurations, it would be credited with returns that it never earned. If false,
-            each ``truncated`` episode counts as cut short, as in gymnasium.
+        ends_are_final: if true, no episode counts as cut short. The budget is part of the problem, and the observation
+            holds the remaining budget, so there is no return after the budget is spent. An agent without masks needs
+            this most: otherwise it would be credited with an estimated return even if it spent all its steps on known
+            configurations. If false, each ``truncated`` episode counts as cut short, as in gymnasium.
 
     Raises:
         ConfigError: the vector environment has another autoreset mode.
@@ -104,7 +104,7 @@ class PevaSB3VecEnv(VecEnv):
         self.vector.close()
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Return the masks of legal actions, those of unknown configurations, (n, N)."""
+        """Return the masks of legal actions, (n, N): true for unknown configurations."""
         return self.vector.action_masks()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:

@@ -21,10 +21,10 @@ type ConfigKey = tuple[tuple[str, ...], tuple[int, ...]]
 """The hashable form of a configuration: names, rates."""
 
 type Dominance = Literal["one_sided", "two_sided", "within_sets"]
-"""How verdicts are inferred from measured ones, by name: see ``peva_env.inference.grid``."""
+"""Names of the rules by which verdicts are inferred from measured verdicts: see ``peva_env.inference.grid``."""
 
 MAX_RATE_RPS = 2**31 - 1
-"""What a memory can hold, and arrays of rates."""
+"""Highest rate that the memory and the int32 arrays of rates can hold."""
 
 
 def config_key(config: Iterable[tuple[str, int]]) -> ConfigKey:
@@ -45,14 +45,14 @@ def config_id(config: Iterable[tuple[str, int]]) -> str:
 
 
 def dominates(base: Iterable[tuple[str, int]], candidate: Iterable[tuple[str, int]]) -> bool:
-    """Tell whether ``candidate`` loads the same functions at least as much as ``base``, and one of them more."""
+    """Tell whether ``candidate`` has the functions of ``base``, no lower rate, and at least one higher rate."""
     base_names, base_rates = config_key(base)
     names, rates = config_key(candidate)
     return names == base_names and rates != base_rates and no_lower(rates, base_rates)
 
 
 def no_lower(rates: Iterable[int], base: Iterable[int]) -> bool:
-    """Tell whether no rate is lower than that of the same function in ``base``."""
+    """Tell whether no rate is lower than the rate at the same position of ``base``."""
     return all(rate >= least for rate, least in zip(rates, base, strict=True))
 
 
@@ -66,19 +66,20 @@ DENSE_LIMIT = 2**20
 
 
 class ConfigSpace(Sequence[Config]):
-    """All configurations of ``min_functions`` to ``max_functions - 1`` functions, without storing any of them.
+    """All configurations of ``min_functions`` to ``max_functions - 1`` functions, computed when accessed.
 
     Plan order: by number of functions, then functions lexicographically, then rates. Index to configuration and back
     cost O(F) additions and multiplications, and the memory is O(F^2) numbers, whatever the number of configurations.
 
     Args:
-        rates_rps: rates of each function in requests per second; duplicates fall away, order does not matter.
+        rates_rps: rates of each function in requests per second; duplicates and order are ignored.
         min_functions: the smallest number of functions in a configuration, at least 1.
         max_functions: **exclusive** upper bound of that number, as in PEVA-FAAS.
         dense_limit: the largest number of configurations of a *dense* space, whose labels are held in an array.
 
     Raises:
-        ValueError: no function, a function without rates, a negative rate, or bounds that admit no configuration.
+        ValueError: there is no function, a function has no rate, a rate is negative or above ``MAX_RATE_RPS``, or no
+            configuration lies within the bounds.
     """
 
     def __init__(
@@ -158,7 +159,7 @@ class ConfigSpace(Sequence[Config]):
             yield from combinations(self.functions, size)
 
     def block(self, names: Sequence[str]) -> tuple[int, tuple[int, ...]]:
-        """Return where the configurations of one set of functions lie: index of the first, and shape of their grid.
+        """Return the index of the first configuration with exactly these functions, and the shape of their grid.
 
         A block is contiguous and in C order, so ``labels[offset : offset + prod(shape)].reshape(shape)`` is its grid.
         """

@@ -33,11 +33,13 @@ _VERDICT_TEXTS = np.array([str(Verdict.OK), "", str(Verdict.OVERLOADED)])
 class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
     """``num_envs`` offline campaigns.
 
-    ``space`` is the space of the first scenario. The others have the same shape and other functions; ``config`` returns
-    an environment's own configuration.
-    ``reset`` takes a seed (environment ``i`` gets ``seed + i``) or a list of them, and the options ``scenario`` and,
-    for a part of the environments, ``reset_mask`` (n,) bool. Infos are arrays, one row an environment: ``action_mask``,
-    ``n_unknown``, ``n_resolved``, ``n_runs``, ``cost_s`` and ``verdict`` (empty if unknown).
+    ``space`` is the space of the first scenario. The spaces of other scenarios have the same shape, but other function
+    names; ``config`` returns the configuration with the function names of the environment's own scenario.
+
+    ``reset`` takes one seed (environment ``i`` gets ``seed + i``) or a list of ``n`` seeds. Its options are
+    ``scenario`` and ``reset_mask`` (n,) bool, which selects the environments to reset. Infos are arrays with one row
+    per environment: ``action_mask``, ``n_unknown``, ``n_resolved``, ``n_runs``, ``cost_s`` and ``verdict`` (empty if
+    unknown).
 
     Args:
         num_envs: number of environments.
