@@ -1,9 +1,9 @@
-"""What follows from measured verdicts: dominance, contradictions, counting, in small and very large spaces.
+"""Inference of verdicts from measured verdicts: dominance, contradictions, counting; also for very large spaces.
 
 What must always hold:
 
 - Nothing is inferred from a measurement that contradicts another one.
-- ``MonotoneMap`` (one campaign) and ``Reach`` (many campaigns as bit sets) infer the same; a test holds both to it.
+- ``MonotoneMap`` (one campaign) and ``Reach`` (many campaigns as bit sets) infer the same labels; a test compares them.
 - Labels are int8: -1 OK, 0 unknown, 1 overloaded.
 """
 

@@ -13,15 +13,15 @@ from peva_env.space import Dominance
 type Numbers = NDArray[np.int64]
 
 MAX_TABLE_BITS = 2**27
-"""Largest precomputed table of a property, one bit per configuration and row: 16 MiB."""
+"""Largest size of a property's precomputed table, one bit per configuration and row: 16 MiB."""
 
 
 class _Property:
     """One condition of dominance, on a function's rate or on the set of functions.
 
-    Each value of the property has a *code*. A precomputed table has three rows (W,) for each code: the configurations
-    that meet the condition if the measured configuration is OK, unknown (none) or overloaded. If the table would
-    have more than ``max_table_bits``, codes are compared at each call instead.
+    Each value of the property has a *code*. A precomputed table has three rows (W,) per code, for a measured
+    configuration that is OK, unknown or overloaded. A row is the set of configurations that meet the condition; the row
+    for unknown is empty. If the table would exceed ``max_table_bits``, each call compares the codes instead.
     """
 
     def __init__(self, codes: Numbers, below: np.ufunc, above: np.ufunc, max_table_bits: int) -> None:
@@ -47,7 +47,7 @@ class _Property:
 
 
 class Reach:
-    """Infers the configurations that share a measured configuration's verdict: those that meet all conditions."""
+    """Finds the configurations that share a measured configuration's verdict because they meet all conditions."""
 
     def __init__(self, grid: RateGrid, dominance: Dominance, *, max_table_bits: int = MAX_TABLE_BITS) -> None:
         codes = [np.unique(rates_rps, return_inverse=True)[1] for rates_rps in grid.rates_rps]

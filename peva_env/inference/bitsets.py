@@ -1,7 +1,7 @@
-"""Sets of configurations as bits: 64 of them are intersected, united or counted at once.
+"""Bit sets of configurations: one word operation intersects, unites or counts 64 members.
 
-Notation: ``N`` configurations, ``W = ceil(N / 64)`` words. A set is a row (W,) of uint64, its bytes being those of
-``numpy.packbits``, and what is beyond ``N`` is 0.
+Notation: ``N`` configurations, ``W = ceil(N / 64)`` words. A set is a row (W,) of uint64. Its bytes are in the order of
+``numpy.packbits``, and the bits after the ``N``-th are 0.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def unpacked(bits: Bits, n_configs: int) -> NDArray[np.int8]:
 
 
 def counted(bits: Bits) -> NDArray[np.int64]:
-    """Return how many there are in each set (n, W), (n,)."""
+    """Return the number of members of each set (n, W), (n,)."""
     counts: NDArray[np.int64] = np.einsum("ij->i", np.bitwise_count(bits), dtype=np.int64)  # faster than its sum()
     return counts
 

@@ -1,10 +1,12 @@
 """Measured labels, and the contradictions between them.
 
-Under two-sided dominance no OK configuration may lie above an overloaded one. If two measurements say so, one of them
-is wrong, and nothing is inferred from either. Both, and all configurations between them, are *contradicted*. They stay
-so until one is measured again with another verdict, or until both are in quarantine. A measurement in quarantine has
-its own label again, but implies nothing about other configurations, and still contradicts measurements that are not in
-quarantine: neither of the two is believed because it was measured first. Quarantine ends with its contradiction.
+Under two-sided dominance no OK configuration may lie above an overloaded one. If two measurements show such a pair, one
+of them is wrong, and nothing is inferred from either. Both configurations, and all configurations between them, are
+*contradicted* until one of the two is measured again with another verdict, or until both are in quarantine.
+
+A measurement in quarantine has its own label again, but implies no other label. It still contradicts measurements
+outside quarantine, so that a measurement is never believed only because it came first. The quarantine of a measurement
+ends when its contradiction ends.
 
 One-sided dominance has no contradictions: a measured label outranks an inferred one.
 """
@@ -21,15 +23,15 @@ class Evidence:
 
     def __init__(self, grid: RateGrid, dominance: Dominance) -> None:
         self.labels: dict[int, int] = {}
-        self.contradicting: list[tuple[int, int]] = []  # overloaded, and OK with no lower rate
-        self.contradicted = np.zeros(grid.rates_rps.shape[1], np.bool_)  # (N,): both, and all between them
+        self.contradicting: list[tuple[int, int]] = []  # pairs: an overloaded one, and an OK one with no lower rate
+        self.contradicted = np.zeros(grid.rates_rps.shape[1], np.bool_)  # (N,): both of a pair, and all between them
         self.ever_contradicting: set[tuple[int, int]] = set()
         self._quarantined: set[int] = set()
         self._grid = grid
         self._dominance: Dominance = dominance
 
     def quarantine(self, index: int) -> None:
-        """Let a contradicted measurement stand for itself."""
+        """Put a contradicted measurement in quarantine."""
         self._quarantined.add(index)
 
     def disputed(self) -> list[int]:
@@ -37,11 +39,11 @@ class Evidence:
         return sorted(set().union(*self.contradicting) - self._quarantined)
 
     def quarantined(self) -> list[int]:
-        """Return the measurements of contradictions of which both sides are in quarantine, in plan order."""
+        """Return the measurements of contradictions with both sides in quarantine, in plan order."""
         return sorted({index for pair in self.contradicting if not self.is_open(pair) for index in pair})
 
     def is_open(self, pair: tuple[int, int]) -> bool:
-        """Tell whether a side of a contradiction is not in quarantine."""
+        """Tell whether at least one side of a contradiction is outside quarantine."""
         return not self._quarantined.issuperset(pair)
 
     def believed(self, label: int) -> NDArray[np.int64]:
@@ -50,7 +52,7 @@ class Evidence:
         return np.array([i for i, found in self.labels.items() if found == label and i not in doubted], np.int64)
 
     def proof(self, label: int) -> NDArray[np.int64]:
-        """Return the measurements that imply all others of a label, (k,): the lowest overloaded, or the highest OK."""
+        """Return the antichain of a label's measurements, (k,): the lowest overloaded, or the highest OK ones."""
         return self._grid.extremes(self.believed(label), label, self._dominance)
 
     def look_for_contradictions(self) -> None:

@@ -1,8 +1,8 @@
-"""Counting what dominance reaches, for all configurations of a space at once, by sums along the axes of its rates.
+"""Counts of the dominated configurations, for all configurations of a space at once, by cumulative sums.
 
-Notation: ``N`` configurations, ``F`` functions. The lattice has one axis a function, its rates in order, with 0 where
-the function may be absent, as two-sided dominance has it; ``cells`` (N,) says where each configuration lies. Those with
-the same rates, one with a function at rate 0 and one without it, share a cell.
+Notation: ``N`` configurations, ``F`` functions. The lattice has one axis per function: its rates in ascending order,
+with rate 0 for an absent function, as under two-sided dominance. ``cells`` (N,) holds the cell of each configuration. A
+configuration with a function at rate 0 shares its cell with the configuration without this function.
 """
 
 import math
@@ -22,12 +22,12 @@ def lattice_axes(space: ConfigSpace) -> list[list[int]]:
 
 
 def lattice_size(space: ConfigSpace) -> int:
-    """Return how many cells the lattice has."""
+    """Return the number of cells of the lattice."""
     return math.prod(len(axis) for axis in lattice_axes(space))
 
 
 class Lattice:
-    """The lattice of a space; ``rates_rps`` (F, N) are those of its configurations, 0 where a function is absent."""
+    """The lattice of a space; ``rates_rps`` (F, N) holds its configurations' rates, 0 where a function is absent."""
 
     def __init__(self, space: ConfigSpace, rates_rps: NDArray[np.int32]) -> None:
         axes = lattice_axes(space)
@@ -36,11 +36,11 @@ class Lattice:
         self._cells = np.ravel_multi_index(levels, self._shape)
 
     def at_or_below(self, chosen: NDArray[np.bool_]) -> Counts:
-        """Return for each configuration how many of the chosen ones (N,) have no higher rate, itself included."""
+        """Return for each configuration the number of chosen ones (N,) with no higher rate, itself included."""
         return self._summed(chosen, slice(None))
 
     def at_or_above(self, chosen: NDArray[np.bool_]) -> Counts:
-        """Return for each configuration how many of the chosen ones (N,) have no lower rate, itself included."""
+        """Return for each configuration the number of chosen ones (N,) with no lower rate, itself included."""
         return self._summed(chosen, slice(None, None, -1))
 
     def _summed(self, chosen: NDArray[np.bool_], order: slice) -> Counts:
@@ -51,17 +51,17 @@ class Lattice:
 
 
 class Blocks:
-    """The same within each set of functions, whose configurations are a grid of their own."""
+    """The same counts as ``Lattice``, but only among configurations with the same set of functions."""
 
     def __init__(self, space: ConfigSpace) -> None:
         self._blocks = [space.block(names) for names in space.function_sets()]
 
     def at_or_below(self, chosen: NDArray[np.bool_]) -> Counts:
-        """Return for each configuration how many of the chosen ones (N,) of its functions have no higher rate."""
+        """Return for each configuration the number of chosen ones (N,) with its functions and no higher rate."""
         return self._summed(chosen, slice(None))
 
     def at_or_above(self, chosen: NDArray[np.bool_]) -> Counts:
-        """Return for each configuration how many of the chosen ones (N,) of its functions have no lower rate."""
+        """Return for each configuration the number of chosen ones (N,) with its functions and no lower rate."""
         return self._summed(chosen, slice(None, None, -1))
 
     def _summed(self, chosen: NDArray[np.bool_], order: slice) -> Counts:
@@ -78,12 +78,12 @@ def _sum_up(counts: Counts, order: slice) -> None:
 
 
 def above_any(space: ConfigSpace, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which configurations (N,) lie above a marked one: same functions, no rate lower, one higher."""
+    """Return which configurations (N,) lie above a marked one: same functions, no lower rate, at least one higher."""
     above: NDArray[np.bool_] = Blocks(space).at_or_below(marked) > marked
     return above
 
 
 def below_any(space: ConfigSpace, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which configurations (N,) lie below a marked one: same functions, no rate higher, one lower."""
+    """Return which configurations (N,) lie below a marked one: same functions, no higher rate, at least one lower."""
     below: NDArray[np.bool_] = Blocks(space).at_or_above(marked) > marked
     return below

@@ -22,8 +22,9 @@ OK_LABEL, UNKNOWN_LABEL, OVERLOADED_LABEL = -1, 0, 1
 class RateGrid:
     """The configurations of a space as arrays.
 
-    ``rates_rps`` is int32 (F, N), 0 for a function that is absent; ``level_shares`` float32 (N, F), the number of the
-    rate among the function's rates as a share of them, 0 = absent; ``sets`` numbers the sets of functions, (N,).
+    - ``rates_rps``: int32 (F, N), the rate of each function; 0 = absent.
+    - ``level_shares``: float32 (N, F), the rate level of each function as a share of its number of rates; 0 = absent.
+    - ``sets``: int32 (N,), the number of the configuration's set of functions.
     """
 
     def __init__(self, space: ConfigSpace) -> None:
@@ -44,13 +45,14 @@ class RateGrid:
             self._bounds.append(block)
 
     def scope(self, index: int, dominance: Dominance) -> slice:
-        """Return the configurations that a label can reach: those with the same functions, or all."""
+        """Return the configurations that a measured label can imply: those with the same functions, or all."""
         return slice(None) if dominance == "two_sided" else self._bounds[self.sets[index]]
 
     def reached(self, index: int, label: int, scope: Any, dominance: Dominance) -> NDArray[np.bool_]:
-        """Return which configurations of a scope share a label: no lower rates if overloaded, no higher if OK.
+        """Return which configurations of a scope get the label of ``index``.
 
-        ``scope`` is what ``scope`` returned for the index, or an array of indices.
+        They have no lower rates if the label is overloaded, and no higher rates if it is OK. ``scope`` is the result of
+        the method ``scope`` for this index, or an array of indices.
         """
         compare = np.greater_equal if label == OVERLOADED_LABEL else np.less_equal
         reached: NDArray[np.bool_] = compare(self.rates_rps[0, scope], self.rates_rps[0, index])
@@ -61,10 +63,10 @@ class RateGrid:
         return reached
 
     def extremes(self, indices: NDArray[np.int64], label: int, dominance: Dominance) -> NDArray[np.int64]:
-        """Return the lowest of some overloaded configurations, or the highest of some OK ones, in plan order."""
+        """Return the antichain of configurations with one label, in plan order: lowest overloaded, or highest OK."""
         order = indices[np.argsort(label * self.rates_rps[:, indices].sum(axis=0), kind="stable")]
         extreme: list[int] = []
-        for index in order:  # sorted, so that an index comes after all that reach it
+        for index in order:  # sorted, so that an index comes after all indices that imply its label
             if not self.reached(int(index), -label, np.array(extreme, np.int64), dominance).any():
                 extreme.append(int(index))
         return np.array(sorted(extreme), np.int64)
@@ -84,6 +86,6 @@ class RateGrid:
 
 
 def no_lower_pairs(rates: NDArray[Any], bases: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell of each row of ``rates`` (k, F) and each of ``bases`` (m, F) whether no rate is lower, (k, m)."""
+    """Return (k, m): whether row ``i`` of ``rates`` (k, F) has no lower rate than row ``j`` of ``bases`` (m, F)."""
     pairs: NDArray[np.bool_] = (rates[:, None] >= bases[None]).all(axis=2)
     return pairs

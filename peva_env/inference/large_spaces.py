@@ -26,7 +26,7 @@ class Antichain:
 
 
 class Extremes:
-    """One antichain of measured configurations for each label and each set of functions that is compared."""
+    """One antichain of measured configurations for each label and each set of comparable functions."""
 
     def __init__(self, space: ConfigSpace, dominance: Dominance) -> None:
         self._space = space
@@ -50,7 +50,7 @@ class Extremes:
         return None
 
     def _place(self, config: Config) -> tuple[tuple[str, ...], tuple[int, ...]]:
-        """Return the functions that are compared, and the configuration's rates of them."""
+        """Return the functions that dominance compares, and the configuration's rates of these functions."""
         if self._dominance != "two_sided":
             return config_key(config)
         return self._space.functions, tuple(self._space.rates_of([config])[0].tolist())

@@ -24,8 +24,8 @@ VERDICTS = {label: verdict for verdict, label in LABELS.items()}
 class MonotoneMap:
     """Labels of a space's configurations, kept up to date as verdicts arrive.
 
-    ``labels`` is None for spaces beyond ``DENSE_LIMIT``; everything else works for any size. ``recorded`` (N,) says
-    which configurations can be measured, all without it: only these are labelled, and counted by ``n_unknown``.
+    ``labels`` is None for spaces beyond ``DENSE_LIMIT``; methods that need it say so. ``recorded`` (N,) marks the
+    configurations that can be measured, by default all. Only these get labels and count in ``n_unknown``.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class MonotoneMap:
         if self.labels is not None:
             self._grid = grid or RateGrid(space)
             self._evidence = Evidence(self._grid, dominance)
-        self._entered: list[int] = []  # measured, but not in ``_verdicts`` yet: keys are made when asked for
+        self._entered: list[int] = []  # measured, but not in ``_verdicts`` yet: ``measured`` makes their keys
         self._verdicts: dict[ConfigKey, Verdict] = {}
         self._extremes = Extremes(space, dominance)
 
@@ -57,7 +57,7 @@ class MonotoneMap:
 
     @property
     def measured(self) -> dict[ConfigKey, Verdict]:
-        """The verdicts that were measured."""
+        """The measured verdicts, by configuration key."""
         if self._evidence is not None:
             for index in self._entered:
                 self._verdicts[config_key(self.space.config(index))] = VERDICTS[self._evidence.labels[index]]
@@ -88,18 +88,18 @@ class MonotoneMap:
     def update(self, config: Config, verdict: Verdict) -> NDArray[np.int64]:
         """Enter a measured verdict and return the indices that became known by it, in plan order.
 
-        For a space beyond ``DENSE_LIMIT`` that is the configuration itself only, and ``n_unknown`` is an upper bound.
-        A measurement outranks an inference: it replaces the label of its own configuration.
+        In a space beyond ``DENSE_LIMIT`` the result holds at most the configuration itself, and ``n_unknown`` is an
+        upper bound. A measured label replaces the inferred label of its own configuration.
 
         Raises:
             ValueError: the verdict is INVALID, which is never a label, or the configuration is not in the space.
         """
         if verdict not in LABELS:
-            raise ValueError(f"{verdict} is not a label: {config} stays as it was")
+            raise ValueError(f"{verdict} is not a label: the label of {config} is unchanged")
         return self.enter(self.space.index(config), LABELS[verdict])
 
     def enter(self, index: int, label: int) -> NDArray[np.int64]:
-        """Do the same by index and label."""
+        """Enter a measured label by index; see ``update``."""
         if self.labels is None or self._evidence is None:
             resolved = self._enter_sparsely(self.space.config(index), index, label)
         else:
@@ -118,7 +118,7 @@ class MonotoneMap:
         return resolved
 
     def update_all(self, verdicts: Mapping[ConfigKey, Verdict]) -> None:
-        """Enter many measured verdicts, as one after the other, but search for contradictions once."""
+        """Enter many measured verdicts; same result as ``update`` for each, but only one search for contradictions."""
         labels = {self.space.index(config_pairs(key)): LABELS[verdict] for key, verdict in verdicts.items()}
         if self.labels is None or self._evidence is None or self.dominance == "one_sided":
             for index, label in labels.items():
@@ -132,8 +132,9 @@ class MonotoneMap:
     def quarantine(self, *configs: Config) -> NDArray[np.int64]:
         """Put contradicted measurements in quarantine, and return the indices that became known by that.
 
-        They have their own labels again, and nothing is inferred from them. The other side of a contradiction stays
-        contradicted until it is in quarantine, too, or gets another verdict; see ``peva_env.inference.contradictions``.
+        They have their own labels again, and nothing is inferred from them. The other measurement of the contradiction
+        stays contradicted until it is in quarantine, too, or is measured again with another verdict; see
+        ``peva_env.inference.contradictions``.
 
         Raises:
             ValueError: a configuration was not measured, or the space is beyond ``DENSE_LIMIT``.
@@ -151,9 +152,9 @@ class MonotoneMap:
         return resolved
 
     def disputed(self) -> list[Config]:
-        """Return the measured configurations that are contradicted and not in quarantine: unknown until settled.
+        """Return the measured configurations that are contradicted and outside quarantine; their labels are unknown.
 
-        Beyond ``DENSE_LIMIT`` contradictions are not looked for: each measurement has its own label.
+        Empty beyond ``DENSE_LIMIT``, where contradictions are not searched: each measurement keeps its own label.
         """
         return [self.space.config(index) for index in self._evidence.disputed()] if self._evidence else []
 
@@ -168,7 +169,7 @@ class MonotoneMap:
         return [self.space.config(index) for index in self._evidence.quarantined()] if self._evidence else []
 
     def contradictions(self) -> list[tuple[Config, Config]]:
-        """Return pairs of measured configurations that cannot both be right: overloaded, and OK above it.
+        """Return contradicting pairs of measured configurations: an overloaded one, and an OK one above it.
 
         Raises:
             ValueError: the space is beyond ``DENSE_LIMIT``.
@@ -191,7 +192,7 @@ class MonotoneMap:
     def frontier(self) -> tuple[list[Config], list[Config]]:
         """Return the lowest overloaded and the highest OK configurations, in plan order; unknown ones lie between.
 
-        All of them were measured: inferred ones lie beyond them.
+        All of them are measured: inferred overloaded ones lie above them, inferred OK ones below them.
 
         Raises:
             ValueError: the space is beyond ``DENSE_LIMIT``.
@@ -203,7 +204,7 @@ class MonotoneMap:
         return overloaded, ok
 
     def certificate(self) -> Certificate:
-        """Return the certificate, with a lower bound on the runs that are left.
+        """Return the certificate, with a lower bound on the remaining runs.
 
         Raises:
             ValueError: the space is beyond ``DENSE_LIMIT``.
@@ -223,7 +224,7 @@ class MonotoneMap:
 
     def _dense(self) -> tuple[NDArray[np.int8], Evidence]:
         if self.labels is None or self._evidence is None:
-            raise ValueError(f"{self.space.n_configs:,} configurations are too many to look at one by one")
+            raise ValueError(f"{self.space.n_configs:,} configurations are too many for an array of labels")
         return self.labels, self._evidence
 
     def _spread(self, labels: NDArray[np.int8], index: int, label: int) -> NDArray[np.int64]:

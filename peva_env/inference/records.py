@@ -1,4 +1,4 @@
-"""Records of a map: how a label came about, the certificate, and contradictions."""
+"""Records of a map: the origin of a label, the certificate, and contradictions."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -8,7 +8,7 @@ from peva_env.space import Config
 
 
 class Status(IntEnum):
-    """How a configuration's label came about."""
+    """The origin of a configuration's label."""
 
     UNKNOWN = 0
     INFERRED = 1
@@ -37,8 +37,8 @@ class Certificate:
 class Dispute:
     """A contradiction, present or past: ``ok`` has no lower rate than ``overloaded``.
 
-    ``open``: a side is still to be measured again. ``quarantine``: both sides keep their own labels. ``settled``: one
-    side got another verdict.
+    ``open``: at least one of the two must be measured again. ``quarantine``: each keeps its own label, but implies no
+    other. ``settled``: one of the two was measured again with another verdict.
     """
 
     overloaded: Config

@@ -141,7 +141,7 @@ def test_within_sets_nothing_crosses_from_one_set_of_functions_to_another() -> N
 def test_a_space_without_arrays_has_no_status() -> None:
     large = two_sided(sparse(GRID))
     for ask in (large.status, large.frontier, large.certificate, large.contradictions):
-        with pytest.raises(ValueError, match="too many to look at one by one"):
+        with pytest.raises(ValueError, match="too many for an array of labels"):
             ask()
 
 
