@@ -1,10 +1,10 @@
-"""The overload rules: what a run says of the node.
+"""The overload rules: they turn the measurements of a run into a verdict.
 
 What must always hold:
 
-- A verdict follows from one event and the rules alone, so that it can be recomputed at any time.
-- The scalar form (``judge``) and the array form (``labels``) agree to the last bit; a test holds both to it.
-- What does not speak of the node (a generator at its limit, missing metrics, an address where nobody listens) is
+- A verdict depends on one event and the rules only, so that it can be recomputed at any time.
+- The scalar form (``judge``) and the array form (``labels``) agree to the last bit; a test compares them.
+- A run that says nothing about the node's load (generator at its limit, missing metrics, no server at the address) is
   INVALID, never a label.
 """
 

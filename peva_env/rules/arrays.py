@@ -1,7 +1,7 @@
 """The overload rules of ``peva_env.rules.judge`` for many runs at once.
 
 Notation: ``n`` runs, ``F`` functions; ``success`` is (F, n), 1 where a function is absent from a run. Sums and
-quotients are taken as ``judge`` takes them, so that labels and margins are the same to the last bit.
+quotients are computed in the order of ``judge``, so that labels and margins are the same to the last bit.
 """
 
 from functools import reduce
@@ -17,7 +17,7 @@ _LABELS = np.array([-1, 1], np.int8)
 
 
 def success_margins(success: Floats, present: Floats, n_present: Floats, rules: OverloadConfig) -> Floats:
-    """Return the smallest margin (n,) of the rules on success.
+    """Return the smallest margin (n,) of the rules on success rates.
 
     Args:
         success: success rate over offered load, (F, n), 0..1.
@@ -26,7 +26,7 @@ def success_margins(success: Floats, present: Floats, n_present: Floats, rules: 
         rules: the thresholds.
     """
     total = reduce(np.add, success * present)
-    least = reduce(np.minimum, success)  # an absent one, having 1, is never below the others
+    least = reduce(np.minimum, success)  # an absent function has success 1 and so never lowers the minimum
     function, node = rules.success_rate_function_min, rules.success_rate_node_min
     margins: Floats = np.minimum((least - function) / (function or 1), (total / n_present - node) / (node or 1))
     return margins
@@ -48,7 +48,7 @@ def _use_margin(used_pct: Floats, limit_pct: float | None) -> Floats:
 
 
 def labels(margins: Floats) -> NDArray[np.int8]:
-    """Return -1 (OK) or 1 (overloaded): a rule fires where its margin is negative, for its threshold itself is OK."""
+    """Return -1 (OK) or 1 (overloaded): a rule fires if its margin is negative; a value at the threshold is OK."""
     return _LABELS.take(margins < 0)
 
 

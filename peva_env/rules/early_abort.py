@@ -1,8 +1,8 @@
-"""Ending a run early: the number of failures that makes it overloaded for certain, and the verdict of such a run.
+"""Early abort: the number of failures after which a run is certainly overloaded, and the verdict of an aborted run.
 
-The bound is arithmetic, not statistics. A function is offered at most ``rate * duration + 1`` requests, its *plan*.
-With more than a share of the plan failed, the share that the rules allow, its success rate would be under the minimum
-even if every other request of the run succeeded.
+The bound is arithmetic, not statistics. A function is offered at most ``rate * duration + 1`` requests, its *plan*. The
+rules allow a share of them to fail. If more than this share of the plan has failed, the success rate is below its
+minimum even if every other request of the run succeeds.
 """
 
 import math
@@ -14,16 +14,16 @@ from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.rules.judge import Judgement, absent, apply_rules
 
 ABORTED = "aborted after "
-"""Start of the first reason of a run that was ended early."""
+"""Start of the first reason of an aborted run."""
 
 _ROUNDING = 1e-9
 
 
 def most_failures(rates_rps: Sequence[int], duration_s: float, rules: OverloadConfig) -> list[int]:
-    """Return the most failed or dropped requests of each function with which its run can still be OK, in order.
+    """Return for each function, in order, the highest number of failed or dropped requests of a run that is still OK.
 
-    A single function can break the rule on the mean success, so that rule also bounds its share, with all other
-    functions succeeding.
+    One function alone can break the rule on the mean success. So the bound also holds that rule's share, computed with
+    success 1 for all other functions.
     """
     of_mean = len(rates_rps) * (1 - rules.success_rate_node_min)
     share = min(1 - rules.success_rate_function_min, of_mean)
@@ -38,11 +38,11 @@ def judge_aborted(
     duration_s: float,
     ran_s: float,
 ) -> Judgement:
-    """Judge a run that was ended after ``ran_s`` of ``duration_s`` as if all that it did not get to had succeeded.
+    """Judge a run that was aborted after ``ran_s`` of ``duration_s`` as if all its remaining requests had succeeded.
 
-    Verdict, reasons and margin are those of this best case, so that the margin is a bound: the whole run would have had
-    one no higher. CPU and RAM count where there was time to measure them. Whether the run is *certain* is asked of what
-    was measured, like of any run.
+    Verdict, reasons and margin are those of this best case. So the margin is an upper bound of the margin of the whole
+    run. CPU and RAM count if they were measured before the abort. ``is_certain`` depends on the measured values, as for
+    any run. The verdict is INVALID if the best case is OK.
     """
     problems = list(absent(functions))
     if problems:
@@ -51,7 +51,7 @@ def judge_aborted(
     best = apply_rules([_at_best(function, duration_s) for function in functions], node, rules)
     ended = f"{ABORTED}{ran_s:.1f} s of {duration_s:g} s"
     if best.verdict is not Verdict.OVERLOADED:
-        return Judgement(Verdict.INVALID, (f"{ended}, when nothing was decided yet",))
+        return Judgement(Verdict.INVALID, (f"{ended}, before the failures made it overloaded",))
     reasons = (f"{ended}: overloaded even if the rest had succeeded", *best.reasons)
     return replace(best, reasons=reasons, is_certain=apply_rules(functions, node, rules).is_certain)
 

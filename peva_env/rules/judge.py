@@ -1,11 +1,11 @@
-"""The overload rules: from what a run measured to what it says of the node.
+"""The overload rules: from the measurements of a run to its verdict.
 
-A function is overloaded if its success rate over *offered* load is under its minimum, or its replicas reach the
-threshold. The node is overloaded if the mean success of the configuration's functions is under its minimum, its CPU or
-RAM is over its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
+A function is overloaded if its success rate over *offered* load is below its minimum, or its replicas reach the
+threshold. The node is overloaded if the mean success of the configuration's functions is below its minimum, its CPU or
+RAM is above its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
 capacity.
 
-A function at rate 0 has success 1 and counts in the mean, as one at a very low rate does.
+A function at rate 0 has success 1 and counts in the mean, like a function at a very low rate.
 
 What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID, unless that rule is
 off (its limit is None). So is a run in which most requests to a function found nobody at its address: a mistake of the
@@ -22,29 +22,31 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 
 _NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
-"""Kinds of failure, named as in ``peva_env.sources.k6.plan.FAILURE_KINDS``, that speak of the address, not of the
-load."""
+"""Kinds of failure, named as in ``peva_env.sources.k6.plan.FAILURE_KINDS``, that a wrong address causes, not load."""
 
 _CLEAR_OF_SUCCESS = 0.9
-"""Of the way from a least success rate to 1. A share of the threshold would not do: above 0.95 there is 0.053 of it."""
+"""Clear margin of a success rate, as a share of the interval from its minimum to 1. It cannot be a share of the
+minimum: with a minimum of 0.95, the largest possible margin is 0.053 of it."""
 
 _CLEAR_OF_LIMIT = 0.1
-"""Of the threshold of anything else."""
+"""Clear margin of any other value, as a share of its threshold."""
 
 _CLEARLY_OVER = 0.2
-"""Of a threshold of the node."""
+"""Distance beyond a threshold of the node, as a share of it, from which an overloaded run is certain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict with every rule that fired, and the signed distance to each threshold.
 
-    ``margins`` has a value for each rule, as a share of its threshold: positive = OK by that much. The smallest is the
-    run's ``margin``. ``is_certain``: another run would hardly say otherwise. An OK run is certain if every success rate
-    has at least nine tenths of the way from its minimum to 1 behind it, and CPU, RAM and replicas stay at least a tenth
-    of their thresholds below these; an overloaded one if mean success, CPU or RAM is beyond its threshold by at least a
-    fifth of it. A function's own rule is not enough: one function that fails for once is the commonest wrong verdict.
-    Source: recordings of 15,832 configurations, see docs/decisions.md.
+    ``margins`` has the distance of each rule as a share of its threshold: positive = OK, negative = the rule fired. The
+    smallest is the run's ``margin``.
+
+    ``is_certain``: another run would probably have the same verdict. An OK run is certain if every success rate lies in
+    the highest tenth between its minimum and 1, and CPU, RAM and replicas are at least a tenth of their thresholds
+    below these thresholds. An overloaded run is certain if mean success, CPU or RAM is beyond its threshold by at least
+    a fifth of the threshold. The rules of single functions do not make a run certain: the most frequent wrong verdict
+    is a single function that fails in one run only. Source: recordings of 15,832 configurations, see docs/decisions.md.
     """
 
     verdict: Verdict
@@ -61,9 +63,9 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """One rule applied to one value: ``margin`` is the distance to the limit as a share of it, negative = it fired.
+    """One rule applied to one value: ``margin`` is the distance to the limit as a share of it, negative if it fired.
 
-    From ``clear_margin`` on an OK run is far from the limit.
+    A value is clear of the limit if its margin is at least ``clear_margin``.
     """
 
     name: str
@@ -83,7 +85,7 @@ def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules
 
 
 def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
-    """Apply the rules to the measurements only."""
+    """Apply the rules to the measured values; do not check whether values are missing or addresses wrong."""
     checks = [*_function_checks(functions, rules), *_node_checks(functions, node, rules)]
     fired = [check for check in checks if check.fired]
     return Judgement(
@@ -96,7 +98,7 @@ def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement,
 
 
 def majority(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the majority of the valid iterations: OVERLOADED if more than half are, INVALID if there is none."""
+    """Return the majority verdict of the valid runs: OVERLOADED if more than half are; INVALID without a valid run."""
     valid = [verdict for verdict in verdicts if verdict is not Verdict.INVALID]
     if not valid:
         return Verdict.INVALID
@@ -104,14 +106,15 @@ def majority(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def is_decided(verdicts: Sequence[Verdict], iterations: int, *, is_certain: bool) -> bool:
-    """Tell whether a configuration's other runs, up to ``iterations`` in all, can be left out.
+    """Tell whether a configuration's verdict is decided, so that its remaining runs can be skipped.
 
-    They can where they could not change the majority, and where one run was certain and none says otherwise.
+    It is decided if the remaining runs cannot change the majority, or if at least one run is certain and all runs so
+    far have the same verdict.
 
     Args:
-        verdicts: of the valid runs so far.
-        iterations: how many runs there would be.
-        is_certain: whether one of them is certain, see ``Judgement``.
+        verdicts: the verdicts of the valid runs so far.
+        iterations: total number of runs without skipping.
+        is_certain: whether one of the valid runs is certain, see ``Judgement``.
     """
     n_overloaded = verdicts.count(Verdict.OVERLOADED)
     n_ok = len(verdicts) - n_overloaded
@@ -127,7 +130,7 @@ def _is_certain(checks: Sequence[_Check]) -> bool:
 
 
 def absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
-    """Say of which functions most requests found nobody at the address."""
+    """Yield a message for each function at whose address most requests found no server."""
     for function in functions:
         nobody = {kind: function.failed[kind] for kind in _NOBODY_THERE if function.failed.get(kind)}
         if 2 * sum(nobody.values()) > function.sent:
@@ -162,7 +165,7 @@ def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadCo
 def _node_checks(
     functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
 ) -> Iterator[_Check]:
-    # Not by sum(), which since Python 3.12 makes good what rounding loses: ``peva_env.rules.arrays`` adds plainly, too.
+    # Not sum(), which compensates rounding errors since Python 3.12; ``peva_env.rules.arrays`` does not.
     mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
     yield _at_least("mean success", mean_success, rules.success_rate_node_min)
     for name, value, limit_pct in _uses(node, rules):

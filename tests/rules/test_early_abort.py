@@ -60,7 +60,7 @@ def test_a_wrong_address_is_no_overload_however_early_it_is_noticed() -> None:
 def test_a_run_that_ended_before_anything_was_decided_is_invalid() -> None:
     judgement = judge_aborted([measured("f", 100, 200, 3)], CALM, RULES, duration_s=10, ran_s=2)
     assert judgement.verdict is Verdict.INVALID
-    assert judgement.reasons == ("aborted after 2.0 s of 10 s, when nothing was decided yet",)
+    assert judgement.reasons == ("aborted after 2.0 s of 10 s, before the failures made it overloaded",)
 
 
 @given(
