@@ -1,7 +1,10 @@
-"""What is measured next: the plan, schedulers, candidates, and the policies and agents found by name.
+"""The choice of the next measurement: the plan, schedulers, candidates, and the policies and agents found by name.
 
-What must always hold: the plan has an order that a configuration file fixes; a scheduler proposes each configuration
-once; and whatever a policy raises or returns in breach of its contract is a ``PolicyError`` that names the policy.
+What must always hold:
+
+- The configuration file determines the order of the plan.
+- A scheduler proposes each configuration once.
+- If a policy raises an exception or breaks its contract, a ``PolicyError`` names the policy.
 """
 
 from peva_env.planning.candidates import Candidates

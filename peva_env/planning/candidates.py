@@ -1,4 +1,4 @@
-"""Configurations to choose from, made only where somebody looks at one."""
+"""A lazy sequence of configurations to choose from: a configuration is built when it is accessed."""
 
 from collections.abc import Iterator, Sequence
 from typing import overload
@@ -10,21 +10,21 @@ from peva_env.space import Config, ConfigSpace
 
 
 class Candidates(Sequence[Config]):
-    """Some configurations of a space: a simple policy takes the configurations, a fast one their ``indices``.
+    """Some configurations of a space: a simple policy reads the configurations, a fast policy their ``indices``.
 
-    ``indices`` (k,) are places in the plan, each once, in the order in which they are offered. They are int64, or
-    Python's numbers in a space with more configurations than that can count.
+    ``indices`` (k,) are distinct indices of the plan, in the order of the candidates. Their type is int64, or Python's
+    int in a space with more configurations than int64 can number.
     """
 
     def __init__(self, space: ConfigSpace, indices: Sequence[int] | NDArray[np.int64]) -> None:
         self.space = space
-        # More than an int64 can count would become floats, and so others.
+        # NumPy would round indices beyond int64 to floats, which are other indices.
         kind = np.int64 if space.n_configs <= np.iinfo(np.int64).max else np.object_
         self.indices: NDArray[np.int64] = np.asarray(indices, kind)
 
     @classmethod
     def of(cls, space: ConfigSpace, configs: Sequence[Config]) -> "Candidates":
-        """Return configurations as candidates, as they are if that is what they are.
+        """Return configurations as candidates; candidates of the same space are returned unchanged.
 
         Raises:
             ValueError: one of them is not in the space.
@@ -38,7 +38,7 @@ class Candidates(Sequence[Config]):
         return Candidates(self.space, self.indices[np.asarray(positions, np.int64)])
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of candidates."""
         return len(self.indices)
 
     @overload

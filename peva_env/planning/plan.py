@@ -1,4 +1,4 @@
-"""The plan of a campaign, and what it will cost."""
+"""The plan of a campaign, and an estimate of its cost."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
 
 _LOCAL_OVERHEAD_S = 0.4
-"""Cooldown, k6 start and bookkeeping of one run on the local node, as measured."""
+"""Cooldown, k6 start and bookkeeping of one run on the local node; a measured value."""
 
 
 MAX_RUNS = 10**100
@@ -17,7 +17,7 @@ MAX_RUNS = 10**100
 
 @dataclass(frozen=True, slots=True)
 class PlanEstimate:
-    """What a campaign costs if every configuration of the plan is run; skips make it cheaper."""
+    """The cost of a campaign that runs every configuration of the plan; skipped configurations make it cheaper."""
 
     n_configs: int
     n_runs: int
@@ -32,7 +32,7 @@ class PlanEstimate:
 
 @dataclass(frozen=True)
 class DfaasPlanBuilder:
-    """Builds the plan that a configuration asks for."""
+    """Builds the plan of a configuration file."""
 
     config: DfaasConfig
 
@@ -68,7 +68,7 @@ class DfaasPlanBuilder:
         )
 
     def build_space(self) -> ConfigSpace:
-        """Return the whole plan of the configuration."""
+        """Return the whole plan of the configuration file."""
         rates = self.build_rates()
         return self.build_configurations(self.build_function_names(), rates, self.build_rates_by_function(rates))
 

@@ -14,15 +14,15 @@ _MODELS = {".zip": "sb3", ".npz": "learnt"}
 
 
 def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
-    """Return the factory of an agent, by its name, a saved model's file, or ``module:Class`` of a user's policy.
+    """Return the factory of an agent.
 
-    A model is a ``.zip`` of ``peva-env train``, or an ``.npz`` with the networks of a learnt agent.
-
-    Names are those of the entry points ``peva_env.agents``.
+    Args:
+        name: an entry point of ``peva_env.agents``; or the file of a saved model, a ``.zip`` of ``peva-env train`` or
+            an ``.npz`` with the networks of a learnt agent; or ``module:Class`` of a user's policy.
 
     Raises:
         ConfigError: there is no such agent.
-        PolicyError: it cannot be loaded.
+        PolicyError: the agent cannot be loaded.
     """
     found = {entry.name: entry for entry in entry_points(group="peva_env.agents")}
     for suffix, kind in _MODELS.items():

@@ -1,4 +1,4 @@
-"""Policies: the default one, and how a user's own is found."""
+"""The default policy, and the loading of a user's policy."""
 
 import inspect
 from collections.abc import Sequence
@@ -30,7 +30,8 @@ def load_policy_algorithm(entrypoint: str | None) -> PolicyAlgorithm:
     """Return an instance of the class at ``module:Class``, or a ``NoOpPolicy`` for None or "". The module's code runs.
 
     Raises:
-        PolicyError: a malformed entry point, a module or class that is not there or fails, a missing method.
+        PolicyError: the entry point is malformed, the module or class is missing or raises an exception, or the class
+            lacks a method of the contract.
     """
     if not entrypoint:
         return NoOpPolicy()

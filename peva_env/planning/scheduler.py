@@ -1,4 +1,4 @@
-"""The default scheduler: the plan in its own order, without replacement."""
+"""The default scheduler: the configurations in plan order, without replacement."""
 
 from itertools import islice
 
@@ -8,10 +8,10 @@ from peva_env.space import Config, config_key
 
 
 class CartesianScheduler:
-    """Walks the plan once. A batch is the next ``desired_size`` configurations; seen ones drop out unreplaced.
+    """Walks the plan once. A batch is the next ``desired_size`` configurations of the plan without the complete ones.
 
-    The plan is the campaign's own (``ctx.configs``), or the builder's where the campaign has none. A new ``ctx`` object
-    starts the walk again.
+    Complete configurations are not replaced, so a batch can be smaller than ``desired_size``, or empty. The plan is
+    ``ctx.configs``, or the plan of the builder if ``ctx.configs`` is empty. A new ``ctx`` object restarts the walk.
     """
 
     def __init__(self, plan_builder: DfaasPlanBuilder | None = None) -> None:
@@ -36,6 +36,6 @@ class CartesianScheduler:
     def _begin(self, ctx: DfaasRunContext) -> None:
         plan = ctx.configs or (self._plan_builder.build_space() if self._plan_builder else None)
         if plan is None:
-            raise ValueError("nothing to schedule: give ctx.configs or a plan builder")
+            raise ValueError("there is no plan: give ctx.configs or a plan builder")
         self._ctx = ctx
         self._walk = iter(plan)

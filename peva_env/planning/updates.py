@@ -44,7 +44,7 @@ class PolicyUpdates:
         return len(self._pending)
 
     def begin(self) -> None:
-        """Forget policy and pending events of the campaign before."""
+        """Discard the policy and the pending events of the previous campaign."""
         self.policy = NoOpPolicy()
         self._pending.clear()
 
@@ -68,7 +68,7 @@ class PolicyUpdates:
             What the policy returned; None without an update.
 
         Raises:
-            PolicyError: the policy raised.
+            PolicyError: the policy raised an exception.
         """
         due = self.due(event) if due is None else due
         if not due:

@@ -91,7 +91,7 @@ def test_a_huge_plan_is_walked_lazily() -> None:
 
 
 def test_nothing_to_schedule_is_an_error() -> None:
-    with pytest.raises(ValueError, match="nothing to schedule"):
+    with pytest.raises(ValueError, match="there is no plan"):
         CartesianScheduler().propose_batch(ctx=DfaasRunContext(), desired_size=1)
     with pytest.raises(ValueError, match="desired_size must be at least 1"):
         CartesianScheduler().propose_batch(ctx=DfaasRunContext(configs=PLAN), desired_size=0)
