@@ -14,9 +14,8 @@ from peva_env.space import Config, ConfigSpace
 class ActionCodec:
     """Translates between actions and configurations, for all spaces of one shape.
 
-    In a *dense* space an action is the index of a configuration in plan order (``Discrete``). In a
-    space of more than ``DENSE_LIMIT`` configurations, an action is one rate level per function, 0 = absent
-    (``MultiDiscrete``).
+    In a *dense* space an action is the index of a configuration in plan order (``Discrete``). In a space of more than
+    ``DENSE_LIMIT`` configurations, an action is one rate level per function, 0 = absent (``MultiDiscrete``).
     """
 
     def __init__(self, space: ConfigSpace) -> None:

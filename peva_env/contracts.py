@@ -245,7 +245,7 @@ class Ledger(Protocol):
         ...
 
     def missing_runs(self, key: ConfigKey, *, again: bool = False) -> int:
-        """Return the number of missing valid runs of a configuration; ``again`` doubles the required number."""
+        """Return an upper bound on a configuration's missing valid runs; ``again`` doubles the required number."""
         ...
 
     def next_iteration(self, key: ConfigKey) -> int:

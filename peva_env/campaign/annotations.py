@@ -31,7 +31,7 @@ _CLOSE_TIMEOUT_S = 2.0
 
 
 class GrafanaAnnotations:
-    """Annotates campaigns, one after the other; an observer of the runs in between.
+    """Annotates campaigns, one after the other; it is an observer of each campaign's runs.
 
     Args:
         config: the address of Grafana, and the dashboard to annotate.
@@ -104,10 +104,10 @@ class GrafanaAnnotations:
 
 
 def grafana_token(config: GrafanaConfig) -> SecretStr | None:
-    """Return the token that a configuration points to, None if it points to none.
+    """Return the token from the file or environment variable that the configuration names; None if it names neither.
 
     Raises:
-        ConfigError: the file or the variable is not there, or holds no token.
+        ConfigError: the file or the variable does not exist, or holds no token.
     """
     token = read_secret(
         "grafana.token", file=config.token_file, variable=config.token_env, purpose="a service account's token"
