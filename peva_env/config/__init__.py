@@ -1,11 +1,11 @@
-"""What a campaign is asked to do: the configuration file, validated, and every section of it by name.
+"""The configuration file of a campaign, validated, and a class for each of its sections.
 
 What must always hold:
 
 - A configuration that loads can be used: every key and value was checked, and paths are relative to its file.
-- What is wrong is a ``ConfigError`` of one line that names the key, the value and what would be right; a value that may
-  be a secret is never shown.
-- No secret is part of a configuration. It names the file or the environment variable that holds one.
+- Each mistake is a ``ConfigError`` of one line that names the key, the value and the remedy. A value that may be a
+  secret is never shown.
+- A configuration holds no secret. It names the file or the environment variable that holds the secret.
 """
 
 from peva_env.config.campaign import DfaasConfig, duration_seconds

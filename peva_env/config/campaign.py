@@ -1,4 +1,4 @@
-"""What a campaign is asked to do: every key of the configuration, and the rules between them."""
+"""The model of the configuration file: every key, and the rules between keys."""
 
 import re
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ def duration_seconds(text: str) -> float:
 
 
 class DfaasConfig(Section):
-    """Everything a campaign needs to know. Unknown keys are refused."""
+    """All keys of the configuration file. An unknown key is an error."""
 
     functions: list[FunctionConfig] = Field(
         default_factory=lambda: [FunctionConfig(name="fetch")], min_length=1, description="functions under load"
@@ -61,53 +61,63 @@ class DfaasConfig(Section):
     duration: str = Field("30s", description="length of one run")
     iterations: int = Field(3, ge=1, le=LARGEST_COUNT, description="runs of each configuration; the majority decides")
     repeats: Literal["all", "adaptive"] = Field(
-        "all", description="all iterations of each configuration, or only as many as decide it"
+        "all", description="all: run every iteration; adaptive: stop as soon as the verdict is decided"
     )
     early_abort: bool = Field(
-        False, description="end a run as soon as it is overloaded whatever becomes of the rest of it"
+        False, description="end a run as soon as its remaining requests can no longer prevent the verdict OVERLOADED"
     )
-    timeout: str = Field("5s", description="how long one request may take; a slower one has failed")
+    timeout: str = Field("5s", description="timeout of a request; a slower request counts as failed")
     cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
     overload: OverloadConfig = Field(default_factory=OverloadConfig)
     dominance: Dominance | None = Field(
-        None, description="how verdicts are inferred; where it is left out, as the agent wants"
+        None, description="rule by which verdicts are inferred; without it, the default of the agent"
     )
     max_total_rate: int | None = Field(
-        None, ge=1, description="requests/s, all functions together, beyond which nothing may be offered"
+        None, ge=1, description="upper bound of the total rate of a configuration, in requests/s"
     )
     max_invalid_retries: int = Field(
         2, ge=0, le=LARGEST_COUNT, description="how often a run that measured nothing is tried again"
     )
     selection_mode: Literal["online", "micro_batch"] = Field("online", description="when the policy is updated")
     micro_batch_size: int = Field(8, description="candidates per choice; events per update in micro_batch mode")
-    micro_batch_window_s: int = Field(30, description="longest wait for an update in micro_batch mode")
+    micro_batch_window_s: int = Field(30, description="longest wait for an update in micro_batch mode, in seconds")
     algorithm_entrypoint: str | None = Field(None, description="a policy of your own, as module:Class")
     memory: MemoryConfig = Field(default_factory=MemoryConfig)
     platform: Literal["local", "openfaas"] = "local"
-    gateway_url: str | None = Field(None, description="openfaas: the gateway")
-    prometheus_url: str | None = Field(None, description="openfaas: Prometheus, for example http://10.0.0.50:9090")
+    gateway_url: str | None = Field(
+        None, description="openfaas: address of the gateway, for example http://10.0.0.50:8080"
+    )
+    prometheus_url: str | None = Field(
+        None, description="openfaas: address of Prometheus, for example http://10.0.0.50:9090"
+    )
     openfaas: OpenFaasConfig = Field(default_factory=OpenFaasConfig, description="openfaas: namespace, password, CA")
     prometheus_instance: str | None = Field(
-        None, min_length=1, description="the node's 'instance' label in Prometheus, where that sees several machines"
+        None,
+        min_length=1,
+        description="the node's 'instance' label in Prometheus; needed if Prometheus scrapes several machines",
     )
     queries_path: str | None = Field(
-        None, min_length=1, description="file of Prometheus queries; built in ones without"
+        None, min_length=1, description="file of Prometheus queries; the built-in queries without it"
     )
-    scaphandre_enabled: bool = Field(False, description="ask Prometheus for Scaphandre's power metrics")
+    scaphandre_enabled: bool = Field(False, description="read Scaphandre's power metrics from Prometheus")
     function_pid_regexes: dict[str, str] = Field(
-        default_factory=dict, description="power of a function: its processes, by process id or command line"
+        default_factory=dict,
+        description="for a function's power: a regular expression of its process ids or command lines",
     )
-    k6_path: str | None = Field(None, description="the k6 binary, where it is not on the PATH")
-    k6_outputs: list[str] = Field(default_factory=list, description="where k6 sends its samples, as for its --out")
+    k6_path: str | None = Field(None, description="path of the k6 binary, if it is not on the PATH")
+    k6_outputs: list[str] = Field(
+        default_factory=list, description="outputs of k6's samples, in the form of its option --out"
+    )
     k6_env: dict[str, Annotated[str, BeforeValidator(as_text)]] = Field(
-        default_factory=dict, description="K6_ variables that set up these outputs"
+        default_factory=dict, description="K6_ variables that configure these outputs"
     )
     k6_env_from: list[str] = Field(
-        default_factory=list, description="names of such variables to take from the environment: tokens, passwords"
+        default_factory=list,
+        description="names of K6_ variables to read from the environment, for tokens and passwords",
     )
-    k6_tags: dict[str, str] = Field(default_factory=dict, description="put on every sample")
+    k6_tags: dict[str, str] = Field(default_factory=dict, description="tags of every k6 sample")
     k6_options: dict[str, JsonValue] = Field(
-        default_factory=dict, description="k6 options that say how a request is sent"
+        default_factory=dict, description="k6 options for sending requests, such as insecureSkipTLSVerify"
     )
     k6_dashboard: bool = Field(False, description="write k6's HTML report of each run")
     k6_log: bool = Field(False, description="show k6's warnings and errors while it runs")
@@ -125,7 +135,7 @@ class DfaasConfig(Section):
 
     @property
     def timeout_s(self) -> float:
-        """How long one request may take, in seconds."""
+        """Timeout of a request in seconds."""
         return duration_seconds(self.timeout)
 
     @field_validator("duration", "timeout", mode="before")
@@ -184,7 +194,7 @@ class DfaasConfig(Section):
         if "db_path" not in self.memory.model_fields_set:
             self.memory = self.memory.model_copy(update={"db_path": f"{self.output_dir}/{MEMORY_FILE}"})
         if isinstance(self.rate_strategy, RandomRates) and self.rate_strategy.seed is None:
-            # Never left to chance: a campaign that is resumed must find the same plan.
+            # A fixed seed: a resumed campaign must have the same plan.
             self.rate_strategy.seed = self.seed or 0
         return self
 
@@ -193,7 +203,9 @@ class DfaasConfig(Section):
         names = [function.name for function in self.functions]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"functions: the name {name!r} is used {names.count(name)} times, names are unique")
+                raise ValueError(
+                    f"functions: {names.count(name)} functions have the name {name!r}; names must be unique"
+                )
         for name in self.function_pid_regexes:
             if name not in names:
                 raise ValueError(
@@ -227,8 +239,8 @@ class DfaasConfig(Section):
     def _lasts_long_enough_to_be_cut(self) -> Self:
         if self.early_abort and self.duration_s < _SHORTEST_TO_CUT_S:
             raise ValueError(
-                f"early_abort: k6 looks every 2 s, so that nothing is won on a duration of {self.duration}; "
-                f"make it at least {_SHORTEST_TO_CUT_S:g}s, or leave early_abort out"
+                f"early_abort: k6 checks every 2 s, too late to shorten runs of duration {self.duration}; "
+                f"set duration to at least {_SHORTEST_TO_CUT_S:g}s, or leave early_abort out"
             )
         return self
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from peva_env.config.sections import KEY_OF_SECTION
 
 _TAGS = ("linear", "random", "exponential", "custom")
-"""Where a value is one of several models, pydantic's location also holds which of them was tried."""
+"""Names of union members that pydantic adds to the location of an error."""
 
 
 _TEXT = "must be text; where YAML reads something else, write it in quotes"
@@ -59,7 +59,7 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path}.{message}".lstrip(".")
     if not path or isinstance(problem["input"], dict) or "headers" in location:  # whose values may be tokens
         return f"{path}: {message}" if path else message
-    # What stands before an @ may be a password: 'http://user:password@host'.
+    # The text before an @ may hold a password, as in 'http://user:password@host'.
     shown = re.sub(r".*@", "'...@", repr(problem["input"]), flags=re.DOTALL)
     return f"{path} = {shown:.60}: {message}"
 
@@ -84,7 +84,7 @@ def nearest_key(problem: Mapping[str, Any], model: type[BaseModel], *, cutoff: f
 
 
 def _known_names(model: type[BaseModel], path: Iterable[Any]) -> list[str]:
-    """List the keys that may stand where a path points."""
+    """List the valid keys at a path."""
     models = [model]
     for part in path:
         if part in _TAGS and all("type" in one.model_fields for one in models):

@@ -46,7 +46,8 @@ def load_config(path: str | Path) -> DfaasConfig:
     one warning that lists the keys without a meaning here; in a file of ours an unknown key is an error.
 
     Raises:
-        ConfigError: the file cannot be read, or a key or value is wrong; one line that names key, value and remedy.
+        ConfigError: the file cannot be read, or a key or value is wrong; its message is one line that names key, value
+            and remedy.
     """
     path = Path(path)
     data = read_mapping(path)
@@ -107,7 +108,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """Read a YAML or JSON file that holds keys and values.
 
     Raises:
-        ConfigError: it cannot be read, is neither, or holds something else.
+        ConfigError: the file cannot be read, is not valid, or does not hold keys and values.
     """
     try:
         text = path.read_text(encoding="utf-8")

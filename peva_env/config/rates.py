@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from peva_env.config.sections import Section, require_no_truth, require_ordered
 
 MAX_RATE_RPS = 100_000
-"""More than any k6 sends from one machine."""
+"""Upper bound of a rate: more than k6 can send from one machine."""
 
 
 _MAX_MIN_POWER = 16
@@ -45,7 +45,7 @@ class RandomRates(Section):
     min_rate: int = Field(10, ge=0)
     max_rate: int = Field(200, ge=0, le=MAX_RATE_RPS)
     count: int = Field(10, ge=1)
-    seed: int | None = Field(None, description="the campaign's seed, or 0, where this is left out")
+    seed: int | None = Field(None, description="seed of the draw; default: the campaign's seed, else 0")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -59,7 +59,7 @@ class RandomRates(Section):
 
 
 class ExponentialRates(Section):
-    """``base ** power`` for each power, up to ``max_rate`` where that is set."""
+    """``base ** power`` for each power, without rates above ``max_rate``, if it is set."""
 
     type: Literal["exponential"]
     base: int = Field(2, ge=2, le=MAX_RATE_RPS)
@@ -84,7 +84,7 @@ class ExponentialRates(Section):
 
 
 class CustomRates(Section):
-    """The rates themselves; order and duplicates do not matter."""
+    """A list of rates; order and duplicates are ignored."""
 
     type: Literal["custom"]
     rates: list[Annotated[int, Field(ge=0, le=MAX_RATE_RPS)]] = Field(min_length=1)

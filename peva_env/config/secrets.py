@@ -11,25 +11,25 @@ from peva_env.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A password or token; ``source`` is the key and the value of the configuration that say where it is."""
+    """A password or token; ``source`` is the configuration's key and value that name its file or variable."""
 
     value: SecretStr
     source: str
 
 
 def read_secret(key: str, *, file: str | None, variable: str | None, purpose: str) -> Secret | None:
-    """Return the one line of a file or environment variable, without the white space around it; None without either.
+    """Return the secret, the only line of a file or environment variable, stripped; None without file and variable.
 
     Args:
-        key: of the secret in the configuration, such as ``openfaas.password``; errors name ``<key>_file`` or
+        key: key of the secret in the configuration, such as ``openfaas.password``; errors name ``<key>_file`` or
             ``<key>_env``.
         file: the value of ``<key>_file``.
         variable: the value of ``<key>_env``.
-        purpose: of the secret, for errors: ``the gateway's password``.
+        purpose: purpose of the secret, for errors, such as ``the gateway's password``.
 
     Raises:
-        ConfigError: the file or the variable is not there, or does not hold exactly one line. The error never shows
-            what it holds.
+        ConfigError: the file or the variable does not exist, or does not hold exactly one line. The error never shows
+            the content.
     """
     if file is not None:
         source = f"{key}_file = {file!r}"
@@ -54,5 +54,5 @@ def _read(path: Path, source: str) -> str:
     except OSError as error:
         raise ConfigError(f"{source}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
-        # Without the cause, which quotes the bytes that it could not decode.
+        # ``from None``: a chained UnicodeDecodeError would show the bytes of the secret.
         raise ConfigError(f"{source}: is not a text file in UTF-8") from None

@@ -27,7 +27,7 @@ _HOST_PLACEHOLDER = re.compile(r"[{<][^{}<>]*[}>]")
 
 
 class Section(BaseModel):
-    """A part of the configuration: unknown keys are refused."""
+    """A section of the configuration. An unknown key is an error."""
 
     # Inputs may hold a secret in the wrong place; our own errors show them with that left out.
     model_config = ConfigDict(extra="forbid", validate_default=True, hide_input_in_errors=True, allow_inf_nan=False)
@@ -49,7 +49,7 @@ class Section(BaseModel):
 
 
 class FunctionConfig(Section):
-    """One function: how it is called, how far it is loaded and, on the local node, where its code is."""
+    """One function: its HTTP request, its highest rate and, on the local node, its code."""
 
     name: str = Field(max_length=63, description="unique; letters, digits, '-', '_' and single dots")
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"] = Field(
@@ -59,7 +59,7 @@ class FunctionConfig(Section):
     headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers of each request")
     max_rate: int | None = Field(None, ge=0, description="highest rate to offer this function, in requests/s")
     source: str | None = Field(
-        None, description="local node: 'file.py:target'; leave out to run the sample function of that name"
+        None, description="local node: code of the function, as 'file.py:target'; default: the sample of this name"
     )
     concurrency: int | None = Field(
         None,
@@ -67,7 +67,7 @@ class FunctionConfig(Section):
         le=LARGEST_COUNT,
         description="local node: requests served at once, more are answered 503 (8, or the sample's own)",
     )
-    port: int | None = Field(None, ge=1, le=65535, description="local node: port on 127.0.0.1 (a free one)")
+    port: int | None = Field(None, ge=1, le=65535, description="local node: port on 127.0.0.1; default: any free port")
 
     @field_validator("name")
     @classmethod
@@ -100,10 +100,10 @@ class FunctionConfig(Section):
 
 
 class CombinationConfig(Section):
-    """How many functions are loaded at once: ``min_functions`` to ``max_functions - 1``."""
+    """Number of functions in a configuration: ``min_functions`` to ``max_functions - 1``."""
 
-    min_functions: int = Field(1, ge=1)
-    max_functions: int = Field(2, ge=1, description="exclusive")
+    min_functions: int = Field(1, ge=1, description="smallest number of functions in a configuration")
+    max_functions: int = Field(2, ge=1, description="exclusive upper bound of that number")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -116,7 +116,7 @@ class CombinationConfig(Section):
 
 
 class CooldownConfig(Section):
-    """How the node comes to rest before each run."""
+    """Cooldown: before each run, the campaign waits until the node is idle."""
 
     max_wait_seconds: float = Field(180, ge=0, le=LONGEST_S)
     sleep_step_seconds: float = Field(5, gt=0, le=LONGEST_S, description="pause between two looks at the node")
@@ -137,17 +137,17 @@ class OverloadConfig(Section):
 
 
 class MemoryConfig(Section):
-    """Where measurements are kept, and which Parquet folders are read at the start and written at the end."""
+    """The memory's file, and the Parquet folders that are merged in at the start and exported at the end."""
 
     backend: Literal["duckdb"] = "duckdb"
     db_path: str = Field(
-        f"{DEFAULT_OUTPUT_DIR}/{MEMORY_FILE}", min_length=1, description="beside the artifacts unless set"
+        f"{DEFAULT_OUTPUT_DIR}/{MEMORY_FILE}", min_length=1, description="the memory's file; default: in output_dir"
     )
-    preload_core_parquet_dir: str | None = Field(None, description="core tables to merge in at the start")
-    export_core_parquet_dir: str | None = Field(None, description="where to export the core tables")
-    export_raw_debug_parquet_dir: str | None = Field(None, description="where to export the raw k6 summaries")
+    preload_core_parquet_dir: str | None = Field(None, description="folder of core tables to merge in at the start")
+    export_core_parquet_dir: str | None = Field(None, description="folder for the export of the core tables")
+    export_raw_debug_parquet_dir: str | None = Field(None, description="folder for the export of the raw k6 summaries")
     preload_raw_debug: bool = Field(False, description="merge in the raw k6 summaries too")
-    schema_version: str = Field("peva_faas_mem_v1", min_length=1)
+    schema_version: str = Field("peva_faas_mem_v1", min_length=1, description="schema label of the memory")
 
     @field_validator("db_path", "preload_core_parquet_dir", "export_core_parquet_dir", "export_raw_debug_parquet_dir")
     @classmethod
@@ -163,17 +163,17 @@ class MemoryConfig(Section):
 
 
 class OpenFaasConfig(Section):
-    """How an OpenFaaS gateway is spoken to. The password itself is never part of the configuration."""
+    """Access to an OpenFaaS gateway. The password itself is never part of the configuration."""
 
     namespace: str | None = Field(
         None,
         pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
-        description="of functions whose name has none ('name.namespace'); the gateway's own where left out",
+        description="namespace of functions that are not named 'name.namespace'; default: the gateway's own",
     )
-    username: str = Field("admin", pattern=r"^[^:\x00-\x1f\x7f]+$", description="for basic auth")
-    password_file: str | None = Field(None, min_length=1, description="file that holds the password, and nothing else")
+    username: str = Field("admin", pattern=r"^[^:\x00-\x1f\x7f]+$", description="user name for basic auth")
+    password_file: str | None = Field(None, min_length=1, description="file that holds only the password")
     password_env: str | None = Field(None, min_length=1, description="environment variable that holds the password")
-    ca_file: str | None = Field(None, min_length=1, description="certificate (PEM) of the CA behind an https gateway")
+    ca_file: str | None = Field(None, min_length=1, description="CA certificate (PEM) of an https gateway")
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:
@@ -194,15 +194,15 @@ def require_function_name(name: str) -> str:
 
 
 def require_sendable(headers: Mapping[str, str], body: str) -> None:
-    """Accept headers and a body that reach a function unchanged.
+    """Check that headers and body reach a function unchanged.
 
     Raises:
-        ValueError: a header's name is invalid, or its value holds a line break. The message leaves out the value, which
-            may be a token.
+        ValueError: a header's name is invalid, its value holds a control character, or a text is not valid Unicode. The
+            message does not show header values, which may be tokens.
     """
     for header, value in headers.items():
         if not _TOKEN.fullmatch(header):
-            raise ValueError(f"header {header!r}: is not a valid header name")
+            raise ValueError(f"header {header!r}: is not a valid header name; use letters, digits and '-'")
         if _CONTROL.search(value):
             raise ValueError(f"header {header!r}: its value must not hold line breaks or control characters")
     if not _is_unicode("".join((body, *headers.values()))):
@@ -234,16 +234,16 @@ def require_no_placeholder(address: str) -> None:
 
 
 def plain_url(url: str) -> str:
-    """Return an http or https address without its last slash.
+    """Return an http or https address without its trailing slashes.
 
     Raises:
-        ValueError: it is something else, or holds a user name or password, which would then be written everywhere.
+        ValueError: it is not such an address, or holds a user name or password, which would be written to the memory.
     """
     url = url.strip()
     if "@" in url:
         raise ValueError(
-            "must hold no user name or password, for it is written to memory and artifacts; secrets have keys of their "
-            "own, such as openfaas.password_file and grafana.token_env"
+            "must hold no user name or password, because it is written to memory and artifacts; secrets have their own "
+            "keys, such as openfaas.password_file and grafana.token_env"
         )
     require_no_placeholder(url)
     parts = urlsplit(url)
@@ -253,17 +253,21 @@ def plain_url(url: str) -> str:
     try:
         _ = parts.port
     except ValueError as error:
-        raise ValueError(f"{wanted}; its port is no number up to 65535") from error
+        raise ValueError(f"{wanted}; its port is not a number up to 65535") from error
     return url.rstrip("/")
 
 
 class GrafanaConfig(Section):
-    """The Grafana that gets the campaign's annotations. The file never holds its token."""
+    """The Grafana that gets the campaign's annotations. The token itself is never part of the configuration."""
 
     url: str = Field(description="address of Grafana, for example http://127.0.0.1:3000")
-    token_env: str | None = Field(None, min_length=1, description="variable that holds a service account's token")
-    token_file: str | None = Field(None, min_length=1, description="file that holds it instead")
-    dashboard_uid: str | None = Field(None, min_length=1, description="the one dashboard to annotate; all without it")
+    token_env: str | None = Field(
+        None, min_length=1, description="environment variable that holds a service account's token"
+    )
+    token_file: str | None = Field(None, min_length=1, description="file that holds the token, instead of token_env")
+    dashboard_uid: str | None = Field(
+        None, min_length=1, description="uid of the dashboard to annotate; default: all dashboards"
+    )
 
     @field_validator("url")
     @classmethod
@@ -307,10 +311,10 @@ def _is_unicode(text: str) -> bool:
 
 
 def require_ordered[T: Section](section: T, low: str, high: str) -> T:
-    """Return the section if one of its values is not above another.
+    """Return the section if the value of key ``low`` is at most that of key ``high``.
 
     Raises:
-        ValueError: it is.
+        ValueError: the value of ``low`` is above that of ``high``.
     """
     if getattr(section, high) < getattr(section, low):
         raise ValueError(f"{high} must be at least {low} ({getattr(section, low)}); got {getattr(section, high)}")

@@ -72,7 +72,7 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"rate_strategy": {"type": "exponential", "max_rate": 1, "min_power": 3}}, "at least base ** min_power = 8"),
         ({"combinations": {"min_functions": 2, "max_functions": 2}}, "max_functions is exclusive"),
         ({"combinations": {"min_functions": 2, "max_functions": 3}}, "more than the 1 function(s)"),
-        ({"functions": [{"name": "a"}, {"name": "a"}]}, "the name 'a' is used 2 times"),
+        ({"functions": [{"name": "a"}, {"name": "a"}]}, "2 functions have the name 'a'; names must be unique"),
         (
             {"functions": [{"name": "a", "max_rate": 5}], "rate_strategy": {"type": "custom", "rates": [9]}},
             "max_rate = 5",
@@ -88,7 +88,7 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"iterations": 0}, "iterations = 0"),
         ({"repeats": "some"}, "repeats = 'some'"),
         ({"dominance": "both"}, "dominance = 'both'"),
-        ({"early_abort": True, "duration": "3s"}, "make it at least 5s, or leave early_abort out"),
+        ({"early_abort": True, "duration": "3s"}, "set duration to at least 5s, or leave early_abort out"),
         ({"algorithm_entrypoint": "policies"}, "must be module:Class"),
         ({"memory": {"backend": "sqlite"}}, "memory.backend = 'sqlite'"),
         ({"run_id": "a/b"}, "run_id = 'a/b'"),

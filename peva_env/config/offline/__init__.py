@@ -1,7 +1,7 @@
 """The settings of trainings and arenas; the options of ``peva-env train`` and ``peva-env arena`` are made from them.
 
-They stand here and not in ``peva_agents``, because the command line needs them to show its help, and ``peva_env``
-never imports ``peva_agents``.
+They are here and not in ``peva_agents``, because the command line needs them for its help, and ``peva_env`` never
+imports ``peva_agents``.
 
 What must always hold: a field is an option unless ``NO_OPTION`` marks it, and its description is the option's help.
 """

@@ -1,4 +1,4 @@
-"""The settings of an arena: which agents play what, and after how many runs their maps are compared."""
+"""The settings of an arena: its agents, its scenarios, and the numbers of runs after which maps are compared."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -13,7 +13,7 @@ Names = tuple[str, ...] | None
 
 
 class ArenaConfig(BaseModel):
-    """All settings that decide the figures of an arena."""
+    """All settings that determine the results of an arena."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True, defer_build=True)
 
@@ -23,7 +23,7 @@ class ArenaConfig(BaseModel):
     data: Names = Field(None, min_length=1, description="A folder of core Parquet, or the name of a dataset")
     scenarios: Names = Field(None, min_length=1, description="With --data: maps, by name or prefix")
     min_recorded: int | None = Field(
-        None, ge=1, description="With --data: only maps with at least so many recorded configurations"
+        None, ge=1, description="With --data: smallest number of recorded configurations of a map"
     )
     seeds: int | None = Field(None, ge=1, description="With --data: episodes of each map (default: 20)")
     sim: Annotated[str | None, CommandOption(metavar="random:K")] = Field(
@@ -42,7 +42,7 @@ class ArenaConfig(BaseModel):
         (12, 25, 50, 100, 200, 400), min_length=1, description="Numbers of runs after which maps are compared"
     )
     max_runs: int | None = Field(
-        None, ge=1, description="Most runs of an episode, except the cartesian agent's; unlimited without it"
+        None, ge=1, description="Most runs of an episode, except for the cartesian agent (default: no limit)"
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What a field of a model says about its option on the command line, as metadata of the field's annotation."""
+"""The command-line option of a model's field, as metadata of the field's annotation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class CommandOption:
-    """How an option differs from what its field's name and type say.
+    """The properties of an option that do not follow from its field's name and type.
 
     Args:
         name: the option; without it, the name of the field with hyphens.
-        metavar: what stands for the value in the help.
-        parse: reads the option's text, or its texts if it is ``repeatable``. It raises ConfigError.
+        metavar: the placeholder of the value in the help.
+        parse: converts the option's text, or the list of its texts if it is ``repeatable``; it may raise ConfigError.
         repeatable: the option may be given several times.
     """
 

@@ -1,4 +1,4 @@
-"""Reading the texts of options whose values are not a single number or word."""
+"""Parsers of option values that are more than a single number or word."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def parse_budgets(text: str) -> list[int]:
     """Read whole numbers with commas between them.
 
     Raises:
-        ConfigError: something else stands there.
+        ConfigError: the text is anything else.
     """
     try:
         return [int(part) for part in text.split(",")]

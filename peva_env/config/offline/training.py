@@ -1,4 +1,4 @@
-"""The settings of a training: the algorithm, what it learns on, and for how long."""
+"""The settings of a training: algorithm, training data or simulation, and length."""
 
 from typing import Annotated, Any, Literal
 
@@ -14,14 +14,14 @@ Names = tuple[str, ...] | None
 
 
 class TrainingConfig(BaseModel):
-    """All settings that decide what a training does."""
+    """All settings that determine the result of a training."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True, defer_build=True)
 
     algo: Algorithm = Field("maskable-ppo", description="maskable-ppo, ppo or dqn")
     data: Names = Field(None, min_length=1, description="A folder of core Parquet, or the name of a dataset")
     sim: str | dict[str, Any] | None = Field(
-        None, description="random: a new simulated node each episode; local: always the same one"
+        None, description="random: a new simulated node each episode; local: the simulated local node in each episode"
     )
     rates_rps: Annotated[
         dict[str, list[int]] | None,
@@ -31,9 +31,11 @@ class TrainingConfig(BaseModel):
     max_functions: int | None = Field(None, ge=2, description="With --sim: exclusive upper bound of their number")
     noise: float = Field(0.03, ge=0, description="With --sim: noise of a run, as a share")
     train_scenarios: Names = Field(None, min_length=1, description="With --data: maps to learn on, by name or prefix")
-    validation_scenarios: Names = Field(None, min_length=1, description="With --data: maps to choose the best model on")
+    validation_scenarios: Names = Field(
+        None, min_length=1, description="With --data: maps on which the best model is chosen"
+    )
     test_scenarios: Names = Field(
-        None, min_length=1, description="With --data: maps to compare it with the baselines on"
+        None, min_length=1, description="With --data: maps on which the best model is compared with the baselines"
     )
     budget_runs: int = Field(64, ge=1, description="Most runs of an episode")
     dominance: Dominance = Field(
@@ -44,7 +46,7 @@ class TrainingConfig(BaseModel):
         default_factory=dict, description="Arguments of the reward"
     )
     total_steps: Annotated[int | None, CommandOption("--steps")] = Field(
-        None, ge=1, description="Steps to learn for (default: 300,000; 60,000 of dqn; 30,000 on large maps)"
+        None, ge=1, description="Number of training steps (default: 300,000; dqn: 60,000; large maps: 30,000)"
     )
     n_envs: Annotated[int | None, CommandOption("--envs")] = Field(
         None, ge=1, le=4096, description="Environments side by side (default: 64; 16 on large maps)"
