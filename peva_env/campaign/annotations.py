@@ -1,7 +1,7 @@
 """Annotations in Grafana: the start of a campaign, each configuration with its verdict, and the end.
 
-A thread posts the annotations in order, and no run ever waits for it. Annotations that a Grafana that is down, slow or
-refuses did not take are counted, and reported once at the end.
+A thread posts the annotations in order, and no run ever waits for it. An annotation is lost if Grafana is down, slow or
+refuses it. The number of lost annotations is logged once, at the end.
 
 Format: Grafana's HTTP API, ``POST /api/annotations``; times are milliseconds since the epoch.
 """
@@ -35,8 +35,8 @@ class GrafanaAnnotations:
 
     Args:
         config: the address of Grafana, and the dashboard to annotate.
-        token: of a service account that may write annotations; without a token, Grafana must accept them from anybody.
-        close_timeout_s: how long ``close`` waits for annotations that are not posted yet, in seconds.
+        token: the token of a service account that may write annotations; None if Grafana accepts them without a token.
+        close_timeout_s: timeout of ``close``, in seconds, for annotations that are not posted yet.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class GrafanaAnnotations:
         self._close_timeout_s = close_timeout_s
         self._poster: _Poster | None = None
         self._run_id = ""
-        self._runs: list[ExecutionEvent] = []  # of the configuration that is running
+        self._runs: list[ExecutionEvent] = []  # the runs of the current configuration
 
     def begin(self, run_id: str, text: str) -> None:
         """Mark the start of a campaign."""
@@ -82,7 +82,7 @@ class GrafanaAnnotations:
         self._post(f"peva-env campaign {self._run_id}: {status}{f' ({detail})' if detail else ''}", "campaign", "end")
 
     def close(self) -> None:
-        """Wait a moment for annotations not posted yet, and log how many were lost; may be called twice."""
+        """Wait up to ``close_timeout_s`` for pending annotations, and log how many were lost; may be called twice."""
         poster, self._poster = self._poster, None
         if poster and (problem := poster.close(self._close_timeout_s)):
             LOGGER.warning("grafana: %s", problem)
@@ -139,7 +139,7 @@ class _Poster:
     def send(self, annotation: dict[str, Any]) -> None:
         """Put an annotation into the queue; never waits."""
         self._sent += 1
-        with suppress(queue.Full):  # counted as lost: it was sent and does not arrive
+        with suppress(queue.Full):  # counted as sent but not as arrived, and so as lost
             self._waiting.put_nowait(annotation)
 
     def close(self, timeout_s: float) -> str | None:

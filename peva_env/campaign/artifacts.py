@@ -1,7 +1,7 @@
 """The files of a campaign beside its memory: ``results.csv``, ``skipped.csv``, ``index.csv`` and ``events.jsonl``.
 
-The CSV files have the columns and the order of PEVA-FAAS, so that readers of its recordings read them, too. Rows are
-only appended, one write a row, as events happen.
+The CSV files have the columns and the order of PEVA-FAAS, so that programs for its recordings can read them. Rows are
+only appended: one write per row, when its event happens.
 """
 
 import os
@@ -31,8 +31,8 @@ _ODD_BYTES = "surrogateescape"
 class ArtifactWriter:
     """Appends a campaign's artifacts to one folder.
 
-    The memory is the truth and is written first. If a process dies before it wrote here, or within a line, ``catch_up``
-    supplies the missing rows from the memory's events.
+    The memory is the source of truth and is written first. If the process dies before or while it appends a row,
+    ``catch_up`` restores the missing rows from the memory's events.
 
     Args:
         folder: created if it does not exist.
@@ -54,7 +54,7 @@ class ArtifactWriter:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PevaError(f"output_dir {self.folder}: cannot be made: {error.strerror}") from error
+            raise PevaError(f"output_dir {self.folder}: cannot be created: {error.strerror}") from error
         self._begin()
 
     @property
@@ -99,7 +99,9 @@ class ArtifactWriter:
         found = {name: self._read(name) for name in self._headers}
         for name, header in self._headers.items():
             if not found[name].startswith(header) and not header.startswith(found[name]):
-                raise PevaError(f"output_dir {self.folder}: {name} is of other functions; choose another output_dir")
+                raise PevaError(
+                    f"output_dir {self.folder}: {name} has the columns of other functions; choose another output_dir"
+                )
         for name in self._headers:
             whole, newline, half_a_line = found[name].rpartition("\n")
             if half_a_line:

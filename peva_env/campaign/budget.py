@@ -43,7 +43,7 @@ class Budget:
 
 
 class Budgets:
-    """The same budget for ``n`` campaigns side by side; a test holds both classes to the same bit.
+    """The same budget for ``n`` campaigns side by side; a test checks that both classes agree to the last bit.
 
     ``left`` (2, n) are the remaining shares of runs and of seconds, 1 without a limit. The caller counts the steps.
     """

@@ -1,4 +1,4 @@
-"""Checks of everything that a campaign needs; a failed check says what to do."""
+"""Checks of the requirements of a campaign; a failed check names the remedy."""
 
 import functools
 import os
@@ -25,10 +25,10 @@ from peva_env.planning import DfaasPlanBuilder, load_policy_algorithm
 from peva_env.platforms.openfaas import DeployedFunction
 
 _RPS_PER_CORE = 250
-"""Measured: at this rate k6 and the functions share one core without disturbing each other."""
+"""Measured: up to this rate k6 and the functions share one core without disturbing each other."""
 
 _MIN_FREE_BYTES = 100 * 2**20
-"""A campaign begins with a few MiB; a disk with less free space than this is almost full anyway."""
+"""Required free space of the disk: a campaign begins with a few MiB, and a disk with less is almost full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,10 @@ def _policy(config: DfaasConfig) -> str:
 def _writable(folder: Path) -> str:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise PevaError(f"{existing} is not a folder that can be written to; choose another path or change its rights")
+        raise PevaError(f"{existing} is not a writable folder; choose another path or change its permissions")
     free_bytes = shutil.disk_usage(existing).free
     if free_bytes < _MIN_FREE_BYTES:
-        raise PevaError(f"{existing} has {free_bytes / 2**20:.0f} MiB left; make room, or choose another path")
+        raise PevaError(f"{existing} has {free_bytes / 2**20:.0f} MiB left; free some space, or choose another path")
     return f"{folder} can be written to"
 
 
@@ -134,7 +134,7 @@ def _load(config: DfaasConfig) -> str:
     max_rps = _RPS_PER_CORE * (psutil.cpu_count() or 1)
     if config.platform == "local" and total_rps > max_rps:
         raise PevaError(
-            f"up to {total_rps} requests/s are offered, k6 and a local node share {psutil.cpu_count()} core(s); "
-            f"stay under {max_rps}, or the generator's own load blurs the verdicts"
+            f"the plan offers up to {total_rps} requests/s, but k6 and the local node share {psutil.cpu_count()} "
+            f"core(s); stay below {max_rps}, or k6's own CPU load distorts the verdicts"
         )
     return f"up to {total_rps} requests/s"

@@ -108,7 +108,7 @@ class DfaasConfigExecutor:
         """
         self.on_end(status, detail)
         if status is EndStatus.FAILED:
-            # The original error is being raised; an error of the memory must not hide it.
+            # The campaign's own error is being raised; an error of the memory must not hide it.
             with suppress(PevaError):
                 self.memory.close_session(status, detail)
             return

@@ -126,7 +126,7 @@ def test_results_of_other_functions_are_refused_before_anything_is_written(
 ) -> None:
     (tmp_path / name).write_text(f"function_c,rate_function_c{ending}")
     before = contents(tmp_path)
-    with pytest.raises(PevaError, match=f"{name} is of other functions"):
+    with pytest.raises(PevaError, match=f"{name} has the columns of other functions"):
         ArtifactWriter(tmp_path, ["a", "b"])
     assert contents(tmp_path) == before
 
@@ -139,7 +139,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_or_read_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(PevaError, match="cannot be made"):
+    with pytest.raises(PevaError, match="cannot be created"):
         ArtifactWriter(tmp_path / "file", ["a"])
     (tmp_path / "out" / "results.csv").mkdir(parents=True)
     with pytest.raises(PevaError, match=r"results.csv cannot be read"):

@@ -518,7 +518,7 @@ def test_a_process_without_standard_streams_works_all_the_same() -> None:
     ("settings", "named"),
     [
         ({"output_dir": "file/x", "memory": {"db_path": "elsewhere.duckdb"}}, "file/x"),
-        ({"output_dir": "others"}, "results.csv is of other functions"),
+        ({"output_dir": "others"}, "results.csv has the columns of other functions"),
         ({"memory": {"preload_core_parquet_dir": "nowhere"}}, "nowhere"),
     ],
 )
