@@ -19,8 +19,8 @@ _GENERATOR_LIMIT_PCT = 80.0
 """CPU use, as percent of all cores, above which k6 may be the bottleneck: 500 requests/s take 20 % of two cores."""
 
 _LATE_LIMIT = 0.2
-"""Share of a run during which k6 may be late. It was at most 0.1 at up to forty times a node's capacity, and 0.48 when
-k6 was stopped for half of the run: see docs/decisions.md."""
+"""Upper bound of the share of a run during which k6 may be late. Measured: at most 0.1 at up to forty times a node's
+capacity, and 0.48 when k6 was stopped for half of the run; see docs/decisions.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class LiveSource:
     duration_s: float
     rules: OverloadConfig
     context_hash: str
-    early_abort: bool = False  # end a run as soon as it is overloaded whatever the outcome of the other requests
-    run_id: str = ""  # of the campaign; k6 puts it on its samples
+    early_abort: bool = False  # end a run as soon as its remaining requests cannot prevent the verdict OVERLOADED
+    run_id: str = ""  # the campaign's run id, a tag of k6's samples
     clock: Callable[[], Moment] = Moment.now
 
     def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:  # noqa: ARG002

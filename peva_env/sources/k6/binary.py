@@ -41,7 +41,7 @@ def k6_version(binary: Path) -> str:
     """Return the version of a k6 binary, for example ``1.1.0``.
 
     Raises:
-        LoadGeneratorError: it cannot be run, prints no version, or is older than ``MIN_VERSION``.
+        LoadGeneratorError: the binary cannot be run, prints no version, or is older than ``MIN_VERSION``.
     """
     output = k6_output(binary, ["version"])
     match = _VERSION.search(output)
@@ -62,7 +62,7 @@ def k6_output(binary: Path, arguments: Sequence[str], *, stdin: str = "", env: M
     Raises:
         LoadGeneratorError: the binary cannot be run, or does not end within 20 s.
     """
-    # Through files: with a pipe, a child that the binary left behind could hold this process up for ever.
+    # Output goes to files: with a pipe, a child process that the binary leaves behind could block this process forever.
     with tempfile.TemporaryFile() as script, tempfile.TemporaryFile() as output:
         script.write(stdin.encode())
         script.seek(0)
@@ -88,12 +88,13 @@ def k6_output(binary: Path, arguments: Sequence[str], *, stdin: str = "", env: M
 def k6_environment(ca_file: Path | None = None) -> dict[str, str]:
     """Return the environment for k6: that of this process, without the variables that change a measurement.
 
-    With ``ca_file`` k6 also trusts that certificate: on Linux, programs in Go read it from SSL_CERT_FILE; on macOS they
-    trust the keychain alone.
+    With ``ca_file`` k6 also trusts that certificate. This works on Linux, where Go programs read it from SSL_CERT_FILE;
+    on macOS they trust the keychain only.
 
-    Any ``K6_`` variable can override the plan (``K6_DURATION``, ``K6_RPS``, ``K6_NO_SUMMARY``), and a proxy would be
-    measured instead of the node. The two variables that are added keep the summary in the format that k6 has had since
-    0.30, and keep newer versions from replacing themselves by another k6 that they download.
+    ``K6_`` variables are removed because they can override the plan (``K6_DURATION``, ``K6_RPS``, ``K6_NO_SUMMARY``),
+    and proxy variables because the proxy would be measured instead of the node. Two variables are added: one keeps the
+    summary in the format that k6 has had since 0.30, the other keeps newer versions from downloading and running
+    another k6.
     """
     kept = {
         name: value

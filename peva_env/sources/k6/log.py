@@ -51,8 +51,8 @@ def redacted(text: str, secrets: Mapping[str, str]) -> str:
 class LogStream:
     """Passes warnings and errors on to ``LOGGER`` while k6 writes them to a file.
 
-    k6 warns of each failed request, hundreds of times a second: lines that differ only in their numbers are passed on
-    once, at most 20 in all, and the others are counted.
+    k6 warns of each failed request, hundreds of times a second. So of lines that differ only in their numbers, only the
+    first is passed on, and at most 20 lines per run. The other lines are counted.
     """
 
     def __init__(self, path: Path, secrets: Mapping[str, str]) -> None:
@@ -75,7 +75,7 @@ class LogStream:
         """Pass on the last lines, and log how many were held back."""
         self.pass_on()
         if self._held_back:
-            LOGGER.warning("k6: %d more like these in this run", self._held_back)
+            LOGGER.warning("k6: %d more lines like these in this run", self._held_back)
 
     def _line(self, line: _Line) -> None:
         if line.level not in _ERRORS + _WARNINGS:

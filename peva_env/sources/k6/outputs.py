@@ -7,7 +7,7 @@ from pathlib import Path
 from peva_env.config import FILE_OUTPUTS
 
 CLOUD_SYSTEM_TAGS = ("status", "method", "name", "group", "check", "error")
-"""k6's cloud output does not start without these."""
+"""Variables without which k6's cloud output does not start."""
 
 PROMETHEUS_DEFAULTS = {
     "K6_PROMETHEUS_RW_PUSH_INTERVAL": "1s",
@@ -35,10 +35,10 @@ def run_outputs(outputs: Sequence[str], *, name: str, folder: Path, dashboard_s:
     """Return the outputs of a run.
 
     Args:
-        outputs: from the configuration.
-        name: of the run; part of every file name, so that no run overwrites another's file.
-        folder: of files that the configuration does not name, as ``<name>.json``; a named ``samples.json`` becomes
-            ``samples-<name>.json`` in its own folder.
+        outputs: the configuration's ``k6_outputs``.
+        name: name of the run; part of every file name, so that no run overwrites another run's file.
+        folder: folder of output files that the configuration does not name: ``<name>.json``. A named ``samples.json``
+            becomes ``samples-<name>.json`` in its own folder.
         dashboard_s: length of the run in seconds, if k6 writes its HTML report to ``<name>.html``.
     """
     arguments: list[str] = []
@@ -50,7 +50,7 @@ def run_outputs(outputs: Sequence[str], *, name: str, folder: Path, dashboard_s:
             path = _named(Path(argument), name) if argument else folder / f"{name}.{kind}"
             files.append(path)
             output = kind if kind == "csv" else f"{kind}={path}"
-            if kind == "csv":  # as an argument, k6 would take a path with '=' in it for a setting
+            if kind == "csv":  # not as an argument: k6 would parse a path that holds '=' as a setting
                 env["K6_CSV_FILENAME"] = str(path)
         elif kind == _PROMETHEUS:
             env |= PROMETHEUS_DEFAULTS

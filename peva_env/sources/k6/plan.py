@@ -26,20 +26,21 @@ FAILURE_KINDS = (
 )
 """The kinds of failed requests. ``status_4xx`` is any but 404 and 429; ``connection_other`` is mostly a connection that
 was closed without a response. If nearly all requests end in ``status_404`` or ``connection_refused``, the address is
-wrong or the function is missing, which is not overload: the caller has to tell these apart."""
+wrong or the function is missing; the caller must not count such a run as overload."""
 
 STOP_MARGIN_S = 1.0
-"""How much later than the last timeout k6 aborts running requests. Aborted requests would be counted nowhere, so the
-margin is generous; it costs nothing, since k6 ends with the last request."""
+"""Seconds after the last timeout at which k6 aborts running requests. Aborted requests would be missing from all
+counts, so the margin is generous. It costs no time, since k6 ends with the last request."""
 
 PULSES_PER_S = 20
-"""How often k6 checks whether it is on time; see ``_pulse``."""
+"""Iterations per second of the scenario that checks whether k6 is on time; see ``_pulse``."""
 
 PULSES_ON_TIME = "peva_pulses_on_time"
 
 _PULSE_VUS = 60
-"""Each is busy for some microseconds, but a k6 that was held up for 3 s starts sixty at once. A k6 that was held up for
-longer counts as late until the end: pulses without a virtual user are dropped, and later ones take their numbers."""
+"""Virtual users of the pulse. A pulse needs one for some microseconds only, but after a delay of 3 s k6 starts sixty
+pulses at once. After a longer delay k6 counts as late until the end: pulses without a virtual user are dropped, and
+later pulses take their numbers."""
 
 _LATE_MS = 50
 
@@ -62,7 +63,7 @@ class FunctionLoad:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse values that would reach the function changed."""
+        """Check that every value reaches the function unchanged."""
         url = urlsplit(self.url)
         if self.rate_rps < 0:
             self._refuse(f"rate_rps = {self.rate_rps}: must be at least 0")
@@ -108,8 +109,8 @@ def k6_options(
 ) -> dict[str, Any]:
     """Return k6's options: one scenario per function with load, and the metrics that the summary must hold.
 
-    With ``most_failures``, one number a function, k6 ends the run when more requests have failed, or more were dropped.
-    It checks every two seconds.
+    With ``most_failures``, one number per function, k6 aborts the run when a function has more failed requests, or more
+    dropped requests, than its number. k6 checks every two seconds.
     """
     vus = virtual_users([load.rate_rps for load in loads], timeout_s=timeout_s, max_vus=max_vus)
     active = [index for index, load in enumerate(loads) if load.rate_rps]
@@ -140,7 +141,7 @@ def k6_options(
 
 
 def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -> list[int]:
-    """Return how many virtual users each function gets.
+    """Return the number of virtual users of each function.
 
     ``rate * timeout + 1`` are enough to send every request on time even if all of them time out. If that is more than
     ``max_vus`` in total, each function gets its share: requests that take longer than ``max_vus / total rate`` seconds
@@ -152,10 +153,10 @@ def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -
 
 
 def _pulse(duration_s: float) -> dict[str, Any]:
-    """Return a scenario that sends nothing: it is late when k6 itself is late, whatever the functions do.
+    """Return a scenario that sends nothing; its iterations are late only if k6 itself is late.
 
-    A late k6 starts all due iterations at once, as soon as it can. Its counts do not show that, but the node gets a
-    burst of requests.
+    After a delay k6 starts all due iterations at once. The node then gets a burst of requests, which the counts of the
+    other scenarios do not show.
     """
     return {
         "executor": "constant-arrival-rate",
@@ -171,7 +172,7 @@ def _pulse(duration_s: float) -> dict[str, Any]:
 
 
 def _submetrics(name: str) -> dict[str, str]:
-    """Return thresholds that always hold: a metric per scenario is in the summary only if a threshold names it."""
+    """Return thresholds that always hold; they put metrics per scenario into the summary, which k6 omits otherwise."""
     counters = [f"{metric}{{scenario:{name}}}" for metric in ("iterations", "dropped_iterations", "http_reqs")]
     counters += [f"peva_failures{{scenario:{name},kind:{kind}}}" for kind in FAILURE_KINDS]
     latency = f"http_req_duration{{scenario:{name},expected_response:true}}"

@@ -1,7 +1,7 @@
 """Running k6: one run of one configuration, which accounts for every request.
 
-A run that k6 did not finish, or that does not account for each request, raises. Judging the counts - overload, a wrong
-address, a load generator at its limit - is left to the caller.
+``K6.run`` raises an exception if k6 did not finish, or if the counts do not account for each request. The caller judges
+the counts: overload, a wrong address, a load generator at its limit.
 """
 
 import json
@@ -32,8 +32,9 @@ from peva_env.sources.k6.summary import (
 from peva_env.system import processes
 
 MAX_VUS = 1000
-"""Virtual users of all functions together. Each costs about 0.25 ms before the load and 0.15 MB of RAM: 1,000 cost a
-quarter of a second and 180 MB, and allow every request 2 s at 500 requests per second."""
+"""Upper limit of the virtual users of all functions together. A virtual user costs about 0.25 ms before the load and
+0.15 MB of RAM. 1,000 virtual users cost a quarter of a second and 180 MB, and are enough for requests of 2 s at 500
+requests per second."""
 
 _SCRIPT = Path(__file__).with_name("load.js")
 _WALL_MARGIN_S = 30.0
@@ -54,11 +55,11 @@ class K6:
     """A k6 binary, ready to run loads.
 
     Args:
-        binary: the k6 to use; ``find_k6`` finds it if left out.
-        timeout_s: of one request, in seconds.
+        binary: the k6 binary; default: the result of ``find_k6``.
+        timeout_s: timeout of a request, in seconds.
         max_vus: upper limit of the virtual users of all functions together; see ``virtual_users`` for its effect.
         settings: outputs, tags and options of k6.
-        wall_margin_s: how much longer than the load and its last request k6 may run before it is killed.
+        wall_margin_s: seconds after the load and its last timeout at which k6 is killed.
 
     Raises:
         LoadGeneratorError: there is no k6, or it is too old.
@@ -96,9 +97,10 @@ class K6:
 
         Args:
             loads: the functions and their rates.
-            duration_s: of the load, in seconds.
-            tags: of this run, put on every sample; the files that k6 writes are named after the values of the tags.
-            most_failures: one number a function; k6 ends the run when more requests to it have failed, or were dropped.
+            duration_s: duration of the load, in seconds.
+            tags: tags of this run's samples; their values are part of the names of the files that k6 writes.
+            most_failures: one number per function; k6 aborts the run when a function has more failed or more dropped
+                requests.
 
         Raises:
             LoadGeneratorError: k6 failed, hung, or left requests unaccounted for. The message holds k6's first error.
@@ -178,7 +180,7 @@ class K6:
         return [*command, *outputs.arguments, _SCRIPT]
 
     def _execute(self, folder: Path, duration_s: float, outputs: RunOutputs, *, may_abort: bool) -> _End:
-        """Run k6 to its end; no process of it is left running, whatever goes wrong."""
+        """Run k6 to its end; no k6 process remains, even after an error."""
         limit_s = duration_s + self._timeout_s + STOP_MARGIN_S + self._wall_margin_s
         env = {**k6_environment(self._settings.ca_file), **outputs.env, **self._settings.env, **self._settings.secrets}
         log = LogStream(folder / "stderr.txt", self._settings.secrets) if self._settings.log else None

@@ -26,12 +26,12 @@ class K6Settings:
     """Outputs, tags and options of k6; none by default.
 
     Args:
-        outputs: of samples, as for k6's ``--out``. A file output (``csv``, ``json``) writes one file a run.
-        tags: put on every sample.
+        outputs: outputs of samples, as for k6's ``--out``. A file output (``csv``, ``json``) writes one file per run.
+        tags: tags of every sample.
         env: environment variables that configure the outputs.
-        secrets: environment variables whose values must not be shown: in k6's messages they are replaced.
-        options: merged into k6's options; ``peva_env.config.k6`` lists the allowed ones.
-        folder: of file outputs without a name and of dashboards; made when it is needed.
+        secrets: secret environment variables; their values are replaced by their names in k6's messages.
+        options: options that are merged into k6's options; ``peva_env.config.k6`` lists the allowed options.
+        folder: folder of dashboards and of file outputs without a name; created when it is needed.
         dashboard: whether k6 writes its HTML report of each run.
         ca_file: a certificate to trust besides the system's, for https addresses.
         log: whether k6's warnings and errors go to the logger ``peva_env.k6`` while it runs.

@@ -36,7 +36,7 @@ def measurements(
 ) -> tuple[FunctionMeasurement, ...]:
     """Return the measurement of each function, in the order of ``loads``.
 
-    Of a run that k6 ended early only finished requests are counted; with ``may_be_early``, a function can have none.
+    ``may_be_early`` accepts a run that k6 aborted: only its finished requests are counted, possibly none of a function.
 
     Raises:
         LoadGeneratorError: a metric is missing, a function got no load, or not all requests are accounted for.
@@ -66,7 +66,7 @@ def ended_early_after(
     summary: Mapping[str, Any],
     duration_s: float,
 ) -> float | None:
-    """Return after how many seconds k6 ended a run early, None if it had offered all planned requests by then."""
+    """Return the seconds after which k6 aborted a run; None if it had offered all planned requests by then."""
     planned = (math.floor(load.rate_rps * duration_s) for load in loads)
     if all(function.offered >= n for function, n in zip(functions, planned, strict=True)):
         return None

@@ -148,12 +148,12 @@ def _with_both_verdicts(recording: Recording, scenarios: Sequence[str] | None) -
     refused = one_sided if len(one_sided) == len(maps) else by_name
     if refused:
         raise ConfigError(
-            f"scenario {refused[0].name!r} of {recording.title}: its configurations are all of one verdict, which "
-            "leaves nothing to find; choose another scenario, or record higher or lower rates"
+            f"scenario {refused[0].name!r} of {recording.title}: all its configurations have the same verdict, so that "
+            "the map has no frontier; choose another scenario, or record higher or lower rates"
         )
     if one_sided:
         names = ", ".join(left_out.name for left_out in one_sided)
         warnings.warn(
-            f"left out, because all their configurations are of one verdict: {names}", UserWarning, stacklevel=3
+            f"left out, because all their configurations have the same verdict: {names}", UserWarning, stacklevel=3
         )
     return [candidate for candidate in maps if candidate not in one_sided]

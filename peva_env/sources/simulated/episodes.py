@@ -87,7 +87,7 @@ class SimulatedEpisodes:
     chance: Seeds  # (n,): the seeds, hashed with RUN_DRAWS
 
     def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
-        """Return what measuring configuration ``indices[i]`` (n,) in episode ``i`` gives."""
+        """Return the outcome of configuration ``indices[i]`` (n,) in episode ``i``."""
         settings, runs = self.settings, self.run(indices, iteration)
         p95_ms = 1000 * runs.served.percentile_s(95, settings.timeout_s)
         success_at, p95_at = 3, 3 + len(p95_ms)
@@ -98,7 +98,7 @@ class SimulatedEpisodes:
         columns[success_at:p95_at] = runs.success
         np.minimum(p95_ms / 1000, LATENCY_CAP_S, out=columns[p95_at:])
         mask = settings.mask.take(indices, axis=0)
-        if runs.succeeded.min() == 0:  # of such a function no latency is known
+        if runs.succeeded.min() == 0:  # a function without a successful request has no latency
             mask[:, p95_at:][(runs.succeeded == 0).T] = 0
         values = columns.T.astype(np.float32, order="C")
         values *= mask
@@ -109,7 +109,7 @@ class SimulatedEpisodes:
         return labels(self._measured(indices, _NO_SLOWNESS).margins)
 
     def adopt(self, where: Indices, others: Self) -> None:
-        """Replace the episodes at ``where`` (k,) by those that as many others of the same world have there."""
+        """Replace the episodes at ``where`` (k,) by the episodes of ``others`` at the same positions."""
         self.chance[where] = others.chance[where]
         if self.nodes is not others.nodes:
             self.nodes.adopt(where, others.nodes)

@@ -42,7 +42,7 @@ def problem_of(**data: Any) -> str:
         ({"k6_env": {"K6_PROMETHEUS_RW_HEADERS_AUTHORIZATION": "pw"}}, "_AUTHORIZATION: is a secret"),
         ({"k6_env": {"K6_PROMETHEUS_RW_SERVER_URL": "http://u:pw@h/"}}, "holds a password; give it by a variable"),
         ({"k6_env_from": ["K6_VUS"]}, "k6_env_from: K6_VUS: is not passed to k6"),
-        ({"k6_env": {"K6_OTEL_HEADERS": "a=b"}, "k6_env_from": ["K6_OTEL_HEADERS"]}, "is given in k6_env as well"),
+        ({"k6_env": {"K6_OTEL_HEADERS": "a=b"}, "k6_env_from": ["K6_OTEL_HEADERS"]}, "is in k6_env, too"),
         ({"k6_options": {"scenarios": {}}}, "k6_options.scenarios: is not passed to k6: the load comes from"),
         ({"k6_options": {"thresholds": {}}}, "it would change the figures that are read"),
         ({"k6_options": {"discardResponseBodies": False}}, "the load script decides it"),
@@ -249,7 +249,7 @@ def test_what_k6_says_is_heard_while_it_runs_and_does_not_flood(tmp_path: Path, 
     assert listener.said == [
         (logging.WARNING, "k6: Request Failed: port 1: <K6_CLOUD_TOKEN>"),
         (logging.ERROR, "k6: Request Failed: esc [2J"),
-        (logging.WARNING, "k6: 4 more like these in this run"),
+        (logging.WARNING, "k6: 4 more lines like these in this run"),
     ]
 
 

@@ -142,7 +142,7 @@ def test_failing_requests_are_shown_once(caplog: pytest.LogCaptureFixture) -> No
     said = [record.getMessage() for record in caplog.records]
     (complaint,) = [line for line in said if line.startswith("k6: Request Failed: Get ")]
     assert complaint.endswith("connection refused")
-    assert said[-1].endswith("more like these in this run")
+    assert said[-1].endswith("more lines like these in this run")
 
 
 def test_options_reach_the_requests(server: Server) -> None:

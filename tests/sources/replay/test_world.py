@@ -146,15 +146,15 @@ def test_a_map_of_one_verdict_is_left_out_or_refused_where_nothing_else_is_there
     with pytest.warns(UserWarning, match="one verdict: ctx:z$"):
         world = ReplayWorld(folder)
     assert world.scenarios == ("ctx:a",)
-    with pytest.raises(ConfigError, match=r"'ctx:z' .* all of one verdict"):
+    with pytest.raises(ConfigError, match=r"'ctx:z' .* all its configurations have the same verdict"):
         ReplayWorld(folder, scenarios=["ctx:a", "ctx:z"])
-    with pytest.raises(ConfigError, match=r"'ctx:z' .* all of one verdict"):
+    with pytest.raises(ConfigError, match=r"'ctx:z' .* all its configurations have the same verdict"):
         world_of(tmp_path / "only", *quiet)
 
 
 def test_what_counts_for_that_is_the_majority(tmp_path: Path) -> None:
     flicker = [run([("a", 10)], iteration, overloaded=iteration == 0) for iteration in range(3)]
-    with pytest.raises(ConfigError, match="all of one verdict"):
+    with pytest.raises(ConfigError, match="have the same verdict"):
         world_of(tmp_path, *flicker)
 
 
