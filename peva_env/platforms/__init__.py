@@ -1,10 +1,10 @@
-"""The node under test: where functions run, how they are reached, how much CPU and RAM they use, when they rest.
+"""The node under test: it runs the functions, gives their addresses, measures CPU and RAM, and cools down between runs.
 
 What must always hold:
 
-- A platform says what went wrong outside the functions (``failure``); such a run is INVALID.
+- A platform reports problems outside the functions (``failure``); a run with such a problem is INVALID.
 - CPU and RAM are percent of capacity, 0 to 100, whatever the number of cores; a value that was not measured is None.
-- What a platform has started, it stops, also where starting fails; ``stop`` may be called twice.
+- A platform stops everything that it started, even if ``start`` fails; ``stop`` may be called twice.
 """
 
 from peva_env.platforms.base import NodeUsage, Platform, Usage, steady_window

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 _WARM_UP_S = 1.0
 _WARM_UP_SHARE = 0.2
-"""The warm-up is this share of a run, at most ``_WARM_UP_S``; the steady window is the rest."""
+"""The warm-up is this share of a run, at most ``_WARM_UP_S``; the steady window is the remaining time."""
 
 
 def steady_window(started_at: float, duration_s: float) -> tuple[float, float]:
@@ -32,7 +32,7 @@ class Usage:
 class NodeUsage:
     """Mean resource use of the node and of each of its functions over a window.
 
-    ``missing`` has one line for each value that should have been measured and was not, with the reason.
+    ``missing`` has one line with the reason for each value that could not be measured although it should have been.
     """
 
     node: Usage = field(default_factory=Usage)
@@ -73,7 +73,7 @@ class RemoteMetrics(Metrics, Protocol):
         """Check, before any run, that runs of ``duration_s`` seconds can be measured.
 
         Returns:
-            Values that have no data now and that no run needs, such as ``cpu_usage_function of figlet``.
+            Optional values without data, such as ``cpu_usage_function of figlet``; runs are valid without them.
 
         Raises:
             MetricsError: runs cannot be measured.
@@ -90,7 +90,7 @@ class Platform(Protocol):
     ``peva_env.testing.PlatformContract`` tests an implementation.
 
     Attributes:
-        name: of the node, one line; the same for two platforms of the same node.
+        name: name of the node, one line; two platforms of the same node have the same name.
     """
 
     name: str
@@ -105,14 +105,14 @@ class Platform(Protocol):
         ...
 
     def start(self) -> None:
-        """Bring the functions up and call each once.
+        """Start the functions and call each once.
 
-        When it returns, every function has answered with success, ``url`` knows each, and ``failure`` returns None.
-        When it raises, ``start`` has released everything that it took.
+        When ``start`` returns, every function has answered with success, ``url`` knows each function, and ``failure``
+        returns None. If ``start`` raises an exception, it has released everything that it took.
 
         Raises:
             PlatformError: a function cannot be started or reached, or does not answer with success.
-            MetricsError: the node could not be measured.
+            MetricsError: the node cannot be measured.
         """
         ...
 
@@ -129,10 +129,10 @@ class Platform(Protocol):
         ...
 
     def describe(self) -> Mapping[str, Any]:
-        """Return, as plain data, what must be equal for two measurements to be comparable.
+        """Return the node's properties as plain data: two measurements are comparable only if these are equal.
 
-        The description holds no secret, and nothing that load changes, such as replicas or ports; it can be written as
-        JSON, and two platforms of the same node have the same.
+        The description can be written as JSON. It holds no secret, and nothing that differs between two runs or two
+        starts, such as replicas or ports. Two platforms of the same node have the same description.
 
         Raises:
             PlatformError: the description cannot be read.
@@ -151,8 +151,8 @@ class Platform(Protocol):
         ...
 
     def failure(self) -> str | None:
-        """Return in one line which function cannot be measured now, and why; None if there is none.
+        """Return in one line a function that cannot be measured now, and the reason; None if all can be measured.
 
-        It is called before and after each run: load alone, however high, is no failure. It raises nothing.
+        Called before and after each run. Overload, however high, is not a failure. It raises no exception.
         """
         ...

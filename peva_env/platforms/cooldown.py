@@ -9,7 +9,7 @@ from peva_env.errors import MetricsError
 from peva_env.platforms.base import NodeUsage, Platform, Usage
 
 _FLOOR_PCT = 5.0
-"""Percentage points above the idle use that always count as idle: a share of nearly nothing is noise."""
+"""Percentage points above the idle use that always count as idle: a share of a very low idle use would be noise."""
 
 _RISING_WEIGHT = 0.2
 """Weight of an idle measurement above the rolling baseline."""
@@ -17,7 +17,7 @@ _RISING_WEIGHT = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The end of a cooldown: seconds waited, the node's idle use, and why the node is not idle, if it is not."""
+    """The end of a cooldown: seconds waited, the last measured use, and why the node is not idle, or None."""
 
     waited_s: float
     idle: Usage
@@ -32,7 +32,7 @@ class _Baseline:
     replicas: Mapping[str, int] = field(default_factory=dict)
 
     def follow(self, idle: NodeUsage) -> "_Baseline":
-        """Return the baseline after an idle measurement: a lower one replaces it, a higher one raises it a little."""
+        """Return the baseline after an idle measurement: a lower value replaces it, a higher one raises it a little."""
         node = Usage(
             cpu_pct=_moved(self.node.cpu_pct, idle.node.cpu_pct), ram_pct=_moved(self.node.ram_pct, idle.node.ram_pct)
         )
@@ -43,9 +43,9 @@ class Cooldown:
     """Waits until CPU, RAM and replicas of a node are back near a rolling idle baseline.
 
     A node is idle if ``use <= max(idle * (1 + threshold), idle + 5 points)`` and no function has more replicas than
-    when it was idle. The first measurement sets the baseline. A later, lower one lowers the baseline at once, so that a
-    node that was still busy at first does not count as idle for long; a higher one that counts as idle raises the
-    baseline a little, so that slow drift (a heap that grows) is not taken for load.
+    when it was idle. The first measurement sets the baseline. A lower measurement replaces the baseline at once, in
+    case the node was still busy at the first measurement. A higher measurement that counts as idle raises the baseline
+    a little, so that slow drift, such as a growing heap, does not count as load.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Cooldown:
             self._sleep(min(left_s, self._config.sleep_step_seconds))
 
     def _measure(self) -> tuple[Usage, str | None]:
-        """Return the node's use now, and why it does not count as idle."""
+        """Return the node's present use, and the reason why it does not count as idle, or None."""
         now = time.time()
         try:
             idle = self._platform.usage(now, now + self._platform.min_window_s)

@@ -19,7 +19,7 @@ _RUNTIME = ("functions_framework", "uvicorn")
 
 @dataclass(frozen=True, slots=True)
 class FunctionCode:
-    """The code of one function: an absolute path, the function in it, how many requests it serves at once."""
+    """The code of one function: an absolute path, the Python function in that file, and its concurrency limit."""
 
     file: Path
     target: str
@@ -31,7 +31,7 @@ def resolve_all(functions: Sequence[FunctionConfig]) -> dict[str, FunctionCode]:
     """Find the code of every function, by name.
 
     Raises:
-        PlatformError: code or runtime is missing, or two functions want one name or port; nothing was started.
+        PlatformError: code or runtime is missing, or two functions have the same name or port; nothing was started.
     """
     _require_runtime()
     _require_unique("name", [function.name for function in functions])

@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 _SERVER = Path(__file__).with_name("function_server.py")
 _BACKLOG = 2048
 _READY_PATH = "/robots.txt"
-"""The runtime itself answers this path, whatever the function is: it shows readiness without a call."""
+"""Readiness path: the runtime itself answers it, so that no call of the function is needed."""
 
 _MEANINGFUL_LINES = 3
 _MAX_QUOTED_CHARS = 300
@@ -33,9 +33,9 @@ _MIN_TIMEOUT_S = 0.01
 class FunctionProcess:
     """A function and the server process that serves it.
 
-    The parent binds and listens, so no other program can take the port between choosing and serving it, and an early
-    client waits in the queue instead of being refused. Once the server has the socket, the parent's copy is closed: a
-    function that died refuses connections.
+    The parent process binds the port and listens. So no other program can take the port before the server starts, and
+    the connection of an early client is queued, not refused. When the server has inherited the socket, the parent
+    closes its copy, so that the port of a dead function refuses connections.
 
     Raises:
         PlatformError: the port cannot be bound.
@@ -60,7 +60,7 @@ class FunctionProcess:
 
     @property
     def url(self) -> str:
-        """Where the function is called."""
+        """The address of the function."""
         return f"http://{HOST}:{self.port}/"
 
     @property
@@ -85,7 +85,7 @@ class FunctionProcess:
         """Call the function once, with the same request as the load.
 
         Raises:
-            PlatformError: it did not answer, or not with success.
+            PlatformError: the function did not answer, or not with success.
         """
         call = self._function
         try:
@@ -127,12 +127,12 @@ class FunctionProcess:
         with self._log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
             lines = log.read().decode(errors="replace").splitlines()
-        # A traceback's markers (~~~^^^) point at nothing once the lines are joined.
+        # A traceback's markers (~~~^^^) are meaningless in joined lines.
         return [line.strip() for line in lines if line.strip(" ~^")][-count:]
 
     def _how_it_ended(self) -> str | None:
         try:
-            code = self.process.wait(_EXIT_WAIT_S)  # its socket closes a moment before it has ended
+            code = self.process.wait(_EXIT_WAIT_S)  # the socket closes shortly before the process ends
         except subprocess.TimeoutExpired:
             return None
         how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
@@ -140,7 +140,7 @@ class FunctionProcess:
 
 
 def _server_command(code: FunctionCode, fd: int) -> list[str | Path]:
-    # -P: the server's own folder, with names such as base.py in it, must not come before the function's neighbours.
+    # -P keeps the server's own folder, whose modules could shadow those of the function, off the import path.
     options = ["--fd", str(fd), "--target", code.target, "--limit-concurrency", str(code.concurrency)]
     return [sys.executable, "-P", _SERVER, *options, "--source", code.file]
 

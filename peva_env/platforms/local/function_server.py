@@ -1,8 +1,8 @@
 """Serve one function on a listening socket inherited from the parent.
 
-The local node runs this file as a script and never imports it; it does not import ``peva_env``, to start quickly and
-stay small. Like a FaaS concurrency limit it answers 503 while ``--limit-concurrency`` requests are being served, so
-that it never queues and has nothing to drain after a run.
+The local node runs this file as a script and never imports it. The script does not import ``peva_env``, so that it
+starts quickly and needs little memory. Like a FaaS platform with a concurrency limit, it answers 503 while
+``--limit-concurrency`` requests are being served. So it never queues requests, and no request is left after a run.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 class _Limited:
     """Serves at most ``limit`` requests at once and answers 503 to the others.
 
-    uvicorn's ``limit_concurrency`` counts connections instead: of six that arrive together at a limit of five, it
-    refuses all six, so that the verdict near capacity would depend on how arrivals bunch.
+    uvicorn's ``limit_concurrency`` is not used, because it counts connections: with a limit of five it refuses all of
+    six connections that arrive together. The verdict near capacity would then depend on bursts of arrivals.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
@@ -56,7 +56,7 @@ def main() -> None:
         access_log=False,
         log_level="error",
         lifespan="off",
-        # Named, not "auto": other installed packages must not change the measurement.
+        # Explicit, not "auto": other installed packages must not change the measurement.
         http="h11",
         ws="none",
         timeout_graceful_shutdown=0,
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket, *, threads: int) -> None:
-    # Plain (not async) functions run in the default executor, whose size would follow the cores and queue the rest.
+    # Synchronous functions run in the default executor, which by default has few threads on few cores and queues calls.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads))
     await server.serve(sockets=[listener])
 

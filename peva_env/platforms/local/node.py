@@ -22,9 +22,9 @@ from peva_env.system import processes
 class LocalNode:
     """A node on this machine; use it as a context manager, or call ``start`` and ``stop``.
 
-    Its processes end with this process, however this process ends. *The node* is the sum of its functions' processes,
-    as percent of the machine's cores and RAM: the machine also runs the load generator and other programs, and charging
-    those to the node would make the labels depend on them.
+    Its processes end with this process, even if this process is killed. The use of *the node* is the sum over its
+    functions' processes, as percent of the machine's cores and RAM. The load generator and other programs on the
+    machine do not count, so that labels do not depend on them.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class LocalNode:
         request_timeout_s: float = 5.0,
         sample_interval_s: float = 0.05,
     ) -> None:
-        """Remember the functions; no file is read before ``start`` or ``describe``."""
+        """Store the arguments; no file is read before ``start`` or ``describe``."""
         self.name = f"local:{platform.node()}"
         self.min_window_s = MIN_WINDOW_S
         self._functions = list(functions)
@@ -74,7 +74,7 @@ class LocalNode:
             self._sampler = UsageSampler(leaders, self._sample_interval_s)
             resources.callback(self._sampler.close)
             self._served = served
-            # Made after the folder's own finalizer, so that at exit it comes first.
+            # Created after the folder's finalizer: at exit the later finalizer runs first.
             self._release = weakref.finalize(self, resources.pop_all().close)
 
     def stop(self) -> None:
@@ -109,7 +109,7 @@ class LocalNode:
             "kind": "local",
             "hostname": platform.node(),
             "cpu_count": usable_cores(),
-            # Rounded: another kernel on the same machine reserves a little more or less for itself.
+            # Rounded, because the RAM that the kernel reserves for itself differs a little between kernels.
             "ram_gib": round(psutil.virtual_memory().total / 2**30),
             "functions": {
                 name: {"sha256": code.sha256, "target": code.target, "concurrency": code.concurrency}
@@ -120,8 +120,8 @@ class LocalNode:
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         """Return the mean use between two moments in seconds since the epoch; waits until ``end_at`` is covered.
 
-        Windows may reach back one hour. ``replicas`` is 1 for a function that was alive at the end, else 0. Node and
-        functions alike are in percent of the machine's capacity; see the class for what *the node* is.
+        Windows may reach back one hour. ``replicas`` is 1 for a function that was alive at the end, else 0. The use of
+        the node and of functions is in percent of the machine's capacity; the class defines the use of *the node*.
         """
         return self._sampler.usage(start_at, end_at) if self._sampler else NodeUsage()
 

@@ -1,7 +1,7 @@
 """CPU and RAM of groups of processes over time, sampled by a thread.
 
-Notation: a *counter* is CPU seconds since the sampling began; it never falls, although processes come and go. A group
-is all processes whose process group is that of its leader: the leader and the processes that it spawned.
+Notation: a *counter* is CPU seconds since the sampling began; it never falls, although processes start and end. A
+*group* is all processes in the process group of a leader: the leader and the processes that it spawned.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ MIN_WINDOW_S = 0.2
 """Shortest window whose CPU use is meaningful: twenty ticks of the kernel's CPU clock."""
 
 _KEPT_S = 3600.0
-"""How far back windows may reach. Four functions sampled twenty times a second keep about 40 MB in an hour."""
+"""Age of the oldest samples that are kept. Four functions sampled twenty times a second need about 40 MB an hour."""
 
 _LAST_SAMPLE_TIMEOUT_S = 2.0
-"""How long after a window's end its last sample is waited for, on a machine under load."""
+"""Timeout for the last sample of a window after the window's end, on a machine under load."""
 
 
 class Reading(NamedTuple):
@@ -122,10 +122,10 @@ class _Group:
     def read(self, pids: Sequence[int]) -> Reading:
         cpu_s, ram_bytes, known = 0.0, 0, {}
         for pid in pids:
-            with contextlib.suppress(psutil.Error):  # it may end at any moment
+            with contextlib.suppress(psutil.Error):  # a process may end at any moment
                 process = known[pid] = self._known.get(pid) or psutil.Process(pid)
-                # Children that ended count with their parent; without them a function that runs a program for each
-                # request would seem idle. (macOS does not report them.)
+                # The CPU time of ended children is part of their parent's. Without it, a function that runs a program
+                # for each request would seem idle. (macOS does not report it.)
                 times = process.cpu_times()
                 cpu_s += times.user + times.system + times.children_user + times.children_system
                 ram_bytes += process.memory_info().rss
@@ -140,7 +140,7 @@ class _Group:
 
 
 def _members(groups: set[int]) -> dict[int, list[int]]:
-    """Return the processes of each group; one system call a process is ten times cheaper than psutil's ``children``."""
+    """Return the processes of each group: one system call per process, ten times faster than psutil's ``children``."""
     members: dict[int, list[int]] = {group: [] for group in groups}
     for pid in psutil.pids():
         with contextlib.suppress(OSError):

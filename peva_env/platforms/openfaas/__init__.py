@@ -1,7 +1,9 @@
 """A node behind an OpenFaaS gateway: its functions, their readiness, and the gateway's credentials.
 
-What must always hold: nothing is deployed, scaled or removed (only a call wakes a function that was scaled to zero);
-and the password goes to the gateway's own API only.
+What must always hold:
+
+- Nothing is deployed, scaled or removed; only a call can wake a function that was scaled to zero.
+- The password is sent to the gateway's own API only.
 """
 
 from peva_env.platforms.openfaas.credentials import read_credentials, trust

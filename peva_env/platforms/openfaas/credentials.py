@@ -1,4 +1,4 @@
-"""The credentials of an OpenFaaS gateway, and the CA certificate that makes its own trusted."""
+"""The credentials of an OpenFaaS gateway, and the CA certificate of its address."""
 
 import base64
 import ssl
@@ -13,7 +13,7 @@ from peva_env.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """User name and password for basic auth; ``source`` is the configuration key that says where the password is."""
+    """User name and password for basic auth; ``source`` is the key that names the password's file or variable."""
 
     username: str
     password: SecretStr
@@ -25,7 +25,7 @@ class Credentials:
         return f"Basic {self._token}"
 
     def hidden(self, text: str) -> str:
-        """Return a text with the password struck out, in case a server sent it back."""
+        """Return a text with the password replaced, in case a server sent the password back."""
         for secret in (self.password.get_secret_value(), self._token):
             text = text.replace(secret, "...")
         return text
@@ -36,10 +36,10 @@ class Credentials:
 
 
 def read_credentials(config: OpenFaasConfig) -> Credentials | None:
-    """Return the credentials that a configuration points to, None if it points to none.
+    """Return the credentials of a configuration; None if it names neither a password file nor a variable.
 
     Raises:
-        ConfigError: the file or the variable is not there, or does not hold one line.
+        ConfigError: the file or the variable does not exist, or does not hold exactly one line.
     """
     password = read_secret(
         "openfaas.password",
@@ -54,7 +54,7 @@ def trust(ca_file: str | None) -> ssl.SSLContext:
     """Return a TLS context that trusts the CA of a file, or the CAs of the system without a file.
 
     Raises:
-        ConfigError: the file is not there, or holds no certificate.
+        ConfigError: the file does not exist, or holds no certificate.
     """
     if ca_file is None:
         return ssl.create_default_context()

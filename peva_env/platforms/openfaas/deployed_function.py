@@ -1,4 +1,4 @@
-"""A function behind an OpenFaaS gateway: its address, its readiness, and why a call of it failed."""
+"""A function behind an OpenFaaS gateway: its address, its readiness, and the reasons of failed calls."""
 
 import time
 
@@ -19,12 +19,12 @@ class DeployedFunction:
     """A function that is deployed already.
 
     Args:
-        function: how it is called; its name may be ``name.namespace``.
-        gateway: where it is deployed.
-        namespace: used where the name has none; the gateway's own if both are left out.
-        timeout_s: of a call, in seconds, once a replica is ready.
-        cold_start_timeout_s: how long a function that was scaled to zero may take to get a ready replica.
-        poll_s: pause between two requests for its replicas.
+        function: name and HTTP request of the function; the name may be ``name.namespace``.
+        gateway: the gateway that serves the function.
+        namespace: namespace of a function whose name has none; default: the gateway's own.
+        timeout_s: timeout of a call, in seconds, when a replica is ready.
+        cold_start_timeout_s: timeout, in seconds, for the first ready replica of a function that was scaled to zero.
+        poll_s: pause between two requests for the number of replicas, in seconds.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class DeployedFunction:
 
     @property
     def url(self) -> str:
-        """Where the function is called."""
+        """The address of the function."""
         return self._gateway.url + self._path
 
     def state(self) -> FunctionState:
         """Return the function's replicas and deployment.
 
         Raises:
-            PlatformError: the gateway does not know the function, or does not answer, or with an error.
+            PlatformError: the gateway does not know the function, does not answer, or answers with an error.
         """
         try:
             return self._gateway.state(self._plain_name, self._namespace)
@@ -68,7 +68,7 @@ class DeployedFunction:
         """Wait until a replica is ready, then call the function once, with the same request as the load.
 
         Raises:
-            PlatformError: it is not deployed, has no ready replica, or did not answer with success in time.
+            PlatformError: the function is not deployed, has no ready replica, or did not answer with success in time.
         """
         self.require_ready(self._cold_start_timeout_s)
         response = self._call(self._timeout_s)

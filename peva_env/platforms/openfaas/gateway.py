@@ -1,9 +1,12 @@
 """A client of the published API of an OpenFaaS gateway.
 
-Peculiarities of that API: values that are zero are absent from its JSON; it drops the connection on
-``/system/functions`` when its own Prometheus is unreachable, and on ``/system/info`` when its provider is; only
-``/system/`` asks for the password; ``/healthz`` is answered by the provider behind the gateway, and a proxy before it
-may not answer ``/healthz`` at all.
+Peculiarities of that API:
+
+- Its JSON omits values that are zero.
+- The gateway drops the connection on ``/system/functions`` if its own Prometheus is unreachable, and on
+  ``/system/info`` if its provider is unreachable.
+- Only ``/system/`` needs the password.
+- The provider behind the gateway answers ``/healthz``; a proxy in front of the gateway may not forward it.
 """
 
 import json
@@ -28,7 +31,7 @@ _SCALING_LABELS = "com.openfaas.scale."
 
 @dataclass(frozen=True, slots=True)
 class FunctionState:
-    """A function as its gateway describes it: the replicas wanted, those ready, and how it is deployed."""
+    """The gateway's description of a function: requested replicas, ready replicas, and deployment."""
 
     replicas: int
     available: int
@@ -39,11 +42,11 @@ class Gateway:
     """A gateway at an address.
 
     Args:
-        url: without a last slash, see ``plain_url``.
-        credentials: for ``/system/``; they are sent nowhere else.
-        tls: which certificates are trusted, for an https address.
-        timeout_s: of the first request to the API, in seconds; calls of functions have timeouts of their own.
-        retry: the second request, sent after no response or a status of 5xx or 429.
+        url: address without a trailing slash, see ``plain_url``.
+        credentials: credentials for ``/system/``; they are not sent to any other path.
+        tls: the trusted certificates, for an https address.
+        timeout_s: timeout of the first request to the API, in seconds; calls of functions have their own timeouts.
+        retry: the second request, which is sent if there was no response, or a status of 5xx or 429.
     """
 
     def __init__(
@@ -78,7 +81,7 @@ class Gateway:
         try:
             info = _mapping(self._system("/system/info"))
         except NoResponseError:
-            return f"OpenFaaS gateway at {self.url}, whose version is unknown"
+            return f"OpenFaaS gateway of unknown version at {self.url}"
         release = _mapping(info.get("version")).get("release") or "of unknown version"
         provider = _mapping(info.get("provider")).get("provider") or "an unknown provider"
         return f"OpenFaaS gateway {release} with {provider} at {self.url}"
@@ -141,7 +144,7 @@ class Gateway:
         return self._json(path, self._get(path, namespace))
 
     def _get(self, path: str, namespace: str | None = None) -> Response:
-        """Return a response, which may be a refusal."""
+        """Return a response, whatever its status."""
         headers = {"Authorization": self._credentials.header} if self._credentials and path != "/healthz" else {}
         query = f"?namespace={namespace}" if namespace else ""
         return self._http.request(path + query, headers=headers, timeout_s=self._timeout_s, retries=[self._retry])
@@ -158,7 +161,7 @@ class Gateway:
     def _remedy(self, response: Response) -> str:
         if response.status == 401:
             if self._credentials is None:
-                return "set openfaas.password_file or openfaas.password_env to where the gateway's password is"
+                return "set openfaas.password_file or openfaas.password_env to the file or variable of its password"
             given = self._credentials
             return f"correct openfaas.username ({given.username}) or the password in {given.source}"
         if response.status in range(300, 400):
@@ -171,7 +174,7 @@ class Gateway:
 
 
 def _deployment(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that decide a function's capacity, but no environment variables: they may hold secrets."""
+    """Return the settings that affect a function's capacity, without environment variables, which may hold secrets."""
     labels = _mapping(data.get("labels"))
     return {
         "image": str(data.get("image") or ""),

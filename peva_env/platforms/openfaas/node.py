@@ -13,19 +13,19 @@ from peva_env.platforms.openfaas.gateway import Gateway
 LOGGER = logging.getLogger("peva_env.metrics")
 
 _RECOVERY_S = 10.0
-"""Default time for a function to be ready again. Overload makes readiness probes fail, which does not invalidate the
-measurement; Kubernetes needs some seconds to notice that the overload is over."""
+"""Default timeout for a function to become ready again after a run. Overload makes readiness probes fail, which does
+not invalidate the measurement, and Kubernetes notices the end of the overload some seconds later."""
 
 
 class OpenFaasNode:
     """Functions behind a gateway; nothing is deployed, scaled or removed.
 
     Args:
-        functions: those under load.
-        gateway: that calls them.
-        metrics: measures the node; a node that is started again after ``stop`` uses it again.
+        functions: the functions under load.
+        gateway: the gateway that serves them.
+        metrics: measures the node; it is used again after ``stop`` and a new ``start``.
         duration_s: length of a run in seconds.
-        recovery_s: how long ``failure`` waits for a function without a ready replica, in seconds.
+        recovery_s: timeout of ``failure`` for a function without a ready replica, in seconds.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class OpenFaasNode:
     def start(self) -> None:
         """Call each function once, after waking those scaled to zero, and check that the node can be measured.
 
-        Missing data without which runs are valid are logged once as a warning.
+        Optional values without data are logged once, as a warning; runs are valid without them.
 
         Raises:
             PlatformError: the gateway or a function cannot be reached, is not ready, or does not answer with success.
@@ -70,7 +70,7 @@ class OpenFaasNode:
         self.describe()
 
     def stop(self) -> None:
-        """Forget the deployments and release the metrics; the functions stay as they are."""
+        """Discard the recorded deployments and release the metrics; the functions stay deployed."""
         self._deployed = {}
         self._metrics.close()
 
@@ -84,7 +84,7 @@ class OpenFaasNode:
         return self._metrics.min_window_s
 
     def url(self, function: str) -> str:
-        """Return where a function is called.
+        """Return the address of a function.
 
         Raises:
             PlatformError: the node has no function of this name.
@@ -112,7 +112,7 @@ class OpenFaasNode:
         Raises:
             MetricsError: the metrics or the gateway do not answer.
         """
-        # Before the metrics, which wait for their scrapes: there may be fewer replicas by then.
+        # Read before the metrics, which wait for scrapes: by then there may be fewer replicas.
         replicas = self._ready_replicas()
         used = self._metrics.usage(start_at, end_at)
         functions = {
@@ -121,11 +121,11 @@ class OpenFaasNode:
         return replace(used, functions=functions)
 
     def failure(self) -> str | None:
-        """Return in one line which function cannot be measured now, and why; None if there is none.
+        """Return in one line a function that cannot be measured now, and the reason; None if all can be measured.
 
-        A gateway that is slow after an overload is no failure: it is asked a second time, with a longer timeout. A
-        function without a ready replica has ``recovery_s`` to recover; one that was scaled to zero is woken. A function
-        that was deployed anew is a failure: the earlier runs measured another deployment.
+        A gateway that is slow after an overload is not a failure: a second request has a longer timeout. A function
+        without a ready replica has ``recovery_s`` to recover, and a function that was scaled to zero is woken by a
+        call. A redeployed function is a failure: earlier runs measured another deployment.
         """
         for name, function in self._functions.items():
             try:

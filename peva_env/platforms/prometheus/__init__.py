@@ -1,7 +1,9 @@
 """Prometheus: CPU, RAM and power of a node that is not this machine, over exactly the window of a run.
 
-What must always hold: a value without data, with NaN or with a gap is None and is named in ``missing``, never zero; and
-no value comes from before or after the window.
+What must always hold:
+
+- A value without data, with NaN or with a gap between samples is None and has a line in ``missing``; it is never zero.
+- No value includes samples from before or after the window.
 """
 
 from peva_env.platforms.prometheus.client import Prometheus

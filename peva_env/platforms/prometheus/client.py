@@ -27,13 +27,13 @@ class Series(NamedTuple):
 class Prometheus:
     """Sends queries to one Prometheus over a connection that is kept, without proxies.
 
-    A query is sent again after no response, a status of 5xx and one of 429; all the tries of a *round* of queries
-    together take at most ``round_timeout_s`` and the time of one try. Every other error status raises a
-    ``MetricsError`` at once, as does a host name that does not exist or a certificate that is not trusted.
+    A query is retried if there is no response, or a status of 5xx or 429. All tries of a *round* of queries together
+    take at most ``round_timeout_s`` plus the time of one try. Any other error status, an unknown host name and an
+    untrusted certificate raise a ``MetricsError`` at once.
     """
 
     def __init__(self, url: str, *, round_timeout_s: float = 10.0, try_timeout_s: float = 3.0) -> None:
-        """Remember the address; nothing is sent."""
+        """Store the address; nothing is sent."""
         self.url = url.rstrip("/")
         self._http = HttpClient(self.url, max_body_bytes=_MAX_BODY_BYTES, keep_alive=True)
         self._round_timeout_s = round_timeout_s
@@ -41,7 +41,7 @@ class Prometheus:
         self._deadline = time.monotonic() + round_timeout_s
 
     def begin_round(self) -> None:
-        """Begin the round's timeout anew, for the queries that follow."""
+        """Begin a new round: restart the timeout for the following queries."""
         self._deadline = time.monotonic() + self._round_timeout_s
 
     def query(self, text: str, *, name: str, at: float | None = None) -> list[Series]:
@@ -49,8 +49,8 @@ class Prometheus:
 
         Args:
             text: PromQL.
-            name: of the query, for errors.
-            at: seconds since the epoch; Prometheus' own present if left out.
+            name: name of the query, for errors.
+            at: time of evaluation in seconds since the epoch; default: the present time of Prometheus.
 
         Raises:
             MetricsError: Prometheus cannot be reached, or refuses the query.
@@ -58,7 +58,7 @@ class Prometheus:
         return self._ask("query", {"query": text} | ({} if at is None else {"time": f"{at:.3f}"}), name)
 
     def query_range(self, text: str, *, name: str, start_at: float, end_at: float, step_s: float) -> list[Series]:
-        """Evaluate a query at ``start_at`` and every ``step_s`` seconds from there to ``end_at``; else as ``query``."""
+        """Evaluate a query at ``start_at`` and every ``step_s`` seconds until ``end_at``; otherwise like ``query``."""
         window = {"start": f"{start_at:.3f}", "end": f"{end_at:.3f}", "step": f"{step_s:.3f}"}
         return self._ask("query_range", {"query": text} | window, name)
 

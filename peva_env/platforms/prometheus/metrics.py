@@ -52,9 +52,9 @@ class PrometheusMetrics:
             queries: the result of ``load_queries``.
             functions: names of the functions under load.
             instance: the node's ``instance`` label; None if Prometheus scrapes one machine only.
-            namespace: of the functions whose name has none.
-            pid_regexes: regular expressions of a function's processes in Scaphandre's metrics, by function; the power
-                of other functions is not measured.
+            namespace: namespace of functions whose name has none.
+            pid_regexes: by function, the regular expression of its processes in Scaphandre's metrics; the power of
+                other functions is not measured.
             scaphandre: whether power is measured.
         """
         self._prometheus = prometheus
@@ -94,7 +94,7 @@ class PrometheusMetrics:
         if usage.node.cpu_pct is None or usage.node.ram_pct is None:
             lines = "; ".join(line for line in usage.missing if "_node" in line.partition(":")[0])
             raise self._prometheus.error(node.instance, f"cannot be measured: {lines}; does its node exporter run?")
-        # Functions are scraped by another exporter, maybe less often: a window as long as that of a run counts.
+        # Another exporter, maybe with a longer interval, measures functions: check a window as long as that of a run.
         longer = self._measured(last - max(window_s, _CHECKED_INTERVALS * node.interval_s), last)
         return tuple(name for name in _names(usage.missing) if name in _names(longer.missing))
 
@@ -119,7 +119,7 @@ class PrometheusMetrics:
         node = self._found()
         self._await_scrape(node, end_at)
         self._prometheus.begin_round()
-        # The windows of a cooldown are short; a clock that is accurate enough for a run is enough for them, too.
+        # The windows of a cooldown are short; a clock that is accurate enough for a run is accurate enough for them.
         require_same_time(self._prometheus, max(end_at - start_at, self._run_window_s))
         return self._measured(start_at, end_at)
 
@@ -145,7 +145,7 @@ class PrometheusMetrics:
             time.sleep(_POLL_S)
 
     def _require_valid_queries(self, node: Node) -> None:
-        """Have every query evaluated once, with or without data, so that Prometheus refuses an invalid query now."""
+        """Send every query once, so that Prometheus refuses an invalid query now; the results are ignored."""
         for query in self._queries.values():
             for values in [self._values(name) for name in self._functions] if query.is_of_function else [{}]:
                 if query.name != "power_usage_function" or "pid_regex" in values:
@@ -191,7 +191,7 @@ def _over(value: float | None, whole: float | None) -> float | None:
 
 
 def _at_most_all(pct: float | None) -> float | None:
-    """Cut a percentage at 100: scrapes and cores are not read at one instant, so that a busy node can seem above."""
+    """Return at most 100 percent: scrapes have small time differences, so that a busy node can seem to exceed 100."""
     return None if pct is None else min(pct, 100.0)
 
 

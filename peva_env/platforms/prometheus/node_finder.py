@@ -10,7 +10,7 @@ from peva_env.platforms.prometheus.scrapes import scrape_interval_s
 
 _SECOND_SCRAPE_TIMEOUT_S = 3.0
 _POLL_S = 0.2
-"""How long a Prometheus that has just been started may take until its second scrape of the node."""
+"""Timeout for the second scrape of the node by a Prometheus that has just been started."""
 
 _MAX_NAMED = 8
 
@@ -25,10 +25,11 @@ class Node:
 
 
 def find_node(prometheus: Prometheus, queries: Mapping[str, Query], wanted: str | None) -> Node:
-    """Find the node by its ``instance`` label, or as the only machine there is; waits for its second scrape.
+    """Find the node by its ``instance`` label, or as the only machine; waits for its second scrape.
 
     Raises:
-        MetricsError: it is not among the machines, no label says which of several it is, or it is not scraped.
+        MetricsError: no machine has the label, there are several machines and no label is given, or the node is not
+            scraped.
     """
     gives_up_at = time.monotonic() + _SECOND_SCRAPE_TIMEOUT_S
     while True:
@@ -45,7 +46,7 @@ def find_node(prometheus: Prometheus, queries: Mapping[str, Query], wanted: str 
 
 
 def cores(prometheus: Prometheus, queries: Mapping[str, Query], *, at: float | None = None) -> dict[str, list[float]]:
-    """Return how many cores each machine has, by ``instance`` label; several numbers if several jobs scrape it.
+    """Return the number of cores of each machine, by ``instance`` label; several numbers if several jobs scrape it.
 
     Raises:
         MetricsError: Prometheus cannot be reached, or refuses the query.
@@ -72,7 +73,7 @@ def _chosen(prometheus: Prometheus, machines: Mapping[str, Sequence[float]], wan
 
 
 def _cpu_selectors(queries: Mapping[str, Query], instance: str) -> tuple[str, ...]:
-    """Return the selectors of the CPU query, or that of ``up`` if the query has none that can be recognised."""
+    """Return the selectors of the CPU query, or a selector of ``up`` if none can be recognised in the query."""
     found = range_selectors(queries["cpu_usage_node"].filled({"instance": instance}))
     return tuple(found) or (Query("up", 'up{instance="{instance}"}').filled({"instance": instance}),)
 

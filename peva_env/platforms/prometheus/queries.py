@@ -16,7 +16,7 @@ _NODE_SERIES = re.compile(
     rf"{_STRING}|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)"
     rf"|(?<![\w:])(?P<name>node_[\w:]+)(?:\s*(?P<labels>{_LABELS}))?|{_LABELS}"
 )
-"""Strings, and label names in a grouping or braces, match as a whole without a name: they may hold ``node_``."""
+"""Finds ``node_`` metrics. Strings, groupings and braces match as a whole, without a name: they may hold ``node_``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Query:
         return self.name.endswith("_function")
 
     def filled(self, values: Mapping[str, str]) -> str:
-        """Return the query with every placeholder but ``{time_span}`` filled in, each value quoted where it stands.
+        """Return the query with all placeholders except ``{time_span}`` replaced; values are escaped for their quotes.
 
-        In a regular expression (``=~``) a value is escaped, so that a name matches only itself.
+        In a regular expression (``=~``) a value is escaped further, so that a name matches only itself.
         """
 
         def fill(match: re.Match[str]) -> str:
@@ -63,7 +63,7 @@ def placeholders(text: str) -> set[str]:
 
 
 def unquoted_placeholders(text: str) -> set[str]:
-    """Return the names of the placeholders that stand outside quotes."""
+    """Return the names of the placeholders outside quotes."""
     return placeholders(re.sub(_STRING, '""', text))
 
 

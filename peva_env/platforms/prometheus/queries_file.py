@@ -15,7 +15,7 @@ _DEFAULTS_OF_PEVA_FAAS = tuple(("lb_plugins", "plugins", plugin, "queries.yml") 
 
 _REQUIRED = ("cpu_usage_node", "ram_usage_node_pct")
 _SUPPLIED = ("cores_node", "ram_total_node")
-"""Missing in a PEVA-FAAS file, which gives CPU in percent of one core; the built-in queries stand in."""
+"""Queries that a PEVA-FAAS file lacks, because its CPU is in percent of one core; the built-in ones replace them."""
 
 _OF_NODE = frozenset({"time_span", "instance"})
 _OF_FUNCTION = _OF_NODE | {"function_name", "namespace"}
@@ -34,9 +34,9 @@ PLACEHOLDERS = {
 
 
 def load_queries(path: str | Path | None) -> dict[str, Query]:
-    """Read a file of queries, by name; the built-in queries without a path.
+    """Read a file of queries, by name; without a path, return the built-in queries.
 
-    The default path of PEVA-FAAS also means the built-in queries if there is no file: the file is part of PEVA-FAAS.
+    The built-in queries also replace a missing file at PEVA-FAAS's default path, because PEVA-FAAS ships that file.
 
     Raises:
         ConfigError: the file cannot be read, or one of its queries cannot be used.

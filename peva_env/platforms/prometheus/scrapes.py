@@ -1,7 +1,7 @@
-"""The times at which Prometheus scraped the series of a query: they show whether a window was measured at all.
+"""The times at which Prometheus scraped the series of a query; they show whether a window has enough samples.
 
-They are the times of the samples, not the configuration of the targets, so that they also hold for federated series
-and for exporters that give their samples times of their own.
+The times are read from the samples, not computed from the scrape configuration. So they are right for federated series,
+too, and for exporters that set the times of their samples.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from peva_env.platforms.prometheus.client import Prometheus
 
 _LOOKBACK_S = 300.0
 _RESOLUTION_S = 0.5
-"""The scrape interval is measured over so long a window with this resolution; shorter intervals are taken for this."""
+"""Window and resolution of the measurement of the scrape interval; a shorter interval is reported as the resolution."""
 
 _MAX_GAP_INTERVALS = 2.5
 """One lost scrape leaves a gap of two intervals, which does not change the mean of a counter."""
@@ -44,13 +44,13 @@ class Scrapes:
 def scrapes_between(
     prometheus: Prometheus, selectors: Sequence[str], *, name: str, start_at: float, end_at: float, step_s: float
 ) -> Scrapes:
-    """Return when any series of some selectors was scraped; ``step_s`` must be at most half the scrape interval.
+    """Return the times at which any series of the selectors was scraped; ``step_s`` <= half the scrape interval.
 
     Raises:
         MetricsError: Prometheus cannot be reached, or refuses the query.
     """
-    # The last sample as seen every step_s, from before the window to after it: a subquery is evaluated at multiples of
-    # its step, which fall on neither end of the window.
+    # The last sample at every step_s. The range begins before the window and ends after it, because a subquery is
+    # evaluated at multiples of its step, and these are not the ends of the window.
     reach_s = end_at - start_at + 4 * step_s
     text = f"{_last_sample(selectors)}[{round(reach_s * 1000)}ms:{round(step_s * 1000)}ms]"
     found = prometheus.query(text, name=name, at=end_at + 2 * step_s)
@@ -59,7 +59,7 @@ def scrapes_between(
 
 
 def last_scrape(prometheus: Prometheus, selectors: Sequence[str], *, name: str) -> float | None:
-    """Return when any series of some selectors was last scraped; None if there is no series, or all are stale."""
+    """Return the time of the last scrape of any series of the selectors; None without a series that is not stale."""
     found = prometheus.query(_last_sample(selectors), name=name)
     return found[0].points[-1][1] if found else None
 

@@ -1,6 +1,7 @@
-"""Queries over one window, and which of their results count as values.
+"""Queries over one window, and the check of their results.
 
-A result is no value if it is empty or NaN, if the window has too few samples or a gap, or if it is of several machines.
+A query has no value if its result is empty, is NaN or is of several machines, or if the window has too few samples or a
+gap between samples.
 """
 
 import math
@@ -13,11 +14,11 @@ from peva_env.platforms.prometheus.queries import Query, range_selectors, span
 from peva_env.platforms.prometheus.scrapes import Scrapes, scrapes_between
 
 _LEFT_OUT_S = 0.001
-"""Since Prometheus 3 a range leaves out a sample at its very beginning."""
+"""Since Prometheus 3 a range excludes a sample exactly at its beginning."""
 
 
 class _NoValue(Exception):  # noqa: N818 - an expected result, caught in this file
-    """Why a query has no value in a window."""
+    """The reason why a query has no value in a window."""
 
 
 class WindowQueries:
@@ -26,7 +27,7 @@ class WindowQueries:
     def __init__(
         self, prometheus: Prometheus, queries: Mapping[str, Query], node: Node, start_at: float, end_at: float
     ) -> None:
-        """Remember the queries and the window (seconds since the epoch); nothing is sent."""
+        """Store the queries and the window (seconds since the epoch); nothing is sent."""
         self.missing: list[str] = []
         self._prometheus = prometheus
         self._queries = queries
@@ -84,7 +85,7 @@ class WindowQueries:
         scrapes = self._scrapes[selectors]
         interval_s = self._node.interval_s
         if query.is_of_function:
-            # cAdvisor's samples may be as much as ten seconds apart however often it is scraped.
+            # cAdvisor's samples can be up to ten seconds apart, even if it is scraped more often.
             interval_s = max(interval_s, (self._end_at - self._start_at) / 5)
         if problem := scrapes.problem(interval_s):
             raise _NoValue(problem)

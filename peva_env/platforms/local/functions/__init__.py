@@ -1,4 +1,4 @@
-"""The functions shipped with the local node, one of each kind: a campaign needs no code of its own to begin."""
+"""The sample functions of the local node, one of each kind; a first campaign needs no code of the user."""
 
 from dataclasses import dataclass
 from pathlib import Path

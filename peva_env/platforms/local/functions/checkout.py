@@ -1,4 +1,4 @@
-"""A mixed function: some CPU, then some waiting, like most that serve a web page."""
+"""A mixed function: some CPU, then some waiting, like most functions that serve a web page."""
 
 import asyncio
 import hashlib

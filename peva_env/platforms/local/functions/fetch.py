@@ -8,6 +8,6 @@ _WAIT_S = 0.05
 
 
 async def fetch(_request: Request) -> str:
-    """Wait 50 ms, as for the answer of a database. With 5 at once that makes 100 requests per second."""
+    """Wait 50 ms, as for a database; with 5 requests at once the capacity is 100 requests per second."""
     await asyncio.sleep(_WAIT_S)
     return "fetched"

@@ -10,7 +10,7 @@ _STORE_S = 0.05
 
 
 def thumbnail(_request: Request) -> dict[str, int]:
-    """Decode a picture of 8 MiB, shrink it, and hold it for the 50 ms that storing the result takes."""
+    """Decode a picture of 8 MiB, shrink it, and hold it for 50 ms while the result is stored (all simulated)."""
     image = b"\x7f" * _IMAGE_BYTES  # not bytes(n): its zeros take no memory before they are touched
     small = image[::_SHRINK]
     time.sleep(_STORE_S)
