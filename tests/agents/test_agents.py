@@ -127,7 +127,7 @@ class Chooses(NoOpPolicy):
         (ValueError("boom"), r"policy Chooses failed in choose_batch: ValueError\('boom'\)"),
         (None, "policy Chooses failed in choose_batch: TypeError"),
         (map(lambda _: 1 / 0, [1]), "policy Chooses failed in choose_batch: ZeroDivisionError"),  # noqa: C417
-        ([], "policy Chooses: choose_batch returned nothing of all that was offered"),
+        ([], "policy Chooses: choose_batch chose none of the candidates"),
     ],
 )
 def test_a_policy_that_breaks_the_contract_stops_the_campaign(make_host: MakeHost, choice: Any, said: str) -> None:

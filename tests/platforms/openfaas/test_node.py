@@ -458,7 +458,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(key: str, url: str
         ("ftp://127.0.0.1", "must be an http:// or https:// address"),
         ("http://", "must be an http:// or https:// address"),
         ("http://127.0.0.1/?a=b", "must be an http:// or https:// address"),
-        ("http://127.0.0.1:99999", "its port is no number up to 65535"),
+        ("http://127.0.0.1:99999", "its port is not a number up to 65535"),
     ],
 )
 def test_an_address_that_is_none_is_refused(url: str, said: str) -> None:
