@@ -1,1 +1,1 @@
-"""Agents: one file each; they see contracts, space, inference and observation, never memory or sources."""
+"""Agents, one file each. They import contracts, space, inference and observation, but never memory or sources."""

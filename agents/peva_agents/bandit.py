@@ -1,4 +1,4 @@
-"""A bandit whose arms are rays in rate space: it bisects the ray with the highest expected gain for each second."""
+"""A bandit whose arms are rays in rate space: it bisects the ray with the highest expected gain per second."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from peva_env.space import Config
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.integer]
 type Arm = tuple[int, ...]
-"""Each function's rate, as a share of its highest, over the largest of these shares: in steps of ``1 / _STEPS``."""
+"""A direction: each function's share of its highest rate, divided by the largest share, in steps of ``1 / _STEPS``."""
 
 _STEPS = 4
 """Resolution of directions: two functions have 9 rays, three have 61."""
 
 _PRIOR_RUNS = 5.0
-"""Prior of each ray: this many runs of either verdict."""
+"""Prior of each ray: this many runs of each verdict."""
 
 _USUAL_COST_S = 60.0
-"""Prior of the cost of either verdict: one run of this cost."""
+"""Prior of the cost of each verdict: one run of this cost."""
 
 
 @dataclass(slots=True)
@@ -48,10 +48,11 @@ class Costs:
 class BanditPolicy(NoOpPolicy):
     """Thompson sampling of the number of configurations that a run resolves for each second of machine time.
 
-    An arm is a ray: the configurations whose rates have nearly the same proportions. To pull it is to bisect its
-    unknown part. A run resolves the candidates ``above`` if it is overloaded and those ``below`` if it is OK. The
-    higher a candidate lies in the unknown part, the likelier it is overloaded. At its middle, where as many are above
-    as below, that probability has a Beta posterior for each ray, as in a Bernoulli bandit. With a draw from it,
+    An arm is a ray: the configurations whose rates have nearly the same proportions. Pulling an arm bisects the unknown
+    part of its ray. A run resolves ``above`` candidates if it is overloaded and ``below`` candidates if it is OK. The
+    higher a candidate lies in the unknown part, the higher is its probability ``p`` of being overloaded. In the middle
+    of the unknown part, where ``above`` equals ``below``, ``p`` has a Beta posterior for each ray, as in a Bernoulli
+    bandit. With ``drawn``, a draw from this posterior,
 
         p / (1 - p) = below / above x drawn / (1 - drawn)
 
@@ -60,8 +61,9 @@ class BanditPolicy(NoOpPolicy):
 
         (p above + (1 - p) below) / (p cost if overloaded + (1 - p) cost if OK)
 
-    With ``drawn`` one half and equal costs that is bisection, with the harmonic mean instead of the minimum. Where
-    overloaded runs cost more, the chosen candidates lie nearer to what is proved OK.
+    If ``drawn`` is one half and both costs are equal, this is bisection with the harmonic mean of ``above`` and
+    ``below`` instead of their minimum. If overloaded runs cost more, the chosen candidates lie nearer to the
+    configurations that are known to be OK.
 
     Drawing from the posterior: Thompson, "On the likelihood that one unknown probability exceeds another", Biometrika
     25 (1933). Value over cost where pulls are paid from a budget: Tran-Thanh, Chapman, Rogers and Jennings, "Knapsack
@@ -69,7 +71,7 @@ class BanditPolicy(NoOpPolicy):
     sampling for budgeted multi-armed bandits", IJCAI 2015.
 
     Args:
-        seed: of the draws.
+        seed: seed of the random draws.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -85,7 +87,7 @@ class BanditPolicy(NoOpPolicy):
         self.update_batch(valid_runs(context.history))
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
-        """Return the candidates with the largest gain for their cost, the best first."""
+        """Return the candidates with the highest ratio of gain to cost, best first."""
         candidates = Candidates.of(self._space, candidates)
         if not len(candidates):
             return candidates
@@ -128,7 +130,7 @@ class BanditPolicy(NoOpPolicy):
 
 
 def _tilted(p: Floats, chance: Floats) -> Floats:
-    """Return probabilities whose odds are those of ``p`` times those of a chance."""
+    """Return the probability whose odds are the odds of ``p`` times the odds of ``chance``."""
     tilted: Floats = p * chance / (p * chance + (1 - p) * (1 - chance))
     return tilted
 

@@ -1,4 +1,4 @@
-"""Bisection of a partially ordered set: the configuration whose verdict resolves most even if it is the worse one."""
+"""Bisection of a partially ordered set: measure the configuration that resolves most in the worse case."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,13 @@ from peva_env.space import Config
 class BisectionPolicy(NoOpPolicy):
     """Maximizes the number of candidates that the worse of the two verdicts resolves, under two-sided dominance.
 
-    That is within each set of functions, or across them where the campaign infers so. Ties are drawn by a
-    generator that is seeded once, so that the campaigns of one policy differ. The rule is that of binary search in a
-    partially ordered set: Linial and Saks, "Searching ordered structures", Journal of Algorithms 6 (1985), who show
-    that an element that splits a poset well always exists.
+    Dominance holds within each set of functions, or across sets if the campaign infers ``two_sided``. Ties are broken
+    at random by a generator that is seeded once, so that successive campaigns of one policy differ. The rule is binary
+    search in a partially ordered set: Linial and Saks, "Searching ordered structures", Journal of Algorithms 6 (1985),
+    who show that an element that splits the set well always exists.
 
     Args:
-        seed: of the ties.
+        seed: seed of the random tie-breaking.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -33,7 +33,7 @@ class BisectionPolicy(NoOpPolicy):
         self._reach = Reach(context.space, context.dominance, self._rng)
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
-        """Return the candidates that resolve most in the worse case, the best first."""
+        """Return the candidates that resolve most in the worse case, best first."""
         candidates = Candidates.of(self._space, candidates)
         counted = self._reach.counted(candidates)
         worst = np.minimum(*self._reach.counts(counted, candidates))

@@ -6,9 +6,10 @@ from peva_env.planning import CartesianScheduler, load_policy_algorithm
 
 
 class CartesianAgent(PolicyAgent):
-    """Walks the plan in its order and leaves out known configurations.
+    """Proposes the configurations in plan order, without the known ones.
 
-    The configuration's ``algorithm_entrypoint``, if there is one, chooses within each batch of ``micro_batch_size``.
+    If the configuration file sets ``algorithm_entrypoint``, this policy chooses within each batch of
+    ``micro_batch_size`` configurations.
     """
 
     dominance = "one_sided"

@@ -5,11 +5,12 @@ The *estimate* is the probability ``p`` that a candidate is overloaded, from the
 
     log((p above + (1 - p) below) sqrt(p (1 - p))) + correction
 
-where ``above`` and ``below`` are the numbers of unknown configurations that either verdict would resolve. The first
-factor is the expected gain of one run, as in adaptive submodular maximization (Golovin and Krause, Journal of
-Artificial Intelligence Research 42, 2011); the second, the standard deviation of the verdict, prefers what is near the
-frontier, as the straddle heuristic does (Bryan et al., NIPS 2005). The correction is a second small network, trained by
-maskable PPO (Huang and Ontanon, 2022; Schulman et al., 2017) on whole campaigns; see ``peva_agents.training.learnt``.
+where ``above`` and ``below`` are the numbers of unknown configurations that an overloaded and an OK verdict would
+resolve. The first factor is the expected gain of one run, as in adaptive submodular maximization (Golovin and Krause,
+Journal of Artificial Intelligence Research 42, 2011). The second factor is the standard deviation of the verdict; it
+prefers candidates near the frontier, like the straddle heuristic (Bryan et al., NIPS 2005). The correction is a second
+small network, trained by maskable PPO (Huang and Ontanon, 2022; Schulman et al., 2017) on whole campaigns; see
+``peva_agents.training.learnt``.
 """
 
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ SHIPPED = Path(__file__).with_name("learnt.npz")
 """The networks that come with the package."""
 
 _MOST_COMPARED = 600
-"""At most this many candidates are compared: a sample, if there are more."""
+"""Largest number of candidates that are compared; of more candidates, a random sample is compared."""
 
 _AT_ONCE = 600
 """Features are computed for this many candidates at a time, which keeps their arrays to some megabytes."""
@@ -52,11 +53,11 @@ _CERTAIN = 0.996
 
 
 class LearntPolicy:
-    """Chooses by networks that were trained beforehand, from features of what is measured in this campaign.
+    """Chooses by pretrained networks, from features of this campaign's measurements.
 
     Args:
-        networks: the shipped ones by default.
-        seed: of samples and ties.
+        networks: the networks; default: the shipped networks.
+        seed: seed of samples and tie-breaking.
         transfers: whether measurements of other campaigns in the memory count too: see ``peva_agents.beliefs.prior``.
     """
 
@@ -66,7 +67,7 @@ class LearntPolicy:
         self._rng = np.random.default_rng(seed or 0)
 
     def setup(self, context: PolicyContext) -> None:
-        """Prepare for the space, and learn from what a resumed campaign has measured."""
+        """Prepare for the space, and learn from the earlier runs of a resumed campaign."""
         self._space = context.space
         self._reach = Reach(context.space, context.dominance, self._rng)
         self._limits = OverloadConfig.model_validate(context.config.get("overload") or {})
@@ -77,7 +78,7 @@ class LearntPolicy:
         self._features: Features | None = None
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
-        """Return the best candidates, the best first."""
+        """Return the candidates with the highest score, best first."""
         compared = self.compare(Candidates.of(self._space, candidates))
         correction = self._networks.correction
         scores = compared.score + (correction(compared.inputs) if correction else 0.0)
@@ -85,16 +86,16 @@ class LearntPolicy:
         return compared.candidates.take(order[:desired_size])
 
     def update_online(self, event: ExecutionEvent) -> None:
-        """Take an event into account."""
+        """Learn from a run."""
         self.update_batch([event])
 
     def update_batch(self, events: list[ExecutionEvent]) -> None:
-        """Take events into account."""
+        """Learn from several runs."""
         self._measured.learn(events)
         self._features = None
 
     def predict(self, configs: Sequence[Config]) -> Floats:
-        """Return how likely each configuration is to be overloaded, taking these to be all that is unknown."""
+        """Return each configuration's probability of being overloaded, as if ``configs`` were all unknown ones."""
         candidates = Candidates.of(self._space, configs)
         return self._likely(self.shares(candidates), self.counts(candidates, candidates))
 
@@ -107,7 +108,7 @@ class LearntPolicy:
         return self._reach.rates_rps(candidates) / self._highest_rps
 
     def features(self, rates: Floats, counts: Counts) -> Floats:
-        """Return the features (k, d) of candidates with such shares (k, F)."""
+        """Return the features (k, d) of candidates with these shares of the highest rates (k, F)."""
         found = self._fitted()
         parts = [
             found.of(rates[part], Counts(counts.below[part], counts.above[part], counts.n))
@@ -119,7 +120,7 @@ class LearntPolicy:
         return Prior(context.tensors, context.space, self._measured.measurements().rates)
 
     def _fitted(self) -> Features:
-        """Return the features from all that was measured, fitted once for each update."""
+        """Return the features fitted to all measurements; they are cached until the next update."""
         if self._features is None:
             self._features = Features(self._measured.measurements(), self._limits)
         return self._features
@@ -154,7 +155,7 @@ class LearntAgent(PolicyAgent):
 
     Args:
         config: the campaign's configuration.
-        path: file of the networks; the shipped ones by default.
+        path: file of the networks; default: the shipped networks.
         transfers: see ``LearntPolicy``.
     """
 
@@ -168,7 +169,7 @@ class LearntAgent(PolicyAgent):
 
 
 class TransferAgent(LearntAgent):
-    """The same, with measurements of other campaigns in the memory: of other nodes, or of fewer functions."""
+    """The learnt agent with ``transfers``: it also uses measurements of other nodes, or of fewer functions."""
 
     def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:
         super().__init__(config, path, transfers=True)

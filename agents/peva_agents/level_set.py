@@ -1,4 +1,4 @@
-"""The frontier as a level set: Gaussian processes say how likely each configuration is to be overloaded."""
+"""The frontier as a level set: Gaussian processes estimate each configuration's probability of being overloaded."""
 
 from collections.abc import Sequence
 
@@ -12,47 +12,48 @@ from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config
 
 _MOST_MEASURED = 300
-"""The belief is fitted to so many of the latest configurations at most: the time of a choice grows with their cube."""
+"""Largest number of configurations to which the belief is fitted, the latest ones: the fit has cubic cost."""
 
 _N_JUDGED = 384
-"""At most this many candidates are judged for a choice: half resolve most in the worse case, half are drawn."""
+"""Largest number of candidates that are compared: half resolve most in the worse case, half are drawn at random."""
 
 _N_AT_ONCE = 2048
 """Configurations are predicted this many at a time, which bounds the memory of the draws."""
 
 _SURE = 0.004
-"""No probability is nearer to 0 or 1 than this."""
+"""Probabilities are clipped to this value and its complement."""
 
 _OF_RULES, _OF_LABELS, _OF_PLACE = 0.8, 0.2, 0.3
-"""Weights of logits that are added up, found by trial on simulated nodes and recorded maps."""
+"""Weights of the logits in the sum, tuned on simulated nodes and recorded maps."""
 
 
 class LevelSetPolicy(NoOpPolicy):
     """Maximizes the expected number of resolved candidates times the standard deviation of the verdict.
 
-    With ``p`` a candidate's probability to be overloaded, and ``above`` and ``below`` the candidates that become known
-    if it is and if it is not, it maximizes
+    With ``p`` a candidate's probability of being overloaded, and ``above`` and ``below`` the numbers of candidates that
+    an overloaded and an OK verdict resolve, it maximizes
 
         (p above + (1 - p) below) sqrt(p (1 - p))
 
-    The root is the idea of the straddle, to measure where the verdict is least certain: Bryan et al., "Active learning
-    for identifying function threshold boundaries", NIPS 2005; Gotovos et al., "Active learning for level set
-    estimation", IJCAI 2013. The other factor is the gain by inference.
+    The root is the straddle heuristic, which measures where the verdict is least certain: Bryan et al., "Active
+    learning for identifying function threshold boundaries", NIPS 2005; Gotovos et al., "Active learning for level set
+    estimation", IJCAI 2013. The other factor is the expected gain by inference.
 
-    ``p`` adds up logits: of the rules of overload, applied to what latencies, CPU and RAM will be; of a process on the
-    labels (``peva_agents.beliefs.node_belief``); and of ``below / above``, since the further out a candidate is among
-    the unknown, the likelier it is overloaded. Without the last one, the corners of the unknown would be chosen where
-    the others are in doubt: they resolve most if what is unlikely comes true.
+    The logit of ``p`` is a weighted sum of three logits: that of the overload rules, applied to predicted latencies,
+    CPU and RAM; that of a process on the labels (``peva_agents.beliefs.node_belief``); and ``log(below / above)``,
+    since a candidate is more likely to be overloaded the higher it lies among the unknown ones. Without the third
+    logit, the policy would choose extreme candidates wherever the first two are uncertain, because an unlikely verdict
+    of an extreme candidate resolves most.
 
     Args:
-        seed: of what is drawn.
+        seed: seed of the random draws.
     """
 
     def __init__(self, seed: int | None = None) -> None:
         self._rng = np.random.default_rng(seed or 0)
 
     def setup(self, context: PolicyContext) -> None:
-        """Lay out the lattice of the space, and learn what a resumed campaign has run."""
+        """Prepare for the space, and learn from the earlier runs of a resumed campaign."""
         self._space = context.space
         self._highest_rps = highest_rps(context.space)
         self._reach = Reach(context.space, context.dominance, self._rng)
@@ -62,7 +63,7 @@ class LevelSetPolicy(NoOpPolicy):
         self.update_batch(valid_runs(context.history))
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
-        """Return the best candidates, the best first."""
+        """Return the candidates with the highest value, best first."""
         self._offered = candidates = Candidates.of(self._space, candidates)
         if not len(candidates):
             return candidates
@@ -85,14 +86,14 @@ class LevelSetPolicy(NoOpPolicy):
         self._belief: NodeBelief | None = None
 
     def predict(self, configs: Sequence[Config]) -> Floats:
-        """Return how likely each configuration is to be overloaded, 0..1, as after the last choice."""
+        """Return each configuration's probability of being overloaded, 0..1, as of the last choice."""
         candidates = Candidates.of(self._space, configs)
         parts = [candidates[start : start + _N_AT_ONCE] for start in range(0, len(candidates), _N_AT_ONCE)]
         likely = (self._overloaded(part, *self._reach.counts(part, self._offered)) for part in parts)
         return np.concatenate([np.zeros(0), *likely])
 
     def _fitted(self) -> NodeBelief:
-        """Return the belief from all that was measured, fitted once for each update."""
+        """Return the belief fitted to the measurements; it is cached until the next update."""
         if self._belief is None:
             self._belief = NodeBelief(self._measured.measurements(at_most=_MOST_MEASURED), self._rules)
         return self._belief

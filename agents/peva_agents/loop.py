@@ -10,7 +10,7 @@ from peva_env.contracts import Agent, CampaignView, EndStatus
 
 @dataclass(frozen=True, slots=True)
 class CampaignResult:
-    """How a campaign ended, after how many steps and runs, and the sum of its rewards."""
+    """The result of a campaign: its end status, its numbers of steps and runs, and the sum of its rewards."""
 
     status: EndStatus
     n_steps: int
@@ -21,7 +21,7 @@ class CampaignResult:
 def run_campaign(
     env: gymnasium.Env[Any, Any], agent: Agent, *, seed: int | None = None, options: dict[str, Any] | None = None
 ) -> CampaignResult:
-    """Let an agent drive an environment until the map is complete, the budget is spent, or it asks for nothing more.
+    """Let an agent act on an environment until the map is complete, the budget is spent, or the agent returns None.
 
     Raises:
         PevaError: the campaign cannot go on; it is recorded as failed. Ctrl-C ends it as interrupted.

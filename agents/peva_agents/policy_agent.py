@@ -21,32 +21,32 @@ from peva_env.planning import Candidates, load_policy_algorithm
 from peva_env.space import Config, ConfigSpace, config_key
 
 _EMPTY_CHOICES = 1000
-"""After this many empty batches in a row a policy counts as one that never chooses anything."""
+"""Largest number of consecutive empty choices of a policy; one more is an error."""
 
 _N_DRAWN = 2048
-"""Size of the sample of candidates in a space that is too large to offer all."""
+"""Size of the sample of candidates in a space that is too large to list all."""
 
 _DRAWN_BITS = 62
-"""Draws are integers of this many bits: a space may have more configurations than a float can count."""
+"""Bits of a random draw; draws are integers, because a space may have more configurations than a float can number."""
 
 _DRAWS = 10
-"""After this many samples without an unknown configuration the agent has nothing more to ask."""
+"""Number of samples without an unknown configuration after which the agent ends the campaign."""
 
 
 class PolicyAgent:
-    """Lets a policy choose among candidates, and runs what it chose, in that order.
+    """Lets a policy choose among candidates, and runs the chosen configurations in the policy's order.
 
-    Candidates are what a scheduler proposes, or, without one, all that can be measured and is unknown, as
-    ``peva_env.planning.candidates.Candidates``. Of a space too large for a mask that is a sample, drawn anew for each
-    choice.
+    With a scheduler, the candidates are the configurations that it proposes. Without a scheduler, they are all unknown
+    configurations that can be measured, as ``peva_env.planning.candidates.Candidates``. In a space that is too large
+    for a mask, they are a random sample of the unknown configurations, drawn again for each choice.
 
     Args:
         policy: any ``PolicyAlgorithm``; a ``PreparedPolicy`` is set up when the campaign begins.
         scheduler: any ``ConfigScheduler``.
-        batch_size: how many candidates the scheduler is asked for, and how many of them the policy may choose; with all
-            unknown ones to choose from, one at a time by default, so that each choice knows all that came before.
-        name: what the memory records as the agent; the policy's class by default.
-        seed: of the samples of candidates; 0 by default.
+        batch_size: number of candidates to request from the scheduler, and upper bound of a choice. Without a scheduler
+            the default is 1, so that each choice knows all earlier verdicts.
+        name: name of the agent in the memory; default: the policy's class.
+        seed: seed of the samples of candidates; default: 0.
     """
 
     dominance = "within_sets"
@@ -79,10 +79,10 @@ class PolicyAgent:
             self._guarded("setup", self.policy.setup, context)
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:  # noqa: ARG002
-        """Return the action for the next configuration that the policy chose, or None when nothing is left.
+        """Return the action for the next configuration that the policy chose, or None without a further candidate.
 
         Raises:
-            PolicyError: the policy raised, chose something that is no candidate, or never chooses anything.
+            PolicyError: the policy raised an exception, chose a configuration that is not a candidate, or chose none.
         """
         empty_choices = 0
         while True:
@@ -96,16 +96,16 @@ class PolicyAgent:
                 empty_choices += 1
             elif not isinstance(self._scheduler, PatientScheduler) or self._scheduler.exhausted:
                 if empty_choices and not self._has_chosen:
-                    raise PolicyError(f"policy {self.name}: choose_batch returned nothing of all that was offered")
+                    raise PolicyError(f"policy {self.name}: choose_batch chose none of the candidates")
                 return None
             if empty_choices > _EMPTY_CHOICES:
                 raise PolicyError(f"policy {self.name}: choose_batch returned nothing {_EMPTY_CHOICES} times in a row")
 
     def predict(self, configs: Sequence[Config]) -> NDArray[np.float64] | None:
-        """Return the policy's probability of each configuration to be overloaded, 0..1; None if it does not predict.
+        """Return the policy's probability that each configuration is overloaded, 0..1; None if it does not predict.
 
         Raises:
-            PolicyError: the policy raised, or did not return one probability for each configuration.
+            PolicyError: the policy raised an exception, or did not return one probability for each configuration.
         """
         if not isinstance(self.policy, PredictingPolicy):
             return None
@@ -150,7 +150,9 @@ class PolicyAgent:
         for config in chosen:
             key = self._guarded("choose_batch", config_key, config)
             if key in taken or sorted(config) not in candidates:
-                raise PolicyError(f"policy {self.name}: choose_batch returned {config!r}, which is no candidate (left)")
+                raise PolicyError(
+                    f"policy {self.name}: choose_batch returned {config!r}, which is not a candidate or was already chosen"
+                )
             taken.add(key)
         return [self._campaign.action(config) for config in chosen]
 
@@ -168,7 +170,7 @@ class CustomAgent(PolicyAgent):
     """A policy of the user, found at ``module:Class``, that chooses among all unknown configurations.
 
     Raises:
-        PolicyError: there is no such policy, or it does not meet the contract.
+        PolicyError: the policy does not exist, or lacks a method of the contract.
     """
 
     def __init__(self, config: DfaasConfig | None = None, entrypoint: str | None = None) -> None:

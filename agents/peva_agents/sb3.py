@@ -16,11 +16,11 @@ from peva_env.space import ConfigSpace
 class SB3Agent:
     """Takes the best legal action by the policy in a file of ``peva-env train``.
 
-    The environment's mask says which actions are legal, even for an algorithm that learned without masks, so that no
-    step is a no-op. The agent is deterministic. PyTorch is loaded, and the policy built, when a campaign begins.
+    The environment's mask excludes illegal actions, even for an algorithm that was trained without masks, so that no
+    step is a no-op. The agent is deterministic. PyTorch is imported, and the policy built, when a campaign begins.
 
     Raises:
-        PolicyError: there is no such file, or it is no model of ``peva-env train``.
+        PolicyError: the file does not exist, or is not a model of ``peva-env train``.
     """
 
     def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:  # noqa: ARG002
@@ -32,7 +32,7 @@ class SB3Agent:
         self.name = f"sb3:{self._artefact['config']['algo']}"
 
     def require_space(self, space: ConfigSpace) -> None:
-        """Accept a space of the shape that the model is for.
+        """Check that a space has the shape of the space that the model was trained on.
 
         Raises:
             PolicyError: the space has another shape.
@@ -41,21 +41,21 @@ class SB3Agent:
         if not same_shape(trained, found):
             raise PolicyError(
                 f"{self._path} was trained on {signature_text(trained)}, but this campaign has "
-                f"{signature_text(found)}; train one on such a space"
+                f"{signature_text(found)}; train a model on a space of this shape"
             )
 
     def begin(self, campaign: CampaignView) -> None:
         """Build the policy for the campaign's space.
 
         Raises:
-            PolicyError: the model is for a space of another shape.
+            PolicyError: the model was trained on a space of another shape.
         """
         space = campaign.policy_context().space
         self.require_space(space)
         self._policy = load_policy(self._path, space)
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> int | None:
-        """Return an action, or None where nothing is left."""
+        """Return the best legal action, or None without a legal action."""
         mask = np.asarray(info["action_mask"])
         if not mask.any():
             return None

@@ -1,4 +1,4 @@
-"""A walk along the frontier, one step a run: the classic search of a sorted matrix."""
+"""A walk along the frontier, one step per run: saddleback search, the classic search of a sorted matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ type Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """The configurations that differ in their last two functions' rates only: they follow each other in the plan.
+    """The configurations that differ only in the rates of their last two functions; they are contiguous in the plan.
 
-    A column is one rate of the first of the two, ``height`` the number of rates of the second. A configuration of one
-    function is in a plane of one column.
+    A column is one rate of the first of these two functions; ``height`` is the number of rates of the second. A
+    configuration of one function lies in a plane of one column.
     """
 
     first: int
@@ -43,27 +43,27 @@ class Plane:
 
 
 class StaircasePolicy(NoOpPolicy):
-    """Walks down a column of a plane until the node is OK, then goes on in the next column, at that height.
+    """Walks down a column of a plane until the node is OK, then continues in the next column at the same height.
 
-    A plane is spanned by the last two functions of a configuration, all other rates fixed. The walk begins where the
-    first of the two has its lowest rate and the second its highest. An overloaded verdict settles the rest of the row,
-    an OK one the rest of the column, so that n x m rates take at most n + m - 1 runs, and for n = m no search does
-    better in the worst case. When one column is left, it is halved instead. Of many planes the next is that of the
-    middle candidate: its verdicts resolve parts of the planes on both sides.
+    A plane is spanned by the last two functions of a configuration; all other rates are fixed. The walk begins at the
+    lowest rate of the first of the two functions and the highest rate of the second. An overloaded verdict resolves the
+    rest of the row, and an OK verdict the rest of the column. So n x m rates take at most n + m - 1 runs, and for n = m
+    no search has a lower worst case. If only one column has candidates, it is bisected instead. The next plane is the
+    plane of the middle candidate, because its verdicts resolve parts of the planes on both sides.
 
-    The bound holds where the map infers to both sides, at least within a set of functions. The walk is saddleback
-    search: D. Gries, "The science of programming" (1981), and R. Bird, "Improving saddleback search", Mathematics of
-    Program Construction (2006). That F functions of n rates each take runs in the order of n^(F-1), as planes do, is
-    shown by Linial and Saks, "Searching ordered structures", Journal of Algorithms 6 (1985).
+    The bound holds under two-sided dominance, at least within each set of functions. The walk is saddleback search: D.
+    Gries, "The science of programming" (1981), and R. Bird, "Improving saddleback search", Mathematics of Program
+    Construction (2006). Linial and Saks, "Searching ordered structures", Journal of Algorithms 6 (1985), show that F
+    functions of n rates each need runs in the order of n^(F-1), as this walk through all planes does.
     """
 
     def setup(self, context: PolicyContext) -> None:
-        """Prepare for the space, and start in no plane."""
+        """Prepare for the space; the first choice selects the first plane."""
         self._space = context.space
         self._plane = Plane(0, 0, 1)
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
-        """Return the next steps of the walk, in the order in which they come if the verdicts are overloaded."""
+        """Return the next steps of the walk, in their order if all their verdicts are overloaded."""
         candidates = Candidates.of(self._space, candidates)
         if len(candidates) and not self._plane.holds(candidates.indices).any():
             middle = np.argsort(candidates.indices)[len(candidates) // 2]
@@ -80,7 +80,7 @@ class StaircasePolicy(NoOpPolicy):
 
 
 class StaircaseAgent(PolicyAgent):
-    """The walk along the frontier as an agent; the configuration's seed draws candidates where all are too many."""
+    """The walk along the frontier as an agent; the configuration's seed draws samples in very large spaces."""
 
     def __init__(self, config: DfaasConfig | None = None) -> None:
         super().__init__(StaircasePolicy(), name="staircase", seed=config.seed if config else None)

@@ -11,20 +11,20 @@ from peva_env.space import Config
 
 
 class UniformPolicy(NoOpPolicy):
-    """Draws among the candidates by a generator that is seeded once, so that the campaigns of one policy differ.
+    """Draws candidates by a generator that is seeded once, so that successive campaigns of one policy differ.
 
-    Random search is the baseline that Bergstra and Bengio hold others to in "Random search for hyper-parameter
-    optimization", Journal of Machine Learning Research 13 (2012).
+    Random search is a standard baseline: Bergstra and Bengio, "Random search for hyper-parameter optimization", Journal
+    of Machine Learning Research 13 (2012).
 
     Args:
-        seed: of the draws.
+        seed: seed of the draws.
     """
 
     def __init__(self, seed: int | None = None) -> None:
         self._rng = np.random.default_rng(seed or 0)
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> list[Config]:
-        """Return as many of the candidates as asked for, in random order."""
+        """Return ``desired_size`` of the candidates, or all if there are fewer, in random order."""
         n = min(desired_size, len(candidates))
         return [candidates[int(position)] for position in self._rng.choice(len(candidates), n, replace=False)]
 

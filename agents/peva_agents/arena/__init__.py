@@ -1,7 +1,10 @@
 """The arena: agents play the same episodes and are compared.
 
-What must always hold: all agents meet the same outcomes, and an agent takes only legal actions, so that no agent
-pays for a no-op; a figure depends neither on the number of processes nor on a stop.
+What must always hold:
+
+- All agents get the same outcomes.
+- An agent's illegal actions are skipped, so that no agent pays for a no-op.
+- Results depend neither on the number of processes nor on whether the arena was stopped and resumed.
 """
 
 from peva_agents.arena.episode import play_episode

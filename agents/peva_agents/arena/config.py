@@ -10,7 +10,7 @@ from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError
 
 REFERENCE = "cartesian"
-"""The agent whose runs and seconds those of the others are divided by. It always plays to the end."""
+"""The reference agent: runs and seconds of other agents are divided by its own. It has no limit of runs."""
 
 BASELINES = (REFERENCE, "uniform", "bisection")
 """The agents that always play."""
@@ -41,7 +41,7 @@ def parse_arena(given: Mapping[str, Any]) -> ArenaConfig:
 
 
 def reading_points(budgets: Sequence[int], most_runs: int) -> frozenset[int]:
-    """Return the numbers of runs after which a map is scored: the budgets, and whenever a tenth more was spent."""
+    """Return the numbers of runs after which a map is scored: the budgets, and 1, 2, ... in steps of a tenth."""
     points, last = set(budgets), 1
     while last <= most_runs:
         points.add(last)

@@ -35,9 +35,9 @@ class EpisodeRecord:
     """An episode that was played: a line of ``results.jsonl``.
 
     ``recorded`` is the number of recorded configurations, ``overloaded`` the share of them that is truly overloaded,
-    ``certificate`` the least number of runs that prove the true map (``peva_agents.arena.scores``). The map is scored
-    several times, at last at the end; ``readings`` has a list with an entry for each time for ``runs``, ``cost_s``
-    (machine seconds until then) and each of ``FIGURES``.
+    ``certificate`` the least number of runs that prove the true map (``peva_agents.arena.scores``). ``readings`` maps
+    ``runs``, ``cost_s`` (machine seconds so far) and each of ``FIGURES`` to a list with one entry per scoring of the
+    map; the last entry is the end of the episode.
     """
 
     agent: str

@@ -22,7 +22,7 @@ def draw(summary: Mapping[str, Any], folder: Path) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"svg.hashsalt": REFERENCE}):  # so that the same figure is the same file
+    with rc_context({"svg.hashsalt": REFERENCE}):  # makes the SVG file reproducible
         figure = Figure(_SIZE_INCHES, layout="constrained")
         left, right = figure.subplots(1, 2)
         for ax, what in ((left, "proved_accuracy"), (right, "predicted_f1")):

@@ -9,9 +9,9 @@ from peva_agents.arena.summary import OFTEN_OVERLOADED
 from peva_agents.arena.text_table import TextTable
 
 NOTE = (
-    "Proved: what was measured or follows from it; unknown counts as wrong. Predicted: that, and what the agent says "
-    "of the rest; agents without predictions (*) are taken to say OK. Figures over episodes are interquartile means in "
-    "percent, with 95 % bootstrap intervals."
+    "Proved: labels that were measured or inferred; an unknown label counts as wrong. Predicted: proved labels, and "
+    "the agent's predictions of the others, which are OK for agents without predictions (*). Figures over episodes are "
+    "interquartile means in percent, with 95 % bootstrap intervals."
 )
 
 _OFTEN = f"maps of which at least {OFTEN_OVERLOADED:.0%} is overloaded"

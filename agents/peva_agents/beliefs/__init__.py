@@ -1,4 +1,4 @@
-"""What agents know and estimate of a node: measurements as arrays, processes, features, reach."""
+"""Knowledge and estimates of a node: measurements as arrays, Gaussian processes, features, and counts by dominance."""
 
 from peva_agents.beliefs.comparison import N_INPUTS, SCORE_INPUT, Comparison, correction_inputs
 from peva_agents.beliefs.features import Counts, Features

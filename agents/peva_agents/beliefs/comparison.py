@@ -1,4 +1,4 @@
-"""Candidates side by side: what the learnt agent's correction network reads of each.
+"""Candidates side by side: the inputs of the learnt agent's correction network for each.
 
 Notation: ``k`` candidates, ``d`` inputs of the correction.
 """
@@ -14,7 +14,7 @@ from peva_env.planning import Candidates
 type Floats = NDArray[np.float64]
 
 N_INPUTS, SCORE_INPUT = 8, 5
-"""The number of inputs of the correction, and the place among them of the score, less the highest score."""
+"""Number of inputs of the correction, and index of one input: the score minus the highest score."""
 
 
 class Comparison(NamedTuple):

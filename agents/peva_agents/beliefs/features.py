@@ -1,15 +1,15 @@
-"""The features of a candidate: as many numbers without a unit, whatever the space, from what was measured.
+"""The features of a candidate, computed from measurements: unitless numbers, the same number for every space.
 
 Notation: ``k`` candidates, ``t`` measured configurations, ``F`` functions; rates are shares of the highest ones, and a
 *margin* is a signed distance to a limit as a share of it, positive = OK.
 
 Five kinds of features:
 
-- **geometry**: how far a candidate lies beyond what is proved OK, and how far below what is proved overloaded;
-- **neighbours**: what was measured around it, by kernels and by Gaussian processes on the labels;
-- **load**: how full the slots of each function will be, by Little's law (``peva_agents.beliefs.slots``);
-- **limits**: what CPU and RAM are likely to be;
-- **counts**: how many candidates either verdict would resolve, and how far the campaign has come.
+- **geometry**: distances of a candidate to the OK configurations below it and the overloaded configurations above it;
+- **neighbours**: labels of measured configurations nearby, by kernels and by Gaussian processes;
+- **load**: predicted fullness of each function's slots, by Little's law (``peva_agents.beliefs.slots``);
+- **limits**: predicted CPU and RAM;
+- **counts**: numbers of candidates that each verdict would resolve, and the progress of the campaign.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,18 +28,18 @@ from peva_env.config import OverloadConfig
 type Floats = NDArray[np.float64]
 
 N_FEATURES = 48
-"""How many features a candidate has, whatever the space."""
+"""Number of features of a candidate, the same for every space."""
 
 _MARGINS = (-0.3, 0.06)
 """Margins are clipped to these: success is at most 1, which is 0.053 above the limit of the mean."""
 
 _LENGTHS_AND_NOISES = ((0.3, 0.1), (1.0, 0.2), (0.12, 0.1))
-"""Of the processes on the labels."""
+"""Hyperparameters of the processes on the labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many of ``n`` unknown configurations either verdict on a candidate would resolve, (k,) each."""
+    """For each candidate, how many of ``n`` unknown configurations an OK or overloaded verdict resolves, (k,) each."""
 
     below: NDArray[np.int64]
     above: NDArray[np.int64]
@@ -51,7 +51,7 @@ class Features:
 
     Args:
         measured: the measurements.
-        limits: the rules by which it was judged.
+        limits: the thresholds of the overload rules.
     """
 
     def __init__(self, measured: Measurements, limits: OverloadConfig) -> None:
@@ -62,7 +62,7 @@ class Features:
             use_process(measured, measured.ram_pct, limits.ram_overload_pct),
         ]
         self._slots = [
-            # As the shipped networks were trained: other values need other networks.
+            # The shipped networks were trained with these values; other values need other networks.
             Slots.fitted(measured, function, length=0.5, rounded_edge=False)
             for function in range(measured.rates.shape[1])
         ]
@@ -83,7 +83,7 @@ class Features:
 
 
 def _carried_over(rates: Floats, measured: Measurements, limits: OverloadConfig) -> Iterator[Floats]:
-    """The margin if each function could serve what it served where it was overloaded, wherever that was."""
+    """Yield margins at the capacity of overloaded runs: each function serves as many requests as it served there."""
     overloaded = measured.labels > 0
     n = len(rates)
     if not overloaded.any():
@@ -104,7 +104,7 @@ def _carried_over(rates: Floats, measured: Measurements, limits: OverloadConfig)
 
 
 def _limit(rates: Floats, process: GaussianProcess | None) -> Iterator[Floats]:
-    """How far over its limit CPU or RAM is likely to be, how uncertain that is, and the one over the other."""
+    """Yield the predicted excess of CPU or RAM over its limit, its standard deviation, and their ratio."""
     if process is None:
         yield from (np.zeros(len(rates)), np.ones(len(rates)), np.zeros(len(rates)))
         return
@@ -115,7 +115,7 @@ def _limit(rates: Floats, process: GaussianProcess | None) -> Iterator[Floats]:
 
 
 def _load(rates: Floats, slots: Sequence[Slots | None], limits: OverloadConfig) -> Iterator[Floats]:
-    """How full each function's slots would be, and the margin that this makes."""
+    """Yield the predicted fullness of the functions' slots, and the success margin that follows from it."""
     n = len(rates)
     unmeasured = np.zeros(n), np.ones(n)
     parts = [of_function.log_fullness(rates) if of_function else unmeasured for of_function in slots]

@@ -42,8 +42,8 @@ class GaussianProcess:
     def next_value_at(self, points: Floats) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of a new value, noise included, at points (k, F); (k,) each.
 
-        The variance is scaled by how much the known values deviate from what the kernel expects: the mean of their
-        squares, whitened, with two more that are 1. That is the posterior mean of a common factor of all variances.
+        The variance is scaled by the misfit of the kernel: the mean square of the whitened known values, with two
+        pseudo-observations of square 1. This is the posterior mean of a common factor of all variances.
         """
         mean, deviation = self.at(points)
         misfit = (2 + self._weighted @ self._weighted) / (2 + len(self._weighted))

@@ -1,4 +1,4 @@
-"""Features of a candidate that tell how near it lies to what was measured.
+"""Features of a candidate: its distances to the measured configurations.
 
 Notation: ``k`` candidates, ``t`` measured configurations, ``F`` functions; rates are shares of the highest ones.
 """
@@ -13,10 +13,10 @@ from peva_agents.beliefs.measured import Measurements
 type Floats = NDArray[np.float64]
 
 _BEYOND = 1.3
-"""At this share of the highest rates every node is taken to be overloaded."""
+"""Share of the highest rates at which every node is assumed to be overloaded."""
 
 _STEP = 0.025
-"""What is added to a distance before its logarithm is taken: half a step of a grid of 21 rates."""
+"""Added to a distance before its logarithm: half a step of a grid of 21 rates."""
 
 
 def geometry_features(rates: Floats, measured: Measurements) -> Iterator[Floats]:
@@ -54,7 +54,7 @@ def _nearest(along: Floats, total: Floats, at_most: Floats) -> Floats:
 
 
 def neighbour_features(rates: Floats, measured: Measurements) -> Iterator[Floats]:
-    """Yield the mean label of the neighbours, and how many there are, weighted by two kernels, (k,) each."""
+    """Yield the mean label and the number of neighbours, weighted by each of two kernels, (k,) each."""
     squared = squared_distances(rates, measured.rates)
     for width in (0.1, 0.25):
         weights = np.exp(-squared / (2 * width**2))

@@ -1,4 +1,4 @@
-"""Valid runs of a campaign as arrays: one row a configuration, the means over its runs.
+"""Valid runs of a campaign as arrays: one row per configuration, with the means over its runs.
 
 Notation: ``t`` configurations measured, ``F`` functions. Rates are shares of each function's highest rate, 0 for a
 function that is absent. What was not measured is NaN.
@@ -23,7 +23,7 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What was measured of ``t`` configurations: means over their runs, and the majority of their verdicts."""
+    """Measurements of ``t`` configurations: means over their runs, and the majority of their verdicts."""
 
     rates: Floats  # (t, F)
     labels: Floats  # (t,): -1 OK, 1 overloaded
@@ -49,7 +49,7 @@ class Measured:
         return len(self._rows)
 
     def learn(self, events: Iterable[ExecutionEvent]) -> None:
-        """Take valid runs in."""
+        """Add the valid runs among the events."""
         for event in events:
             if set(event.config_key[0]) <= set(self._space.functions):
                 self._rows.setdefault(event.config_key, []).append(self._row(event))
@@ -85,7 +85,7 @@ class Measured:
 
 
 def highest_rps(space: ConfigSpace) -> Floats:
-    """Return the highest rate of each function (F,), at least 1: what rates are divided by to become shares."""
+    """Return the highest rate of each function (F,), at least 1: the divisor that turns rates into shares."""
     return np.array([max(rates[-1], 1) for rates in space.rates_rps], np.float64)
 
 

@@ -1,4 +1,4 @@
-"""A small feed-forward network in NumPy: what a learnt agent runs on, wherever NumPy runs."""
+"""A small feed-forward network in NumPy, so that a learnt agent runs without PyTorch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 type Floats = NDArray[np.float64]
 
 FARTHEST = 5.0
-"""Standardised inputs are clipped to so many standard deviations: the network does not extrapolate."""
+"""Standardised inputs are clipped to this many standard deviations, so that the network does not extrapolate."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """Layers of ``max(0, x W + b)``, the last one without the maximum, of standardised inputs; one output.
+    """Standardised inputs, layers ``max(0, x W + b)``, and a last layer ``x W + b`` with one output.
 
     ``mean`` and ``scale`` are (d,); layers are pairs of weights (inputs, outputs) and biases (outputs,).
     """
@@ -57,7 +57,7 @@ class Network:
 
     @classmethod
     def of_torch(cls, mean: Any, scale: Any, layers: Sequence[Any]) -> Self:
-        """Return the network of some ``torch.nn.Linear``, with ReLU between them, of inputs standardised so."""
+        """Return the network of ``torch.nn.Linear`` layers with ReLU between them; inputs are standardised before."""
         pairs = [(_numpy(layer.weight).T, _numpy(layer.bias)) for layer in layers]
         return cls(_numpy(mean), _numpy(scale), tuple(pairs))
 

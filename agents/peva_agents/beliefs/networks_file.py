@@ -18,7 +18,7 @@ type Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Networks:
-    """What a learnt policy runs on: the estimate (features to log odds) and the correction (of ``Comparison``)."""
+    """The networks of a learnt policy: the estimate (features to log odds) and the correction (of ``Comparison``)."""
 
     estimate: Network
     correction: Network | None = None
@@ -34,7 +34,7 @@ class Networks:
         """Read both from a file.
 
         Raises:
-            PolicyError: there is no such file, or it holds no such networks.
+            PolicyError: the file does not exist, or does not hold such networks.
         """
         try:
             arrays = _arrays(path)

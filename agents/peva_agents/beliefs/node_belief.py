@@ -1,8 +1,8 @@
-"""How likely a node breaks a rule of overload under loads that were not measured.
+"""The probability that a node breaks an overload rule under unmeasured loads.
 
-Each quantity that the rules judge has a Gaussian process: the latency of each function, which tells its success
-(``peva_agents.beliefs.slots``), CPU and RAM. The rules are applied to draws of all quantities; the share of draws that
-break a rule is the probability.
+Each quantity of the rules has a Gaussian process: CPU, RAM, and the latency of each function, from which its success is
+computed (``peva_agents.beliefs.slots``). The rules are applied to draws of all quantities; the probability is the share
+of draws that break a rule.
 
 Notation: ``k`` candidates, ``F`` functions, ``D`` draws. Rates are shares of each function's highest rate.
 """
@@ -44,7 +44,7 @@ class NodeBelief:
             use_process(measured, measured.cpu_pct, rules.cpu_overload_pct_of_capacity),
             use_process(measured, measured.ram_pct, rules.ram_overload_pct),
         ]
-        # The same draws every time, so that the same measurements give the same choice.
+        # Always the same draws, so that the same measurements give the same choice.
         rng = np.random.default_rng(0)
         self._normal = rng.standard_normal((n_functions + 2, _N_DRAWS))
         self._headroom = rng.exponential(size=(n_functions, _N_DRAWS))

@@ -1,9 +1,9 @@
 """Measurements of other campaigns with the same functions: on another node, or of fewer functions at once.
 
-Notation: ``E`` earlier configurations, ``k`` candidates, ``F`` functions. An earlier measurement votes by
-dominance, as if it were one of this campaign; an absent function has rate 0. Votes are weighted by how often they were
-right in this campaign. A larger node serves higher rates of every function, so earlier rates are scaled by the factor
-with which most votes are right.
+Notation: ``E`` earlier configurations, ``k`` candidates, ``F`` functions. An earlier measurement votes by dominance, as
+if it belonged to this campaign; an absent function has rate 0. The weight of a vote depends on how often such votes
+were right in this campaign. A larger node serves higher rates of every function, so earlier rates are multiplied by the
+factor for which most votes are right.
 """
 
 import numpy as np
@@ -25,13 +25,13 @@ _SCALES = np.array(sorted(np.exp2(np.arange(-8, 9) / 4), key=lambda scale: abs(n
 
 
 class Prior:
-    """The earlier configurations of a memory that load no other functions than those of a space.
+    """The earlier configurations of a memory whose functions all belong to the space.
 
     Args:
-        tensors: what the memory holds.
-        space: the campaign's.
-        own: rates (t, F) that a resumed campaign has measured itself. Their events in the memory are left out: their
-            votes would always be right.
+        tensors: the events of the memory.
+        space: the space of the campaign.
+        own: rates (t, F) that a resumed campaign has measured itself. Their events in the memory are left out, because
+            their votes would always be right.
     """
 
     def __init__(self, tensors: Tensors, space: ConfigSpace, own: Floats) -> None:
@@ -48,7 +48,7 @@ class Prior:
         return float(_SCALES[int(np.argmax(right))])
 
     def log_odds(self, rates: Floats, measured: Measurements) -> Floats:
-        """Return what the votes add to the log odds that candidates with these rates (k, F) are overloaded, (k,)."""
+        """Return the log odds that the votes add for *overloaded*, for candidates with these rates (k, F), (k,)."""
         scale = self._scale(measured)
         votes, tried = self._votes(rates / scale), self._votes(measured.rates / scale)
         added = np.zeros(len(rates))
@@ -77,7 +77,7 @@ def _shares(tensors: Tensors, space: ConfigSpace) -> tuple[Floats, NDArray[np.in
     for column, name in enumerate(tensors.functions):
         if name in space.functions:
             position = space.functions.index(name)
-            # As candidates' shares are made, to the last bit: float32 would put a rate beside itself.
+            # The same arithmetic as for candidates: rounding to float32 would make equal rates differ.
             rates_rps = tensors.features[fits, column].astype(np.float64)
             shares[:, position] = rates_rps / highest[position]
     return shares, tensors.labels[fits]

@@ -14,7 +14,7 @@ from peva_env.space import ConfigSpace
 type CountArray = NDArray[np.int64]
 
 _CELLS_PER_CONFIG = 32
-"""With more cells than this for each configuration, a lattice costs more than counting in a sample."""
+"""Lattice cells per configuration above which a lattice costs more than counting in a sample."""
 
 _N_COUNTED = 256
 _N_WITNESSES = 2048
@@ -24,8 +24,8 @@ _N_WITNESSES = 2048
 class Reach:
     """Counts for the candidates of a space, under a kind of dominance (see ``peva_env.inference.grid``).
 
-    Counts are exact, by sums along the axes of the grid of rates. They come from a sample of the candidates where many
-    functions exist of which few load a node at once, and in spaces too large for arrays.
+    Counts are exact cumulative sums along the axes of the grid of rates. They are estimated from a sample of candidates
+    if the space is too large for arrays, or if only few of many functions load the node at once.
     """
 
     def __init__(self, space: ConfigSpace, dominance: str, rng: np.random.Generator) -> None:
@@ -57,7 +57,7 @@ class Reach:
             chosen[candidates.indices] = True
             below, above = self._lattice.at_or_below(chosen), self._lattice.at_or_above(chosen)
             return below[counted.indices], above[counted.indices]
-        # Not from the generator of choices: counting must not change what is chosen.
+        # A separate generator: counting must not change the random draws of choices.
         witnesses = candidates.take(_sample(len(candidates), _N_WITNESSES, np.random.default_rng(len(candidates))))
         theirs, own = self.rates_rps(witnesses), self.rates_rps(counted)
         return 1 + no_lower_pairs(own, theirs).sum(axis=1), 1 + no_lower_pairs(theirs, own).sum(axis=0)

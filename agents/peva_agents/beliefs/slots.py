@@ -1,9 +1,9 @@
-"""A function's slots by Little's law: how full they will be, and what success that makes.
+"""A function's slots by Little's law: their predicted fullness, and the success rate that follows from it.
 
 A function has ``rate x latency`` requests in flight (J. D. C. Little, "A proof for the queuing formula L = lambda W",
-Operations Research 9, 1961). While they are fewer than its slots, all succeed; beyond, as many as there are slots.
-Latency is smooth in the rates on both sides of the frontier, where success is not. So latencies tell where a function
-will be overloaded, once a run that was short of slots has shown how many there are.
+Operations Research 9, 1961). If they are fewer than its slots, all succeed; otherwise as many succeed as there are
+slots. Unlike success, latency is smooth in the rates across the frontier. So latencies predict where a function will be
+overloaded, as soon as a run with too few slots has shown their number.
 
 *Fullness* is the number of requests in flight over the number of slots. The edge between full success and the share is
 rounded as in ``peva_env.sources.simulated.node_model``: ``success = (1 + fullness^16)^(-1/16)``.
@@ -22,29 +22,29 @@ from peva_agents.beliefs.measured import Measurements
 type Floats = NDArray[np.float64]
 
 SATURATED = 0.985
-"""Below this success rate slots were short, so that the requests in flight tell how many slots there are."""
+"""Success rate below which all slots were in use, so that their number follows from the requests in flight."""
 
 HEADROOM = 0.3
-"""Of a function that was never short of slots: its slots over the most requests in flight, as a logarithm."""
+"""Log ratio of the slots to the most requests in flight, assumed for a function that was never short of slots."""
 
 _EDGE = 16
 """The exponent of the rounded edge: success is 0.958 at fullness 1."""
 
 _LEAST_SUCCESS = 0.02
-"""Below this success rate too few requests were served for their latency to say anything."""
+"""Success rate below which too few requests were served for a meaningful latency."""
 
 _IDLE = -3.0
 """The log fullness of a function without load."""
 
 
 def success_at(log_fullness: Floats) -> Floats:
-    """Return the success rate at a fullness that is given as a logarithm, of any shape."""
+    """Return the success rate at a fullness, given as its logarithm, of any shape."""
     success: Floats = (1 + np.exp(_EDGE * log_fullness)) ** (-1 / _EDGE)
     return success
 
 
 def log_fullness_at(success: Floats) -> Floats:
-    """Return the logarithm of the fullness at which the success rate is this, of any shape: inverts ``success_at``."""
+    """Return the log fullness of a success rate, of any shape: the inverse of ``success_at``."""
     fullness: Floats = np.log(success**-_EDGE - 1) / _EDGE
     return fullness
 
@@ -70,8 +70,8 @@ class Slots:
             measured: the measurements.
             function: which of its functions.
             length: length scale of the latency.
-            rounded_edge: whether the number of slots is computed by the inverse of ``success_at``, or as if the share
-                of requests that succeeds were exactly the slots over the requests in flight.
+            rounded_edge: whether the number of slots is computed by the inverse of ``success_at``; if not, the success
+                rate is taken to be exactly the slots over the requests in flight.
         """
         rates, success, mean_ms = (
             of_all[:, function] for of_all in (measured.rates, measured.success, measured.mean_ms)

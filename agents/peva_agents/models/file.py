@@ -30,7 +30,7 @@ def artefact(path: Path) -> dict[str, Any]:
     """Return how the model in a file was trained.
 
     Raises:
-        PolicyError: there is no such file, or it is no model of ``peva-env train``.
+        PolicyError: the file does not exist, or is not a model of ``peva-env train``.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -15,11 +15,11 @@ from peva_agents.training.validation import validate
 from peva_agents.training.worlds import TrainingWorlds
 
 _N_POINTS = 30
-"""Points of the curve; each is a validation."""
+"""Number of points of the learning curve; each point is a validation."""
 
 _N_CHECKPOINTS = 10
 _N_LINES = 10
-"""Lines of progress without a terminal."""
+"""Number of progress lines without a terminal."""
 
 
 class Milestones:

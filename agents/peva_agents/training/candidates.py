@@ -68,7 +68,7 @@ class CandidateEnv(gymnasium.Env[Floats32, Any]):
 
     Observation: ``(K, N_INPUTS + 1)``, a row for each candidate: the inputs of the correction (see
     ``peva_agents.beliefs.Comparison``), then 1. The candidates with the highest scores come first, then some at random;
-    rows without a candidate are 0. Action: the number of a row; a number beyond the last candidate stands for the last.
+    rows without a candidate are 0. Action: the index of a row; an index beyond the last candidate selects the last one.
     Reward: see ``EarlyObjective``.
 
     Args:

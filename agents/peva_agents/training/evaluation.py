@@ -33,7 +33,7 @@ _BASELINES: Mapping[str, tuple[MakeAgent, Dominance | None]] = {
     "uniform": (UniformAgent, None),
     "bisection": (BisectionAgent, None),
 }
-"""Each with the kind of dominance of its episodes; None is that of the training."""
+"""Agents by name, each with the dominance of its episodes; None = the dominance of the training."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,8 @@ _THREE_FUNCTIONS = {name: list(range(0, 201, 20)) for name in ("a", "b", "c")}
 def correction_worlds(data: Sequence[str], scenarios: Sequence[str]) -> list[CorrectionWorld]:
     """Return the worlds on which the correction is trained: simulated nodes, and recorded maps if ``data`` are given.
 
-    The estimate has not met these nodes, but it has met the maps. On the maps it is better than on others, so a
-    correction that gains nothing there may still help on other maps.
+    The estimate was not trained on these nodes, but it was trained on these maps. So it is better on these maps than on
+    others, and a correction that gains nothing on these maps may still help on others.
 
     Raises:
         PevaError: the recordings cannot be read, or have no such scenarios.
