@@ -57,7 +57,7 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path}: is required"
     if problem["type"] == KEY_OF_SECTION:
         return f"{path}.{message}".lstrip(".")
-    if not path or isinstance(problem["input"], dict) or "headers" in location:  # whose values may be tokens
+    if not path or isinstance(problem["input"], dict) or "headers" in location:  # header values may be tokens
         return f"{path}: {message}" if path else message
     # The text before an @ may hold a password, as in 'http://user:password@host'.
     shown = re.sub(r".*@", "'...@", repr(problem["input"]), flags=re.DOTALL)

@@ -86,7 +86,15 @@ def _resolve(section: Any, key: str, config: Path) -> None:
 
 
 def parse_config(data: Mapping[str, Any], *, where: str = "configuration") -> DfaasConfig:
-    """Validate plain data; ``where`` opens the message of the ``ConfigError`` that it may raise."""
+    """Validate plain data.
+
+    Args:
+        data: keys of ``DfaasConfig``.
+        where: the beginning of error messages.
+
+    Raises:
+        ConfigError: a key or value is wrong.
+    """
     return validated(DfaasConfig, data, where=where)
 
 
