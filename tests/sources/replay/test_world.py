@@ -143,7 +143,7 @@ def test_a_space_that_no_array_should_hold_is_refused(tmp_path: Path) -> None:
 def test_a_map_of_one_verdict_is_left_out_or_refused_where_nothing_else_is_there(tmp_path: Path) -> None:
     quiet = [run([("z", rate)]) for rate in (10, 20)]
     folder = write_recording(tmp_path / "some", *both_verdicts("a"), *quiet)
-    with pytest.warns(UserWarning, match="one verdict: ctx:z$"):
+    with pytest.warns(UserWarning, match="the same verdict: ctx:z$"):
         world = ReplayWorld(folder)
     assert world.scenarios == ("ctx:a",)
     with pytest.raises(ConfigError, match=r"'ctx:z' .* all its configurations have the same verdict"):
