@@ -18,10 +18,12 @@ _INTERRUPTED = 130
 @options_of(ArenaConfig)
 def arena(
     settings: dict[str, Any],
-    out: Annotated[Path, path_option(help="Folder to write to; an arena that was stopped goes on in it.")] = Path(
+    out: Annotated[Path, path_option(help="Folder to write to; the same folder resumes a stopped arena.")] = Path(
         "peva-arena"
     ),
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes that play at once; as many as cores.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Number of parallel processes (default: one per core).")
+    ] = None,
 ) -> None:
     """Let agents play the same episodes and compare them with the baselines.
 

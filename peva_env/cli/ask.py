@@ -18,7 +18,9 @@ from peva_env.space import MAX_RATE_RPS, Config
 
 
 def ask(
-    rates: Annotated[list[str], typer.Argument(metavar="FUNCTION=RPS...", help="The load: figlet=40 env=20.")],
+    rates: Annotated[
+        list[str], typer.Argument(metavar="FUNCTION=RPS...", help="The load in requests per second: figlet=40 env=20.")
+    ],
     memory: Annotated[Path, path_option(help="The memory to ask; a campaign may be running on it.")] = DEFAULT_MEMORY,
     context: Context = None,
     repetition: Repetition = None,

@@ -62,27 +62,33 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 def run(
     config: ConfigOption = None,
     agent: Annotated[
-        str, typer.Option(help="The agent that chooses the next run: a name, a model file, or module:Class.")
+        str, typer.Option(help="The agent that chooses what is measured next: a name, a model file, or module:Class.")
     ] = "cartesian",
     algorithm: Annotated[
         str | None,
-        typer.Option(metavar="MODULE:CLASS", help="Your own policy instead, to choose among unknown configurations."),
+        typer.Option(
+            metavar="MODULE:CLASS", help="Your own policy, instead of --agent; it chooses among unknown configurations."
+        ),
     ] = None,
-    budget_runs: Annotated[int | None, typer.Option(min=1, help="Largest number of k6 runs.")] = None,
-    budget_seconds: Annotated[float | None, typer.Option(min=0.001, help="Largest machine time in seconds.")] = None,
+    budget_runs: Annotated[int | None, typer.Option(min=1, help="Stop after this number of k6 runs.")] = None,
+    budget_seconds: Annotated[
+        float | None, typer.Option(min=0.001, help="Stop after this many seconds of cooldown and load.")
+    ] = None,
     dominance: Annotated[
         str | None,
         typer.Option(help="How verdicts are inferred: one_sided, within_sets or two_sided; default: the agent's."),
     ] = None,
     repeats: Annotated[
         str | None,
-        typer.Option(help="all: every iteration of a configuration; adaptive: as many as decide it."),
+        typer.Option(help="all: run every iteration; adaptive: only as many as decide the verdict."),
     ] = None,
     early_abort: Annotated[
         bool | None,
-        typer.Option("--early-abort", help="End a run as soon as it is overloaded whatever the rest of it would show."),
+        typer.Option("--early-abort", help="End a run as soon as the requests left cannot prevent OVERLOADED."),
     ] = None,
-    repetition: Annotated[int | None, typer.Option(min=1, help="Measure everything again, as repetition N.")] = None,
+    repetition: Annotated[
+        int | None, typer.Option(min=1, help="Start or continue repetition N: measure everything again.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")] = False,
 ) -> None:
     """Run a campaign, or continue one that was stopped.

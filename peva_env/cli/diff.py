@@ -20,17 +20,19 @@ _LAST = (None, None)
 
 
 def diff(
-    before: Annotated[Path, path_argument(metavar="BEFORE", help="A memory.")],
-    after: Annotated[Path, path_argument(metavar="AFTER", help="Another memory, or the same with another context.")],
+    before: Annotated[Path, path_argument(metavar="BEFORE", help="The memory before the change.")],
+    after: Annotated[Path, path_argument(metavar="AFTER", help="The memory after the change, or the same file.")],
     functions: Functions = None,
     context: Annotated[
-        tuple[str, str] | None, typer.Option(help="Contexts of the two memories; default: those measured last.")
+        tuple[str, str] | None,
+        typer.Option(help="Contexts before and after: hashes or prefixes; default: those measured last."),
     ] = None,
     repetition: Annotated[
-        tuple[int, int] | None, typer.Option(help="Repetitions of the two; default: the last.")
+        tuple[int, int] | None, typer.Option(help="Repetitions before and after; default: the last.")
     ] = None,
     tolerate: Annotated[
-        float, typer.Option(min=0, max=100, help="Percent of the safe region that may be lost without exit code 3.")
+        float,
+        typer.Option(min=0, max=100, help="Percent of the OK configurations that may be lost without exit code 3."),
     ] = 0.0,
     as_json: AsJson = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,

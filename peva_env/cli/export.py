@@ -38,16 +38,25 @@ class _Source:
 
 def export(
     minari: Annotated[str, typer.Option("--minari", metavar="ID", help="Id of the dataset, such as peva/sim-v0.")],
-    agent: Annotated[str, typer.Option(help="The agent that plays.")] = "cartesian",
+    agent: Annotated[
+        str, typer.Option(help="The agent that plays the episodes: a name, a model file, or module:Class.")
+    ] = "cartesian",
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="DIR", help="Replay a folder of core Parquet, or a shipped dataset."),
+        typer.Option(
+            "--data", metavar="DIR", help="Replay a recording: a folder of core Parquet, or a shipped dataset."
+        ),
     ] = None,
-    sim: Annotated[Literal["random", "local"] | None, typer.Option("--sim", help="A simulated node.")] = None,
-    config: Annotated[Path | None, path_option("--config", "-c", help="Configuration of a live node.")] = None,
+    sim: Annotated[
+        Literal["random", "local"] | None,
+        typer.Option("--sim", help="Use simulated nodes: random (a new one each episode) or local."),
+    ] = None,
+    config: Annotated[
+        Path | None, path_option("--config", "-c", help="Measure a live node: its configuration file. Sends real load.")
+    ] = None,
     episodes: Annotated[int, typer.Option(help="Number of episodes.")] = 10,
     budget_runs: Annotated[
-        int | None, typer.Option(help="Most runs of an episode (default: 64; live: no limit).")
+        int | None, typer.Option(help="Stop an episode after this number of runs (default: 64; live: no limit).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first episode; each next one is higher by 1.")] = 0,
     rates: Annotated[
@@ -58,7 +67,7 @@ def export(
             help="With --sim: rates of a function, as a=0,20,40 or a=0:200:10; may be given several times.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the dataset of this id.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing dataset of this id.")] = False,
 ) -> None:
     """Write episodes of an agent as a Minari dataset, for offline learning.
 

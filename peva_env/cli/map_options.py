@@ -16,8 +16,8 @@ DominanceRule = Literal["one_sided", "within_sets", "two_sided"]
 Context = Annotated[str | None, typer.Option(help="Context hash or prefix; default: the context measured last.")]
 Repetition = Annotated[int | None, typer.Option(min=1, help="Number of the repetition; default: the last.")]
 Functions = Annotated[str | None, typer.Option(help="Only these functions, separated by commas.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Schema = Annotated[str, typer.Option("--schema-version", help="Schema label of the memory.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Schema = Annotated[str, typer.Option("--schema-version", help="Schema label that the memory must have.")]
 
 
 def names(functions: str | None) -> list[str] | None:

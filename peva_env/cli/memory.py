@@ -41,10 +41,10 @@ _REFUSAL_COLUMNS = ("file", "line", "reason")
 app = typer.Typer(no_args_is_help=True, help="Inspect, verify, export and merge memories, and import old recordings.")
 
 Memory = Annotated[Path, path_argument(help="The memory: a DuckDB file.")]
-Core = Annotated[Path, path_option("--core", help="Folder of the core tables.")]
-Debug = Annotated[Path | None, path_option("--debug", help="Folder of the raw k6 summaries, to merge them too.")]
+Core = Annotated[Path, path_option("--core", help="Folder of the core Parquet tables to merge.")]
+Debug = Annotated[Path | None, path_option("--debug", help="Folder of the raw k6 summaries to merge as well.")]
 Rename = Annotated[
-    bool, typer.Option("--rename", help="Add a campaign whose run_id another campaign has under a longer run_id.")
+    bool, typer.Option("--rename", help="If two campaigns have the same run_id, give the incoming one a longer run_id.")
 ]
 
 
@@ -56,14 +56,16 @@ class Use(StrEnum):
 
 
 ImportMemory = Annotated[Path, path_option("--memory", help="The memory to import into; created if missing.")]
-Node = Annotated[str, typer.Option(help="Name of the node that was measured.")]
+Node = Annotated[str, typer.Option(help="Name for the measured node; the context stores it.")]
 Duration = Annotated[str, typer.Option(help="Length of one run, such as 30s.")]
-Refused = Annotated[Path | None, path_option("--refused", help="CSV file for the list of refused lines.")]
+Refused = Annotated[
+    Path | None, path_option("--refused", help="CSV file to write: the refused lines and their reasons.")
+]
 Without = Annotated[
     list[Use] | None,
     typer.Option("--without", help="Judge without the rule on CPU or RAM, for files that lack it; may be repeated."),
 ]
-Schema = Annotated[str, typer.Option("--schema-version", help="Schema label of the memory.")]
+Schema = Annotated[str, typer.Option("--schema-version", help="Schema label that the memory must have.")]
 
 
 @app.command()
@@ -150,10 +152,13 @@ def import_recordings(
     ],
     memory: ImportMemory,
     node: Node,
-    cores: Annotated[int, typer.Option(min=1, help="Number of cores over which its CPU percentages are summed.")],
+    cores: Annotated[
+        int, typer.Option(min=1, help="Cores of the node, over which the files sum CPU; 1 for peva-env's own files.")
+    ],
     duration: Duration,
     latency_unit: Annotated[
-        Literal["ns", "ms"] | None, typer.Option(help="ns for DFaaS, ms for PEVA-FAAS; for files with latencies.")
+        Literal["ns", "ms"] | None,
+        typer.Option(help="Unit of latencies, if the files have them: ns for DFaaS, ms for PEVA-FAAS."),
     ] = None,
     ram_gib: Annotated[
         float | None,

@@ -37,7 +37,7 @@ def report(
     ] = None,
     config: Annotated[
         Path | None,
-        path_option("--config", "-c", help="The campaign's file: the map then spans its whole plan."),
+        path_option("--config", "-c", help="Configuration of the campaign: the map then spans the whole plan."),
     ] = None,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:

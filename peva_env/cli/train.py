@@ -15,12 +15,12 @@ from peva_env.planning import trainer
 def train(
     settings: dict[str, Any],
     out: Annotated[Path | None, path_option(help="Folder of a new training (default: peva-training).")] = None,
-    resume: Annotated[Path | None, path_option(help="Folder of a training to go on with.")] = None,
+    resume: Annotated[Path | None, path_option(help="Folder of a stopped training, to resume it.")] = None,
 ) -> None:
     """Train an agent offline, on recordings or simulated nodes, and compare it with the baselines.
 
-    Writes the model, checkpoints, the learning curve, TensorBoard logs and the comparison into a folder. A training
-    that was stopped goes on with --resume FOLDER.
+    Writes the model, checkpoints, the learning curve, TensorBoard logs and the comparison into a folder.
+    --resume FOLDER resumes a stopped training.
     """
     rates_rps = simulated_rates(settings.get("sim", ""), settings.get("rates_rps"))
     chosen = settings | ({"rates_rps": rates_rps} if rates_rps else {})
