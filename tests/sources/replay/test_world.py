@@ -279,12 +279,10 @@ def test_an_event_comes_back_in_full(tmp_path: Path) -> None:
 
 def test_several_folders_are_one_world(tmp_path: Path) -> None:
     one = write_recording(tmp_path / "1", *both_verdicts("a"))
-    two = write_recording(
-        tmp_path / "2", run([("a", 20)], overloaded=False, ended_at=9e9), run([("a", 30)], overloaded=True)
-    )
+    two = write_recording(tmp_path / "2", run([("a", 30)], overloaded=True))
     for folders in ([one, two], [str(two), str(one)]):
         world = ReplayWorld(folders)
-        assert world.majority_labels(0).tolist() == [-1, -1, 1]
+        assert world.majority_labels(0).tolist() == [-1, 1, 1]
 
 
 def test_a_world_can_be_sent_to_another_process(world: ReplayWorld) -> None:
