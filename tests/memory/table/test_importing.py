@@ -171,7 +171,7 @@ def test_numbers_that_contradict_each_other_are_refused(
     ("mapping", "said"),
     [
         ("", "mapping.yml: must hold keys and values"),
-        ("functions: []", "functions = \\[\\]: list should have at least 1 item"),
+        ("functions: []", "functions = \\[\\]: must not be empty"),
         (
             "functions: [{name: a, rate_rps: x, success_rate: y, replica: z}]",
             "functions\\[0\\].replica: unknown key; did you mean 'replicas'",
