@@ -518,7 +518,7 @@ def test_of_a_symbolic_link_the_file_behind_is_written(memory: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--out", "", "--out: names no file; give a file name"),
+        ("--out", ".", "--out: names no file; give a file name"),
         ("--out", "-", "--out -: a report is written to a file, not to the standard output; give a file name"),
         ("--functions", "", "--functions '': a name is empty; write them as in a,b"),
         ("--functions", "a,,b", "--functions 'a,,b': a name is empty; write them as in a,b"),
