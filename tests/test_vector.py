@@ -117,6 +117,8 @@ def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str,
         ("peva/FaasSim-v0", {}),
         ("peva/FaasSim-v0", {"rates_rps": {"a": [0, 40, 80], "b": [20, 60], "c": [0, 90]}, "min_functions": 1}),
         ("peva/FaasReplay-v0", {"dominance": "two_sided", "reward": "goodput"}),
+        ("peva/FaasSim-v0", {"overload": {"p95_ms_max": 120, "functions": {"a": {"success_rate_min": 0.99}}}}),
+        ("peva/FaasSim-v0", {"overload": {"mean_ms_max": 80, "success_rate_node_min": None}}),
     ],
 )
 def test_of_real_worlds_too(env_id: str, arguments: dict[str, Any]) -> None:

@@ -129,7 +129,7 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
         },
         "duration_s": config.duration_s,
         "timeout_s": config.timeout_s,
-        "overload": config.overload.model_dump(),
+        "overload": config.overload.as_context(),
         "generator": f"k6 {generator_version}",
     }
     # Keys are omitted where unused: the hash stays that of contexts stored before these options existed.

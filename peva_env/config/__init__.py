@@ -14,9 +14,12 @@ from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping, validated
 from peva_env.config.secrets import Secret, read_secret
 from peva_env.config.sections import (
+    LATENCIES,
     CombinationConfig,
     CooldownConfig,
     FunctionConfig,
+    FunctionLimits,
+    FunctionOverloadConfig,
     GrafanaConfig,
     MemoryConfig,
     OpenFaasConfig,
@@ -28,10 +31,13 @@ from peva_env.config.sections import (
 
 __all__ = [
     "FILE_OUTPUTS",
+    "LATENCIES",
     "CombinationConfig",
     "CooldownConfig",
     "DfaasConfig",
     "FunctionConfig",
+    "FunctionLimits",
+    "FunctionOverloadConfig",
     "GrafanaConfig",
     "MemoryConfig",
     "OpenFaasConfig",

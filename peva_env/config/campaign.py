@@ -199,6 +199,17 @@ class DfaasConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _gather_rules(self) -> Self:
+        own = {function.name: function.overload for function in self.functions if function.overload}
+        if own:
+            self.overload = self.overload.model_copy(update={"functions": self.overload.functions | own})
+        names = [function.name for function in self.functions]
+        for name in self.overload.functions:
+            if name not in names:
+                raise ValueError(f"overload.functions.{name}: there is no such function, only {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Self:
         names = [function.name for function in self.functions]
         for name in names:

@@ -8,12 +8,13 @@ What must always hold:
   INVALID, never a label.
 """
 
-from peva_env.rules.arrays import labels, majority_labels, success_margins, use_margins
+from peva_env.rules.arrays import ArrayRules, labels, majority_labels
 from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
 from peva_env.rules.judge import Judgement, apply_rules, is_decided, judge, majority
 
 __all__ = [
     "ABORTED",
+    "ArrayRules",
     "Judgement",
     "apply_rules",
     "is_decided",
@@ -23,6 +24,4 @@ __all__ = [
     "majority",
     "majority_labels",
     "most_failures",
-    "success_margins",
-    "use_margins",
 ]

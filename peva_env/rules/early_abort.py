@@ -8,10 +8,12 @@ minimum even if every other request of the run succeeds.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from peva_env.config import OverloadConfig
+from peva_env.config import LATENCIES, OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.rules.judge import Judgement, absent, apply_rules
+from peva_env.space import Config
 
 ABORTED = "aborted after "
 """Start of the first reason of an aborted run."""
@@ -19,15 +21,20 @@ ABORTED = "aborted after "
 _ROUNDING = 1e-9
 
 
-def most_failures(rates_rps: Sequence[int], duration_s: float, rules: OverloadConfig) -> list[int]:
-    """Return for each function, in order, the highest number of failed or dropped requests of a run that is still OK.
+def most_failures(config: Config, duration_s: float, rules: OverloadConfig) -> list[int]:
+    """Return the most failed or dropped requests of each function with which its run can still be OK, in order.
 
-    One function alone can break the rule on the mean success. So the bound also holds that rule's share, computed with
-    success 1 for all other functions.
+    A single function can break the rule on the mean success, so that rule also bounds its share, with all other
+    functions succeeding. Without a rule on success, no number of failures makes a run overloaded: the plan is returned.
     """
-    of_mean = len(rates_rps) * (1 - rules.success_rate_node_min)
-    share = min(1 - rules.success_rate_function_min, of_mean)
-    return [math.floor(share * _plan(rate_rps, duration_s) + _ROUNDING) for rate_rps in rates_rps]
+    node_min = rules.success_rate_node_min
+    of_mean = 1.0 if node_min is None else len(config) * (1 - node_min)
+    most = []
+    for name, rate_rps in config:
+        own_min = rules.limits_of(name).success_rate_min
+        share = min(1.0 if own_min is None else 1 - own_min, of_mean)
+        most.append(math.floor(share * _plan(rate_rps, duration_s) + _ROUNDING))
+    return most
 
 
 def judge_aborted(
@@ -59,7 +66,8 @@ def judge_aborted(
 def _at_best(function: FunctionMeasurement, duration_s: float) -> FunctionMeasurement:
     plan = _plan(function.rate_rps, duration_s)
     lost = function.offered - function.succeeded
-    return replace(function, success_rate=max(0.0, 1 - lost / plan))
+    unknown: dict[str, Any] = dict.fromkeys(LATENCIES)  # the other requests could have made any latency low
+    return replace(function, success_rate=max(0.0, 1 - lost / plan), succeeded=function.offered, **unknown)
 
 
 def _finite(value: float | None) -> float | None:

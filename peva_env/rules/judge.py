@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 
-from peva_env.config import OverloadConfig
+from peva_env.config import LATENCIES, OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 
 _NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
@@ -33,6 +33,10 @@ _CLEAR_OF_LIMIT = 0.1
 
 _CLEARLY_OVER = 0.2
 """Distance beyond a threshold of the node, as a share of it, from which an overloaded run is certain."""
+
+
+NO_LATENCY_MARGIN = -1.0
+"""Margin of a latency rule on a function without a successful request: the rule is broken, by an unknown amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Judgement:
 
     @property
     def margin(self) -> float | None:
-        """The smallest signed distance to a threshold; None for an INVALID run."""
+        """The smallest signed distance to a threshold; None for an INVALID run, and where every rule is off."""
         return min(self.margins.values(), default=None)
 
 
@@ -78,7 +82,7 @@ class _Check:
 
 def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
     """Apply the overload rules to one run."""
-    problems = [*absent(functions), *_not_measured(node, rules)]
+    problems = [*absent(functions), *_not_measured(functions, node, rules)]
     if problems:
         return Judgement(Verdict.INVALID, tuple(problems))
     return apply_rules(functions, node, rules)
@@ -138,10 +142,16 @@ def absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
             yield f"{function.name} was not there for most of {function.sent} requests: {found}"
 
 
-def _not_measured(node: NodeMeasurement, rules: OverloadConfig) -> Iterator[str]:
+def _not_measured(
+    functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
+) -> Iterator[str]:
     for name, value, limit_pct in _uses(node, rules):
         if limit_pct is not None and (value is None or not math.isfinite(value)):
             yield f"{name} of the node not measured"
+    for function in functions:
+        for name, value_ms, _ in _latencies(function, rules):
+            if function.succeeded and (value_ms is None or not math.isfinite(value_ms)):
+                yield f"{name} not measured"
 
 
 def _uses(node: NodeMeasurement, rules: OverloadConfig) -> Iterator[tuple[str, float | None, float | None]]:
@@ -150,27 +160,46 @@ def _uses(node: NodeMeasurement, rules: OverloadConfig) -> Iterator[tuple[str, f
     yield "RAM", node.ram_pct, rules.ram_overload_pct
 
 
+def _latencies(function: FunctionMeasurement, rules: OverloadConfig) -> Iterator[tuple[str, float | None, float]]:
+    """Yield what a function with requests has a latency rule on: name, value and limit in ms."""
+    if function.offered:
+        for latency, limit_ms in zip(LATENCIES, rules.limits_of(function.name).latencies_ms, strict=True):
+            if limit_ms is not None:
+                yield f"{latency.removesuffix('_ms')} latency of {function.name}", getattr(function, latency), limit_ms
+
+
 def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadConfig) -> Iterator[_Check]:
     for function in functions:
-        yield _at_least(
-            f"success of {function.name}", function.success_rate, rules.success_rate_function_min, function.name
-        )
-        if function.replicas is not None:
-            limit = rules.replicas_overload_threshold
+        limits = rules.limits_of(function.name)
+        if limits.success_rate_min is not None:
+            success = f"success of {function.name}"
+            yield _at_least(success, function.success_rate, limits.success_rate_min, function.name)
+        if function.replicas is not None and limits.replicas is not None:
             name = f"replicas of {function.name}"
-            text = f"{name} {function.replicas} >= {limit}"
-            yield _Check(name, text, (limit - function.replicas) / limit, function.replicas >= limit, function.name)
+            text = f"{name} {function.replicas} >= {limits.replicas}"
+            margin = (limits.replicas - function.replicas) / limits.replicas
+            yield _Check(name, text, margin, function.replicas >= limits.replicas, function.name)
+        yield from _latency_checks(function, rules)
+
+
+def _latency_checks(function: FunctionMeasurement, rules: OverloadConfig) -> Iterator[_Check]:
+    for name, value_ms, limit_ms in _latencies(function, rules):
+        if not function.succeeded:
+            yield _Check(name, f"{name}: no request succeeded", NO_LATENCY_MARGIN, True, function.name)
+        elif value_ms is not None:
+            yield _at_most(name, value_ms, limit_ms, "ms", function.name)
 
 
 def _node_checks(
     functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
 ) -> Iterator[_Check]:
-    # Not sum(), which compensates rounding errors since Python 3.12; ``peva_env.rules.arrays`` does not.
-    mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
-    yield _at_least("mean success", mean_success, rules.success_rate_node_min)
+    if rules.success_rate_node_min is not None:
+        # Not by sum(), which since Python 3.12 makes good what rounding loses: ``peva_env.rules.arrays`` adds plainly.
+        mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
+        yield _at_least("mean success", mean_success, rules.success_rate_node_min)
     for name, value, limit_pct in _uses(node, rules):
         if value is not None and limit_pct is not None:
-            yield _at_most(f"node {name}", value, limit_pct)
+            yield _at_most(f"node {name}", value, limit_pct, "%")
 
 
 def _at_least(what: str, value: float, limit: float, function: str | None = None) -> _Check:
@@ -180,6 +209,6 @@ def _at_least(what: str, value: float, limit: float, function: str | None = None
     return _Check(what, text, (value - limit) / scale, value < limit, function, clear_margin)
 
 
-def _at_most(what: str, value_pct: float, limit_pct: float) -> _Check:
-    text = f"{what} {value_pct:.1f} % > {limit_pct:g} %"
-    return _Check(what, text, (limit_pct - value_pct) / (limit_pct or 1), value_pct > limit_pct)
+def _at_most(what: str, value: float, limit: float, unit: str, function: str | None = None) -> _Check:
+    text = f"{what} {value:.1f} {unit} > {limit:g} {unit}"
+    return _Check(what, text, (limit - value) / (limit or 1), value > limit, function)

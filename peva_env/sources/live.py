@@ -94,7 +94,7 @@ class LiveSource:
         )
 
     def _most_failures(self, config: Config) -> Sequence[int] | None:
-        return most_failures([rate for _, rate in config], self.duration_s, self.rules) if self.early_abort else None
+        return most_failures(config, self.duration_s, self.rules) if self.early_abort else None
 
     def _judged(self, functions: Sequence[FunctionMeasurement], node: NodeMeasurement, result: LoadResult) -> Judgement:
         ran_s = result.aborted_after_s

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from peva_env.campaign.factories import make_metrics
-from peva_env.config import DfaasConfig, duration_seconds, load_config, parse_config
+from peva_env.config import DfaasConfig, OverloadConfig, duration_seconds, load_config, parse_config
 from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
 
@@ -289,3 +289,29 @@ def test_the_sample_loads_and_names_every_key() -> None:
     text = SAMPLE_CONFIG.read_text(encoding="utf-8")
     assert [key for key in DfaasConfig.model_fields if f"{key}:" not in text] == []
     assert [function.name for function in config.functions] == ["fetch", "checkout"]
+
+
+def test_rules_of_a_function_stand_with_it_or_in_the_section_of_rules() -> None:
+    beside = parse_config({"functions": [{"name": "a", "overload": {"p95_ms_max": 200}}, {"name": "b"}]})
+    inside = parse_config(
+        {"functions": [{"name": "a"}, {"name": "b"}], "overload": {"functions": {"a": {"p95_ms_max": 200}}}}
+    )
+    assert beside.overload == inside.overload
+    assert beside.overload.limits_of("a").latencies_ms == (None, None, None, 200, None)
+    assert beside.overload.limits_of("b") == OverloadConfig().limits_of("b")
+    assert parse_config(beside.model_dump(mode="json", exclude_unset=True)) == beside
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"overload": {"p95_ms_max": 0}}, "overload.p95_ms_max = 0: input should be greater than 0"),
+        ({"overload": {"p95_max": 9}}, "overload.p95_max: unknown key; did you mean 'p95_ms_max'?"),
+        ({"overload": {"functions": {"x": {}}}}, "overload.functions.x: there is no such function, only fetch"),
+        ({"functions": [{"name": "a", "overload": {"cpu": 1}}]}, "functions[0].overload.cpu: unknown key"),
+    ],
+)
+def test_a_rule_that_cannot_be_meant_is_refused(data: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(data)
+    assert said in str(caught.value)

@@ -24,10 +24,13 @@ def measured(name: str, rate_rps: int, sent: int, lost: int, *, dropped: int = 0
 
 
 def test_one_function_alone_may_fail_as_often_as_the_strictest_rule_allows() -> None:
-    assert most_failures([100], 10, RULES) == [50]  # 5 % of 1,001: a single function is the mean
-    assert most_failures([100, 50], 10, RULES) == [100, 50]  # 10 %: by its own rule, and by the mean of two
-    assert most_failures([100] * 3, 10, RULES) == [100] * 3
-    assert most_failures([100, 100], 10, OverloadConfig(success_rate_function_min=0)) == [100, 100]
+    assert most_failures([("a", 100)], 10, RULES) == [50]  # 5 % of 1,001: a single function is the mean
+    assert most_failures([("a", 100), ("b", 50)], 10, RULES) == [
+        100,
+        50,
+    ]  # 10 %: by its own rule, and by the mean of two
+    assert most_failures([(name, 100) for name in "abc"], 10, RULES) == [100] * 3
+    assert most_failures([("a", 100), ("b", 100)], 10, OverloadConfig(success_rate_function_min=0)) == [100, 100]
 
 
 def test_what_is_said_of_it_is_what_holds_in_the_best_case() -> None:
@@ -73,7 +76,7 @@ def test_beyond_the_bound_a_run_is_overloaded_whatever_becomes_of_the_rest(
     loads: list[tuple[int, float]], duration_s: int, function_min: float, node_min: float
 ) -> None:
     rules = OverloadConfig(success_rate_function_min=function_min, success_rate_node_min=node_min)
-    most = most_failures([rate for rate, _ in loads], duration_s, rules)
+    most = most_failures([(f"f{i}", rate) for i, (rate, _) in enumerate(loads)], duration_s, rules)
     first = min(most[0] + 1, loads[0][0] * duration_s)
     whole = [
         measured(f"f{i}", rate, rate * duration_s, first if i == 0 else int(rate * duration_s * share))

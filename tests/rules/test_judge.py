@@ -1,12 +1,14 @@
 """The overload rules."""
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env.config import OverloadConfig
+from peva_env.config import LATENCIES, FunctionOverloadConfig, OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.rules.judge import is_decided, judge, majority
 
@@ -111,6 +113,78 @@ def test_a_rule_that_is_off_needs_no_measurement_and_never_fires() -> None:
     assert judge([function(1.0)], NodeMeasurement(ram_pct=1), OverloadConfig(ram_overload_pct=None)).reasons == (
         "CPU of the node not measured",
     )
+
+
+# Latency and single functions
+
+
+def answered(name: str = "a", **latencies_ms: Any) -> FunctionMeasurement:
+    return replace(function(1.0, name=name), **latencies_ms)
+
+
+@pytest.mark.parametrize("latency", LATENCIES)
+def test_each_latency_has_a_rule(latency: str) -> None:
+    rules = OverloadConfig.model_validate({f"{latency}_max": 200})
+    slow, fast = (judge([answered("a", **{latency: value_ms})], CALM, rules) for value_ms in (250.0, 200.0))
+    assert (slow.verdict, slow.overloaded_functions) == (Verdict.OVERLOADED, ("a",))
+    assert slow.reasons == (f"{latency.removesuffix('_ms')} latency of a 250.0 ms > 200 ms",)
+    assert slow.margin == pytest.approx(-0.25)
+    assert (fast.verdict, fast.margin) == (Verdict.OK, 0.0)
+
+
+def test_a_latency_that_was_not_measured_makes_the_run_invalid() -> None:
+    judgement = judge([answered(p95_ms=None)], CALM, OverloadConfig(p95_ms_max=200))
+    assert (judgement.verdict, judgement.reasons) == (Verdict.INVALID, ("p95 latency of a not measured",))
+
+
+def test_a_function_without_a_successful_request_breaks_every_latency_rule() -> None:
+    rules = OverloadConfig(p95_ms_max=200, success_rate_function_min=None, success_rate_node_min=None)
+    judgement = judge([function(0.0)], CALM, rules)
+    assert judgement.reasons == ("p95 latency of a: no request succeeded",)
+    assert judgement.margin == -1.0
+
+
+def test_a_function_without_load_has_no_latency_to_judge() -> None:
+    idle = FunctionMeasurement("a", 0, offered=0, sent=0, dropped=0, succeeded=0, failed={}, success_rate=1.0)
+    assert judge([idle], CALM, OverloadConfig(p95_ms_max=1)).verdict is Verdict.OK
+
+
+def test_a_function_has_rules_of_its_own() -> None:
+    rules = OverloadConfig(
+        p95_ms_max=200,
+        functions={
+            "b": FunctionOverloadConfig(p95_ms_max=50, success_rate_min=0.99),
+            "c": FunctionOverloadConfig(p95_ms_max=None),
+        },
+    )
+    measured = [answered("a", p95_ms=150.0), answered("b", p95_ms=150.0), answered("c", p95_ms=999.0)]
+    judgement = judge(measured, CALM, rules)
+    assert judgement.overloaded_functions == ("b",)
+    assert judgement.reasons == ("p95 latency of b 150.0 ms > 50 ms",)
+
+
+@pytest.mark.parametrize(
+    "rule", ["success_rate_node_min", "success_rate_function_min", "replicas_overload_threshold", "ram_overload_pct"]
+)
+def test_every_rule_can_be_switched_off(rule: str) -> None:
+    broken = [replace(function(0.5), replicas=99)], NodeMeasurement(cpu_pct=1, ram_pct=99)
+    fired = judge(*broken, RULES).reasons
+    fewer = judge(*broken, OverloadConfig.model_validate({rule: None})).reasons
+    assert len(fewer) == len(fired) - 1
+
+
+def test_without_any_rule_all_is_ok_and_there_is_no_margin() -> None:
+    off = dict.fromkeys(set(OverloadConfig.model_fields) - {"functions"})
+    judgement = judge([function(0.1)], NodeMeasurement(), OverloadConfig.model_validate(off))
+    assert (judgement.verdict, judgement.margin) == (Verdict.OK, None)
+
+
+def test_rules_that_are_off_by_default_do_not_change_a_context() -> None:
+    old = ("cpu_overload_pct_of_capacity", "ram_overload_pct", "success_rate_node_min", "success_rate_function_min")
+    assert set(OverloadConfig().as_context()) == {*old, "replicas_overload_threshold"}
+    ruled = OverloadConfig(p95_ms_max=9, functions={"a": FunctionOverloadConfig(p99_ms_max=None)}).as_context()
+    assert (ruled["p95_ms_max"], ruled["functions"]) == (9, {"a": {"p99_ms_max": None}})
+    assert OverloadConfig.model_validate(ruled).as_context() == ruled
 
 
 @pytest.mark.parametrize("kind", ["status_404", "connection_refused", "connection_dns"])

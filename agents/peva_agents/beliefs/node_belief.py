@@ -54,9 +54,9 @@ class NodeBelief:
         if self._is_empty:
             return np.full(len(rates), 0.5)
         success = np.stack([self._success(function, rates) for function in range(rates.shape[1])])  # (F, k, D)
-        broken = (success < self._rules.success_rate_function_min).any(axis=0)
+        broken = (success < (self._rules.success_rate_function_min or 0.0)).any(axis=0)
         n_loaded = np.maximum((rates > 0).sum(axis=1), 1)[:, None]
-        broken |= 1 - (1 - success).sum(axis=0) / n_loaded < self._rules.success_rate_node_min
+        broken |= 1 - (1 - success).sum(axis=0) / n_loaded < (self._rules.success_rate_node_min or 0.0)
         for process, normal in zip(self._uses, self._normal[-2:], strict=True):
             broken |= _is_over_limit(process, rates, normal)
         return (broken.sum(axis=1) + 0.5) / (_N_DRAWS + 1)

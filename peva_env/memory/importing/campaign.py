@@ -92,7 +92,7 @@ def campaign_of(
         "node": node,
         "functions": {name: {} for name in recording.functions},
         "duration_s": duration_s,
-        "overload": rules.model_dump(),
+        "overload": rules.as_context(),
         "generator": "imported",
     }
     run_id = _UNFIT.sub("-", f"{node['name']}-{_name(recording.file)}")

@@ -5,7 +5,7 @@ from math import isfinite
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from peva_env.config import OverloadConfig
+from peva_env.config import LATENCIES, FunctionLimits, OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.errors import ConfigError
 from peva_env.report.figures.style import BLACK, FAINT, GREY, SKY, VERMILION, new_axes, short_name
@@ -36,25 +36,31 @@ class _Quantity(NamedTuple):
 
     name: str
     value: Callable[[ExecutionEvent, FunctionMeasurement], float | None]
-    limit: Callable[[OverloadConfig], float | None]
+    limit: Callable[[FunctionLimits, OverloadConfig], float | None]
     top: float | None = None
 
 
 _QUANTITIES = {
     "mean_ms": _Quantity(
-        "mean latency of successful requests (ms)", lambda _, function: function.mean_ms, lambda _: None
+        "mean latency of successful requests (ms)",
+        lambda _, function: function.mean_ms,
+        lambda limits, _: limits.latencies_ms[LATENCIES.index("mean_ms")],
     ),
-    "p95_ms": _Quantity("95 % of successful requests within (ms)", lambda _, function: function.p95_ms, lambda _: None),
+    "p95_ms": _Quantity(
+        "95 % of successful requests within (ms)",
+        lambda _, function: function.p95_ms,
+        lambda limits, _: limits.latencies_ms[LATENCIES.index("p95_ms")],
+    ),
     "cpu_pct": _Quantity(
         "CPU of the node (% of capacity)",
         lambda event, _: event.node.cpu_pct,
-        lambda rules: rules.cpu_overload_pct_of_capacity,
+        lambda _, rules: rules.cpu_overload_pct_of_capacity,
         100,
     ),
     "success_rate": _Quantity(
         "successful requests (% of offered)",
         lambda _, function: 100 * function.success_rate,
-        lambda rules: 100 * rules.success_rate_function_min,
+        lambda limits, _: None if limits.success_rate_min is None else 100 * limits.success_rate_min,
         100,
     ),
 }
@@ -94,9 +100,10 @@ def load_curves(
     ax = ax or new_axes()
     _draw_points(ax, points)
     _draw_medians(ax, points)
-    limit = shown.limit(rules) if rules else None
+    limit = shown.limit(rules.limits_of(function), rules) if rules else None
     if limit is not None:
-        ax.axhline(limit, color=GREY, linestyle="--", label=f"limit, {limit:g} %", zorder=1)
+        unit = "ms" if quantity in LATENCIES else "%"
+        ax.axhline(limit, color=GREY, linestyle="--", label=f"limit, {limit:g} {unit}", zorder=1)
     _name_axes(ax, f"{short_name(function)} (rps offered)", shown, [point.value for point in points])
     ax.set_title(_left_out(runs, points, quantity), fontsize="medium")
     return ax

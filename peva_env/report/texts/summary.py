@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from peva_env.config import LATENCIES
 from peva_env.contracts import Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.data import Cell, cell_codes
@@ -15,6 +16,7 @@ _RULES = {
     "success_rate_node_min": ("mean success under {:g} %", 100),
     "cpu_overload_pct_of_capacity": ("CPU over {:g} %", 1),
     "ram_overload_pct": ("RAM over {:g} %", 1),
+    **{f"{name}_max": (f"{name.removesuffix('_ms')} latency of a function over {{:g}} ms", 1) for name in LATENCIES},
 }
 """The text of each limit, and the factor from its configured value to the number in the text."""
 
@@ -109,4 +111,12 @@ def _rules(overload: Any) -> str:
     if not isinstance(overload, Mapping):
         return ""
     limits = ((text, overload.get(name)) for name, text in _RULES.items())
-    return "; ".join(text.format(scale * limit) for (text, scale), limit in limits if isinstance(limit, int | float))
+    said = [text.format(scale * limit) for (text, scale), limit in limits if isinstance(limit, int | float)]
+    return "; ".join([*said, *_function_rules(overload.get("functions"))])
+
+
+def _function_rules(functions: Any) -> Iterator[str]:
+    """Yield the rules of single functions, as they stand in the configuration."""
+    for name, rules in functions.items() if isinstance(functions, Mapping) else ():
+        limits = ", ".join(f"{key} {'off' if limit is None else f'{limit:g}'}" for key, limit in rules.items())
+        yield f"of {isolated(name)} alone: {limits}"

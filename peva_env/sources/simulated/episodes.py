@@ -9,7 +9,7 @@ overloaded. So rounding changes no verdict, and without noise the measured label
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from peva_env.config import OverloadConfig
 from peva_env.observation import LATENCY_CAP_S
-from peva_env.rules import labels, success_margins, use_margins
+from peva_env.rules import ArrayRules, labels
 from peva_env.sources.episodes import Indices, Outcomes, Seeds, hashed
 from peva_env.sources.simulated.config_table import ConfigTable
 from peva_env.sources.simulated.node_model import Floats, Nodes, Served, serve
@@ -52,7 +52,17 @@ class RunSettings:
     @cached_property
     def offered(self) -> Floats:
         """Requests that a run offers, (F, N); 1, which succeeds, instead of 0."""
-        return np.maximum(np.rint(self.table.rates_rps * self.duration_s), 1.0)
+        return np.maximum(self.requests, 1.0)
+
+    @cached_property
+    def requests(self) -> Floats:
+        """Requests that a run offers, (F, N)."""
+        return np.rint(self.table.rates_rps * self.duration_s)
+
+    @cached_property
+    def array_rules(self) -> ArrayRules:
+        """The rules, over arrays of the functions of the space."""
+        return ArrayRules(self.rules, self.space.functions)
 
     @cached_property
     def mask(self) -> NDArray[np.int8]:
@@ -136,11 +146,23 @@ class SimulatedEpisodes:
         served = serve(self.nodes, table.rates_rps.take(indices, axis=1), slowness, settings.timeout_s)
         present, n_present = table.present.take(indices, axis=1), table.n_present.take(indices)
         cpu_pct, ram_pct = 100 * served.busy, 100 * served.memory
-        use = use_margins(cpu_pct, ram_pct, settings.rules)
-        exact = np.minimum(use, success_margins(served.success, present, n_present, settings.rules))
+        rules = settings.array_rules
+        use = rules.use_margins(cpu_pct, ram_pct)
+        exact = np.minimum(use, rules.success_margins(served.success, present, n_present))
         offered = settings.offered.take(indices, axis=1)
         # The sign of the margin picks the rounding: up for OK; for overloaded, ceil of a negative number, towards zero.
         succeeded = np.abs(np.ceil(np.copysign(served.success * offered, exact)))
         success = succeeded / offered
-        margins = np.minimum(use, success_margins(success, present, n_present, settings.rules))
+        margins = np.minimum(use, rules.success_margins(success, present, n_present))
+        latency = rules.latency_margins(
+            partial(_latency_ms, served, settings.timeout_s), settings.requests.take(indices, axis=1), succeeded
+        )
+        margins = margins if latency is None else np.minimum(margins, latency)
         return SimulatedRuns(served, succeeded, success, cpu_pct, ram_pct, margins)
+
+
+def _latency_ms(served: Served, timeout_s: float, name: str) -> Floats:
+    """Return a latency (F, n) by its name in ``FunctionMeasurement``."""
+    if name == "mean_ms":
+        return 1000 * served.mean_s(timeout_s)
+    return 1000 * served.percentile_s(int(name.removeprefix("p").removesuffix("_ms")), timeout_s)
