@@ -62,9 +62,8 @@ def test_what_an_encoding_lacks_is_escaped() -> None:
 
 
 def test_a_locale_without_an_encoding_is_no_trouble() -> None:
-    bare = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     Path("é.duckdb").rename("e.duckdb")
-    ended = installed(["memory", "info", "e.duckdb"], **bare)
+    ended = installed(["memory", "info", "e.duckdb"], LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert rb"\xe9 " in ended.stdout  # the node
 
