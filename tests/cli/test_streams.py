@@ -101,7 +101,7 @@ def test_an_error_output_that_is_full_does_not_change_the_exit_code() -> None:
         ["memory", "export", "é.duckdb", "--core", "/proc/x"],
         ["memory", "merge", "folder", "é.duckdb"],
         ["memory", "merge", "file/x.duckdb", "é.duckdb"],
-        ["arena", "--sim", "random:1", "--budgets", "3", "--out", "file"],
+        ["arena", "--sim", "random:1", "--budgets", "3", "--out", "file/x"],
         ["run", "-c", "campaign.yml"],
     ],
     ids=" ".join,
@@ -157,7 +157,7 @@ def test_a_whole_arena_plays_where_python_was_told_to_raise_warnings() -> None:
 
 
 def installed(
-    args: Sequence[str], stderr: IO[bytes] | int = subprocess.PIPE, **environment: str
+    args: Sequence[str], *, stderr: IO[bytes] | int = subprocess.PIPE, **environment: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command from the very start of Python."""
     command = [sys.executable, "-c", "from peva_env_command import main; main()", *args]
