@@ -43,3 +43,7 @@ class SchemaMismatchError(MemoryStoreError, ValueError):
 
 class PolicyError(PevaError):
     """A policy cannot be loaded, raised an exception, or chose a configuration that is not a candidate."""
+
+
+class PolicyLoadError(PolicyError, ConfigError):
+    """A policy or a model cannot be loaded from what the command line or the configuration names."""

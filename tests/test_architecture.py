@@ -34,8 +34,8 @@ RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room i
 
 FOR_AGENTS = {"errors", "space", "contracts", "config", "inference", "observation", "planning", "rules", "system"}
 
-FOR_TRAINERS = FOR_AGENTS | {"campaign", "env", "objectives", "report", "sb3_vec_env", "vector"}
-"""What builds and steps environments may see these too; an agent never does."""
+FOR_TRAINERS = FOR_AGENTS | {"campaign", "console", "env", "objectives", "report", "sb3_vec_env", "vector"}
+"""What builds and steps environments, and prints tables of them, may see these too; an agent never does."""
 
 AT_MOST_AT_THE_ROOT = {"peva_env": 14, "peva_agents": 13}
 

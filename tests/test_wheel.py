@@ -1,13 +1,18 @@
-"""The wheel has every data file, and can be installed before or after a package that is imported as ``agents``."""
+"""The wheel has every data file, works on its own, and beside a package that is imported as ``agents``."""
 
+import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.support.pages import blocks
+
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 UV = shutil.which("uv")
 NEIGHBOUR = "openai-agents"
 """A package that is imported as ``agents``: a wheel of ours with such a folder would overwrite it."""
@@ -68,3 +73,66 @@ def test_it_works_beside_a_package_that_is_imported_as_agents(wheel: Path, tmp_p
         [folder / "bin" / "python", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120
     )
     assert imported.returncode == 0, imported.stderr
+
+
+CAMPAIGN = """
+functions: [{name: fetch}]
+rate_strategy: {type: custom, rates: [5, 10]}
+combinations: {min_functions: 1, max_functions: 2}
+duration: 1s
+timeout: 1s
+iterations: 1
+cooldown: {max_wait_seconds: 20, sleep_step_seconds: 1, idle_threshold_pct: 100}
+overload: {cpu_overload_pct_of_capacity: 100, ram_overload_pct: 100}
+"""
+MAKE = 'import gymnasium; print(gymnasium.make("peva_env:peva/FaasSim-v0", node="random").reset(seed=0)[1])'
+
+
+README_BLOCKS = [
+    block.text for block in blocks(README) if block.language == "python" and "sb3_contrib" not in block.text
+]
+"""PyTorch would take longer to install than all else."""
+
+OWN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""The Python of these tests, with which those of the documentation run the blocks."""
+
+
+def interpreter(version: str) -> Path | None:
+    """Return a Python of this version, found on the PATH or among those of pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [shutil.which(f"python{version}"), *sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))]
+    # What pyenv puts on the PATH is there for versions that are not chosen, too, and then only fails.
+    works = (path for path in found if path and subprocess.run([path, "-V"], capture_output=True).returncode == 0)
+    return next(map(Path, works), None)
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
+def test_what_the_readme_shows_works_where_only_the_wheel_is_installed(
+    wheel: Path, tmp_path: Path, version: str
+) -> None:
+    base, folder = interpreter(version), tmp_path / "venv"
+    if base is None:
+        pytest.skip(f"needs Python {version}")
+    assert uv("venv", "-q", "--python", base, folder).returncode == 0
+    installed = uv("pip", "install", "-q", "--python", folder, f"peva-env[local,report] @ {wheel.as_uri()}")
+    assert installed.returncode == 0, installed.stderr
+    (tmp_path / "peva.yml").write_text(CAMPAIGN)
+    for command in (
+        ["python", "-c", MAKE],
+        ["peva-env", "doctor"],
+        ["peva-env", "run", "--config", "peva.yml"],
+        ["peva-env", "ask", "fetch=7"],
+        ["peva-env", "report", "--memory", "peva-results/peva_faas.duckdb"],
+        ["peva-env", "arena", "--sim", "random:1", "--agents", "bisection", "--budgets", "5", "--jobs", "1"],
+        *(["python", "-c", block] for block in README_BLOCKS if version != OWN_VERSION),
+    ):
+        done = subprocess.run(
+            [folder / "bin" / command[0], *command[1:]],
+            env={**os.environ, "MPLBACKEND": "agg"},
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=120,
+        )
+        assert done.returncode == 0, (command, done.stderr)

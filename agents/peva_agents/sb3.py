@@ -9,7 +9,7 @@ import numpy as np
 from peva_agents.models import artefact, best_legal, load_policy, same_shape, signature, signature_text
 from peva_env.config import DfaasConfig
 from peva_env.contracts import CampaignView
-from peva_env.errors import PolicyError
+from peva_env.errors import PolicyError, PolicyLoadError
 from peva_env.space import ConfigSpace
 
 
@@ -20,12 +20,12 @@ class SB3Agent:
     step is a no-op. The agent is deterministic. PyTorch is imported, and the policy built, when a campaign begins.
 
     Raises:
-        PolicyError: the file does not exist, or is not a model of ``peva-env train``.
+        PolicyLoadError: the file does not exist, or is not a model of ``peva-env train``.
     """
 
     def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:  # noqa: ARG002
         if path is None:
-            raise PolicyError("the agent sb3 is a model of peva-env train: name its file, as in --agent model.zip")
+            raise PolicyLoadError("the agent sb3 is a model of peva-env train: name its file, as in --agent model.zip")
         self._path = Path(path)
         self._artefact = artefact(self._path)
         self.dominance: str = self._artefact["config"]["dominance"]

@@ -17,8 +17,9 @@ from peva_env.campaign.factories import make_generator, make_memory, make_platfo
 from peva_env.campaign.host import require_options
 from peva_env.config import DfaasConfig
 from peva_env.contracts import DfaasRunContext
+from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
-from peva_env.memory import Session, context_hash
+from peva_env.memory import MAX_REPETITION, Session, context_hash
 from peva_env.planning import DfaasPlanBuilder
 from peva_env.platforms import Cooldown
 from peva_env.sources import LiveSource
@@ -50,9 +51,12 @@ class LiveCampaigns:
         """Check the options of ``open``: ``{"warm_start": True}`` or ``{"repetition": N}``.
 
         Raises:
-            ConfigError: an unknown option.
+            ConfigError: an unknown option, or a repetition that the memory cannot hold.
         """
         require_options(options, "warm_start", "repetition")
+        repetition = options.get("repetition")
+        if repetition is not None and not (type(repetition) is int and 1 <= repetition <= MAX_REPETITION):
+            raise ConfigError(f"repetition = {repetition!r}: must be a whole number from 1 to {MAX_REPETITION:,}")
 
     def open(self, options: Mapping[str, Any], seed: int) -> Campaign:  # noqa: ARG002 - a live node has no seed
         """Start node and memory, unless they run, and begin or resume a campaign.

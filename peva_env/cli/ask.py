@@ -9,7 +9,7 @@ import typer
 
 from peva_env.cli.map_options import DEFAULT_MEMORY, AsJson, Context, DominanceRule, Repetition, Schema
 from peva_env.cli.paths import path_option
-from peva_env.console import make_console, print_answer, print_notes
+from peva_env.console import make_console, print_answer, print_notes, write
 from peva_env.errors import ConfigError
 from peva_env.maps import ask as ask_map
 from peva_env.maps import read_map
@@ -48,7 +48,7 @@ def ask(
     answer = ask_map(node_map, config)
     if as_json:
         about = {"node": node_map.node, "context_hash": node_map.context_hash, "repetition": node_map.repetition}
-        typer.echo(json.dumps({**about, **asdict(answer), "notes": node_map.notes}, indent=2))
+        write(json.dumps({**about, **asdict(answer), "notes": node_map.notes}, indent=2))
         return
     console = make_console()
     print_answer(console, node_map, answer)

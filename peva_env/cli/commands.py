@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Any, NoReturn
 
 import gymnasium
@@ -21,19 +22,24 @@ from peva_env.cli.configuration import ConfigOption, load_settings
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.console import (
     CampaignProgress,
+    complain,
     duration_text,
+    guard_output,
     make_console,
     print_disputes,
     print_map,
     print_plan,
     print_verdicts,
     say,
+    tell_warnings,
+    write,
 )
 from peva_env.contracts import AgentWithDominance, EndStatus, SpaceBoundAgent
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
+from peva_env.memory import MAX_REPETITION
 from peva_env.planning import DfaasPlanBuilder, agent_factory, campaign_loop, own_policy
-from peva_env.system import FirstInterrupt, one_line
+from peva_env.system import FirstInterrupt
 
 _STDERR = 2
 
@@ -54,7 +60,7 @@ app = typer.Typer(
 def _root(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     """Decide which load test to run next on a FaaS node, run it with k6, and remember what happened."""
     if version:
-        typer.echo(f"peva-env {__version__}")
+        write(f"peva-env {__version__}")
         raise typer.Exit
 
 
@@ -87,7 +93,8 @@ def run(
         typer.Option("--early-abort", help="End a run as soon as the requests left cannot prevent OVERLOADED."),
     ] = None,
     repetition: Annotated[
-        int | None, typer.Option(min=1, help="Start or continue repetition N: measure everything again.")
+        int | None,
+        typer.Option(min=1, max=MAX_REPETITION, help="Start or continue repetition N: measure everything again."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")] = False,
 ) -> None:
@@ -134,8 +141,11 @@ app.command()(cli_report.report)
 def main() -> None:
     """Run the command line; an error that a user can cause is one line on standard error."""
     _fill_standard_descriptors()
+    guard_output()
+    tell_warnings()
     sys.path.append("")  # module:Class finds the user's own modules; last, so that none of them hides an installed one
     try:
+        _require_text(sys.argv[1:])
         app()
     except PevaError as error:
         _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
@@ -150,8 +160,24 @@ def _fill_standard_descriptors() -> None:
     os.close(descriptor)
 
 
+def _require_text(arguments: Iterable[str]) -> None:
+    """Check that the locale's encoding has decoded all arguments: no file format here takes what is not text.
+
+    Raises:
+        ConfigError: an argument is not text.
+    """
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(
+                f"argument {argument!r}: is not text in {sys.getfilesystemencoding()}, the encoding of this locale; "
+                "write it in that encoding, or set PYTHONUTF8=1"
+            ) from None
+
+
 def _fail(problem: str, code: int) -> NoReturn:
-    typer.echo(f"peva-env: {one_line(problem)}", err=True)
+    complain(problem)
     sys.exit(code)
 
 

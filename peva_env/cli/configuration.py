@@ -1,7 +1,6 @@
 """The commands about a configuration: ``peva-env plan | doctor | init | config``."""
 
 import json
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +11,8 @@ from peva_env import make
 from peva_env.campaign import run_checks
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import DfaasConfig, load_config
-from peva_env.console import make_console, print_plan, say
-from peva_env.errors import ConfigError
+from peva_env.console import make_console, print_plan, say, write
+from peva_env.errors import ConfigError, PevaError
 
 ConfigOption = Annotated[
     Path | None, path_option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
@@ -21,13 +20,8 @@ ConfigOption = Annotated[
 
 
 def load_settings(path: Path | None) -> DfaasConfig:
-    """Load a configuration, the sample without a path; print its warnings on standard error."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        settings = load_config(path or make.SAMPLE_CONFIG)
-    for warning in caught:
-        typer.echo(f"peva-env: warning: {warning.message}", err=True)
-    return settings
+    """Load a configuration, the sample without a path."""
+    return load_config(path or make.SAMPLE_CONFIG)
 
 
 def plan(config: ConfigOption = None) -> None:
@@ -54,8 +48,8 @@ def init(path: Annotated[Path, path_argument(help="The file to write.")] = Path(
     except FileExistsError:
         raise ConfigError(f"{path} is there already; give another name") from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-    typer.echo(f"wrote {path}; now: peva-env run --config {path}")
+        raise PevaError(f"{path}: cannot be written: {error.strerror}") from error
+    write(f"wrote {path}; now: peva-env run --config {path}")
 
 
 def show_config(
@@ -64,4 +58,4 @@ def show_config(
 ) -> None:
     """Print the parsed configuration with every default, or its JSON schema."""
     shown = DfaasConfig.model_json_schema() if schema else load_settings(config).model_dump(mode="json")
-    typer.echo(json.dumps(shown, indent=2))
+    write(json.dumps(shown, indent=2))

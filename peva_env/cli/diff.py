@@ -8,7 +8,7 @@ import typer
 
 from peva_env.cli.map_options import AsJson, Functions, Schema, names
 from peva_env.cli.paths import path_argument
-from peva_env.console import make_console, print_difference, print_notes
+from peva_env.console import make_console, print_difference, print_notes, write
 from peva_env.errors import ConfigError
 from peva_env.maps import MapDifference, NodeMap, compare, read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION
@@ -55,7 +55,7 @@ def diff(
     _require_two_maps(was, became)
     difference = compare(was, became)
     if as_json:
-        typer.echo(json.dumps(_as_data(was, became, difference), indent=2))
+        write(json.dumps(_as_data(was, became, difference), indent=2))
     else:
         console = make_console()
         print_difference(console, str(before), str(after), difference)

@@ -1,6 +1,5 @@
 """The command line of datasets: ``peva-env export --minari ID``."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -101,10 +100,7 @@ def _write(
     episodes: int,
     seed: int,
 ) -> Exported:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a configuration: they were shown when it was read
-        env = gymnasium.make(source.env_id, **source.arguments)
-    with closing(env):
+    with closing(gymnasium.make(source.env_id, **source.arguments)) as env:
         return dataset.write(
             env,
             campaign_loop(),
@@ -136,11 +132,7 @@ def _source(
 
 def _live(path: Path, runs: int | None) -> _Source:
     """Return the source of a live node. It names the file, whose content may hold tokens that no dataset may hold."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        settings = load_config(path)
-    for warning in caught:
-        typer.echo(f"peva-env: warning: {warning.message}", err=True)
+    settings = load_config(path)
     arguments = {"config_path": str(path.resolve()), "budget_runs": runs}
     return _Source("peva/FaasLive-v0", arguments, f"a live node ({settings.platform})", settings)
 

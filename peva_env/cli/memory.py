@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import OverloadConfig, duration_seconds
-from peva_env.console import make_console, print_import, print_memory, say
-from peva_env.errors import ConfigError
+from peva_env.console import make_console, print_import, print_memory, say, write
+from peva_env.errors import ConfigError, PevaError
 from peva_env.memory import (
     CORE_TABLES,
     DEBUG_TABLES,
@@ -79,7 +79,7 @@ def info(
         summary = summarize_memory(connection)
     size_bytes = memory.stat().st_size
     if as_json:
-        typer.echo(json.dumps({"path": str(memory), "size_bytes": size_bytes, **asdict(summary)}, indent=2))
+        write(json.dumps({"path": str(memory), "size_bytes": size_bytes, **asdict(summary)}, indent=2))
     else:
         print_memory(make_console(), memory, size_bytes, summary)
 
@@ -114,7 +114,7 @@ def export(
         for tables, folder in ((CORE_TABLES, core), (DEBUG_TABLES, debug)):
             if folder:
                 export_tables(connection, tables, folder)
-                typer.echo(f"wrote {folder}")
+                write(f"wrote {folder}")
 
 
 @app.command()
@@ -128,7 +128,7 @@ def preload(
     """Merge Parquet folders into a memory, or into a new one: all or nothing; repeating it changes nothing."""
     with _opened(memory, schema_version) as store:
         ParquetCheckpoint(store, core_dir=core, debug_dir=debug).preload_all(rename=rename)
-    typer.echo(f"merged {core} into {memory}")
+    write(f"merged {core} into {memory}")
 
 
 @app.command()
@@ -142,7 +142,7 @@ def merge(
     with _opened(memory, schema_version) as store:
         counts = merge_memories(store, others, rename=rename)
     for table, count in counts.items():
-        typer.echo(f"{table}: {count.inserted:,} new, {count.updated:,} updated, {count.kept:,} kept")
+        write(f"{table}: {count.inserted:,} new, {count.updated:,} updated, {count.kept:,} kept")
 
 
 @app.command(name="import-dfaas")
@@ -306,4 +306,4 @@ def _list_refusals(path: Path, refusals: Sequence[Refusal]) -> None:
         ):
             csv.writer(file, lineterminator="\n").writerows([_REFUSAL_COLUMNS, *refusals])
     except OSError as error:
-        raise ConfigError(f"--refused {path}: cannot be written: {error.strerror}") from error
+        raise PevaError(f"--refused {path}: cannot be written: {error.strerror}") from error

@@ -16,8 +16,27 @@ from peva_env.errors import ConfigError
 from peva_env.system import local_path, one_line
 
 
+class _DuplicateKeyError(Exception):
+    """A key stands twice in one mapping: the parsers would silently take the last of its values."""
+
+
+_SIGNS = [f"tag:yaml.org,2002:{sign}" for sign in ("merge", "value")]
+"""The tags of << and =, which YAML 1.1 reads as something other than text."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML whose values can all be built: one that looks like a date and is none is an error with its line."""
+    """YAML whose values can all be built and whose keys differ; else an error names the line."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        # Called before << merges other mappings in, whose keys may be there already.
+        lines: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if isinstance(key_node, yaml.ScalarNode) and key_node.tag not in _SIGNS:
+                key, line = self.construct_object(key_node), key_node.start_mark.line + 1
+                if key in lines:
+                    raise _DuplicateKeyError(f"line {line}: the key {key!r} stands on line {lines[key]} already")
+                lines[key] = line
+        super().flatten_mapping(node)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -32,8 +51,8 @@ def _refuse(_loader: _Loader, _node: yaml.Node) -> NoReturn:
     raise ValueError
 
 
-for _sign in ("merge", "value"):  # << and =, which YAML 1.1 reads as something other than text
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_sign}", _refuse)
+for _sign in _SIGNS:
+    _Loader.add_constructor(_sign, _refuse)
 
 _PATHS = {"openfaas": {"password_file", "ca_file"}, "grafana": {"token_file"}}
 """Keys of sections that name a file beside the configuration."""
@@ -112,6 +131,20 @@ def validated[Model: BaseModel](model: type[Model], data: Mapping[str, Any], *, 
         raise ConfigError(one_line(f"{where}: {problems[0]}{more}")) from error
 
 
+def _parsed(text: str, *, is_json: bool) -> Any:
+    return json.loads(text, object_pairs_hook=_object) if is_json else yaml.load(text, _Loader)  # noqa: S506 - a safe one
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON, whose keys must differ."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _DuplicateKeyError(f"the key {key!r} stands twice in one object")
+        found[key] = value
+    return found
+
+
 def read_mapping(path: Path) -> dict[str, Any]:
     """Read a YAML or JSON file that holds keys and values.
 
@@ -120,11 +153,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        data = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506 - a safe one
+        data = _parsed(text, is_json=path.suffix == ".json")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not a text file in UTF-8") from error
+    except _DuplicateKeyError as error:
+        raise ConfigError(f"{path}: {error}") from error
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}: line {error.lineno} is not valid JSON: {error.msg}") from error
     except RecursionError as error:

@@ -107,7 +107,7 @@ def migrate_rates(values: Mapping[str, Any]) -> dict[str, Any]:
     rates = migrated.pop("rates", None)
     if rates is None:
         return migrated
-    warnings.warn("'rates' is deprecated: write 'rate_strategy' with type: linear", DeprecationWarning, 3)
+    warnings.warn("'rates' is deprecated: write 'rate_strategy' with type: linear", FutureWarning, 3)
     strategy = migrated.get("rate_strategy")
     default = LinearRates().model_dump()
     if strategy is None or (isinstance(strategy, Mapping) and default | dict(strategy) == default):

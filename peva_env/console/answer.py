@@ -1,12 +1,11 @@
 """Printing the answer of a map about a load."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from peva_env.console.table import print_table
 from peva_env.console.text import STYLES, config_text, say
 from peva_env.contracts import Verdict
 from peva_env.maps import Headroom, LoadAnswer, Neighbour, NodeMap
@@ -18,6 +17,7 @@ _BASIS_TEXTS = {
     "contradicted": "not proved: measurements contradict each other",
     "predicted": "not proved: predicted",
 }
+_RATES = ("now", "proved OK up to", "likely OK up to", "proved overloaded from", "highest on the map")
 _CERTAIN = 0.95
 
 
@@ -35,7 +35,7 @@ def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> Non
         say(console, f"  a guess: beyond the highest measured rate of {', '.join(map(one_line, answer.beyond))}")
     if answer.headroom:
         say(console, "\nHow far each rate could be raised, the others staying as they are (rps):")
-        console.print(_headroom_table(answer.headroom))
+        _print_headroom(console, answer.headroom)
     say(
         console,
         f"\nnode {node_map.node}, context {node_map.context_hash}, repetition {node_map.repetition}, "
@@ -64,12 +64,13 @@ def _count(one: Neighbour) -> str:
     return f"{n} of {one.n_runs} runs"
 
 
-def _headroom_table(headroom: Sequence[Headroom]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("  function")
-    for name in ("now", "proved OK up to", "likely OK up to", "proved overloaded from", "highest on the map"):
-        table.add_column(name, justify="right")
-    for one in headroom:
-        rates: list[Any] = [one.rate_rps, one.ok_rps, one.likely_ok_rps, one.overloaded_rps, one.highest_rps]
-        table.add_row(Text(f"  {one_line(one.function)}"), *("-" if rate is None else str(rate) for rate in rates))
-    return table
+def _print_headroom(console: Console, headroom: Sequence[Headroom]) -> None:
+    rows = [
+        (f"  {one_line(one.function)}", *("-" if rate is None else str(rate) for rate in _rates(one)))
+        for one in headroom
+    ]
+    print_table(console, ("  function", *_RATES), rows)
+
+
+def _rates(one: Headroom) -> tuple[int | None, ...]:
+    return one.rate_rps, one.ok_rps, one.likely_ok_rps, one.overloaded_rps, one.highest_rps

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from peva_env.console.table import print_table
 from peva_env.console.text import say
 from peva_env.memory import CampaignSummary, ContextSummary, MemorySummary
 from peva_env.memory.importing import ImportReport
@@ -68,12 +67,8 @@ def print_import(console: Console, report: ImportReport) -> None:
 def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if not rows:
         return
-    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    for row in (headings, *rows):
-        table.add_row(*(Text(one_line(cell), "bold" if row is headings else "") for cell in row))
     console.print()
-    # At its full width: a name or a hash that is cut off cannot be copied.
-    console.print(table, soft_wrap=True, width=max(console.width, console.measure(table).maximum))
+    print_table(console, headings, [[one_line(cell) for cell in row] for row in rows], n_left=len(headings))
 
 
 def _campaign(campaign: CampaignSummary) -> list[str]:

@@ -1,8 +1,6 @@
 """The console, and the texts of configurations and durations."""
 
 import io
-import os
-import signal
 import sys
 from collections.abc import Iterable
 
@@ -19,26 +17,6 @@ _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365.25 * 86_400
 _MANY_YEARS = 1e6
 _FILE_WIDTH = 120
 """Width of tables where there is no terminal."""
-
-
-class OutputClosed(SystemExit):
-    """The reader of standard output is gone, as in ``peva-env run | head``: the program ends without a message."""
-
-    def __init__(self) -> None:
-        super().__init__(128 + signal.SIGPIPE)  # what a shell reports of a program that does not handle it
-
-    def __str__(self) -> str:
-        return "the output was closed"
-
-
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        # Python flushes the buffer at its end: without this that would fail again, and print an error.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-        raise OutputClosed
 
 
 def config_text(config: Iterable[tuple[str, int]]) -> str:
@@ -64,8 +42,8 @@ def duration_text(seconds: float) -> str:
 def make_console() -> Console:
     """Return the console of standard output; without standard output, as in a service, it prints nothing."""
     if sys.stdout is None:
-        return _Console(file=io.StringIO(), quiet=True)
-    return _Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+        return Console(file=io.StringIO(), quiet=True)
+    return Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
 
 
 def say(console: Console, line: str | Text) -> None:

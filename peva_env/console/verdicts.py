@@ -3,9 +3,9 @@
 from collections.abc import Container, Iterable, Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from peva_env.console.table import print_table
 from peva_env.console.text import STYLES, config_text, say
 from peva_env.contracts import ExecutionEvent
 from peva_env.maps import valid_runs
@@ -13,9 +13,7 @@ from peva_env.rules import majority
 from peva_env.space import ConfigKey
 
 _MAX_ROWS = 40
-_GAP = 2
 _HEADINGS = ("configuration (rps)", "verdict", "agree", "margin", "success", "p95 ms", "CPU %")
-"""The most important first: a narrow terminal leaves out columns from the end."""
 
 
 def print_verdicts(console: Console, events: Iterable[ExecutionEvent], complete: Container[ConfigKey]) -> None:
@@ -28,23 +26,9 @@ def print_verdicts(console: Console, events: Iterable[ExecutionEvent], complete:
         return
     shown = sorted(runs, key=lambda key: (len(key[0]), key))[:_MAX_ROWS]
     console.print()
-    console.print(_table([_row(key, runs[key], is_complete=key in complete) for key in shown], console.width))
+    print_table(console, _HEADINGS, [_row(key, runs[key], is_complete=key in complete) for key in shown], n_left=2)
     if len(runs) > len(shown):
         say(console, f"and {len(runs) - len(shown)} more, see results.csv")
-
-
-def _table(rows: Sequence[Sequence[Text]], width: int) -> Table:
-    cells = [[Text(heading, "bold") for heading in _HEADINGS], *rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADINGS))]
-    n_columns = len(_HEADINGS)
-    while n_columns > 2 and sum(widths[:n_columns]) + _GAP * (n_columns - 1) > width:
-        n_columns -= 1
-    table = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-    for column in range(n_columns):
-        table.add_column(justify="left" if column < 2 else "right", no_wrap=column > 0)
-    for row in cells:
-        table.add_row(*row[:n_columns])
-    return table
 
 
 def _row(key: ConfigKey, runs: Sequence[ExecutionEvent], *, is_complete: bool) -> list[Text]:

@@ -15,7 +15,7 @@ from peva_env.memory.database import Database
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.ledger import RunLedger
-from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, TABLES
+from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, MAX_REPETITION, TABLES
 from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize_memory
@@ -26,6 +26,7 @@ __all__ = [
     "DEBUG_TABLES",
     "DEFAULT_SCHEMA_VERSION",
     "EVENT_COLUMNS",
+    "MAX_REPETITION",
     "TABLES",
     "CampaignSummary",
     "ContextSummary",

@@ -16,6 +16,9 @@ class TableSchema:
         return f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({', '.join(self.key)}))"
 
 
+MAX_REPETITION = 2**31 - 1
+"""The highest number of a repetition: what an INTEGER column of DuckDB holds."""
+
 _EVENT_KEY = {"config_id": "VARCHAR", "iteration": "INTEGER", "repetition": "INTEGER", "run_id": "VARCHAR"}
 
 TABLES: dict[str, TableSchema] = {

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Sequence
 
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
-from peva_env.errors import PolicyError
+from peva_env.errors import PolicyLoadError
 from peva_env.space import Config
 from peva_env.system import load_class
 
@@ -30,17 +30,17 @@ def load_policy_algorithm(entrypoint: str | None) -> PolicyAlgorithm:
     """Return an instance of the class at ``module:Class``, or a ``NoOpPolicy`` for None or "". The module's code runs.
 
     Raises:
-        PolicyError: the entry point is malformed, the module or class is missing or raises an exception, or the class
-            lacks a method of the contract.
+        PolicyLoadError: the entry point is malformed, the module or class is missing or raises an exception, or the
+            class lacks a method of the contract.
     """
     if not entrypoint:
         return NoOpPolicy()
-    policy_class = load_class(entrypoint, what="policy", error=PolicyError)
+    policy_class = load_class(entrypoint, what="policy", error=PolicyLoadError)
     missing = [name for name in _CONTRACT if not callable(getattr(policy_class, name, None))]
     if missing:
-        raise PolicyError(f"policy {entrypoint!r} is not a PolicyAlgorithm: it lacks {', '.join(missing)}")
+        raise PolicyLoadError(f"policy {entrypoint!r} is not a PolicyAlgorithm: it lacks {', '.join(missing)}")
     try:
         policy: PolicyAlgorithm = policy_class()
     except Exception as error:
-        raise PolicyError(f"policy {entrypoint!r} cannot be made without arguments: {error!r}") from error
+        raise PolicyLoadError(f"policy {entrypoint!r} cannot be made without arguments: {error!r}") from error
     return policy

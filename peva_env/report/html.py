@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env import __version__
-from peva_env.errors import ConfigError, PolicyError
+from peva_env.errors import ConfigError, PevaError, PolicyError
 from peva_env.maps import NodeMap, predict, savings_of
 from peva_env.report.data import Cell, cell_codes, map_data, run_data
 from peva_env.report.texts import certificate, load_text, moment_text, provenance, savings, sentence_text, summary
@@ -48,7 +48,8 @@ def write_report(node_map: NodeMap, path: Path) -> None:
     A symbolic link stays; the file that it points to is written.
 
     Raises:
-        ConfigError: jinja2 or plotly is not installed, the file cannot be written, or it exists and is not a report.
+        ConfigError: jinja2 or plotly is not installed, or the file exists and is not a report.
+        PevaError: the file cannot be written.
     """
     target = report_file(path)
     text = render(node_map, made_at=time.time())
@@ -56,7 +57,7 @@ def write_report(node_map: NodeMap, path: Path) -> None:
         with replacing(target) as partial:
             partial.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--out {path}: cannot be written: {error.strerror}") from error
+        raise PevaError(f"--out {path}: cannot be written: {error.strerror}") from error
 
 
 def render(node_map: NodeMap, *, made_at: float) -> str:
@@ -97,7 +98,7 @@ def _probabilities(node_map: NodeMap) -> tuple[NDArray[np.float64] | None, Seque
         return None, [f"{unknown.size:,} configurations are unknown, too many to predict each"]
     try:
         return predict(node_map, [node_map.known.space.config(int(index)) for index in unknown]), []
-    except (ConfigError, PolicyError) as error:
+    except (ConfigError, PevaError, PolicyError) as error:
         return None, [f"unknown configurations are not predicted: {error}"]
 
 

@@ -116,7 +116,7 @@ def test_init_never_overwrites() -> None:
 
 
 def test_init_says_where_it_cannot_write() -> None:
-    assert "nowhere/peva.yml: cannot be written" in complaint(peva("init", "nowhere/peva.yml"), 2)
+    assert "nowhere/peva.yml: cannot be written" in complaint(peva("init", "nowhere/peva.yml"), 1)
 
 
 def test_every_key_of_the_sample_is_a_key_also_where_it_is_commented_out() -> None:
@@ -319,11 +319,11 @@ def test_a_policy_of_ones_own_and_an_agent_are_not_both_asked_for() -> None:
     [("MyPolicy", "must be module:Class"), ("no_such_module:MyPolicy", "there is no module 'no_such_module'")],
 )
 def test_a_policy_of_ones_own_that_is_not_there_is_told_in_one_line(algorithm: str, said: str) -> None:
-    assert said in refusal(SMALL, 1, "--algorithm", algorithm)
+    assert said in refusal(SMALL, 2, "--algorithm", algorithm)
 
 
 def test_a_policy_that_is_not_there_is_named() -> None:
-    assert "there is no module 'nowhere'" in refusal(SMALL | {"algorithm_entrypoint": "nowhere:Policy"}, 1)
+    assert "there is no module 'nowhere'" in refusal(SMALL | {"algorithm_entrypoint": "nowhere:Policy"}, 2)
 
 
 HIDING = [

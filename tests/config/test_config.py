@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from peva_env.campaign.factories import make_metrics
-from peva_env.config import DfaasConfig, OverloadConfig, duration_seconds, load_config, parse_config
+from peva_env.config import DfaasConfig, OverloadConfig, duration_seconds, load_config, parse_config, read_mapping
 from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
 
@@ -174,7 +174,7 @@ def test_random_rates_are_the_same_at_every_start() -> None:
 
 
 def test_the_older_rates_are_migrated_with_a_deprecation_warning() -> None:
-    with pytest.warns(DeprecationWarning, match="rate_strategy"):
+    with pytest.warns(FutureWarning, match="rate_strategy"):
         config = parse_config({"rates": {"min_rate": 10, "max_rate": 30, "step": 10}})
     assert config.rate_strategy.generate_rates() == [10, 20, 30]
 
@@ -315,3 +315,25 @@ def test_a_rule_that_cannot_be_meant_is_refused(data: dict[str, Any], said: str)
     with pytest.raises(ConfigError) as caught:
         parse_config(data)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.yml", "duration: 1s\niterations: 2\nduration: 3s\n", "line 3: the key 'duration' stands on line 1 already"),
+        ("a.yml", "functions:\n- name: b\n  name: c\n", "line 3: the key 'name' stands on line 2 already"),
+        ("a.yml", "a: 1\n'a': 2\n", "line 2: the key 'a' stands on line 1 already"),
+        ("a.yml", "b: &b {x: 1}\nc: {<<: *b, y: 2, y: 3}\n", "line 2: the key 'y' stands on line 2 already"),
+        ("a.json", '{"duration": "1s",\n"duration": "3s"}', "the key 'duration' stands twice in one object"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path, name: str, text: str, said: str) -> None:
+    path = write(tmp_path, text, name)
+    with pytest.raises(ConfigError) as caught:
+        read_mapping(path)
+    assert str(caught.value) == f"{path}: {said}"
+
+
+def test_a_key_that_is_merged_in_may_be_replaced(tmp_path: Path) -> None:
+    text = "b: &b {x: 1}\nd: &d {y: 1}\nc:\n  <<: *b\n  <<: *d\n  x: 2\n"
+    assert read_mapping(write(tmp_path, text))["c"] == {"x": 2, "y": 1}

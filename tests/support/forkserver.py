@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Mapping
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,14 +24,16 @@ LIMIT_S = 120
 Ended = subprocess.CompletedProcess[str]
 
 
-def peva(*args: str, **environment: str) -> Ended:
+def peva(*args: str, output: str | None = None, **environment: str) -> Ended:
     """Run ``peva-env`` in this folder, in a process of its own, without the second of CPU time that its imports take.
 
-    What depends on the start itself, on signals or on closed streams has to start the installed command.
+    What depends on the start itself or on signals has to start the installed command. ``output`` is a file in place of
+    its standard output; ``closed`` is a pipe that nobody reads.
     """
     with tempfile.TemporaryDirectory() as folder:
-        output, errors = Path(folder, "output"), Path(folder, "errors")
-        how = (args, Path.cwd(), {**os.environ, **environment}, output, errors)
+        written, errors = Path(folder, "output"), Path(folder, "errors")
+        written.touch()
+        how = (args, Path.cwd(), {**os.environ, **environment}, Path(output or written), errors)
         process = PROCESSES.Process(target=_become, args=how)
         process.start()
         process.join(LIMIT_S)
@@ -38,14 +41,29 @@ def peva(*args: str, **environment: str) -> Ended:
         process.kill()
         process.join()
         assert in_time, f"peva-env {args} did not end within {LIMIT_S} s: {errors.read_text()}"
-        return Ended(["peva-env", *args], process.exitcode or 0, output.read_text(), errors.read_text())
+        return Ended(
+            ["peva-env", *args],
+            process.exitcode or 0,
+            written.read_text(environment.get("PYTHONIOENCODING", "utf-8")),
+            errors.read_text(),
+        )
 
 
 def _become(args: tuple[str, ...], cwd: Path, environment: Mapping[str, str], output: Path, errors: Path) -> None:
     """Be the command, with everything that a new process would get from whoever starts it."""
     for stream, path in ((sys.stdout, output), (sys.stderr, errors)):
-        with path.open("wb") as file:
-            os.dup2(file.fileno(), stream.fileno())
+        if path.name == "closed":
+            reader, writer = os.pipe()
+            os.close(reader)
+            os.dup2(writer, stream.fileno())
+            os.close(writer)
+        else:
+            with path.open("wb") as file:
+                os.dup2(file.fileno(), stream.fileno())
+    encoding = environment.get("PYTHONIOENCODING", "utf-8")
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115 - a descriptor, kept open
+    if environment.get("PYTHONWARNINGS") == "error":
+        warnings.simplefilter("error")
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)

@@ -8,7 +8,7 @@ from typing import Any
 
 from peva_agents.arena.episode import EpisodeRecord
 from peva_env.config.offline import ArenaConfig
-from peva_env.errors import ConfigError
+from peva_env.errors import ConfigError, PevaError
 from peva_env.system import output_folder, write_text
 
 _CONFIG = "arena.json"
@@ -43,7 +43,7 @@ class ArenaFolder:
             write_text(path / _CODE, json.dumps(code or {}, indent=2))
             self.records = list(self._read())
         except OSError as error:
-            raise ConfigError(f"{path}: cannot be used as --out: {error.strerror}") from error
+            raise PevaError(f"{path}: cannot be used as --out: {error.strerror}") from error
 
     def add(self, record: EpisodeRecord) -> None:
         """Append the record of an episode."""

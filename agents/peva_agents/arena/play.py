@@ -10,7 +10,6 @@ import hashlib
 import inspect
 import json
 import os
-import warnings
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -50,11 +49,7 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
     """
     config = parse_arena(given)
     agents = {name: agent_factory(name)(DfaasConfig(seed=0)) for name in agent_names(config)}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        world = ArenaWorld(config)
-    for warning in caught:
-        _say(console, f"warning: {warning.message}")
+    world = ArenaWorld(config)
     folder = ArenaFolder(out, config, {name: _digest(name, agent) for name, agent in agents.items()})
     if folder.records:
         _say(console, f"{out}: {len(folder.records):,} episodes were played before")

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
+
+from peva_env.console import print_table
 
 
 class TextTable(NamedTuple):
@@ -16,12 +18,10 @@ class TextTable(NamedTuple):
 
     def print(self, console: Console, *, caption: str | None = None) -> None:
         """Print the table, with a caption below it if one is given."""
-        table = Table(title=self.title, caption=caption)
-        for number, head in enumerate(self.heads):
-            table.add_column(head, justify="right" if number else "left")
-        for row in self.rows:
-            table.add_row(*row)
-        console.print(table)
+        console.print(Text(f"\n{self.title}", "bold"), highlight=False)
+        print_table(console, self.heads, self.rows)
+        if caption:
+            console.print(Text(caption, "dim"), highlight=False)
 
     def markdown(self) -> list[str]:
         """Return the lines of a section with the table."""

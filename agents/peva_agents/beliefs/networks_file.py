@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from peva_agents.beliefs.comparison import N_INPUTS
 from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
-from peva_env.errors import PolicyError
+from peva_env.errors import PolicyLoadError
 
 type Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Networks:
         """Read both from a file.
 
         Raises:
-            PolicyError: the file does not exist, or does not hold such networks.
+            PolicyLoadError: the file does not exist, or does not hold such networks.
         """
         try:
             arrays = _arrays(path)
@@ -42,7 +42,7 @@ class Networks:
             correction = Network.of(arrays, "correction", n_inputs=N_INPUTS) if has_correction else None
             return cls(Network.of(arrays, "estimate", n_inputs=N_FEATURES), correction)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise PolicyError(f"{path}: holds no networks of a learnt agent: {error}") from error
+            raise PolicyLoadError(f"{path}: holds no networks of a learnt agent: {error}") from error
 
 
 def _arrays(path: Path) -> dict[str, Floats]:

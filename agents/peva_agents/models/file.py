@@ -17,7 +17,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from peva_agents.models.algorithms import policy_class, require_sb3
-from peva_env.errors import PolicyError
+from peva_env.errors import PolicyLoadError
 from peva_env.observation import Observation, observation_space
 from peva_env.space import ConfigSpace
 from peva_env.system import replacing
@@ -30,23 +30,23 @@ def artefact(path: Path) -> dict[str, Any]:
     """Return how the model in a file was trained.
 
     Raises:
-        PolicyError: the file does not exist, or is not a model of ``peva-env train``.
+        PolicyLoadError: the file does not exist, or is not a model of ``peva-env train``.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             found: dict[str, Any] = json.loads(archive.read("data"))[ARTEFACT]
             return {key: found[key] for key in ("config", "space", "versions", "steps", "net_arch")}
     except FileNotFoundError:
-        raise PolicyError(f"{path}: there is no such model; peva-env train writes model.zip") from None
+        raise PolicyLoadError(f"{path}: there is no such model; peva-env train writes model.zip") from None
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
-        raise PolicyError(f"{path}: is no model that peva-env train wrote: {error!r}") from error
+        raise PolicyLoadError(f"{path}: is no model that peva-env train wrote: {error!r}") from error
 
 
 def load_policy(path: Path, space: ConfigSpace) -> Any:
     """Build the policy of a model's file, without unpickling anything.
 
     Raises:
-        PolicyError: the weights cannot be loaded into the policy.
+        PolicyLoadError: the weights cannot be loaded into the policy.
     """
     require_sb3()
     found = artefact(path)
@@ -62,7 +62,7 @@ def load_policy(path: Path, space: ConfigSpace) -> Any:
             weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
         policy.load_state_dict(weights)
     except Exception as error:
-        raise PolicyError(f"{path}: its weights cannot be loaded: {' '.join(str(error).split())[:200]}") from error
+        raise PolicyLoadError(f"{path}: its weights cannot be loaded: {' '.join(str(error).split())[:200]}") from error
     policy.set_training_mode(False)
     return policy
 

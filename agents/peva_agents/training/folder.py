@@ -7,7 +7,7 @@ from typing import Any
 
 from peva_agents.training.config import parse_training
 from peva_env.config.offline import TrainingConfig
-from peva_env.errors import ConfigError
+from peva_env.errors import ConfigError, PevaError
 from peva_env.system import output_folder, write_text
 
 _CONFIG = "config.json"
@@ -28,7 +28,7 @@ def begin_folder(folder: Path, described: Mapping[str, Any]) -> None:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         write_text(folder / _CONFIG, json.dumps(described, indent=2))
     except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written to: {error.strerror}") from error
+        raise PevaError(f"{folder}: cannot be written to: {error.strerror}") from error
 
 
 def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
