@@ -147,7 +147,7 @@ def _vector_env(num_envs: int, setup: OfflineSetup, autoreset_mode: str) -> Peva
         warnings.warn(
             f"Gymnasium {version} computes wrong episode statistics in SameStep mode (RecordEpisodeStatistics of "
             "gymnasium.wrappers.vector); install gymnasium 1.4 or later, or use autoreset_mode='NextStep'",
-            RuntimeWarning,
+            UserWarning,
             stacklevel=4,
         )
     return env

@@ -275,6 +275,6 @@ def test_an_old_gymnasium_whose_statistics_are_wrong_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, version: str, mode: str, is_warned: bool
 ) -> None:
     monkeypatch.setattr(gymnasium, "__version__", version)
-    warned = pytest.warns(RuntimeWarning, match="install gymnasium 1.4")
+    warned = pytest.warns(UserWarning, match="install gymnasium 1.4")
     with warned if is_warned else nullcontext():
         gymnasium.make_vec("peva/FaasSim-v0", 2, "vector_entry_point", autoreset_mode=mode).close()

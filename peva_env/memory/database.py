@@ -1,5 +1,6 @@
 """The DuckDB file itself: opened by one process, checked against the schema, written in transactions."""
 
+import fcntl
 import os
 import re
 import time
@@ -165,8 +166,8 @@ class Database:
             with Path(self._file).open("rb") as file:
                 begins = file.read(_MAGIC_END)
                 n_bytes = os.fstat(file.fileno()).st_size
-            if not begins or (begins.endswith(_MAGIC) and self._was_cut_off(n_bytes)):
-                Path(self._file).unlink()
+            if n_bytes < _HEADERS_END and (not begins or begins.endswith(_MAGIC)) and not self._has_log():
+                self._remove_cut_off(n_bytes)
                 return False
         except FileNotFoundError:
             return False
@@ -176,20 +177,34 @@ class Database:
             raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; choose another db_path")
         return True
 
-    def _was_cut_off(self, n_bytes: int) -> bool:
-        """Tell whether the file ends within its headers: a full disk or a kill cut it off when it was created.
+    def _has_log(self) -> bool:
+        log = Path(f"{self._file}.wal")
+        return log.exists() and log.stat().st_size > 0
+
+    def _remove_cut_off(self, n_bytes: int) -> None:
+        """Remove a file that ends within its headers: a full disk or a kill cut it off when it was created.
 
         DuckDB would always refuse it. It holds nothing, because the log, too, begins only after the headers.
+
+        Raises:
+            MemoryStoreError: another process is creating it just now.
         """
-        log = Path(f"{self._file}.wal")
-        if n_bytes >= _HEADERS_END or (log.exists() and log.stat().st_size):
-            return False
-        warnings.warn(
-            f"memory {self.path}: was cut off at {n_bytes:,} bytes, before it held anything; it is begun anew",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return True
+        path = Path(self._file)
+        with path.open("r+b") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock that DuckDB takes
+            except BlockingIOError:
+                raise MemoryStoreError(f"memory {self.path}: another process is creating it; try again") from None
+            status = os.fstat(file.fileno())
+            if status.st_size != n_bytes or (status.st_dev, status.st_ino) != self._file_identity():
+                raise MemoryStoreError(f"memory {self.path}: another process has just created it; try again")
+            path.unlink()
+        if n_bytes:
+            warnings.warn(
+                f"memory {self.path}: was cut off at {n_bytes:,} bytes, before it held anything; it is begun anew",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _require_file(self) -> None:
         # DuckDB keeps writing to a deleted file, and all of it is lost when the file is closed.

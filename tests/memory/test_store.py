@@ -508,7 +508,7 @@ def test_a_file_that_was_cut_off_in_its_headers_is_begun_anew(tmp_path: Path, n_
     make(path)
     path.write_bytes(path.read_bytes()[:n_bytes])
     with closing(DuckDBMemoryStore(path)) as store:
-        with pytest.warns(RuntimeWarning, match=r"was cut off at .* begun anew"):
+        with pytest.warns(UserWarning, match=r"was cut off at .* begun anew"):
             store.startup()
         store.insert_events([event()])
     with closing(DuckDBMemoryStore(path)) as store:
@@ -525,6 +525,24 @@ def test_a_cut_off_file_with_a_log_beside_it_is_left_alone(tmp_path: Path, n_byt
     log.write_bytes(b"rows")
     refusal(path)
     assert (path.stat().st_size, log.read_bytes()) == (n_bytes, b"rows")
+
+
+def test_a_file_that_another_process_is_creating_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    make(path)
+    path.write_bytes(path.read_bytes()[:4096])
+    locking = (
+        "import fcntl, sys; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX); print(); sys.stdin.read()"
+    )
+    creating = subprocess.Popen([sys.executable, "-c", locking, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert creating.stdout
+        assert creating.stdout.readline() == b"\n"
+        assert "another process is creating it; try again" in refusal(path)
+        assert path.stat().st_size == 4096
+    finally:
+        creating.kill()
+        creating.communicate()
 
 
 @pytest.mark.parametrize("n_bytes", [12288, 100_000])
