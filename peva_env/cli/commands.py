@@ -29,6 +29,7 @@ from peva_env.console import (
     print_disputes,
     print_map,
     print_plan,
+    print_short_runs,
     print_verdicts,
     say,
     tell_warnings,
@@ -113,6 +114,7 @@ def run(
         return
     driver = make_agent(settings)
     settings = _suited_to(driver, settings)
+    print_short_runs(console, settings)
     interrupts = FirstInterrupt()
     env = gymnasium.make(
         "peva/FaasLive-v0",

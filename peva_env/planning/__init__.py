@@ -11,6 +11,7 @@ from peva_env.planning.candidates import Candidates
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
 from peva_env.planning.plugins import agent_factory, arena, campaign_loop, own_policy, trainer
 from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
+from peva_env.planning.resolution import too_short_for
 from peva_env.planning.scheduler import CartesianScheduler
 from peva_env.planning.updates import PolicyUpdates, UpdateSchedule
 
@@ -27,5 +28,6 @@ __all__ = [
     "campaign_loop",
     "load_policy_algorithm",
     "own_policy",
+    "too_short_for",
     "trainer",
 ]

@@ -1,0 +1,47 @@
+"""Rules that the runs of a plan are too short for."""
+
+from typing import Any
+
+import pytest
+
+from peva_env.config import parse_config
+from peva_env.planning import too_short_for
+
+
+def problem(rates: list[int], duration: str, **overload: Any) -> str | None:
+    strategy = {"type": "custom", "rates": rates}
+    return too_short_for(parse_config({"rate_strategy": strategy, "duration": duration, "overload": overload}))
+
+
+def test_runs_of_the_default_rules_need_twenty_requests() -> None:
+    assert problem([10, 50], "2s") is None
+    assert problem([9, 50], "2s") == (
+        "duration = 2s: fetch at 9 rps gets 18 requests, too few for a mean success rate of at least 0.95; runs of 3s "
+        "are long enough"
+    )
+
+
+@pytest.mark.parametrize(
+    ("overload", "said"),
+    [
+        ({"success_rate_function_min": 0.999}, "too few for a success rate of at least 0.999; runs of 20s are long"),
+        ({"p99_ms_max": 200}, "fetch at 50 rps gets 50 requests, too few for p99_ms_max; runs of 2s are long enough"),
+    ],
+)
+def test_a_strict_rule_needs_more_requests(overload: dict[str, Any], said: str) -> None:
+    assert said in (problem([50], "1s", **overload) or "")
+
+
+@pytest.mark.parametrize("rule", ["p95_ms_max", "p50_ms_max", "mean_ms_max"])
+def test_a_rule_that_fifty_requests_decide_is_not_named(rule: str) -> None:
+    assert problem([50], "1s", **{rule: 100}) is None
+
+
+def test_the_rule_that_needs_most_is_named_and_the_others_are_counted() -> None:
+    found = problem([20], "1s", p99_ms_max=9, success_rate_function_min=0.99, p95_ms_max=9)
+    assert found is not None
+    assert "runs of 5s are long enough; so are they for 1 more rule" in found
+
+
+def test_a_rate_of_0_needs_no_requests() -> None:
+    assert problem([0, 100], "1s") is None
