@@ -120,7 +120,6 @@ def test_what_the_readme_shows_works_where_only_the_wheel_is_installed(
     (tmp_path / "peva.yml").write_text(CAMPAIGN)
     for command in (
         ["python", "-c", MAKE],
-        ["peva-env", "doctor"],
         ["peva-env", "run", "--config", "peva.yml"],
         ["peva-env", "ask", "fetch=7"],
         ["peva-env", "report", "--memory", "peva-results/peva_faas.duckdb"],

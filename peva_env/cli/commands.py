@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import gymnasium
@@ -147,7 +148,7 @@ def main() -> None:
     tell_warnings()
     sys.path.append("")  # module:Class finds the user's own modules; last, so that none of them hides an installed one
     try:
-        _require_text(sys.argv[1:])
+        _require_text()
         app()
     except PevaError as error:
         _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
@@ -162,18 +163,21 @@ def _fill_standard_descriptors() -> None:
     os.close(descriptor)
 
 
-def _require_text(arguments: Iterable[str]) -> None:
-    """Check that the locale's encoding has decoded all arguments: no file format here takes what is not text.
+def _require_text() -> None:
+    """Check that the locale's encoding can decode all arguments and the working folder: DuckDB takes text alone.
 
     Raises:
-        ConfigError: an argument is not text.
+        ConfigError: one of them is not text.
     """
-    for argument in arguments:
+    texts = [("argument", argument) for argument in sys.argv[1:]]
+    with suppress(FileNotFoundError):  # a working folder that was removed
+        texts.append(("working folder", str(Path.cwd())))
+    for what, text in texts:
         try:
-            argument.encode()
+            text.encode()
         except UnicodeEncodeError:
             raise ConfigError(
-                f"argument {argument!r}: is not text in {sys.getfilesystemencoding()}, the encoding of this locale; "
+                f"{what} {text!r}: is not text in {sys.getfilesystemencoding()}, the encoding of this locale; "
                 "write it in that encoding, or set PYTHONUTF8=1"
             ) from None
 

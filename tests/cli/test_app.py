@@ -199,7 +199,7 @@ def test_doctor_says_what_to_do_about_each_failure() -> None:
         "policy": "there is no module 'nowhere'",
         "output_dir": "choose another path",
         "memory": "choose another db_path",
-        "load": "stay under",
+        "load": "stay below",
     }
     assert failures.keys() == expected.keys()
     for name, remedy in expected.items():

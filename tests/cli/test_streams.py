@@ -75,6 +75,15 @@ def test_an_argument_that_the_locale_cannot_decode_is_one_line_and_exit_code_2()
     assert ended.stderr.count(b"\n") == 1
 
 
+def test_a_working_folder_that_the_locale_cannot_decode_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("folder-é").mkdir()
+    monkeypatch.chdir("folder-é")
+    ended = installed(["memory", "info", "e.duckdb"], LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"peva-env: working folder '")
+    assert ended.stderr.count(b"\n") == 1
+
+
 @pytest.mark.parametrize("args", READ, ids=" ".join)
 def test_an_output_that_is_closed_is_exit_code_141(args: Sequence[str]) -> None:
     ended = peva(*args, output="closed")

@@ -398,7 +398,9 @@ def test_headings_labels_and_ids_are_in_order() -> None:
 def report(*args: str) -> tuple[int, str]:
     """Run the command; return its exit code, and the line that it printed or complained with."""
     done = CliRunner().invoke(cli.app, ["report", *args])
-    return (2, str(done.exception)) if isinstance(done.exception, ConfigError) else (done.exit_code, done.output)
+    if isinstance(done.exception, PevaError):
+        return (2 if isinstance(done.exception, ConfigError) else 1), str(done.exception)
+    return done.exit_code, done.output
 
 
 @pytest.fixture
