@@ -4,6 +4,11 @@ It stands beside the package, because whatever is imported from that imports Gym
 most of the time.
 """
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    sys.path.append(sys.path.pop(0))  # python -m puts the working folder first, where it could hide modules
+
 import os
 import signal
 from types import FrameType
@@ -22,3 +27,7 @@ def main() -> None:
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
     # Nothing has begun that would have to be ended; an exception, however, can be lost on its way out of an import.
     os._exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

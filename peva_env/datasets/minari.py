@@ -33,7 +33,7 @@ from peva_env.system import uninterrupted
 type Drive = Callable[..., Any]
 """Lets an agent drive an environment from ``seed`` to the end, as the loop of ``campaign_loop`` does."""
 
-_ID = re.compile(r"([-\w]+/)*[-\w]+-v\d+", re.ASCII)
+_ID = re.compile(r"(?![-\w]/[-\w]+$)([-\w]+/)*[-\w]+-v\d+", re.ASCII)  # Minari refuses a namespace of one letter
 _COUNTS = ("n_unknown", "n_resolved", "n_runs")
 _NEEDED = ("minari", "h5py", "PIL")
 _FORMAT = "hdf5"
@@ -202,7 +202,10 @@ def _minari() -> Any:
 def _checked(dataset_id: str, root: Path) -> PurePosixPath:
     """Return the path of a dataset, relative to the folder of all datasets."""
     if not _ID.fullmatch(dataset_id):
-        raise ConfigError(f"--minari {dataset_id!r}: must be NAME-vN or NAMESPACE/NAME-vN, for example peva/sim-v0")
+        raise ConfigError(
+            f"--minari {dataset_id!r}: must be NAME-vN or NAMESPACE/NAME-vN, for example peva/sim-v0; "
+            "a namespace has two letters or more"
+        )
     path = PurePosixPath(dataset_id)
     for above in path.parents:
         if (root / above / "data").exists():

@@ -1,5 +1,6 @@
 """The DuckDB file itself: opened by one process, checked against the schema, written in transactions."""
 
+import errno
 import fcntl
 import os
 import re
@@ -19,9 +20,9 @@ from peva_env.memory.schema_check import inspect_database
 from peva_env.system import local_path
 
 _LOCK_HOLDER = re.compile(r"lock is held in (?:(?P<program>.+) \(PID (?P<pid>\d+)\)|PID (?P<bare_pid>\d+))")
-_NO_LOCKS = re.compile(
-    r"Could not set lock on file .*: (?P<reason>Operation not supported|No locks available|.*not impl.*)"
-)
+_NO_LOCK = re.compile(r'Could not set lock on file ".*?": (?P<reason>[^.,]+)')
+_LOCKED = {os.strerror(errno.EACCES), os.strerror(errno.EAGAIN)}
+"""Two texts by which an operating system says that another process has the lock."""
 
 _MAGIC = b"DUCK"
 _MAGIC_END = 12
@@ -258,10 +259,12 @@ def duckdb_problem(error: duckdb.Error) -> str:
     holder = _LOCK_HOLDER.search(text)
     if holder:
         return f"in use by {_named(holder)}; wait for it, stop it, or choose another db_path"
-    no_locks = _NO_LOCKS.search(text)
-    if no_locks:
+    no_lock = _NO_LOCK.search(text)
+    if no_lock and no_lock["reason"] in _LOCKED:
+        return "in use by another process; wait for it, stop it, or choose another db_path"
+    if no_lock:
         return (
-            f"its file system cannot lock files ({no_locks['reason']}), as many network drives cannot; "
+            f"its file system cannot lock files ({no_lock['reason']}), as many network drives cannot; "
             "choose an output_dir on a local disk"
         )
     if "version number" in text and "we can only read" in text:

@@ -1,6 +1,7 @@
 """Loading a user's class from its entry point."""
 
 import importlib
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,16 +25,25 @@ def load_class(entrypoint: str, *, what: str, error: type[PevaError]) -> type[An
     except Exception as problem:
         absent = isinstance(problem, ModuleNotFoundError) and problem.name and module_name.startswith(problem.name)
         reason = f"there is no module {problem.name!r}" if absent else f"importing {module_name!r} failed: {problem!r}"  # type: ignore[attr-defined]
-        raise error(f"{what} {entrypoint!r} cannot be loaded: {reason}") from problem
+        top = sys.modules.get(module_name.partition(".")[0]) if absent else None
+        raise error(f"{what} {entrypoint!r} cannot be loaded: {reason}{_hint(top)}") from problem
     found = getattr(module, class_name, None)
     if not isinstance(found, type):
-        where = f"{module_name!r} ({getattr(module, '__file__', None) or 'built in'})"
-        hint = "" if _is_here(module) else "; if that is not your module, rename yours: an installed one has its name"
-        raise error(f"{what} {entrypoint!r} cannot be loaded: {where} has no class {class_name!r}{hint}")
+        raise error(
+            f"{what} {entrypoint!r} cannot be loaded: {module_name!r} has no class {class_name!r}{_hint(module)}"
+        )
     return found
 
 
-def _is_here(module: ModuleType) -> bool:
-    """Tell whether a module is of the working folder."""
+def _hint(module: ModuleType | None) -> str:
+    """Return what to do if this module was found instead of the user's own; nothing for one of the working folder."""
+    if module is None:
+        return ""
     file = getattr(module, "__file__", None)
-    return file is not None and Path(file).resolve().is_relative_to(Path.cwd())
+    own = Path.cwd().resolve() / module.__name__.partition(".")[0]
+    # Not any file below the working folder: virtual environments often lie there.
+    if file is not None and (
+        Path(file).resolve().is_relative_to(own) or Path(file).resolve() == own.with_suffix(".py")
+    ):
+        return ""
+    return f"; {module.__name__!r} is {file or 'built in'}: if that is not your module, rename yours"

@@ -349,13 +349,14 @@ COMMANDS_HERE = [
 ]
 
 
-def test_files_of_the_working_folder_hide_no_module() -> None:
+@pytest.mark.parametrize("command", [[str(COMMAND)], [sys.executable, "-m", "peva_env_command"]], ids=["script", "-m"])
+def test_files_of_the_working_folder_hide_no_module(command: list[str]) -> None:
     for name in HIDING:
         Path(f"{name}.py").write_text("raise SystemExit('imported the file of the user')")
     Path("mine.py").write_text("from peva_env.planning import NoOpPolicy\nclass Mine(NoOpPolicy):\n    pass\n")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for args in COMMANDS_HERE:
-        ended = subprocess.run([str(COMMAND), *args], capture_output=True, text=True, env=environment, timeout=60)
+        ended = subprocess.run([*command, *args], capture_output=True, text=True, env=environment, timeout=60)
         assert (ended.returncode, ended.stderr) == (0, ""), args
 
 

@@ -1,6 +1,7 @@
 """Commands whose standard output is narrow in its encoding, closed or full, and files that cannot be written."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -172,3 +173,13 @@ def installed(
     command = [sys.executable, "-c", "from peva_env_command import main; main()", *args]
     environment = os.environ | environment
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, env=environment, timeout=60, check=False)
+
+
+def test_a_memory_that_was_cut_off_at_its_birth_is_begun_anew_with_a_line_that_says_so() -> None:
+    shutil.copy("é.duckdb", "m.duckdb")
+    os.truncate("m.duckdb", 4096)
+    ended = peva("memory", "merge", "m.duckdb", "é.duckdb")
+    assert ended.returncode == 0
+    assert ended.stderr == (
+        "peva-env: warning: memory m.duckdb: was cut off at 4,096 bytes, before it held anything; it is begun anew\n"
+    )

@@ -144,6 +144,7 @@ def test_a_dataset_is_replaced_only_by_force(root: Path) -> None:
         (["--minari", "no version", "--sim", "random"], "must be NAME-vN"),
         (["--minari", "../up-v0", "--sim", "random"], "must be NAME-vN"),
         (["--minari", "a//b-v0", "--sim", "random"], "must be NAME-vN"),
+        (["--minari", "a/b-v0", "--sim", "random"], "must be NAME-vN"),
         (["--minari", "x-v0", "--sim", "random", "--episodes", "0"], "--episodes = 0: must be more than 0"),
         (["--minari", "x-v0", "--sim", "random", "--budget-runs", "0"], "--budget-runs = 0: must be more than 0"),
         (["--minari", "x-v0", "--sim", "random", "--seed", "-1"], "--seed -1: must be 0 or more"),

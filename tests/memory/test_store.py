@@ -286,7 +286,13 @@ LOCKED = 'IO Error: Could not set lock on file "/m.duckdb": '
             "cannot lock files (Operation not supported), as many network drives cannot; choose",
         ),
         ("No locks available", "choose an output_dir on a local disk"),
-        ("Function not implemented", "choose an output_dir on a local disk"),
+        ("Function not implemented. See also https://duckdb.org", "cannot lock files (Function not implemented), as"),
+        (
+            "File locks are not supported for this file system, cannot open the file in read-write mode. Try",
+            "cannot lock files (File locks are not supported for this file system), as many",
+        ),
+        ("Resource temporarily unavailable. See also", "in use by another process; wait"),
+        ("Permission denied. See also", "in use by another process; wait"),
     ],
 )
 def test_a_lock_that_cannot_be_had_is_told_with_the_cure(text: str, said: str) -> None:

@@ -1,5 +1,6 @@
 """Policies by entry point: found, or refused in one line that names what is missing."""
 
+import queue
 from pathlib import Path
 
 import pytest
@@ -57,5 +58,23 @@ def test_a_module_with_the_name_of_an_installed_one_is_told_from_it(
 ) -> None:
     (tmp_path / "queue.py").write_text("class MyPolicy: pass\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(PolicyError, match=r"'queue' \(.*queue.py\) has no class 'MyPolicy'; .* rename yours"):
+    with pytest.raises(PolicyError, match=r"'queue' has no class 'MyPolicy'; 'queue' is .*queue.py: .* rename yours"):
         load_policy_algorithm("queue:MyPolicy")
+
+
+def test_a_module_in_a_folder_that_an_installed_one_hides_is_told_from_one_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "mine.py").write_text("class Mine: pass\n")
+    with pytest.raises(PolicyError, match=r"no module 'json.mine'; 'json' is .*json/__init__.py: .* rename yours"):
+        load_policy_algorithm("json.mine:Mine")
+
+
+def test_an_installed_module_is_named_also_where_it_lies_below_the_working_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(Path(queue.__file__).parents[1])  # as a virtual environment often does
+    with pytest.raises(PolicyError, match=r"'queue' has no class 'Mine'; 'queue' is .*: .* rename yours"):
+        load_policy_algorithm("queue:Mine")
