@@ -19,7 +19,7 @@ from peva_env.cli import export as cli_export
 from peva_env.cli import memory as cli_memory
 from peva_env.cli import report as cli_report
 from peva_env.cli import train as cli_train
-from peva_env.cli.configuration import ConfigOption, load_settings
+from peva_env.cli.configuration import ConfigOption, load_settings, warn_of_short_runs
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.console import (
     CampaignProgress,
@@ -30,7 +30,6 @@ from peva_env.console import (
     print_disputes,
     print_map,
     print_plan,
-    print_short_runs,
     print_verdicts,
     say,
     tell_warnings,
@@ -115,7 +114,7 @@ def run(
         return
     driver = make_agent(settings)
     settings = _suited_to(driver, settings)
-    print_short_runs(console, settings)
+    warn_of_short_runs(settings)
     interrupts = FirstInterrupt()
     env = gymnasium.make(
         "peva/FaasLive-v0",

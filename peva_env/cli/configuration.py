@@ -1,6 +1,7 @@
 """The commands about a configuration: ``peva-env plan | doctor | init | config``."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, print_plan, say, write
 from peva_env.errors import ConfigError, PevaError
+from peva_env.planning import too_short_for
 
 ConfigOption = Annotated[
     Path | None, path_option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
@@ -24,9 +26,18 @@ def load_settings(path: Path | None) -> DfaasConfig:
     return load_config(path or make.SAMPLE_CONFIG)
 
 
+def warn_of_short_runs(settings: DfaasConfig) -> None:
+    """Warn if the runs of a plan are too short for one of its rules."""
+    problem = too_short_for(settings)
+    if problem:
+        warnings.warn(problem, UserWarning, stacklevel=2)
+
+
 def plan(config: ConfigOption = None) -> None:
     """Show the number of configurations and runs, and the hours they take; start nothing."""
-    print_plan(make_console(), load_settings(config))
+    settings = load_settings(config)
+    warn_of_short_runs(settings)
+    print_plan(make_console(), settings)
 
 
 def doctor(config: ConfigOption = None) -> None:

@@ -6,7 +6,7 @@ from peva_env.console.disputes import print_disputes
 from peva_env.console.memory import print_import, print_memory
 from peva_env.console.output import complain, guard_output, tell_warnings, write
 from peva_env.console.overload_map import print_map
-from peva_env.console.plan import print_plan, print_short_runs
+from peva_env.console.plan import print_plan
 from peva_env.console.progress import CampaignProgress
 from peva_env.console.table import print_table
 from peva_env.console.text import config_text, duration_text, make_console, print_notes, say
@@ -27,7 +27,6 @@ __all__ = [
     "print_memory",
     "print_notes",
     "print_plan",
-    "print_short_runs",
     "print_table",
     "print_verdicts",
     "say",

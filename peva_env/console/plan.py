@@ -3,11 +3,10 @@
 from itertools import islice
 
 from rich.console import Console
-from rich.text import Text
 
 from peva_env.config import DfaasConfig
 from peva_env.console.text import config_text, duration_text, say
-from peva_env.planning import DfaasPlanBuilder, PlanEstimate, too_short_for
+from peva_env.planning import DfaasPlanBuilder, PlanEstimate
 
 _SHOWN = 5
 _HOUR = 3600
@@ -23,15 +22,7 @@ def print_plan(console: Console, config: DfaasConfig) -> None:
         say(console, f"  {name}: {len(rates)} rate{'s' if len(rates) > 1 else ''}, {span}")
     _print_estimate(console, estimate, config)
     first = ", ".join(config_text(one) for one in islice(space, _SHOWN))
-    print_short_runs(console, config)
     say(console, f"first: {first}{', ...' if estimate.n_configs > _SHOWN else ''}")
-
-
-def print_short_runs(console: Console, config: DfaasConfig) -> None:
-    """Print which rule the runs are too short for, if there is one."""
-    problem = too_short_for(config)
-    if problem:
-        say(console, Text(f"warning: {problem}", "yellow"))
 
 
 def _print_estimate(console: Console, estimate: PlanEstimate, config: DfaasConfig) -> None:

@@ -27,7 +27,7 @@ COMMANDS = ["run", "plan", "doctor", "init", "config", "export", "memory", "trai
 # Every campaign below fails before its first run; were one to begin, it would be short.
 SMALL: dict[str, Any] = {
     "functions": [{"name": "fetch"}],
-    "rate_strategy": {"type": "custom", "rates": [5]},
+    "rate_strategy": {"type": "custom", "rates": [20]},
     "duration": "1s",
     "iterations": 1,
 }
