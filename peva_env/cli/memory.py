@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -108,7 +109,7 @@ def export(
     """Write a memory's tables as Parquet; a campaign may be running on it."""
     if not core and not debug:
         raise ConfigError("give --core, --debug or both: the folders to export to")
-    if core and debug and core.resolve() == debug.resolve():
+    if core and debug and os.path.realpath(core) == os.path.realpath(debug):
         raise ConfigError(f"--core and --debug are both {core}: give each a folder of its own")
     with reading(memory, schema_version) as connection:
         for tables, folder in ((CORE_TABLES, core), (DEBUG_TABLES, debug)):
@@ -256,16 +257,19 @@ def _rules(without: Collection[Use]) -> OverloadConfig:
 
 @contextmanager
 def _opened(path: Path, schema_version: str) -> Iterator[DuckDBMemoryStore]:
-    """Open a memory for writing; a new file is removed again if the block raises."""
-    is_new = not path.exists()
+    """Open a memory for writing; if the block raises, a new file is removed and an empty one is empty again."""
+    file = Path(os.path.realpath(path))
+    is_new, is_empty = not file.exists(), file.is_file() and not file.stat().st_size
     store = DuckDBMemoryStore(path, schema_version=schema_version)
     store.startup()
     try:
         yield store
     except BaseException:
         store.close()
-        if is_new:
-            path.unlink(missing_ok=True)
+        if is_new or is_empty:
+            file.unlink(missing_ok=True)
+        if is_empty:
+            file.touch()
         raise
     store.close()
 

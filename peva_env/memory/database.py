@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import re
+import stat
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -164,6 +165,8 @@ class Database:
         except OSError as error:
             raise MemoryStoreError(f"memory {self.path}: its folder cannot be created: {error.strerror}") from error
         try:
+            if not stat.S_ISREG(Path(self._file).stat().st_mode):
+                raise MemoryStoreError(f"memory {self.path}: is no regular file; choose another db_path")
             with Path(self._file).open("rb") as file:
                 begins = file.read(_MAGIC_END)
                 n_bytes = os.fstat(file.fileno()).st_size

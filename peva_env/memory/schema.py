@@ -113,3 +113,6 @@ TABLES: dict[str, TableSchema] = {
 
 DEBUG_TABLES: tuple[str, ...] = ("k6_raw_summaries",)
 CORE_TABLES: tuple[str, ...] = tuple(name for name in TABLES if name not in DEBUG_TABLES)
+
+IMPORTED = "imported"
+"""The agent of campaigns that were imported from files of other tools."""

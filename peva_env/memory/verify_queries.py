@@ -5,7 +5,7 @@ from itertools import chain
 
 from peva_env.contracts import NOT_RUN, EventKind, Verdict
 from peva_env.memory.raw_summaries import misfits
-from peva_env.memory.schema import TABLES
+from peva_env.memory.schema import IMPORTED, TABLES
 
 _EVENT_KEY = "concat_ws('/', e.config_id, e.iteration, e.repetition, e.run_id)"
 _CONFIG_ID = (
@@ -62,7 +62,7 @@ _SUCCESS = f"""
     SELECT 'execution_events', key, 'success_rate', concat(name, ' ', success_rate), if(offered = 0, 1, ok / offered)
     FROM (
         SELECT {_EVENT_KEY} AS key, unnest(e.function_names) AS name, unnest(e.success_rate) AS success_rate,
-            unnest(e.offered) AS offered, unnest(e.succeeded) AS ok, s.agent = 'imported' AS is_imported
+            unnest(e.offered) AS offered, unnest(e.succeeded) AS ok, s.agent = '{IMPORTED}' AS is_imported
         FROM execution_events e LEFT JOIN run_sessions s USING (run_id) WHERE len(e.offered) = len(e.function_names)
     )
     -- imported success rates have three decimals, and the counts are derived from them

@@ -302,6 +302,23 @@ def test_campaigns_of_one_name_are_refused_or_renamed(command: str) -> None:
     assert [campaign["n_runs"] for campaign in summary["campaigns"]] == [1, 1]
 
 
+def test_a_refused_merge_leaves_an_empty_file_empty_and_a_link_a_link() -> None:
+    Path("empty.duckdb").touch()
+    Path("link.duckdb").symlink_to("target.duckdb")
+    for name in ("empty.duckdb", "link.duckdb"):
+        complaint(peva("memory", "merge", name, "nope.duckdb"), 1)
+    assert Path("empty.duckdb").stat().st_size == 0
+    assert Path("link.duckdb").is_symlink()
+    assert not Path("target.duckdb").exists()
+
+
+def test_a_circle_of_links_is_one_line() -> None:
+    Path("loop").symlink_to("loop")
+    memory("m.duckdb", "run")
+    complaint(peva("memory", "merge", "m.duckdb", "loop"), 1)
+    complaint(peva("memory", "export", "m.duckdb", "--core", "loop", "--debug", "other"), 1)
+
+
 @pytest.mark.parametrize(
     ("args", "said", "code"),
     [

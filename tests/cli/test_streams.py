@@ -19,7 +19,7 @@ from tests.support.maps import remember
 
 FUNCTION = "naïve-函数"
 ASK = ["ask", f"{FUNCTION}=25", "--memory", "é.duckdb"]
-NODE = {"functions": [{"name": "fetch"}], "rate_strategy": {"type": "custom", "rates": [5]}, "duration": "1s"}
+NODE = {"functions": [{"name": "fetch"}], "rate_strategy": {"type": "custom", "rates": [20]}, "duration": "1s"}
 READ = [
     ["--help"],
     ["--version"],

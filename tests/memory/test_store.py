@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -204,6 +205,20 @@ def test_a_path_in_the_home_folder_is_found_again(tmp_path: Path, monkeypatch: p
 def test_what_is_no_path_on_this_machine_is_refused(path: str, said: str) -> None:
     with pytest.raises(MemoryStoreError, match=said):
         DuckDBMemoryStore(path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_regular_file_is_refused_and_stays(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "m.duckdb"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif os.geteuid():
+        pytest.skip("only root can make a device")
+    else:
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))  # another /dev/null
+    before = path.stat().st_ino
+    assert "is no regular file" in refusal(path)
+    assert path.stat().st_ino == before
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

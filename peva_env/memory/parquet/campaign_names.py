@@ -6,7 +6,7 @@ configuration may choose it, and two nodes may be configured alike.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -14,6 +14,7 @@ from typing import Self
 import duckdb
 
 from peva_env.memory.contexts import node_name
+from peva_env.memory.schema import IMPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class CampaignIdentity:
     repetition: int
     started_at: float  # seconds since the epoch
     context_json: str
+    is_import: bool  # its times are derived from a file's name or age, and tell nothing
 
     @property
     def longer_name(self) -> str:
@@ -35,13 +37,12 @@ class CampaignIdentity:
     def is_same(self, other: Self) -> bool:
         """Tell whether both are one campaign, under the same name or one under its longer name."""
         names = {self.run_id, other.run_id}
-        same_identity = (self.context_hash, self.repetition, self.started_at) == (
-            other.context_hash,
-            other.repetition,
-            other.started_at,
-        )
         is_renamed = names in ({self.run_id, self.longer_name}, {other.run_id, other.longer_name})
-        return same_identity and (len(names) == 1 or is_renamed)
+        return self.started_at == other.started_at and self.is_alike(other) and (len(names) == 1 or is_renamed)
+
+    def is_alike(self, other: Self) -> bool:
+        """Tell whether both have one context and one repetition."""
+        return (self.context_hash, self.repetition) == (other.context_hash, other.repetition)
 
     def __str__(self) -> str:
         """Return what tells the campaign from another one of its name."""
@@ -49,7 +50,10 @@ class CampaignIdentity:
             node = node_name(json.loads(self.context_json or "{}"))
         except (AttributeError, ValueError):
             node = None
-        started = datetime.fromtimestamp(self.started_at, UTC).isoformat(" ", "milliseconds").replace("+00:00", " UTC")
+        try:
+            started = datetime.fromtimestamp(self.started_at, UTC).isoformat(" ", "milliseconds")
+        except (OSError, OverflowError, ValueError):
+            started = f"{self.started_at:g} s after 1970"
         return f"node {node or 'unknown'}, context {self.context_hash}, repetition {self.repetition}, begun {started}"
 
 
@@ -65,18 +69,26 @@ def campaigns(connection: duckdb.DuckDBPyConnection, sessions: str) -> list[Camp
     """Return the campaigns of an SQL relation with the columns of ``run_sessions``, in the order of their names."""
     rows = connection.execute(
         "SELECT run_id, coalesce(context_hash, ''), coalesce(repetition, 0), coalesce(started_at, 0), "  # noqa: S608
-        f"coalesce(context_json, '') FROM {sessions} ORDER BY run_id"
+        f"coalesce(context_json, ''), coalesce(agent, '') = '{IMPORTED}' FROM {sessions} ORDER BY run_id"
     ).fetchall()
     return [CampaignIdentity(*row) for row in rows]
 
 
 def settle_names(
-    stored: Iterable[CampaignIdentity], incoming: Iterable[CampaignIdentity]
+    stored: Iterable[CampaignIdentity],
+    incoming: Iterable[CampaignIdentity],
+    agree: Callable[[str], bool] = lambda _: False,
 ) -> tuple[dict[str, str], list[NameClash]]:
     """Return the names under which incoming campaigns enter a memory, and the clashes.
 
     A campaign that the memory has already, perhaps under its longer name, keeps the name that it has there. A campaign
-    whose name another one has gets its longer name, and is a clash.
+    whose name another one has gets its longer name, and is a clash. An import that does not disagree with the import of
+    its name is the same campaign: the same file at another time.
+
+    Args:
+        stored: the campaigns of the memory.
+        incoming: the others.
+        agree: tells of a name whether no run that both have is another one.
 
     Returns:
         The new name of each campaign whose name changes, and the campaigns whose names clash.
@@ -93,7 +105,11 @@ def settle_names(
             continue
         if same:
             names[campaign.run_id] = same[0]
-        elif campaign.run_id in by_name:
+        elif campaign.run_id in by_name and not _is_same_import(campaign, by_name[campaign.run_id], agree):
             names[campaign.run_id] = campaign.longer_name
             clashes.append(NameClash(campaign, by_name[campaign.run_id]))
     return names, clashes
+
+
+def _is_same_import(one: CampaignIdentity, other: CampaignIdentity, agree: Callable[[str], bool]) -> bool:
+    return one.is_import and other.is_import and one.is_alike(other) and agree(one.run_id)

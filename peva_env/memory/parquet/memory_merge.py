@@ -1,6 +1,6 @@
 """Merging whole memories, such as those of several nodes, into one."""
 
-import tempfile
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from peva_env.memory.parquet.table_merge import Incoming, MergeCount, merge_tabl
 from peva_env.memory.schema import TABLES
 from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.system import processes
 
 
 def merge_memories(
@@ -32,11 +33,11 @@ def merge_memories(
         MemoryStoreError: one of them cannot be read, campaigns or measurements conflict (see ``merge_tables``), or the
             store cannot be written; nothing is changed.
     """
-    others = list(dict.fromkeys(Path(path).resolve() for path in paths))
-    if Path(store.database.path).resolve() in others:
+    others = list(dict.fromkeys(Path(os.path.realpath(path)) for path in paths))
+    if Path(os.path.realpath(store.database.path)) in others:
         raise ConfigError(f"memory {store.database.path}: cannot be merged into itself")
-    with tempfile.TemporaryDirectory(prefix="peva-merge-") as folder:
-        copies = [_copy(path, store, Path(folder) / str(i)) for i, path in enumerate(others)]
+    with processes.temporary_folder("peva-merge-") as folder:
+        copies = [_copy(path, store, folder / str(i)) for i, path in enumerate(others)]
         return merge_tables(store.database, copies, purpose=f"merge {', '.join(map(str, others))}", rename=rename)
 
 

@@ -1,6 +1,7 @@
 """Recordings: core Parquet folders of memories as arrays, without a database in between."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ def load_recording(
         MemoryStoreError: a file cannot be read, needs more memory than is free, or holds impossible events.
     """
     given = [folders] if isinstance(folders, str | Path) else folders
-    paths = tuple(sorted({Path(folder).resolve(): Path(folder) for folder in given}.values()))
+    paths = tuple(sorted({os.path.realpath(folder): Path(folder) for folder in given}.values()))
     if not paths:
         raise ConfigError("no recording is named; `peva-env memory export MEMORY --core FOLDER` writes one")
     check_folders(paths, schema_version)

@@ -79,7 +79,8 @@ def _clear_leftovers(folder: Path, tables: Sequence[str]) -> None:
     """Remove the temporary files that a killed export left of these tables."""
     for table in tables:
         for leftover in folder.glob(f".{table}.parquet.*.partial"):
-            leftover.unlink()
+            if leftover.name.split(".")[-2].isdecimal():  # the process that wrote it
+                leftover.unlink()
 
 
 def one_file(path: Path) -> str:

@@ -20,14 +20,15 @@ _RENAMED = "renamed_campaigns"
 
 _MUTABLE = {
     "memory_schema_meta": ("created_at", "package_version"),  # of the file itself
-    "run_sessions": ("ended_at", "status", "detail", "agent"),  # a campaign ends, and is resumed
+    "run_sessions": ("ended_at", "status", "detail", "agent", "started_at"),  # a campaign ends, and is resumed
+    "execution_events": ("started_at", "ended_at"),  # of an import, derived from the age of its file
     "policy_updates": ("score",),  # stored after the row
 }
-"""The columns that may change after a row is written."""
+"""The columns that may differ between two copies of a row. An event keeps those that the memory has."""
 
 _NEWNESS = {
     "memory_schema_meta": "-{row}.created_at",  # the first one made the memory
-    "run_sessions": "coalesce({row}.ended_at, 0)",  # an end outranks a start
+    "run_sessions": "(coalesce({row}.ended_at, 0), {row}.status <> 'running')",  # an end outranks a start
     "policy_updates": "{row}.score IS NOT NULL",
 }
 """Decides which of two rows of one key gives its mutable columns; if equal, the columns themselves decide."""
@@ -107,7 +108,9 @@ class _Merge:
 
     def _settle_names(self, *, rename: bool) -> None:
         names, clashes = settle_names(
-            campaigns(self._connection, "run_sessions"), campaigns(self._connection, self._sources["run_sessions"])
+            campaigns(self._connection, "run_sessions"),
+            campaigns(self._connection, self._sources["run_sessions"]),
+            self._agree,
         )
         if clashes and not rename:
             raise MemoryStoreError(f"{self._problem}: {_clash_text(clashes)}")
@@ -123,19 +126,15 @@ class _Merge:
                 )
                 self._sources[table] = f"(SELECT {columns} FROM {source} LEFT JOIN {_RENAMED} USING (run_id))"  # noqa: S608
 
+    def _agree(self, run_id: str) -> bool:
+        """Tell whether all runs of a campaign that are on both sides are equal, but for their times."""
+        source = self._sources.get("execution_events")
+        own = f"(FROM {source} WHERE run_id = '{run_id.replace(chr(39), 2 * chr(39))}')"
+        return source is None or self._difference("execution_events", own) is None
+
     def _check_equal(self, table: str, source: str) -> None:
         """Raise ``MemoryStoreError`` if a row differs from that of its key in the memory."""
-        key = TABLES[table].key
-        fixed = [column for column in TABLES[table].columns if column not in (*key, *_MUTABLE.get(table, ()))]
-        compared = self._same_by.get(table, fixed)
-        if not compared:
-            return
-        mine, theirs = (f"row({', '.join(f'{side}.{column}' for column in compared)})" for side in ("mine", "theirs"))
-        contexts = "mine.context_hash, theirs.context_hash" if "context_hash" in TABLES[table].columns else "'', ''"
-        differing = self._connection.execute(
-            f"SELECT concat_ws('/', {', '.join(key)}), {contexts}, count(*) OVER () FROM {table} mine "  # noqa: S608
-            f"JOIN {source} theirs USING ({', '.join(key)}) WHERE {mine} IS DISTINCT FROM {theirs} ORDER BY 1 LIMIT 1"
-        ).fetchone()
+        differing = self._difference(table, source)
         if differing is None:
             return
         row, ours, their, n = differing
@@ -145,8 +144,27 @@ class _Merge:
             f"is {row}{context}; they are different measurements, keep the two memories apart"
         )
 
+    def _difference(self, table: str, source: str) -> tuple[str, str, str, int] | None:
+        """Return the first row that differs from that of its key in the memory, both contexts, and how many differ."""
+        key = TABLES[table].key
+        fixed = [column for column in TABLES[table].columns if column not in (*key, *_MUTABLE.get(table, ()))]
+        compared = self._same_by.get(table, fixed)
+        if not compared:
+            return None
+        mine, theirs = (f"row({', '.join(f'{side}.{column}' for column in compared)})" for side in ("mine", "theirs"))
+        contexts = "mine.context_hash, theirs.context_hash" if "context_hash" in TABLES[table].columns else "'', ''"
+        found: tuple[str, str, str, int] | None = self._connection.execute(
+            f"SELECT concat_ws('/', {', '.join(key)}), {contexts}, count(*) OVER () FROM {table} mine "  # noqa: S608
+            f"JOIN {source} theirs USING ({', '.join(key)}) WHERE {mine} IS DISTINCT FROM {theirs} ORDER BY 1 LIMIT 1"
+        ).fetchone()
+        return found
+
     def _insert(self, table: str, source: str) -> MergeCount:
         before, offered = self._count(table), self._count(source)
+        key = ", ".join(TABLES[table].key)
+        distinct = self._count(f"(SELECT DISTINCT {key} FROM {source})")  # noqa: S608
+        if distinct < offered:
+            raise MemoryStoreError(f"{self._problem}: its {table} has {offered - distinct:,} keys twice")
         columns = ", ".join(TABLES[table].columns)
         # Nothing conflicts in an empty table, and a plain insert is several times faster.
         conflict = _on_conflict(table) if before else ""

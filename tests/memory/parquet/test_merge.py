@@ -14,6 +14,7 @@ from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError
 from peva_env.memory import CORE_TABLES, DEBUG_TABLES, DuckDBMemoryStore, Session, verify
 from peva_env.memory.parquet import ParquetCheckpoint, load_recording, merge_memories
+from peva_env.memory.schema import IMPORTED
 from peva_env.memory.store import PolicyUpdate
 from tests.support.builders import event, session
 
@@ -237,6 +238,64 @@ def test_a_campaign_that_goes_on_is_merged_again(tmp_path: Path, alpha: Path) ->
         assert (counts["execution_events"].inserted, counts["run_sessions"].updated) == (1, 1)
         scores = merged.database.connection.execute("SELECT score FROM policy_updates ORDER BY update_index").fetchall()
         assert scores == [(0.75,), (None,)]
+
+
+def test_a_killed_campaign_is_merged_once(tmp_path: Path, alpha: Path) -> None:
+    with memory(alpha) as store:
+        store.open_session(on_node("ctx A"))  # and the process is killed
+    with memory(tmp_path / "all.duckdb") as merged:
+        merge_memories(merged, [alpha])
+    for _ in ("at the next start it is found crashed", "and stays so"):
+        with memory(tmp_path / "all.duckdb") as merged:
+            assert merge_memories(merged, [alpha])["run_sessions"].updated == 0
+
+
+def test_a_folder_with_a_key_twice_is_refused(tmp_path: Path, alpha: Path) -> None:
+    with memory(alpha) as store:
+        folder = exported(store, tmp_path / "twice")
+        events = folder / "core" / "execution_events.parquet"
+        twice = "SELECT * FROM execution_events UNION ALL SELECT * REPLACE (99 AS cpu_pct) FROM execution_events"
+        label = "FORMAT parquet, KV_METADATA {schema_version: 'peva_faas_mem_v1'}"
+        store.database.connection.execute(f"COPY ({twice}) TO '{events}' ({label})")
+    with memory() as store:
+        store.insert_events([event(run_id="other")])
+        before = content(store)
+        with pytest.raises(MemoryStoreError, match="keys twice"):
+            ParquetCheckpoint(store, core_dir=folder / "core").preload_core()
+        assert content(store) == before
+
+
+# Imports, whose times are those of a file
+
+
+def add_import(store: DuckDBMemoryStore, *events: ExecutionEvent, changed_at: float) -> None:
+    shifted = [replace(one, run_id="n-night", started_at=changed_at, ended_at=changed_at + 1) for one in events]
+    add_campaign(store, session("n-night"), *shifted, started_at=changed_at)
+    store.name_agent("n-night", IMPORTED)
+    store.database.connection.execute("DELETE FROM policy_updates")
+
+
+def test_one_file_that_was_imported_on_two_machines_or_has_grown_is_one_campaign(tmp_path: Path) -> None:
+    grown = [event(iteration=iteration) for iteration in range(3)]
+    with memory(tmp_path / "a.duckdb") as a, memory(tmp_path / "b.duckdb") as b:
+        add_import(a, *grown[:2], changed_at=1000.0)
+        add_import(b, *grown, changed_at=5000.0)
+    for into, other in (("a", "b"), ("b", "a")):
+        with memory(tmp_path / f"{into}.duckdb") as store:
+            merge_memories(store, [tmp_path / f"{other}.duckdb"])
+            assert len(store.events("ctx")) == 3
+
+
+def test_two_files_of_one_name_are_two_campaigns(tmp_path: Path) -> None:
+    with memory(tmp_path / "a.duckdb") as a, memory(tmp_path / "b.duckdb") as b:
+        add_import(a, event(), changed_at=1000.0)
+        add_import(b, event(verdict=Verdict.OVERLOADED, margin=-1.0), changed_at=5000.0)
+        b.close()
+        with pytest.raises(MemoryStoreError, match="is not the campaign of that name"):
+            merge_memories(a, [tmp_path / "b.duckdb"])
+        for _ in ("once", "twice"):
+            merge_memories(a, [tmp_path / "b.duckdb"], rename=True)
+            assert len(a.events("ctx")) == 2
 
 
 # Raw summaries
