@@ -24,6 +24,12 @@ from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 _NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
 """Kinds of failure, named as in ``peva_env.sources.k6.plan.FAILURE_KINDS``, that a wrong address causes, not load."""
 
+_GENERATOR_LIMITS = {
+    "generator_files": "it may not open more files; raise the limit (ulimit -n)",
+    "generator_ports": "no local port was free; offer less, or widen net.ipv4.ip_local_port_range",
+}
+"""Kinds of failure that a limit of the load generator's own machine causes, and the remedies."""
+
 _CLEAR_OF_SUCCESS = 0.9
 """Clear margin of a success rate, as a share of the interval from its minimum to 1. It cannot be a share of the
 minimum: with a minimum of 0.95, the largest possible margin is 0.053 of it."""
@@ -85,7 +91,20 @@ def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules
     problems = [*absent(functions), *_not_measured(functions, node, rules)]
     if problems:
         return Judgement(Verdict.INVALID, tuple(problems))
-    return apply_rules(functions, node, rules)
+    return unless_unsent(apply_rules(functions, node, rules), functions)
+
+
+def unless_unsent(judgement: Judgement, functions: Sequence[FunctionMeasurement]) -> Judgement:
+    """Return the judgement, or INVALID if it is overload and requests could not be sent for limits of the generator."""
+    if judgement.verdict is not Verdict.OVERLOADED:
+        return judgement
+    unsent = {kind: sum(function.failed.get(kind, 0) for function in functions) for kind in _GENERATOR_LIMITS}
+    problems = [
+        f"k6 could not send {count} request{'' if count == 1 else 's'}: {_GENERATOR_LIMITS[kind]}"
+        for kind, count in unsent.items()
+        if count
+    ]
+    return Judgement(Verdict.INVALID, tuple(problems)) if problems else judgement
 
 
 def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:

@@ -115,6 +115,14 @@ def test_a_rule_that_is_off_needs_no_measurement_and_never_fires() -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["generator_files", "generator_ports"])
+def test_overload_with_requests_that_k6_could_not_send_is_invalid(kind: str) -> None:
+    judgement = judge([function(0.5, failed=kind)], CALM, RULES)
+    assert judgement.verdict is Verdict.INVALID
+    assert judgement.reasons[0].startswith("k6 could not send 50 requests: ")
+    assert judge([function(0.99, failed=kind)], CALM, RULES).verdict is Verdict.OK
+
+
 # Latency and single functions
 
 

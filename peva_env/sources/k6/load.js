@@ -31,7 +31,7 @@ export default function () {
   const request = own[index] || (own[index] = requests[index]);
   const response = http.request(request.method, request.url, request.body, request.params);
   if (response.error_code === INVALID_URL) throw new Error(`${request.url}: ${response.error}`); // nothing was sent
-  const kind = failureKind(response.error_code, response.status);
+  const kind = failureKind(response.error_code, response.status, response.error);
   if (kind) failures.add(1, { kind });
 }
 
@@ -42,12 +42,19 @@ export function pulse() {
 }
 
 // An error code under 1400 says that no whole answer came, whatever the status line said.
-function failureKind(code, status) {
-  if (code && (code < 1400 || code >= 1600)) return transportFailure(code);
+function failureKind(code, status, error) {
+  if (code && (code < 1400 || code >= 1600)) return ownLimit(error) || transportFailure(code);
   if (status >= 200 && status < 300) return '';
   if (status === 404 || status === 429) return `status_${status}`;
   if (status >= 300 && status < 600) return `status_${Math.floor(status / 100)}xx`;
   return 'other';
+}
+
+// Limits of the machine that k6 runs on, which have no error codes of their own. The texts are the operating system's.
+function ownLimit(error) {
+  if (error.includes('too many open files')) return 'generator_files';
+  if (error.includes('cannot assign requested address')) return 'generator_ports';
+  return error.includes('no such host') ? 'connection_dns' : '';
 }
 
 function transportFailure(code) {

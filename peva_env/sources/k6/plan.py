@@ -17,6 +17,8 @@ FAILURE_KINDS = (
     "connection_dns",
     "connection_tls",
     "connection_other",
+    "generator_files",
+    "generator_ports",
     "status_3xx",
     "status_404",
     "status_429",
@@ -25,8 +27,10 @@ FAILURE_KINDS = (
     "other",
 )
 """The kinds of failed requests. ``status_4xx`` is any but 404 and 429; ``connection_other`` is mostly a connection that
-was closed without a response. If nearly all requests end in ``status_404`` or ``connection_refused``, the address is
-wrong or the function is missing; the caller must not count such a run as overload."""
+was closed without a response. ``generator_files`` and ``generator_ports`` are requests that k6 could not send, because
+its own machine had no file descriptor or no local port left. If nearly all requests end in ``status_404`` or
+``connection_refused``, the address is wrong or the function is missing; the caller must not count such a run as
+overload."""
 
 STOP_MARGIN_S = 1.0
 """Seconds after the last timeout at which k6 aborts running requests. Aborted requests would be missing from all

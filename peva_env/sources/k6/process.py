@@ -1,6 +1,8 @@
 """The k6 process: waiting for its end, and the meaning of its exit code."""
 
+import contextlib
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -8,6 +10,7 @@ import time
 from peva_env.sources.k6.log import LogStream
 
 _POLL_S = 0.02
+_OPEN_FILES = 65_536
 THRESHOLD_FAILED = 99
 _EXIT_MEANINGS = {
     THRESHOLD_FAILED: "a threshold failed",
@@ -26,6 +29,17 @@ def exit_meaning(code: int) -> str:
     if code < 0 and code not in _EXIT_MEANINGS:
         return f"it was ended by {signal.Signals(-code).name}"
     return _EXIT_MEANINGS.get(code, "an exit code without a known meaning")
+
+
+def raise_file_limit(pid: int) -> None:
+    """Raise the number of files that a process may open, as far as the system allows; each connection is one file."""
+    if not hasattr(resource, "prlimit"):  # Linux only
+        return
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    for limit in (max(hard, _OPEN_FILES), hard):  # only a privileged process may raise the hard limit
+        with contextlib.suppress(PermissionError, ValueError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))
+            return
 
 
 def wait(process: subprocess.Popen[bytes], limit_s: float, log: LogStream | None = None) -> float | None:

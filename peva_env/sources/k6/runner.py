@@ -18,7 +18,7 @@ from peva_env.sources.k6.binary import find_k6, k6_environment, k6_version
 from peva_env.sources.k6.log import LogStream, first_error_in
 from peva_env.sources.k6.outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
 from peva_env.sources.k6.plan import STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
-from peva_env.sources.k6.process import THRESHOLD_FAILED, exit_meaning, wait
+from peva_env.sources.k6.process import THRESHOLD_FAILED, exit_meaning, raise_file_limit, wait
 from peva_env.sources.k6.result import LoadResult
 from peva_env.sources.k6.settings import K6Settings, require_accepted
 from peva_env.sources.k6.summary import (
@@ -190,6 +190,7 @@ class K6:
             except OSError as error:
                 raise LoadGeneratorError(f"{self.binary} cannot be run: {error.strerror}") from error
             try:
+                raise_file_limit(process.pid)
                 cpu_s = wait(process, limit_s, log)
             finally:
                 processes.stop(process, grace_s=_GRACE_S)

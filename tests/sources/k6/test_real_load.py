@@ -2,20 +2,29 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from ast import literal_eval
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from peva_env.contracts import FunctionMeasurement
+from peva_env.config import OverloadConfig
+from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError
+from peva_env.rules import judge
 from peva_env.sources.k6 import K6, FunctionLoad
+from peva_env.sources.k6.settings import K6Settings
 from tests.support.http_server import Server
 from tests.support.k6 import running_k6
 from tests.support.prometheus_server import free_port
 
 pytestmark = pytest.mark.live
+
+CALM = NodeMeasurement(cpu_pct=20.0, ram_pct=30.0)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +101,44 @@ def test_failures_are_counted_by_kind(server: Server) -> None:
     assert {f.name: f.failed for f in result.functions} == {f.name: {f.name: f.sent} for f in result.functions}
     assert all(f.success_rate == 0 and f.mean_ms is None for f in result.functions)
     assert measure(server.url("/close"), 5).failed.keys() == {"connection_other"}
+
+
+def test_files_that_k6_may_not_open_are_told_from_refused_connections(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = tmp_path / "k6"
+    real = K6(timeout_s=1).binary
+    limited.write_text(f'#!/bin/sh\n[ "$1" = run ] && sleep 0.3 && ulimit -n 64\nexec {real} "$@"\n')
+    limited.chmod(0o755)
+    monkeypatch.setenv("PEVA_ENV_K6", str(limited))
+    load = FunctionLoad("f", 200, server.url("/delay/0.5"))
+    k6 = K6(timeout_s=1, settings=K6Settings(options={"noConnectionReuse": True}))  # its summary needs a file, too
+    (function,) = k6.run([load], duration_s=1).functions
+    assert function.failed.get("generator_files", 0) > 10
+    assert "connection_other" not in function.failed
+    assert judge([function], CALM, OverloadConfig()).verdict is Verdict.INVALID
+
+
+WITHOUT_PORTS = """
+from peva_env.sources.k6 import K6, FunctionLoad
+from tests.support.http_server import Server
+
+server = Server()
+load = FunctionLoad("f", 200, server.url("/delay/0.5"))
+print(dict(K6(timeout_s=1).run([load], duration_s=1).functions[0].failed))
+server.close()
+"""
+
+
+def test_local_ports_that_run_out_are_told_from_refused_connections(tmp_path: Path) -> None:
+    commands = 'ip link set lo up && echo 40000 40050 > /proc/sys/net/ipv4/ip_local_port_range && exec "$@"'
+    command = ["unshare", "--net", "sh", "-c", commands, "sh", sys.executable, "-c", WITHOUT_PORTS]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if "generator_ports" not in ended.stdout and "ermi" in ended.stderr:
+        pytest.skip(f"needs a network namespace: {ended.stderr.strip()}")
+    failed = literal_eval(ended.stdout)
+    assert failed["generator_ports"] > 10
+    assert "connection_other" not in failed
 
 
 def test_variables_in_the_environment_change_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
