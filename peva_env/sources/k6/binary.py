@@ -14,7 +14,8 @@ from peva_env.errors import LoadGeneratorError
 
 MIN_VERSION = (0, 57)
 _COMMAND_TIMEOUT_S = 20.0
-_VERSION = re.compile(r"\bk6(?:\.exe)? v?(\d+)\.(\d+)\.(\d+)")
+_VERSION = re.compile(r"^.+ v((\d+)\.(\d+)\.(\d+)(?:-[0-9A-Za-z.-]+)?)(?:\+\S*)?(?: \(|$)", re.MULTILINE)
+"""k6 prints the name of its own file, whatever that is, then its version: ``k6-2.2.0 v2.2.1-0.20261104 (go1.25)``."""
 _PROXIES = frozenset({"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
 
 
@@ -38,7 +39,7 @@ def find_k6(configured: str | None = None) -> Path:
 
 
 def k6_version(binary: Path) -> str:
-    """Return the version of a k6 binary, for example ``1.1.0``.
+    """Return the version of a k6 binary, for example ``1.1.0`` or ``2.3.0-rc1``.
 
     Raises:
         LoadGeneratorError: the binary cannot be run, prints no version, or is older than ``MIN_VERSION``.
@@ -48,9 +49,8 @@ def k6_version(binary: Path) -> str:
     if not match:
         printed = " ".join(output.split())
         raise LoadGeneratorError(f"{binary} is not a usable k6: '{binary.name} version' printed {printed!r:.200}")
-    found = tuple(map(int, match.groups()))
-    version = ".".join(map(str, found))
-    if found < MIN_VERSION:
+    version, *numbers = match.groups()
+    if tuple(map(int, numbers)) < MIN_VERSION:
         needed = ".".join(map(str, MIN_VERSION))
         raise LoadGeneratorError(f"{binary} is k6 {version}, but {needed} or newer is needed")
     return version
@@ -107,7 +107,8 @@ def k6_environment(ca_file: Path | None = None) -> dict[str, str]:
 
 
 def _executable(value: str, setting: str) -> Path:
-    found = shutil.which(Path(value).expanduser())
+    # With a slash it is a path: `./k6` must not find another k6 on the PATH.
+    found = shutil.which(Path(value).expanduser().absolute() if "/" in value else value)
     if found is None:
         raise LoadGeneratorError(f"{setting} = {value!r}: is not an executable file")
     return Path(found).absolute()

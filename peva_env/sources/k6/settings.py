@@ -17,6 +17,10 @@ from peva_env.sources.k6.log import first_error
 from peva_env.sources.k6.outputs import run_outputs
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
+_OTEL_TYPE, _OTEL_PROTOCOL = "K6_OTEL_EXPORTER_TYPE", "K6_OTEL_EXPORTER_PROTOCOL"
+_WITHOUT_OTEL_TYPE = 2
+"""The major version of k6 since which the first variable has no meaning; the second has none before."""
+
 _NO_OUTPUT = "peva-none"
 _EMPTY_SCRIPT = "export default function () {}\n"
 
@@ -81,6 +85,15 @@ def require_accepted(binary: Path, settings: K6Settings) -> None:
     """
     if not (settings.outputs or settings.env or settings.secrets or settings.options):
         return
+    version = k6_version(binary)
+    is_old = int(version.partition(".")[0]) < _WITHOUT_OTEL_TYPE
+    ignored, needed, value = (
+        (_OTEL_PROTOCOL, _OTEL_TYPE, "http") if is_old else (_OTEL_TYPE, _OTEL_PROTOCOL, "http/protobuf")
+    )
+    if ignored in settings.env and needed not in settings.env:
+        raise ConfigError(
+            f"k6_env.{ignored}: k6 {version} ignores it, and all samples would be lost; write {needed}: {value}"
+        )
     with tempfile.TemporaryDirectory(prefix="peva-k6-") as name:
         folder = Path(name)
         options = folder / "options.json"
@@ -96,7 +109,7 @@ def require_accepted(binary: Path, settings: K6Settings) -> None:
     problem = first_error(output.splitlines(), settings.secrets)
     if f"'{_NO_OUTPUT}'" not in problem:
         refused = re.sub(r"\S*/options\.json", "k6_options", problem) or "without an error message"
-        raise ConfigError(f"k6 {k6_version(binary)} refuses its outputs, environment or options: {refused}")
+        raise ConfigError(f"k6 {version} refuses its outputs, environment or options: {refused}")
 
 
 def _without_file(output: str) -> str:

@@ -16,6 +16,7 @@ from peva_env.sources.k6 import runner as k6_module
 from peva_env.sources.k6.binary import find_k6, k6_version
 from peva_env.sources.k6.plan import FAILURE_KINDS, FunctionLoad, k6_options, k6_requests, virtual_users
 from peva_env.sources.k6.runner import K6
+from peva_env.sources.k6.settings import K6Settings
 from peva_env.sources.k6.summary import load_started_at, measurements, read_summary
 from tests.support.k6 import fake_k6, run_fake
 
@@ -73,6 +74,44 @@ def test_a_k6_that_was_named_is_never_passed_over(
 @pytest.mark.parametrize("said", ["k6 v2.3.0 (go1.27, linux/amd64)", "k6 v2.3.0+dirty", "k6.exe v2.3.0"])
 def test_the_version_is_what_k6_says(said: str, tmp_path: Path) -> None:
     assert k6_version(fake_k6(tmp_path, version=said)) == "2.3.0"
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        (
+            "k6-2.2.0 v2.2.1-0.20261104120000-abcdef123456 (go1.25.1, linux/amd64)",
+            "2.2.1-0.20261104120000-abcdef123456",
+        ),
+        ("my k6 v2.3.0-rc1 (commit/0e3fb953be, go1.27, linux/amd64)", "2.3.0-rc1"),
+    ],
+)
+def test_a_k6_of_any_name_has_its_whole_version(said: str, version: str, tmp_path: Path) -> None:
+    assert k6_version(fake_k6(tmp_path, version=said)) == version
+
+
+def test_a_path_is_not_looked_up_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "k6").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LoadGeneratorError, match=r"k6_path = './k6': is not an executable file"):
+        find_k6("./k6")
+    assert find_k6("k6") == tmp_path / "bin" / "k6"
+
+
+@pytest.mark.parametrize(
+    ("version", "ignored", "needed"),
+    [
+        ("2.2.0", "K6_OTEL_EXPORTER_TYPE", "K6_OTEL_EXPORTER_PROTOCOL: http/protobuf"),
+        ("1.1.0", "K6_OTEL_EXPORTER_PROTOCOL", "K6_OTEL_EXPORTER_TYPE: http"),
+    ],
+)
+def test_a_variable_that_this_k6_ignores_is_refused(tmp_path: Path, version: str, ignored: str, needed: str) -> None:
+    binary = fake_k6(tmp_path, version=f"k6 v{version} (fake)")
+    settings = K6Settings(outputs=["opentelemetry"], env={ignored: "http"})
+    with pytest.raises(ConfigError, match=needed):
+        K6(binary, timeout_s=1, settings=settings)
 
 
 def test_a_k6_that_is_too_old_is_refused_with_both_versions(tmp_path: Path) -> None:
