@@ -35,11 +35,12 @@ def raise_file_limit(pid: int) -> None:
     """Raise the number of files that a process may open, as far as the system allows; each connection is one file."""
     if not hasattr(resource, "prlimit"):  # Linux only
         return
-    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    for limit in (max(hard, _OPEN_FILES), hard):  # only a privileged process may raise the hard limit
-        with contextlib.suppress(PermissionError, ValueError):
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))
-            return
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        for limit in (max(hard, _OPEN_FILES), hard):  # only a privileged process may raise the hard limit
+            with contextlib.suppress(PermissionError, ValueError):
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))
+                return
 
 
 def wait(process: subprocess.Popen[bytes], limit_s: float, log: LogStream | None = None) -> float | None:
