@@ -12,19 +12,16 @@ from peva_env.config.campaign import DfaasConfig, duration_seconds
 from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping, validated
+from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverloadConfig, OverloadConfig
 from peva_env.config.secrets import Secret, read_secret
+from peva_env.config.section import Section
 from peva_env.config.sections import (
-    LATENCIES,
     CombinationConfig,
     CooldownConfig,
     FunctionConfig,
-    FunctionLimits,
-    FunctionOverloadConfig,
     GrafanaConfig,
     MemoryConfig,
     OpenFaasConfig,
-    OverloadConfig,
-    Section,
     require_function_name,
     require_sendable,
 )

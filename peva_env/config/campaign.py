@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
+from peva_env.config.overload import OverloadConfig
 from peva_env.config.rates import LinearRates, RandomRates, RateStrategy, migrate_rates
+from peva_env.config.section import LARGEST_COUNT, Section
 from peva_env.config.sections import (
     DEFAULT_OUTPUT_DIR,
-    LARGEST_COUNT,
     LONGEST_S,
     MEMORY_FILE,
     CombinationConfig,
@@ -19,8 +20,6 @@ from peva_env.config.sections import (
     GrafanaConfig,
     MemoryConfig,
     OpenFaasConfig,
-    OverloadConfig,
-    Section,
     plain_url,
 )
 from peva_env.space import Dominance

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from peva_env.config.sections import KEY_OF_SECTION
+from peva_env.config.section import KEY_OF_SECTION
 
 _TAGS = ("linear", "random", "exponential", "custom")
 """Names of union members that pydantic adds to the location of an error."""

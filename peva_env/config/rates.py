@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from peva_env.config.sections import Section, require_no_truth, require_ordered
+from peva_env.config.section import Section, require_no_truth, require_ordered
 
 MAX_RATE_RPS = 100_000
 """Upper bound of a rate: more than k6 can send from one machine."""

@@ -1,15 +1,14 @@
-"""The sections of the configuration: functions, combinations, cooldown, rules, memory, OpenFaaS, Grafana."""
+"""The sections of the configuration but the rules: functions, combinations, cooldown, memory, OpenFaaS, Grafana."""
 
 import re
-import types
-import typing
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple, Self
+from collections.abc import Mapping
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
+from peva_env.config.overload import FunctionOverloadConfig
+from peva_env.config.section import LARGEST_COUNT, Section, is_unicode
 from peva_env.system import local_path
 
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
@@ -19,105 +18,7 @@ DEFAULT_OUTPUT_DIR = "peva-results"
 MEMORY_FILE = "peva_faas.duckdb"
 LONGEST_S = 365 * 24 * 3600.0
 """Of a run, a request or a pause: a year. Far beyond it is more than the operating system can wait."""
-LARGEST_COUNT = 1_000_000
-"""Of iterations, replicas and the like: more than any campaign reaches."""
-KEY_OF_SECTION = "key_of_section"
-"""Type of a problem whose message opens with a key of the section that it was found in."""
 _HOST_PLACEHOLDER = re.compile(r"[{<][^{}<>]*[}>]")
-
-
-class Section(BaseModel):
-    """A section of the configuration. An unknown key is an error."""
-
-    # Inputs may hold a secret in the wrong place; our own errors show them with that left out.
-    model_config = ConfigDict(extra="forbid", validate_default=True, hide_input_in_errors=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _means_what_it_says(cls, values: object) -> object:
-        """Refuse truth values where a number is due (YAML's ``no``), and text that no file or process can be given."""
-        if isinstance(values, dict):
-            for key, field in cls.model_fields.items():
-                try:
-                    if _is_number(field.annotation):
-                        require_no_truth(values.get(key))
-                    for text in _texts_in(values.get(key), of_dict=typing.get_origin(field.annotation) is dict):
-                        _require_usable(text, may_hold_nul=key == "body")
-                except ValueError as error:
-                    raise PydanticCustomError(KEY_OF_SECTION, "{problem}", {"problem": f"{key}: {error}"}) from None
-        return values
-
-
-LATENCIES = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
-"""The measurements of a function that a latency rule can limit; the rule of ``p95_ms`` is ``p95_ms_max``."""
-
-
-class _LatencyLimits(Section):
-    """Highest latencies of successful requests, in milliseconds; null, the default, is no rule."""
-
-    mean_ms_max: float | None = Field(None, gt=0, description="highest mean latency of a function, in ms")
-    p50_ms_max: float | None = Field(None, gt=0, description="highest median latency of a function, in ms")
-    p90_ms_max: float | None = Field(None, gt=0, description="highest 90th percentile of its latency, in ms")
-    p95_ms_max: float | None = Field(None, gt=0, description="highest 95th percentile of its latency, in ms")
-    p99_ms_max: float | None = Field(None, gt=0, description="highest 99th percentile of its latency, in ms")
-
-
-class FunctionOverloadConfig(_LatencyLimits):
-    """Rules for one function. A key that is left out is as in ``overload``; null switches the rule off here."""
-
-    success_rate_min: float | None = Field(None, ge=0, le=1, description="lowest success rate")
-    replicas_overload_threshold: int | None = Field(
-        None, ge=1, le=LARGEST_COUNT, description="replicas that overload it"
-    )
-
-
-class FunctionLimits(NamedTuple):
-    """The limits of one function, None where a rule is off; the latencies in ms, in the order of ``LATENCIES``."""
-
-    success_rate_min: float | None
-    replicas: int | None
-    latencies_ms: tuple[float | None, ...]
-
-
-class OverloadConfig(_LatencyLimits):
-    """When a function or the node counts as overloaded; CPU and RAM are percent of capacity.
-
-    A limit of null switches its rule off: what the rule is about need then not be measured.
-    """
-
-    cpu_overload_pct_of_capacity: float | None = Field(80, ge=0, le=100, description="null: no rule on CPU")
-    ram_overload_pct: float | None = Field(90, ge=0, le=100, description="null: no rule on RAM")
-    success_rate_node_min: float | None = Field(0.95, ge=0, le=1, description="null: no rule on the mean success")
-    success_rate_function_min: float | None = Field(
-        0.90, ge=0, le=1, description="null: no rule on a function's success"
-    )
-    replicas_overload_threshold: int | None = Field(15, ge=1, le=LARGEST_COUNT, description="null: no rule on replicas")
-    functions: dict[str, FunctionOverloadConfig] = Field(
-        default_factory=dict, description="rules of single functions; functions[].overload is the same"
-    )
-
-    def limits_of(self, function: str) -> FunctionLimits:
-        """Return the limits of a function: its own, and for the others those of all functions."""
-        own = self.functions.get(function)
-        given = {key: getattr(own, key) for key in own.model_fields_set} if own else {}
-        return FunctionLimits(
-            given.get("success_rate_min", self.success_rate_function_min),
-            given.get("replicas_overload_threshold", self.replicas_overload_threshold),
-            tuple(given.get(f"{name}_max", getattr(self, f"{name}_max")) for name in LATENCIES),
-        )
-
-    def as_context(self) -> dict[str, Any]:
-        """Return the rules as plain data of a context.
-
-        Rules that are off by default are left out while they are off, so that a context does not change when a later
-        version knows more rules.
-        """
-        rules = self.model_dump(exclude={"functions"})
-        given = {
-            key: value for key, value in rules.items() if key not in _LatencyLimits.model_fields or value is not None
-        }
-        functions = {name: own.model_dump(exclude_unset=True) for name, own in self.functions.items()}
-        return given | ({"functions": functions} if functions else {})
 
 
 class FunctionConfig(Section):
@@ -265,20 +166,8 @@ def require_sendable(headers: Mapping[str, str], body: str) -> None:
             raise ValueError(f"header {header!r}: is not a valid header name; use letters, digits and '-'")
         if _CONTROL.search(value):
             raise ValueError(f"header {header!r}: its value must not hold line breaks or control characters")
-    if not _is_unicode("".join((body, *headers.values()))):
+    if not is_unicode("".join((body, *headers.values()))):
         raise ValueError("body or headers: must be valid Unicode text")
-
-
-def require_no_truth(value: object) -> None:
-    """Refuse ``true`` and ``false`` where a number is due.
-
-    Raises:
-        ValueError: the value is one of them.
-    """
-    if isinstance(value, bool):
-        raise ValueError(
-            f"must be a number, not {str(value).lower()} (YAML reads yes and on as true, no and off as false)"
-        )
 
 
 def require_no_placeholder(address: str) -> None:
@@ -339,43 +228,3 @@ class GrafanaConfig(Section):
         if self.token_env and self.token_file:
             raise ValueError("give token_env or token_file, not both")
         return self
-
-
-def _is_number(annotation: object) -> bool:
-    return annotation in (int, float) or (
-        isinstance(annotation, types.UnionType) and any(_is_number(one) for one in typing.get_args(annotation))
-    )
-
-
-def _texts_in(value: object, *, of_dict: bool) -> Iterator[str]:
-    """Yield a text, or those of a list, or of a dictionary that is no section, which looks at its texts itself."""
-    parts = value if isinstance(value, list) else [value]
-    if of_dict and isinstance(value, dict):
-        parts = [*value, *value.values()]
-    yield from (part for part in parts if isinstance(part, str))
-
-
-def _require_usable(text: str, *, may_hold_nul: bool) -> None:
-    if "\0" in text and not may_hold_nul:
-        raise ValueError("must not hold a NUL character")
-    if not _is_unicode(text):
-        raise ValueError("must be valid Unicode text, without lone surrogates such as \\ud800")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def require_ordered[T: Section](section: T, low: str, high: str) -> T:
-    """Return the section if the value of key ``low`` is at most that of key ``high``.
-
-    Raises:
-        ValueError: the value of ``low`` is above that of ``high``.
-    """
-    if getattr(section, high) < getattr(section, low):
-        raise ValueError(f"{high} must be at least {low} ({getattr(section, low)}); got {getattr(section, high)}")
-    return section

@@ -150,7 +150,7 @@ def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     [
         ({}, "grafana.url: is required"),
         ({"url": "127.0.0.1:3000"}, "must be an http:// or https:// address"),
-        ({"url": "http://127.0.0.1:99999"}, "its port is no number up to 65535"),
+        ({"url": "http://127.0.0.1:99999"}, "its port is not a number up to 65535"),
         ({"url": "http://127.0.0.1/a b"}, "must be an http:// or https:// address"),
         ({"url": "http://me@127.0.0.1"}, "must hold no user name or password"),
         ({"url": "http://127.0.0.1", "token_env": "A", "token_file": "b"}, "token_env or token_file, not both"),

@@ -38,6 +38,7 @@ def campaign(*functions: dict[str, Any], rates: list[int], **settings: Any) -> d
         "duration": "1s",
         "timeout": "1s",
         "iterations": 1,
+        "overload": {"success_rate_function_min": 0.8, "success_rate_node_min": 0.8},  # five requests decide these
         "cooldown": {"max_wait_seconds": 20, "sleep_step_seconds": 0.2},
         **settings,
     }

@@ -177,7 +177,7 @@ def test_a_file_is_a_campaign_with_its_session_context_and_catalogue(store: Duck
         "node": {"name": "light", "cores": 2},
         "functions": {"a": {}, "b": {}},
         "duration_s": 30.0,
-        "overload": OverloadConfig().model_dump(),
+        "overload": OverloadConfig().as_context(),
         "generator": "imported",
     }
     run_id = "light-2023-12-06_10-05-33-0-30s"

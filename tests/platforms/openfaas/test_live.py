@@ -67,6 +67,7 @@ def campaign(gateway: StandIn, *rates: int, **settings: Any) -> dict[str, Any]:
         "duration": "1s",
         "timeout": "1s",
         "iterations": 1,
+        "overload": {"success_rate_function_min": 0.8, "success_rate_node_min": 0.8},  # five requests decide these
         "cooldown": {"max_wait_seconds": 5, "sleep_step_seconds": 0.1},
         **settings,
     }
