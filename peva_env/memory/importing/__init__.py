@@ -3,7 +3,8 @@
 What must always hold:
 
 - A record is one line. Each line is imported, or refused with its number and a reason.
-- An import changes the whole memory or nothing; each run is imported once, whatever its file is called.
+- An import changes the whole memory or nothing; a file is imported once, also under another name. A part of a file, or
+  a file that has grown, is the same campaign only under the same name.
 - What had to be found out about a file (encoding, separators, decimal commas) is part of the report.
 - Recorded verdicts are compared, never trusted: ``peva_env.rules.judge`` judges every run.
 
@@ -23,8 +24,9 @@ A ``results`` file and its ``skipped`` file are one campaign. Values that they l
 
 from peva_env.memory.importing.campaign import RECORDED_AS
 from peva_env.memory.importing.cells import integer, is_missing, number, rounded
+from peva_env.memory.importing.copies import Copy
 from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, read_csv, unique_paths
-from peva_env.memory.importing.pipeline import Copy, ImportReport, import_recordings
+from peva_env.memory.importing.pipeline import ImportReport, import_recordings
 from peva_env.memory.importing.recording import LatencyUnit, Rates, RecordedRun, Recording, accepted, latency_ms
 from peva_env.memory.importing.staging import AGENT
 

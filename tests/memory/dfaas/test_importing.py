@@ -177,7 +177,7 @@ def test_a_file_is_a_campaign_with_its_session_context_and_catalogue(store: Duck
         "node": {"name": "light", "cores": 2},
         "functions": {"a": {}, "b": {}},
         "duration_s": 30.0,
-        "overload": OverloadConfig().model_dump(),
+        "overload": OverloadConfig().as_context(),
         "generator": "imported",
     }
     run_id = "light-2023-12-06_10-05-33-0-30s"
@@ -400,15 +400,56 @@ def test_of_two_files_with_the_same_content_one_is_imported(store: DuckDBMemoryS
 
 def test_what_the_memory_has_under_another_name_is_not_imported_again(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     rows = [row({"a": "10", "b": ""}), row({"a": "20", "b": ""})]
-    skipped = write(tmp_path / "skipped-x.csv", skip(a="50", b=""))
-    bring(store, write(tmp_path / "results-x.csv", *rows), skipped)
+    skips = [skip(a="50", b="")]
+    bring(store, write(tmp_path / "results-x.csv", *rows), write(tmp_path / "skipped-x.csv", *skips))
     before = contents(store)
-    for name, lines in (("results-y.csv", rows), ("results-z.csv", rows[:1])):
-        report = bring(store, write(tmp_path / name, *lines))
-        assert report.copies == ((tmp_path / name, "campaign light-x"),)
-        assert report.merged["execution_events"].kept == len(lines)
-    assert bring(store, skipped.rename(tmp_path / "skipped-y.csv")).copies
+    both = [write(tmp_path / "results-y.csv", *rows[::-1]), write(tmp_path / "skipped-y.csv", *skips)]
+    for _ in range(2):
+        for files in (both[:1], both):
+            report = bring(store, *files)
+            assert report.copies == tuple((file, "campaign light-x") for file in files)
+            assert report.merged["execution_events"].kept == len(files) + 1
     assert contents(store) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ram_usage_node": "4627554817"},
+        {"power_usage_node": "1"},
+        {"cpu_usage_idle_node": "61"},
+        {"ram_usage_function_a": "5"},
+        {"replica_a": "2"},
+        {"overloaded_node": "1"},
+        {"medium_latency_function_a": "10500001"},
+    ],
+)
+def test_runs_of_which_one_measured_value_differs_are_no_copy_and_under_one_name_an_error(
+    store: DuckDBMemoryStore, tmp_path: Path, change: dict[str, str]
+) -> None:
+    rows = [row({"a": "10"}), row({"a": "20"})]
+    changed = [row({"a": "10"}), row({"a": "20"}, **change)]
+    first = write(tmp_path / "results-x.csv", *rows)
+    bring(store, first)
+    report = bring(store, write(tmp_path / "results-y.csv", *changed))
+    assert (report.copies, report.merged["execution_events"].inserted) == ((), 2)
+    before = contents(store)
+    with pytest.raises(MemoryStoreError, match="1 runs of campaign 'light-x' are there already with other values"):
+        bring(store, write(first, *changed))
+    assert contents(store) == before
+
+
+def test_a_part_of_a_campaign_is_no_copy_of_it_nor_are_skipped_configurations_alone(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    rows = [row({"a": "10", "b": ""}), row({"a": "20", "b": ""}), row({"a": "30", "b": ""})]
+    skips = write(tmp_path / "skipped-x.csv", skip(a="50", b=""))
+    bring(store, write(tmp_path / "results-x.csv", *rows[:2]), skips)
+    for name, lines in (("results-part.csv", rows[:1]), ("results-grown.csv", rows)):
+        report = bring(store, write(tmp_path / name, *lines))
+        assert (report.copies, report.merged["execution_events"].inserted) == ((), len(lines))
+    report = bring(store, skips.rename(tmp_path / "skipped-y.csv"))
+    assert (report.copies, report.merged["execution_events"].inserted) == ((), 1)
 
 
 def test_a_copy_with_another_unit_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:

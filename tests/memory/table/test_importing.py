@@ -235,6 +235,26 @@ def test_another_unit_for_the_same_table_is_an_error(store: DuckDBMemoryStore, t
         bring(store, tmp_path, PODS.replace("unit: ms", "unit: s"), PODS_TABLE)
 
 
+def test_tables_of_the_same_configurations_with_other_latencies_are_other_runs(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    mapping = load_map(
+        mapped(
+            tmp_path,
+            "functions: [{name: a, rate_rps: rps, success_rate: {constant: 1}, latency: {unit: ms, mean: lat}}]",
+        )
+    )
+    paths = [tmp_path / "w.csv", tmp_path / "w2.csv", tmp_path / "w3.csv"]
+    for path, lines in zip(paths, ("10,5\n20,6\n", "10,7\n20,8\n", "10,5\n20,6e3\n"), strict=True):
+        path.write_text(f"rps,lat\n{lines}")
+    for n_new in (4, 0):
+        report = import_table(store, paths[:2], table=mapping, node="x", duration_s=60.0, rules=SUCCESS_ONLY)
+        assert (report.copies, report.merged["execution_events"].inserted) == ((), n_new)
+    for n_new in (2, 0):
+        report = import_table(store, paths[2:], table=mapping, node="x", duration_s=60.0, rules=SUCCESS_ONLY)
+        assert (report.copies, report.merged["execution_events"].inserted) == ((), n_new)
+
+
 def test_every_key_of_a_map_is_explained() -> None:
     schema = TableMap.model_json_schema()
     keys = {key for part in (schema, *schema["$defs"].values()) for key in part.get("properties", ())}
