@@ -15,6 +15,7 @@ from peva_env.config.loading import load_config, parse_config, read_mapping, val
 from peva_env.config.secrets import Secret, read_secret
 from peva_env.config.sections import (
     LATENCIES,
+    LONGEST_S,
     CombinationConfig,
     CooldownConfig,
     FunctionConfig,
@@ -32,6 +33,7 @@ from peva_env.config.sections import (
 __all__ = [
     "FILE_OUTPUTS",
     "LATENCIES",
+    "LONGEST_S",
     "CombinationConfig",
     "CooldownConfig",
     "DfaasConfig",

@@ -18,8 +18,8 @@ from peva_env import __version__
 from peva_env.errors import ConfigError, PevaError, PolicyError
 from peva_env.maps import NodeMap, predict, savings_of
 from peva_env.report.data import Cell, cell_codes, map_data, run_data
-from peva_env.report.texts import certificate, load_text, moment_text, provenance, savings, sentence_text, summary
-from peva_env.system import begins_with, output_file, replacing
+from peva_env.report.texts import certificate, load_text, provenance, savings, sentence_text, summary
+from peva_env.system import begins_with, moment_text, output_file, replacing
 
 if TYPE_CHECKING:
     from jinja2 import Environment

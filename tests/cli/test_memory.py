@@ -225,6 +225,16 @@ def test_info_shows_campaigns_contexts_and_counts() -> None:
     assert told["size_bytes"] == Path("m.duckdb").stat().st_size
 
 
+@pytest.mark.parametrize("stored", ["1e15", "-1e15", "'inf'", "'nan'"])
+def test_info_shows_any_time_that_a_memory_holds(stored: str) -> None:
+    memory("m.duckdb", "run")
+    with duckdb.connect("m.duckdb") as connection:
+        connection.execute(f"UPDATE run_sessions SET started_at = {stored}::DOUBLE")  # noqa: S608
+    ended = peva("memory", "info", "m.duckdb")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"{float(stored.strip("'"))} s" in ended.stdout
+
+
 def test_info_verify_export_and_merge_read_the_memory_of_a_running_campaign() -> None:
     command = [sys.executable, "-c", RUNNING, "m.duckdb"]
     root = Path(__file__).parents[2]

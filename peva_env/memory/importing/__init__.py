@@ -25,9 +25,9 @@ A ``results`` file and its ``skipped`` file are one campaign. Values that they l
 from peva_env.memory.importing.campaign import RECORDED_AS
 from peva_env.memory.importing.cells import integer, is_missing, number, rounded
 from peva_env.memory.importing.copies import Copy
-from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, read_csv, unique_paths
+from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, read_csv, shortened, unique_paths
 from peva_env.memory.importing.pipeline import ImportReport, import_recordings
-from peva_env.memory.importing.recording import LatencyUnit, Rates, RecordedRun, Recording, accepted, latency_ms
+from peva_env.memory.importing.recording import LatencyUnit, Rates, RecordedRun, Recording, accepted, latency_ms, rest_s
 from peva_env.memory.importing.staging import AGENT
 
 __all__ = [
@@ -49,6 +49,8 @@ __all__ = [
     "latency_ms",
     "number",
     "read_csv",
+    "rest_s",
     "rounded",
+    "shortened",
     "unique_paths",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from peva_env.config import OverloadConfig
+from peva_env.config import LONGEST_S, OverloadConfig
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.database import Database
 from peva_env.memory.importing.campaign import ImportedCampaign, campaign_of
@@ -67,8 +67,9 @@ def import_recordings(
         ConfigError: an argument is out of range, or two files would be the same campaign.
         MemoryStoreError: rows are in the memory with other values, or it cannot be written; nothing is changed.
     """
-    if duration_s <= 0 or not node["name"].strip():
-        raise ConfigError(f"node = {node['name']!r}, duration {duration_s} s: a node needs a name, a run a duration")
+    if not 0 < duration_s <= LONGEST_S or not node["name"].strip():
+        said = f"node = {node['name']!r}, duration {duration_s} s"
+        raise ConfigError(f"{said}: a node needs a name, a run a duration of at most a year")
     database, files = store.database, _Files()
     with tempfile.TemporaryDirectory(prefix="peva-import-") as folder:
         with Staging(Path(folder)) as staging:

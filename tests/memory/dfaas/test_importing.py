@@ -80,7 +80,9 @@ def test_the_columns_may_stand_in_any_order_and_unknown_ones_are_passed_over(
     bring(store, write(tmp_path / STAMPED, cells))
     before = contents(store)
     shuffled = dict(sorted((cells | {"note": "hot day"}).items(), key=lambda item: item[0][::-1]))
-    report = bring(store, write(tmp_path / STAMPED, shuffled))
+    path = write(tmp_path / STAMPED, shuffled)
+    path.write_text(path.read_text().replace("\n", ",twice\n").replace("twice", "note", 1))
+    report = bring(store, path)
     assert report.refusals == ()
     assert contents(store) == before
 
@@ -239,6 +241,7 @@ def test_whole_configurations_of_fewer_functions_are_no_pieces(store: DuckDBMemo
         ({"ram_usage_node": "1e19"}, "ram_usage_node is 1e19, more than 9223372036854775807"),
         ({"medium_latency_function_a": "5"}, "medium_latency_function_a is 5, no latency in ns"),
         ({"overloaded_node": "2"}, "overloaded_node is 2, neither 0 nor 1"),
+        ({"rest_seconds": "1e12"}, "the rest before the run is 1e+12 s, more than a year"),
     ],
 )
 def test_a_row_that_cannot_be_right_is_refused_with_its_reason(
@@ -341,7 +344,7 @@ def test_files_that_would_be_one_campaign_are_told_apart_or_refused(store: DuckD
         bring(store, plain[0], other)
 
 
-@pytest.mark.parametrize("change", [{"cores": 0}, {"duration_s": 0.0}, {"node": " "}])
+@pytest.mark.parametrize("change", [{"cores": 0}, {"duration_s": 0.0}, {"duration_s": 1e12}, {"node": " "}])
 def test_a_node_needs_a_name_and_a_core(store: DuckDBMemoryStore, tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="a node needs"):
         bring(store, write(tmp_path / STAMPED, row({"a": "10"})), **change)
