@@ -7,7 +7,7 @@ texts, never markup; and the page's Content-Security-Policy allows only the two 
 import base64
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +33,17 @@ _MARK = b"<!doctype html>\n<!-- peva-env report -->"
 """The first bytes of every report; a file without them is not overwritten."""
 
 
-def report_file(path: Path) -> Path:
+def report_file(path: Path, *, inputs: Iterable[Path] = ()) -> Path:
     """Return the file that a report may be written to.
 
+    Args:
+        path: as given.
+        inputs: files that the same command reads.
+
     Raises:
-        ConfigError: the path names no file, or one that exists and is not a report.
+        ConfigError: the path names no file, or one that exists and is not a report, or one of the inputs.
     """
-    return output_file("--out", path, what="a report", is_own=begins_with(_MARK))
+    return output_file("--out", path, what="a report", is_own=begins_with(_MARK), inputs=inputs)
 
 
 def write_report(node_map: NodeMap, path: Path) -> None:

@@ -122,6 +122,7 @@ def test_the_list_of_refused_lines_replaces_an_earlier_one_and_nothing_else() ->
     for name, complaint_of in (
         (path, "is another file of this command"),
         ("m.duckdb", "is another file of this command"),
+        ("m.duckdb.wal", "is another file of this command"),
         ("notes.csv", "exists and is not a list of refused lines"),
         (".", "names no file"),
         ("-", "a list of refused lines is written to a file, not to the standard output"),

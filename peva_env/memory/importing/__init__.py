@@ -11,7 +11,8 @@ What must always hold:
 A ``results`` file and its ``skipped`` file are one campaign. Values that they lack are derived:
 
 - The *run_id* is the node's name and the file's, without ``results-`` or ``skipped-``, or the folder's, where the file
-  is called just ``results.csv``; a pipe's is the node's name and a digest of the content. So a file that is imported
+  is called just ``results.csv``; a pipe's is the node's name and a digest of the content. Characters other than ASCII
+  letters, digits, ``.``, ``_`` and ``-`` are replaced, and a digest of the name is appended. So a file that is imported
   again, or has grown since, adds only what is new.
 - An *iteration* is a further row of the same configuration in the same file.
 - *Times*: the first run began at the time in the name (``YYYY-MM-DD_HH-MM-SS``, taken as UTC), each other when the one

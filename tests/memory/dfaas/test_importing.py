@@ -1,6 +1,7 @@
 """Bringing old data: recordings of DFaaS and PEVA-FAAS."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -342,6 +343,18 @@ def test_files_that_would_be_one_campaign_are_told_apart_or_refused(store: DuckD
     other = write(tmp_path / "x" / "skipped.csv", skip(z="10"))
     with pytest.raises(ConfigError, match="have the name of one campaign, but different functions"):
         bring(store, plain[0], other)
+
+
+def test_nodes_whose_names_differ_in_any_character_have_campaigns_of_their_own(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "results-x.csv", row({"a": "10"}))
+    for node in ("light", "a/b", "a'b", "nœud", "узел", "节点", "\udce9"):
+        assert bring(store, path, node=node).merged["run_sessions"].inserted == 1
+    run_ids = {event.run_id for event in events(store)}
+    assert len(run_ids) == 7
+    assert "light-x" in run_ids
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", run_id) for run_id in run_ids)
 
 
 @pytest.mark.parametrize("change", [{"cores": 0}, {"duration_s": 0.0}, {"duration_s": 1e12}, {"node": " "}])
