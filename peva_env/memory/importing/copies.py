@@ -26,7 +26,8 @@ _LATENCIES = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
 _UNIT_EXPONENTS = (3, 6, 9)
 """Two units of latencies differ by a factor of ten to the power of one of these."""
 
-_NEW = "run_id NOT IN (SELECT run_id FROM run_sessions)"
+_NEW = "row(run_id, kind) NOT IN (SELECT DISTINCT row(run_id, kind) FROM execution_events)"
+"""The SQL condition on staged events of files that the memory does not have under their own names."""
 
 
 class Copy(NamedTuple):
@@ -50,8 +51,8 @@ def content(event: str, *, without: Collection[str] = ()) -> str:
 def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging) -> tuple[list[Copy], int]:
     """Drop the staged results that are the results of another imported campaign of the memory, all of them.
 
-    Skipped configurations are dropped with the results of their campaign, if they are the same as well. A campaign that
-    the memory has under the file's own name is no copy.
+    Skipped configurations are dropped with the results of their campaign, if they are the same as well. A file that the
+    memory has under its own name is no copy.
 
     Returns:
         The files that are not imported, and the number of their events.

@@ -466,6 +466,8 @@ def test_a_part_of_a_campaign_is_no_copy_of_it_nor_are_skipped_configurations_al
         assert (report.copies, report.merged["execution_events"].inserted) == ((), len(lines))
     report = bring(store, skips.rename(tmp_path / "skipped-y.csv"))
     assert (report.copies, report.merged["execution_events"].inserted) == ((), 1)
+    copy = write(tmp_path / "results-y.csv", *rows[:2])
+    assert bring(store, copy).copies == ((copy, "campaign light-x"),)
 
 
 def test_a_copy_with_another_unit_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:
