@@ -24,6 +24,7 @@ from peva_env.memory import (
     DEBUG_TABLES,
     DEFAULT_SCHEMA_VERSION,
     DuckDBMemoryStore,
+    memory_files,
     reading,
     summarize_memory,
     verify,
@@ -229,7 +230,7 @@ def _import(
         do_import: is called with the store, the files, and a progress bar as ``progress``.
         more_inputs: files that are read, too.
     """
-    target = refused and _refusals_file(refused, inputs=[*files, memory, *more_inputs])
+    target = refused and _refusals_file(refused, inputs=[*files, *memory_files(memory), *more_inputs])
     console = make_console()
     with _opened(memory, schema_version) as store, _progress(console, len(files)) as progress:
         report = do_import(store, files, progress=progress)

@@ -13,7 +13,7 @@ from peva_env.config import load_config
 from peva_env.console import make_console, say
 from peva_env.errors import ConfigError
 from peva_env.maps import read_map
-from peva_env.memory import DEFAULT_SCHEMA_VERSION
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, memory_files
 from peva_env.planning import DfaasPlanBuilder
 from peva_env.report import report_file, write_report
 from peva_env.space import DENSE_LIMIT, ConfigSpace
@@ -45,7 +45,7 @@ def report(
 
     Exit code 1 on an error, 2 on wrong usage; the file is then left as it was.
     """
-    report_file(out)  # before the map is read
+    report_file(out, inputs=memory_files(memory))  # before the map is read
     space, notes = (None, ()) if config is None else _plan(config)
     read = partial(
         read_map,

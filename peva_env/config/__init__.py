@@ -16,6 +16,7 @@ from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverload
 from peva_env.config.secrets import Secret, read_secret
 from peva_env.config.section import Section
 from peva_env.config.sections import (
+    LONGEST_S,
     CombinationConfig,
     CooldownConfig,
     FunctionConfig,
@@ -29,6 +30,7 @@ from peva_env.config.sections import (
 __all__ = [
     "FILE_OUTPUTS",
     "LATENCIES",
+    "LONGEST_S",
     "CombinationConfig",
     "CooldownConfig",
     "DfaasConfig",

@@ -1,6 +1,8 @@
 """Reading and validating the configuration file, of this project or of PEVA-FAAS."""
 
+import itertools
 import json
+import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,8 +26,21 @@ _SIGNS = [f"tag:yaml.org,2002:{sign}" for sign in ("merge", "value")]
 """The tags of << and =, which YAML 1.1 reads as something other than text."""
 
 
+_MAX_REPEATED = 100_000
+"""Values that the aliases of a file may repeat, all in all."""
+
+
 class _Loader(yaml.SafeLoader):
     """YAML whose values can all be built and whose keys differ; else an error names the line."""
+
+    def get_single_node(self) -> Any:
+        # Called before any value is built: aliases of aliases could fill the machine's memory.
+        root = super().get_single_node()
+        sizes: dict[int, float] = {}
+        if root is not None and _size(root, sizes) > len(sizes) + _MAX_REPEATED:
+            problem = f"its aliases (*) expand to more than {_MAX_REPEATED:,} values, or an alias holds itself"
+            raise yaml.constructor.ConstructorError(problem=problem)
+        return root
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         # Called before << merges other mappings in, whose keys may be there already.
@@ -45,6 +60,17 @@ class _Loader(yaml.SafeLoader):
             kind = node.tag.rpartition(":")[2]
             problem = f"{node.value!r:.40} is no valid {kind}; in quotes, without a tag, it is text"
             raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark) from error
+
+
+def _size(node: yaml.Node, sizes: dict[int, float]) -> float:
+    """Return the number of values in a node, aliases expanded; ``sizes`` are those of each node, once it is counted."""
+    if id(node) not in sizes:
+        sizes[id(node)] = math.inf  # while its own parts are counted: a node that holds itself has no end
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        if isinstance(node, yaml.MappingNode):
+            parts = itertools.chain.from_iterable(parts)
+        sizes[id(node)] = 1 + sum(_size(part, sizes) for part in parts)
+    return sizes[id(node)]
 
 
 def _refuse(_loader: _Loader, _node: yaml.Node) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from peva_env.console.table import print_table
 from peva_env.console.text import say
 from peva_env.memory import CampaignSummary, ContextSummary, MemorySummary
 from peva_env.memory.importing import ImportReport
-from peva_env.system import one_line
+from peva_env.system import moment_text, one_line
 
 _MIB = 2**20
 _MAX_REASONS = 10
@@ -72,7 +71,7 @@ def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Seque
 
 
 def _campaign(campaign: CampaignSummary) -> list[str]:
-    started = datetime.fromtimestamp(campaign.started_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    started = moment_text(campaign.started_at).removesuffix(" UTC")
     numbers = (str(campaign.repetition), f"{campaign.n_runs:,}")
     return [campaign.run_id, campaign.status, campaign.agent or "-", *numbers, started, campaign.context_hash]
 

@@ -16,7 +16,7 @@ from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, MAX_REPETITION, TABLES
-from peva_env.memory.snapshot import reading
+from peva_env.memory.snapshot import memory_files, reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize_memory
 from peva_env.memory.verify import verify
@@ -39,6 +39,7 @@ __all__ = [
     "context_hash",
     "digest",
     "event_row",
+    "memory_files",
     "node_name",
     "read_events",
     "reading",

@@ -6,6 +6,7 @@ while the database did not change, are a memory as of the last commit; DuckDB ig
 of the log, as after a crash.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ import duckdb
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database
 from peva_env.system import processes
+
+_LOG = ".wal"
+_ENDINGS = ("", _LOG, f"{_LOG}.checkpoint", f"{_LOG}.recovery", ".tmp")
 
 _ATTEMPTS = 50
 _PAUSE_S = 0.1
@@ -74,7 +78,13 @@ def _copy_if_there(path: Path, copy: Path) -> None:
 
 
 def _log(path: Path) -> Path:
-    return path.with_name(f"{path.name}.wal")
+    return path.with_name(f"{path.name}{_LOG}")
+
+
+def memory_files(path: Path) -> list[Path]:
+    """Return a memory's file and the names of those that DuckDB writes beside it: no other output may have them."""
+    paths = {path, Path(os.path.realpath(path))}
+    return [one.with_name(f"{one.name}{end}") for one in paths for end in _ENDINGS]
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -7,7 +7,7 @@ texts, never markup; and the page's Content-Security-Policy allows only the two 
 import base64
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ from peva_env import __version__
 from peva_env.errors import ConfigError, PevaError, PolicyError
 from peva_env.maps import NodeMap, predict, savings_of
 from peva_env.report.data import Cell, cell_codes, map_data, run_data
-from peva_env.report.texts import certificate, load_text, moment_text, provenance, savings, sentence_text, summary
-from peva_env.system import begins_with, output_file, replacing
+from peva_env.report.texts import certificate, load_text, provenance, savings, sentence_text, summary
+from peva_env.system import begins_with, moment_text, output_file, replacing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,13 +33,17 @@ _MARK = b"<!doctype html>\n<!-- peva-env report -->"
 """The first bytes of every report; a file without them is not overwritten."""
 
 
-def report_file(path: Path) -> Path:
+def report_file(path: Path, *, inputs: Iterable[Path] = ()) -> Path:
     """Return the file that a report may be written to.
 
+    Args:
+        path: as given.
+        inputs: files that the same command reads.
+
     Raises:
-        ConfigError: the path names no file, or one that exists and is not a report.
+        ConfigError: the path names no file, or one that exists and is not a report, or one of the inputs.
     """
-    return output_file("--out", path, what="a report", is_own=begins_with(_MARK))
+    return output_file("--out", path, what="a report", is_own=begins_with(_MARK), inputs=inputs)
 
 
 def write_report(node_map: NodeMap, path: Path) -> None:

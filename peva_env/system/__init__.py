@@ -16,7 +16,7 @@ from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
 from peva_env.system.loading import load_class
 from peva_env.system.outputs import begins_with, output_file, output_folder
-from peva_env.system.text import one_line
+from peva_env.system.text import moment_text, one_line
 
 __all__ = [
     "FirstInterrupt",
@@ -28,6 +28,7 @@ __all__ = [
     "begins_with",
     "load_class",
     "local_path",
+    "moment_text",
     "one_line",
     "output_file",
     "output_folder",

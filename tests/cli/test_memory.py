@@ -122,6 +122,7 @@ def test_the_list_of_refused_lines_replaces_an_earlier_one_and_nothing_else() ->
     for name, complaint_of in (
         (path, "is another file of this command"),
         ("m.duckdb", "is another file of this command"),
+        ("m.duckdb.wal", "is another file of this command"),
         ("notes.csv", "exists and is not a list of refused lines"),
         (".", "names no file"),
         ("-", "a list of refused lines is written to a file, not to the standard output"),
@@ -223,6 +224,16 @@ def test_info_shows_campaigns_contexts_and_counts() -> None:
     told = json.loads(peva("memory", "info", "m.duckdb", "--json").stdout)
     assert (told["n_configs"], told["campaigns"][0]["run_id"]) == (1, run_id)
     assert told["size_bytes"] == Path("m.duckdb").stat().st_size
+
+
+@pytest.mark.parametrize("stored", ["1e15", "-1e15", "'inf'", "'nan'"])
+def test_info_shows_any_time_that_a_memory_holds(stored: str) -> None:
+    memory("m.duckdb", "run")
+    with duckdb.connect("m.duckdb") as connection:
+        connection.execute(f"UPDATE run_sessions SET started_at = {stored}::DOUBLE")  # noqa: S608
+    ended = peva("memory", "info", "m.duckdb")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"{float(stored.strip("'"))} s" in ended.stdout
 
 
 def test_info_verify_export_and_merge_read_the_memory_of_a_running_campaign() -> None:

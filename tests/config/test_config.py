@@ -334,6 +334,26 @@ def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path, name: 
     assert str(caught.value) == f"{path}: {said}"
 
 
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+MERGED = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 12))
+
+
+@pytest.mark.parametrize("text", [BOMB, BOMB.replace("x,", "{x: 1},"), MERGED, f"- {BOMB}".replace("\n", "\n- ") + "x"])
+def test_aliases_that_expand_beyond_measure_are_one_line(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        read_mapping(path)
+    assert str(caught.value) == (
+        f"{path}: is not valid YAML: its aliases (*) expand to more than 100,000 values, or an alias holds itself"
+    )
+
+
+def test_a_long_file_without_aliases_is_read(tmp_path: Path) -> None:
+    assert len(read_mapping(write(tmp_path, f"a: [{'1, ' * 100_001}]"))["a"]) == 100_001
+
+
 def test_a_key_that_is_merged_in_may_be_replaced(tmp_path: Path) -> None:
     text = "b: &b {x: 1}\nd: &d {y: 1}\nc:\n  <<: *b\n  <<: *d\n  x: 2\n"
     assert read_mapping(write(tmp_path, text))["c"] == {"x": 2, "y": 1}

@@ -490,14 +490,21 @@ def test_a_memory_without_events_is_an_error_and_no_page(tmp_path: Path) -> None
     assert not (tmp_path / "r.html").exists()
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "folder", "m.duckdb"])
+@pytest.mark.parametrize("name", ["m.duckdb", "m.duckdb.wal", "m.duckdb.tmp"])
+def test_a_report_has_no_name_of_the_memorys_own_files(memory: Path, tmp_path: Path, name: str) -> None:
+    before = sorted(tmp_path.iterdir())
+    code, said = report("--memory", str(memory), "--out", str(tmp_path / name))
+    assert (code, said) == (2, f"--out {tmp_path / name}: is another file of this command; give another name")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "folder"])
 def test_what_is_no_report_is_not_replaced(memory: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "folder").mkdir()
-    before = (tmp_path / "m.duckdb").read_bytes()
     code, said = report("--memory", str(memory), "--out", str(tmp_path / name))
     assert (code, said) == (2, f"--out {tmp_path / name}: exists and is not a report; give another name")
-    assert ((tmp_path / "notes.txt").read_text(), (tmp_path / "m.duckdb").read_bytes()) == ("mine", before)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_of_a_symbolic_link_the_file_behind_is_written(memory: Path, tmp_path: Path) -> None:

@@ -27,13 +27,29 @@ from peva_env.memory.importing import (
     is_missing,
     latency_ms,
     number,
+    rest_s,
     rounded,
+    shortened,
 )
 
 PIECE = "one of the pieces in which DFaaS wrote the configuration of a later line, and not one that was skipped"
 REPEATED = "the configuration of an earlier line once more"
 
 _FUNCTION, _RATE, _LATENCY = "function_", "rate_function_", "medium_latency_function_"
+_OF_FUNCTION = (
+    "cpu_usage_function",
+    "ram_usage_function",
+    "power_usage_function",
+    "replica",
+    "medium_latency_function",
+)
+_OF_NODE = (
+    *("cpu_usage_node", "ram_usage_node", "ram_usage_node_percentage", "power_usage_node"),
+    *("cpu_usage_idle_node", "ram_usage_idle_node", "ram_usage_idle_node_percentage", "power_usage_idle_node"),
+    *("rest_seconds", "overloaded_node"),
+)
+"""Columns that a file may lack."""
+
 _RAM_BYTES, _RAM_PCT = "ram_usage_node", "ram_usage_node_percentage"
 
 
@@ -72,14 +88,17 @@ def read_recording(file: CsvFile, units: Units, rules: OverloadConfig) -> Record
 
 
 def _problem(file: CsvFile, functions: Sequence[str], per_function: Sequence[str]) -> str | None:
-    damage = file.problem(f"{column}_{name}" for name in functions for column in per_function)
+    damage = file.problem(
+        (f"{column}_{name}" for name in functions for column in per_function),
+        optional=(*_OF_NODE, *(f"{column}_{name}" for name in functions for column in _OF_FUNCTION)),
+    )
     if damage or not functions:
         return damage or "there is no column function_X"
     for name in functions:
         try:
             require_function_name(name)
         except ValueError as error:
-            return f"column function_{name} names no function: a name {error}"
+            return f"column {shortened(f'function_{name}')} names no function: a name {error}"
     return None
 
 
@@ -136,9 +155,10 @@ def _rates(row: Row, functions: Sequence[str]) -> Rates:
         said, rate = row[f"function_{name}"], integer(row, f"rate_function_{name}")
         is_absent = said != name and is_missing(said)
         if said != name and not is_absent:
-            raise ValueError(f"function_{name} is {said!r}, an unknown function")
+            raise ValueError(f"function_{name} is {shortened(said)!r}, an unknown function")
         if is_absent != (rate is None):
-            raise ValueError(f"rate_function_{name} is {row[f'rate_function_{name}']!r}, function_{name} {said!r}")
+            rate_said = shortened(row[f"rate_function_{name}"])
+            raise ValueError(f"rate_function_{name} is {rate_said!r}, function_{name} {shortened(said)!r}")
         if rate is not None:
             rates[name] = rate
     if not rates:
@@ -150,11 +170,11 @@ def _run(row: Row, functions: Sequence[str], units: Units) -> RecordedRun:
     rates = _rates(row, functions)
     overloaded = number(row, "overloaded_node")
     if overloaded not in (None, 0, 1):
-        raise ValueError(f"overloaded_node is {row['overloaded_node']}, neither 0 nor 1")
+        raise ValueError(f"overloaded_node is {shortened(row['overloaded_node'])}, neither 0 nor 1")
     return RecordedRun(
         tuple(_function(row, name, rate, units) for name, rate in rates.items()),
         _node(row, units),
-        number(row, "rest_seconds") or 0.0,
+        rest_s(number(row, "rest_seconds")),
         None if overloaded is None else overloaded == 1,
     )
 
@@ -185,7 +205,7 @@ def _success_rate(row: Row, name: str) -> float:
     column = f"success_rate_function_{name}"
     success_rate = number(row, column)
     if success_rate is None or success_rate > 1:
-        raise ValueError(f"{column} is {row[column]!r}, not within 0 and 1")
+        raise ValueError(f"{column} is {shortened(row[column])!r}, not within 0 and 1")
     return success_rate
 
 
@@ -218,5 +238,5 @@ def _ram_pct(row: Row, idle: str, units: Units) -> float | None:
     if used_bytes is None:
         return None
     if used_bytes > units.ram_bytes:
-        raise ValueError(f"{column} is {row[column]}, more than the node's {units.ram_bytes / 2**30:g} GiB")
+        raise ValueError(f"{column} is {shortened(row[column])}, more than the node's {units.ram_bytes / 2**30:g} GiB")
     return 100 * used_bytes / units.ram_bytes

@@ -3,14 +3,16 @@
 What must always hold:
 
 - A record is one line. Each line is imported, or refused with its number and a reason.
-- An import changes the whole memory or nothing; each run is imported once, whatever its file is called.
+- An import changes the whole memory or nothing; a file is imported once, also under another name. A part of a file, or
+  a file that has grown, is the same campaign only under the same name.
 - What had to be found out about a file (encoding, separators, decimal commas) is part of the report.
 - Recorded verdicts are compared, never trusted: ``peva_env.rules.judge`` judges every run.
 
 A ``results`` file and its ``skipped`` file are one campaign. Values that they lack are derived:
 
 - The *run_id* is the node's name and the file's, without ``results-`` or ``skipped-``, or the folder's, where the file
-  is called just ``results.csv``; a pipe's is the node's name and a digest of the content. So a file that is imported
+  is called just ``results.csv``; a pipe's is the node's name and a digest of the content. Characters other than ASCII
+  letters, digits, ``.``, ``_`` and ``-`` are replaced, and a digest of the name is appended. So a file that is imported
   again, or has grown since, adds only what is new.
 - An *iteration* is a further row of the same configuration in the same file.
 - *Times*: the first run began at the time in the name (``YYYY-MM-DD_HH-MM-SS``, taken as UTC), each other when the one
@@ -23,13 +25,12 @@ A ``results`` file and its ``skipped`` file are one campaign. Values that they l
 
 from peva_env.memory.importing.campaign import RECORDED_AS
 from peva_env.memory.importing.cells import integer, is_missing, number, rounded
-from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, read_csv, unique_paths
-from peva_env.memory.importing.pipeline import Copy, ImportReport, import_recordings
-from peva_env.memory.importing.recording import LatencyUnit, Rates, RecordedRun, Recording, accepted, latency_ms
-from peva_env.memory.importing.staging import AGENT
+from peva_env.memory.importing.copies import Copy
+from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, read_csv, shortened, unique_paths
+from peva_env.memory.importing.pipeline import ImportReport, import_recordings
+from peva_env.memory.importing.recording import LatencyUnit, Rates, RecordedRun, Recording, accepted, latency_ms, rest_s
 
 __all__ = [
-    "AGENT",
     "RECORDED_AS",
     "Copy",
     "CsvFile",
@@ -47,6 +48,8 @@ __all__ = [
     "latency_ms",
     "number",
     "read_csv",
+    "rest_s",
     "rounded",
+    "shortened",
     "unique_paths",
 ]

@@ -1,5 +1,6 @@
 """A recording as a campaign: its run id, its context, and the times and verdicts of its runs."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +22,9 @@ RECORDED_AS = "recorded as "
 _KIND = re.compile(r"^(results|skipped)[-_.]*")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+_DIGITS = 6
+"""Hexadecimal digits that tell two names apart which differ in replaced characters only."""
+
 _SKIPPED = "recorded as skipped"
 
 
@@ -95,8 +99,16 @@ def campaign_of(
         "overload": rules.as_context(),
         "generator": "imported",
     }
-    run_id = _UNFIT.sub("-", f"{node['name']}-{_name(recording.file)}")
+    run_id = _run_id(f"{node['name']}-{_name(recording.file)}")
     return ImportedCampaign(run_id, context, context_hash(context), duration_s, rules)
+
+
+def _run_id(name: str) -> str:
+    """Return a name without the characters that a run id cannot have, and with a digest if it had some."""
+    run_id = _UNFIT.sub("-", name)
+    if run_id == name:
+        return name
+    return f"{run_id}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:_DIGITS]}"
 
 
 def _name(file: CsvFile) -> str:

@@ -3,7 +3,7 @@
 import math
 import re
 
-from peva_env.memory.importing.csv_file import Row
+from peva_env.memory.importing.csv_file import Row, shortened
 
 _MISSING = frozenset(("", "-", "--", "n/a", "#n/a", "na", "<na>", "nan", "-nan", "null", "none", "nil"))
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
@@ -26,11 +26,11 @@ def number(row: Row, column: str) -> float | None:
     if is_missing(text):
         return None
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{column} is {text!r}, not a number{_hint(text)}")
+        raise ValueError(f"{shortened(column)} is {shortened(text)!r}, not a number{_hint(text)}")
     value = float(text)
     if 0 <= value < math.inf:
         return value
-    raise ValueError(f"{column} is {text}, {'negative' if value < 0 else 'not finite'}")
+    raise ValueError(f"{shortened(column)} is {shortened(text)}, {'negative' if value < 0 else 'not finite'}")
 
 
 def _hint(text: str) -> str:
@@ -50,7 +50,7 @@ def integer(row: Row, column: str) -> int | None:
     if value is None:
         return None
     if not value.is_integer() or value > _MAX_INT32:
-        raise ValueError(f"{column} is {row[column]}, not a whole number up to {_MAX_INT32}")
+        raise ValueError(f"{shortened(column)} is {shortened(row[column])}, not a whole number up to {_MAX_INT32}")
     return int(value)
 
 
@@ -60,5 +60,5 @@ def rounded(row: Row, column: str) -> int | None:
     if value is None:
         return None
     if value >= _MAX_INT64:
-        raise ValueError(f"{column} is {row[column]}, more than {_MAX_INT64}")
+        raise ValueError(f"{shortened(column)} is {shortened(row[column])}, more than {_MAX_INT64}")
     return round(value)

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,17 @@ type Row = Mapping[str, str]
 """A line's cells by column."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_MAX_SHOWN = 60
+"""Characters of a value, or of a column's name, that a message shows."""
+
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+def shortened(text: str) -> str:
+    """Return a text of a file as far as a message shows it."""
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
 
 class Refusal(NamedTuple):
@@ -56,15 +65,25 @@ class CsvFile:
         """The name without ``.csv`` and ``.gz``."""
         return Path(self.path.name.removesuffix(".gz")).stem
 
-    def problem(self, columns: Iterable[str]) -> str | None:
-        """Return why no line can be read: the header is damaged, or a column is missing or repeated; else None."""
+    def problem(self, columns: Iterable[str], *, optional: Iterable[str] = ()) -> str | None:
+        """Return why no line can be read: the header is damaged, or a column is missing or repeated; else None.
+
+        Args:
+            columns: that every line needs.
+            optional: columns that may be missing, but not be repeated.
+        """
         if self.header.problem:
             return f"the header cannot be read: {self.header.problem}"
-        twice = [column for column in self.header.cells if column and self.header.cells.count(column) > 1]
-        if twice:
-            return f"column {twice[0]} is there twice"
-        missing = [column for column in columns if column not in self.header.cells]
-        return f"column {missing[0]} is missing" if missing else None
+        counts, needed = self.column_counts(), list(columns)
+        for column in (*needed, *optional):
+            if counts[column] > 1:
+                return f"column {shortened(column)} is there twice"
+        missing = next((column for column in needed if not counts[column]), None)
+        return None if missing is None else f"column {shortened(missing)} is missing"
+
+    def column_counts(self) -> Counter[str]:
+        """Return how often each column is in the header."""
+        return Counter(self.header.cells)
 
     def read[T](self, problem: str | None, parse: Callable[[Row], T]) -> Iterator[tuple[int, T | Refusal]]:
         """Yield each line's number with the result of ``parse``, or a refusal with the ``ValueError`` that it raises.
@@ -119,6 +138,8 @@ def read_csv(path: Path) -> CsvFile:
 
 
 def _line(number: int, text: str, separator: str) -> Line:
+    if "\0" in text:
+        return Line(number, [], "holds NUL characters, which no text has: the file is damaged")
     if text.count('"') % 2:
         return Line(number, [], "a quote is not closed on this line")
     try:

@@ -4,33 +4,22 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from peva_env.config import OverloadConfig
+from peva_env.config import LONGEST_S, OverloadConfig
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.database import Database
 from peva_env.memory.importing.campaign import ImportedCampaign, campaign_of
+from peva_env.memory.importing.copies import MEASURED, Copy, content, drop_copies
 from peva_env.memory.importing.csv_file import Refusal
 from peva_env.memory.importing.recording import Recording
-from peva_env.memory.importing.staging import AGENT, LATENCIES_IN, Staging, loaded
+from peva_env.memory.importing.staging import LATENCIES_IN, Staging, loaded
 from peva_env.memory.parquet import Incoming, MergeCount, merge_tables
+from peva_env.memory.schema import IMPORTED
 from peva_env.memory.store import DuckDBMemoryStore
 
-_ALIKE = ("kind", "duration_s", "cooldown_s", "success_rate", "function_cpu_pct", "cpu_pct", "ram_pct")
-"""Columns that are equal in two imports of the same line, whatever its file is called."""
-
-_LATENCIES = ("mean_ms", "p50_ms", "p95_ms")
-"""Columns that must be equal as well; they differ if the unit does."""
-
-_SAME_BY = {"run_sessions": ("context_hash", "agent"), "execution_events": (*_ALIKE, *_LATENCIES)}
-"""The times of a file without a time in its name move when the file grows: an event keeps the times that it has."""
-
-
-class Copy(NamedTuple):
-    """A file that was not imported, for its content is there already: another file, or a campaign of the memory."""
-
-    path: Path
-    original: str
+_SAME_BY = {"run_sessions": ("context_hash", "agent"), "execution_events": MEASURED}
+"""The columns by which a session or an event of the memory is that of the files; it keeps the times that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +68,9 @@ def import_recordings(
         ConfigError: an argument is out of range, or two files would be the same campaign.
         MemoryStoreError: rows are in the memory with other values, or it cannot be written; nothing is changed.
     """
-    if duration_s <= 0 or not node["name"].strip():
-        raise ConfigError(f"node = {node['name']!r}, duration {duration_s} s: a node needs a name, a run a duration")
+    if not 0 < duration_s <= LONGEST_S or not node["name"].strip():
+        said = f"node = {node['name']!r}, duration {duration_s} s"
+        raise ConfigError(f"{said}: a node needs a name, a run a duration of at most a year")
     database, files = store.database, _Files()
     with tempfile.TemporaryDirectory(prefix="peva-import-") as folder:
         with Staging(Path(folder)) as staging:
@@ -91,7 +81,7 @@ def import_recordings(
                     staging.add(recording, campaign)
                 progress(recording.file.path)
         with loaded(database, staging) as sources:
-            copies = _drop_copies(database, sources, staging)
+            copies, n_copied = drop_copies(database, sources, staging)
             _check_unchanged(database, sources)
             _drop_old_sessions(database, sources)
             merged = merge_tables(
@@ -104,9 +94,9 @@ def import_recordings(
         refusals=tuple(staging.refusals),
         n_compared=staging.n_compared,
         n_disagreeing=staging.n_disagreeing,
-        merged={**merged, "execution_events": replace(events, kept=events.kept + copies.n_events)},
+        merged={**merged, "execution_events": replace(events, kept=events.kept + n_copied)},
         found=files.found,
-        copies=(*files.copies, *copies.files),
+        copies=(*files.copies, *copies),
     )
 
 
@@ -146,7 +136,7 @@ class _Files:
 def _check_unit(database: Database, recording: Recording, campaign: ImportedCampaign) -> None:
     """Raise ``MemoryStoreError`` if the campaign was imported with another unit of latencies."""
     detail = database.connection.execute(
-        "SELECT detail FROM run_sessions WHERE run_id = ? AND agent = ?", [campaign.run_id, AGENT]
+        "SELECT detail FROM run_sessions WHERE run_id = ? AND agent = ?", [campaign.run_id, IMPORTED]
     ).fetchone()
     before = (detail[0] or "").partition(LATENCIES_IN)[2] if detail else ""
     if before and recording.latency_unit not in (None, before):
@@ -154,51 +144,6 @@ def _check_unit(database: Database, recording: Recording, campaign: ImportedCamp
             f"{recording.file.path}: campaign {campaign.run_id!r} of memory {database.path} has latencies in {before}, "
             f"not {recording.latency_unit}; give the same unit, or import into another memory"
         )
-
-
-class _Copies(NamedTuple):
-    """The files of the campaigns that are in the memory under other names, and the number of their events."""
-
-    files: list[Copy]
-    n_events: int
-
-
-def _drop_copies(database: Database, sources: Mapping[str, str], staging: Staging) -> _Copies:
-    """Drop staged campaigns of which every event is part of one other imported campaign of the memory.
-
-    Raises:
-        MemoryStoreError: only the latencies differ.
-    """
-    alike, latencies = _equal(_ALIKE), _equal(_LATENCIES)
-    found = database.connection.execute(
-        f"""
-        SELECT new.run_id, old.run_id, count(*), bool_and({latencies})
-        FROM {sources["execution_events"]} new JOIN execution_events old USING (config_id, iteration, repetition)
-        WHERE old.run_id <> new.run_id AND old.context_hash = new.context_hash AND {alike}
-            AND old.run_id IN (SELECT run_id FROM run_sessions WHERE agent = '{AGENT}')
-        GROUP BY ALL
-        HAVING count(*) = (SELECT count(*) FROM {sources["execution_events"]} own WHERE own.run_id = new.run_id)
-        ORDER BY ALL
-        """  # noqa: S608
-    ).fetchall()
-    copies = {run_id: (original, n, is_same) for run_id, original, n, is_same in found}
-    for run_id, (original, _, is_same) in copies.items():
-        if not is_same:
-            raise MemoryStoreError(
-                f"{staging.files[run_id][0]}: its runs are those of campaign {original!r} of memory {database.path}, "
-                "but in another unit of latencies; give the same unit as then, or import into another memory"
-            )
-    for table in ("execution_events", "run_sessions"):
-        database.connection.execute(
-            f"DELETE FROM {sources[table]} WHERE list_contains(?, run_id)",  # noqa: S608
-            [list(copies)],
-        )
-    files = [
-        Copy(path, f"campaign {original}")
-        for run_id, (original, *_) in copies.items()
-        for path in staging.files[run_id]
-    ]
-    return _Copies(files, sum(n for _, n, _ in copies.values()))
 
 
 def _check_unchanged(database: Database, sources: Mapping[str, str]) -> None:
@@ -214,18 +159,13 @@ def _check_unchanged(database: Database, sources: Mapping[str, str]) -> None:
         )
     event = database.connection.execute(
         f"SELECT count(*), min(old.run_id) FROM execution_events old JOIN {sources['execution_events']} new "  # noqa: S608
-        f"USING (config_id, iteration, repetition, run_id) WHERE NOT {_equal(_SAME_BY['execution_events'])}"
+        f"USING (config_id, iteration, repetition, run_id) WHERE {content('old')} IS DISTINCT FROM {content('new')}"
     ).fetchone()
     if event and event[0]:
         raise MemoryStoreError(
             f"memory {database.path}: {event[0]} runs of campaign {event[1]!r} are there already with other values; "
             "give the same options as before, or import into another memory"
         )
-
-
-def _equal(columns: Iterable[str]) -> str:
-    old, new = (f"row({', '.join(f'{side}.{column}' for column in columns)})" for side in ("old", "new"))
-    return f"({old} IS NOT DISTINCT FROM {new})"
 
 
 def _drop_old_sessions(database: Database, sources: Mapping[str, str]) -> None:

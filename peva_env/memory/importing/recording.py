@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from peva_env.config import LONGEST_S
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
 from peva_env.memory.importing.cells import number
-from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row
+from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, shortened
 
 type LatencyUnit = Literal["ns", "us", "ms", "s"]
 type Rates = dict[str, int]
@@ -54,8 +55,19 @@ def latency_ms(row: Row, column: str, unit: LatencyUnit, duration_s: float) -> f
         return value
     value_ms = value / _PER_MS[unit]
     if not _SHORTEST_MS < value_ms < _LONGEST_RUNS * 1000 * duration_s:
-        raise ValueError(f"{column} is {row[column]}, no latency in {unit}")
+        raise ValueError(f"{shortened(column)} is {shortened(row[column])}, no latency in {unit}")
     return value_ms
+
+
+def rest_s(seconds: float | None) -> float:
+    """Return for how long a node rested before a run, in seconds; it did not where that is not known.
+
+    Raises:
+        ValueError: it is more than a year.
+    """
+    if seconds is not None and seconds > LONGEST_S:
+        raise ValueError(f"the rest before the run is {seconds:g} s, more than a year")
+    return seconds or 0.0
 
 
 def accepted[T](rows: Iterable[T | Refusal]) -> tuple[tuple[T, ...], tuple[Refusal, ...]]:

@@ -75,8 +75,7 @@ def _decoded(data: bytes) -> tuple[str, str]:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, errors="replace"), name
     for encoding, first in (("utf-16-le", 1), ("utf-16-be", 0)):
-        high_bytes = data[first:_SAMPLE_BYTES:2]  # mostly 0, as the text is mostly ASCII
-        if 2 * high_bytes.count(0) > len(high_bytes):
+        if _is_utf16(data, encoding, first):
             return data.decode(encoding, errors="replace"), "UTF-16"
     try:
         return data.decode(), "UTF-8"
@@ -84,3 +83,18 @@ def _decoded(data: bytes) -> tuple[str, str]:
         if error.reason == "unexpected end of data":  # a cut file: half a character makes one refused cell
             return data.decode(errors="replace"), "UTF-8"
         return data.decode("latin-1"), "Latin-1"
+
+
+def _is_utf16(data: bytes, encoding: str, first: int) -> bool:
+    """Tell whether data without a BOM is UTF-16; ``first`` is the index of its first high byte.
+
+    High bytes are mostly 0, as the text is mostly ASCII; and nothing is left of them once the text is decoded. The last
+    byte of a cut file makes one refused cell.
+    """
+    high_bytes = data[first:_SAMPLE_BYTES:2]
+    if 2 * high_bytes.count(0) <= len(high_bytes):
+        return False
+    try:
+        return "\0" not in data[: len(data) // 2 * 2].decode(encoding)
+    except UnicodeDecodeError:
+        return False

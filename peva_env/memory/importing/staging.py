@@ -9,7 +9,7 @@ from typing import Any, Self
 import duckdb
 
 from peva_env import __version__
-from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database, duckdb_problem
 from peva_env.memory.event_rows import event_record
@@ -17,10 +17,8 @@ from peva_env.memory.importing.campaign import RECORDED_AS, ImportedCampaign, be
 from peva_env.memory.importing.csv_file import Refusal
 from peva_env.memory.importing.recording import RecordedRun, Recording
 from peva_env.memory.parquet import one_file
-from peva_env.memory.schema import TABLES
+from peva_env.memory.schema import IMPORTED, TABLES
 from peva_env.space import config_id
-
-AGENT = "imported"
 
 LATENCIES_IN = "; latencies in "
 """In a session's detail, before the unit."""
@@ -37,13 +35,13 @@ class Staging:
     """Collects the rows of recordings in two files of a folder, and counts. Use it as a context manager.
 
     ``n_compared`` runs have both a judged and a recorded verdict; the two differ in ``n_disagreeing`` of them.
-    ``files`` are those of each campaign.
+    ``files`` holds the file of each campaign's runs, and that of its skipped configurations.
     """
 
     def __init__(self, folder: Path) -> None:
         self.paths = {table: folder / f"{table}.json" for table in ("run_sessions", "execution_events")}
         self.refusals: list[Refusal] = []
-        self.files: dict[str, list[Path]] = {}
+        self.files: dict[tuple[str, EventKind], Path] = {}
         self.n_runs = self.n_skipped = self.n_compared = self.n_disagreeing = 0
         self._sessions: dict[str, dict[str, Any]] = {}
 
@@ -58,7 +56,6 @@ class Staging:
 
     def add(self, recording: Recording, campaign: ImportedCampaign) -> None:
         """Add the rows of a file, and the reasons why lines are refused."""
-        self.files.setdefault(campaign.run_id, []).append(recording.file.path)
         self.refusals += recording.refusals
         if recording.runs:
             self._add_runs(recording, campaign)
@@ -66,6 +63,7 @@ class Staging:
             self._add_skips(recording, campaign)
 
     def _add_runs(self, recording: Recording, campaign: ImportedCampaign) -> None:
+        self.files[campaign.run_id, EventKind.MEASURED] = recording.file.path
         took_s = sum(run.rest_s + campaign.duration_s for run in recording.runs)
         begin = began_at(recording.file, took_s)
         for run, event in zip(recording.runs, campaign.runs(recording.runs, begin), strict=True):
@@ -83,6 +81,7 @@ class Staging:
             self.n_disagreeing += last.startswith(RECORDED_AS)
 
     def _add_skips(self, recording: Recording, campaign: ImportedCampaign) -> None:
+        self.files[campaign.run_id, EventKind.SKIPPED] = recording.file.path
         at = began_at(recording.file, 0)
         record = event_record(campaign.skip(recording.skips[0], at))  # all alike, but for the configuration
         for rates in recording.skips:
@@ -106,7 +105,7 @@ class Staging:
             "status": EndStatus.COMPLETE,
             "detail": other["detail"] if other else _DETAIL,
             "selection_mode": "online",
-            "agent": AGENT,
+            "agent": IMPORTED,
             "context_hash": campaign.context_hash,
             "context_json": json.dumps(campaign.context, sort_keys=True),
             "package_version": __version__,

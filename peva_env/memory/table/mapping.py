@@ -1,5 +1,6 @@
 """The map of a table: which of its columns holds what, as a file of its own (``mapping.yml``)."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -84,10 +85,10 @@ class TableMap(Section):
 
     @model_validator(mode="after")
     def _different_names(self) -> Self:
-        names = [function.name for function in self.functions if function.name]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise ValueError(f"function {twice[0]!r} is there twice")
+        counts = Counter(function.name for function in self.functions if function.name)
+        for name, n in counts.items():
+            if n > 1:
+                raise ValueError(f"function {name!r} is there twice")
         return self
 
     def columns(self) -> Iterator[tuple[str, str]]:

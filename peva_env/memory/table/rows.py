@@ -1,5 +1,6 @@
 """The rows of a table as runs, by its map; a row that cannot be right is refused with a reason."""
 
+import math
 from collections.abc import Iterable
 
 from peva_env.config import OverloadConfig, require_function_name
@@ -14,8 +15,13 @@ from peva_env.memory.importing import (
     is_missing,
     latency_ms,
     number,
+    rest_s,
+    shortened,
 )
 from peva_env.memory.table.mapping import FunctionMap, TableMap, Value
+
+_MAX_LISTED = 1000
+"""Characters of the list of a table's columns that a message shows."""
 
 _MAX_INT32, _MAX_BYTES = 2**31 - 1, 2**53
 
@@ -56,12 +62,12 @@ def require_node(table: TableMap, rules: OverloadConfig) -> None:
 
 
 def _require_columns(file: CsvFile, table: TableMap) -> None:
+    counts = file.column_counts()
     for key, column in table.columns():
-        n = file.header.cells.count(column)
+        n = counts[column]
         if n != 1:
-            where = (
-                f"is there {n} times" if n else f"is missing; there are {', '.join(filter(None, file.header.cells))}"
-            )
+            there = ", ".join(filter(None, counts))
+            where = f"is there {n} times" if n else f"is missing; there are {there:.{_MAX_LISTED}}"
             raise ConfigError(f"{file.path}: column {column!r}, which the map names as {key}, {where}")
 
 
@@ -74,14 +80,14 @@ def _run(row: Row, table: TableMap, duration_s: float) -> RecordedRun:
     if not names:
         raise ValueError("there is no function in it")
     if len(set(names)) < len(names):
-        raise ValueError(f"a function is there twice: {', '.join(names)}")
+        raise ValueError(f"a function is there twice: {shortened(', '.join(names))}")
     node = NodeMeasurement(
         cpu_pct=_value(row, table.node.cpu_pct),
         ram_pct=_value(row, table.node.ram_pct),
         ram_bytes=_whole(row, table.node.ram_bytes, is_rounded=True, most=_MAX_BYTES),
     )
     return RecordedRun(
-        tuple(functions), node, _value(row, table.rest_s) or 0.0, None if overloaded is None else overloaded == 1
+        tuple(functions), node, rest_s(_value(row, table.rest_s)), None if overloaded is None else overloaded == 1
     )
 
 
@@ -91,7 +97,8 @@ def _functions(row: Row, table: TableMap, duration_s: float) -> Iterable[Functio
         if name is not None and rate_rps is not None:
             yield _function(row, function, name, rate_rps, duration_s)
         elif function.name_column and (name is None) != (rate_rps is None):
-            raise ValueError(f"{function.name_column} is {row[function.name_column]!r}, its rate {rate_rps}")
+            name_said = shortened(row[function.name_column])
+            raise ValueError(f"{function.name_column} is {name_said!r}, its rate {rate_rps}")
 
 
 def _name(row: Row, function: FunctionMap) -> str | None:
@@ -103,7 +110,7 @@ def _name(row: Row, function: FunctionMap) -> str | None:
     try:
         return require_function_name(name)
     except ValueError as error:
-        raise ValueError(f"{function.name_column} is {name!r}: {error}") from None
+        raise ValueError(f"{function.name_column} is {shortened(name)!r}: {error}") from None
 
 
 def _rate(row: Row, value: Value) -> int | None:
@@ -167,7 +174,10 @@ def _value(row: Row, value: Value | None) -> float | None:
     if value is None:
         return None
     found = value.constant if value.column is None else number(row, value.column)
-    return None if found is None else found * value.scale
+    scaled = None if found is None else found * value.scale
+    if scaled == math.inf:
+        raise ValueError(f"{_said(row, value)}, too large a number")
+    return scaled
 
 
 def _whole(row: Row, value: Value | None, *, is_rounded: bool = False, most: int = _MAX_INT32) -> int | None:
@@ -185,4 +195,4 @@ def _said(row: Row, value: Value | None) -> str:
     if value is None or value.column is None:
         return f"constant is {value and value.constant}"
     scaled = f" (times {value.scale:g})" if value.scale != 1 else ""
-    return f"{value.column} is {row[value.column]!r}{scaled}"
+    return f"{value.column} is {shortened(row[value.column])!r}{scaled}"

@@ -1,7 +1,6 @@
 """Formatting of numbers, times, names and loads on a report's page."""
 
 import math
-from datetime import UTC, datetime
 
 from peva_env.console import duration_text
 from peva_env.space import Config, config_text
@@ -36,13 +35,3 @@ def isolated(name: str) -> str:
 def load_text(config: Config) -> str:
     """Return a configuration as the page writes it: ``checkout 80 + fetch 40``."""
     return config_text(config, unit="", show_name=isolated)
-
-
-def moment_text(seconds: float | None) -> str:
-    """Return a time since the epoch as people read it, in UTC."""
-    if seconds is None:
-        return "-"
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, OverflowError, OSError):
-        return f"{seconds} s"  # not a date: a memory can hold any number

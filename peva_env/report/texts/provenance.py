@@ -6,7 +6,8 @@ from pathlib import Path
 
 from peva_env import __version__
 from peva_env.maps import CampaignRecord, NodeMap
-from peva_env.report.texts.formats import Entry, moment_text
+from peva_env.report.texts.formats import Entry
+from peva_env.system import moment_text
 
 CAMPAIGN_COLUMNS = ("campaign", "status", "agent", "seed", "updates", "began", "ended", "k6", "peva-env")
 

@@ -8,7 +8,8 @@ from peva_env.config import LATENCIES
 from peva_env.contracts import Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.data import Cell, cell_codes
-from peva_env.report.texts.formats import Entry, count_text, isolated, moment_text, span_text
+from peva_env.report.texts.formats import Entry, count_text, isolated, span_text
+from peva_env.system import moment_text
 
 _RULES = {
     "success_rate_function_min": ("success of a function under {:g} %", 100),

@@ -1,6 +1,7 @@
 """Bringing old data: recordings of DFaaS and PEVA-FAAS."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,8 @@ from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.contexts import context_hash
 from peva_env.memory.dfaas import import_dfaas
 from peva_env.memory.dfaas.rows import PIECE, REPEATED
-from peva_env.memory.importing import AGENT, ImportReport
+from peva_env.memory.importing import ImportReport
+from peva_env.memory.schema import IMPORTED
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
 from peva_env.rules import judge
@@ -80,7 +82,9 @@ def test_the_columns_may_stand_in_any_order_and_unknown_ones_are_passed_over(
     bring(store, write(tmp_path / STAMPED, cells))
     before = contents(store)
     shuffled = dict(sorted((cells | {"note": "hot day"}).items(), key=lambda item: item[0][::-1]))
-    report = bring(store, write(tmp_path / STAMPED, shuffled))
+    path = write(tmp_path / STAMPED, shuffled)
+    path.write_text(path.read_text().replace("\n", ",twice\n").replace("twice", "note", 1))
+    report = bring(store, path)
     assert report.refusals == ()
     assert contents(store) == before
 
@@ -181,7 +185,7 @@ def test_a_file_is_a_campaign_with_its_session_context_and_catalogue(store: Duck
         "generator": "imported",
     }
     run_id = "light-2023-12-06_10-05-33-0-30s"
-    assert session == (run_id, "complete", AGENT, 1, STARTED_AT, STARTED_AT + 40, context_hash(context))
+    assert session == (run_id, "complete", IMPORTED, 1, STARTED_AT, STARTED_AT + 40, context_hash(context))
     assert list(verify(store.database.connection)) == []
 
 
@@ -239,6 +243,7 @@ def test_whole_configurations_of_fewer_functions_are_no_pieces(store: DuckDBMemo
         ({"ram_usage_node": "1e19"}, "ram_usage_node is 1e19, more than 9223372036854775807"),
         ({"medium_latency_function_a": "5"}, "medium_latency_function_a is 5, no latency in ns"),
         ({"overloaded_node": "2"}, "overloaded_node is 2, neither 0 nor 1"),
+        ({"rest_seconds": "1e12"}, "the rest before the run is 1e+12 s, more than a year"),
     ],
 )
 def test_a_row_that_cannot_be_right_is_refused_with_its_reason(
@@ -341,7 +346,19 @@ def test_files_that_would_be_one_campaign_are_told_apart_or_refused(store: DuckD
         bring(store, plain[0], other)
 
 
-@pytest.mark.parametrize("change", [{"cores": 0}, {"duration_s": 0.0}, {"node": " "}])
+def test_nodes_whose_names_differ_in_any_character_have_campaigns_of_their_own(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "results-x.csv", row({"a": "10"}))
+    for node in ("light", "a/b", "a'b", "nœud", "узел", "节点", "\udce9"):
+        assert bring(store, path, node=node).merged["run_sessions"].inserted == 1
+    run_ids = {event.run_id for event in events(store)}
+    assert len(run_ids) == 7
+    assert "light-x" in run_ids
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", run_id) for run_id in run_ids)
+
+
+@pytest.mark.parametrize("change", [{"cores": 0}, {"duration_s": 0.0}, {"duration_s": 1e12}, {"node": " "}])
 def test_a_node_needs_a_name_and_a_core(store: DuckDBMemoryStore, tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="a node needs"):
         bring(store, write(tmp_path / STAMPED, row({"a": "10"})), **change)
@@ -400,15 +417,58 @@ def test_of_two_files_with_the_same_content_one_is_imported(store: DuckDBMemoryS
 
 def test_what_the_memory_has_under_another_name_is_not_imported_again(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     rows = [row({"a": "10", "b": ""}), row({"a": "20", "b": ""})]
-    skipped = write(tmp_path / "skipped-x.csv", skip(a="50", b=""))
-    bring(store, write(tmp_path / "results-x.csv", *rows), skipped)
+    skips = [skip(a="50", b="")]
+    bring(store, write(tmp_path / "results-x.csv", *rows), write(tmp_path / "skipped-x.csv", *skips))
     before = contents(store)
-    for name, lines in (("results-y.csv", rows), ("results-z.csv", rows[:1])):
-        report = bring(store, write(tmp_path / name, *lines))
-        assert report.copies == ((tmp_path / name, "campaign light-x"),)
-        assert report.merged["execution_events"].kept == len(lines)
-    assert bring(store, skipped.rename(tmp_path / "skipped-y.csv")).copies
+    both = [write(tmp_path / "results-y.csv", *rows[::-1]), write(tmp_path / "skipped-y.csv", *skips)]
+    for _ in range(2):
+        for files in (both[:1], both):
+            report = bring(store, *files)
+            assert report.copies == tuple((file, "campaign light-x") for file in files)
+            assert report.merged["execution_events"].kept == len(files) + 1
     assert contents(store) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ram_usage_node": "4627554817"},
+        {"power_usage_node": "1"},
+        {"cpu_usage_idle_node": "61"},
+        {"ram_usage_function_a": "5"},
+        {"replica_a": "2"},
+        {"overloaded_node": "1"},
+        {"medium_latency_function_a": "10500001"},
+    ],
+)
+def test_runs_of_which_one_measured_value_differs_are_no_copy_and_under_one_name_an_error(
+    store: DuckDBMemoryStore, tmp_path: Path, change: dict[str, str]
+) -> None:
+    rows = [row({"a": "10"}), row({"a": "20"})]
+    changed = [row({"a": "10"}), row({"a": "20"}, **change)]
+    first = write(tmp_path / "results-x.csv", *rows)
+    bring(store, first)
+    report = bring(store, write(tmp_path / "results-y.csv", *changed))
+    assert (report.copies, report.merged["execution_events"].inserted) == ((), 2)
+    before = contents(store)
+    with pytest.raises(MemoryStoreError, match="1 runs of campaign 'light-x' are there already with other values"):
+        bring(store, write(first, *changed))
+    assert contents(store) == before
+
+
+def test_a_part_of_a_campaign_is_no_copy_of_it_nor_are_skipped_configurations_alone(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    rows = [row({"a": "10", "b": ""}), row({"a": "20", "b": ""}), row({"a": "30", "b": ""})]
+    skips = write(tmp_path / "skipped-x.csv", skip(a="50", b=""))
+    bring(store, write(tmp_path / "results-x.csv", *rows[:2]), skips)
+    for name, lines in (("results-part.csv", rows[:1]), ("results-grown.csv", rows)):
+        report = bring(store, write(tmp_path / name, *lines))
+        assert (report.copies, report.merged["execution_events"].inserted) == ((), len(lines))
+    report = bring(store, skips.rename(tmp_path / "skipped-y.csv"))
+    assert (report.copies, report.merged["execution_events"].inserted) == ((), 1)
+    copy = write(tmp_path / "results-y.csv", *rows[:2])
+    assert bring(store, copy).copies == ((copy, "campaign light-x"),)
 
 
 def test_a_copy_with_another_unit_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:

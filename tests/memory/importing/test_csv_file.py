@@ -88,6 +88,36 @@ def test_a_record_is_one_line_so_that_a_stray_quote_swallows_no_other(tmp_path: 
     ]
 
 
+@pytest.mark.parametrize("n_nuls", [1, 8192, 8193])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_line_with_nuls_is_refused_and_makes_no_utf16_of_the_others(
+    tmp_path: Path, n_nuls: int, encoding: str
+) -> None:
+    text = TEXT + "\0" * n_nuls
+    damage = Refusal(tmp_path / "results.csv", 4, "holds NUL characters, which no text has: the file is damaged")
+    assert rows(saved(tmp_path, text.encode(encoding))) == [*ROWS, damage]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_cut_file_in_utf16_is_read_up_to_the_cut(tmp_path: Path, encoding: str) -> None:
+    file = saved(tmp_path, TEXT.encode(encoding)[:-3])
+    assert (file.found[0], rows(file)[0]) == ("UTF-16", ROWS[0])
+
+
+def test_a_file_of_many_columns_is_looked_at_once(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(40_000)]
+    file = saved(tmp_path, f"{','.join(names)}\n".encode())
+    assert file.problem(names) is None
+    assert file.problem([*names, "d"]) == "column d is missing"
+
+
+def test_a_column_may_stand_twice_unless_it_is_used(tmp_path: Path) -> None:
+    file = saved(tmp_path, b"a,b,c,b\n1,2,3,4\n")
+    assert file.problem(["a"], optional=["c", "d"]) is None
+    for problem in (file.problem(["a", "b"]), file.problem(["a"], optional=["b"])):
+        assert problem == "column b is there twice"
+
+
 def test_cells_too_many_or_too_few_are_refused_by_line(tmp_path: Path) -> None:
     file = saved(tmp_path, b"a,b\n1\n\n1,2,\n1,2,3\n")
     path = tmp_path / "results.csv"
@@ -159,7 +189,8 @@ def test_numbers(cell: str, value: float) -> None:
         ("1e999", "a is 1e999, not finite"),
         ("Infinity", "a is Infinity, not finite"),
         ("-1", "a is -1, negative"),
-        ("9" * 5000, f"a is {'9' * 5000}, not finite"),
+        ("9" * 5000, f"a is {'9' * 59}…, not finite"),
+        ("x" * 3_000_000, f"a is '{'x' * 59}…', not a number"),
     ],
 )
 def test_what_is_no_number_is_refused_with_a_reason(cell: str, reason: str) -> None:

@@ -155,6 +155,12 @@ def test_a_row_that_cannot_be_right_is_refused(
         (TWO, TWO_TABLE.splitlines()[1].replace(",290,", ",0,"), "a_sent is '0', a_failed is '29': "),
         (TWO, TWO_TABLE.splitlines()[1].replace("0.250", "250000"), "a_p95 is 250000, no latency in s"),
         (TWO, TWO_TABLE.splitlines()[1].removesuffix("0") + "2", "overloaded is 2, neither 0 nor 1"),
+        (
+            TWO,
+            TWO_TABLE.splitlines()[1].replace(",7,", ",1e15,"),
+            "the rest before the run is 1e+15 s, more than a year",
+        ),
+        (PODS, "0,1300,128,2,1e308,1.5", "cores_used is '1e308' (times 25), too large a number"),
         (PODS, "0,40,128,2,0.9,1.5", "requests is '40' (times 0.01), which rounds to 0 rps"),
     ],
 )
@@ -171,6 +177,7 @@ def test_numbers_that_contradict_each_other_are_refused(
     ("mapping", "said"),
     [
         ("", "mapping.yml: must hold keys and values"),
+        ("node: {cpu_pct: x}\nnode: {}", "line 2: the key 'node' stands on line 1 already"),
         ("functions: []", "functions = \\[\\]: must not be empty"),
         (
             "functions: [{name: a, rate_rps: x, success_rate: y, replica: z}]",
@@ -221,6 +228,12 @@ def test_a_column_that_is_not_there_is_named_with_the_file_and_the_key(
     assert said in str(caught.value)
 
 
+def test_columns_that_the_map_does_not_name_may_stand_twice(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    table = "function,rps,ok,note,note,,\nfiglet,10,1,x,y,,\n"
+    report = bring(store, tmp_path, ONE_A_ROW, table, rules=SUCCESS_ONLY)
+    assert (report.n_runs, report.refusals) == (1, ())
+
+
 def test_a_map_without_the_nodes_use_says_what_to_do(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no node.cpu_pct, .*: name its column, or give --without cpu"):
         bring(store, tmp_path, ONE_A_ROW, ONE_A_ROW_TABLE)
@@ -233,6 +246,26 @@ def test_another_unit_for_the_same_table_is_an_error(store: DuckDBMemoryStore, t
     bring(store, tmp_path, PODS, PODS_TABLE)
     with pytest.raises(MemoryStoreError, match="has latencies in ms, not s"):
         bring(store, tmp_path, PODS.replace("unit: ms", "unit: s"), PODS_TABLE)
+
+
+def test_tables_of_the_same_configurations_with_other_latencies_are_other_runs(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    mapping = load_map(
+        mapped(
+            tmp_path,
+            "functions: [{name: a, rate_rps: rps, success_rate: {constant: 1}, latency: {unit: ms, mean: lat}}]",
+        )
+    )
+    paths = [tmp_path / "w.csv", tmp_path / "w2.csv", tmp_path / "w3.csv"]
+    for path, lines in zip(paths, ("10,5\n20,6\n", "10,7\n20,8\n", "10,5\n20,6e3\n"), strict=True):
+        path.write_text(f"rps,lat\n{lines}")
+    for n_new in (4, 0):
+        report = import_table(store, paths[:2], table=mapping, node="x", duration_s=60.0, rules=SUCCESS_ONLY)
+        assert (report.copies, report.merged["execution_events"].inserted) == ((), n_new)
+    for n_new in (2, 0):
+        report = import_table(store, paths[2:], table=mapping, node="x", duration_s=60.0, rules=SUCCESS_ONLY)
+        assert (report.copies, report.merged["execution_events"].inserted) == ((), n_new)
 
 
 def test_every_key_of_a_map_is_explained() -> None:

@@ -1,0 +1,142 @@
+"""Copies: files whose runs the memory has already, under another file's name."""
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from peva_env.contracts import EventKind
+from peva_env.errors import MemoryStoreError
+from peva_env.memory.database import Database
+from peva_env.memory.importing.campaign import RECORDED_AS
+from peva_env.memory.importing.staging import Staging
+from peva_env.memory.schema import IMPORTED, TABLES
+
+_NOT_MEASURED = {
+    *TABLES["execution_events"].key,
+    *("function_names", "rates_rps", "context_hash"),
+    *("verdict", "reasons", "margin", "overloaded_functions"),
+    *("started_at", "ended_at"),
+}
+"""The keys, what follows from them, what the rules say, and the times, which move when a file grows."""
+
+MEASURED = tuple(column for column in TABLES["execution_events"].columns if column not in _NOT_MEASURED)
+"""Columns of an event that a line determines, whatever its file is called."""
+
+_LATENCIES = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
+_UNIT_EXPONENTS = (3, 6, 9)
+"""Two units of latencies differ by a factor of ten to the power of one of these."""
+
+_NEW = "row(run_id, kind) NOT IN (SELECT DISTINCT row(run_id, kind) FROM execution_events)"
+"""The SQL condition on staged events of files that the memory does not have under their own names."""
+
+
+class Copy(NamedTuple):
+    """A file that was not imported, for its content is there already: another file, or a campaign of the memory."""
+
+    path: Path
+    original: str
+
+
+def content(event: str, *, without: Collection[str] = ()) -> str:
+    """Return the SQL expression of what a line said: its measured columns, and a recorded verdict that differed.
+
+    Args:
+        event: alias of a table of events.
+        without: measured columns that are left out.
+    """
+    columns = ", ".join(f"{event}.{column}" for column in MEASURED if column not in without)
+    return f"row({columns}, list_filter({event}.reasons, lambda reason: starts_with(reason, '{RECORDED_AS}')))"
+
+
+def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging) -> tuple[list[Copy], int]:
+    """Drop the staged results that are the results of another imported campaign of the memory, all of them.
+
+    Skipped configurations are dropped with the results of their campaign, if they are the same as well. A file that the
+    memory has under its own name is no copy.
+
+    Returns:
+        The files that are not imported, and the number of their events.
+
+    Raises:
+        MemoryStoreError: a file differs from a campaign of the memory in the unit of its latencies only.
+    """
+    events = sources["execution_events"]
+    same = database.connection.execute(_same_parts(events)).fetchall()
+    originals = {(run_id, kind): original for run_id, kind, original in same if kind == EventKind.MEASURED}
+    for run_id, kind, original in same:
+        if originals.get((run_id, EventKind.MEASURED)) == original:
+            originals[run_id, kind] = original
+    _check_units(database, events, staging)
+    n_events = sum(
+        _changed(database, f"DELETE FROM {events} WHERE run_id = ? AND kind = ?", part)  # noqa: S608
+        for part in originals
+    )
+    _changed(
+        database,
+        f"DELETE FROM {sources['run_sessions']} WHERE run_id NOT IN (SELECT run_id FROM {events})",  # noqa: S608
+        (),
+    )
+    return [Copy(staging.files[part], f"campaign {original}") for part, original in originals.items()], n_events
+
+
+def _same_parts(events: str) -> str:
+    """Return the query of staged results and skipped configurations that another campaign has line by line."""
+    lines = (
+        "SELECT *, count(*) OVER (PARTITION BY run_id, kind) AS n_lines FROM (SELECT run_id, kind, "  # noqa: S608
+        f"context_hash, config_id, {content('event')} AS content, count(*) AS n_alike "
+        "FROM {table} event WHERE {which} GROUP BY ALL)"
+    )
+    return f"""
+        WITH new AS ({lines.format(table=events, which=_NEW)}), old AS (
+            {lines.format(table="execution_events", which=_before(events))}
+        )
+        SELECT new.run_id, kind, old.run_id
+        FROM new JOIN old USING (kind, context_hash, config_id, n_alike)
+        WHERE new.content IS NOT DISTINCT FROM old.content AND new.n_lines = old.n_lines
+        GROUP BY ALL HAVING count(*) = any_value(new.n_lines) ORDER BY ALL
+    """  # noqa: S608
+
+
+def _check_units(database: Database, events: str, staging: Staging) -> None:
+    """Raise ``MemoryStoreError`` if all latencies of staged results are those of a campaign times a factor of units."""
+    runs = (
+        "(SELECT *, count(*) OVER (PARTITION BY run_id) AS n_runs FROM {table} "  # noqa: S608
+        f"WHERE {{which}} AND kind = '{EventKind.MEASURED}')"
+    )
+    new, old = (content(side, without=_LATENCIES) for side in ("new", "old"))
+    old_ms, new_ms = (f"flatten([{', '.join(f'{side}.{name}' for name in _LATENCIES)}])" for side in ("old", "new"))
+    found = database.connection.execute(
+        f"""
+        SELECT new.run_id, old.run_id, list_distinct(flatten(list(list_transform(
+            list_zip({old_ms}, {new_ms}),
+            lambda ms: CASE WHEN ms[1] > 0 AND ms[2] > 0 THEN round(abs(log10(ms[1] / ms[2])), 9)
+                WHEN ms[1] IS DISTINCT FROM ms[2] THEN 0 END
+        )))) AS exponents
+        FROM {runs.format(table=events, which=_NEW)} new
+        JOIN {runs.format(table="execution_events", which=_before(events))} old
+            USING (config_id, iteration, repetition, context_hash, n_runs)
+        WHERE {new} IS NOT DISTINCT FROM {old}
+        GROUP BY new.run_id, old.run_id HAVING count(*) = any_value(n_runs) ORDER BY ALL
+        """  # noqa: S608
+    ).fetchall()
+    for run_id, original, exponents in found:
+        if len(exponents) == 1 and exponents[0] in _UNIT_EXPONENTS:
+            raise MemoryStoreError(
+                f"{staging.files[run_id, EventKind.MEASURED]}: its runs are those of campaign {original!r} of memory "
+                f"{database.path}, but in another unit of latencies; give the same unit as then, or import into "
+                "another memory"
+            )
+
+
+def _before(events: str) -> str:
+    """Return the SQL condition on events that were imported before, in a context of the staged ones."""
+    return (
+        f"run_id IN (SELECT run_id FROM run_sessions WHERE agent = '{IMPORTED}') "  # noqa: S608
+        f"AND context_hash IN (SELECT context_hash FROM {events})"
+    )
+
+
+def _changed(database: Database, statement: str, parameters: Iterable[str]) -> int:
+    """Execute a statement; return the number of its rows."""
+    row = database.connection.execute(statement, list(parameters)).fetchone()
+    return int(row[0]) if row else 0
