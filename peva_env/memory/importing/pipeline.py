@@ -1,6 +1,5 @@
 """Importing recordings as campaigns of a memory, all or nothing, and each run once."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from peva_env.memory.importing.staging import LATENCIES_IN, Staging, loaded
 from peva_env.memory.parquet import Incoming, MergeCount, merge_tables
 from peva_env.memory.schema import IMPORTED
 from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.system import processes
 
 _SAME_BY = {"run_sessions": ("context_hash", "agent"), "execution_events": MEASURED}
 """The columns by which a session or an event of the memory is that of the files; it keeps the times that it has."""
@@ -72,8 +72,8 @@ def import_recordings(
         said = f"node = {node['name']!r}, duration {duration_s} s"
         raise ConfigError(f"{said}: a node needs a name, a run a duration of at most a year")
     database, files = store.database, _Files()
-    with tempfile.TemporaryDirectory(prefix="peva-import-") as folder:
-        with Staging(Path(folder)) as staging:
+    with processes.temporary_folder("peva-import-") as folder:
+        with Staging(folder) as staging:
             for recording in recordings:
                 campaign = campaign_of(recording, node=node, duration_s=duration_s, rules=rules)
                 if files.is_new(recording, campaign):
