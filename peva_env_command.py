@@ -14,19 +14,27 @@ import signal
 from types import FrameType
 from typing import NoReturn
 
+_INTERRUPTED = 130
+"""The exit code of every command that a signal ends."""
+
 
 def main() -> None:
     """Import the command line and run it."""
-    handler = signal.signal(signal.SIGINT, _end)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in handlers.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _end)
     from peva_env.cli import main
 
-    signal.signal(signal.SIGINT, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     main()
 
 
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     # Nothing has begun that would have to be ended; an exception, however, can be lost on its way out of an import.
-    os._exit(128 + number)
+    os._exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The command line ``peva-env``: its commands put together, the commands about one campaign, and ``main``."""
 
+import math
 import os
+import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -106,9 +107,13 @@ def run(
     """
     console = make_console()
     settings = _with_options(load_settings(config), dominance=dominance, repeats=repeats, early_abort=early_abort)
+    if algorithm == "":
+        raise ConfigError("--algorithm '': must be module:Class, for example my_policies:Greedy")
     if algorithm and agent != "cartesian":
         raise ConfigError(f"--algorithm {algorithm} is an agent of its own: leave out --agent {agent}")
-    make_agent = own_policy(algorithm) if algorithm else agent_factory(agent)
+    if budget_seconds is not None and not math.isfinite(budget_seconds):
+        raise ConfigError(f"--budget-seconds {budget_seconds}: must be a finite number; without it there is no limit")
+    make_agent = agent_factory(agent) if algorithm is None else own_policy(algorithm)
     if dry_run:
         print_plan(console, settings)
         return
@@ -143,6 +148,9 @@ app.command()(cli_report.report)
 def main() -> None:
     """Run the command line; an error that a user can cause is one line on standard error."""
     _fill_standard_descriptors()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
+            signal.signal(number, signal.default_int_handler)  # they end a command as Ctrl-C does
     guard_output()
     tell_warnings()
     sys.path.append("")  # module:Class finds the user's own modules; last, so that none of them hides an installed one
@@ -166,11 +174,13 @@ def _require_text() -> None:
     """Check that the locale's encoding can decode all arguments and the working folder: DuckDB takes text alone.
 
     Raises:
-        ConfigError: one of them is not text.
+        ConfigError: one of them is not text, or the working folder was removed.
     """
     texts = [("argument", argument) for argument in sys.argv[1:]]
-    with suppress(FileNotFoundError):  # a working folder that was removed
+    try:
         texts.append(("working folder", str(Path.cwd())))
+    except FileNotFoundError:
+        raise ConfigError("the working folder was removed; change to another one") from None
     for what, text in texts:
         try:
             text.encode()

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import OverloadConfig, duration_seconds
 from peva_env.console import make_console, print_import, print_memory, say, write
-from peva_env.errors import ConfigError, PevaError
+from peva_env.errors import ConfigError, MemoryStoreError, PevaError
 from peva_env.memory import (
     CORE_TABLES,
     DEBUG_TABLES,
@@ -240,7 +240,8 @@ def _import(
             _list_refusals(target, report.refusals)
             say(console, f"refused lines are listed in {refused}")
         if is_empty and not report.copies:
-            raise typer.Exit(1)
+            why = report.refusals[0].reason if report.refusals else "no file has a line"
+            raise MemoryStoreError(f"no line can be imported: {why}")
 
 
 def _seconds(duration: str) -> float:

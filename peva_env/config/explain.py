@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import reprlib
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +53,7 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path}.type: must be one of {', '.join(_TAGS)}"
     if problem["type"] == "invalid_key" or location[-1:] == ("[key]",):
         section = path_text(location[: -1 if problem["type"] == "invalid_key" else -2])
-        return f"{section}: the key {problem['input']!r:.60} {_TEXT}".removeprefix(": ")
+        return f"{section}: the key {_shown(problem['input']):.60} {_TEXT}".removeprefix(": ")
     if problem["type"] == "missing":
         return f"{path}: is required"
     if problem["type"] == KEY_OF_SECTION:
@@ -60,8 +61,16 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     if not path or isinstance(problem["input"], dict) or "headers" in location:  # header values may be tokens
         return f"{path}: {message}" if path else message
     # The text before an @ may hold a password, as in 'http://user:password@host'.
-    shown = re.sub(r".*@", "'...@", repr(problem["input"]), flags=re.DOTALL)
+    shown = re.sub(r".*@", "'...@", _shown(problem["input"]), flags=re.DOTALL)
     return f"{path} = {shown:.60}: {message}"
+
+
+def _shown(value: object) -> str:
+    """Return a value as Python writes it, without the inner parts of large ones, which could fill the memory."""
+    try:
+        return repr(value) if isinstance(value, str) else reprlib.repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return "a number of thousands of digits"
 
 
 def location_of(problem: Mapping[str, Any]) -> tuple[int | str, ...]:
@@ -85,19 +94,22 @@ def nearest_key(problem: Mapping[str, Any], model: type[BaseModel], *, cutoff: f
 
 def _known_names(model: type[BaseModel], path: Iterable[Any]) -> list[str]:
     """List the valid keys at a path."""
-    models = [model]
+    models, is_free = [model], False
     for part in path:
         if part in _TAGS and all("type" in one.model_fields for one in models):
             models = [one for one in models if part in typing.get_args(one.model_fields["type"].annotation)]
-        elif not isinstance(part, int):
+        elif isinstance(part, int) or is_free:  # an item of a list, or a key that the user chose
+            is_free = False
+        else:
             fields = [one.model_fields[part] for one in models if part in one.model_fields]
             models = [found for field in fields for found in _models_in(field.annotation)]
+            is_free = any(typing.get_origin(field.annotation) is dict for field in fields)
     return sorted({name for one in models for name in one.model_fields})
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    elif typing.get_origin(annotation) in (list, typing.Union, types.UnionType, Annotated):
+    elif typing.get_origin(annotation) in (list, dict, typing.Union, types.UnionType, Annotated):
         for argument in typing.get_args(annotation):
             yield from _models_in(argument)

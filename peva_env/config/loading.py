@@ -55,8 +55,11 @@ class _Loader(yaml.SafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)
-        except (AttributeError, ValueError) as error:
+            value = super().construct_object(node, deep)
+            if isinstance(value, int):
+                str(value)  # refuses thousands of digits, which a hexadecimal number can have
+            return value
+        except (AttributeError, KeyError, ValueError) as error:
             kind = node.tag.rpartition(":")[2]
             problem = f"{node.value!r:.40} is no valid {kind}; in quotes, without a tag, it is text"
             raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark) from error
@@ -152,9 +155,9 @@ def validated[Model: BaseModel](model: type[Model], data: Mapping[str, Any], *, 
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems = [explain_problem(problem, model) for problem in error.errors()]
+        problems = error.errors()
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise ConfigError(one_line(f"{where}: {problems[0]}{more}")) from error
+        raise ConfigError(one_line(f"{where}: {explain_problem(problems[0], model)}{more}")) from error
 
 
 def _parsed(text: str, *, is_json: bool) -> Any:

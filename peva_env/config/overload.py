@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from peva_env.config.section import LARGEST_COUNT, Section
 
@@ -10,8 +10,19 @@ LATENCIES = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
 """The measurements of a function that a latency rule can limit; the rule of ``p95_ms`` is ``p95_ms_max``."""
 
 
+_LEAST = 1e-6
+"""Margins are shares of the limits: with smaller limits they could become infinite."""
+
+
 class _LatencyLimits(Section):
     """Highest latencies of successful requests, in milliseconds; null, the default, is no rule."""
+
+    @field_validator("*")
+    @classmethod
+    def _is_not_tiny(cls, limit: object) -> object:
+        if isinstance(limit, float) and 0 < limit < _LEAST:
+            raise ValueError(f"must be at least {_LEAST:g}")
+        return limit
 
     mean_ms_max: float | None = Field(None, gt=0, description="highest mean latency of a function, in ms")
     p50_ms_max: float | None = Field(None, gt=0, description="highest median latency of a function, in ms")

@@ -43,6 +43,8 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
         )
     if not Path(path).is_file():
         raise MemoryStoreError(f"memory {path}: there is no such file")
+    if not Path(path).stat().st_size:
+        raise MemoryStoreError(f"memory {path}: is an empty file")
     with processes.temporary_folder("peva-snapshot-") as folder:
         copy = folder / Path(path).name
         _copy(Path(path), copy)

@@ -3,10 +3,12 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -379,6 +381,39 @@ def test_the_home_folder_is_found_in_every_path() -> None:
     assert peva("init", "~/mine.yml", **home).returncode == 0
     assert Path("mine.yml").exists()
     assert "there is no such file" in complaint(peva("ask", "a=1", "--memory=~/m.duckdb", **home), 1)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--algorithm", ""], "--algorithm '': must be module:Class"),
+        (["--budget-seconds", "inf"], "--budget-seconds inf: must be a finite number"),
+    ],
+)
+def test_an_empty_policy_or_an_endless_budget_starts_nothing(args: list[str], said: str) -> None:
+    assert said in refusal(SMALL, 2, *args)
+
+
+def test_a_working_folder_that_was_removed_is_named(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"cd {gone}; rmdir {gone}; exec {COMMAND} plan"
+    ended = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (
+        2, "peva-env: the working folder was removed; change to another one\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("after_s", [0.3, 4.0])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_every_signal_that_ends_a_command_gives_130(number: signal.Signals, after_s: float) -> None:
+    arena = ["arena", "--sim", "random:50", "--agents", "bisection", "--out", "arena", "--jobs", "1"]
+    process = subprocess.Popen([str(COMMAND), *arena], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(after_s)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
 
 
 # --- machines that cannot be used -----------------------------------------------------------------------------------

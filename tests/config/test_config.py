@@ -307,6 +307,11 @@ def test_rules_of_a_function_stand_with_it_or_in_the_section_of_rules() -> None:
     [
         ({"overload": {"p95_ms_max": 0}}, "overload.p95_ms_max = 0: input should be greater than 0"),
         ({"overload": {"p95_max": 9}}, "overload.p95_max: unknown key; did you mean 'p95_ms_max'?"),
+        ({"overload": {"p95_ms_max": 1e-320}}, "overload.p95_ms_max = 1e-320: must be at least 1e-06"),
+        (
+            {"overload": {"functions": {"fetch": {"p95_ms_mx": 3}}}},
+            "overload.functions.fetch.p95_ms_mx: unknown key; did you mean 'p95_ms_max'?",
+        ),
         ({"overload": {"functions": {"x": {}}}}, "overload.functions.x: there is no such function, only fetch"),
         ({"functions": [{"name": "a", "overload": {"cpu": 1}}]}, "functions[0].overload.cpu: unknown key"),
     ],
@@ -357,3 +362,25 @@ def test_a_long_file_without_aliases_is_read(tmp_path: Path) -> None:
 def test_a_key_that_is_merged_in_may_be_replaced(tmp_path: Path) -> None:
     text = "b: &b {x: 1}\nd: &d {y: 1}\nc:\n  <<: *b\n  <<: *d\n  x: 2\n"
     assert read_mapping(write(tmp_path, text))["c"] == {"x": 2, "y": 1}
+
+
+LAUGHS = "a0: &b0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &b{i} [{', '.join([f'*b{i - 1}'] * 9)}]\n" for i in range(1, 5)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("iterations: 0x" + "f" * 5000, "is no valid int"),
+        ("iterations: !!bool x", "is no valid bool"),
+        ("k6_tags:\n" + "".join(f"  {line}\n" for line in LAUGHS.splitlines()), "k6_tags.a0"),
+    ],
+    ids=["thousands of digits", "no truth value", "aliases of aliases"],
+)
+def test_a_value_that_cannot_be_built_or_shown_is_one_line_at_once(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "c.yml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "c.yml")
+    assert said in str(caught.value)
+    assert len(str(caught.value)) < 500

@@ -95,3 +95,9 @@ def test_what_cannot_be_read_is_called_by_its_own_name(tmp_path: Path) -> None:
         store.startup()
     with pytest.raises(SchemaMismatchError, match=f"memory {path}: schema_version is 'other'"):
         count(path)
+
+
+def test_an_empty_file_is_no_memory_to_read(tmp_path: Path) -> None:
+    (tmp_path / "m.duckdb").touch()
+    with pytest.raises(MemoryStoreError, match="is an empty file"), reading(tmp_path / "m.duckdb", "peva_faas_mem_v1"):
+        pass

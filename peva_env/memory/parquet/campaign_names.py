@@ -8,13 +8,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Self
 
 import duckdb
 
 from peva_env.memory.contexts import node_name
 from peva_env.memory.schema import IMPORTED
+from peva_env.system import moment_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,8 @@ class CampaignIdentity:
             node = node_name(json.loads(self.context_json or "{}"))
         except (AttributeError, ValueError):
             node = None
-        try:
-            started = datetime.fromtimestamp(self.started_at, UTC).isoformat(" ", "milliseconds")
-        except (OSError, OverflowError, ValueError):
-            started = f"{self.started_at:g} s after 1970"
-        return f"node {node or 'unknown'}, context {self.context_hash}, repetition {self.repetition}, begun {started}"
+        begun = moment_text(self.started_at)
+        return f"node {node or 'unknown'}, context {self.context_hash}, repetition {self.repetition}, begun {begun}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A simulated node as a world of offline episodes; its true frontier is known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ class SimulatedWorld:
         except (TypeError, ValueError) as error:
             raise ConfigError(f"rates_rps: {error}") from error
         self._settings = RunSettings(
-            space=space, table=ConfigTable.of(space), rules=_parse_rules(rules or {}), **numbers
+            space=space, table=ConfigTable.of(space), rules=_parse_rules(rules or {}, space.functions), **numbers
         )
         self._highest_rps = [rates[-1] for rates in space.rates_rps]
         self._node: Nodes | None = None
@@ -105,8 +105,12 @@ def _require_range(key: str, value: float) -> None:
         raise ConfigError(f"{key} = {value}: must be from {low:g} to {high:g}")
 
 
-def _parse_rules(rules: Mapping[str, Any]) -> OverloadConfig:
+def _parse_rules(rules: Mapping[str, Any], functions: Sequence[str]) -> OverloadConfig:
     try:
-        return OverloadConfig.model_validate(rules)
+        parsed = OverloadConfig.model_validate(rules)
     except ValidationError as error:
-        raise ConfigError(f"rules.{explain_problem(error.errors()[0], OverloadConfig)}") from error
+        raise ConfigError(f"overload.{explain_problem(error.errors()[0], OverloadConfig)}") from error
+    for name in parsed.functions:
+        if name not in functions:
+            raise ConfigError(f"overload.functions.{name}: there is no such function, only {', '.join(functions)}")
+    return parsed

@@ -288,7 +288,8 @@ def changed(**function: Any) -> dict[str, Any]:
         ({"rates_rps": {}}, "rates_rps: a configuration space needs at least one function"),
         ({"rates_rps": {"a": [10]}}, "node = 'random': each function's highest rate must be at least 16 rps"),
         ({"rates_rps": {name: range(300) for name in "abc"}}, "offline episodes need a space of at most 2000000"),
-        ({"rules": {"ram_overload": 50}}, "rules.ram_overload: unknown key; did you mean 'ram_overload_pct'?"),
+        ({"rules": {"functions": {"x": {}}}}, "overload.functions.x: there is no such function, only "),
+        ({"rules": {"ram_overload": 50}}, "overload.ram_overload: unknown key; did you mean 'ram_overload_pct'?"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_one_line(arguments: dict[str, Any], message: str) -> None:
