@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from peva_env import datasets
 from peva_env.cli import commands as cli
 from peva_env.errors import ConfigError
-from tests.support.commands import complaint, files
+from tests.support.commands import complaint, files, write_hiding_modules
 from tests.support.forkserver import Ended, peva
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
@@ -328,24 +328,8 @@ def test_a_policy_that_is_not_there_is_named() -> None:
     assert "there is no module 'nowhere'" in refusal(SMALL | {"algorithm_entrypoint": "nowhere:Policy"}, 2)
 
 
-HIDING = [
-    "agents",
-    "jinja2",
-    "typing",
-    "numpy",
-    "rich",
-    "peva_env",
-    "peva_agents",
-    "yaml",
-    "duckdb",
-    "pyarrow",
-    "queue",
-]
-"""Names of modules of ours, of our libraries and of Python that a user may well give to a file."""
-
 COMMANDS_HERE = [
     ["memory", "preload", "m.duckdb", "--core", str(datasets.load("local-node-v1"))],
-    ["report", "--memory", "m.duckdb"],
     ["ask", "checkout=40", "--memory", "m.duckdb"],
     ["arena", "--sim", "random:1", "--agents", "uniform,mine:Mine", "--out", "arena"],
 ]
@@ -353,8 +337,7 @@ COMMANDS_HERE = [
 
 @pytest.mark.parametrize("command", [[str(COMMAND)], [sys.executable, "-m", "peva_env_command"]], ids=["script", "-m"])
 def test_files_of_the_working_folder_hide_no_module(command: list[str]) -> None:
-    for name in HIDING:
-        Path(f"{name}.py").write_text("raise SystemExit('imported the file of the user')")
+    write_hiding_modules()
     Path("mine.py").write_text("from peva_env.planning import NoOpPolicy\nclass Mine(NoOpPolicy):\n    pass\n")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     for args in COMMANDS_HERE:

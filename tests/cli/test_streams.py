@@ -117,6 +117,8 @@ def test_an_error_output_that_is_full_does_not_change_the_exit_code() -> None:
     ids=" ".join,
 )
 def test_a_place_that_cannot_be_written_is_one_line_and_exit_code_1(args: Sequence[str]) -> None:
+    if args[0] == "report":
+        pytest.importorskip("plotly", reason="needs the `report` extra")
     Path("file").write_text("")
     Path("folder").mkdir()
     Path("campaign.yml").write_text(yaml.safe_dump(NODE | {"output_dir": "file"}))
