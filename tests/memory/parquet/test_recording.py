@@ -87,6 +87,8 @@ def test_joined_folders_hold_what_a_merge_of_them_holds(
     data: st.DataObject,
 ) -> None:
     again = [one for one in some if data.draw(st.booleans())]
+    taken = {one.event_key for one in some}
+    others = [one for one in others if one.event_key not in taken]
     valid = event([("z", 1)])
     folders = [
         write_recording(tmp_path_factory.mktemp("core"), *{one.event_key: one for one in [*many, valid]}.values())
