@@ -68,7 +68,10 @@ class OverloadConfig(_LatencyLimits):
     def limits_of(self, function: str) -> FunctionLimits:
         """Return the limits of a function: its own, and for the others those of all functions."""
         own = self.functions.get(function)
-        given = {key: getattr(own, key) for key in own.model_fields_set} if own else {}
+        if own is None:  # the usual case, several times a run
+            latencies_ms = (self.mean_ms_max, self.p50_ms_max, self.p90_ms_max, self.p95_ms_max, self.p99_ms_max)
+            return FunctionLimits(self.success_rate_function_min, self.replicas_overload_threshold, latencies_ms)
+        given = {key: getattr(own, key) for key in own.model_fields_set}
         return FunctionLimits(
             given.get("success_rate_min", self.success_rate_function_min),
             given.get("replicas_overload_threshold", self.replicas_overload_threshold),

@@ -78,7 +78,7 @@ def test_several_folders_are_one_recording_whatever_their_order(tmp_path: Path) 
     assert there.contexts == {"ctx": {"node": {"name": "N"}}}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(events(), min_size=1, max_size=4), st.lists(events(), min_size=1, max_size=4), st.data())
 def test_joined_folders_hold_what_a_merge_of_them_holds(
     tmp_path_factory: pytest.TempPathFactory,
