@@ -19,7 +19,7 @@ from peva_env.config import DfaasConfig
 from peva_env.contracts import DfaasRunContext
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
-from peva_env.memory import MAX_REPETITION, Session, context_hash
+from peva_env.memory import MAX_REPETITION, Session, context_hash, left_as_it_was
 from peva_env.planning import DfaasPlanBuilder
 from peva_env.platforms import Cooldown
 from peva_env.sources import LiveSource
@@ -93,16 +93,13 @@ class LiveCampaigns:
         grafana = self._config.grafana
         self._annotations = GrafanaAnnotations(grafana, grafana_token(grafana)) if grafana else None
         self._platform.start()
-        memory = Path(self._config.memory.db_path)
-        is_new = not memory.exists()
-        try:
-            self.memory.startup()
-            self._artifacts = ArtifactWriter(self.output_dir, self.space.functions)
-        except BaseException:
-            self.memory.close()
-            if is_new:
-                memory.unlink(missing_ok=True)
-            raise
+        with left_as_it_was(self._config.memory.db_path):
+            try:
+                self.memory.startup()
+                self._artifacts = ArtifactWriter(self.output_dir, self.space.functions)
+            except BaseException:
+                self.memory.close()
+                raise
         self._source = source
         return source, self._artifacts
 

@@ -20,6 +20,7 @@ from peva_env.memory.snapshot import memory_files, reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize_memory
 from peva_env.memory.verify import verify
+from peva_env.memory.writing import left_as_it_was, writing
 
 __all__ = [
     "CORE_TABLES",
@@ -39,10 +40,12 @@ __all__ = [
     "context_hash",
     "digest",
     "event_row",
+    "left_as_it_was",
     "memory_files",
     "node_name",
     "read_events",
     "reading",
     "summarize_memory",
     "verify",
+    "writing",
 ]

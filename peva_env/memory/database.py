@@ -243,6 +243,16 @@ class Database:
             )
 
 
+def is_in_use(path: Path) -> bool:
+    """Tell whether another process holds the lock that DuckDB takes on a file."""
+    with path.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def insert(connection: duckdb.DuckDBPyConnection, table: str, record: Mapping[str, Any]) -> None:
     """Insert one row given as a mapping from column to value."""
     marks = ", ".join("?" * len(record))

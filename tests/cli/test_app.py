@@ -550,6 +550,19 @@ def test_what_fails_after_the_memory_was_made_leaves_no_memory_behind(settings: 
     assert named in refusal(SMALL | settings, 1)
 
 
+def test_a_campaign_that_cannot_begin_leaves_an_empty_memory_empty_and_a_link_a_link() -> None:
+    needs_node()
+    Path("others").mkdir()
+    Path("others/results.csv").write_text("of,other,functions\n")
+    Path("empty.duckdb").touch()
+    Path("link.duckdb").symlink_to("target.duckdb")
+    for name in ("empty.duckdb", "link.duckdb"):
+        settings = {"output_dir": "others", "memory": {"db_path": name}}
+        assert "results.csv has the columns of other functions" in refusal(SMALL | settings, 1)
+    assert Path("empty.duckdb").stat().st_size == 0
+    assert Path("link.duckdb").is_symlink()
+
+
 # Ctrl-C and closed pipes
 
 INTERRUPTED_AT = """

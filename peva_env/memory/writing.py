@@ -1,0 +1,41 @@
+"""Opening a memory for writing so that a failure leaves the file as it was."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from peva_env.memory.database import is_in_use
+from peva_env.memory.store import DuckDBMemoryStore
+
+
+@contextmanager
+def writing(path: str | Path, schema_version: str) -> Iterator[DuckDBMemoryStore]:
+    """Open a memory for a block, see ``left_as_it_was``.
+
+    Raises:
+        MemoryStoreError: see ``DuckDBMemoryStore.startup``.
+    """
+    with left_as_it_was(path):
+        store = DuckDBMemoryStore(path, schema_version=schema_version)
+        store.startup()
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def left_as_it_was(path: str | Path) -> Iterator[None]:
+    """If the block raises, remove the memory that it created, and empty the one that was empty; links stay."""
+    file = Path(os.path.realpath(path))
+    is_new, is_empty = not file.exists(), file.is_file() and not file.stat().st_size
+    try:
+        yield
+    except BaseException:
+        # Another process may have created it meanwhile, so that ours failed.
+        if (is_new or is_empty) and file.exists() and not is_in_use(file):
+            file.unlink()
+            if is_empty:
+                file.touch()
+        raise

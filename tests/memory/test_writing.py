@@ -1,0 +1,71 @@
+"""A memory that is opened for writing is left as it was if the work on it fails."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from peva_env.errors import MemoryStoreError
+from peva_env.memory import left_as_it_was, reading, writing
+from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
+from tests.support.builders import event
+
+HOLD = """
+import sys
+from peva_env.memory import DuckDBMemoryStore
+store = DuckDBMemoryStore(sys.argv[1])
+store.startup()
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def fail(path: Path) -> None:
+    with writing(path, DEFAULT_SCHEMA_VERSION) as store:
+        store.insert_events([event()])
+        raise ValueError("no more")
+
+
+def test_what_succeeds_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    with writing(path, DEFAULT_SCHEMA_VERSION) as store:
+        store.insert_events([event()])
+    with reading(path, DEFAULT_SCHEMA_VERSION) as connection:
+        assert connection.execute("SELECT count(*) FROM execution_events").fetchall() == [(1,)]
+
+
+def test_a_new_file_is_removed_an_empty_one_is_emptied_and_a_link_stays(tmp_path: Path) -> None:
+    new, empty, link = (tmp_path / name for name in ("new", "empty", "link"))
+    empty.touch()
+    link.symlink_to(tmp_path / "target")
+    for path in (new, empty, link):
+        with pytest.raises(ValueError, match="no more"):
+            fail(path)
+    assert not new.exists()
+    assert empty.stat().st_size == 0
+    assert link.is_symlink()
+    assert not link.exists()
+
+
+def test_a_file_that_another_process_has_created_meanwhile_stays(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    others = []
+
+    def fail_beside_another() -> None:
+        with left_as_it_was(path):
+            others.append(
+                subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            )
+            assert others[0].stdout
+            assert others[0].stdout.readline() == b"\n"
+            fail(path)
+
+    try:
+        with pytest.raises(MemoryStoreError, match="in use"):
+            fail_beside_another()
+        assert path.stat().st_size > 0
+    finally:
+        for other in others:
+            other.kill()
+            other.communicate()
