@@ -3,13 +3,14 @@
 A function is overloaded if its success rate over *offered* load is below its minimum, or its replicas reach the
 threshold. The node is overloaded if the mean success of the configuration's functions is below its minimum, its CPU or
 RAM is above its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
-capacity.
+capacity. Beside them a function is overloaded if a latency of its successful requests is above a limit; without a
+successful request it is above each. A rule is off where its limit is None.
 
 A function at rate 0 has success 1 and counts in the mean, like a function at a very low rate.
 
-What was not measured is never taken for healthy: without CPU or RAM of the node a run is INVALID, unless that rule is
-off (its limit is None). So is a run in which most requests to a function found nobody at its address: a mistake of the
-configuration, or a function that is gone.
+What was not measured is never taken for healthy: without a value that a rule is about, a run is INVALID. So is a run in
+which most requests to a function found nobody at its address: a mistake of the configuration, or a function that is
+gone. So is overload with requests that the load generator could not send for limits of its own machine.
 """
 
 import math
@@ -53,9 +54,9 @@ class Judgement:
     smallest is the run's ``margin``.
 
     ``is_certain``: another run would probably have the same verdict. An OK run is certain if every success rate lies in
-    the highest tenth between its minimum and 1, and CPU, RAM and replicas are at least a tenth of their thresholds
-    below these thresholds. An overloaded run is certain if mean success, CPU or RAM is beyond its threshold by at least
-    a fifth of the threshold. The rules of single functions do not make a run certain: the most frequent wrong verdict
+    the highest tenth between its minimum and 1, and CPU, RAM, replicas and latencies are at least a tenth of their
+    thresholds below these thresholds. An overloaded run is certain if mean success, CPU or RAM is beyond its threshold
+    by at least a fifth of the threshold. The rules of single functions do not make a run certain: the most frequent wrong verdict
     is a single function that fails in one run only. Source: recordings of 15,832 configurations, see docs/decisions.md.
     """
 

@@ -23,6 +23,7 @@ from peva_env.memory.importing import (
     Refusal,
     Row,
     accepted,
+    function_of_counts,
     integer,
     is_missing,
     latency_ms,
@@ -184,14 +185,11 @@ def _function(row: Row, name: str, rate_rps: int, units: Units) -> FunctionMeasu
     success_rate = _success_rate(row, name) if offered else 1.0
     succeeded = round(success_rate * offered)
     cpu_pct = number(row, f"cpu_usage_function_{name}")
-    return FunctionMeasurement(
-        name=name,
-        rate_rps=rate_rps,
+    return function_of_counts(
+        name,
+        rate_rps,
         offered=offered,
-        sent=offered,
-        dropped=0,
         succeeded=succeeded,
-        failed={"other": offered - succeeded} if succeeded < offered else {},
         success_rate=success_rate,
         mean_ms=_mean_ms(row, name, units) if succeeded else None,
         cpu_pct=None if cpu_pct is None else cpu_pct / units.cores,

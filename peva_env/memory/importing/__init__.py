@@ -28,7 +28,16 @@ from peva_env.memory.importing.cells import integer, is_missing, number, rounded
 from peva_env.memory.importing.copies import Copy
 from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, read_csv, shortened, unique_paths
 from peva_env.memory.importing.pipeline import ImportReport, import_recordings
-from peva_env.memory.importing.recording import LatencyUnit, Rates, RecordedRun, Recording, accepted, latency_ms, rest_s
+from peva_env.memory.importing.recording import (
+    LatencyUnit,
+    Rates,
+    RecordedRun,
+    Recording,
+    accepted,
+    function_of_counts,
+    latency_ms,
+    rest_s,
+)
 
 __all__ = [
     "RECORDED_AS",
@@ -42,6 +51,7 @@ __all__ = [
     "Refusal",
     "Row",
     "accepted",
+    "function_of_counts",
     "import_recordings",
     "integer",
     "is_missing",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from peva_env.config import LONGEST_S
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
@@ -42,6 +42,26 @@ class Recording:
     refusals: tuple[Refusal, ...] = ()
     is_results: bool = True
     latency_unit: LatencyUnit | None = None
+
+
+def function_of_counts(
+    name: str, rate_rps: int, *, offered: int, succeeded: int, success_rate: float, **measured: Any
+) -> FunctionMeasurement:
+    """Return a measurement of which a file tells offered and succeeded requests: all were sent, the others failed.
+
+    ``measured`` are further fields of ``FunctionMeasurement``.
+    """
+    return FunctionMeasurement(
+        name=name,
+        rate_rps=rate_rps,
+        offered=offered,
+        sent=offered,
+        dropped=0,
+        succeeded=succeeded,
+        failed={"other": offered - succeeded} if succeeded < offered else {},
+        success_rate=success_rate,
+        **measured,
+    )
 
 
 def latency_ms(row: Row, column: str, unit: LatencyUnit, duration_s: float) -> float | None:

@@ -1,7 +1,8 @@
 """Merging rows into a memory's tables: every row of every input is there afterwards, or nothing is changed.
 
-Measurements never change, so that two different rows of one key are of two campaigns: they are refused. Only the row
-of a campaign itself changes, when it ends or resumes; there the newest wins.
+Measurements never change, so that two different rows of one key are of two campaigns: they are refused. Only what is
+written after a row (the end of a campaign, the score of an update) is taken from the newest. The times of an event are
+not compared, because those of an import follow the age of its file; an event keeps those that the memory has.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ import duckdb
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database
 from peva_env.memory.parquet.campaign_names import NameClash, campaigns, settle_names
+from peva_env.memory.parquet.table_export import quoted
 from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import TABLES
 
@@ -129,7 +131,7 @@ class _Merge:
     def _agree(self, run_id: str) -> bool:
         """Tell whether all runs of a campaign that are on both sides are equal, but for their times."""
         source = self._sources.get("execution_events")
-        own = f"(FROM {source} WHERE run_id = '{run_id.replace(chr(39), 2 * chr(39))}')"
+        own = f"(FROM {source} WHERE run_id = {quoted(run_id)})"
         return source is None or self._difference("execution_events", own) is None
 
     def _check_equal(self, table: str, source: str) -> None:

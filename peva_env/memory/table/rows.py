@@ -12,6 +12,7 @@ from peva_env.memory.importing import (
     Recording,
     Row,
     accepted,
+    function_of_counts,
     is_missing,
     latency_ms,
     number,
@@ -123,14 +124,11 @@ def _rate(row: Row, value: Value) -> int | None:
 def _function(row: Row, function: FunctionMap, name: str, rate_rps: int, duration_s: float) -> FunctionMeasurement:
     offered, succeeded, success_rate = _success(row, function, rate_rps, duration_s)
     mean_ms, p50_ms, p95_ms = _latencies(row, function, duration_s) if succeeded else (None, None, None)
-    return FunctionMeasurement(
-        name=name,
-        rate_rps=rate_rps,
+    return function_of_counts(
+        name,
+        rate_rps,
         offered=offered,
-        sent=offered,
-        dropped=0,
         succeeded=succeeded,
-        failed={"other": offered - succeeded} if succeeded < offered else {},
         success_rate=success_rate,
         mean_ms=mean_ms,
         p50_ms=p50_ms,

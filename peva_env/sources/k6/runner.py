@@ -81,7 +81,7 @@ class K6:
         self._max_vus = max_vus
         self._settings = settings or K6Settings()
         self._wall_margin_s = wall_margin_s
-        require_accepted(self.binary, self._settings)
+        require_accepted(self.binary, self.version, self._settings)
 
     def run(
         self,

@@ -12,7 +12,7 @@ from typing import Any
 
 from peva_env.config import FILE_OUTPUTS, DfaasConfig
 from peva_env.errors import ConfigError
-from peva_env.sources.k6.binary import k6_output, k6_version
+from peva_env.sources.k6.binary import k6_output
 from peva_env.sources.k6.log import first_error
 from peva_env.sources.k6.outputs import run_outputs
 
@@ -74,7 +74,7 @@ def k6_settings(config: DfaasConfig) -> K6Settings:
     )
 
 
-def require_accepted(binary: Path, settings: K6Settings) -> None:
+def require_accepted(binary: Path, version: str, settings: K6Settings) -> None:
     """Let k6 set up its outputs and options without running or sending anything.
 
     k6 sets up one output after the other, and only then starts them. The last output here does not exist, so that k6
@@ -85,7 +85,6 @@ def require_accepted(binary: Path, settings: K6Settings) -> None:
     """
     if not (settings.outputs or settings.env or settings.secrets or settings.options):
         return
-    version = k6_version(binary)
     is_old = int(version.partition(".")[0]) < _WITHOUT_OTEL_TYPE
     ignored, needed, value = (
         (_OTEL_PROTOCOL, _OTEL_TYPE, "http") if is_old else (_OTEL_TYPE, _OTEL_PROTOCOL, "http/protobuf")
