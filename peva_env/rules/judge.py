@@ -56,8 +56,9 @@ class Judgement:
     ``is_certain``: another run would probably have the same verdict. An OK run is certain if every success rate lies in
     the highest tenth between its minimum and 1, and CPU, RAM, replicas and latencies are at least a tenth of their
     thresholds below these thresholds. An overloaded run is certain if mean success, CPU or RAM is beyond its threshold
-    by at least a fifth of the threshold. The rules of single functions do not make a run certain: the most frequent wrong verdict
-    is a single function that fails in one run only. Source: recordings of 15,832 configurations, see docs/decisions.md.
+    by at least a fifth of the threshold. The rules of single functions do not make a run certain: the most frequent
+    wrong verdict is a single function that fails in one run only. Source: recordings of 15,832 configurations, see
+    docs/decisions.md.
     """
 
     verdict: Verdict
