@@ -33,7 +33,7 @@ def read_recording(file: CsvFile, table: TableMap, duration_s: float) -> Recordi
     Raises:
         ConfigError: a column of the map is not in the table, or is there twice.
     """
-    if file.header.cells:
+    if not file.header.problem:
         _require_columns(file, table)
     problem = file.problem(())
     runs, refusals = accepted(run for _, run in file.read(problem, lambda row: _run(row, table, duration_s)))

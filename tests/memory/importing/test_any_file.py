@@ -124,6 +124,13 @@ def test_every_line_of_a_table_is_read_or_refused_unless_a_column_is_missing(
     require_each(recording, header, below)
 
 
+def test_a_table_without_the_name_of_any_column_lacks_those_of_the_map(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text(",,,\n,,,\n")
+    with pytest.raises(ConfigError, match="is missing"):
+        read_table(read_csv(path), MAP, 30.0)
+
+
 def require_each(recording: Recording, header: int, below: list[int]) -> None:
     """Require that each line below the header was read, or is refused once."""
     refused = [refusal.line for refusal in recording.refusals if refusal.line != header]
