@@ -173,6 +173,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         return self._latest().history
 
     @property
+    def n_judged_anew(self) -> int:
+        """The number of configurations with earlier runs that were judged anew by changed overload rules."""
+        return self._latest().n_judged_anew
+
+    @property
     def run_context(self) -> DfaasRunContext:
         """The data of the running campaign that a scheduler can read."""
         return self._running().context

@@ -52,7 +52,8 @@ class Campaign:
     """A campaign that has begun.
 
     ``history`` holds the earlier events of a resumed campaign, ``tensors`` all events of its memory, and ``info``
-    its part of the info of ``reset``.
+    its part of the info of ``reset``. ``n_judged_anew`` counts the configurations of the history with runs that were
+    judged anew, because the overload rules have changed since.
     """
 
     known: MonotoneMap
@@ -61,6 +62,7 @@ class Campaign:
     context: DfaasRunContext
     tensors: Tensors
     history: tuple[ExecutionEvent, ...] = ()
+    n_judged_anew: int = 0
     info: Mapping[str, Any] = field(default_factory=dict)
     observers: tuple[CampaignObserver, ...] = ()
     status: EndStatus = EndStatus.RUNNING

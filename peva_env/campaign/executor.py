@@ -56,12 +56,12 @@ class DfaasConfigExecutor:
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
         """Rebuild the map from earlier events, and infer it again.
 
-        Also writes the artifacts that a killed process did not write.
+        Also writes the artifacts that a killed process did not write. They have the verdicts of their time, also where
+        the overload rules have changed since.
         """
-        events = list(history)
-        keys = dict.fromkeys(event.config_key for event in events)
+        keys = dict.fromkeys(event.config_key for event in history)
         complete = [key for key in keys if self.memory.is_seen(key) and config_pairs(key) in self.known.space]
-        self.artifacts.catch_up(events, complete)
+        self.artifacts.catch_up(self.memory.stored_history, complete)
         for key in complete:
             self.known.update(config_pairs(key), majority(self.memory.ledger.verdicts(key)))
         self._settle_contradictions()

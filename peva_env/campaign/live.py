@@ -1,5 +1,6 @@
 """Live campaigns: starts node, load generator, memory and artifacts together, and stops them in order."""
 
+import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -19,10 +20,11 @@ from peva_env.config import DfaasConfig
 from peva_env.contracts import DfaasRunContext
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
-from peva_env.memory import MAX_REPETITION, Session, context_hash, left_as_it_was
+from peva_env.memory import MAX_REPETITION, Session, context_hash, digest, left_as_it_was, rules_in
 from peva_env.planning import DfaasPlanBuilder
 from peva_env.platforms import Cooldown
 from peva_env.sources import LiveSource
+from peva_env.space import config_pairs
 
 
 class LiveCampaigns:
@@ -120,22 +122,32 @@ class LiveCampaigns:
     def _session(self, source: LiveSource, options: Mapping[str, Any]) -> Session:
         last = self.memory.store.last_repetition(source.context_hash)
         repetition = options.get("repetition") or (max(1, last) if options.get("warm_start") else last + 1)
+        context = measurement_context(self._config, self._platform, source.generator.version)
         return Session(
-            run_id=self._run_id(repetition),
+            run_id=self._run_id(repetition, context),
             repetition=repetition,
             context_hash=source.context_hash,
-            context=measurement_context(self._config, self._platform, source.generator.version),
+            context=context,
             selection_mode=self._config.selection_mode,
             seed=self._config.seed,
             k6_version=source.generator.version,
             package_version=__version__,
         )
 
-    def _run_id(self, repetition: int) -> str:
+    def _run_id(self, repetition: int, context: Mapping[str, Any]) -> str:
+        """Return the name of a campaign.
+
+        A name that the user gave is the name of one campaign, and a campaign has one set of overload rules. So a
+        campaign with other rules than the one of that name has a name of its own, the same at each resume.
+        """
         given = self._config.run_id
         if given is None:
             return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
-        return given if repetition == 1 else f"{given}-{repetition}"
+        name = given if repetition == 1 else f"{given}-{repetition}"
+        before, now = (rules_in(one) for one in (self.memory.store.context(name), context))
+        if before is None or now is None or before.overload.as_context() == now.overload.as_context():
+            return name
+        return f"{name}-{digest(json.dumps(now.overload.as_context(), sort_keys=True))[:8]}"
 
     def _campaign(self, source: LiveSource, artifacts: ArtifactWriter, session: Session) -> Campaign:
         history = self.memory.open_session(session)
@@ -174,5 +186,6 @@ class LiveCampaigns:
             context=context,
             tensors=self.memory.tensors,
             history=tuple(history),
+            n_judged_anew=sum(config_pairs(key) in self.space for key in self.memory.judged_anew),
             observers=(self._annotations,) if self._annotations else (),
         )

@@ -258,6 +258,13 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
         f"\n{campaign.status}: {measured} configurations measured, {skipped} skipped, "
         f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
     )
+    if campaign.n_judged_anew:
+        again = f"{len(progress.events)} runs measured" if progress.events else "nothing measured again"
+        say(
+            console,
+            f"the overload rules have changed: {campaign.n_judged_anew} of {known.space.n_configs} configurations "
+            f"judged anew, {again}",
+        )
     for path in campaign.host.paths:
         say(console, f"  {path}")
     if not progress.events and not known.n_unknown:

@@ -10,12 +10,13 @@ What must always hold:
 - The row of a policy update is stored in one transaction with the event that triggers the update.
 """
 
-from peva_env.memory.contexts import context_hash, digest, node_name
+from peva_env.memory.contexts import context_hash, derive_hashes, digest, node_name
 from peva_env.memory.database import Database
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, MAX_REPETITION, TABLES
+from peva_env.memory.session_rules import SessionRules, judged_by, other_rules, rules_in, session_rules
 from peva_env.memory.snapshot import memory_files, reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize_memory
@@ -37,14 +38,20 @@ __all__ = [
     "MemorySummary",
     "RunLedger",
     "Session",
+    "SessionRules",
     "context_hash",
+    "derive_hashes",
     "digest",
     "event_row",
+    "judged_by",
     "left_as_it_was",
     "memory_files",
     "node_name",
+    "other_rules",
     "read_events",
     "reading",
+    "rules_in",
+    "session_rules",
     "summarize_memory",
     "verify",
     "writing",

@@ -1,11 +1,20 @@
-"""The hash of a context, and the name of its node."""
+"""The hash of a context, and the name of its node.
+
+The hash leaves out the overload rules, because a measurement does not depend on them. Earlier releases hashed the rules
+as well. Their hashes are still stored in memories that they wrote, and every reader derives the present hash instead.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+import duckdb
+
 from peva_env.system import one_line
+
+RULES = "overload"
+"""The key of a context that holds the overload rules of its campaign."""
 
 
 def digest(text: str) -> str:
@@ -14,8 +23,54 @@ def digest(text: str) -> str:
 
 
 def context_hash(context: Mapping[str, Any]) -> str:
-    """Return the first 16 hex digits of the sha256 of a context in canonical JSON."""
-    return digest(json.dumps(context, sort_keys=True, separators=(",", ":")))
+    """Return the first 16 hex digits of the sha256 of a context, without its rules, in canonical JSON."""
+    return _hash({key: value for key, value in context.items() if key != RULES})
+
+
+def possible_hashes(context: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the hash of a context, and the hash that earlier releases stored."""
+    return context_hash(context), _hash(context)
+
+
+def earlier_hashes(connection: duckdb.DuckDBPyConnection, sessions: str = "run_sessions") -> dict[str, str]:
+    """Return the present hash of each context that is stored under the hash of an earlier release.
+
+    ``sessions`` is an SQL relation with the columns of ``run_sessions``.
+    """
+    query = f"SELECT DISTINCT context_hash, context_json FROM {sessions} WHERE context_json LIKE '%\"{RULES}\"%'"  # noqa: S608
+    present = {}
+    for stored, text in connection.execute(query).fetchall():
+        context = parsed(text)
+        if RULES in context and stored == _hash(context):
+            present[stored] = context_hash(context)
+    return present
+
+
+def derive_hashes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the queries of a connection find the present hash in place of each hash of an earlier release.
+
+    Temporary views hide ``run_sessions`` and ``execution_events``; the stored tables do not change.
+    """
+    present = earlier_hashes(connection)
+    if not present:
+        return
+    connection.execute("CREATE TEMP TABLE present_hashes (stored VARCHAR, present VARCHAR)")
+    connection.executemany("INSERT INTO present_hashes VALUES (?, ?)", list(present.items()))
+    ((catalog,),) = connection.execute("SELECT replace(current_database(), '\"', '\"\"')").fetchall()
+    for table in ("run_sessions", "execution_events"):
+        connection.execute(
+            f"CREATE TEMP VIEW {table} AS SELECT t.* REPLACE (coalesce(present, context_hash) AS context_hash) "  # noqa: S608
+            f'FROM "{catalog}".main.{table} t LEFT JOIN present_hashes ON stored = context_hash'
+        )
+
+
+def parsed(context_json: str | None) -> dict[str, Any]:
+    """Return a context from its JSON text; empty if the text is no JSON object."""
+    try:
+        context = json.loads(context_json or "{}")
+    except ValueError:
+        return {}
+    return context if isinstance(context, dict) else {}
 
 
 def node_name(context: Mapping[str, Any]) -> str | None:
@@ -24,3 +79,7 @@ def node_name(context: Mapping[str, Any]) -> str | None:
     known = node if isinstance(node, Mapping) else {}
     names = (known.get(key) for key in ("name", "hostname", "gateway"))
     return next((one_line(name) for name in names if isinstance(name, str) and name.strip()), None)
+
+
+def _hash(context: Mapping[str, Any]) -> str:
+    return digest(json.dumps(context, sort_keys=True, separators=(",", ":")))

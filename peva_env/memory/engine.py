@@ -1,12 +1,13 @@
 """The memory at work: stores events, keeps ledger and tensors up to date, and drives the policy's updates."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
-from peva_env.contracts import EndStatus, ExecutionEvent, Ledger, PolicyAlgorithm
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Ledger, PolicyAlgorithm
 from peva_env.errors import PolicyError
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.memory.policy_log import PolicyLog
+from peva_env.memory.session_rules import judged_by, other_rules, rules_in
 from peva_env.memory.store import DuckDBMemoryStore, Session
 from peva_env.memory.tensors import TensorCache
 from peva_env.planning import PolicyUpdates, UpdateSchedule
@@ -40,6 +41,8 @@ class InProcessMemoryEngine:
         self.store = store
         self.ledger: Ledger = ledger or RunLedger()
         self.tensors = TensorCache()
+        self.stored_history: Sequence[ExecutionEvent] = ()  # of this session, with the verdicts of their time
+        self.judged_anew: Set[ConfigKey] = frozenset()  # configurations with runs that this session's rules judged anew
         self._checkpoint = checkpoint
         self._preload = preload
         self._log = PolicyLog(store, schedule.mode)
@@ -69,12 +72,16 @@ class InProcessMemoryEngine:
             self.store.name_agent(self._session.run_id, agent)
 
     def open_session(self, session: Session) -> list[ExecutionEvent]:
-        """Begin or resume a campaign, and return the events that its context and repetition already have."""
+        """Begin or resume a campaign, and return the events that its context and repetition already have.
+
+        Runs of campaigns with other overload rules are judged anew by the rules in this session's context.
+        """
         self.store.open_session(session)
         self._session = session
         self._updates.begin()  # an earlier campaign's policy has no part in this one
         self._log.begin(session)
-        history = self.store.events(session.context_hash, session.repetition)
+        self.stored_history = self.store.events(session.context_hash, session.repetition)
+        history = self._judged_by_rules_of(session)
         self.ledger.begin(history)
         return history
 
@@ -150,6 +157,17 @@ class InProcessMemoryEngine:
         if row:
             self.store.insert_events([], [row])
         self._log.run(row, self._updates.flush)
+
+    def _judged_by_rules_of(self, session: Session) -> list[ExecutionEvent]:
+        """Return the history of a session as its rules judge it."""
+        own = rules_in(session.context)
+        others = other_rules(own.overload, self.store.session_rules()) if own else {}
+        self.judged_anew = {
+            event.config_key
+            for event in self.stored_history
+            if event.run_id in others and event.kind is EventKind.MEASURED
+        }
+        return judged_by(own.overload, self.stored_history, others) if own else list(self.stored_history)
 
     def _belongs(self, event: ExecutionEvent) -> bool:
         session = self._session

@@ -6,7 +6,7 @@ Every write is one transaction; when a method that writes returns, DuckDB has fl
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import duckdb
 
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
+from peva_env.memory.contexts import earlier_hashes, parsed
 from peva_env.memory.database import Database, insert
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_row, read_events
+from peva_env.memory.session_rules import SessionRules, session_rules
 
 DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
 
@@ -116,18 +118,38 @@ class DuckDBMemoryStore:
             raise
 
     def events(self, context_hash: str, repetition: int | None = None) -> list[ExecutionEvent]:
-        """Return the events of a context, of one repetition or of all, in the order of their measurement."""
-        connection = self.database.connection
-        if repetition is None:
-            return read_events(connection, "context_hash = ?", [context_hash])
-        return read_events(connection, "context_hash = ? AND repetition = ?", [context_hash, repetition])
+        """Return the events of a context, of one repetition or of all, in the order of their measurement.
+
+        They have the present hash of the context, also where the hash of an earlier release is stored.
+        """
+        events = read_events(
+            self.database.connection,
+            "list_contains(?, context_hash) AND (repetition = ? OR ?)",
+            [self._stored_hashes(context_hash), repetition, repetition is None],
+        )
+        return [
+            event if event.context_hash == context_hash else replace(event, context_hash=context_hash)
+            for event in events
+        ]
 
     def last_repetition(self, context_hash: str) -> int:
         """Return the highest repetition with an event of this context, 0 if there is none."""
         row = self.database.connection.execute(
-            "SELECT max(repetition) FROM execution_events WHERE context_hash = ?", [context_hash]
+            "SELECT max(repetition) FROM execution_events WHERE list_contains(?, context_hash)",
+            [self._stored_hashes(context_hash)],
         ).fetchone()
         return int(row[0]) if row and row[0] is not None else 0
+
+    def context(self, run_id: str) -> dict[str, Any]:
+        """Return the context of a campaign as plain data; empty if there is no such campaign."""
+        row = self.database.connection.execute(
+            "SELECT context_json FROM run_sessions WHERE run_id = ?", [run_id]
+        ).fetchone()
+        return parsed(row[0]) if row else {}
+
+    def session_rules(self) -> dict[str, SessionRules]:
+        """Return the overload rules of each campaign whose context holds them, by run_id."""
+        return session_rules(self.database.connection)
 
     def open_session(self, session: Session) -> None:
         """Record that a campaign starts, or continues if its run_id and context are known.
@@ -138,7 +160,8 @@ class DuckDBMemoryStore:
         known = self.database.connection.execute(
             "SELECT context_hash, repetition FROM run_sessions WHERE run_id = ?", [session.run_id]
         ).fetchone()
-        if known and known != (session.context_hash, session.repetition):
+        of_context = self._stored_hashes(session.context_hash)
+        if known and not (known[0] in of_context and known[1] == session.repetition):
             raise MemoryStoreError(
                 f"memory {self.database.path}: run_id {session.run_id!r} is that of a campaign of another context "
                 "or repetition; choose another run_id, or leave it out"
@@ -181,6 +204,11 @@ class DuckDBMemoryStore:
                 "UPDATE policy_updates SET score = ? WHERE run_id = ? AND update_index = ?",
                 [score, update.run_id, update.update_index],
             )
+
+    def _stored_hashes(self, context_hash: str) -> list[str]:
+        """Return the hashes under which the events of a context are stored: the present one and earlier ones."""
+        earlier = earlier_hashes(self.database.connection)
+        return [context_hash, *(stored for stored, present in earlier.items() if present == context_hash)]
 
     def _insert(
         self, events: Sequence[ExecutionEvent], updates: Sequence[PolicyUpdate], has: Callable[[ExecutionEvent], bool]

@@ -7,20 +7,18 @@ not recomputed: most of their causes, such as a failed k6, leave no data to comp
 import json
 import math
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
-from pydantic import ValidationError
 
-from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent
-from peva_env.memory.contexts import context_hash
+from peva_env.memory.contexts import possible_hashes
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record
 from peva_env.memory.importing import RECORDED_AS
+from peva_env.memory.session_rules import SessionRules, session_rules
 from peva_env.memory.verify_queries import QUERIES
-from peva_env.rules import ABORTED, Judgement, judge, judge_aborted
+from peva_env.rules import judge_stored
 
 _ROWS_AT_A_TIME = 1000
 _RUN_ID = EVENT_COLUMNS.index("run_id")
@@ -37,13 +35,6 @@ class Discrepancy:
     recomputed: str
 
 
-class _Rules(NamedTuple):
-    """The overload rules of a session, and how long its runs were to last in seconds."""
-
-    overload: OverloadConfig
-    duration_s: float
-
-
 def verify(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     """Yield every discrepancy between stored and recomputed values. The cost is linear in the number of events."""
     for query in QUERIES:
@@ -57,16 +48,16 @@ def _contexts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     sessions = connection.execute("SELECT run_id, context_hash, context_json FROM run_sessions ORDER BY 1").fetchall()
     for run_id, stored, text in sessions:
         try:
-            recomputed = context_hash(json.loads(text))
-        except (TypeError, ValueError):
+            possible = possible_hashes(json.loads(text))
+        except (AttributeError, TypeError, ValueError):
             yield Discrepancy("run_sessions", run_id, "context_json", str(text), "JSON")
             continue
-        if recomputed != stored:
-            yield Discrepancy("run_sessions", run_id, "context_hash", str(stored), recomputed)
+        if stored not in possible:
+            yield Discrepancy("run_sessions", run_id, "context_hash", str(stored), possible[0])
 
 
 def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
-    rules = _rules(connection)
+    rules = session_rules(connection)
     measured = connection.execute(
         f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events "  # noqa: S608
         "WHERE kind = 'measured' AND verdict <> 'INVALID' AND len(function_names) = len(offered)"
@@ -78,28 +69,8 @@ def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
                 yield from _judged_anew(event, rules[row[_RUN_ID]])
 
 
-def _rules(connection: duckdb.DuckDBPyConnection) -> dict[str, _Rules]:
-    """Return the overload rules of each session whose context holds them."""
-    rules = {}
-    for run_id, text in connection.execute("SELECT run_id, context_json FROM run_sessions").fetchall():
-        with suppress(AttributeError, TypeError, ValueError, KeyError, ValidationError):
-            context = json.loads(text)
-            rules[run_id] = _Rules(
-                OverloadConfig.model_validate(context["overload"]), float(context.get("duration_s", math.nan))
-            )
-    return rules
-
-
-def _judged(event: ExecutionEvent, rules: _Rules) -> Judgement:
-    if any(reason.startswith(ABORTED) for reason in event.reasons):
-        return judge_aborted(
-            event.functions, event.node, rules.overload, duration_s=rules.duration_s, ran_s=event.duration_s
-        )
-    return judge(event.functions, event.node, rules.overload)
-
-
-def _judged_anew(event: ExecutionEvent, rules: _Rules) -> Iterator[Discrepancy]:
-    judgement = _judged(event, rules)
+def _judged_anew(event: ExecutionEvent, rules: SessionRules) -> Iterator[Discrepancy]:
+    judgement = judge_stored(event, *rules)
     compared: dict[str, tuple[Any, Any]] = {
         "verdict": (event.verdict, judgement.verdict),
         "reasons": (tuple(said for said in event.reasons if not said.startswith(RECORDED_AS)), judgement.reasons),

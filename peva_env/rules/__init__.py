@@ -8,6 +8,7 @@ What must always hold:
   INVALID, never a label.
 """
 
+from peva_env.rules.again import judge_again, judge_stored, saturation
 from peva_env.rules.arrays import ArrayRules, labels, majority_labels
 from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
 from peva_env.rules.judge import Judgement, apply_rules, is_decided, judge, majority
@@ -20,8 +21,11 @@ __all__ = [
     "is_decided",
     "judge",
     "judge_aborted",
+    "judge_again",
+    "judge_stored",
     "labels",
     "majority",
     "majority_labels",
     "most_failures",
+    "saturation",
 ]

@@ -31,6 +31,9 @@ _GENERATOR_LIMITS = {
 }
 """Kinds of failure that a limit of the load generator's own machine causes, and the remedies."""
 
+NOT_MEASURED = " not measured"
+"""End of the reasons of a run that is INVALID because a rule needs what was not measured."""
+
 _CLEAR_OF_SUCCESS = 0.9
 """Clear margin of a success rate, as a share of the interval from its minimum to 1. It cannot be a share of the
 minimum: with a minimum of 0.95, the largest possible margin is 0.053 of it."""
@@ -168,11 +171,11 @@ def _not_measured(
 ) -> Iterator[str]:
     for name, value, limit_pct in _uses(node, rules):
         if limit_pct is not None and (value is None or not math.isfinite(value)):
-            yield f"{name} of the node not measured"
+            yield f"{name} of the node{NOT_MEASURED}"
     for function in functions:
         for name, value_ms, _ in _latencies(function, rules):
             if function.succeeded and (value_ms is None or not math.isfinite(value_ms)):
-                yield f"{name} not measured"
+                yield f"{name}{NOT_MEASURED}"
 
 
 def _uses(node: NodeMeasurement, rules: OverloadConfig) -> Iterator[tuple[str, float | None, float | None]]:

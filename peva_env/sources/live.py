@@ -10,13 +10,10 @@ from peva_env.config import FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms import Cooldown, NodeUsage, Platform, Rest, Usage, steady_window
-from peva_env.rules import Judgement, judge, judge_aborted, most_failures
+from peva_env.rules import Judgement, judge, judge_aborted, most_failures, saturation
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
 from peva_env.space import Config, config_key
 from peva_env.system import Moment
-
-_GENERATOR_LIMIT_PCT = 80.0
-"""CPU use, as percent of all cores, above which k6 may be the bottleneck: 500 requests/s take 20 % of two cores."""
 
 _LATE_LIMIT = 0.2
 """Upper bound of the share of a run during which k6 may be late. Measured: at most 0.1 at up to forty times a node's
@@ -132,9 +129,9 @@ def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
     """Return why a run that is not OK says nothing about the node: the load generator was at its limit; else None."""
     if judgement.verdict is Verdict.OK:
         return None
-    used_pct = result.generator_cpu_pct
-    if used_pct is not None and used_pct > _GENERATOR_LIMIT_PCT:
-        return f"the load generator was saturated: k6 used {used_pct:.0f} % of all cores; offer less, or use more cores"
+    saturated = saturation(result.generator_cpu_pct)
+    if saturated:
+        return saturated
     if result.late_share > _LATE_LIMIT:
         return (
             f"the load generator was late for {100 * result.late_share:.0f} % of the run: k6 was stopped or got too "

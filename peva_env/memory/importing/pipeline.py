@@ -7,6 +7,7 @@ from typing import Any
 
 from peva_env.config import LONGEST_S, OverloadConfig
 from peva_env.errors import ConfigError, MemoryStoreError
+from peva_env.memory.contexts import possible_hashes
 from peva_env.memory.database import Database
 from peva_env.memory.importing.campaign import ImportedCampaign, campaign_of
 from peva_env.memory.importing.copies import MEASURED, Copy, content, drop_copies
@@ -76,6 +77,7 @@ def import_recordings(
         with Staging(folder) as staging:
             for recording in recordings:
                 campaign = campaign_of(recording, node=node, duration_s=duration_s, rules=rules)
+                campaign = _with_stored_hash(campaign, database)
                 if files.is_new(recording, campaign):
                     _check_unit(database, recording, campaign)
                     staging.add(recording, campaign)
@@ -133,6 +135,14 @@ class _Files:
         return True
 
 
+def _with_stored_hash(campaign: ImportedCampaign, database: Database) -> ImportedCampaign:
+    """Return the campaign under the hash that an earlier release stored for its context, if the memory has such one."""
+    _, earlier = possible_hashes(campaign.context)
+    query = "SELECT 1 FROM run_sessions WHERE context_hash = ? LIMIT 1"
+    is_stored = database.connection.execute(query, [earlier]).fetchone()
+    return replace(campaign, context_hash=earlier) if is_stored else campaign
+
+
 def _check_unit(database: Database, recording: Recording, campaign: ImportedCampaign) -> None:
     """Raise ``MemoryStoreError`` if the campaign was imported with another unit of latencies."""
     detail = database.connection.execute(
@@ -150,7 +160,8 @@ def _check_unchanged(database: Database, sources: Mapping[str, str]) -> None:
     """Raise ``MemoryStoreError`` if the memory holds other values under the same keys."""
     session = database.connection.execute(
         f"SELECT old.run_id, old.agent FROM run_sessions old JOIN {sources['run_sessions']} new USING (run_id) "  # noqa: S608
-        "WHERE old.context_hash <> new.context_hash OR old.agent IS DISTINCT FROM new.agent LIMIT 1"
+        "WHERE old.context_hash <> new.context_hash OR old.context_json <> new.context_json "
+        "OR old.agent IS DISTINCT FROM new.agent LIMIT 1"
     ).fetchone()
     if session:
         raise MemoryStoreError(

@@ -1,0 +1,140 @@
+"""Rules are not context: campaigns under other rules share what was measured, and each judges it by its own."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peva_env.config import OverloadConfig
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.memory import DuckDBMemoryStore, Session, context_hash, derive_hashes, reading, session_rules, verify
+from peva_env.memory.contexts import possible_hashes
+from tests.support.builders import event, function
+from tests.support.engines import make_engine
+
+_CONTEXT: dict[str, Any] = {"node": {"name": "n"}, "functions": {"a": {}}, "duration_s": 2.0}
+_DEFAULT, _STRICT = OverloadConfig(), OverloadConfig(p95_ms_max=200)
+
+
+def _session(run_id: str, rules: OverloadConfig, **context: Any) -> Session:
+    whole = {**_CONTEXT, **context, "overload": rules.as_context()}
+    return Session(run_id, 1, context_hash(whole), whole)
+
+
+def _slow_run(of: Session, rate_rps: int = 10, **values: Any) -> ExecutionEvent:
+    slow = function("a", rate_rps, p95_ms=250.0)
+    plain: dict[str, Any] = {"run_id": of.run_id, "context_hash": of.context_hash, "functions": (slow,), "margin": 0.05}
+    made: ExecutionEvent = event([("a", rate_rps)], **(plain | values))
+    return made
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a memory with one run under the default rules, of 250 ms, and a configuration that was inferred OK."""
+    before = _session("before", _DEFAULT)
+    store = DuckDBMemoryStore(tmp_path / "m.duckdb")
+    store.startup()
+    store.open_session(before)
+    inferred = _slow_run(before, 5, iteration=-2, kind=EventKind.INFERRED, functions=(), margin=None)
+    store.insert_events([_slow_run(before), inferred])
+    store.close()
+    return tmp_path / "m.duckdb"
+
+
+def _as_the_last_release_wrote_it(path: Path) -> None:
+    """Store each context under the hash that includes the rules."""
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    connection = store.database.connection
+    for run_id, text in connection.execute("SELECT run_id, context_json FROM run_sessions").fetchall():
+        _, earlier = possible_hashes(json.loads(text))
+        for table in ("run_sessions", "execution_events"):
+            connection.execute(f"UPDATE {table} SET context_hash = ? WHERE run_id = ?", [earlier, run_id])  # noqa: S608
+    store.close()
+
+
+def test_rules_leave_a_context_as_it_is_and_nothing_else_does() -> None:
+    one, other = _session("x", _DEFAULT), _session("y", _STRICT)
+
+    assert one.context_hash == other.context_hash
+    assert _session("z", _DEFAULT, timeout_s=3.0).context_hash != one.context_hash
+
+
+@pytest.mark.parametrize("written_by", ["this release", "the last release"])
+def test_a_campaign_with_other_rules_goes_on_from_what_was_measured(path: Path, written_by: str) -> None:
+    if written_by == "the last release":
+        _as_the_last_release_wrote_it(path)
+    engine = make_engine(DuckDBMemoryStore(path))
+    engine.startup()
+    strict = _session("strict", _STRICT)
+
+    history = engine.open_session(strict)
+
+    assert [(run.verdict, run.reasons) for run in history] == [
+        (Verdict.OVERLOADED, ("p95 latency of a 250.0 ms > 200 ms",))
+    ]
+    assert engine.judged_anew == {(("a",), (10,))}
+    assert engine.is_seen((("a",), (10,)))
+    assert [stored.verdict for stored in engine.stored_history] == [Verdict.OK, Verdict.OK]
+    assert {run.context_hash for run in (*history, *engine.stored_history)} == {strict.context_hash}
+    assert engine.store.last_repetition(strict.context_hash) == 1
+    engine.close()
+
+
+def test_a_campaign_with_the_same_rules_goes_on_with_all_as_it_was(path: Path) -> None:
+    _as_the_last_release_wrote_it(path)
+    engine = make_engine(DuckDBMemoryStore(path))
+    engine.startup()
+
+    history = engine.open_session(_session("again", _DEFAULT))
+
+    assert history == engine.stored_history
+    assert {run.kind for run in history} == {EventKind.INFERRED, EventKind.MEASURED}
+    assert not engine.judged_anew
+    engine.close()
+
+
+def test_the_session_of_the_last_release_can_be_resumed_by_its_name(path: Path) -> None:
+    _as_the_last_release_wrote_it(path)
+    store = DuckDBMemoryStore(path)
+    store.startup()
+
+    store.open_session(_session("before", _DEFAULT))
+
+    assert store.context("before")["overload"] == _DEFAULT.as_context()
+    assert store.context("nobody") == {}
+    store.close()
+
+
+def test_a_memory_of_the_last_release_is_sound_and_its_readers_see_the_present_hash(path: Path) -> None:
+    now = _session("before", _DEFAULT).context_hash
+    _as_the_last_release_wrote_it(path)
+
+    with reading(path, "peva_faas_mem_v1") as connection:
+        sums = [found for found in verify(connection) if found.column == "context_hash"]
+        derive_hashes(connection)
+        seen = {
+            table: connection.execute(f"SELECT DISTINCT context_hash FROM {table}").fetchall()  # noqa: S608
+            for table in ("run_sessions", "execution_events")
+        }
+        rules = session_rules(connection)
+
+    assert not sums
+    assert seen == {"run_sessions": [(now,)], "execution_events": [(now,)]}
+    assert rules["before"].overload.as_context() == _DEFAULT.as_context()
+
+
+def test_a_context_without_rules_or_of_a_foreign_hash_is_left_alone(tmp_path: Path) -> None:
+    store = DuckDBMemoryStore(tmp_path / "m.duckdb")
+    store.startup()
+    store.open_session(Session("bare", 1, "ctx", {"node": "n"}))
+    store.open_session(replace(_session("foreign", _DEFAULT), context_hash="theirs"))
+
+    derive_hashes(store.database.connection)
+
+    hashes = store.database.connection.execute("SELECT context_hash FROM run_sessions ORDER BY 1").fetchall()
+    assert hashes == [("ctx",), ("theirs",)]
+    assert set(session_rules(store.database.connection)) == {"foreign"}
+    store.close()
