@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from peva_env.cli.map_options import DEFAULT_MEMORY, AsJson, Context, DominanceRule, Repetition, Schema
+from peva_env.cli.map_options import (
+    DEFAULT_MEMORY,
+    AsJson,
+    Context,
+    DominanceRule,
+    Repetition,
+    Rule,
+    RuleFile,
+    Schema,
+    rules,
+)
 from peva_env.cli.paths import path_option
 from peva_env.console import make_console, print_answer, print_notes, write
 from peva_env.errors import ConfigError
@@ -28,6 +38,8 @@ def ask(
         DominanceRule | None,
         typer.Option(help="How verdicts are inferred; default: as in the campaign, but at least within_sets."),
     ] = None,
+    rule: Rule = None,
+    rule_file: RuleFile = None,
     as_json: AsJson = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
@@ -43,6 +55,7 @@ def ask(
         repetition=repetition,
         dominance=dominance,
         at_least="within_sets",
+        rules=rules(rule, rule_file),
         schema_version=schema_version,
     )
     answer = ask_map(node_map, config)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peva_env.cli.map_options import AsJson, Functions, Schema, names
+from peva_env.cli.map_options import AsJson, Functions, Rule, RuleFile, Schema, names, rules
 from peva_env.cli.paths import path_argument
 from peva_env.console import make_console, print_difference, print_notes, write
 from peva_env.errors import ConfigError
@@ -34,6 +34,8 @@ def diff(
         float,
         typer.Option(min=0, max=100, help="Percent of the OK configurations that may be lost without exit code 3."),
     ] = 0.0,
+    rule: Rule = None,
+    rule_file: RuleFile = None,
     as_json: AsJson = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
@@ -41,6 +43,7 @@ def diff(
 
     Exit code 0 if no more than the tolerated share was lost, 3 if more was.
     """
+    asked = rules(rule, rule_file)
     was, became = (
         read_map(
             path,
@@ -48,6 +51,7 @@ def diff(
             context=one,
             repetition=number,
             at_least="within_sets",
+            rules=asked,
             schema_version=schema_version,
         )
         for path, one, number in zip((before, after), context or _LAST, repetition or _LAST, strict=True)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from peva_env.cli.paths import path_option
+from peva_env.config import AskedRules, OverloadConfig, changed_rules, merged_changes, read_rules, rule_changes
 from peva_env.errors import ConfigError
 from peva_env.memory import MAX_REPETITION
 
@@ -19,6 +21,20 @@ Repetition = Annotated[
     int | None, typer.Option(min=1, max=MAX_REPETITION, help="Number of the repetition; default: the last.")
 ]
 Functions = Annotated[str | None, typer.Option(help="Only these functions, separated by commas.")]
+Rule = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=LIMIT",
+        help="Judge by this rule instead of the campaign's: p95_ms_max=200, figlet.success_rate_min=0.99, "
+        "ram_overload_pct=null for no rule; may be repeated.",
+    ),
+]
+RuleFile = Annotated[
+    Path | None,
+    path_option(
+        "--rule-file", help="Judge by the rules of this file: keys of overload, or the configuration of a campaign."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Schema = Annotated[str, typer.Option("--schema-version", help="Schema label that the memory must have.")]
 
@@ -35,3 +51,18 @@ def names(functions: str | None) -> list[str] | None:
     if not all(found):
         raise ConfigError(f"--functions {functions!r}: a name is empty; write them as in a,b")
     return found
+
+
+def rules(rule: list[str] | None, rule_file: Path | None) -> AskedRules:
+    """Return the rules, or the changes of rules, of the options; None without any. ``--rule`` goes before the file.
+
+    Raises:
+        ConfigError: a rule is wrong.
+    """
+    changes = rule_changes(rule or ())
+    if rule_file is None:
+        return changes or None
+    of_file = read_rules(rule_file)
+    if isinstance(of_file, OverloadConfig):
+        return changed_rules(of_file, changes)
+    return merged_changes(of_file, changes)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from peva_env.cli import imports as cli_imports
-from peva_env.cli.map_options import Schema
+from peva_env.cli.map_options import Rule, RuleFile, Schema, rules
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.console import make_console, print_memory, say, write
 from peva_env.errors import ConfigError
@@ -41,12 +41,17 @@ Rename = Annotated[
 @app.command()
 def info(
     memory: Memory,
+    rule: Rule = None,
+    rule_file: RuleFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
-    """Show the contents of a memory; a campaign may be running on it."""
+    """Show the contents of a memory; a campaign may be running on it.
+
+    The verdicts are those of the campaigns, or with --rule and --rule-file those by other rules.
+    """
     with reading(memory, schema_version) as connection:
-        summary = summarize_memory(connection)
+        summary = summarize_memory(connection, rules(rule, rule_file))
     size_bytes = memory.stat().st_size
     if as_json:
         write(json.dumps({"path": str(memory), "size_bytes": size_bytes, **asdict(summary)}, indent=2))

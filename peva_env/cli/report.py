@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from peva_env.cli.map_options import DEFAULT_MEMORY, Context, DominanceRule, Functions, Repetition, Schema, names
+from peva_env.cli.map_options import (
+    DEFAULT_MEMORY,
+    Context,
+    DominanceRule,
+    Functions,
+    Repetition,
+    Rule,
+    RuleFile,
+    Schema,
+    names,
+    rules,
+)
 from peva_env.cli.paths import path_option
 from peva_env.config import load_config
 from peva_env.console import make_console, say
@@ -35,6 +46,8 @@ def report(
     dominance: Annotated[
         DominanceRule | None, typer.Option(help="How verdicts are inferred; default: as in the campaign.")
     ] = None,
+    rule: Rule = None,
+    rule_file: RuleFile = None,
     config: Annotated[
         Path | None,
         path_option("--config", "-c", help="Configuration of the campaign: the map then spans the whole plan."),
@@ -54,6 +67,7 @@ def report(
         repetition=repetition,
         functions=names(functions),
         dominance=dominance,
+        rules=rules(rule, rule_file),
         schema_version=schema_version,
     )
     node_map = read(space=space)

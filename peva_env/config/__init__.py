@@ -13,6 +13,14 @@ from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping, validated
 from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverloadConfig, OverloadConfig
+from peva_env.config.rule_changes import (
+    AskedRules,
+    RuleChanges,
+    changed_rules,
+    merged_changes,
+    read_rules,
+    rule_changes,
+)
 from peva_env.config.secrets import Secret, read_secret
 from peva_env.config.section import Section
 from peva_env.config.sections import (
@@ -31,6 +39,7 @@ __all__ = [
     "FILE_OUTPUTS",
     "LATENCIES",
     "LONGEST_S",
+    "AskedRules",
     "CombinationConfig",
     "CooldownConfig",
     "DfaasConfig",
@@ -41,15 +50,20 @@ __all__ = [
     "MemoryConfig",
     "OpenFaasConfig",
     "OverloadConfig",
+    "RuleChanges",
     "Secret",
     "Section",
+    "changed_rules",
     "duration_seconds",
     "explain_problem",
     "load_config",
+    "merged_changes",
     "parse_config",
     "read_mapping",
+    "read_rules",
     "read_secret",
     "require_function_name",
     "require_sendable",
+    "rule_changes",
     "validated",
 ]

@@ -67,13 +67,16 @@ class RecordedCampaigns:
         return cls(connection, memory, chosen.context_hash, chosen.repetition, tuple(notes))
 
     def context(self) -> Mapping[str, Any]:
-        """Return the context as plain data; empty if no session holds it.
+        """Return the context as plain data, with the rules of the last campaign; empty if no session holds it.
 
         Raises:
             MemoryStoreError: it is no JSON object.
         """
-        query = "SELECT any_value(context_json) FROM run_sessions WHERE context_hash = ?"
-        row = self.connection.execute(query, [self.context_hash]).fetchone()
+        query = (
+            "SELECT context_json FROM run_sessions WHERE context_hash = ? "
+            "ORDER BY repetition = ? DESC, started_at DESC, run_id DESC LIMIT 1"
+        )
+        row = self.connection.execute(query, self._parameters).fetchone()
         try:
             context = json.loads((row and row[0]) or "{}")
         except ValueError as error:

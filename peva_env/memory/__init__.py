@@ -10,7 +10,7 @@ What must always hold:
 - The row of a policy update is stored in one transaction with the event that triggers the update.
 """
 
-from peva_env.memory.contexts import context_hash, derive_hashes, digest, node_name
+from peva_env.memory.contexts import RULES, context_hash, derive_hashes, digest, node_name
 from peva_env.memory.database import Database
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
@@ -29,6 +29,7 @@ __all__ = [
     "DEFAULT_SCHEMA_VERSION",
     "EVENT_COLUMNS",
     "MAX_REPETITION",
+    "RULES",
     "TABLES",
     "CampaignSummary",
     "ContextSummary",

@@ -1,6 +1,6 @@
 """Events as rows of ``execution_events``, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -30,6 +30,8 @@ _PLAIN_FIELDS = tuple(
     if field.name
     not in ("config_key", "kind", "verdict", "reasons", "functions", "overloaded_functions", "node", "raw_summary")
 )
+
+_ROWS_AT_A_TIME = 1000
 
 _TIMES = ("started_at", "ended_at", "duration_s", "cooldown_s", "cost_s")
 """Seconds that every event has."""
@@ -103,6 +105,14 @@ def read_events(connection: duckdb.DuckDBPyConnection, condition: str, parameter
         parameters,
     ).fetchall()
     return [event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) for row in rows]
+
+
+def stream_events(connection: duckdb.DuckDBPyConnection, condition: str) -> Iterator[ExecutionEvent]:
+    """Yield the events that meet a condition, in any order, without holding all of them at once."""
+    rows = connection.execute(f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events WHERE {condition}")  # noqa: S608
+    while batch := rows.fetchmany(_ROWS_AT_A_TIME):
+        for row in batch:
+            yield event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True)))
 
 
 def event_row(event: ExecutionEvent) -> list[Any]:

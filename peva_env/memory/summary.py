@@ -1,12 +1,19 @@
 """Counts of a memory: its campaigns, contexts, configurations and events."""
 
 import json
+import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
-from peva_env.memory.contexts import node_name
+from peva_env.config import AskedRules, OverloadConfig, changed_rules
+from peva_env.contracts import EventKind
+from peva_env.memory.contexts import derive_hashes, node_name
+from peva_env.memory.event_rows import stream_events
+from peva_env.memory.session_rules import SessionRules, session_rules
+from peva_env.rules import judge_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +63,52 @@ class MemorySummary:
     events: list[EventCount]
 
 
-def summarize_memory(connection: duckdb.DuckDBPyConnection) -> MemorySummary:
-    """Count the campaigns, contexts, configurations and events of a memory."""
+def summarize_memory(connection: duckdb.DuckDBPyConnection, rules: AskedRules = None) -> MemorySummary:
+    """Count the campaigns, contexts, configurations and events of a memory.
+
+    Args:
+        connection: the memory.
+        rules: overload rules to judge the runs by, or what differs from the rules of each campaign; None for the stored
+            verdicts.
+
+    Raises:
+        ConfigError: a rule is wrong.
+    """
+    derive_hashes(connection)
     campaigns = connection.execute(
         "SELECT s.run_id, s.status, s.agent, s.repetition, s.context_hash, s.started_at, s.ended_at, "
         "count(e.run_id) FILTER (kind = 'measured') FROM run_sessions s LEFT JOIN execution_events e USING (run_id) "
         "GROUP BY ALL ORDER BY s.started_at, s.run_id"
     ).fetchall()
-    events = connection.execute(
-        "SELECT kind, verdict, count(*) FROM execution_events GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
+    counts = _counts(connection)
+    if rules is not None:
+        counts = [count for count in counts if count.kind != EventKind.MEASURED] + _judged_counts(connection, rules)
     return MemorySummary(
         schema_version=str(_one(connection, "SELECT schema_version FROM memory_schema_meta")),
         n_configs=int(_one(connection, "SELECT count(*) FROM config_catalog")),
         campaigns=[CampaignSummary(*row) for row in campaigns],
         contexts=_contexts(connection),
-        events=[EventCount(*row) for row in events],
+        events=sorted(counts, key=lambda count: (count.kind, count.verdict)),
     )
+
+
+def _counts(connection: duckdb.DuckDBPyConnection) -> list[EventCount]:
+    query = "SELECT kind, verdict, count(*) FROM execution_events GROUP BY ALL"
+    return [EventCount(*row) for row in connection.execute(query).fetchall()]
+
+
+def _judged_counts(connection: duckdb.DuckDBPyConnection, asked: AskedRules) -> list[EventCount]:
+    """Count the verdicts that the measured runs have by the rules in question."""
+    sessions = session_rules(connection)
+    unknown = SessionRules(OverloadConfig(), math.nan)
+    rules: dict[int, OverloadConfig] = {}  # campaigns share few rules
+    verdicts: Counter[str] = Counter()
+    for event in stream_events(connection, f"kind = '{EventKind.MEASURED}'"):
+        own = sessions.get(event.run_id, unknown)
+        if id(own) not in rules:
+            rules[id(own)] = changed_rules(own.overload, asked)
+        verdicts[judge_again(event, rules[id(own)], own.duration_s).verdict] += 1
+    return [EventCount(EventKind.MEASURED, verdict, n) for verdict, n in verdicts.items()]
 
 
 def _contexts(connection: duckdb.DuckDBPyConnection) -> list[ContextSummary]:

@@ -14,14 +14,11 @@ import duckdb
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.memory.contexts import possible_hashes
-from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record
+from peva_env.memory.event_rows import stream_events
 from peva_env.memory.importing import RECORDED_AS
 from peva_env.memory.session_rules import SessionRules, session_rules
 from peva_env.memory.verify_queries import QUERIES
 from peva_env.rules import judge_stored
-
-_ROWS_AT_A_TIME = 1000
-_RUN_ID = EVENT_COLUMNS.index("run_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +55,10 @@ def _contexts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
 
 def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     rules = session_rules(connection)
-    measured = connection.execute(
-        f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events "  # noqa: S608
-        "WHERE kind = 'measured' AND verdict <> 'INVALID' AND len(function_names) = len(offered)"
-    )
-    while rows := measured.fetchmany(_ROWS_AT_A_TIME):
-        for row in rows:
-            if row[_RUN_ID] in rules:
-                event = event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True)))
-                yield from _judged_anew(event, rules[row[_RUN_ID]])
+    valid = "kind = 'measured' AND verdict <> 'INVALID' AND len(function_names) = len(offered)"
+    for event in stream_events(connection, valid):
+        if event.run_id in rules:
+            yield from _judged_anew(event, rules[event.run_id])
 
 
 def _judged_anew(event: ExecutionEvent, rules: SessionRules) -> Iterator[Discrepancy]:

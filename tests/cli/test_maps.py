@@ -9,7 +9,7 @@ from peva_env.contracts import Verdict
 from tests.support.builders import event
 from tests.support.commands import complaint
 from tests.support.forkserver import peva
-from tests.support.maps import OVERLOADED, not_run, pair, remember, square
+from tests.support.maps import OVERLOADED, not_run, pair, remember, remember_latencies, square
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +136,74 @@ def test_maps_without_a_common_function_cannot_be_compared() -> None:
     remember(Path("a.duckdb"), [event([("a", 10)])])
     remember(Path("b.duckdb"), [event([("b", 10)])])
     assert "have no function in common: a; b" in complaint(peva("diff", "a.duckdb", "b.duckdb"), 2)
+
+
+def test_a_question_can_change_the_rules_and_nothing_is_measured_again(tmp_path: Path) -> None:
+    memory = str(remember_latencies(tmp_path / "m.duckdb"))
+
+    usual = peva("ask", "a=20", "b=20", "--memory", memory)
+    strict = peva("ask", "a=20", "b=20", "--memory", memory, "--rule", "p95_ms_max=70")
+
+    assert usual.stdout.startswith("a 20 + b 20: OK, measured: 1 of 1 runs")
+    assert strict.stdout.startswith("a 20 + b 20: OVERLOADED, measured: 1 of 1 runs")
+    assert "note: judged by other rules than in the last campaign: p95_ms_max 70" in strict.stdout
+
+
+def test_a_file_of_rules_and_an_option_judge_together_and_the_option_goes_first(tmp_path: Path) -> None:
+    memory = str(remember_latencies(tmp_path / "m.duckdb"))
+    Path("rules.yml").write_text("p95_ms_max: 70\nfunctions: {b: {p95_ms_max: 90}}\n")
+    options = ("--memory", memory, "--rule-file", "rules.yml")
+
+    assert "b.p95_ms_max 90, p95_ms_max 70" in peva("ask", "a=20", "b=20", *options).stdout
+    relaxed = peva("ask", "a=20", "b=20", *options, "--rule", "p95_ms_max=null")
+    assert relaxed.stdout.startswith("a 20 + b 20: OK")
+    assert peva("ask", "a=30", "b=20", *options, "--rule", "p95_ms_max=null").stdout.startswith(
+        "a 30 + b 20: OVERLOADED"
+    )
+
+
+def test_the_configuration_of_a_campaign_is_a_file_of_rules(tmp_path: Path) -> None:
+    memory = str(remember_latencies(tmp_path / "m.duckdb"))
+    Path("c.yml").write_text("functions: [{name: a, overload: {p95_ms_max: 70}}, {name: b}]\n")
+
+    asked = peva("ask", "a=20", "b=20", "--memory", memory, "--rule-file", "c.yml")
+
+    assert asked.stdout.startswith("a 20 + b 20: OVERLOADED")
+
+
+def test_a_difference_and_a_summary_by_other_rules(tmp_path: Path) -> None:
+    before = str(remember_latencies(tmp_path / "m.duckdb"))
+    after = str(remember(tmp_path / "n.duckdb", square(100)))
+
+    same = peva("diff", before, after, "--json")
+    strict = peva("diff", before, before, "--rule", "p95_ms_max=70")
+    info = peva("memory", "info", before, "--rule", "p95_ms_max=70", "--json")
+
+    assert json.loads(same.stdout)["n_lost"] == 0
+    assert "choose two with --context or --repetition" in complaint(strict, 2)
+    assert {count["verdict"]: count["n"] for count in json.loads(info.stdout)["events"]} == {"OK": 3, "OVERLOADED": 6}
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ("p95_ms_max", "write a key of overload and a value, such as p95_ms_max=200"),
+        ("p95_ms_max=", "the value must be a number, or null to switch the rule off"),
+        ("p95_ms_max=1_000", "the value must be a number, or null to switch the rule off"),
+        ("p95_ms_max=-1", "p95_ms_max = -1.0: input should be greater than 0"),
+        ("p95_ms=200", "p95_ms: unknown key; did you mean 'p95_ms_max'?"),
+        ("nobody.p95_ms_max=200", "there is no function 'nobody'; there are: a, b"),
+        (".p95_ms_max=200", "write a key of overload and a value"),
+    ],
+)
+def test_a_wrong_rule_is_refused_in_one_line(tmp_path: Path, rule: str, problem: str) -> None:
+    memory = str(remember_latencies(tmp_path / "m.duckdb"))
+
+    assert problem in complaint(peva("ask", "a=20", "--memory", memory, "--rule", rule), 2)
+
+
+def test_a_rule_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    memory = str(remember_latencies(tmp_path / "m.duckdb"))
+    twice = ("--rule", "p95_ms_max=1", "--rule", "p95_ms_max=2")
+
+    assert "p95_ms_max is given twice" in complaint(peva("ask", "a=20", "--memory", memory, *twice), 2)

@@ -8,13 +8,15 @@ import duckdb
 import numpy as np
 import pytest
 
+from peva_env.config import OverloadConfig
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.inference import MonotoneMap
 from peva_env.maps import NodeMap, ask, cartesian_configs, compare, predict, read_map
+from peva_env.memory import DuckDBMemoryStore, Session, context_hash
 from peva_env.space import ConfigSpace, Dominance, config_key
 from tests.support.builders import event, function
-from tests.support.maps import RATES, not_run, pair, remember, square
+from tests.support.maps import LATENCY_CONTEXT, RATES, not_run, pair, remember, remember_latencies, square
 
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
 
@@ -416,3 +418,28 @@ def test_many_verdicts_at_once_are_the_same_as_one_after_the_other() -> None:
         assert np.array_equal(at_once.labels, in_turn.labels)  # type: ignore[arg-type]
         assert (at_once.n_unknown, at_once.measured) == (in_turn.n_unknown, in_turn.measured)
         assert (at_once.status() == in_turn.status()).all()
+
+
+def test_runs_that_the_rules_cannot_judge_are_unknown_and_counted(tmp_path: Path) -> None:
+    node_map = read_map(remember_latencies(tmp_path / "m.duckdb"), rules={"p99_ms_max": 200})
+
+    assert not node_map.known.measured
+    assert "runs that these rules cannot judge, because what they need was not measured: 9" in node_map.notes
+
+
+def test_the_rules_of_the_last_campaign_judge_the_runs_of_all(tmp_path: Path) -> None:
+    path = remember_latencies(tmp_path / "m.duckdb")
+    context = LATENCY_CONTEXT | {"overload": OverloadConfig(p95_ms_max=70).as_context()}
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    store.open_session(Session("strict", 1, context_hash(context), context))
+    store.close_session("strict", EndStatus.COMPLETE)
+    store.close()
+
+    node_map = read_map(path)
+
+    n_overloaded = list(node_map.known.measured.values()).count(OVERLOADED)
+    assert (len(node_map.known.measured), n_overloaded) == (9, 6)
+    assert node_map.context["overload"]["p95_ms_max"] == 70
+    assert "judged anew by the rules of the last campaign: 9 runs of campaigns with other rules" in node_map.notes
+    assert read_map(path, rules=OverloadConfig()).known.verdict(pair(30, 30)) is OK

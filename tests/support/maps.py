@@ -1,13 +1,15 @@
 """Memories of a small node with two functions."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from peva_env.config import OverloadConfig
 from peva_env.contracts import NOT_RUN, EndStatus, ExecutionEvent, Verdict
-from peva_env.memory import DuckDBMemoryStore
+from peva_env.memory import DuckDBMemoryStore, Session, context_hash
 from peva_env.space import Config
-from tests.support.builders import event, session
+from tests.support.builders import event, function, session
 
 OK, OVERLOADED = Verdict.OK, Verdict.OVERLOADED
 
@@ -48,3 +50,25 @@ def remember(
 def square(limit: int) -> list[ExecutionEvent]:
     """All nine mixes of two functions, OK up to a total rate."""
     return [event(pair(a, b), verdict=OK if a + b <= limit else OVERLOADED) for a in RATES for b in RATES]
+
+
+LATENCY_CONTEXT = {
+    "node": {"name": "n"},
+    "functions": {"a": {}, "b": {}},
+    "duration_s": 2.0,
+    "overload": OverloadConfig().as_context(),
+}
+
+
+def remember_latencies(path: Path) -> Path:
+    """All nine mixes of two functions, OK by the default rules, with a p95 latency of 2 ms for each request/s."""
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    of = Session("slow", 1, context_hash(LATENCY_CONTEXT), LATENCY_CONTEXT)
+    store.open_session(of)
+    for a, b in itertools.product(RATES, RATES):
+        functions = tuple(function(name, rate, p95_ms=2.0 * (a + b)) for name, rate in pair(a, b))
+        store.insert_events([event(pair(a, b), run_id="slow", context_hash=of.context_hash, functions=functions)])
+    store.close_session("slow", EndStatus.COMPLETE)
+    store.close()
+    return path
