@@ -19,6 +19,7 @@ from peva_env.cli import diff as cli_diff
 from peva_env.cli import export as cli_export
 from peva_env.cli import memory as cli_memory
 from peva_env.cli import report as cli_report
+from peva_env.cli import slo as cli_slo
 from peva_env.cli import train as cli_train
 from peva_env.cli.configuration import ConfigOption, load_settings, warn_of_short_runs
 from peva_env.config import DfaasConfig, parse_config
@@ -141,6 +142,7 @@ app.add_typer(cli_memory.app, name="memory")
 app.command()(cli_train.train)
 app.command()(cli_arena.arena)
 app.command()(cli_ask.ask)
+app.command()(cli_slo.slo)
 app.command()(cli_diff.diff)
 app.command()(cli_report.report)
 

@@ -1,6 +1,7 @@
 """The output of the command line in a terminal: plan, progress, verdicts, overload map, answers and memories."""
 
 from peva_env.console.answer import print_answer
+from peva_env.console.capacity import print_capacities
 from peva_env.console.difference import print_difference
 from peva_env.console.disputes import print_disputes
 from peva_env.console.memory import print_import, print_memory
@@ -20,6 +21,7 @@ __all__ = [
     "guard_output",
     "make_console",
     "print_answer",
+    "print_capacities",
     "print_difference",
     "print_disputes",
     "print_import",

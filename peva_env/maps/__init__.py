@@ -7,25 +7,30 @@ What must always hold:
 """
 
 from peva_env.maps.answers import Headroom, LoadAnswer, Neighbour, ask
+from peva_env.maps.capacity import Capacity, capacities
 from peva_env.maps.difference import MapDifference, compare
 from peva_env.maps.node_map import CampaignRecord, NodeMap, valid_runs
 from peva_env.maps.prediction import predict
-from peva_env.maps.reading import read_map
+from peva_env.maps.reading import StoredMap, read_map, read_stored
 from peva_env.maps.savings import Savings, cartesian_configs, savings_of
 
 __all__ = [
     "CampaignRecord",
+    "Capacity",
     "Headroom",
     "LoadAnswer",
     "MapDifference",
     "Neighbour",
     "NodeMap",
     "Savings",
+    "StoredMap",
     "ask",
+    "capacities",
     "cartesian_configs",
     "compare",
     "predict",
     "read_map",
+    "read_stored",
     "savings_of",
     "valid_runs",
 ]

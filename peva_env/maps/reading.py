@@ -1,21 +1,98 @@
 """Reading a node's map from a memory, also while a campaign writes to it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
 
 from peva_env.config import AskedRules
+from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
 from peva_env.maps.judging import judge_runs
 from peva_env.maps.map_of_runs import DOMINANCE_RULES, RunsByConfig, map_of_runs, weakest_dominance
 from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, derive_hashes, reading, session_rules
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, SessionRules, derive_hashes, reading, session_rules
 from peva_env.space import Config, ConfigSpace, Dominance
 
 
-def read_map(
+@dataclass(frozen=True, slots=True)
+class StoredMap:
+    """What a memory holds of one context and repetition. ``judged`` makes the map of it under some rules.
+
+    ``runs`` are the measured runs with the verdicts of their time, ``counted`` (N,) the configurations that count.
+    """
+
+    memory: str
+    context_hash: str
+    context: Mapping[str, Any]
+    repetition: int
+    campaigns: tuple[CampaignRecord, ...]
+    sessions: Mapping[str, SessionRules]
+    runs: Sequence[ExecutionEvent]
+    space: ConfigSpace
+    counted: NDArray[np.bool_] | None
+    dominance: Dominance
+    notes: tuple[str, ...]
+
+    def judged(self, rules: AskedRules = None) -> NodeMap:
+        """Return the map under some rules; those of the last campaign, unless others are given.
+
+        Raises:
+            ConfigError: a rule is wrong.
+        """
+        judged = judge_runs(self.runs, self.context, self.sessions, rules)
+        inside = tuple(event for event in judged.runs if event.config_pairs in self.space)
+        runs = valid_runs(inside)
+        notes = _completeness_notes(len(judged.runs) - len(inside), runs, self.campaigns)
+        return NodeMap(
+            memory=self.memory,
+            context_hash=self.context_hash,
+            context=judged.context,
+            repetition=self.repetition,
+            campaigns=self.campaigns,
+            known=map_of_runs(self.space, runs, self.dominance, self.counted),
+            events=inside,
+            notes=(*self.notes, *judged.notes, *notes),
+        )
+
+
+class Choice(TypedDict, total=False):
+    """The arguments of ``read_stored`` after the first."""
+
+    context: str | None
+    repetition: int | None
+    functions: Iterable[str] | None
+    configs: Sequence[Config]
+    space: ConfigSpace | None
+    dominance: Dominance | None
+    at_least: Dominance
+    schema_version: str
+
+
+def read_map(memory: str | Path, *, rules: AskedRules = None, **choice: Unpack[Choice]) -> NodeMap:
+    """Return the map of a node from a memory.
+
+    The overload rules of the last campaign judge all runs; those of campaigns with other rules are judged anew.
+
+    Args:
+        memory: the DuckDB file; a campaign may be running on it.
+        rules: overload rules to judge by instead, or keys of the section ``overload`` that differ from the rules of the
+            last campaign, such as ``{"p95_ms_max": 200}``.
+        choice: the other arguments of ``read_stored``.
+
+    Raises:
+        ConfigError: a rule is wrong; and as ``read_stored``.
+    """
+    return read_stored(memory, **choice).judged(rules)
+
+
+def read_stored(
     memory: str | Path,
     *,
     context: str | None = None,
@@ -25,12 +102,9 @@ def read_map(
     space: ConfigSpace | None = None,
     dominance: Dominance | None = None,
     at_least: Dominance = "one_sided",
-    rules: AskedRules = None,
     schema_version: str = DEFAULT_SCHEMA_VERSION,
-) -> NodeMap:
-    """Return the map of a node from a memory.
-
-    The overload rules of the last campaign judge all runs; those of campaigns with other rules are judged anew.
+) -> StoredMap:
+    """Return what a memory holds of a node, to be judged by any rules.
 
     A memory does not hold the plans of its campaigns. Without ``space`` the map spans all recorded rates and numbers of
     functions; sets of functions without a record do not count in it.
@@ -46,13 +120,10 @@ def read_map(
         dominance: how verdicts are inferred; None for the weakest rule, not weaker than ``at_least``, that explains
             what the campaigns inferred.
         at_least: the weakest rule allowed without ``dominance``.
-        rules: overload rules to judge by instead, or keys of the section ``overload`` that differ from the rules of the
-            last campaign, such as ``{"p95_ms_max": 200}``.
         schema_version: the label that the memory carries.
 
     Raises:
-        ConfigError: the memory has no such context, repetition or functions; the message names those that it has. Or a
-            rule is wrong.
+        ConfigError: the memory has no such context, repetition or functions; the message names those that it has.
         MemoryStoreError: there is no such file, or it is not a memory.
         SchemaMismatchError: it is of another schema version.
     """
@@ -63,30 +134,30 @@ def read_map(
     with reading(memory, schema_version) as connection:
         derive_hashes(connection)
         found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked)
-        campaigns, stored = found.campaigns(), found.runs()
+        context_data, campaigns, runs = found.context(), found.campaigns(), found.runs()
         recorded, inferred = found.recorded(only), found.inferred()
-        judged = judge_runs(stored, found.context(), session_rules(connection), rules)
+        sessions = session_rules(connection)
     configs = [recorded.loaded(config) for config in configs]
-    notes = [*found.notes, *judged.notes]
+    notes = list(found.notes)
     counts_all = bool(configs) or space is not None
     if space is None:
         space, space_notes = recorded_space(recorded, configs)
         notes += space_notes
-    wanted = [event for event in judged.runs if only is None or only.issuperset(event.config_key[0])]
-    inside = tuple(event for event in wanted if event.config_pairs in space)
-    runs = valid_runs(inside)
-    then = valid_runs(event for event in stored if event.config_pairs in space)  # as they were when OK was inferred
+    runs = [event for event in runs if only is None or only.issuperset(event.config_key[0])]
+    then = valid_runs(event for event in runs if event.config_pairs in space)
     weakest = max(weakest_dominance(space, then, inferred), at_least, key=DOMINANCE_RULES.index)
-    counted = None if counts_all or not space.is_dense else recorded.counts_in(space)
-    return NodeMap(
+    return StoredMap(
         memory=str(memory),
         context_hash=found.context_hash,
-        context=judged.context,
+        context=context_data,
         repetition=found.repetition,
         campaigns=campaigns,
-        known=map_of_runs(space, runs, dominance or weakest, counted),
-        events=inside,
-        notes=(*notes, *_completeness_notes(len(wanted) - len(inside), runs, campaigns)),
+        sessions=sessions,
+        runs=runs,
+        space=space,
+        counted=None if counts_all or not space.is_dense else recorded.counts_in(space),
+        dominance=dominance or weakest,
+        notes=tuple(notes),
     )
 
 

@@ -6,15 +6,26 @@ What must always hold:
 - A report is one file that needs no network; names from a memory are shown as text, never run as markup or script.
 """
 
+from peva_env.report.figure_file import figure_file, write_figure
 from peva_env.report.html import report_file, write_report
-from peva_env.report.plots import budget_curves, campaign_timeline, load_curves, overload_map, overload_maps
+from peva_env.report.plots import (
+    budget_curves,
+    campaign_timeline,
+    capacity_curve,
+    load_curves,
+    overload_map,
+    overload_maps,
+)
 
 __all__ = [
     "budget_curves",
     "campaign_timeline",
+    "capacity_curve",
+    "figure_file",
     "load_curves",
     "overload_map",
     "overload_maps",
     "report_file",
+    "write_figure",
     "write_report",
 ]

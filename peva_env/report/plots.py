@@ -9,6 +9,7 @@ from peva_env.report.figures import (
     FAINT,
     as_written,
     campaign_timeline,
+    capacity_curve,
     load_curves,
     new_axes,
     overload_map,
@@ -18,7 +19,15 @@ from peva_env.report.figures import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BUDGET_FIGURES", "budget_curves", "campaign_timeline", "load_curves", "overload_map", "overload_maps"]
+__all__ = [
+    "BUDGET_FIGURES",
+    "budget_curves",
+    "campaign_timeline",
+    "capacity_curve",
+    "load_curves",
+    "overload_map",
+    "overload_maps",
+]
 
 _LINES = ("-", "--", ":")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,17 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
+from peva_env.maps import Capacity
+from peva_env.report import figure_file, write_figure
 from peva_env.report.figures.style import short_name
-from peva_env.report.plots import budget_curves, campaign_timeline, load_curves, overload_map, overload_maps
+from peva_env.report.plots import (
+    budget_curves,
+    campaign_timeline,
+    capacity_curve,
+    load_curves,
+    overload_map,
+    overload_maps,
+)
 from peva_env.space import Config, ConfigSpace, Dominance
 from tests.support.builders import event, function
 
@@ -504,3 +514,42 @@ def test_the_legend_has_agents_of_any_name() -> None:
 def test_an_arena_without_budgets_is_refused() -> None:
     with pytest.raises(ConfigError, match="budgets: the arena has no results at any budget"):
         budget_curves(arena_of())
+
+
+def capacity(objective: str, total_rps: int | None, most_rps: int | None = 60) -> Capacity:
+    rates = {"a": total_rps and total_rps - 10, "b": None if total_rps is None else 10}
+    return Capacity(objective, 1, 2, 3, None, total_rps, most_rps, rates)
+
+
+def test_a_sweep_is_drawn_over_its_limits_and_what_is_not_known_is_a_gap() -> None:
+    ax = capacity_curve([capacity("p95_ms_max=50", None), capacity("p95_ms_max=100", 40)], sweep="p95_ms_max")
+
+    lines = {line.get_label(): line.get_xydata() for line in ax.get_lines()}
+    assert lines["total, measured OK"].tolist() == [[50, 0], [100, 40]]
+    assert lines["not overloaded, or unknown, up to"].tolist() == [[50, 60], [100, 60]]
+    assert lines["a"][1].tolist() == [100, 30]
+    assert np.isnan(lines["a"][0][1])
+    assert ax.get_xlabel() == "p95_ms_max"
+
+
+def test_objectives_of_any_name_stand_side_by_side() -> None:
+    ax = capacity_curve([capacity("p95_ms_max=50,a$x$.p95_ms_max=9", 30), capacity("usual", 40)])
+
+    assert [label.get_text().replace("\\", "") for label in ax.get_xticklabels()] == [
+        "p95_ms_max=50,a$x$.p95_ms_max=9", "usual",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_a_figure_replaces_an_earlier_figure_and_nothing_else(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"slo.{ending}"
+    write_figure(capacity_curve([capacity("usual", 40)]), path)
+    first = path.read_bytes()
+
+    write_figure(capacity_curve([capacity("usual", 50)]), path)
+
+    assert path.read_bytes() != first
+    path.write_bytes(b"a picture of somebody else")
+    with pytest.raises(ConfigError, match="exists and is not a figure of peva-env"):
+        figure_file(path)
+    assert path.read_bytes() == b"a picture of somebody else"

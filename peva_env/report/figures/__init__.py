@@ -1,6 +1,7 @@
-"""Figures in Matplotlib: the overload map, load curves, a campaign's timeline."""
+"""Figures in Matplotlib: the overload map, load curves, a campaign's timeline, capacity against objectives."""
 
 from peva_env.report.figures.campaign_timeline import campaign_timeline
+from peva_env.report.figures.capacity_curve import capacity_curve
 from peva_env.report.figures.load_curves import load_curves
 from peva_env.report.figures.overload_map import overload_map, overload_maps
 from peva_env.report.figures.style import COLOURS, FAINT, as_written, new_axes, require_matplotlib
@@ -10,6 +11,7 @@ __all__ = [
     "FAINT",
     "as_written",
     "campaign_timeline",
+    "capacity_curve",
     "load_curves",
     "new_axes",
     "overload_map",
