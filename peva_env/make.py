@@ -66,7 +66,6 @@ def make_sim_env(
     max_functions: int | None = None,
     noise: float = 0.03,
     duration_s: float = 30.0,
-    overload: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> PevaEnv:
     """Build ``peva/FaasSim-v0``: a simulated node. All arguments are plain data; nothing is written.
@@ -79,7 +78,6 @@ def make_sim_env(
         max_functions: **exclusive** upper bound of that number; by default one more than the number of functions.
         noise: standard deviation of a run's relative slowness.
         duration_s: length of a run.
-        overload: thresholds of the overload rules, as ``overload`` of ``DfaasConfig``.
         settings: the arguments of every offline environment:
             ``budget_runs`` (64), measurements that an episode may spend, None for no limit;
             ``budget_seconds`` (None), the same for seconds of recorded or simulated machine time;
@@ -90,6 +88,9 @@ def make_sim_env(
             for policies; their configurations do not count as measured;
             ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.inference.grid``;
             ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
+            ``overload`` (None), the user's objective: keys of ``overload`` of ``DfaasConfig`` that differ from the
+            defaults, or in a replay from the rules of the recorded campaign. A list of them makes each objective a
+            scenario, ``SCENARIO@p95_ms_max=200``: one node or recording, many objectives;
             ``selection_mode`` (``online``) and ``micro_batch_size`` (8), when an attached policy is updated.
 
     Raises:
@@ -102,7 +103,6 @@ def make_sim_env(
         max_functions=max_functions,
         noise=noise,
         duration_s=duration_s,
-        overload=overload,
         **settings,
     )
     return PevaEnv(setup.campaigns(), setup.objective)

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from peva_env.campaign.offline import OfflineSettings
-from peva_env.config import Section, explain_problem
+from peva_env.config import OverloadConfig, Section, changed_rules, explain_problem, flat_rules
 from peva_env.errors import ConfigError, UnknownArgumentError
 from peva_env.planning import UpdateSchedule
 from peva_env.space import Dominance
@@ -52,6 +52,21 @@ class OfflineArguments(Section):
     reward_kwargs: dict[str, Any] | None = None
     selection_mode: str = Field("online", pattern="^(online|micro_batch)$")
     micro_batch_size: int = Field(8, gt=0)
+    overload: dict[str, Any] | Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
+
+    @property
+    def objectives(self) -> dict[str, dict[str, Any] | None]:
+        """The rules of each objective by its text; one without a name unless ``overload`` is a list.
+
+        Raises:
+            ConfigError: two objectives are equal.
+        """
+        if not isinstance(self.overload, list):
+            return {"": self.overload}
+        named = {_objective_text(rules): rules for rules in self.overload}
+        if len(named) < len(self.overload):
+            raise ConfigError(f"overload: two objectives are equal; there are: {', '.join(named)}")
+        return dict(named)
 
     def settings(self, n_configs: int) -> OfflineSettings:
         """Return the settings of campaigns on a space of ``n_configs`` configurations."""
@@ -76,7 +91,6 @@ class SimArguments(OfflineArguments):
     max_functions: int | None = Field(None, ge=1)
     noise: float = 0.03
     duration_s: float = 30.0
-    overload: dict[str, Any] | None = None
 
 
 class ReplayArguments(OfflineArguments):
@@ -84,6 +98,13 @@ class ReplayArguments(OfflineArguments):
 
     data: Names = Field(["local-node-v1"], min_length=1)
     scenarios: Names | None = Field(None, min_length=1)
+
+
+def _objective_text(rules: Mapping[str, Any]) -> str:
+    """Return an objective as text, such as ``p95_ms_max=200``."""
+    changed_rules(OverloadConfig(), rules)  # refuses what cannot be told
+    limits = flat_rules(rules).items()
+    return ",".join(f"{key}={'null' if limit is None else limit}" for key, limit in limits) or "usual"
 
 
 def parse_arguments[T: OfflineArguments](kind: type[T], given: Mapping[str, Any]) -> T:

@@ -17,7 +17,7 @@ from peva_env.campaign.offline_arguments import (
 from peva_env.memory.parquet import load_recording
 from peva_env.memory.tensors import TensorCache
 from peva_env.objectives import Objective, make_objective
-from peva_env.sources import RepeatedWorld, World
+from peva_env.sources import RepeatedWorld, UnitedWorld, World
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Dominance
@@ -43,23 +43,35 @@ def simulated_setup(node: str | Mapping[str, Any] = "random", **arguments: Any) 
     """Return the setup of a simulation; arguments as for ``peva_env.make.make_sim_env``."""
     parsed = parse_arguments(SimArguments, {"node": node, **arguments})
     rates_rps = parsed.rates_rps or DEFAULT_RATES_RPS
-    world = SimulatedWorld(
-        rates_rps,
-        parsed.node,
-        min_functions=len(rates_rps) if parsed.min_functions is None else parsed.min_functions,
-        max_functions=parsed.max_functions,
-        noise=parsed.noise,
-        duration_s=parsed.duration_s,
-        rules=parsed.overload,
-    )
-    return _setup(world, parsed)
+    worlds = {
+        objective: SimulatedWorld(
+            rates_rps,
+            parsed.node,
+            min_functions=len(rates_rps) if parsed.min_functions is None else parsed.min_functions,
+            max_functions=parsed.max_functions,
+            noise=parsed.noise,
+            duration_s=parsed.duration_s,
+            rules=rules,
+        )
+        for objective, rules in parsed.objectives.items()
+    }
+    return _setup(_united(worlds), parsed)
 
 
 def replay_setup(data: str | Sequence[str] = "local-node-v1", **arguments: Any) -> OfflineSetup:
     """Return the setup of a replay; arguments as for ``peva_env.make.make_replay_env``."""
     parsed = parse_arguments(ReplayArguments, {"data": data, **arguments})
-    world = ReplayWorld([_folder(data) for data in parsed.data], scenarios=parsed.scenarios)
-    return _setup(world, parsed)
+    objectives, recording = parsed.objectives, load_recording([_folder(data) for data in parsed.data])
+    worlds = {
+        objective: ReplayWorld(recording, scenarios=parsed.scenarios, overload=rules)
+        for objective, rules in objectives.items()
+    }
+    return _setup(_united(worlds), parsed)
+
+
+def _united(worlds: Mapping[str, World]) -> World:
+    """Return the worlds of several objectives as one; the only world as it is, if it has no name."""
+    return worlds[""] if "" in worlds else UnitedWorld(worlds)
 
 
 def _folder(data: str) -> Path:

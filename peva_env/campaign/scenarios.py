@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from peva_env.campaign.episode_seeds import episode_seeds, first_seed
 from peva_env.contracts import MeasurementSource
-from peva_env.sources import Episodes, Indices, RepeatedWorld, Seeds, World
+from peva_env.sources import Episodes, Indices, RepeatedWorld, Seeds, UnitedWorld, World
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import ConfigSpace
@@ -55,6 +55,8 @@ def true_labels(world: World, seed: int, scenario: int) -> NDArray[np.int8]:
         return true_labels(world.world, seed, scenario)
     if isinstance(world, SomeScenarios):
         return true_labels(world.world, seed, int(world.numbers[scenario]))
+    if isinstance(world, UnitedWorld):
+        return true_labels(world.origin(scenario)[0], seed, world.origin(scenario)[1])
     if isinstance(world, ReplayWorld):
         return world.majority_labels(scenario)
     assert isinstance(world, SimulatedWorld)  # noqa: S101 - the only other kind

@@ -41,6 +41,14 @@ def merged_changes(first: RuleChanges, then: RuleChanges) -> RuleChanges:
     return {**first, **then, **({"functions": {**before, **both}} if before or both else {})}
 
 
+def flat_rules(rules: RuleChanges) -> dict[str, Any]:
+    """Return rules as one level of keys: those of single functions as ``FUNCTION.KEY``."""
+    flat = {key: limit for key, limit in rules.items() if key != "functions"}
+    for name, own in (rules.get("functions") or {}).items():
+        flat |= {f"{name}.{key}": limit for key, limit in own.items()}
+    return flat
+
+
 def rule_changes(texts: Sequence[str]) -> dict[str, Any]:
     """Return the changes that texts such as ``p95_ms_max=200`` and ``figlet.p95_ms_max=null`` stand for.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peva_env.config import AskedRules, OverloadConfig, changed_rules
+from peva_env.config import AskedRules, OverloadConfig, changed_rules, flat_rules
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
 from peva_env.memory import RULES, SessionRules, judged_by, other_rules, rules_in
@@ -62,19 +62,12 @@ def _require_functions(rules: OverloadConfig, usual: OverloadConfig, context: Ma
 
 def _changes(usual: OverloadConfig, rules: OverloadConfig) -> str:
     """Return the limits of some rules that differ from the usual ones, as text; empty if none does."""
-    was, now = (_flat(one.as_context()) for one in (usual, rules))
+    was, now = (flat_rules(one.as_context()) for one in (usual, rules))
     return ", ".join(
         f"{key} {'off' if now.get(key) is None else f'{now[key]:g}'}"
         for key in sorted(was.keys() | now.keys())
         if was.get(key) != now.get(key)
     )
-
-
-def _flat(rules: Mapping[str, Any]) -> dict[str, Any]:
-    flat = {key: limit for key, limit in rules.items() if key != "functions"}
-    for name, own in rules.get("functions", {}).items():
-        flat |= {f"{name}.{key}": limit for key, limit in own.items()}
-    return flat
 
 
 def _notes(changes: str, n_anew: int, n_lost: int) -> Iterator[str]:

@@ -51,16 +51,25 @@ def derive_hashes(connection: duckdb.DuckDBPyConnection) -> None:
 
     Temporary views hide ``run_sessions`` and ``execution_events``; the stored tables do not change.
     """
-    present = earlier_hashes(connection)
-    if not present:
-        return
-    connection.execute("CREATE TEMP TABLE present_hashes (stored VARCHAR, present VARCHAR)")
-    connection.executemany("INSERT INTO present_hashes VALUES (?, ?)", list(present.items()))
     ((catalog,),) = connection.execute("SELECT replace(current_database(), '\"', '\"\"')").fetchall()
-    for table in ("run_sessions", "execution_events"):
+    tables = {table: f'"{catalog}".main.{table}' for table in ("run_sessions", "execution_events")}
+    if earlier_hashes(connection):
+        show_with_present_hashes(connection, tables)
+
+
+def show_with_present_hashes(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> None:
+    """Create temporary views of tables (name to SQL relation) that have present hashes in place of earlier ones.
+
+    ``run_sessions`` must be among the tables.
+    """
+    connection.execute("CREATE TEMP TABLE present_hashes (stored VARCHAR, present VARCHAR)")
+    present = earlier_hashes(connection, tables["run_sessions"])
+    if present:
+        connection.executemany("INSERT INTO present_hashes VALUES (?, ?)", list(present.items()))
+    for name, relation in tables.items():
         connection.execute(
-            f"CREATE TEMP VIEW {table} AS SELECT t.* REPLACE (coalesce(present, context_hash) AS context_hash) "  # noqa: S608
-            f'FROM "{catalog}".main.{table} t LEFT JOIN present_hashes ON stored = context_hash'
+            f"CREATE TEMP VIEW {name} AS SELECT t.* REPLACE (coalesce(present, context_hash) AS context_hash) "  # noqa: S608
+            f"FROM {relation} t LEFT JOIN present_hashes ON stored = context_hash"
         )
 
 

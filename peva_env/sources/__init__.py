@@ -10,6 +10,7 @@ What must always hold:
 from peva_env.sources.episodes import Episodes, Indices, Outcomes, Seeds, World, hashed, uniforms
 from peva_env.sources.live import LiveSource
 from peva_env.sources.repeated import RepeatedWorld
+from peva_env.sources.united import UnitedWorld
 
 __all__ = [
     "Episodes",
@@ -18,6 +19,7 @@ __all__ = [
     "Outcomes",
     "RepeatedWorld",
     "Seeds",
+    "UnitedWorld",
     "World",
     "hashed",
     "uniforms",

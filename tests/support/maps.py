@@ -60,15 +60,26 @@ LATENCY_CONTEXT = {
 }
 
 
-def remember_latencies(path: Path) -> Path:
+def latency_runs(context_hash: str, *, slower_by_ms: float = 0.0) -> list[ExecutionEvent]:
     """All nine mixes of two functions, OK by the default rules, with a p95 latency of 2 ms for each request/s."""
+    return [
+        event(
+            pair(a, b),
+            run_id=f"slow-{context_hash}",
+            context_hash=context_hash,
+            functions=tuple(function(name, rate, p95_ms=2.0 * (a + b) + slower_by_ms) for name, rate in pair(a, b)),
+        )
+        for a, b in itertools.product(RATES, RATES)
+    ]
+
+
+def remember_latencies(path: Path) -> Path:
+    """A memory of ``latency_runs``."""
     store = DuckDBMemoryStore(path)
     store.startup()
-    of = Session("slow", 1, context_hash(LATENCY_CONTEXT), LATENCY_CONTEXT)
-    store.open_session(of)
-    for a, b in itertools.product(RATES, RATES):
-        functions = tuple(function(name, rate, p95_ms=2.0 * (a + b)) for name, rate in pair(a, b))
-        store.insert_events([event(pair(a, b), run_id="slow", context_hash=of.context_hash, functions=functions)])
-    store.close_session("slow", EndStatus.COMPLETE)
+    of = context_hash(LATENCY_CONTEXT)
+    store.open_session(Session(f"slow-{of}", 1, of, LATENCY_CONTEXT))
+    store.insert_events(latency_runs(of))
+    store.close_session(f"slow-{of}", EndStatus.COMPLETE)
     store.close()
     return path

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from peva_env.env import PevaEnv
 from peva_env.make import make_sim_env
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger
 from peva_env.planning import NoOpPolicy
-from peva_env.sources import RepeatedWorld
+from peva_env.sources import RepeatedWorld, UnitedWorld
 from peva_env.sources.replay import ReplayWorld
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Config
@@ -245,6 +245,13 @@ class TestReplayWorld(WorldContract):
 class TestRepeatedWorld(WorldContract):
     def make(self) -> RepeatedWorld:
         return RepeatedWorld(ReplayWorld(datasets.load("local-node-v1")), 3)
+
+
+class TestUnitedWorld(WorldContract):
+    def make(self) -> UnitedWorld:
+        folder = datasets.load("local-node-v1")
+        objectives: dict[str, Mapping[str, Any]] = {"strict": {"p95_ms_max": 30}, "loose": {"p95_ms_max": 60}}
+        return UnitedWorld({name: ReplayWorld(folder, overload=rules) for name, rules in objectives.items()})
 
 
 class TestSomeScenarios(WorldContract):

@@ -11,6 +11,7 @@ import duckdb
 
 from peva_env.contracts import EventKind, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
+from peva_env.memory.contexts import show_with_present_hashes
 from peva_env.memory.database import NO_DOWNLOADS, duckdb_problem
 from peva_env.memory.parquet.file_check import check_file
 from peva_env.memory.parquet.table_export import one_file
@@ -62,7 +63,8 @@ def check_folders(paths: Sequence[Path], schema_version: str) -> None:
 def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection in which ``execution_events`` has the events of all folders, each key once.
 
-    If two folders hold an event of one key, the newer event is used, as when memories are merged.
+    If two folders hold an event of one key, the newer event is used, as when memories are merged. ``run_sessions`` has
+    the sessions of all folders. A context has its present hash, also where the folder has that of an earlier release.
 
     Raises:
         MemoryStoreError: a file cannot be read.
@@ -71,7 +73,8 @@ def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]
         events = parquet_source("execution_events", paths)
         if len(paths) > 1:
             events = _each_once(connection, events)
-        connection.execute(f"CREATE TEMP VIEW execution_events AS FROM {events}")
+        sessions = parquet_source("run_sessions", paths)
+        show_with_present_hashes(connection, {"run_sessions": sessions, "execution_events": events})
         yield connection
 
 

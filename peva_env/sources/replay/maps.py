@@ -144,6 +144,9 @@ def _groups(rows: Rows) -> Iterator[RecordedGroup]:
     starts = np.cumsum(n_of) - n_of
     kind = _kinds(rows, n_of, starts)
     order = kind.argsort(kind="stable")
+    order = order[rows.keys["label"][order] != 0]  # the others have no verdict under the rules of the question
+    if not order.size:
+        return
     for own in np.split(order, np.flatnonzero(np.diff(kind[order])) + 1):
         measured = starts[own][:, None] + np.arange(n_of[own[0]])
         names = tuple(rows.function.values[code] for code in rows.function.codes[measured[0]])

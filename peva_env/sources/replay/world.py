@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from peva_env.config import AskedRules
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
 from peva_env.memory import DEFAULT_SCHEMA_VERSION
@@ -25,26 +26,39 @@ class ReplayWorld:
     """A ``World`` of recordings. A scenario is a recorded map; configurations without a record are always masked.
 
     Args:
-        folders: one core Parquet folder or several, as ``peva-env memory export --core`` writes them.
+        folders: one core Parquet folder or several, as ``peva-env memory export --core`` writes them; or a recording
+            that is loaded.
         scenarios: names of maps or prefixes of names (``LIGHT`` for all maps of that node); None for all.
+        overload: the overload rules that judge the runs, or what differs from the rules of the last campaign of each
+            context, such as ``{"p95_ms_max": 200}``; None for the rules of the last campaign.
         schema_version: the schema label that the folders must have.
 
     Raises:
         ConfigError: a folder or scenario does not exist, the folders hold no valid run, the maps have different numbers
-            of functions, or a requested map has one verdict only.
+            of functions, a requested map has one verdict only, or a rule is wrong.
         MemoryStoreError: a file cannot be read, or has another schema.
     """
 
     def __init__(
         self,
-        folders: str | Path | Sequence[str | Path],
+        folders: str | Path | Sequence[str | Path] | Recording,
         *,
         scenarios: Sequence[str] | None = None,
+        overload: AskedRules = None,
         schema_version: str = DEFAULT_SCHEMA_VERSION,
     ) -> None:
-        self._recording = load_recording(folders, schema_version=schema_version)
-        self._maps = _with_both_verdicts(self._recording, scenarios)
-        self._spaces = shared_spaces(self._maps)
+        if not isinstance(folders, Recording):
+            folders = load_recording(folders, schema_version=schema_version)
+        self._recording = folders.judged(overload)
+        selected = select_maps(recorded_maps(folders), scenarios)
+        judged = {one.name: one for one in recorded_maps(self._recording)}
+        candidates = [judged[one.name] for one in selected if one.name in judged]
+        named = () if overload else scenarios or ()
+        self._maps = _with_both_verdicts(self._recording, candidates, named)
+        # With rules of the question, all selected maps have a part in the shape: it is the same under all rules.
+        names = {one.name for one in self._maps}
+        spaces = zip(selected, shared_spaces(selected), strict=True) if overload else ()
+        self._spaces = [space for one, space in spaces if one.name in names] or shared_spaces(self._maps)
         self._runs = arrange_runs(self._recording.rows, self._maps, self._spaces)
         self._stored: dict[str, StoredEvents] = {}
 
@@ -82,7 +96,7 @@ class ReplayWorld:
         context_hash = self._maps[scenario].context_hash
         if context_hash not in self._stored:
             self._stored[context_hash] = self._recording.stored(context_hash)
-        return self._stored[context_hash].event(int(self._runs.rows[run]))
+        return self._recording.judge(self._stored[context_hash].event(int(self._runs.rows[run])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +150,25 @@ class ReplaySource:
         """Nothing is held."""
 
 
-def _with_both_verdicts(recording: Recording, scenarios: Sequence[str] | None) -> list[RecordedMap]:
-    """Return the requested maps, without those whose configurations all have the same verdict.
+def _with_both_verdicts(
+    recording: Recording, maps: Sequence[RecordedMap], requested: Sequence[str]
+) -> list[RecordedMap]:
+    """Return the maps without those whose configurations all have the same verdict.
 
     Raises:
         ConfigError: such a map was requested by its full name, or no other map is left.
     """
-    maps = select_maps(recorded_maps(recording), scenarios)
+    if not maps:
+        raise ConfigError(
+            f"recording {recording.title}: the rules cannot judge any run, because what they need was not measured"
+        )
     one_sided = [candidate for candidate in maps if len(candidate.verdicts(recording.rows)) == 1]
-    by_name = [candidate for candidate in one_sided if candidate.name in (scenarios or ())]
+    by_name = [candidate for candidate in one_sided if candidate.name in requested]
     refused = one_sided if len(one_sided) == len(maps) else by_name
     if refused:
         raise ConfigError(
             f"scenario {refused[0].name!r} of {recording.title}: all its configurations have the same verdict, so that "
-            "the map has no frontier; choose another scenario, or record higher or lower rates"
+            "the map has no frontier; choose another scenario or other rules, or record higher or lower rates"
         )
     if one_sided:
         names = ", ".join(left_out.name for left_out in one_sided)
