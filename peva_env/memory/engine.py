@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Ledger, PolicyAlgorithm
 from peva_env.errors import PolicyError
+from peva_env.memory.event_rows import stream_events
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.memory.policy_log import PolicyLog
@@ -74,7 +75,8 @@ class InProcessMemoryEngine:
     def open_session(self, session: Session) -> list[ExecutionEvent]:
         """Begin or resume a campaign, and return the events that its context and repetition already have.
 
-        Runs of campaigns with other overload rules are judged anew by the rules in this session's context.
+        Runs of campaigns with other overload rules are judged anew by the rules in this session's context, for the
+        returned events and for the tensor cache; the stored verdicts do not change.
         """
         self.store.open_session(session)
         self._session = session
@@ -159,7 +161,7 @@ class InProcessMemoryEngine:
         self._log.run(row, self._updates.flush)
 
     def _judged_by_rules_of(self, session: Session) -> list[ExecutionEvent]:
-        """Return the history of a session as its rules judge it."""
+        """Return the history of a session as its rules judge it, and make the labels of the tensor cache agree."""
         own = rules_in(session.context)
         others = other_rules(own.overload, self.store.session_rules()) if own else {}
         self.judged_anew = {
@@ -167,7 +169,15 @@ class InProcessMemoryEngine:
             for event in self.stored_history
             if event.run_id in others and event.kind is EventKind.MEASURED
         }
-        return judged_by(own.overload, self.stored_history, others) if own else list(self.stored_history)
+        if not (own and others):
+            return list(self.stored_history)
+        of_others = stream_events(
+            self.store.database.connection, "kind = 'measured' AND list_contains(?, run_id)", [list(others)]
+        )
+        self.tensors.rebuild(
+            self.store.database.connection, leave_out=others, then=judged_by(own.overload, of_others, others)
+        )
+        return judged_by(own.overload, self.stored_history, others)
 
     def _belongs(self, event: ExecutionEvent) -> bool:
         session = self._session

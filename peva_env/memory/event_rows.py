@@ -1,6 +1,6 @@
 """Events as rows of ``execution_events``, and back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -107,9 +107,14 @@ def read_events(connection: duckdb.DuckDBPyConnection, condition: str, parameter
     return [event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) for row in rows]
 
 
-def stream_events(connection: duckdb.DuckDBPyConnection, condition: str) -> Iterator[ExecutionEvent]:
+def stream_events(
+    connection: duckdb.DuckDBPyConnection, condition: str, parameters: Sequence[Any] = ()
+) -> Iterator[ExecutionEvent]:
     """Yield the events that meet a condition, in any order, without holding all of them at once."""
-    rows = connection.execute(f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events WHERE {condition}")  # noqa: S608
+    rows = connection.execute(
+        f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events WHERE {condition}",  # noqa: S608
+        list(parameters),
+    )
     while batch := rows.fetchmany(_ROWS_AT_A_TIME):
         for row in batch:
             yield event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True)))

@@ -76,6 +76,7 @@ def test_a_campaign_with_other_rules_goes_on_from_what_was_measured(path: Path, 
         (Verdict.OVERLOADED, ("p95 latency of a 250.0 ms > 200 ms",))
     ]
     assert engine.judged_anew == {(("a",), (10,))}
+    assert engine.tensors.labels.tolist() == [1]
     assert engine.is_seen((("a",), (10,)))
     assert [stored.verdict for stored in engine.stored_history] == [Verdict.OK, Verdict.OK]
     assert {run.context_hash for run in (*history, *engine.stored_history)} == {strict.context_hash}

@@ -3,6 +3,7 @@
 Notation: ``n`` events, ``F`` functions known, ``d = 3 F + 4`` features.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Any, Self
 
 import duckdb
@@ -137,16 +138,30 @@ class TensorCache:
         if event.is_valid:
             self._append(rows_of_event(event))
 
-    def rebuild(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def rebuild(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        leave_out: Collection[str] = (),
+        then: Iterable[ExecutionEvent] = (),
+    ) -> None:
         """Replace the contents by those of ``execution_events``.
+
+        Args:
+            connection: the memory.
+            leave_out: campaigns whose events are left out, by run_id.
+            then: events to append instead.
 
         Raises:
             MemoryStoreError: the table cannot be read; the cache is as it was.
         """
         fresh = TensorCache()
         try:
-            for batch in connection.sql(EVENT_QUERY).to_arrow_reader(_BATCH_ROWS):
+            query = f"{EVENT_QUERY} AND NOT list_contains($1::VARCHAR[], run_id)"
+            for batch in connection.sql(query, params=[list(leave_out)]).to_arrow_reader(_BATCH_ROWS):
                 fresh._append(rows_of_batch(batch))
+            for event in then:
+                fresh.add(event)
         except (duckdb.Error, OSError) as error:  # Arrow reports a failed read as an OSError
             raise MemoryStoreError(f"the tensor cache cannot be built: {str(error).splitlines()[0]}") from error
         vars(self).update(vars(fresh))
