@@ -261,7 +261,8 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
         f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
     )
     if campaign.n_judged_anew:
-        again = f"{len(progress.events)} runs measured" if progress.events else "nothing measured again"
+        n_runs = len(progress.events)
+        again = f"{n_runs} run{'' if n_runs == 1 else 's'} measured" if n_runs else "nothing measured again"
         say(
             console,
             f"the overload rules have changed: {campaign.n_judged_anew} of {known.space.n_configs} configurations "

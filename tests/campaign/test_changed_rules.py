@@ -1,0 +1,89 @@
+"""A campaign goes on under other overload rules: with the real command line, the real k6 and real functions."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("functions_framework")
+
+from tests.support.campaigns import COMMAND, MEMORY, WAITS_50_MS, campaign, function, query, run, runs, write
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(autouse=True)
+def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write_campaign(rates: list[int], overload: dict[str, Any], **settings: Any) -> None:
+    success = {"success_rate_function_min": 0.8, "success_rate_node_min": 0.8}
+    limited = function("limited", WAITS_50_MS, concurrency=5)
+    write(campaign(limited, rates=rates, overload=success | overload, **settings))
+
+
+def peva_env(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(COMMAND), *arguments], capture_output=True, text=True)
+
+
+def test_other_rules_judge_anew_and_only_what_the_new_map_lacks_is_measured() -> None:
+    write_campaign([10, 20], {"p50_ms_max": 5})
+    _, shown, _ = run()
+    assert "1 configurations measured, 1 skipped, 0 unknown" in shown, "10 takes more than 50 ms, so 20 is skipped"
+
+    write_campaign([10, 20], {"p50_ms_max": 500})
+    code, shown, errors = run()
+    assert (code, errors) == (0, "")
+    assert "the overload rules have changed: 1 of 2 configurations judged anew, 1 run measured" in shown
+    assert "2 configurations measured, 0 skipped, 0 unknown; 1 runs took" in shown
+
+    write_campaign([10, 20], {})
+    _, shown, _ = run()
+    assert "the overload rules have changed: 2 of 2 configurations judged anew, nothing measured again" in shown
+    assert len(runs()) == 2
+    assert query("SELECT count(DISTINCT context_hash) FROM run_sessions") == [(1,)]
+
+    assert peva_env("memory", "verify", str(MEMORY)).returncode == 0
+    assert len(Path("peva-results/results.csv").read_text().splitlines()) == 3, "no row is written twice"
+    assert peva_env("ask", "limited=20").stdout.startswith("limited 20: OK, measured")
+    assert peva_env("ask", "limited=20", "--rule", "p50_ms_max=5").stdout.startswith("limited 20: OVERLOADED, measured")
+
+
+def test_a_campaign_of_a_name_has_another_name_under_other_rules() -> None:
+    write_campaign([10], {}, run_id="nightly")
+    run()
+    for _ in range(2):  # the second time it is resumed
+        write_campaign([10], {"p50_ms_max": 5}, run_id="nightly")
+        code, shown, errors = run()
+        assert (code, errors) == (0, "")
+        assert "complete: 1 configurations measured" in shown
+
+    first, second = (name for (name,) in query("SELECT run_id FROM run_sessions ORDER BY started_at"))
+    assert first == "nightly"
+    assert second.startswith("nightly-")
+    assert len(second) == len("nightly-") + 8
+    assert len(runs()) == 1
+
+
+def test_a_run_that_was_aborted_is_measured_again_only_where_its_bound_decides_nothing() -> None:
+    """Twice the capacity: at least half of the requests fail."""
+    write_campaign([200], {}, early_abort=True, duration="5s")
+    _, shown, _ = run()
+    assert "aborted after" in shown
+    (lasted_s,) = (run_s for (run_s,) in query("SELECT duration_s FROM execution_events"))
+    assert lasted_s < 5
+
+    write_campaign(
+        [200], {"success_rate_node_min": 0.79, "success_rate_function_min": 0.79}, early_abort=True, duration="5s"
+    )
+    _, shown, _ = run()
+    assert "1 of 1 configurations judged anew" in shown
+
+    write_campaign(
+        [200], {"success_rate_node_min": None, "success_rate_function_min": None}, early_abort=True, duration="5s"
+    )
+    _, shown, _ = run()
+    assert "1 run measured" in shown
+    assert query("SELECT verdict, duration_s FROM execution_events ORDER BY started_at")[-1] == ("OK", 5.0)
