@@ -22,10 +22,17 @@ _STEPS_PER_RUN = 4
 
 
 def _listed(value: object) -> object:
-    """Convert ranges, tuples and arrays to lists."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
+    """Convert ranges and tuples to lists."""
     return list(value) if isinstance(value, range | tuple) else value
+
+
+def _plain(value: object) -> object:
+    """Return data with NumPy's numbers and arrays as those of Python."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, list) else value
 
 
 def _in_a_list(value: object) -> object:
@@ -115,7 +122,7 @@ def parse_arguments[T: OfflineArguments](kind: type[T], given: Mapping[str, Any]
         ConfigError: a value is invalid.
     """
     try:
-        return kind.model_validate(dict(given))
+        return kind.model_validate({name: _plain(value) for name, value in given.items()})
     except ValidationError as error:
         problem = error.errors()[0]
         kind_of_error = UnknownArgumentError if problem["type"] == "extra_forbidden" else ConfigError

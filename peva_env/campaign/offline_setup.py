@@ -14,6 +14,7 @@ from peva_env.campaign.offline_arguments import (
     SimArguments,
     parse_arguments,
 )
+from peva_env.errors import ConfigError
 from peva_env.memory.parquet import load_recording
 from peva_env.memory.tensors import TensorCache
 from peva_env.objectives import Objective, make_objective
@@ -75,7 +76,13 @@ def _united(worlds: Mapping[str, World]) -> World:
 
 
 def _folder(data: str) -> Path:
-    """Return the core Parquet folder of a shipped dataset, or else the folder with this path."""
+    """Return the core Parquet folder of a shipped dataset, or else the folder with this path.
+
+    Raises:
+        ConfigError: the text is empty.
+    """
+    if not data:
+        raise ConfigError(f"data: a name is empty; give a folder or a dataset: {', '.join(datasets.names())}")
     return datasets.load(data) if data in datasets.names() else Path(data).absolute()
 
 

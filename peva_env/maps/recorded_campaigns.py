@@ -46,6 +46,8 @@ class RecordedCampaigns:
         Raises:
             ConfigError: there are none.
         """
+        if context == "":
+            raise ConfigError("context '': must be a context hash or the first digits of one")
         there = _all(connection)
         if not there:
             raise ConfigError(f"memory {memory}: it has no events yet; `peva-env run` measures some")

@@ -8,8 +8,15 @@ from peva_env.errors import ConfigError
 
 
 def parse_names(text: str) -> list[str]:
-    """Read names with commas between them."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Read names with commas between them.
+
+    Raises:
+        ConfigError: a name is empty.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ConfigError(f"{text!r}: a name is empty; write names with commas between them, as in a,b")
+    return names
 
 
 def parse_budgets(text: str) -> list[int]:
