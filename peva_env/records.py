@@ -63,6 +63,9 @@ class FunctionMeasurement:
     ``offered = sent + dropped``. A request is dropped if all virtual users of the generator wait for responses; dropped
     requests count as failures of the node. A function at rate 0 has no traffic and success rate 1. Latencies are those
     of successful requests, None without a success.
+
+    ``backlog`` is the number of offered requests by which the function's queue grew during the run. It is 0 where the
+    queue did not grow significantly, or where that is not known.
     """
 
     name: str
@@ -82,6 +85,7 @@ class FunctionMeasurement:
     ram_bytes: int | None = None
     power_uw: float | None = None
     replicas: int | None = None
+    backlog: int = 0
 
 
 @dataclass(frozen=True, slots=True)

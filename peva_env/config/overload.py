@@ -38,6 +38,7 @@ class FunctionOverloadConfig(_LatencyLimits):
     replicas_overload_threshold: int | None = Field(
         None, ge=1, le=LARGEST_COUNT, description="replicas that overload it"
     )
+    backlog: bool | None = Field(None, description="whether a growing queue overloads it")
 
 
 class FunctionLimits(NamedTuple):
@@ -46,6 +47,7 @@ class FunctionLimits(NamedTuple):
     success_rate_min: float | None
     replicas: int | None
     latencies_ms: tuple[float | None, ...]
+    backlog: bool
 
 
 class OverloadConfig(_LatencyLimits):
@@ -61,6 +63,9 @@ class OverloadConfig(_LatencyLimits):
         0.90, ge=0, le=1, description="null: no rule on a function's success"
     )
     replicas_overload_threshold: int | None = Field(15, ge=1, le=LARGEST_COUNT, description="null: no rule on replicas")
+    backlog: bool | None = Field(
+        True, description="a function whose queue grows during the run is overloaded; false or null: no rule on it"
+    )
     functions: dict[str, FunctionOverloadConfig] = Field(
         default_factory=dict, description="rules of single functions; functions[].overload is the same"
     )
@@ -70,23 +75,27 @@ class OverloadConfig(_LatencyLimits):
         own = self.functions.get(function)
         if own is None:  # the usual case, several times a run
             latencies_ms = (self.mean_ms_max, self.p50_ms_max, self.p90_ms_max, self.p95_ms_max, self.p99_ms_max)
-            return FunctionLimits(self.success_rate_function_min, self.replicas_overload_threshold, latencies_ms)
+            replicas, backlog = self.replicas_overload_threshold, bool(self.backlog)
+            return FunctionLimits(self.success_rate_function_min, replicas, latencies_ms, backlog)
         given = {key: getattr(own, key) for key in own.model_fields_set}
         return FunctionLimits(
             given.get("success_rate_min", self.success_rate_function_min),
             given.get("replicas_overload_threshold", self.replicas_overload_threshold),
             tuple(given.get(f"{name}_max", getattr(self, f"{name}_max")) for name in LATENCIES),
+            bool(given.get("backlog", self.backlog)),
         )
 
     def as_context(self) -> dict[str, Any]:
         """Return the rules as plain data of a context.
 
-        Rules that are off by default are left out while they are off, so that a context does not change when a later
-        version knows more rules.
+        Rules of later versions are left out while they have their default, so that the rules of an earlier campaign
+        are equal to those of a new one.
         """
-        rules = self.model_dump(exclude={"functions"})
+        rules = self.model_dump(exclude={"functions", "backlog"})
         given = {
             key: value for key, value in rules.items() if key not in _LatencyLimits.model_fields or value is not None
         }
+        if not self.backlog:
+            given["backlog"] = False
         functions = {name: own.model_dump(exclude_unset=True) for name, own in self.functions.items()}
         return given | ({"functions": functions} if functions else {})

@@ -64,10 +64,14 @@ def _changes(usual: OverloadConfig, rules: OverloadConfig) -> str:
     """Return the limits of some rules that differ from the usual ones, as text; empty if none does."""
     was, now = (flat_rules(one.as_context()) for one in (usual, rules))
     return ", ".join(
-        f"{key} {'off' if now.get(key) is None else f'{now[key]:g}'}"
-        for key in sorted(was.keys() | now.keys())
-        if was.get(key) != now.get(key)
+        f"{key} {_limit_text(now.get(key))}" for key in sorted(was.keys() | now.keys()) if was.get(key) != now.get(key)
     )
+
+
+def _limit_text(limit: object) -> str:
+    if isinstance(limit, bool) or limit is None:
+        return "on" if limit else "off"
+    return f"{limit:g}"
 
 
 def _notes(changes: str, n_anew: int, n_lost: int) -> Iterator[str]:

@@ -22,7 +22,14 @@ _FUNCTION_COLUMNS = {
 }
 """Columns of a function's values whose name differs from the field's."""
 
-_FUNCTION_FIELDS = {field.name: _FUNCTION_COLUMNS.get(field.name, field.name) for field in fields(FunctionMeasurement)}
+_BACKLOG = "backlog"
+"""The strict schema has no column for a function's backlog: it is stored beside the counts of ``failed``."""
+
+_FUNCTION_FIELDS = {
+    field.name: _FUNCTION_COLUMNS.get(field.name, field.name)
+    for field in fields(FunctionMeasurement)
+    if field.name != _BACKLOG
+}
 _NODE_FIELDS = tuple(field.name for field in fields(NodeMeasurement))
 _PLAIN_FIELDS = tuple(
     field.name
@@ -59,7 +66,10 @@ def event_record(event: ExecutionEvent) -> dict[str, Any]:
         "reasons": list(event.reasons),
         "function_names": list(names),
         "rates_rps": list(rates),
-        "failed": [dict(function.failed) for function in event.functions],
+        "failed": [
+            {**function.failed, **({_BACKLOG: function.backlog} if function.backlog else {})}
+            for function in event.functions
+        ],
         "overloaded_functions": list(event.overloaded_functions),
     }
 
@@ -87,14 +97,19 @@ def _event(record: Mapping[str, Any]) -> ExecutionEvent:
         kind=EventKind(record["kind"]),
         verdict=Verdict(record["verdict"]),
         reasons=tuple(record["reasons"]),
-        functions=tuple(
-            FunctionMeasurement(**{field: record[column][i] for field, column in _FUNCTION_FIELDS.items()})
-            for i in range(len(record["offered"]))
-        ),
+        functions=tuple(_function(record, i) for i in range(len(record["offered"]))),
         overloaded_functions=tuple(record["overloaded_functions"]),
         node=NodeMeasurement(**{field: record[field] for field in _NODE_FIELDS}),
         **{field: record[field] for field in _PLAIN_FIELDS},
     )
+
+
+def _function(record: Mapping[str, Any], i: int) -> FunctionMeasurement:
+    values = {field: record[column][i] for field, column in _FUNCTION_FIELDS.items()}
+    if _BACKLOG not in values["failed"]:
+        return FunctionMeasurement(**values)
+    failed = dict(values["failed"])
+    return FunctionMeasurement(**{**values, "backlog": failed.pop(_BACKLOG), "failed": failed})
 
 
 def read_events(connection: duckdb.DuckDBPyConnection, condition: str, parameters: list[Any]) -> list[ExecutionEvent]:

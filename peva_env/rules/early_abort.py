@@ -70,7 +70,8 @@ def _at_best(function: FunctionMeasurement, duration_s: float) -> FunctionMeasur
     plan = _plan(function.rate_rps, duration_s)
     lost = function.offered - function.succeeded
     unknown: dict[str, Any] = dict.fromkeys(LATENCIES)  # the other requests could have made any latency low
-    return replace(function, success_rate=max(0.0, 1 - lost / plan), succeeded=function.offered, **unknown)
+    success_rate = max(0.0, 1 - lost / plan)
+    return replace(function, success_rate=success_rate, succeeded=function.offered, backlog=0, **unknown)
 
 
 def _finite(value: float | None) -> float | None:

@@ -4,7 +4,8 @@ A function is overloaded if its success rate over *offered* load is below its mi
 threshold. The node is overloaded if the mean success of the configuration's functions is below its minimum, its CPU or
 RAM is above its limit, or any function is overloaded. These are the rules of PEVA-FAAS, with CPU and RAM as percent of
 capacity. Beside them a function is overloaded if a latency of its successful requests is above a limit; without a
-successful request it is above each. A rule is off where its limit is None.
+successful request it is above each. And it is overloaded if its queue grew during the run (a backlog): it would fail in
+a longer run. A rule is off where its limit is None, that on the backlog where it is false.
 
 A function at rate 0 has success 1 and counts in the mean, like a function at a very low rate.
 
@@ -203,7 +204,16 @@ def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadCo
             text = f"{name} {function.replicas} >= {limits.replicas}"
             margin = (limits.replicas - function.replicas) / limits.replicas
             yield _Check(name, text, margin, function.replicas >= limits.replicas, function.name)
+        if function.backlog and limits.backlog:
+            yield _backlog_check(function)
         yield from _latency_checks(function, rules)
+
+
+def _backlog_check(function: FunctionMeasurement) -> _Check:
+    excess = function.backlog / function.offered
+    served_rps = function.rate_rps * (1 - excess)
+    text = f"backlog of {function.name}: it served {served_rps:.1f} of {function.rate_rps} rps, the rest queued up"
+    return _Check(f"backlog of {function.name}", text, -excess, True, function.name)
 
 
 def _latency_checks(function: FunctionMeasurement, rules: OverloadConfig) -> Iterator[_Check]:

@@ -4,6 +4,7 @@
 //   PEVA_PLAN     JSON array: [{method, url, body, params}, ...], one request per function
 //   PEVA_SUMMARY  where the summary is written
 //   PEVA_REQUEST  index into the plan; each scenario sets its own
+//   PEVA_SEGMENT_MS  length of a segment of the run; each has its own latencies
 //   PEVA_PULSE_MS, PEVA_LATE_MS  time between two pulses, and how late one may be
 //
 // Code at this level runs once per virtual user, of which there can be thousands: the plan is parsed once for all of
@@ -11,11 +12,12 @@
 import exec from 'k6/execution';
 import http from 'k6/http';
 import { SharedArray } from 'k6/data';
-import { Counter } from 'k6/metrics';
+import { Counter, Trend } from 'k6/metrics';
 
 const INVALID_URL = 1020;
 const requests = new SharedArray('requests', () => JSON.parse(open(__ENV.PEVA_PLAN)));
 const failures = new Counter('peva_failures');
+const latency = new Trend('peva_latency', true); // of successful requests, by the segment in which they were sent
 const onTime = new Counter('peva_pulses_on_time');
 const own = {}; // a SharedArray parses an element at each access: every virtual user keeps those that it sends
 
@@ -29,10 +31,12 @@ export function setup() {
 export default function () {
   const index = __ENV.PEVA_REQUEST;
   const request = own[index] || (own[index] = requests[index]);
+  const segment = Math.floor((Date.now() - exec.scenario.startTime) / __ENV.PEVA_SEGMENT_MS);
   const response = http.request(request.method, request.url, request.body, request.params);
   if (response.error_code === INVALID_URL) throw new Error(`${request.url}: ${response.error}`); // nothing was sent
   const kind = failureKind(response.error_code, response.status, response.error);
   if (kind) failures.add(1, { kind });
+  else latency.add(response.timings.duration, { segment });
 }
 
 // Sends nothing and waits for no function: what makes a pulse late makes k6's requests late, too.

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from peva_env.config import require_sendable
 from peva_env.errors import ConfigError
+from peva_env.sources.k6.backlog import SEGMENTS
 
 FAILURE_KINDS = (
     "timeout",
@@ -128,7 +129,7 @@ def k6_options(
                 "preAllocatedVUs": vus[index],
                 "maxVUs": vus[index],
                 "gracefulStop": _milliseconds(timeout_s + STOP_MARGIN_S),
-                "env": {"PEVA_REQUEST": str(index)},
+                "env": {"PEVA_REQUEST": str(index), "PEVA_SEGMENT_MS": str(1000 * duration_s / SEGMENTS)},
                 "tags": {"function": loads[index].name},
             }
             for index in active
@@ -179,8 +180,18 @@ def _submetrics(name: str) -> dict[str, str]:
     """Return thresholds that always hold; they put metrics per scenario into the summary, which k6 omits otherwise."""
     counters = [f"{metric}{{scenario:{name}}}" for metric in ("iterations", "dropped_iterations", "http_reqs")]
     counters += [f"peva_failures{{scenario:{name},kind:{kind}}}" for kind in FAILURE_KINDS]
-    latency = f"http_req_duration{{scenario:{name},expected_response:true}}"
-    return dict.fromkeys(counters, "count>=0") | {latency: "avg>=0"}
+    latencies = [success_latency(name), *(segment_latency(name, segment) for segment in range(SEGMENTS))]
+    return dict.fromkeys(counters, "count>=0") | dict.fromkeys(latencies, "avg>=0")
+
+
+def success_latency(name: str) -> str:
+    """Return the metric of the latencies of a scenario's successful requests."""
+    return f"http_req_duration{{scenario:{name},expected_response:true}}"
+
+
+def segment_latency(name: str, segment: int) -> str:
+    """Return the metric of the latencies of the successful requests that were sent in one segment of the run."""
+    return f"peva_latency{{scenario:{name},segment:{segment}}}"
 
 
 def _ends(index: int, most: int) -> Iterator[tuple[str, list[Any]]]:

@@ -116,7 +116,7 @@ class K6:
                 folder, duration_s, self._outputs(duration_s, tags or {}), may_abort=bool(most_failures)
             )
             ended_at = time.time()
-            functions, summary = self._collect(folder, loads, may_be_early=end.aborted)
+            functions, summary = self._collect(folder, loads, duration_s, may_be_early=end.aborted)
             aborted_after_s = ended_early_after(loads, functions, summary, duration_s) if end.aborted else None
             ran_s = aborted_after_s or duration_s
             load_start, late = load_started_at(summary), late_share(summary, ran_s)
@@ -205,11 +205,11 @@ class K6:
         return _End(cpu_s, aborted)
 
     def _collect(
-        self, folder: Path, loads: Sequence[FunctionLoad], *, may_be_early: bool
+        self, folder: Path, loads: Sequence[FunctionLoad], duration_s: float, *, may_be_early: bool
     ) -> tuple[tuple[FunctionMeasurement, ...], dict[str, Any]]:
         try:
             summary = read_summary(folder / "summary.json")
-            return measurements(loads, summary, may_be_early=may_be_early), summary
+            return measurements(loads, summary, duration_s, may_be_early=may_be_early), summary
         except LoadGeneratorError as error:
             raise self._failure(str(error), folder) from error
 

@@ -8,7 +8,16 @@ from typing import Any
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
-from peva_env.sources.k6.plan import FAILURE_KINDS, PULSES_ON_TIME, PULSES_PER_S, FunctionLoad, scenario
+from peva_env.sources.k6.backlog import SEGMENTS, backlog
+from peva_env.sources.k6.plan import (
+    FAILURE_KINDS,
+    PULSES_ON_TIME,
+    PULSES_PER_S,
+    FunctionLoad,
+    scenario,
+    segment_latency,
+    success_latency,
+)
 
 
 def read_summary(path: Path) -> dict[str, Any]:
@@ -32,9 +41,9 @@ def read_summary(path: Path) -> dict[str, Any]:
 
 
 def measurements(
-    loads: Sequence[FunctionLoad], summary: Mapping[str, Any], *, may_be_early: bool = False
+    loads: Sequence[FunctionLoad], summary: Mapping[str, Any], duration_s: float, *, may_be_early: bool = False
 ) -> tuple[FunctionMeasurement, ...]:
-    """Return the measurement of each function, in the order of ``loads``.
+    """Return the measurement of each function in a run of ``duration_s``, in the order of ``loads``.
 
     ``may_be_early`` accepts a run that k6 aborted: only its finished requests are counted, possibly none of a function.
 
@@ -42,7 +51,9 @@ def measurements(
         LoadGeneratorError: a metric is missing, a function got no load, or not all requests are accounted for.
     """
     return tuple(
-        _measured(load, scenario(index), summary["metrics"], may_be_early) if load.rate_rps else unloaded(load)
+        _measured(load, scenario(index), summary["metrics"], duration_s, may_be_early)
+        if load.rate_rps
+        else unloaded(load)
         for index, load in enumerate(loads)
     )
 
@@ -81,11 +92,13 @@ def late_share(summary: Mapping[str, Any], duration_s: float) -> float:
     return max(0.0, 1 - _count(summary["metrics"], PULSES_ON_TIME) / (PULSES_PER_S * duration_s))
 
 
-def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any], may_be_early: bool) -> FunctionMeasurement:
+def _measured(
+    load: FunctionLoad, name: str, metrics: Mapping[str, Any], duration_s: float, may_be_early: bool
+) -> FunctionMeasurement:
     sent = _count(metrics, f"iterations{{scenario:{name}}}")
     dropped = _count(metrics, f"dropped_iterations{{scenario:{name}}}")
     answered = _count(metrics, f"http_reqs{{scenario:{name}}}")
-    trend = f"http_req_duration{{scenario:{name},expected_response:true}}"
+    trend = success_latency(name)
     counts = {kind: _count(metrics, f"peva_failures{{scenario:{name},kind:{kind}}}") for kind in FAILURE_KINDS}
     failed = {kind: count for kind, count in counts.items() if count}
     offered, succeeded = sent + dropped, sent - sum(failed.values())
@@ -110,7 +123,14 @@ def _measured(load: FunctionLoad, name: str, metrics: Mapping[str, Any], may_be_
         p90_ms=_latency(metrics, trend, "p(90)"),
         p95_ms=_latency(metrics, trend, "p(95)"),
         p99_ms=_latency(metrics, trend, "p(99)"),
+        backlog=_backlog(metrics, name, offered, duration_s),
     )
+
+
+def _backlog(metrics: Mapping[str, Any], name: str, offered: int, duration_s: float) -> int:
+    segments = [segment_latency(name, segment) for segment in range(SEGMENTS)]
+    medians_ms = [_latency(metrics, segment, "med") for segment in segments]
+    return backlog(medians_ms, [_count(metrics, segment) for segment in segments], offered, duration_s)
 
 
 def _latency(metrics: Mapping[str, Any], name: str, statistic: str) -> float | None:

@@ -187,7 +187,7 @@ def test_nothing_of_a_function_becomes_code() -> None:
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_the_summaries_of_both_versions_read_alike(path: Path) -> None:
-    fine, failing, absent, starved = measurements(GOLDEN_LOADS, read_summary(path))
+    fine, failing, absent, starved = measurements(GOLDEN_LOADS, read_summary(path), 2.0)
     assert fine.success_rate == 1
     assert fine.failed == {}
     assert fine.mean_ms is not None
@@ -219,7 +219,7 @@ def test_requests_that_are_not_accounted_for_are_an_error(metric: str, values: A
     summary = read_summary(GOLDEN[-1])
     summary["metrics"][metric] = {"values": values}
     with pytest.raises(LoadGeneratorError, match=problem):
-        measurements(GOLDEN_LOADS, summary)
+        measurements(GOLDEN_LOADS, summary, 2.0)
 
 
 def test_a_summary_that_does_not_say_when_the_load_began_is_an_error() -> None:
