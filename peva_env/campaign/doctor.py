@@ -21,7 +21,7 @@ from peva_env.campaign.factories import (
 from peva_env.config import DfaasConfig, GrafanaConfig
 from peva_env.errors import PevaError
 from peva_env.memory import Database
-from peva_env.planning import DfaasPlanBuilder, load_policy_algorithm, too_short_for
+from peva_env.planning import DfaasPlanBuilder, hidden_overload, load_policy_algorithm, too_short_for
 from peva_env.platforms.openfaas import DeployedFunction
 
 _RPS_PER_CORE = 250
@@ -137,5 +137,5 @@ def _load(config: DfaasConfig) -> str:
             f"the plan offers up to {total_rps} requests/s, but k6 and the local node share {psutil.cpu_count()} "
             f"core(s); stay below {max_rps}, or k6's own CPU load distorts the verdicts"
         )
-    problem = too_short_for(config)
-    return f"up to {total_rps} requests/s{f'; {problem}' if problem else ''}"
+    problems = [problem for problem in (too_short_for(config), hidden_overload(config)) if problem]
+    return "; ".join([f"up to {total_rps} requests/s", *problems])

@@ -124,6 +124,7 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
                 "method": function.method,
                 "body": function.body,
                 "headers": {name: digest(value) for name, value in function.headers.items()},
+                **({"expect": function.expect.model_dump(exclude_none=True)} if function.expect else {}),
             }
             for function in config.functions
         },
@@ -135,4 +136,5 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
     # Keys are omitted where unused: the hash stays that of contexts stored before these options existed.
     options = {name: value for name, value in config.k6_options.items() if name != "cloud"}
     early_abort = {"early_abort": True} if config.early_abort else {}
-    return context | ({"k6_options": options} if options else {}) | early_abort
+    warm_up = {"warm_up_s": config.warm_up_s} if config.warm_up else {}
+    return context | ({"k6_options": options} if options else {}) | early_abort | warm_up

@@ -114,6 +114,7 @@ class LiveCampaigns:
             cooldown=Cooldown(self._platform, config.cooldown),
             functions={function.name: function for function in config.functions},
             duration_s=config.duration_s,
+            warm_up_s=config.warm_up_s,
             rules=config.overload,
             early_abort=config.early_abort,
             context_hash=context_hash(measurement_context(config, self._platform, generator.version)),

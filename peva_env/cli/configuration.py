@@ -14,7 +14,7 @@ from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, print_plan, say, write
 from peva_env.errors import ConfigError, PevaError
-from peva_env.planning import too_short_for
+from peva_env.planning import hidden_overload, too_short_for
 
 ConfigOption = Annotated[
     Path | None, path_option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
@@ -27,10 +27,10 @@ def load_settings(path: Path | None) -> DfaasConfig:
 
 
 def warn_of_short_runs(settings: DfaasConfig) -> None:
-    """Warn if the runs of a plan are too short for one of its rules."""
-    problem = too_short_for(settings)
-    if problem:
-        warnings.warn(problem, UserWarning, stacklevel=2)
+    """Warn if the runs of a plan are too short for one of its rules, or hide overload."""
+    for problem in (too_short_for(settings), hidden_overload(settings)):
+        if problem:
+            warnings.warn(problem, UserWarning, stacklevel=2)
 
 
 def plan(config: ConfigOption = None) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
 from peva_env.config.overload import OverloadConfig
@@ -64,6 +64,9 @@ class DfaasConfig(Section):
     )
     early_abort: bool = Field(
         False, description="end a run as soon as its remaining requests can no longer prevent the verdict OVERLOADED"
+    )
+    warm_up: str | None = Field(
+        None, description="load before each run that is sent but not judged, for example 2s; default: none"
     )
     timeout: str = Field("5s", description="timeout of a request; a slower request counts as failed")
     cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
@@ -137,16 +140,24 @@ class DfaasConfig(Section):
         """Timeout of a request in seconds."""
         return duration_seconds(self.timeout)
 
-    @field_validator("duration", "timeout", mode="before")
+    @property
+    def warm_up_s(self) -> float:
+        """Length of the warm-up of a run in seconds; 0 without one."""
+        return duration_seconds(self.warm_up) if self.warm_up else 0.0
+
+    @field_validator("duration", "timeout", "warm_up", mode="before")
     @classmethod
-    def _is_text(cls, value: object) -> object:
-        if not isinstance(value, str):  # 30, or 1:30, which YAML reads as 90
+    def _is_text(cls, value: object, info: ValidationInfo) -> object:
+        is_optional = value is None and info.field_name == "warm_up"
+        if not isinstance(value, str) and not is_optional:  # 30, or 1:30, which YAML reads as 90
             raise ValueError(_DURATION_WANTED)
         return value
 
-    @field_validator("duration", "timeout")
+    @field_validator("duration", "timeout", "warm_up")
     @classmethod
-    def _is_duration(cls, text: str) -> str:
+    def _is_duration(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
         duration_seconds(text)
         return text.strip()
 

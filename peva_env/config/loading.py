@@ -46,9 +46,8 @@ class _Loader(yaml.SafeLoader):
         # Called before << merges other mappings in, whose keys may be there already.
         lines: dict[Any, int] = {}
         for key_node, _ in node.value:
-            if isinstance(key_node, yaml.ScalarNode):
-                key = key_node.value if key_node.tag in _SIGNS else self.construct_object(key_node)
-                line = key_node.start_mark.line + 1
+            if isinstance(key_node, yaml.ScalarNode) and key_node.tag not in _SIGNS:
+                key, line = self.construct_object(key_node), key_node.start_mark.line + 1
                 if key in lines:
                     raise _DuplicateKeyError(f"line {line}: the key {key!r} stands on line {lines[key]} already")
                 lines[key] = line

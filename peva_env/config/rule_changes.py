@@ -49,6 +49,13 @@ def flat_rules(rules: RuleChanges) -> dict[str, Any]:
     return flat
 
 
+def limit_text(limit: float | bool | None) -> str:
+    """Return a limit as people read it: ``200``, ``off``, or ``on`` for a rule without a number."""
+    if isinstance(limit, bool) or limit is None:
+        return "on" if limit else "off"
+    return f"{limit:g}"
+
+
 def rule_changes(texts: Sequence[str]) -> dict[str, Any]:
     """Return the changes that texts such as ``p95_ms_max=200`` and ``figlet.p95_ms_max=null`` stand for.
 

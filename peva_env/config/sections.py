@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -19,6 +19,21 @@ MEMORY_FILE = "peva_faas.duckdb"
 LONGEST_S = 365 * 24 * 3600.0
 """Of a run, a request or a pause: a year. Far beyond it is more than the operating system can wait."""
 _HOST_PLACEHOLDER = re.compile(r"[{<][^{}<>]*[}>]")
+
+
+class ExpectConfig(Section):
+    """The answers of a function that count as success. Without it each answer with a status of 200 to 299 does."""
+
+    status: list[Annotated[int, Field(ge=100, le=599)]] | None = Field(
+        None, min_length=1, description="HTTP statuses of a success; default: 200 to 299"
+    )
+    body_contains: str | None = Field(None, min_length=1, description="text that the body of a success contains")
+    body_not_contains: str | None = Field(None, min_length=1, description="text that no body of a success contains")
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether the bodies of answers are needed."""
+        return self.body_contains is not None or self.body_not_contains is not None
 
 
 class FunctionConfig(Section):
@@ -42,6 +57,7 @@ class FunctionConfig(Section):
     )
     port: int | None = Field(None, ge=1, le=65535, description="local node: port on 127.0.0.1; default: any free port")
     overload: FunctionOverloadConfig | None = Field(None, description="overload rules of this function alone")
+    expect: ExpectConfig | None = Field(None, description="which answers count as success; default: status 200 to 299")
 
     @field_validator("name")
     @classmethod

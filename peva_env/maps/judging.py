@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peva_env.config import AskedRules, OverloadConfig, changed_rules, flat_rules
+from peva_env.config import AskedRules, OverloadConfig, changed_rules, flat_rules, limit_text
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
 from peva_env.memory import RULES, SessionRules, judged_by, other_rules, rules_in
@@ -64,14 +64,8 @@ def _changes(usual: OverloadConfig, rules: OverloadConfig) -> str:
     """Return the limits of some rules that differ from the usual ones, as text; empty if none does."""
     was, now = (flat_rules(one.as_context()) for one in (usual, rules))
     return ", ".join(
-        f"{key} {_limit_text(now.get(key))}" for key in sorted(was.keys() | now.keys()) if was.get(key) != now.get(key)
+        f"{key} {limit_text(now.get(key))}" for key in sorted(was.keys() | now.keys()) if was.get(key) != now.get(key)
     )
-
-
-def _limit_text(limit: object) -> str:
-    if isinstance(limit, bool) or limit is None:
-        return "on" if limit else "off"
-    return f"{limit:g}"
 
 
 def _notes(changes: str, n_anew: int, n_lost: int) -> Iterator[str]:

@@ -17,11 +17,12 @@ def misfits(summaries: str) -> str:
         summaries: an SQL relation with the columns of ``k6_raw_summaries``.
     """
     latency = "http_req_duration{{scenario:f{i},expected_response:true}}"
+    own = "peva_latency{{scenario:f{i}}}"  # of functions whose bodies decide as well
     recorded = _text(
         "summary->>concat('$.functions.f', i)",
         f"coalesce({_metric('iterations{{scenario:f{i}}}', 'count')}::BIGINT, 0)",
         f"coalesce({_metric('dropped_iterations{{scenario:f{i}}}', 'count')}::BIGINT, 0)",
-        f"if({_metric(latency, 'count')}::BIGINT > 0, {_metric(latency, 'avg')}::DOUBLE, NULL)",
+        f"if({_either(own, latency, 'count')}::BIGINT > 0, {_either(own, latency, 'avg')}::DOUBLE, NULL)",
     )
     return f"""
         SELECT key, if(summary IS NULL, 'no JSON', {recorded}) AS stored,
@@ -40,6 +41,10 @@ def _metric(name: str, statistic: str) -> str:
     """Return the SQL expression of a value of the summary; ``name`` has ``{i}`` for the number of the function."""
     before, after = name.format(i="\n").split("\n")
     return f"""(summary->concat('$.metrics."{before}', i, '{after}".values."{statistic}"'))"""
+
+
+def _either(first: str, second: str, statistic: str) -> str:
+    return f"coalesce({_metric(first, statistic)}, {_metric(second, statistic)})"
 
 
 def _text(name: str, sent: str, dropped: str, mean_ms: str) -> str:

@@ -11,7 +11,7 @@ from peva_env.planning.candidates import Candidates
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
 from peva_env.planning.plugins import agent_factory, arena, campaign_loop, own_policy, trainer
 from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
-from peva_env.planning.resolution import too_short_for
+from peva_env.planning.resolution import hidden_overload, too_short_for
 from peva_env.planning.scheduler import CartesianScheduler
 from peva_env.planning.updates import PolicyUpdates, UpdateSchedule
 
@@ -26,6 +26,7 @@ __all__ = [
     "agent_factory",
     "arena",
     "campaign_loop",
+    "hidden_overload",
     "load_policy_algorithm",
     "own_policy",
     "too_short_for",

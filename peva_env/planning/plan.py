@@ -86,7 +86,8 @@ class DfaasPlanBuilder:
                 "at once, or at fewer rates"
             )
         per_run_s = _LOCAL_OVERHEAD_S if self.config.platform == "local" else self.config.cooldown.sleep_step_seconds
-        return PlanEstimate(n_configs, n_runs, n_runs * self.config.duration_s, n_runs * per_run_s)
+        load_s = self.config.warm_up_s + self.config.duration_s
+        return PlanEstimate(n_configs, n_runs, n_runs * load_s, n_runs * per_run_s)
 
     def estimate_runtime_seconds(self) -> int:
         """Return load and cooldown of the whole plan in seconds, at least 1."""

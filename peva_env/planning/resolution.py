@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from peva_env.config import LATENCIES, DfaasConfig
 from peva_env.planning.plan import DfaasPlanBuilder
 
+_TOLERATED_EXCESS = 0.1
+"""Load beyond the capacity, as a share of it, that may stay unseen."""
+
 _PERCENTILES = {"p50_ms": 0.50, "p90_ms": 0.90, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
@@ -25,6 +28,23 @@ def too_short_for(config: DfaasConfig) -> str | None:
     return (
         f"duration = {config.duration}: {name} at {rate_rps} rps gets {n} request{'' if n == 1 else 's'}, too few for "
         f"{rule}; runs of {needed_s:g}s are long enough{more}"
+    )
+
+
+def hidden_overload(config: DfaasConfig) -> str | None:
+    """Return why overload by a queue without a limit stays unseen; None if it does not.
+
+    Without the rule on the backlog, only failed requests tell of such a queue. These begin when the wait exceeds the
+    timeout: above ``1 + timeout / duration`` times the capacity.
+    """
+    share = config.timeout_s / config.duration_s
+    unseen = [one.name for one in config.functions if not config.overload.limits_of(one.name).backlog]
+    if not unseen or share <= _TOLERATED_EXCESS:
+        return None
+    return (
+        f"timeout = {config.timeout}: is long for a duration of {config.duration}; without the rule overload.backlog, "
+        f"a queue hides up to {share:.0%} of excess load on {', '.join(unseen)}: switch the rule on, or give a "
+        f"duration of {math.ceil(config.timeout_s / _TOLERATED_EXCESS)}s or more"
     )
 
 

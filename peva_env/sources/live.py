@@ -31,6 +31,7 @@ class LiveSource:
     duration_s: float
     rules: OverloadConfig
     context_hash: str
+    warm_up_s: float = 0.0  # load before the run that is not judged
     early_abort: bool = False  # end a run as soon as its remaining requests cannot prevent the verdict OVERLOADED
     run_id: str = ""  # the campaign's run id, a tag of k6's samples
     clock: Callable[[], Moment] = Moment.now
@@ -63,6 +64,7 @@ class LiveSource:
             result = self.generator.run(
                 self._loads(config),
                 duration_s=self.duration_s,
+                warm_up_s=self.warm_up_s,
                 tags=self._tags(event),
                 most_failures=self._most_failures(config),
             )
@@ -108,7 +110,9 @@ class LiveSource:
         for name, rate_rps in config:
             function = self.functions[name]
             url = self.platform.url(name)
-            loads.append(FunctionLoad(name, rate_rps, url, function.method, function.body, function.headers))
+            loads.append(
+                FunctionLoad(name, rate_rps, url, function.method, function.body, function.headers, function.expect)
+            )
         return loads
 
     def _steady_usage(self, result: LoadResult, began: Moment) -> tuple[NodeUsage, str | None]:

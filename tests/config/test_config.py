@@ -328,7 +328,6 @@ def test_a_rule_that_cannot_be_meant_is_refused(data: dict[str, Any], said: str)
         ("a.yml", "duration: 1s\niterations: 2\nduration: 3s\n", "line 3: the key 'duration' stands on line 1 already"),
         ("a.yml", "functions:\n- name: b\n  name: c\n", "line 3: the key 'name' stands on line 2 already"),
         ("a.yml", "a: 1\n'a': 2\n", "line 2: the key 'a' stands on line 1 already"),
-        ("a.yml", "b: &b {x: 1}\nc:\n  <<: *b\n  <<: *b\n", "line 4: the key '<<' stands on line 3 already"),
         ("a.yml", "b: &b {x: 1}\nc: {<<: *b, y: 2, y: 3}\n", "line 2: the key 'y' stands on line 2 already"),
         ("a.json", '{"duration": "1s",\n"duration": "3s"}', "the key 'duration' stands twice in one object"),
     ],

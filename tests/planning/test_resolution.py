@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from peva_env.config import parse_config
-from peva_env.planning import too_short_for
+from peva_env.planning import hidden_overload, too_short_for
 
 
 def problem(rates: list[int], duration: str, **overload: Any) -> str | None:
@@ -45,3 +45,15 @@ def test_the_rule_that_needs_most_is_named_and_the_others_are_counted() -> None:
 
 def test_a_rate_of_0_needs_no_requests() -> None:
     assert problem([0, 100], "1s") is None
+
+
+def test_a_long_timeout_hides_a_queue_only_where_the_backlog_has_no_rule() -> None:
+    slow = {"duration": "5s", "timeout": "5s"}
+
+    assert hidden_overload(parse_config(slow)) is None
+    assert hidden_overload(parse_config({"duration": "50s", "timeout": "5s", "overload": {"backlog": None}})) is None
+    found = hidden_overload(parse_config({**slow, "overload": {"backlog": False}}))
+    assert found == (
+        "timeout = 5s: is long for a duration of 5s; without the rule overload.backlog, a queue hides up to 100% of "
+        "excess load on fetch: switch the rule on, or give a duration of 50s or more"
+    )

@@ -208,7 +208,7 @@ def test_the_highest_loads_that_are_ok_come_first_and_split_votes_are_counted() 
 
 
 def test_a_share_is_written_one_way() -> None:
-    limits = {"success_rate_function_min": 0.9, "success_rate_node_min": 0.955, "ram_overload_pct": 90.0}
+    limits = {"success_rate_function_min": 0.9, "success_rate_node_min": 0.955, "ram_overload_pct": 90.0, "backlog": 0}
     one = node_map(SPACE, some(), context=CONTEXT | {"overload": limits})
     assert dict(summary.campaign_settings(one))["overloaded is"] == (
         "success of a function under 90 %; mean success under 95.5 %; RAM over 90 %"

@@ -157,6 +157,28 @@ def test_a_function_without_load_has_no_latency_to_judge() -> None:
     assert judge([idle], CALM, OverloadConfig(p95_ms_max=1)).verdict is Verdict.OK
 
 
+def test_a_growing_queue_overloads_a_function_by_its_excess() -> None:
+    queued = FunctionMeasurement("a", 60, 300, 300, 0, 300, {}, 1.0, backlog=60)
+
+    judged = judge([queued], NodeMeasurement(cpu_pct=10.0, ram_pct=10.0), OverloadConfig())
+
+    assert judged.verdict is Verdict.OVERLOADED
+    assert judged.reasons == ("backlog of a: it served 48.0 of 60 rps, the rest queued up",)
+    assert judged.margin == pytest.approx(-0.2)
+    assert judged.overloaded_functions == ("a",)
+    assert not judged.is_certain
+
+
+@pytest.mark.parametrize("off", [{"backlog": None}, {"backlog": False}, {"functions": {"a": {"backlog": False}}}])
+def test_the_rule_on_the_backlog_can_be_switched_off(off: dict[str, Any]) -> None:
+    queued = FunctionMeasurement("a", 60, 300, 300, 0, 300, {}, 1.0, backlog=60)
+    rules = OverloadConfig.model_validate(off)
+
+    assert judge([queued], NodeMeasurement(cpu_pct=10.0, ram_pct=10.0), rules).verdict is Verdict.OK
+    assert OverloadConfig.model_validate(rules.as_context()).as_context() == rules.as_context()
+    assert "backlog" not in OverloadConfig().as_context()
+
+
 def test_a_function_has_rules_of_its_own() -> None:
     rules = OverloadConfig(
         p95_ms_max=200,

@@ -45,6 +45,7 @@ def functions(name: str, rate_rps: int) -> st.SearchStrategy[FunctionMeasurement
         ram_bytes=maybe_count,
         power_uw=maybe_number,
         replicas=st.none() | st.integers(0, 2**31 - 1),
+        backlog=st.integers(0, 2**31 - 1),
     )
 
 

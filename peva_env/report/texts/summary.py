@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from peva_env.config import LATENCIES
+from peva_env.config import LATENCIES, limit_text
 from peva_env.contracts import Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.data import Cell, cell_codes
@@ -113,11 +113,12 @@ def _rules(overload: Any) -> str:
         return ""
     limits = ((text, overload.get(name)) for name, text in _RULES.items())
     said = [text.format(scale * limit) for (text, scale), limit in limits if isinstance(limit, int | float)]
-    return "; ".join([*said, *_function_rules(overload.get("functions"))])
+    backlog = ["a queue of a function that grows during a run"] if overload.get("backlog", True) else []
+    return "; ".join([*said, *backlog, *_function_rules(overload.get("functions"))])
 
 
 def _function_rules(functions: Any) -> Iterator[str]:
     """Yield the rules of single functions, as they stand in the configuration."""
     for name, rules in functions.items() if isinstance(functions, Mapping) else ():
-        limits = ", ".join(f"{key} {'off' if limit is None else f'{limit:g}'}" for key, limit in rules.items())
+        limits = ", ".join(f"{key} {limit_text(limit)}" for key, limit in rules.items())
         yield f"of {isolated(name)} alone: {limits}"

@@ -1,7 +1,7 @@
 // The load of one run, for k6 0.57 and later. Nothing is generated: which scenarios run, how long and at what rate
 // comes as options (k6 --config), what each of them sends comes from the plan file.
 //
-//   PEVA_PLAN     JSON array: [{method, url, body, params}, ...], one request per function
+//   PEVA_PLAN     JSON array: [{method, url, body, params, expect}, ...], one request per function
 //   PEVA_SUMMARY  where the summary is written
 //   PEVA_REQUEST  index into the plan; each scenario sets its own
 //   PEVA_SEGMENT_MS  length of a segment of the run; each has its own latencies
@@ -30,13 +30,21 @@ export function setup() {
 
 export default function () {
   const index = __ENV.PEVA_REQUEST;
-  const request = own[index] || (own[index] = requests[index]);
+  const request = own[index] || (own[index] = prepared(requests[index]));
   const segment = Math.floor((Date.now() - exec.scenario.startTime) / __ENV.PEVA_SEGMENT_MS);
   const response = http.request(request.method, request.url, request.body, request.params);
   if (response.error_code === INVALID_URL) throw new Error(`${request.url}: ${response.error}`); // nothing was sent
-  const kind = failureKind(response.error_code, response.status, response.error);
+  const kind = failureKind(response, request.expect);
   if (kind) failures.add(1, { kind });
   else latency.add(response.timings.duration, { segment });
+}
+
+// Which answers k6 itself counts as expected, and whether it keeps their bodies.
+function prepared({ expect = {}, ...request }) {
+  const params = { ...request.params };
+  if (expect.status) params.responseCallback = http.expectedStatuses(...expect.status);
+  if (expect.body_contains || expect.body_not_contains) params.responseType = 'text';
+  return { ...request, params, expect };
 }
 
 // Sends nothing and waits for no function: what makes a pulse late makes k6's requests late, too.
@@ -46,12 +54,20 @@ export function pulse() {
 }
 
 // An error code under 1400 says that no whole answer came, whatever the status line said.
-function failureKind(code, status, error) {
+function failureKind({ error_code: code, status, error, body }, expect) {
   if (code && (code < 1400 || code >= 1600)) return ownLimit(error) || transportFailure(code);
-  if (status >= 200 && status < 300) return '';
+  if (expect.status ? expect.status.includes(status) : status >= 200 && status < 300) {
+    return hasExpectedBody(body || '', expect) ? '' : 'unexpected';
+  }
+  if (status >= 200 && status < 300) return 'unexpected';
   if (status === 404 || status === 429) return `status_${status}`;
   if (status >= 300 && status < 600) return `status_${Math.floor(status / 100)}xx`;
   return 'other';
+}
+
+function hasExpectedBody(body, expect) {
+  if (expect.body_contains && !body.includes(expect.body_contains)) return false;
+  return !(expect.body_not_contains && body.includes(expect.body_not_contains));
 }
 
 // Limits of the machine that k6 runs on, which have no error codes of their own. The texts are the operating system's.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from peva_env.config import require_sendable
+from peva_env.config import ExpectConfig, require_sendable
 from peva_env.errors import ConfigError
 from peva_env.sources.k6.backlog import SEGMENTS
 
@@ -25,11 +25,13 @@ FAILURE_KINDS = (
     "status_429",
     "status_4xx",
     "status_5xx",
+    "unexpected",
     "other",
 )
 """The kinds of failed requests. ``status_4xx`` is any but 404 and 429; ``connection_other`` is mostly a connection that
 was closed without a response. ``generator_files`` and ``generator_ports`` are requests that k6 could not send, because
-its own machine had no file descriptor or no local port left. If nearly all requests end in ``status_404`` or
+its own machine had no file descriptor or no local port left. ``unexpected`` is an answer that is not what ``expect`` of
+its function asks for, with a status of 200 to 299. If nearly all requests end in ``status_404`` or
 ``connection_refused``, the address is wrong or the function is missing; the caller must not count such a run as
 overload."""
 
@@ -66,6 +68,7 @@ class FunctionLoad:
     method: str = "GET"
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    expect: ExpectConfig | None = None
 
     def __post_init__(self) -> None:
         """Check that every value reaches the function unchanged."""
@@ -90,8 +93,13 @@ def scenario(index: int) -> str:
     return f"f{index}"
 
 
+def warm_up_scenario(index: int) -> str:
+    """Return the name of the scenario that warms this function up; nothing of it is counted."""
+    return f"w{index}"
+
+
 def k6_requests(loads: Sequence[FunctionLoad], timeout_s: float) -> list[dict[str, Any]]:
-    """Return the requests that load.js sends, one per function."""
+    """Return the requests that load.js sends, one per function, and the answers that count as success."""
     return [
         {
             "method": load.method,
@@ -99,6 +107,7 @@ def k6_requests(loads: Sequence[FunctionLoad], timeout_s: float) -> list[dict[st
             "body": load.body or None,
             "params": {"headers": dict(load.headers), "timeout": timeout_s * 1000, "redirects": 0},
         }
+        | ({"expect": load.expect.model_dump(exclude_none=True)} if load.expect else {})
         for load in loads
     ]
 
@@ -107,6 +116,7 @@ def k6_options(
     loads: Sequence[FunctionLoad],
     *,
     duration_s: float,
+    warm_up_s: float = 0.0,
     timeout_s: float,
     max_vus: int,
     tags: Mapping[str, str],
@@ -119,23 +129,26 @@ def k6_options(
     """
     vus = virtual_users([load.rate_rps for load in loads], timeout_s=timeout_s, max_vus=max_vus)
     active = [index for index, load in enumerate(loads) if load.rate_rps]
-    return {
-        "scenarios": {
-            scenario(index): {
-                "executor": "constant-arrival-rate",
-                "rate": loads[index].rate_rps,
-                "timeUnit": "1s",
-                "duration": _milliseconds(duration_s),
-                "preAllocatedVUs": vus[index],
-                "maxVUs": vus[index],
-                "gracefulStop": _milliseconds(timeout_s + STOP_MARGIN_S),
-                "env": {"PEVA_REQUEST": str(index), "PEVA_SEGMENT_MS": str(1000 * duration_s / SEGMENTS)},
-                "tags": {"function": loads[index].name},
-            }
-            for index in active
+
+    def constant_load(index: int, start_s: float, length_s: float) -> dict[str, Any]:
+        return {
+            "executor": "constant-arrival-rate",
+            "startTime": _milliseconds(start_s),
+            "rate": loads[index].rate_rps,
+            "timeUnit": "1s",
+            "duration": _milliseconds(length_s),
+            "preAllocatedVUs": vus[index],
+            "maxVUs": vus[index],
+            "gracefulStop": _milliseconds(timeout_s + STOP_MARGIN_S),
+            "env": {"PEVA_REQUEST": str(index), "PEVA_SEGMENT_MS": str(1000 * length_s / SEGMENTS)},
+            "tags": {"function": loads[index].name},
         }
-        | {"pulse": _pulse(duration_s)},
-        "thresholds": {name: [rule] for index in active for name, rule in _submetrics(scenario(index)).items()}
+
+    warm_up = {warm_up_scenario(index): constant_load(index, 0.0, warm_up_s) for index in active if warm_up_s}
+    scenarios = {scenario(index): constant_load(index, warm_up_s, duration_s) for index in active}
+    return {
+        "scenarios": warm_up | scenarios | {"pulse": _pulse(warm_up_s, duration_s)},
+        "thresholds": {name: [rule] for index in active for name, rule in _submetrics(index, loads[index]).items()}
         | {PULSES_ON_TIME: ["count>=0"]}
         | {name: rules for index in active if most_failures for name, rules in _ends(index, most_failures[index])},
         "discardResponseBodies": True,
@@ -157,7 +170,7 @@ def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -
     return [max(1, int(count * share)) if count else 0 for count in needed]
 
 
-def _pulse(duration_s: float) -> dict[str, Any]:
+def _pulse(start_s: float, duration_s: float) -> dict[str, Any]:
     """Return a scenario that sends nothing; its iterations are late only if k6 itself is late.
 
     After a delay k6 starts all due iterations at once. The node then gets a burst of requests, which the counts of the
@@ -166,6 +179,7 @@ def _pulse(duration_s: float) -> dict[str, Any]:
     return {
         "executor": "constant-arrival-rate",
         "exec": "pulse",
+        "startTime": _milliseconds(start_s),
         "rate": PULSES_PER_S,
         "timeUnit": "1s",
         "duration": _milliseconds(duration_s),
@@ -176,17 +190,27 @@ def _pulse(duration_s: float) -> dict[str, Any]:
     }
 
 
-def _submetrics(name: str) -> dict[str, str]:
+def _submetrics(index: int, load: FunctionLoad) -> dict[str, str]:
     """Return thresholds that always hold; they put metrics per scenario into the summary, which k6 omits otherwise."""
+    name = scenario(index)
     counters = [f"{metric}{{scenario:{name}}}" for metric in ("iterations", "dropped_iterations", "http_reqs")]
     counters += [f"peva_failures{{scenario:{name},kind:{kind}}}" for kind in FAILURE_KINDS]
     latencies = [success_latency(name), *(segment_latency(name, segment) for segment in range(SEGMENTS))]
+    if load.expect and load.expect.reads_body:
+        latencies.append(success_latency(name, read_bodies=True))
     return dict.fromkeys(counters, "count>=0") | dict.fromkeys(latencies, "avg>=0")
 
 
-def success_latency(name: str) -> str:
-    """Return the metric of the latencies of a scenario's successful requests."""
-    return f"http_req_duration{{scenario:{name},expected_response:true}}"
+def success_latency(name: str, *, read_bodies: bool = False) -> str:
+    """Return the metric of the latencies of a scenario's successful requests.
+
+    k6's own metric knows the status of an answer. With ``read_bodies`` the body decides, too, and the metric is ours.
+    """
+    return (
+        f"peva_latency{{scenario:{name}}}"
+        if read_bodies
+        else f"http_req_duration{{scenario:{name},expected_response:true}}"
+    )
 
 
 def segment_latency(name: str, segment: int) -> str:

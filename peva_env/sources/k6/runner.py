@@ -88,6 +88,7 @@ class K6:
         loads: Sequence[FunctionLoad],
         *,
         duration_s: float,
+        warm_up_s: float = 0.0,
         tags: Mapping[str, str] | None = None,
         most_failures: Sequence[int] | None = None,
     ) -> LoadResult:
@@ -98,6 +99,7 @@ class K6:
         Args:
             loads: the functions and their rates.
             duration_s: duration of the load, in seconds.
+            warm_up_s: duration of the same load before it, which is not counted.
             tags: tags of this run's samples; their values are part of the names of the files that k6 writes.
             most_failures: one number per function; k6 aborts the run when a function has more failed or more dropped
                 requests.
@@ -107,19 +109,29 @@ class K6:
         """
         started_at = time.time()
         if not any(load.rate_rps for load in loads):
-            time.sleep(duration_s)
+            time.sleep(warm_up_s + duration_s)
             idle = tuple(unloaded(load) for load in loads)
             return LoadResult(idle, started_at, time.time(), started_at, generator_cpu_pct=0.0)
         with processes.temporary_folder("peva-k6-") as folder:
-            self._write_plan(folder, loads, duration_s, tags or {}, most_failures)
-            end = self._execute(
-                folder, duration_s, self._outputs(duration_s, tags or {}), may_abort=bool(most_failures)
+            options = k6_options(
+                loads,
+                duration_s=duration_s,
+                warm_up_s=warm_up_s,
+                timeout_s=self._timeout_s,
+                max_vus=self._max_vus,
+                tags={**self._settings.tags, **(tags or {})},
+                most_failures=most_failures,
             )
+            self._write_plan(folder, loads, options)
+            outputs = self._outputs(warm_up_s + duration_s, tags or {})
+            end = self._execute(folder, warm_up_s + duration_s, outputs, may_abort=bool(most_failures))
             ended_at = time.time()
             functions, summary = self._collect(folder, loads, duration_s, may_be_early=end.aborted)
-            aborted_after_s = ended_early_after(loads, functions, summary, duration_s) if end.aborted else None
+            aborted_after_s = None
+            if end.aborted:
+                aborted_after_s = ended_early_after(loads, functions, summary, duration_s, warm_up_s)
             ran_s = aborted_after_s or duration_s
-            load_start, late = load_started_at(summary), late_share(summary, ran_s)
+            load_start, late = load_started_at(summary) + warm_up_s, late_share(summary, ran_s)
         return LoadResult(
             functions=functions,
             started_at=started_at,
@@ -131,22 +143,7 @@ class K6:
             raw_summary=summary | {"functions": {scenario(i): load.name for i, load in enumerate(loads)}},
         )
 
-    def _write_plan(
-        self,
-        folder: Path,
-        loads: Sequence[FunctionLoad],
-        duration_s: float,
-        tags: Mapping[str, str],
-        most_failures: Sequence[int] | None,
-    ) -> None:
-        options = k6_options(
-            loads,
-            duration_s=duration_s,
-            timeout_s=self._timeout_s,
-            max_vus=self._max_vus,
-            tags={**self._settings.tags, **tags},
-            most_failures=most_failures,
-        )
+    def _write_plan(self, folder: Path, loads: Sequence[FunctionLoad], options: dict[str, Any]) -> None:
         options |= self._settings.options
         if any(output.partition("=")[0] == "cloud" for output in self._settings.outputs):
             options["systemTags"] += CLOUD_SYSTEM_TAGS
@@ -179,9 +176,9 @@ class K6:
         command += ["-e", f"PEVA_PLAN={folder / 'plan.json'}", "-e", f"PEVA_SUMMARY={folder / 'summary.json'}"]
         return [*command, *outputs.arguments, _SCRIPT]
 
-    def _execute(self, folder: Path, duration_s: float, outputs: RunOutputs, *, may_abort: bool) -> _End:
+    def _execute(self, folder: Path, load_s: float, outputs: RunOutputs, *, may_abort: bool) -> _End:
         """Run k6 to its end; no k6 process remains, even after an error."""
-        limit_s = duration_s + self._timeout_s + STOP_MARGIN_S + self._wall_margin_s
+        limit_s = load_s + self._timeout_s + STOP_MARGIN_S + self._wall_margin_s
         env = {**k6_environment(self._settings.ca_file), **outputs.env, **self._settings.env, **self._settings.secrets}
         log = LogStream(folder / "stderr.txt", self._settings.secrets) if self._settings.log else None
         with (folder / "stderr.txt").open("wb") as stderr:

@@ -76,13 +76,14 @@ def ended_early_after(
     functions: Sequence[FunctionMeasurement],
     summary: Mapping[str, Any],
     duration_s: float,
+    warm_up_s: float = 0.0,
 ) -> float | None:
-    """Return the seconds after which k6 aborted a run; None if it had offered all planned requests by then."""
+    """Return the seconds after which k6 aborted a run, without its warm-up; None if it had offered all requests."""
     planned = (math.floor(load.rate_rps * duration_s) for load in loads)
     if all(function.offered >= n for function, n in zip(functions, planned, strict=True)):
         return None
     try:
-        return min(duration_s, float(summary["state"]["testRunDurationMs"]) / 1000)
+        return min(duration_s, max(0.0, float(summary["state"]["testRunDurationMs"]) / 1000 - warm_up_s))
     except (KeyError, TypeError, ValueError) as error:
         raise LoadGeneratorError("k6 wrote a summary that does not say how long the run was") from error
 
@@ -98,7 +99,7 @@ def _measured(
     sent = _count(metrics, f"iterations{{scenario:{name}}}")
     dropped = _count(metrics, f"dropped_iterations{{scenario:{name}}}")
     answered = _count(metrics, f"http_reqs{{scenario:{name}}}")
-    trend = success_latency(name)
+    trend = success_latency(name, read_bodies=bool(load.expect and load.expect.reads_body))
     counts = {kind: _count(metrics, f"peva_failures{{scenario:{name},kind:{kind}}}") for kind in FAILURE_KINDS}
     failed = {kind: count for kind, count in counts.items() if count}
     offered, succeeded = sent + dropped, sent - sum(failed.values())

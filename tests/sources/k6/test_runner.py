@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
 def test_rates_of_zero_get_neither_scenario_nor_users() -> None:
     options = k6_options(GOLDEN_LOADS, duration_s=2, timeout_s=0.5, max_vus=1000, tags={"run": "1"})
     assert list(options["scenarios"]) == ["f0", "f1", "f3", "pulse"]
-    assert options["scenarios"]["f3"]["env"] == {"PEVA_REQUEST": "3"}
+    assert options["scenarios"]["f3"]["env"] == {"PEVA_REQUEST": "3", "PEVA_SEGMENT_MS": "250.0"}
     assert not any("f2" in name for name in options["thresholds"])
 
 
