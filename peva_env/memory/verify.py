@@ -6,7 +6,7 @@ not recomputed: most of their causes, such as a failed k6, leave no data to comp
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from peva_env.memory.event_rows import stream_events
 from peva_env.memory.importing import RECORDED_AS
 from peva_env.memory.session_rules import SessionRules, session_rules
 from peva_env.memory.verify_queries import QUERIES
-from peva_env.rules import judge_stored
+from peva_env.rules import COUNTS, judge_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _judged_anew(event: ExecutionEvent, rules: SessionRules) -> Iterator[Discrep
     judgement = judge_stored(event, *rules)
     compared: dict[str, tuple[Any, Any]] = {
         "verdict": (event.verdict, judgement.verdict),
-        "reasons": (tuple(said for said in event.reasons if not said.startswith(RECORDED_AS)), judgement.reasons),
+        "reasons": _alike_reasons(event.reasons, judgement.reasons),
         "overloaded_functions": (event.overloaded_functions, judgement.overloaded_functions),
     }
     if not _alike(event.margin, judgement.margin):
@@ -79,6 +79,12 @@ def _alike(stored: float | None, recomputed: float | None) -> bool:
     if stored is None or recomputed is None:
         return stored is recomputed
     return math.isclose(stored, recomputed, abs_tol=1e-9)
+
+
+def _alike_reasons(stored: Sequence[str], recomputed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return both without the counts of failures, which earlier versions did not write, and without imported ones."""
+    own = tuple(reason.partition(COUNTS)[0] for reason in stored if not reason.startswith(RECORDED_AS))
+    return own, tuple(reason.partition(COUNTS)[0] for reason in recomputed)
 
 
 def _key(event: ExecutionEvent) -> str:

@@ -4,17 +4,18 @@ What must always hold:
 
 - A verdict depends on one event and the rules only, so that it can be recomputed at any time.
 - The scalar form (``judge``) and the array form (``labels``) agree to the last bit; a test compares them.
-- A run that says nothing about the node's load (generator at its limit, missing metrics, no server at the address) is
-  INVALID, never a label.
+- A run that says nothing about the node's load (generator at its limit, missing metrics, no server at the address, a
+  restart during the run) is INVALID, never a label.
 """
 
 from peva_env.rules.again import judge_again, judge_stored, saturation
 from peva_env.rules.arrays import ArrayRules, labels, majority_labels
 from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
-from peva_env.rules.judge import Judgement, apply_rules, is_decided, judge, majority
+from peva_env.rules.judge import COUNTS, Judgement, apply_rules, is_decided, judge, majority
 
 __all__ = [
     "ABORTED",
+    "COUNTS",
     "ArrayRules",
     "Judgement",
     "apply_rules",

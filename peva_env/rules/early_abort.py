@@ -12,7 +12,7 @@ from typing import Any
 
 from peva_env.config import LATENCIES, OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.rules.judge import Judgement, absent, apply_rules, unless_unsent
+from peva_env.rules.judge import Judgement, absent, apply_rules, caused_by_load
 from peva_env.space import Config
 
 ABORTED = "aborted after "
@@ -55,8 +55,10 @@ def judge_aborted(
     if problems:
         return Judgement(Verdict.INVALID, tuple(problems))
     node = replace(node, cpu_pct=_finite(node.cpu_pct), ram_pct=_finite(node.ram_pct))
-    at_best = [_at_best(function, duration_s) for function in functions]
-    best = unless_unsent(apply_rules(at_best, node, rules), functions)
+    best = caused_by_load(
+        functions,
+        lambda measured: apply_rules([_at_best(function, duration_s) for function in measured], node, rules),
+    )
     if best.verdict is Verdict.INVALID:
         return best
     ended = f"{ABORTED}{ran_s:.1f} s of {duration_s:g} s"

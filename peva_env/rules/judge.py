@@ -11,12 +11,14 @@ A function at rate 0 has success 1 and counts in the mean, like a function at a 
 
 What was not measured is never taken for healthy: without a value that a rule is about, a run is INVALID. So is a run in
 which most requests to a function found nobody at its address: a mistake of the configuration, or a function that is
-gone. So is overload with requests that the load generator could not send for limits of its own machine.
+gone. So is overload that fewer such requests explain: a gateway, a provider or a function was restarted during the run.
+So is overload with requests that the load generator could not send for limits of its own machine.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 
@@ -24,7 +26,13 @@ from peva_env.config import LATENCIES, OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 
 _NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
-"""Kinds of failure, named as in ``peva_env.sources.k6.plan.FAILURE_KINDS``, that a wrong address causes, not load."""
+"""Kinds of failure, named as in ``peva_env.sources.k6.plan.FAILURE_KINDS``, that a wrong address or a restart causes,
+not load."""
+
+_CUT_OFF = ("connection_reset", "connection_other")
+"""Kinds of failure that a restart causes, too, but which load alone can cause."""
+
+_RESTARTED = "not overload but a restart, a crash or a wrong address failed these requests"
 
 _GENERATOR_LIMITS = {
     "generator_files": "it may not open more files; raise the limit (ulimit -n)",
@@ -46,6 +54,12 @@ _CLEARLY_OVER = 0.2
 """Distance beyond a threshold of the node, as a share of it, from which an overloaded run is certain."""
 
 
+_SUCCESS = "success of "
+"""Start of the name of a check of a function's success rate."""
+
+COUNTS = " ("
+"""Start of the counts at the end of a reason. Earlier versions of peva-env wrote reasons without counts."""
+
 NO_LATENCY_MARGIN = -1.0
 """Margin of a latency rule on a function without a successful request: the rule is broken, by an unknown amount."""
 
@@ -61,7 +75,8 @@ class Judgement:
     the highest tenth between its minimum and 1, and CPU, RAM, replicas and latencies are at least a tenth of their
     thresholds below these thresholds. An overloaded run is certain if mean success, CPU or RAM is beyond its threshold
     by at least a fifth of the threshold. The rules of single functions do not make a run certain: the most frequent
-    wrong verdict is a single function that fails in one run only. Source: recordings of 15,832 configurations, see
+    wrong verdict is a single function that fails in one run only. An overloaded run in which a request found no server
+    is not certain. Source: recordings of 15,832 configurations, see
     docs/decisions.md.
     """
 
@@ -97,32 +112,73 @@ def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules
     problems = [*absent(functions), *_not_measured(functions, node, rules)]
     if problems:
         return Judgement(Verdict.INVALID, tuple(problems))
-    return unless_unsent(apply_rules(functions, node, rules), functions)
+    return caused_by_load(functions, lambda measured: apply_rules(measured, node, rules))
 
 
-def unless_unsent(judgement: Judgement, functions: Sequence[FunctionMeasurement]) -> Judgement:
-    """Return the judgement, or INVALID if it is overload and requests could not be sent for limits of the generator."""
+def caused_by_load(
+    functions: Sequence[FunctionMeasurement], apply: Callable[[Sequence[FunctionMeasurement]], Judgement]
+) -> Judgement:
+    """Return the judgement of the functions, or INVALID if it is overload for another cause than load.
+
+    Other causes are requests that found no server, with the connections that were cut off in the same run, and requests
+    that the generator could not send. An overload is judged as if the requests that found no server had succeeded. So
+    its margin is an upper bound.
+
+    Args:
+        functions: the measured functions.
+        apply: applies the rules to functions.
+    """
+    judgement = apply(functions)
     if judgement.verdict is not Verdict.OVERLOADED:
         return judgement
-    unsent = {kind: sum(function.failed.get(kind, 0) for function in functions) for kind in _GENERATOR_LIMITS}
-    problems = [
-        f"k6 could not send {count} request{'' if count == 1 else 's'}: {_GENERATOR_LIMITS[kind]}"
-        for kind, count in unsent.items()
-        if count
-    ]
-    return Judgement(Verdict.INVALID, tuple(problems)) if problems else judgement
+    unsent = tuple(_unsent(functions))
+    if unsent:
+        return Judgement(Verdict.INVALID, unsent)
+    gone = [_lost(function.sent, _gone(function)) + f" of {function.name}" for function in functions if _gone(function)]
+    if not gone:
+        return judgement
+    best = apply([_answered(function) for function in functions])
+    if best.verdict is not Verdict.OVERLOADED:
+        return Judgement(Verdict.INVALID, (f"{_RESTARTED}: {', '.join(gone)}",))
+    note = f"overloaded even if these requests had succeeded: {', '.join(gone)}"
+    return replace(best, reasons=(note, *best.reasons), is_certain=judgement.is_certain)
+
+
+def _unsent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+    for kind, remedy in _GENERATOR_LIMITS.items():
+        count = sum(function.failed.get(kind, 0) for function in functions)
+        if count:
+            yield f"k6 could not send {count} request{'' if count == 1 else 's'}: {remedy}"
+
+
+def _gone(function: FunctionMeasurement) -> dict[str, int]:
+    """Return the failures of a function that a restart explains, by kind; none unless a request found no server."""
+    if not any(function.failed.get(kind) for kind in _NOBODY_THERE):
+        return {}
+    return {kind: n for kind, n in function.failed.items() if kind in _NOBODY_THERE + _CUT_OFF and n}
+
+
+def _answered(function: FunctionMeasurement) -> FunctionMeasurement:
+    """Return a function as if the failures that a restart explains had succeeded."""
+    gone = _gone(function)
+    succeeded = function.succeeded + sum(gone.values())
+    failed = {kind: count for kind, count in function.failed.items() if kind not in gone}
+    rate = succeeded / function.offered if gone else function.success_rate
+    return replace(function, succeeded=succeeded, failed=failed, success_rate=rate)
 
 
 def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
     """Apply the rules to the measured values; do not check whether values are missing or addresses wrong."""
-    checks = [*_function_checks(functions, rules), *_node_checks(functions, node, rules)]
+    checks = list(_function_checks(functions, rules))
+    counted = any(check.fired and check.name.startswith(_SUCCESS) for check in checks)
+    checks += _node_checks(functions, node, rules, failures="" if counted else _failures(functions))
     fired = [check for check in checks if check.fired]
     return Judgement(
         verdict=Verdict.OVERLOADED if fired else Verdict.OK,
         reasons=tuple(check.text for check in fired),
         margins={check.name: check.margin for check in checks},
         overloaded_functions=tuple(dict.fromkeys(check.function for check in fired if check.function)),
-        is_certain=_is_certain(checks),
+        is_certain=_is_certain(checks) and not (fired and any(map(_gone, functions))),
     )
 
 
@@ -197,8 +253,9 @@ def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadCo
     for function in functions:
         limits = rules.limits_of(function.name)
         if limits.success_rate_min is not None:
-            success = f"success of {function.name}"
-            yield _at_least(success, function.success_rate, limits.success_rate_min, function.name)
+            success = f"{_SUCCESS}{function.name}"
+            failures = _failures([function])
+            yield _at_least(success, function.success_rate, limits.success_rate_min, failures, function.name)
         if function.replicas is not None and limits.replicas is not None:
             name = f"replicas of {function.name}"
             text = f"{name} {function.replicas} >= {limits.replicas}"
@@ -225,21 +282,38 @@ def _latency_checks(function: FunctionMeasurement, rules: OverloadConfig) -> Ite
 
 
 def _node_checks(
-    functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
+    functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig, failures: str
 ) -> Iterator[_Check]:
     if rules.success_rate_node_min is not None:
         # Not by sum(), which since Python 3.12 makes good what rounding loses: ``peva_env.rules.arrays`` adds plainly.
         mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
-        yield _at_least("mean success", mean_success, rules.success_rate_node_min)
+        yield _at_least("mean success", mean_success, rules.success_rate_node_min, failures)
     for name, value, limit_pct in _uses(node, rules):
         if value is not None and limit_pct is not None:
             yield _at_most(f"node {name}", value, limit_pct, "%")
 
 
-def _at_least(what: str, value: float, limit: float, function: str | None = None) -> _Check:
+def _failures(functions: Sequence[FunctionMeasurement]) -> str:
+    """Return the failed requests of functions by kind, such as " (85 of 201: 404, 3: dropped)"; empty without one."""
+    counts: Counter[str] = Counter()
+    for function in functions:
+        counts.update(function.failed)
+        counts["dropped"] += function.dropped
+    lost = _lost(sum(function.offered for function in functions), counts)
+    return f"{COUNTS}{lost})" if lost else ""
+
+
+def _lost(total: int, counts: Mapping[str, int]) -> str:
+    """Return counts by kind, the highest first: "85 of 201: 404, 3: timeout"."""
+    kinds = sorted(((count, kind) for kind, count in counts.items() if count), key=lambda one: (-one[0], one[1]))
+    texts = [f"{count}: {kind.removeprefix('status_').replace('_', ' ')}" for count, kind in kinds]
+    return ", ".join(texts).replace(":", f" of {total}:", 1)
+
+
+def _at_least(what: str, value: float, limit: float, failures: str, function: str | None = None) -> _Check:
     scale = limit or 1
     clear_margin = _CLEAR_OF_SUCCESS * (1 - limit) / scale
-    text = f"{what} {value:.3f} < {limit:g}"
+    text = f"{what} {value:.3f} < {limit:g}{failures}"
     return _Check(what, text, (value - limit) / scale, value < limit, function, clear_margin)
 
 

@@ -38,7 +38,7 @@ def test_what_is_said_of_it_is_what_holds_in_the_best_case() -> None:
     assert judgement.verdict is Verdict.OVERLOADED
     assert judgement.reasons == (
         "aborted after 2.0 s of 10 s: overloaded even if the rest had succeeded",
-        "success of f 0.899 < 0.9",
+        "success of f 0.899 < 0.9 (101 of 200: 5xx)",
         "mean success 0.899 < 0.95",
     )
     assert judgement.margin == pytest.approx((1 - 101 / 1001 - 0.95) / 0.95)
@@ -58,6 +58,20 @@ def test_a_wrong_address_is_no_overload_however_early_it_is_noticed() -> None:
     judgement = judge_aborted([nobody], CALM, RULES, duration_s=10, ran_s=2)
     assert judgement.verdict is Verdict.INVALID
     assert "was not there" in judgement.reasons[0]
+
+
+def test_a_restart_ends_a_run_early_but_is_no_overload() -> None:
+    restarted = replace(measured("f", 100, 200, 64), failed={"connection_refused": 64})
+    for judgement in (
+        judge([restarted], CALM, RULES),
+        judge_aborted([restarted], CALM, RULES, duration_s=10, ran_s=2),
+    ):
+        assert judgement.verdict is Verdict.INVALID
+        assert judgement.reasons[0].endswith("64 of 200: connection refused of f")
+    torn = replace(measured("f", 100, 400, 200), failed={"connection_refused": 20, "status_5xx": 180})
+    judgement = judge_aborted([torn], CALM, RULES, duration_s=10, ran_s=4)
+    assert (judgement.verdict, judgement.is_certain) == (Verdict.OVERLOADED, False)
+    assert judgement.margin == pytest.approx((1 - 180 / 1001 - 0.95) / 0.95)
 
 
 def test_a_run_that_ended_before_anything_was_decided_is_invalid() -> None:

@@ -44,8 +44,8 @@ def test_a_calm_node_is_ok_with_the_distance_to_the_nearest_threshold() -> None:
 @pytest.mark.parametrize(
     ("functions", "node", "reason"),
     [
-        ([function(0.89)], CALM, "success of a 0.890 < 0.9"),
-        ([function(0.93), function(0.96, name="b")], CALM, "mean success 0.945 < 0.95"),
+        ([function(0.89)], CALM, "success of a 0.890 < 0.9 (11 of 100: 5xx)"),
+        ([function(0.93), function(0.96, name="b")], CALM, "mean success 0.945 < 0.95 (11 of 200: 5xx)"),
         ([function(1.0, replicas=15)], CALM, "replicas of a 15 >= 15"),
         ([function(1.0)], NodeMeasurement(cpu_pct=80.1, ram_pct=30), "node CPU 80.1 % > 80 %"),
         ([function(1.0)], NodeMeasurement(cpu_pct=1, ram_pct=90.5), "node RAM 90.5 % > 90 %"),
@@ -222,6 +222,56 @@ def test_a_function_that_was_not_there_is_not_overload(kind: str) -> None:
     judgement = judge([function(0.2, failed=kind)], CALM, RULES)
     assert judgement.verdict is Verdict.INVALID
     assert judgement.reasons == (f"a was not there for most of 100 requests: 80 {kind}",)
+
+
+GONE = ["status_404", "connection_refused", "connection_dns", "connection_tls"]
+
+
+@pytest.mark.parametrize("kind", GONE)
+def test_a_restart_is_not_overload(kind: str) -> None:
+    judgement = judge([function(0.58, failed=kind), function(1.0, name="b")], CALM, RULES)
+    assert judgement.verdict is Verdict.INVALID
+    failed = f"42 of 100: {kind.removeprefix('status_').replace('_', ' ')} of a"
+    assert judgement.reasons == (
+        f"not overload but a restart, a crash or a wrong address failed these requests: {failed}",
+    )
+
+
+def test_connections_that_a_restart_cut_off_count_with_the_refused_ones() -> None:
+    failed = {"connection_refused": 3, "connection_reset": 40, "connection_other": 7}
+    assert judge([replace(function(0.5), failed=failed)], CALM, RULES).verdict is Verdict.INVALID
+    del failed["connection_refused"]
+    assert judge([replace(function(0.5), failed=failed)], CALM, RULES).verdict is Verdict.OVERLOADED
+
+
+def test_a_few_requests_that_find_no_server_leave_a_run_ok() -> None:
+    judgement = judge([function(0.995, offered=1000, failed="connection_refused")], CALM, RULES)
+    assert (judgement.verdict, judgement.is_certain) == (Verdict.OK, True)
+
+
+def test_a_run_that_is_overloaded_without_them_too_stays_overloaded_but_is_not_certain() -> None:
+    torn = replace(function(0.4), failed={"status_5xx": 50, "status_404": 10})
+    judgement = judge([torn], CALM, RULES)
+    assert (judgement.verdict, judgement.is_certain) == (Verdict.OVERLOADED, False)
+    assert judgement.reasons == (
+        "overloaded even if these requests had succeeded: 10 of 100: 404 of a",
+        "success of a 0.500 < 0.9 (50 of 100: 5xx)",
+        "mean success 0.500 < 0.95",
+    )
+    busy = judge([function(0.6, failed="status_404")], NodeMeasurement(cpu_pct=100, ram_pct=30), RULES)
+    assert (busy.verdict, busy.is_certain, busy.overloaded_functions) == (Verdict.OVERLOADED, False, ())
+    assert busy.reasons[1:] == ("node CPU 100.0 % > 80 %",)
+
+
+def test_a_latency_rule_does_not_fire_on_requests_that_found_no_server() -> None:
+    rules = OverloadConfig(p95_ms_max=100)
+    assert judge([replace(function(0.5, failed="status_404"), p95_ms=50.0)], CALM, rules).verdict is Verdict.INVALID
+
+
+def test_a_reason_counts_failures_by_kind_the_most_frequent_first() -> None:
+    failed = {"timeout": 3, "status_5xx": 20}
+    torn = replace(function(0.7), sent=93, dropped=7, failed=failed)
+    assert judge([torn], CALM, RULES).reasons[0] == "success of a 0.700 < 0.9 (20 of 100: 5xx, 7: dropped, 3: timeout)"
 
 
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
