@@ -134,7 +134,7 @@ def caused_by_load(
     unsent = tuple(_unsent(functions))
     if unsent:
         return Judgement(Verdict.INVALID, unsent)
-    gone = [_lost(function.sent, _gone(function)) + f" of {function.name}" for function in functions if _gone(function)]
+    gone = [f"{function.name} ({_lost(function.sent, _gone(function))})" for function in functions if _gone(function)]
     if not gone:
         return judgement
     best = apply([_answered(function) for function in functions])

@@ -67,7 +67,7 @@ def test_a_restart_ends_a_run_early_but_is_no_overload() -> None:
         judge_aborted([restarted], CALM, RULES, duration_s=10, ran_s=2),
     ):
         assert judgement.verdict is Verdict.INVALID
-        assert judgement.reasons[0].endswith("64 of 200: connection refused of f")
+        assert judgement.reasons[0].endswith("f (64 of 200: connection refused)")
     torn = replace(measured("f", 100, 400, 200), failed={"connection_refused": 20, "status_5xx": 180})
     judgement = judge_aborted([torn], CALM, RULES, duration_s=10, ran_s=4)
     assert (judgement.verdict, judgement.is_certain) == (Verdict.OVERLOADED, False)

@@ -231,7 +231,7 @@ GONE = ["status_404", "connection_refused", "connection_dns", "connection_tls"]
 def test_a_restart_is_not_overload(kind: str) -> None:
     judgement = judge([function(0.58, failed=kind), function(1.0, name="b")], CALM, RULES)
     assert judgement.verdict is Verdict.INVALID
-    failed = f"42 of 100: {kind.removeprefix('status_').replace('_', ' ')} of a"
+    failed = f"a (42 of 100: {kind.removeprefix('status_').replace('_', ' ')})"
     assert judgement.reasons == (
         f"not overload but a restart, a crash or a wrong address failed these requests: {failed}",
     )
@@ -254,7 +254,7 @@ def test_a_run_that_is_overloaded_without_them_too_stays_overloaded_but_is_not_c
     judgement = judge([torn], CALM, RULES)
     assert (judgement.verdict, judgement.is_certain) == (Verdict.OVERLOADED, False)
     assert judgement.reasons == (
-        "overloaded even if these requests had succeeded: 10 of 100: 404 of a",
+        "overloaded even if these requests had succeeded: a (10 of 100: 404)",
         "success of a 0.500 < 0.9 (50 of 100: 5xx)",
         "mean success 0.500 < 0.95",
     )

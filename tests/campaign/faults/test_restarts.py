@@ -88,7 +88,7 @@ def test_a_gateway_that_is_restarted_makes_a_run_invalid() -> None:
     assert 5 < refused < 60
     assert event.verdict is Verdict.INVALID
     assert event.reasons[0].startswith(
-        f"not overload but a restart, a crash or a wrong address failed these requests: {refused} of "
+        f"not overload but a restart, a crash or a wrong address failed these requests: fetch ({refused} of "
     )
 
 
@@ -97,4 +97,4 @@ def test_a_provider_that_is_restarted_makes_a_run_invalid() -> None:
     event = run_while(gateway, gateway.forget)
     assert 20 < event.functions[0].failed["status_404"] < 80
     assert event.verdict is Verdict.INVALID
-    assert ": 404 of fetch" in event.reasons[0]
+    assert ": 404)" in event.reasons[0]
