@@ -18,7 +18,7 @@ from peva_env.memory.event_rows import stream_events
 from peva_env.memory.importing import RECORDED_AS
 from peva_env.memory.session_rules import SessionRules, session_rules
 from peva_env.memory.verify_queries import QUERIES
-from peva_env.rules import COUNTS, judge_stored
+from peva_env.rules import COUNTS, Judgement, apply_rules, judge_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,13 @@ def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
 
 
 def _judged_anew(event: ExecutionEvent, rules: SessionRules) -> Iterator[Discrepancy]:
-    judgement = judge_stored(event, *rules)
+    found = list(_differences(event, judge_stored(event, *rules)))
+    # Earlier releases applied the rules alone: they did not ask whether another cause than load explains the failures.
+    if found and list(_differences(event, apply_rules(event.functions, event.node, rules.overload))):
+        yield from found
+
+
+def _differences(event: ExecutionEvent, judgement: Judgement) -> Iterator[Discrepancy]:
     compared: dict[str, tuple[Any, Any]] = {
         "verdict": (event.verdict, judgement.verdict),
         "reasons": _alike_reasons(event.reasons, judgement.reasons),

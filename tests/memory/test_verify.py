@@ -12,7 +12,7 @@ from peva_env.memory.contexts import context_hash
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from peva_env.memory.summary import summarize_memory
 from peva_env.memory.verify import Discrepancy, verify
-from peva_env.rules import judge, judge_aborted
+from peva_env.rules import apply_rules, judge, judge_aborted
 from tests.support.builders import event, function, session
 
 CONTEXT: dict[str, Any] = {
@@ -166,3 +166,25 @@ def test_the_summary_of_an_empty_memory_is_empty() -> None:
     summary = summarize_memory(store.database.connection)
     assert (summary.n_configs, summary.campaigns, summary.contexts, summary.events) == (0, [], [], [])
     store.close()
+
+
+def test_overload_by_a_restart_is_sound_as_an_earlier_release_judged_it(store: DuckDBMemoryStore) -> None:
+    refused = function("a", 30, succeeded=30, success_rate=0.5, failed={"connection_refused": 30})
+    judged = apply_rules([refused], NodeMeasurement(cpu_pct=12.5, ram_pct=30.0), OverloadConfig())
+    store.insert_events(
+        [
+            replace(
+                run([("a", 30)], 1),
+                functions=(refused,),
+                verdict=judged.verdict,
+                reasons=tuple(reason.partition(" (")[0] for reason in judged.reasons),
+                margin=judged.margin,
+                overloaded_functions=judged.overloaded_functions,
+            )
+        ]
+    )
+
+    assert judge([refused], NodeMeasurement(cpu_pct=12.5, ram_pct=30.0), OverloadConfig()).verdict is Verdict.INVALID
+    assert [
+        found for found in verify(store.database.connection) if found.column in ("verdict", "reasons", "margin")
+    ] == []
