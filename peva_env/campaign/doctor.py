@@ -17,11 +17,13 @@ from peva_env.campaign.factories import (
     make_generator,
     make_metrics,
     make_platform,
+    make_services,
 )
 from peva_env.config import DfaasConfig, GrafanaConfig
 from peva_env.errors import PevaError
 from peva_env.memory import Database
 from peva_env.planning import DfaasPlanBuilder, hidden_overload, load_policy_algorithm, too_short_for
+from peva_env.platforms.http import HttpService
 from peva_env.platforms.openfaas import DeployedFunction
 
 _RPS_PER_CORE = 250
@@ -65,7 +67,13 @@ def _k6(config: DfaasConfig) -> str:
 
 
 def _node_checks(config: DfaasConfig) -> Iterator[Check]:
-    if config.platform == "local":
+    if config.platform == "http":
+        for service in make_services(config):
+            yield _check(f"function {service.name}", functools.partial(_service, service))
+        if config.prometheus_url:
+            yield _check("metrics", lambda: _metrics(config))
+        return
+    if config.platform != "openfaas":
         yield _check("node", lambda: _node(config))
         return
     gateway = _check("gateway", lambda: make_gateway(config).check())
@@ -79,6 +87,11 @@ def _node_checks(config: DfaasConfig) -> Iterator[Check]:
 def _function(function: DeployedFunction) -> str:
     function.preflight()
     return f"answers at {function.url}, ready replicas: {function.state().available}"
+
+
+def _service(service: HttpService) -> str:
+    service.preflight()
+    return f"answers at {service.shown_url}"
 
 
 def _metrics(config: DfaasConfig) -> str:

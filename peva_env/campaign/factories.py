@@ -1,21 +1,30 @@
 """Builds the components of a live campaign from a configuration; nothing is started, opened or sent."""
 
 from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from peva_env.config import DfaasConfig, OverloadConfig
+from peva_env.config import PLATFORMS, DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent
-from peva_env.errors import ConfigError
+from peva_env.errors import ConfigError, PevaError, PlatformError
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger, digest
 from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.planning import UpdateSchedule
-from peva_env.platforms import Platform
+from peva_env.platforms import Platform, trust
+from peva_env.platforms.http import HttpNode, HttpService
 from peva_env.platforms.local import LocalNode
-from peva_env.platforms.openfaas import DeployedFunction, Gateway, OpenFaasNode, read_credentials, trust
+from peva_env.platforms.openfaas import DeployedFunction, Gateway, OpenFaasNode, read_credentials
 from peva_env.platforms.prometheus import DEFAULT_NAMESPACE, Prometheus, PrometheusMetrics, load_queries
 from peva_env.rules import apply_rules
 from peva_env.sources.k6 import K6, find_k6, k6_settings
+from peva_env.system import load_class
+
+_GROUP = "peva_env.platforms"
+"""The entry-point group of platforms of other packages."""
+
+_CONTRACT = ("name", "min_window_s", "start", "stop", "url", "describe", "usage", "failure")
+"""What a ``Platform`` has."""
 
 _MIN_PREFLIGHT_S = 5.0
 """Shortest timeout of a function's first call, which may take longer than later calls (cold start)."""
@@ -26,9 +35,15 @@ def make_platform(config: DfaasConfig) -> Platform:
 
     Raises:
         ConfigError: an address, a password or a certificate that the platform needs is missing.
+        PlatformError: a platform of the user's own cannot be loaded or built.
     """
     if config.platform == "local":
         return LocalNode(config.functions, request_timeout_s=max(_MIN_PREFLIGHT_S, config.timeout_s))
+    if config.platform == "http":
+        metrics = make_metrics(config) if config.prometheus_url else None
+        return HttpNode(make_services(config), metrics=metrics, duration_s=config.duration_s)
+    if config.platform != "openfaas":
+        return _own_platform(config)
     gateway = make_gateway(config)
     return OpenFaasNode(
         make_deployed_functions(config, gateway),
@@ -36,6 +51,38 @@ def make_platform(config: DfaasConfig) -> Platform:
         metrics=make_metrics(config),
         duration_s=config.duration_s,
     )
+
+
+def make_services(config: DfaasConfig) -> list[HttpService]:
+    """Build the clients of HTTP services; nothing is sent.
+
+    Raises:
+        ConfigError: an address or the CA certificate is missing.
+    """
+    tls, timeout_s = trust(config.http.ca_file, key="http.ca_file"), max(_MIN_PREFLIGHT_S, config.timeout_s)
+    return [HttpService(function, tls=tls, timeout_s=timeout_s) for function in config.functions]
+
+
+def _own_platform(config: DfaasConfig) -> Platform:
+    """Build a platform of the user's own, which is given the configuration. Its module's code runs."""
+    named = {entry.name: entry for entry in entry_points(group=_GROUP)}
+    if config.platform in named:
+        platform_class = named[config.platform].load()
+    elif ":" in config.platform:
+        platform_class = load_class(config.platform, what="platform", error=PlatformError)
+    else:
+        known = ", ".join([*PLATFORMS, *sorted(named)])
+        raise ConfigError(f"platform = {config.platform!r}: must be one of {known}, or module:Class")
+    try:
+        platform = platform_class(config)
+    except PevaError:
+        raise
+    except Exception as error:
+        raise PlatformError(f"platform {config.platform!r} cannot be made of a configuration: {error!r}") from error
+    if not isinstance(platform, Platform):
+        lacks = ", ".join(name for name in _CONTRACT if not hasattr(platform, name))
+        raise PlatformError(f"platform {config.platform!r} is not a Platform: it lacks {lacks}")
+    return platform
 
 
 def make_gateway(config: DfaasConfig) -> Gateway:
@@ -47,7 +94,9 @@ def make_gateway(config: DfaasConfig) -> Gateway:
     if config.gateway_url is None:
         raise ConfigError("platform = 'openfaas': gateway_url is needed, for example http://127.0.0.1:8080")
     credentials = read_credentials(config.openfaas)
-    return Gateway(config.gateway_url, credentials=credentials, tls=trust(config.openfaas.ca_file))
+    return Gateway(
+        config.gateway_url, credentials=credentials, tls=trust(config.openfaas.ca_file, key="openfaas.ca_file")
+    )
 
 
 def make_deployed_functions(config: DfaasConfig, gateway: Gateway) -> list[DeployedFunction]:
@@ -124,6 +173,7 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
                 "method": function.method,
                 "body": function.body,
                 "headers": {name: digest(value) for name, value in function.headers.items()},
+                **({"headers_env": dict(function.headers_env)} if function.headers_env else {}),
                 **({"expect": function.expect.model_dump(exclude_none=True)} if function.expect else {}),
             }
             for function in config.functions

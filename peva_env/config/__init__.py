@@ -8,7 +8,7 @@ What must always hold:
 - A configuration holds no secret. It names the file or the environment variable that holds the secret.
 """
 
-from peva_env.config.campaign import DfaasConfig, duration_seconds
+from peva_env.config.campaign import PLATFORMS, DfaasConfig, duration_seconds
 from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping, validated
@@ -23,7 +23,7 @@ from peva_env.config.rule_changes import (
     read_rules,
     rule_changes,
 )
-from peva_env.config.secrets import Secret, read_secret
+from peva_env.config.secrets import Secret, read_secret, request_headers
 from peva_env.config.section import Section
 from peva_env.config.sections import (
     LONGEST_S,
@@ -32,6 +32,7 @@ from peva_env.config.sections import (
     ExpectConfig,
     FunctionConfig,
     GrafanaConfig,
+    HttpConfig,
     MemoryConfig,
     OpenFaasConfig,
     require_function_name,
@@ -42,6 +43,7 @@ __all__ = [
     "FILE_OUTPUTS",
     "LATENCIES",
     "LONGEST_S",
+    "PLATFORMS",
     "AskedRules",
     "CombinationConfig",
     "CooldownConfig",
@@ -51,6 +53,7 @@ __all__ = [
     "FunctionLimits",
     "FunctionOverloadConfig",
     "GrafanaConfig",
+    "HttpConfig",
     "MemoryConfig",
     "OpenFaasConfig",
     "OverloadConfig",
@@ -68,6 +71,7 @@ __all__ = [
     "read_mapping",
     "read_rules",
     "read_secret",
+    "request_headers",
     "require_function_name",
     "require_sendable",
     "rule_changes",

@@ -18,6 +18,7 @@ from peva_env.config.sections import (
     CooldownConfig,
     FunctionConfig,
     GrafanaConfig,
+    HttpConfig,
     MemoryConfig,
     OpenFaasConfig,
     plain_url,
@@ -47,6 +48,12 @@ def duration_seconds(text: str) -> float:
     if seconds > LONGEST_S:
         raise ValueError(f"must be at most {LONGEST_S / _SECONDS_PER_UNIT['h']:.0f}h")
     return seconds
+
+
+PLATFORMS = ("local", "openfaas", "http")
+"""The kinds of node that come with the package."""
+
+_RULES_ON_USE = ("cpu_overload_pct_of_capacity", "ram_overload_pct")
 
 
 class DfaasConfig(Section):
@@ -85,12 +92,15 @@ class DfaasConfig(Section):
     micro_batch_window_s: int = Field(30, description="longest wait for an update in micro_batch mode, in seconds")
     algorithm_entrypoint: str | None = Field(None, description="a policy of your own, as module:Class")
     memory: MemoryConfig = Field(default_factory=MemoryConfig)
-    platform: Literal["local", "openfaas"] = "local"
+    platform: str = Field(
+        "local", description="local, openfaas, http, or a class of your own: its entry point's name or module:Class"
+    )
+    http: HttpConfig = Field(default_factory=HttpConfig, description="http: the CA of the services")
     gateway_url: str | None = Field(
         None, description="openfaas: address of the gateway, for example http://10.0.0.50:8080"
     )
     prometheus_url: str | None = Field(
-        None, description="openfaas: address of Prometheus, for example http://10.0.0.50:9090"
+        None, description="openfaas, http: address of Prometheus, for example http://10.0.0.50:9090"
     )
     openfaas: OpenFaasConfig = Field(default_factory=OpenFaasConfig, description="openfaas: namespace, password, CA")
     prometheus_instance: str | None = Field(
@@ -139,6 +149,11 @@ class DfaasConfig(Section):
     def timeout_s(self) -> float:
         """Timeout of a request in seconds."""
         return duration_seconds(self.timeout)
+
+    @property
+    def ca_file(self) -> str | None:
+        """The file of the CA certificate of an https platform."""
+        return self.http.ca_file if self.platform == "http" else self.openfaas.ca_file
 
     @property
     def warm_up_s(self) -> float:
@@ -217,6 +232,41 @@ class DfaasConfig(Section):
         for name in self.overload.functions:
             if name not in names:
                 raise ValueError(f"overload.functions.{name}: there is no such function, only {', '.join(names)}")
+        return self
+
+    @field_validator("platform")
+    @classmethod
+    def _is_platform(cls, platform: str) -> str:
+        if not platform or (":" in platform and not all(platform.partition(":")[::2])):
+            raise ValueError(f"must be {', '.join(PLATFORMS)}, or module:Class, for example my_nodes:MyPlatform")
+        return platform
+
+    @model_validator(mode="after")
+    def _is_measured(self) -> Self:
+        """Switch off the rules on the use of a node that nothing measures."""
+        if self.platform != "http" or self.prometheus_url is not None:
+            return self
+        for key in _RULES_ON_USE:
+            if key in self.overload.model_fields_set and getattr(self.overload, key) is not None:
+                raise ValueError(
+                    f"overload.{key}: nothing measures it on platform http; set prometheus_url, or leave the rule out"
+                )
+        self.overload = self.overload.model_copy(update=dict.fromkeys(_RULES_ON_USE))
+        return self
+
+    @model_validator(mode="after")
+    def _has_addresses(self) -> Self:
+        for i, function in enumerate(self.functions):
+            if self.platform == "http" and function.url is None:
+                raise ValueError(
+                    f"functions[{i}].url: platform http needs the address of {function.name!r}, "
+                    "for example http://127.0.0.1:8000/"
+                )
+            if self.platform in ("local", "openfaas") and function.url is not None:
+                raise ValueError(
+                    f"functions[{i}].url: platform {self.platform} has addresses of its own; "
+                    "write `platform: http`, or leave url out"
+                )
         return self
 
     @model_validator(mode="after")

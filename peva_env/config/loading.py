@@ -83,7 +83,7 @@ def _refuse(_loader: _Loader, _node: yaml.Node) -> NoReturn:
 for _sign in _SIGNS:
     _Loader.add_constructor(_sign, _refuse)
 
-_PATHS = {"openfaas": {"password_file", "ca_file"}, "grafana": {"token_file"}}
+_PATHS = {"openfaas": {"password_file", "ca_file"}, "http": {"ca_file"}, "grafana": {"token_file"}}
 """Keys of sections that name a file beside the configuration."""
 
 

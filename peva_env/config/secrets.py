@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from peva_env.config.sections import FunctionConfig
 from peva_env.errors import ConfigError
 
 
@@ -36,16 +37,38 @@ def read_secret(key: str, *, file: str | None, variable: str | None, purpose: st
         text = _read(Path(file).expanduser(), source)
     elif variable is not None:
         source = f"{key}_env = {variable!r}"
-        if variable not in os.environ:
-            raise ConfigError(f"{source}: there is no such environment variable; set it to {purpose}")
-        text = os.environ[variable]
+        text = _of_variable(variable, source, purpose)
     else:
         return None
+    return Secret(SecretStr(_one_line(text, source, purpose)), source)
+
+
+def request_headers(function: FunctionConfig) -> dict[str, str]:
+    """Return the headers of a function's requests, with the values of the secret ones.
+
+    Raises:
+        ConfigError: the variable of a header is not set, or does not hold exactly one line.
+    """
+    headers = dict(function.headers)
+    for name, variable in function.headers_env.items():
+        source = f"function {function.name!r}: headers_env.{name} = {variable!r}"
+        purpose = f"the value of header {name}"
+        headers[name] = _one_line(_of_variable(variable, source, purpose), source, purpose)
+    return headers
+
+
+def _of_variable(variable: str, source: str, purpose: str) -> str:
+    if variable not in os.environ:
+        raise ConfigError(f"{source}: there is no such environment variable; set it to {purpose}")
+    return os.environ[variable]
+
+
+def _one_line(text: str, source: str, purpose: str) -> str:
     text = text.strip()
     if not text or "\n" in text or "\r" in text:
         found = "holds several lines" if text else "is empty"
         raise ConfigError(f"{source}: {found}; it must hold {purpose}, in one line")
-    return Secret(SecretStr(text), source)
+    return text
 
 
 def _read(path: Path, source: str) -> str:

@@ -43,8 +43,12 @@ class FunctionConfig(Section):
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"] = Field(
         "GET", description="HTTP method of each request"
     )
+    url: str | None = Field(None, description="platform http: address of the function")
     body: str = Field("", description="request body")
     headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers of each request")
+    headers_env: dict[str, str] = Field(
+        default_factory=dict, description="headers that are secret: the environment variable that holds each value"
+    )
     max_rate: int | None = Field(None, ge=0, description="highest rate to offer this function, in requests/s")
     source: str | None = Field(
         None, description="local node: code of the function, as 'file.py:target'; default: the sample of this name"
@@ -68,6 +72,24 @@ class FunctionConfig(Section):
     @classmethod
     def _upper(cls, method: object) -> object:
         return method.strip().upper() if isinstance(method, str) else method
+
+    @field_validator("url")
+    @classmethod
+    def _is_http_url(cls, url: str | None) -> str | None:
+        return None if url is None else request_url(url)
+
+    @field_validator("headers_env")
+    @classmethod
+    def _named_headers(cls, headers_env: dict[str, str]) -> dict[str, str]:
+        require_sendable(headers_env, "")
+        return headers_env
+
+    @model_validator(mode="after")
+    def _each_header_once(self) -> Self:
+        twice = {name.lower() for name in self.headers} & {name.lower() for name in self.headers_env}
+        if twice:
+            raise ValueError(f"headers_env: {min(twice)} is in headers, too; give it once")
+        return self
 
     @field_validator("headers")
     @classmethod
@@ -108,6 +130,7 @@ class CombinationConfig(Section):
 class CooldownConfig(Section):
     """Cooldown: before each run, the campaign waits until the node is idle."""
 
+    rest_seconds: float = Field(0, ge=0, le=LONGEST_S, description="shortest pause before a run, idle or not")
     max_wait_seconds: float = Field(180, ge=0, le=LONGEST_S)
     sleep_step_seconds: float = Field(5, gt=0, le=LONGEST_S, description="pause between two looks at the node")
     idle_threshold_pct: float = Field(15, ge=0, le=100, description="at rest = within this share above the idle use")
@@ -220,6 +243,25 @@ def plain_url(url: str) -> str:
     except ValueError as error:
         raise ValueError(f"{wanted}; its port is not a number up to 65535") from error
     return url.rstrip("/")
+
+
+def request_url(url: str) -> str:
+    """Return an http or https address of a function: with path and query, without user name, password and fragment.
+
+    Raises:
+        ValueError: it is not such an address.
+    """
+    address, sign, query = url.strip().partition("?")
+    plain_url(address)
+    if re.search(r"[\s#]", query):
+        raise ValueError("must hold no blank and no fragment (#)")
+    return f"{address}{sign}{query}"
+
+
+class HttpConfig(Section):
+    """Access to HTTP services."""
+
+    ca_file: str | None = Field(None, min_length=1, description="CA certificate (PEM) of https services")
 
 
 class GrafanaConfig(Section):

@@ -49,7 +49,8 @@ def judge_runs(
     judged = judged_by(rules, runs, others)
     n_anew = sum(run.run_id in others for run in runs)
     n_lost = sum(run.is_valid and not now.is_valid for run, now in zip(runs, judged, strict=True))
-    notes = tuple(_notes(_changes(usual, rules), n_anew, n_lost))
+    is_unmetered = rules.cpu_overload_pct_of_capacity is None and rules.ram_overload_pct is None
+    notes = (*_notes(_changes(usual, rules), n_anew, n_lost), *(("no rule on CPU and RAM",) if is_unmetered else ()))
     return JudgedRuns(judged, {**context, RULES: rules.as_context()}, notes)
 
 

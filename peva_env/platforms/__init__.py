@@ -9,12 +9,16 @@ What must always hold:
 
 from peva_env.platforms.base import NodeUsage, Platform, Usage, steady_window
 from peva_env.platforms.cooldown import Cooldown, Rest
+from peva_env.platforms.probes import ProbedPlatform
+from peva_env.platforms.tls import trust
 
 __all__ = [
     "Cooldown",
     "NodeUsage",
     "Platform",
+    "ProbedPlatform",
     "Rest",
     "Usage",
     "steady_window",
+    "trust",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from peva_env.config import CooldownConfig
 from peva_env.errors import MetricsError
 from peva_env.platforms.base import NodeUsage, Platform, Usage
+from peva_env.platforms.probes import IdleLatencies, ProbedPlatform
 
 _FLOOR_PCT = 5.0
 """Percentage points above the idle use that always count as idle: a share of a very low idle use would be noise."""
@@ -40,12 +41,15 @@ class _Baseline:
 
 
 class Cooldown:
-    """Waits until CPU, RAM and replicas of a node are back near a rolling idle baseline.
+    """Waits ``rest_seconds``, then until CPU, RAM and replicas of a node are back near a rolling idle baseline.
 
     A node is idle if ``use <= max(idle * (1 + threshold), idle + 5 points)`` and no function has more replicas than
     when it was idle. The first measurement sets the baseline. A lower measurement replaces the baseline at once, in
     case the node was still busy at the first measurement. A higher measurement that counts as idle raises the baseline
     a little, so that slow drift, such as a growing heap, does not count as load.
+
+    Where nothing measures the node (``ProbedPlatform``), it is idle if a single call of each function takes hardly
+    longer than the fastest one before.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Cooldown:
         self._config = config
         self._sleep = sleep
         self._baseline: _Baseline | None = None
+        self._latencies = IdleLatencies()
 
     def wait(self) -> Rest:
         """Return when the node is idle, or after ``max_wait_seconds`` and one last measurement.
@@ -62,6 +67,8 @@ class Cooldown:
         A node that cannot be measured is measured again, like a busy node; a node with a failure ends the wait.
         """
         began = time.monotonic()
+        if self._config.rest_seconds:
+            self._sleep(self._config.rest_seconds)
         while True:
             idle, problem = self._measure()
             waited_s = time.monotonic() - began
@@ -75,6 +82,9 @@ class Cooldown:
 
     def _measure(self) -> tuple[Usage, str | None]:
         """Return the node's present use, and the reason why it does not count as idle, or None."""
+        latencies_ms = self._platform.latencies_ms() if isinstance(self._platform, ProbedPlatform) else None
+        if latencies_ms is not None:
+            return Usage(), self._latencies.problem(latencies_ms)
         now = time.time()
         try:
             idle = self._platform.usage(now, now + self._platform.min_window_s)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from peva_env.config import FunctionConfig, OverloadConfig
+from peva_env.config import FunctionConfig, OverloadConfig, request_headers
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms import Cooldown, NodeUsage, Platform, Rest, Usage, steady_window
@@ -111,7 +111,9 @@ class LiveSource:
             function = self.functions[name]
             url = self.platform.url(name)
             loads.append(
-                FunctionLoad(name, rate_rps, url, function.method, function.body, function.headers, function.expect)
+                FunctionLoad(
+                    name, rate_rps, url, function.method, function.body, request_headers(function), function.expect
+                )
             )
         return loads
 

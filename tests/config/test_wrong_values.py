@@ -55,7 +55,8 @@ def _places(model: type[Section], text: str) -> Iterator[str]:
     for key, field in model.model_fields.items():
         if key != "type":
             rest = [f"{name}: {value}" for name, value in (("name", "a"), ("url", "'http://h'")) if name != key]
-            needed = [part for part in rest if part.partition(":")[0] in model.model_fields]
+            required = {name for name, other in model.model_fields.items() if other.is_required()}
+            needed = [part for part in rest if part.partition(":")[0] in required]
             yield text.replace("KEYS", ", ".join([*needed, f"{key}: VALUE"]))
         for part in _parts(field.annotation):
             if isinstance(part, type) and issubclass(part, Section):
@@ -91,6 +92,7 @@ def places() -> list[str]:
         "{plugins: {peva_faas: VALUE}}",
         "{common: {? VALUE : 3}}",
     ]
+    found += [f"{{platform: http, functions: [{{name: a, url: {url}}}]}}" for url in ("VALUE", "'http://h/?VALUE'")]
     return found + inside + older + outside
 
 

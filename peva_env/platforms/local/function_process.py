@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from peva_env.config import FunctionConfig
+from peva_env.config import FunctionConfig, request_headers
 from peva_env.errors import PlatformError
 from peva_env.platforms.local.function_code import FunctionCode
 from peva_env.system import HttpClient, NoResponseError, processes
@@ -90,7 +90,7 @@ class FunctionProcess:
         call = self._function
         try:
             response = self._http.request(
-                "/", method=call.method, body=call.body, headers=call.headers, timeout_s=timeout_s
+                "/", method=call.method, body=call.body, headers=request_headers(call), timeout_s=timeout_s
             )
         except NoResponseError as error:
             raise PlatformError(self._why_no_response(error, timeout_s)) from error

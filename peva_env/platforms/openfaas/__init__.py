@@ -6,7 +6,7 @@ What must always hold:
 - The password is sent to the gateway's own API only.
 """
 
-from peva_env.platforms.openfaas.credentials import read_credentials, trust
+from peva_env.platforms.openfaas.credentials import read_credentials
 from peva_env.platforms.openfaas.deployed_function import DeployedFunction
 from peva_env.platforms.openfaas.gateway import Gateway
 from peva_env.platforms.openfaas.node import OpenFaasNode
@@ -16,5 +16,4 @@ __all__ = [
     "Gateway",
     "OpenFaasNode",
     "read_credentials",
-    "trust",
 ]

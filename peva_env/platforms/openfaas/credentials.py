@@ -1,14 +1,11 @@
-"""The credentials of an OpenFaaS gateway, and the CA certificate of its address."""
+"""The credentials of an OpenFaaS gateway."""
 
 import base64
-import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import SecretStr
 
 from peva_env.config import OpenFaasConfig, read_secret
-from peva_env.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +45,3 @@ def read_credentials(config: OpenFaasConfig) -> Credentials | None:
         purpose="the gateway's password",
     )
     return None if password is None else Credentials(config.username, password.value, password.source)
-
-
-def trust(ca_file: str | None) -> ssl.SSLContext:
-    """Return a TLS context that trusts the CA of a file, or the CAs of the system without a file.
-
-    Raises:
-        ConfigError: the file does not exist, or holds no certificate.
-    """
-    if ca_file is None:
-        return ssl.create_default_context()
-    where = f"openfaas.ca_file = {ca_file!r}"
-    try:
-        context = ssl.create_default_context(cafile=Path(ca_file).expanduser())
-    except ssl.SSLError as error:
-        raise ConfigError(f"{where}: holds no certificate in PEM form") from error
-    except OSError as error:
-        raise ConfigError(f"{where}: cannot be read: {error.strerror}") from error
-    # Newer Pythons demand extensions that home-made CAs lack; k6, which has to trust the same file, does not.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context

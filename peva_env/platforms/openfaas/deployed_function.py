@@ -2,7 +2,7 @@
 
 import time
 
-from peva_env.config import FunctionConfig
+from peva_env.config import FunctionConfig, request_headers
 from peva_env.errors import PlatformError
 from peva_env.platforms.openfaas.gateway import FunctionState, Gateway
 from peva_env.system import NoResponseError, Response
@@ -107,7 +107,7 @@ class DeployedFunction:
         call = self._function
         try:
             return self._gateway.invoke(
-                self._path, method=call.method, body=call.body, headers=call.headers, timeout_s=timeout_s
+                self._path, method=call.method, body=call.body, headers=request_headers(call), timeout_s=timeout_s
             )
         except NoResponseError as error:
             raise PlatformError(f"function {self.name!r}: {error}") from error

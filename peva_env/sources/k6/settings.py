@@ -61,6 +61,7 @@ def k6_settings(config: DfaasConfig) -> K6Settings:
     for name in config.k6_env_from:
         if not os.environ.get(name):
             raise ConfigError(f"k6_env_from: {name} is not set in the environment; export it, or leave it out")
+    ca_file = config.ca_file
     return K6Settings(
         outputs=tuple(config.k6_outputs),
         tags=config.k6_tags,
@@ -68,7 +69,7 @@ def k6_settings(config: DfaasConfig) -> K6Settings:
         secrets={name: os.environ[name] for name in config.k6_env_from},
         options=config.k6_options,
         folder=Path(config.output_dir) / "k6",
-        ca_file=Path(config.openfaas.ca_file).expanduser() if config.openfaas.ca_file else None,
+        ca_file=Path(ca_file).expanduser() if ca_file else None,
         dashboard=config.k6_dashboard,
         log=config.k6_log,
     )

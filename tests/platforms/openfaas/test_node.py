@@ -15,10 +15,11 @@ from peva_env.campaign.factories import make_deployed_functions, make_platform, 
 from peva_env.config import DfaasConfig, load_config, parse_config
 from peva_env.errors import ConfigError, MetricsError, PlatformError
 from peva_env.platforms.base import NodeUsage, Usage
-from peva_env.platforms.openfaas.credentials import read_credentials, trust
+from peva_env.platforms.openfaas.credentials import read_credentials
 from peva_env.platforms.openfaas.deployed_function import DeployedFunction
 from peva_env.platforms.openfaas.gateway import Gateway
 from peva_env.platforms.openfaas.node import OpenFaasNode
+from peva_env.platforms.tls import trust
 from peva_env.system import Retry
 from tests.support.gateway import Served, StandIn, serving, throw_away_ca
 
@@ -68,7 +69,7 @@ def client_of(config: DfaasConfig, timeouts_s: tuple[float, float] = (3.0, 10.0)
     return Gateway(
         config.gateway_url or "",
         credentials=read_credentials(config.openfaas),
-        tls=trust(config.openfaas.ca_file),
+        tls=trust(config.openfaas.ca_file, key="openfaas.ca_file"),
         timeout_s=timeouts_s[0],
         retry=Retry(pause_s=0.01, timeout_s=timeouts_s[1]),
     )
