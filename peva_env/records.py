@@ -65,7 +65,8 @@ class FunctionMeasurement:
     of successful requests, None without a success.
 
     ``backlog`` is the number of offered requests by which the function's queue grew during the run. It is 0 where the
-    queue did not grow significantly, or where that is not known.
+    queue did not grow significantly, or where that is not known. ``held_up`` is the number of requests that came late
+    and all at once, because the load generator stood still when they were due.
     """
 
     name: str
@@ -86,6 +87,7 @@ class FunctionMeasurement:
     power_uw: float | None = None
     replicas: int | None = None
     backlog: int = 0
+    held_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)

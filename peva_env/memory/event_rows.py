@@ -22,13 +22,13 @@ _FUNCTION_COLUMNS = {
 }
 """Columns of a function's values whose name differs from the field's."""
 
-_BACKLOG = "backlog"
-"""The strict schema has no column for a function's backlog: it is stored beside the counts of ``failed``."""
+_BESIDE_FAILED = ("backlog", "held_up")
+"""Counts of requests without a column in the strict schema: they are stored beside the counts of ``failed``."""
 
 _FUNCTION_FIELDS = {
     field.name: _FUNCTION_COLUMNS.get(field.name, field.name)
     for field in fields(FunctionMeasurement)
-    if field.name != _BACKLOG
+    if field.name not in _BESIDE_FAILED
 }
 _NODE_FIELDS = tuple(field.name for field in fields(NodeMeasurement))
 _PLAIN_FIELDS = tuple(
@@ -67,7 +67,7 @@ def event_record(event: ExecutionEvent) -> dict[str, Any]:
         "function_names": list(names),
         "rates_rps": list(rates),
         "failed": [
-            {**function.failed, **({_BACKLOG: function.backlog} if function.backlog else {})}
+            dict(function.failed) | {name: count for name in _BESIDE_FAILED if (count := getattr(function, name))}
             for function in event.functions
         ],
         "overloaded_functions": list(event.overloaded_functions),
@@ -106,10 +106,9 @@ def _event(record: Mapping[str, Any]) -> ExecutionEvent:
 
 def _function(record: Mapping[str, Any], i: int) -> FunctionMeasurement:
     values = {field: record[column][i] for field, column in _FUNCTION_FIELDS.items()}
-    if _BACKLOG not in values["failed"]:
-        return FunctionMeasurement(**values)
-    failed = dict(values["failed"])
-    return FunctionMeasurement(**{**values, "backlog": failed.pop(_BACKLOG), "failed": failed})
+    failed = dict(values.pop("failed"))
+    beside = {name: failed.pop(name) for name in _BESIDE_FAILED if name in failed}
+    return FunctionMeasurement(**values, failed=failed, **beside)
 
 
 def read_events(connection: duckdb.DuckDBPyConnection, condition: str, parameters: list[Any]) -> list[ExecutionEvent]:

@@ -12,7 +12,8 @@ A function at rate 0 has success 1 and counts in the mean, like a function at a 
 What was not measured is never taken for healthy: without a value that a rule is about, a run is INVALID. So is a run in
 which most requests to a function found nobody at its address: a mistake of the configuration, or a function that is
 gone. So is overload that fewer such requests explain: a gateway, a provider or a function was restarted during the run.
-So is overload with requests that the load generator could not send for limits of its own machine.
+So is overload that a stall of the load generator explains, or with requests that it could not send for limits of its
+own machine: see ``peva_env.rules.other_causes``.
 """
 
 import math
@@ -24,24 +25,7 @@ from operator import add
 
 from peva_env.config import LATENCIES, OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
-
-_NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
-"""Kinds of failure, named as in ``peva_env.sources.k6.plan.FAILURE_KINDS``, that a wrong address or a restart causes,
-not load."""
-
-_CUT_OFF = ("connection_reset", "connection_other")
-"""Kinds of failure that a restart causes, too, but which load alone can cause."""
-
-_RESTARTED = "not overload but a restart, a crash or a wrong address failed these requests"
-
-_GENERATOR_LIMITS = {
-    "generator_files": "it may not open more files; raise the limit (ulimit -n)",
-    "generator_ports": "no local port was free; offer less, or widen net.ipv4.ip_local_port_range",
-}
-"""Kinds of failure that a limit of the load generator's own machine causes, and the remedies."""
-
-NOT_MEASURED = " not measured"
-"""End of the reasons of a run that is INVALID because a rule needs what was not measured."""
+from peva_env.rules.other_causes import NOBODY_THERE, counts_text, explained, restart, stall, unsent
 
 _CLEAR_OF_SUCCESS = 0.9
 """Clear margin of a success rate, as a share of the interval from its minimum to 1. It cannot be a share of the
@@ -59,6 +43,11 @@ _SUCCESS = "success of "
 
 COUNTS = " ("
 """Start of the counts at the end of a reason. Earlier versions of peva-env wrote reasons without counts."""
+
+NOT_MEASURED = " not measured"
+"""End of the reason of a run that lacks a value that a rule is about."""
+
+_DESPITE = "overloaded even without what this explains: "
 
 NO_LATENCY_MARGIN = -1.0
 """Margin of a latency rule on a function without a successful request: the rule is broken, by an unknown amount."""
@@ -120,9 +109,9 @@ def caused_by_load(
 ) -> Judgement:
     """Return the judgement of the functions, or INVALID if it is overload for another cause than load.
 
-    Other causes are requests that found no server, with the connections that were cut off in the same run, and requests
-    that the generator could not send. An overload is judged as if the requests that found no server had succeeded. So
-    its margin is an upper bound.
+    Other causes are requests that found no server, with the connections that were cut off in the same run, stalls of
+    the generator, and requests that it could not send. An overload is judged as if all failures that the first two
+    explain had been successes. So its margin is an upper bound.
 
     Args:
         functions: the measured functions.
@@ -131,40 +120,17 @@ def caused_by_load(
     judgement = apply(functions)
     if judgement.verdict is not Verdict.OVERLOADED:
         return judgement
-    unsent = tuple(_unsent(functions))
-    if unsent:
-        return Judgement(Verdict.INVALID, unsent)
-    gone = [f"{function.name} ({_lost(function.sent, _gone(function))})" for function in functions if _gone(function)]
-    if not gone:
+    problems = tuple(unsent(functions))
+    if problems:
+        return Judgement(Verdict.INVALID, problems)
+    restarts, stalls = list(restart(functions)), list(stall(functions))
+    if not restarts and not stalls:
         return judgement
-    best = apply([_answered(function) for function in functions])
+    best = apply([explained(function) for function in functions])
     if best.verdict is not Verdict.OVERLOADED:
-        return Judgement(Verdict.INVALID, (f"{_RESTARTED}: {', '.join(gone)}",))
-    note = f"overloaded even if these requests had succeeded: {', '.join(gone)}"
-    return replace(best, reasons=(note, *best.reasons), is_certain=judgement.is_certain)
-
-
-def _unsent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
-    for kind, remedy in _GENERATOR_LIMITS.items():
-        count = sum(function.failed.get(kind, 0) for function in functions)
-        if count:
-            yield f"k6 could not send {count} request{'' if count == 1 else 's'}: {remedy}"
-
-
-def _gone(function: FunctionMeasurement) -> dict[str, int]:
-    """Return the failures of a function that a restart explains, by kind; none unless a request found no server."""
-    if not any(function.failed.get(kind) for kind in _NOBODY_THERE):
-        return {}
-    return {kind: n for kind, n in function.failed.items() if kind in _NOBODY_THERE + _CUT_OFF and n}
-
-
-def _answered(function: FunctionMeasurement) -> FunctionMeasurement:
-    """Return a function as if the failures that a restart explains had succeeded."""
-    gone = _gone(function)
-    succeeded = function.succeeded + sum(gone.values())
-    failed = {kind: count for kind, count in function.failed.items() if kind not in gone}
-    rate = succeeded / function.offered if gone else function.success_rate
-    return replace(function, succeeded=succeeded, failed=failed, success_rate=rate)
+        return Judgement(Verdict.INVALID, (*restarts, *stalls))
+    notes = tuple(f"{_DESPITE}{cause}" for cause in restarts)
+    return replace(best, reasons=(*best.reasons, *notes), is_certain=best.is_certain and not restarts)
 
 
 def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
@@ -178,7 +144,7 @@ def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement,
         reasons=tuple(check.text for check in fired),
         margins={check.name: check.margin for check in checks},
         overloaded_functions=tuple(dict.fromkeys(check.function for check in fired if check.function)),
-        is_certain=_is_certain(checks) and not (fired and any(map(_gone, functions))),
+        is_certain=_is_certain(checks) and not (fired and any(restart(functions))),
     )
 
 
@@ -217,7 +183,7 @@ def _is_certain(checks: Sequence[_Check]) -> bool:
 def absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
     """Yield a message for each function at whose address most requests found no server."""
     for function in functions:
-        nobody = {kind: function.failed[kind] for kind in _NOBODY_THERE if function.failed.get(kind)}
+        nobody = {kind: function.failed[kind] for kind in NOBODY_THERE if function.failed.get(kind)}
         if 2 * sum(nobody.values()) > function.sent:
             found = ", ".join(f"{count} {kind}" for kind, count in nobody.items())
             yield f"{function.name} was not there for most of {function.sent} requests: {found}"
@@ -299,15 +265,8 @@ def _failures(functions: Sequence[FunctionMeasurement]) -> str:
     for function in functions:
         counts.update(function.failed)
         counts["dropped"] += function.dropped
-    lost = _lost(sum(function.offered for function in functions), counts)
+    lost = counts_text(sum(function.offered for function in functions), counts)
     return f"{COUNTS}{lost})" if lost else ""
-
-
-def _lost(total: int, counts: Mapping[str, int]) -> str:
-    """Return counts by kind, the highest first: "85 of 201: 404, 3: timeout"."""
-    kinds = sorted(((count, kind) for kind, count in counts.items() if count), key=lambda one: (-one[0], one[1]))
-    texts = [f"{count}: {kind.removeprefix('status_').replace('_', ' ')}" for count, kind in kinds]
-    return ", ".join(texts).replace(":", f" of {total}:", 1)
 
 
 def _at_least(what: str, value: float, limit: float, failures: str, function: str | None = None) -> _Check:

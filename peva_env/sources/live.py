@@ -15,9 +15,8 @@ from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
 from peva_env.space import Config, config_key
 from peva_env.system import Moment
 
-_LATE_LIMIT = 0.2
-"""Upper bound of the share of a run during which k6 may be late. Measured: at most 0.1 at up to forty times a node's
-capacity, and 0.48 when k6 was stopped for half of the run; see docs/decisions.md."""
+_LEAST_OFFERED = 0.95
+"""Share of the planned requests below which a run is INVALID: it measured a lower rate than that of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class LiveSource:
         functions = tuple(_with_usage(function, usage) for function in result.functions)
         node = _node(usage.node, rest.idle)
         judgement = self._judged(functions, node, result)
-        problem = self.platform.failure() or problem or _saturation(judgement, result)
+        problem = self.platform.failure() or problem or self._shortage(result) or _saturation(judgement, result)
         if problem:
             judgement = Judgement(Verdict.INVALID, (problem,))
         elif judgement.verdict is Verdict.INVALID:
@@ -100,6 +99,14 @@ class LiveSource:
         if ran_s is None:
             return judge(functions, node, self.rules)
         return judge_aborted(functions, node, self.rules, duration_s=self.duration_s, ran_s=ran_s)
+
+    def _shortage(self, result: LoadResult) -> str | None:
+        """Return that k6 offered too few requests, because it stood still at the end of the load; else None."""
+        for function in result.functions if result.aborted_after_s is None else ():
+            planned = round(function.rate_rps * self.duration_s)
+            if function.offered < _LEAST_OFFERED * planned - 1:
+                return f"k6 offered {function.offered} of {planned} requests to {function.name}: it stood still"
+        return None
 
     def _tags(self, event: ExecutionEvent) -> dict[str, str]:
         campaign = {"run_id": self.run_id} if self.run_id else {}
@@ -135,15 +142,7 @@ def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
     """Return why a run that is not OK says nothing about the node: the load generator was at its limit; else None."""
     if judgement.verdict is Verdict.OK:
         return None
-    saturated = saturation(result.generator_cpu_pct)
-    if saturated:
-        return saturated
-    if result.late_share > _LATE_LIMIT:
-        return (
-            f"the load generator was late for {100 * result.late_share:.0f} % of the run: k6 was stopped or got too "
-            "little CPU; offer less, or use more cores"
-        )
-    return None
+    return saturation(result.generator_cpu_pct)
 
 
 def _with_usage(function: FunctionMeasurement, usage: NodeUsage) -> FunctionMeasurement:

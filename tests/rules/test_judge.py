@@ -232,9 +232,7 @@ def test_a_restart_is_not_overload(kind: str) -> None:
     judgement = judge([function(0.58, failed=kind), function(1.0, name="b")], CALM, RULES)
     assert judgement.verdict is Verdict.INVALID
     failed = f"a (42 of 100: {kind.removeprefix('status_').replace('_', ' ')})"
-    assert judgement.reasons == (
-        f"not overload but a restart, a crash or a wrong address failed these requests: {failed}",
-    )
+    assert judgement.reasons == (f"a restart, a crash or a wrong address failed requests: {failed}",)
 
 
 def test_connections_that_a_restart_cut_off_count_with_the_refused_ones() -> None:
@@ -254,13 +252,42 @@ def test_a_run_that_is_overloaded_without_them_too_stays_overloaded_but_is_not_c
     judgement = judge([torn], CALM, RULES)
     assert (judgement.verdict, judgement.is_certain) == (Verdict.OVERLOADED, False)
     assert judgement.reasons == (
-        "overloaded even if these requests had succeeded: a (10 of 100: 404)",
         "success of a 0.500 < 0.9 (50 of 100: 5xx)",
         "mean success 0.500 < 0.95",
+        "overloaded even without what this explains: a restart, a crash or a wrong address failed requests: "
+        "a (10 of 100: 404)",
     )
     busy = judge([function(0.6, failed="status_404")], NodeMeasurement(cpu_pct=100, ram_pct=30), RULES)
     assert (busy.verdict, busy.is_certain, busy.overloaded_functions) == (Verdict.OVERLOADED, False, ())
-    assert busy.reasons[1:] == ("node CPU 100.0 % > 80 %",)
+    assert busy.reasons[:1] == ("node CPU 100.0 % > 80 %",)
+
+
+@pytest.mark.parametrize(
+    ("success", "held_up", "verdict"),
+    [
+        (0.80, 20, Verdict.INVALID),  # a burst of a fifth of the requests, all of which failed
+        (0.50, 20, Verdict.INVALID),
+        (0.10, 20, Verdict.OVERLOADED),  # more than the burst and all behind it
+        (0.10, 2, Verdict.OVERLOADED),
+        (0.97, 50, Verdict.OK),
+    ],
+)
+def test_no_overload_rests_on_failures_that_a_stalled_generator_explains(
+    success: float, held_up: int, verdict: Verdict
+) -> None:
+    judgement = judge([replace(function(success), held_up=held_up)], CALM, RULES)
+    assert judgement.verdict is verdict
+    if verdict is Verdict.INVALID:
+        assert judgement.reasons[0].startswith("k6 stood still for 20 % of the run")
+
+
+def test_a_stall_explains_latencies_backlog_and_replicas_but_not_cpu() -> None:
+    rules = OverloadConfig(p95_ms_max=100)
+    late = replace(function(1.0, replicas=15), held_up=10, backlog=20, p95_ms=400.0)
+    assert judge([late], CALM, rules).verdict is Verdict.INVALID
+    busy = judge([late], NodeMeasurement(cpu_pct=99, ram_pct=30), rules)
+    assert (busy.verdict, busy.reasons) == (Verdict.OVERLOADED, ("node CPU 99.0 % > 80 %",))
+    assert judge([replace(late, held_up=1, backlog=0)], CALM, rules).verdict is Verdict.OVERLOADED
 
 
 def test_a_latency_rule_does_not_fire_on_requests_that_found_no_server() -> None:

@@ -56,9 +56,9 @@ class Generator:
     """Succeeds with a share of the load, or raises; ``meanwhile`` happens while it runs."""
 
     def __init__(
-        self, success: float = 1.0, cpu_pct: float | None = 5.0, error: str | None = None, late_share: float = 0.0
+        self, success: float = 1.0, cpu_pct: float | None = 5.0, error: str | None = None, held_up: float = 0.0
     ) -> None:
-        self.success, self.cpu_pct, self.error, self.late_share = success, cpu_pct, error, late_share
+        self.success, self.cpu_pct, self.error, self.held_up = success, cpu_pct, error, held_up
         self.aborted_after_s: float | None = None
         self.most_failures: Sequence[int] | None = None
         self.meanwhile: Callable[[], None] = lambda: None
@@ -76,15 +76,16 @@ class Generator:
         if self.error:
             raise LoadGeneratorError(self.error)
         functions = tuple(self._measured(load, self.aborted_after_s or duration_s) for load in loads)
-        return LoadResult(
-            functions, 100.0, 112.0, 101.0, self.cpu_pct, {"metrics": {}}, self.late_share, self.aborted_after_s
-        )
+        return LoadResult(functions, 100.0, 112.0, 101.0, self.cpu_pct, {"metrics": {}}, self.aborted_after_s)
 
     def _measured(self, load: FunctionLoad, duration_s: float) -> FunctionMeasurement:
         offered = round(load.rate_rps * duration_s)
         succeeded = round(offered * self.success)
         failed = {"status_5xx": offered - succeeded}
-        return FunctionMeasurement(load.name, load.rate_rps, offered, offered, 0, succeeded, failed, self.success)
+        held_up = round(offered * self.held_up)
+        return FunctionMeasurement(
+            load.name, load.rate_rps, offered, offered, 0, succeeded, failed, self.success, held_up=held_up
+        )
 
 
 def live_source(node: Node, generator: Generator) -> LiveSource:
@@ -138,7 +139,7 @@ def test_a_failing_function_is_overloaded() -> None:
         (Node(), Generator(error="k6 failed with exit code 107"), "k6 failed with exit code 107"),
         (Node(failed="function 'f' ended with exit code 1"), Generator(), "function 'f' ended with exit code 1"),
         (Node(), Generator(success=0.5, cpu_pct=95), "the load generator was saturated: k6 used 95 % of all cores"),
-        (Node(), Generator(success=0.5, late_share=0.48), "the load generator was late for 48 % of the run"),
+        (Node(), Generator(success=0.5, held_up=0.48), "k6 stood still for 48 % of the run"),
     ],
 )
 def test_a_run_that_says_nothing_of_the_node_is_invalid_and_says_why(
@@ -151,11 +152,11 @@ def test_a_run_that_says_nothing_of_the_node_is_invalid_and_says_why(
 
 def test_a_saturated_generator_does_not_spoil_a_run_without_failures() -> None:
     assert measured(generator=Generator(cpu_pct=95)).verdict is Verdict.OK
-    assert measured(generator=Generator(late_share=0.9)).verdict is Verdict.OK
+    assert measured(generator=Generator(held_up=0.9)).verdict is Verdict.OK
 
 
 def test_a_generator_that_is_a_little_late_may_still_find_a_node_overloaded() -> None:
-    assert measured(generator=Generator(success=0.5, late_share=0.1)).verdict is Verdict.OVERLOADED
+    assert measured(generator=Generator(success=0.5, held_up=0.02)).verdict is Verdict.OVERLOADED
 
 
 def test_a_function_that_dies_during_the_load_makes_the_run_invalid_whatever_k6_says() -> None:

@@ -5,12 +5,13 @@
 //   PEVA_SUMMARY  where the summary is written
 //   PEVA_REQUEST  index into the plan; each scenario sets its own
 //   PEVA_SEGMENT_MS  length of a segment of the run; each has its own latencies
-//   PEVA_PULSE_MS, PEVA_LATE_MS  time between two pulses, and how late one may be
+//   PEVA_RUN_MS, PEVA_PULSE_MS, PEVA_LATE_MS  length of the run, time between two pulses, and how late one may be
 //
 // Code at this level runs once per virtual user, of which there can be thousands: the plan is parsed once for all of
 // them, and one counter with a tag costs half of what a counter per kind of failure does.
 import exec from 'k6/execution';
 import http from 'k6/http';
+import { sleep } from 'k6';
 import { SharedArray } from 'k6/data';
 import { Counter, Trend } from 'k6/metrics';
 
@@ -18,7 +19,7 @@ const INVALID_URL = 1020;
 const requests = new SharedArray('requests', () => JSON.parse(open(__ENV.PEVA_PLAN)));
 const failures = new Counter('peva_failures');
 const latency = new Trend('peva_latency', true); // of successful requests, by the segment in which they were sent
-const onTime = new Counter('peva_pulses_on_time');
+const stalls = new Trend('peva_stalls', true); // each time during which k6 stood still
 const own = {}; // a SharedArray parses an element at each access: every virtual user keeps those that it sends
 
 http.setResponseCallback(http.expectedStatuses({ min: 200, max: 299 }));
@@ -47,10 +48,16 @@ function prepared({ expect = {}, ...request }) {
   return { ...request, params, expect };
 }
 
-// Sends nothing and waits for no function: what makes a pulse late makes k6's requests late, too.
+// Sends nothing and waits for no function: what makes a pulse late makes k6's requests late, too. One iteration is all
+// pulses of the run, so that the outputs of k6 hold no samples of them but those of stalls.
 export function pulse() {
-  const dueAt = exec.scenario.startTime + exec.scenario.iterationInTest * __ENV.PEVA_PULSE_MS;
-  if (Date.now() - dueAt <= __ENV.PEVA_LATE_MS) onTime.add(1);
+  const endsAt = exec.scenario.startTime + Number(__ENV.PEVA_RUN_MS);
+  for (let now = Date.now(); now < endsAt; ) {
+    const dueAt = Math.min(now + Number(__ENV.PEVA_PULSE_MS), endsAt);
+    sleep((dueAt - now) / 1000);
+    now = Date.now();
+    if (now - dueAt > __ENV.PEVA_LATE_MS) stalls.add(now - dueAt);
+  }
 }
 
 // An error code under 1400 says that no whole answer came, whatever the status line said.

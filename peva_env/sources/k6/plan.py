@@ -39,16 +39,10 @@ STOP_MARGIN_S = 1.0
 """Seconds after the last timeout at which k6 aborts running requests. Aborted requests would be missing from all
 counts, so the margin is generous. It costs no time, since k6 ends with the last request."""
 
-PULSES_PER_S = 20
-"""Iterations per second of the scenario that checks whether k6 is on time; see ``_pulse``."""
+STALLS = "peva_stalls"
+"""The metric of the times during which k6 stood still, in ms; see ``_pulse``."""
 
-PULSES_ON_TIME = "peva_pulses_on_time"
-
-_PULSE_VUS = 60
-"""Virtual users of the pulse. A pulse needs one for some microseconds only, but after a delay of 3 s k6 starts sixty
-pulses at once. After a longer delay k6 counts as late until the end: pulses without a virtual user are dropped, and
-later pulses take their numbers."""
-
+_PULSE_MS = 50
 _LATE_MS = 50
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
@@ -149,7 +143,7 @@ def k6_options(
     return {
         "scenarios": warm_up | scenarios | {"pulse": _pulse(warm_up_s, duration_s)},
         "thresholds": {name: [rule] for index in active for name, rule in _submetrics(index, loads[index]).items()}
-        | {PULSES_ON_TIME: ["count>=0"]}
+        | {STALLS: ["avg>=0"]}
         | {name: rules for index in active if most_failures for name, rules in _ends(index, most_failures[index])},
         "discardResponseBodies": True,
         "systemTags": ["expected_response", "scenario"],
@@ -171,22 +165,21 @@ def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -
 
 
 def _pulse(start_s: float, duration_s: float) -> dict[str, Any]:
-    """Return a scenario that sends nothing; its iterations are late only if k6 itself is late.
+    """Return a scenario that sends nothing; it wakes every 50 ms, and too late only if k6 itself is late.
 
-    After a delay k6 starts all due iterations at once. The node then gets a burst of requests, which the counts of the
+    After a stall k6 starts all due iterations at once. The node then gets a burst of requests, which the counts of the
     other scenarios do not show.
     """
+    run_ms = str(round(duration_s * 1000))
     return {
-        "executor": "constant-arrival-rate",
+        "executor": "per-vu-iterations",
         "exec": "pulse",
         "startTime": _milliseconds(start_s),
-        "rate": PULSES_PER_S,
-        "timeUnit": "1s",
-        "duration": _milliseconds(duration_s),
-        "preAllocatedVUs": _PULSE_VUS,
-        "maxVUs": _PULSE_VUS,
-        "gracefulStop": _milliseconds(STOP_MARGIN_S),
-        "env": {"PEVA_PULSE_MS": str(1000 // PULSES_PER_S), "PEVA_LATE_MS": str(_LATE_MS)},
+        "vus": 1,
+        "iterations": 1,
+        "maxDuration": _milliseconds(duration_s + STOP_MARGIN_S),
+        "gracefulStop": "0s",
+        "env": {"PEVA_RUN_MS": run_ms, "PEVA_PULSE_MS": str(_PULSE_MS), "PEVA_LATE_MS": str(_LATE_MS)},
     }
 
 

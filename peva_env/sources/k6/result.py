@@ -19,7 +19,6 @@ class LoadResult:
         generator_cpu_pct: k6's own CPU time, initialisation included, as percent of the time of all cores that it may
             use until the load ended: 50 on two cores is one core fully used.
         raw_summary: k6's summary plus ``functions``, which maps scenarios to names.
-        late_share: share of the run, 0..1, during which k6 was late, because it was stopped or got too little CPU.
         aborted_after_s: how long the load lasted if k6 ended it early; requests that were still waiting then are
             counted nowhere.
     """
@@ -30,5 +29,4 @@ class LoadResult:
     load_started_at: float
     generator_cpu_pct: float | None = None
     raw_summary: dict[str, Any] = field(default_factory=dict, repr=False)
-    late_share: float = 0.0
     aborted_after_s: float | None = None

@@ -23,7 +23,6 @@ from peva_env.sources.k6.result import LoadResult
 from peva_env.sources.k6.settings import K6Settings, require_accepted
 from peva_env.sources.k6.summary import (
     ended_early_after,
-    late_share,
     load_started_at,
     measurements,
     read_summary,
@@ -131,14 +130,13 @@ class K6:
             if end.aborted:
                 aborted_after_s = ended_early_after(loads, functions, summary, duration_s, warm_up_s)
             ran_s = aborted_after_s or duration_s
-            load_start, late = load_started_at(summary) + warm_up_s, late_share(summary, ran_s)
+            load_start = load_started_at(summary) + warm_up_s
         return LoadResult(
             functions=functions,
             started_at=started_at,
             ended_at=ended_at,
             load_started_at=load_start,
             generator_cpu_pct=_cpu_pct(end.cpu_s, max(0.0, load_start - started_at) + ran_s),
-            late_share=late,
             aborted_after_s=aborted_after_s,
             raw_summary=summary | {"functions": {scenario(i): load.name for i, load in enumerate(loads)}},
         )

@@ -11,8 +11,7 @@ from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6.backlog import SEGMENTS, backlog
 from peva_env.sources.k6.plan import (
     FAILURE_KINDS,
-    PULSES_ON_TIME,
-    PULSES_PER_S,
+    STALLS,
     FunctionLoad,
     scenario,
     segment_latency,
@@ -88,11 +87,6 @@ def ended_early_after(
         raise LoadGeneratorError("k6 wrote a summary that does not say how long the run was") from error
 
 
-def late_share(summary: Mapping[str, Any], duration_s: float) -> float:
-    """Return the share of a run, 0..1, during which k6 was later than tolerated, or did not run at all."""
-    return max(0.0, 1 - _count(summary["metrics"], PULSES_ON_TIME) / (PULSES_PER_S * duration_s))
-
-
 def _measured(
     load: FunctionLoad, name: str, metrics: Mapping[str, Any], duration_s: float, may_be_early: bool
 ) -> FunctionMeasurement:
@@ -125,6 +119,7 @@ def _measured(
         p95_ms=_latency(metrics, trend, "p(95)"),
         p99_ms=_latency(metrics, trend, "p(99)"),
         backlog=_backlog(metrics, name, offered, duration_s),
+        held_up=min(offered, round(load.rate_rps * _stalled_s(metrics))),
     )
 
 
@@ -132,6 +127,11 @@ def _backlog(metrics: Mapping[str, Any], name: str, offered: int, duration_s: fl
     segments = [segment_latency(name, segment) for segment in range(SEGMENTS)]
     medians_ms = [_latency(metrics, segment, "med") for segment in segments]
     return backlog(medians_ms, [_count(metrics, segment) for segment in segments], offered, duration_s)
+
+
+def _stalled_s(metrics: Mapping[str, Any]) -> float:
+    """Return the seconds during which k6 stood still, longer than tolerated each time."""
+    return _metric(metrics, STALLS, "avg") * _count(metrics, STALLS) / 1000
 
 
 def _latency(metrics: Mapping[str, Any], name: str, statistic: str) -> float | None:

@@ -149,15 +149,26 @@ def test_a_k6_that_hangs_is_killed_and_the_run_invalid() -> None:
     assert not running_k6()
 
 
-def test_a_k6_that_was_held_up_is_not_taken_for_an_overloaded_node() -> None:
-    # 60 requests/s of 100 are nothing to this function; 90 at once, five of which it serves, are.
+@pytest.mark.parametrize("pause_s", [0.4, 1.5])
+def test_a_k6_that_was_held_up_is_not_taken_for_an_overloaded_node(pause_s: float) -> None:
+    # 60 requests/s of 100 are nothing to this function; 24 or 90 at once, five of which it serves, are.
     paused = PausedK6(timeout_s=1)
-    paused.pause_s = 1.5
+    paused.pause_s = pause_s
     with LocalNode([FunctionConfig(name="fetch")]) as node:
         event = measured(node, "fetch", 60, paused, duration_s=3)
-    assert event.functions[0].success_rate < 0.9
+    assert event.functions[0].success_rate < 0.95
+    assert event.functions[0].held_up == pytest.approx(60 * pause_s, abs=12)
     assert event.verdict is Verdict.INVALID
-    assert re.match(r"the load generator was late for \d+ % of the run: k6 was stopped or got too ", event.reasons[0])
+    assert re.match(r"k6 stood still for \d+ % of the run and then sent all late requests at once; ", event.reasons[0])
+
+
+def test_a_run_in_which_k6_stood_still_until_the_end_is_not_ok() -> None:
+    paused = PausedK6(timeout_s=1)
+    paused.pause_s = 3.5
+    with LocalNode([FunctionConfig(name="fetch")]) as node:
+        event = measured(node, "fetch", 60, paused, duration_s=3)
+    assert event.verdict is Verdict.INVALID
+    assert re.match(r"k6 offered \d+ of 180 requests to fetch: it stood still", event.reasons[0])
 
 
 # Clocks

@@ -87,9 +87,7 @@ def test_a_gateway_that_is_restarted_makes_a_run_invalid() -> None:
     refused = event.functions[0].failed["connection_refused"]
     assert 5 < refused < 60
     assert event.verdict is Verdict.INVALID
-    assert event.reasons[0].startswith(
-        f"not overload but a restart, a crash or a wrong address failed these requests: fetch ({refused} of "
-    )
+    assert event.reasons[0].startswith(f"a restart, a crash or a wrong address failed requests: fetch ({refused} of ")
 
 
 def test_a_provider_that_is_restarted_makes_a_run_invalid() -> None:

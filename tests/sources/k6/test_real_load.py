@@ -203,7 +203,7 @@ def test_a_run_that_is_overloaded_whatever_comes_is_ended_early(server: Server) 
     assert 60 < failing.offered < 1000
     assert slow.failed == {}, "what was still waiting counts nowhere"
     assert slow.offered < 400
-    assert result.late_share < 0.5
+    assert failing.held_up < 0.5 * failing.offered
 
 
 def test_a_run_that_lasted_to_its_end_is_whole_however_much_of_it_failed(server: Server) -> None:

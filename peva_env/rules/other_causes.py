@@ -1,0 +1,92 @@
+"""Failed requests that load does not explain: a restart, a stalled load generator, a limit of its machine.
+
+Whatever these causes can explain is never counted against the node: see ``peva_env.rules.judge.caused_by_load``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from peva_env.config import LATENCIES
+from peva_env.contracts import FunctionMeasurement
+
+NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
+"""Kinds of failure, named as in ``peva_env.sources.k6.plan.FAILURE_KINDS``, that a wrong address or a restart causes,
+not load."""
+
+_CUT_OFF = ("connection_reset", "connection_other")
+"""Kinds of failure that a restart causes, too, but which load alone can cause."""
+
+_GENERATOR_LIMITS = {
+    "generator_files": "it may not open more files; raise the limit (ulimit -n)",
+    "generator_ports": "no local port was free; offer less, or widen net.ipv4.ip_local_port_range",
+}
+"""Kinds of failure that a limit of the load generator's own machine causes, and the remedies."""
+
+_EXPLAINED_BY_STALL = 4
+"""Upper bound of the failures that a stall causes for each request that it held up. After a stall, k6 sends all held-up
+requests at once; they fail, or those behind them. Measured: 0.98 to 1.0 with a function that refuses what it cannot
+serve at once."""
+
+_AFFECTED = 0.05
+"""Share of requests explained by a stall from which latencies, backlog and replicas may be due to the stall: with
+fewer, 95 % of the requests are not affected."""
+
+
+def unsent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+    """Yield a message for each limit of the generator's machine that kept requests from being sent."""
+    for kind, remedy in _GENERATOR_LIMITS.items():
+        count = sum(function.failed.get(kind, 0) for function in functions)
+        if count:
+            yield f"k6 could not send {count} request{'' if count == 1 else 's'}: {remedy}"
+
+
+def restart(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+    """Yield a message if requests found no server."""
+    gone = [f"{one.name} ({counts_text(one.sent, _gone(one))})" for one in functions if _gone(one)]
+    if gone:
+        yield f"a restart, a crash or a wrong address failed requests: {', '.join(gone)}"
+
+
+def stall(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+    """Yield a message if the generator stood still."""
+    share = max((function.held_up / function.offered for function in functions if function.offered), default=0.0)
+    if share:
+        yield (
+            f"k6 stood still for {100 * share:.0f} % of the run and then sent all late requests at once; it was stopped "
+            "or got too little CPU: offer less, or use more cores"
+        )
+
+
+def explained(function: FunctionMeasurement) -> FunctionMeasurement:
+    """Return a function as if the failures that causes other than load can explain had been successes."""
+    gone = _gone(function)
+    by_restart = sum(gone.values())
+    by_stall = min(_EXPLAINED_BY_STALL * function.held_up, function.offered - function.succeeded - by_restart)
+    if not by_restart and not function.held_up:
+        return function
+    unknown: dict[str, Any] = dict.fromkeys(LATENCIES)
+    if _EXPLAINED_BY_STALL * function.held_up >= _AFFECTED * function.offered:
+        function = replace(function, replicas=None, **unknown)
+    succeeded = function.succeeded + by_restart + by_stall
+    return replace(
+        function,
+        succeeded=succeeded,
+        failed={kind: count for kind, count in function.failed.items() if kind not in gone},
+        success_rate=succeeded / function.offered if function.offered else function.success_rate,
+        backlog=0,
+    )
+
+
+def counts_text(total: int, counts: Mapping[str, int]) -> str:
+    """Return counts by kind, the highest first: "85 of 201: 404, 3: timeout"; empty without any."""
+    kinds = sorted(((count, kind) for kind, count in counts.items() if count), key=lambda one: (-one[0], one[1]))
+    texts = [f"{count}: {kind.removeprefix('status_').replace('_', ' ')}" for count, kind in kinds]
+    return ", ".join(texts).replace(":", f" of {total}:", 1)
+
+
+def _gone(function: FunctionMeasurement) -> dict[str, int]:
+    """Return the failures of a function that a restart explains, by kind; none unless a request found no server."""
+    if not any(function.failed.get(kind) for kind in NOBODY_THERE):
+        return {}
+    return {kind: n for kind, n in function.failed.items() if kind in NOBODY_THERE + _CUT_OFF and n}
