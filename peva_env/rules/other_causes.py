@@ -53,8 +53,8 @@ def stall(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
     share = max((function.held_up / function.offered for function in functions if function.offered), default=0.0)
     if share:
         yield (
-            f"k6 stood still for {100 * share:.0f} % of the run and then sent all late requests at once; it was stopped "
-            "or got too little CPU: offer less, or use more cores"
+            f"k6 stood still for {100 * share:.0f} % of the run and then sent all late requests at once; it was "
+            "stopped or got too little CPU: offer less, or use more cores"
         )
 
 
