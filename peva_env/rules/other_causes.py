@@ -62,7 +62,8 @@ def explained(function: FunctionMeasurement) -> FunctionMeasurement:
     """Return a function as if the failures that causes other than load can explain had been successes."""
     gone = _gone(function)
     by_restart = sum(gone.values())
-    by_stall = min(_EXPLAINED_BY_STALL * function.held_up, function.offered - function.succeeded - by_restart)
+    lost = max(0, function.offered - function.succeeded - by_restart)
+    by_stall = min(_EXPLAINED_BY_STALL * function.held_up, lost)
     if not by_restart and not function.held_up:
         return function
     unknown: dict[str, Any] = dict.fromkeys(LATENCIES)

@@ -68,6 +68,7 @@ class Generator:
         loads: Sequence[FunctionLoad],
         *,
         duration_s: float,
+        warm_up_s: float,
         tags: Mapping[str, str],
         most_failures: Sequence[int] | None,
     ) -> LoadResult:
