@@ -11,8 +11,9 @@ from peva_env.platforms.base import NodeUsage, Usage, steady_window
 from peva_env.platforms.prometheus.client import Prometheus
 from peva_env.platforms.prometheus.clock import require_same_time
 from peva_env.platforms.prometheus.node_finder import Node, find_node
-from peva_env.platforms.prometheus.queries import Query, span
+from peva_env.platforms.prometheus.queries import Query, range_selectors, span
 from peva_env.platforms.prometheus.scrapes import last_scrape
+from peva_env.platforms.prometheus.series_faults import duplicate_series
 from peva_env.platforms.prometheus.window_queries import WindowQueries
 
 DEFAULT_NAMESPACE = "openfaas-fn"
@@ -21,6 +22,10 @@ DEFAULT_NAMESPACE = "openfaas-fn"
 _MIN_SCRAPES = 2
 _MIN_WINDOW_INTERVALS = 2.5
 """A window of so many scrape intervals holds two scrapes even if one of them is late."""
+
+_MOST_PCT = 110.0
+"""Percent of the capacity above which a value is impossible, hence missing. Small differences between the times of
+scrapes make a busy node seem to use a little over 100 %."""
 
 _POLL_S = 0.05
 _SCRAPE_TIMEOUT_INTERVALS = 2.5
@@ -145,12 +150,19 @@ class PrometheusMetrics:
             time.sleep(_POLL_S)
 
     def _require_valid_queries(self, node: Node) -> None:
-        """Send every query once, so that Prometheus refuses an invalid query now; the results are ignored."""
+        """Send every query once, so that Prometheus refuses an invalid query now, and look for doubled series."""
         for query in self._queries.values():
             for values in [self._values(name) for name in self._functions] if query.is_of_function else [{}]:
                 if query.name != "power_usage_function" or "pid_regex" in values:
                     text = query.filled({"instance": node.instance} | values)
                     self._prometheus.query(span(text, _CHECKED_INTERVALS * node.interval_s), name=query.name)
+                    self._require_one_of_each(query.name, range_selectors(text))
+
+    def _require_one_of_each(self, name: str, selectors: Sequence[str]) -> None:
+        """Refuse series that two servers of a pair store: sums over them would be doubled."""
+        problem = duplicate_series(self._prometheus, selectors, name=name, at=time.time()) if selectors else None
+        if problem:
+            raise self._prometheus.error(name, problem)
 
     def _values(self, function: str) -> dict[str, str]:
         """Return the values of the placeholders for a function, whose name may be ``name.namespace``."""
@@ -162,23 +174,25 @@ class PrometheusMetrics:
         queries = WindowQueries(self._prometheus, self._queries, self._found(), start_at, end_at)
         n_cores = queries.cores()
         ram_total_bytes = queries.mean("ram_total_node")
+        missing = queries.missing
         node = Usage(
-            cpu_pct=_at_most_all(_over(queries.mean("cpu_usage_node"), n_cores)),
+            cpu_pct=_possible("cpu_usage_node", _over(queries.mean("cpu_usage_node"), n_cores), missing),
             ram_bytes=_rounded(queries.mean("ram_usage_node")),
-            ram_pct=queries.mean("ram_usage_node_pct"),
+            ram_pct=_possible("ram_usage_node_pct", queries.mean("ram_usage_node_pct"), missing),
             power_uw=queries.mean("power_usage_node"),
         )
         functions = {}
         for function in self._functions:
             values = self._values(function)
             ram_bytes = queries.mean("ram_usage_function", values)
+            cpu_pct = _over(queries.mean("cpu_usage_function", values), n_cores)
             functions[function] = Usage(
-                cpu_pct=_over(queries.mean("cpu_usage_function", values), n_cores),
+                cpu_pct=_possible(f"cpu_usage_function of {function}", cpu_pct, missing),
                 ram_bytes=_rounded(ram_bytes),
                 ram_pct=_over(None if ram_bytes is None else 100 * ram_bytes, ram_total_bytes),
                 power_uw=queries.mean("power_usage_function", values) if "pid_regex" in values else None,
             )
-        return NodeUsage(node, functions, tuple(queries.missing))
+        return NodeUsage(node, functions, tuple(missing))
 
 
 def _names(missing: Sequence[str]) -> list[str]:
@@ -190,9 +204,12 @@ def _over(value: float | None, whole: float | None) -> float | None:
     return None if value is None or not whole else value / whole
 
 
-def _at_most_all(pct: float | None) -> float | None:
-    """Return at most 100 percent: scrapes have small time differences, so that a busy node can seem to exceed 100."""
-    return None if pct is None else min(pct, 100.0)
+def _possible(name: str, pct: float | None, missing: list[str]) -> float | None:
+    """Return a share of the capacity, at most 100; None, with a line in ``missing``, if it is impossible."""
+    if pct is None or 0 <= pct <= _MOST_PCT:
+        return None if pct is None else min(pct, 100.0)
+    missing.append(f"{name}: gave {pct:.0f} % of the capacity, which is impossible")
+    return None
 
 
 def _rounded(value: float | None) -> int | None:

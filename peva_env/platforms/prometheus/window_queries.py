@@ -1,7 +1,7 @@
 """Queries over one window, and the check of their results.
 
-A query has no value if its result is empty, is NaN or is of several machines, or if the window has too few samples or a
-gap between samples.
+A query has no value if its result is empty, is NaN or is of several machines, if the window has too few samples or a
+gap between samples, or if a counter stepped back in the window.
 """
 
 import math
@@ -12,6 +12,7 @@ from peva_env.platforms.prometheus.client import Prometheus, Series
 from peva_env.platforms.prometheus.node_finder import Node, cores
 from peva_env.platforms.prometheus.queries import Query, range_selectors, span
 from peva_env.platforms.prometheus.scrapes import Scrapes, scrapes_between
+from peva_env.platforms.prometheus.series_faults import lacking_labels, stepped_back
 
 _LEFT_OUT_S = 0.001
 """Since Prometheus 3 a range excludes a sample exactly at its beginning."""
@@ -88,8 +89,13 @@ class WindowQueries:
             # cAdvisor's samples can be up to ten seconds apart, even if it is scraped more often.
             interval_s = max(interval_s, (self._end_at - self._start_at) / 5)
         if problem := scrapes.problem(interval_s):
+            why = "" if scrapes.at else lacking_labels(self._prometheus, selectors, name=label, at=self._end_at)
+            raise _NoValue(problem + why)
+        start_at, end_at = scrapes.at[0] - _LEFT_OUT_S, scrapes.at[-1]
+        problem = stepped_back(self._prometheus, text, selectors, name=label, start_at=start_at, end_at=end_at)
+        if problem:
             raise _NoValue(problem)
-        return scrapes.at[0] - _LEFT_OUT_S, scrapes.at[-1]
+        return start_at, end_at
 
 
 def _value(found: Sequence[Series], *, adds_up: bool) -> float:

@@ -76,6 +76,20 @@ def cadvisor(now: float) -> str:
     )
 
 
+def steps_back(now: float) -> str:
+    """Return a machine whose time stolen by the hypervisor decreases by 0.01 s now and then."""
+    at_ms = round(time.time() * 1000)
+    steal = 5000 - 0.01 * int(now / 2)
+    return f'{machine(2, 0.5)(now)}node_cpu_seconds_total{{cpu="1",mode="steal"}} {steal} {at_ms}\n'
+
+
+def pair(now: float) -> str:
+    """Return what two servers of a pair store of a function, and series without the labels of a function."""
+    at_ms = round(time.time() * 1000)
+    labels = 'namespace="openfaas-fn",container="paired",pod="paired-1",prometheus_replica='
+    return "".join(f'container_memory_working_set_bytes{{{labels}"{one}"}} 100 {at_ms}\n' for one in "ab")
+
+
 def scaphandre(now: float) -> str:
     processes = {41: ("python figlet.py", 1000), 42: ("python figlet.py", 2000), 43: ("python other.py", 4000)}
     return "scaph_host_power_microwatts 50000000\n" + "".join(
@@ -92,6 +106,8 @@ TARGETS = [
     Target("twice:9100", machine(2, 0.5), job="a"),
     Target("twice:9100", machine(2, 0.5), job="b"),
     Target("slow:9100", machine(2, 0.5), interval_s=3.0),
+    Target("steps-back:9100", steps_back),
+    Target("pair:8080", pair),
     Target("cadvisor:8080", cadvisor),
     Target("scaphandre:8080", scaphandre),
 ]
@@ -195,6 +211,31 @@ def test_a_node_never_uses_more_than_it_has(make: MakeMetrics) -> None:
     # 75 % of what is there, told as 100.5 %
     metrics = make(queries=LEGACY_QUERIES.replace("100 * sum(1 -", "134 * sum(1 -"))
     assert recent(metrics).node.cpu_pct == 100.0
+
+
+def test_what_no_node_can_use_is_missing(make: MakeMetrics) -> None:
+    usage = recent(make(queries=LEGACY_QUERIES.replace("100 * sum(1 -", "500 * sum(1 -")))
+    assert usage.node.cpu_pct is None
+    assert "cpu_usage_node: gave 375 % of the capacity, which is impossible" in usage.missing
+
+
+def test_a_counter_that_steps_back_makes_the_value_missing(make: MakeMetrics) -> None:
+    usage = recent(make(prometheus_instance="steps-back:9100"))
+    assert usage.node.cpu_pct is None
+    (line,) = (line for line in usage.missing if line.startswith("cpu_usage_node"))
+    assert "the counter node_cpu_seconds_total of cpu='1'" in line
+    assert "mode='steal' stepped back in the window of " in line
+
+
+def test_series_that_a_pair_stores_twice_are_refused_naming_the_label(make: MakeMetrics) -> None:
+    said = refusal(make("paired"))
+    assert "ram_usage_function: each series is there 2 times, with prometheus_replica 'a' and 'b'" in said
+
+
+def test_the_labels_that_no_series_has_are_named(make: MakeMetrics) -> None:
+    queries = LEGACY_QUERIES.replace("container_label_io_kubernetes_container_name", "pod_name")
+    (line,) = (line for line in recent(make(queries=queries)).missing if "_usage_function of figlet" in line)
+    assert line.endswith("; no series of container_cpu_usage_seconds_total has the label pod_name")
 
 
 def test_several_machines_are_never_added_up(make: MakeMetrics, server: Server) -> None:
