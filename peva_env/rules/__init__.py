@@ -11,11 +11,12 @@ What must always hold:
 from peva_env.rules.again import judge_again, judge_stored, saturation
 from peva_env.rules.arrays import ArrayRules, labels, majority_labels
 from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
-from peva_env.rules.judge import COUNTS, Judgement, apply_rules, is_decided, judge, majority
+from peva_env.rules.judge import COUNTS, NOT_MEASURED, Judgement, apply_rules, is_decided, judge, majority
 
 __all__ = [
     "ABORTED",
     "COUNTS",
+    "NOT_MEASURED",
     "ArrayRules",
     "Judgement",
     "apply_rules",

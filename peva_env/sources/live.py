@@ -10,7 +10,7 @@ from peva_env.config import FunctionConfig, OverloadConfig, request_headers
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms import Cooldown, NodeUsage, Platform, Rest, Usage, steady_window
-from peva_env.rules import Judgement, judge, judge_aborted, most_failures, saturation
+from peva_env.rules import NOT_MEASURED, Judgement, judge, judge_aborted, most_failures, saturation
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
 from peva_env.space import Config, config_key
 from peva_env.system import Moment
@@ -77,7 +77,7 @@ class LiveSource:
         if problem:
             judgement = Judgement(Verdict.INVALID, (problem,))
         elif judgement.verdict is Verdict.INVALID:
-            judgement = Judgement(Verdict.INVALID, (*judgement.reasons, *usage.missing))
+            judgement = Judgement(Verdict.INVALID, (*judgement.reasons, *_causes(judgement, functions, usage)))
         return replace(
             event,
             verdict=judgement.verdict,
@@ -143,6 +143,14 @@ def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
     if judgement.verdict is Verdict.OK:
         return None
     return saturation(result.generator_cpu_pct)
+
+
+def _causes(judgement: Judgement, functions: Sequence[FunctionMeasurement], usage: NodeUsage) -> Sequence[str]:
+    """Return why values of the node were not measured, if their lack made the run INVALID."""
+    if not any(reason.endswith(NOT_MEASURED) for reason in judgement.reasons):
+        return ()
+    of_functions = tuple(f" of {function.name}" for function in functions)
+    return [line for line in usage.missing if not line.partition(": ")[0].endswith(of_functions)]
 
 
 def _with_usage(function: FunctionMeasurement, usage: NodeUsage) -> FunctionMeasurement:

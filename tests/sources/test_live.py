@@ -61,6 +61,7 @@ class Generator:
         self.success, self.cpu_pct, self.error, self.held_up = success, cpu_pct, error, held_up
         self.aborted_after_s: float | None = None
         self.most_failures: Sequence[int] | None = None
+        self.kind = "status_5xx"
         self.meanwhile: Callable[[], None] = lambda: None
 
     def run(
@@ -82,7 +83,7 @@ class Generator:
     def _measured(self, load: FunctionLoad, duration_s: float) -> FunctionMeasurement:
         offered = round(load.rate_rps * duration_s)
         succeeded = round(offered * self.success)
-        failed = {"status_5xx": offered - succeeded}
+        failed = {self.kind: offered - succeeded}
         held_up = round(offered * self.held_up)
         return FunctionMeasurement(
             load.name, load.rate_rps, offered, offered, 0, succeeded, failed, self.success, held_up=held_up
@@ -316,3 +317,11 @@ def test_without_early_abort_k6_is_not_asked_to_end_early() -> None:
     generator = Generator()
     measured(generator=generator)
     assert generator.most_failures is None
+
+
+def test_an_invalid_run_names_its_cause_and_not_what_else_is_missing() -> None:
+    node, generator = Node(), Generator(success=0.2)
+    node.use = replace(node.use, missing=("ram_usage_function of f: no data", "cpu_usage_node: gave NaN"))
+    generator.kind = "status_404"
+    event = measured(node, generator)
+    assert event.reasons == ("f was not there for most of 500 requests: 400 status_404",)
