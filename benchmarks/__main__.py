@@ -1,6 +1,6 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
-Without a name all of them run but ``memory-million``, ``replay``, ``capacity``, ``steps``, ``training`` and ``report``,
+Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training`` and ``report``,
 which take longer or need an extra.
 """
 
@@ -10,7 +10,6 @@ from benchmarks import (
     agents_speed,
     campaign_memory,
     import_time,
-    known_capacity,
     memory_million,
     memory_speed,
     offline_speed,
@@ -20,6 +19,7 @@ from benchmarks import (
     space_speed,
     step_overhead,
     training,
+    truth,
 )
 
 _ALL = {
@@ -34,7 +34,7 @@ _ALL = {
 _LONG = {
     "memory-million": memory_million.main,
     "replay": replay_speed.main,
-    "capacity": known_capacity.main,
+    "truth": truth.main,
     "steps": campaign_memory.main,
     "training": training.main,
     "report": report_page.main,
