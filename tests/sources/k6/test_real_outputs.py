@@ -82,6 +82,8 @@ def test_every_run_has_its_own_files_in_which_samples_carry_run_and_function(ser
         path = tmp_path / "k6" / f"abc-{i}.json"
         sent = Counter(point["tags"]["function"] for point in points(path, "http_reqs"))
         assert sent == {function.name: function.sent for function in run.functions}
+        scenarios = Counter(point["tags"]["scenario"] for point in points(path, "iterations"))
+        assert scenarios["pulse"] == 1
         # Of iterations that it could not start, k6 says the scenario but none of the scenario's own tags.
         dropped = [point for point in points(path, "dropped_iterations") if point["tags"]["scenario"] == "f1"]
         assert sum(round(point["value"]) for point in dropped) == run.functions[1].dropped > 0
