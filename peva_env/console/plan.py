@@ -32,9 +32,19 @@ def _print_estimate(console: Console, estimate: PlanEstimate, config: DfaasConfi
         f"{config.combinations.max_functions - 1} functions x {config.iterations} iterations "
         f"= {estimate.n_runs:,} runs of {config.duration}",
     )
-    for part, seconds in (("load", estimate.load_s), ("cooldown", estimate.cooldown_s), ("total", estimate.total_s)):
+    parts = {
+        "load": estimate.load_s,
+        "cooldown": estimate.cooldown_s,
+        "total": estimate.total_s,
+        "at most": estimate.longest_s,
+    }
+    for part, seconds in parts.items():
         say(console, f"  {part:9}{_hours(seconds):>16} h  ({duration_text(seconds)})")
-    say(console, "upper bound, if nothing is skipped; a node with a long cooldown takes longer")
+    say(
+        console,
+        "total: an estimate, if nothing is skipped; at most: if each run waits for its cooldown and its requests as "
+        "long as it may. Runs that are repeated because they were INVALID come on top",
+    )
 
 
 def _hours(seconds: float) -> str:

@@ -86,7 +86,7 @@ class CampaignProgress:
         done, left = len(known.measured) - len(known.disputed()), known.n_unknown
         skipped = known.space.n_configs - done - left
         left_s = max(0, left * self._iterations - len(self._valid)) * self._mean_run_s()
-        return f"{done:,} done, {skipped:,} skipped, {left:,} left (at most {duration_text(left_s)})"
+        return f"{done:,} done, {skipped:,} skipped, {left:,} left (about {duration_text(left_s)} or less)"
 
     def _mean_run_s(self) -> float:
         costs = [event.cost_s for event in self.events]

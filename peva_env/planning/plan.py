@@ -10,6 +10,18 @@ from peva_env.space import ConfigSpace
 _LOCAL_OVERHEAD_S = 0.4
 """Cooldown, k6 start and bookkeeping of one run on the local node; a measured value."""
 
+_INTERVALS_OF_LOOKS = 6
+"""Scrape intervals for which Prometheus makes one run wait, at most: 3.5 until the node was seen idle, and 2.5 until
+the end of the run was scraped."""
+
+_SCRAPES_OF_RUN = 2
+"""Scrapes that a run must hold, so that a scrape interval is at most its duration divided by this."""
+
+_USUAL_SCRAPE_S = 5.0
+"""Scrape interval that the estimate assumes, if runs are long enough: a plan asks no Prometheus."""
+
+_END_S = 32.0
+"""Longest time between the last timeout of a request and the next run: k6's own margins, and one second of waiting."""
 
 MAX_RUNS = 10**100
 """Runs of a plan whose cost can still be told as a number of seconds."""
@@ -17,12 +29,17 @@ MAX_RUNS = 10**100
 
 @dataclass(frozen=True, slots=True)
 class PlanEstimate:
-    """The cost of a campaign that runs every configuration of the plan; skipped configurations make it cheaper."""
+    """The cost of a campaign that runs every configuration of the plan; skipped configurations make it cheaper.
+
+    ``longest_s`` is an upper bound: each run waits as long for its requests, its cooldown and its metrics as it may.
+    Runs that are repeated because they were INVALID are not in it.
+    """
 
     n_configs: int
     n_runs: int
     load_s: float
     cooldown_s: float
+    longest_s: float
 
     @property
     def total_s(self) -> float:
@@ -73,7 +90,7 @@ class DfaasPlanBuilder:
         return self.build_configurations(self.build_function_names(), rates, self.build_rates_by_function(rates))
 
     def estimate(self) -> PlanEstimate:
-        """Return the cost of the plan. Each run's cooldown is at least one idle check; a busy node takes longer.
+        """Return the cost of the plan. The estimate counts one pause of the cooldown for each run.
 
         Raises:
             ConfigError: the plan has more than ``MAX_RUNS`` runs.
@@ -85,9 +102,15 @@ class DfaasPlanBuilder:
                 f"combinations.max_functions: the plan has more than {float(MAX_RUNS):.0e} runs; load fewer functions "
                 "at once, or at fewer rates"
             )
-        per_run_s = _LOCAL_OVERHEAD_S if self.config.platform == "local" else self.config.cooldown.sleep_step_seconds
-        load_s = self.config.warm_up_s + self.config.duration_s
-        return PlanEstimate(n_configs, n_runs, n_runs * load_s, n_runs * per_run_s)
+        config = self.config
+        load_s = config.warm_up_s + config.duration_s
+        pause_s = 0.0 if config.platform == "local" else config.cooldown.sleep_step_seconds
+        asks_prometheus = config.platform == "openfaas" or config.prometheus_url is not None
+        looks = _INTERVALS_OF_LOOKS if asks_prometheus else 0
+        longest_scrape_s = config.duration_s / _SCRAPES_OF_RUN
+        cooldown_s = _LOCAL_OVERHEAD_S + pause_s + looks * min(_USUAL_SCRAPE_S, longest_scrape_s)
+        waits_s = config.timeout_s + config.cooldown.max_wait_seconds + looks * longest_scrape_s + _END_S
+        return PlanEstimate(n_configs, n_runs, n_runs * load_s, n_runs * cooldown_s, n_runs * (load_s + waits_s))
 
     def estimate_runtime_seconds(self) -> int:
         """Return load and cooldown of the whole plan in seconds, at least 1."""

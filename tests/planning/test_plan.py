@@ -43,10 +43,20 @@ def test_the_builder_makes_the_plan_step_by_step() -> None:
     assert list(planner.build_space()) == PLAN
 
 
+def test_the_bound_holds_the_looks_at_a_node_that_prometheus_scrapes_as_rarely_as_it_may() -> None:
+    config = two_functions().model_copy(update={"platform": "openfaas"})
+    estimate, local = DfaasPlanBuilder(config).estimate(), DfaasPlanBuilder(two_functions()).estimate()
+    scrape_s = config.duration_s / 2
+    least_s = config.duration_s + config.timeout_s + config.cooldown.max_wait_seconds + 6 * scrape_s
+    assert estimate.longest_s > least_s * estimate.n_runs
+    assert estimate.cooldown_s > local.cooldown_s
+    assert estimate.total_s < estimate.longest_s
+
+
 def test_the_estimate_counts_load_and_cooldown() -> None:
     estimate = DfaasPlanBuilder(two_functions()).estimate()
     assert (estimate.n_configs, estimate.n_runs, estimate.load_s) == (5, 10, 100)
-    assert estimate.cooldown_s > 0
+    assert 0 < estimate.cooldown_s < estimate.longest_s - estimate.load_s
     assert DfaasPlanBuilder(two_functions()).estimate_runtime_seconds() == round(estimate.total_s)
 
 
