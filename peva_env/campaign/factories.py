@@ -5,7 +5,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from peva_env.config import PLATFORMS, DfaasConfig, OverloadConfig
+from peva_env.config import PLATFORM_GROUP, DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError, PevaError, PlatformError
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger, digest
@@ -19,9 +19,6 @@ from peva_env.platforms.prometheus import DEFAULT_NAMESPACE, Prometheus, Prometh
 from peva_env.rules import apply_rules
 from peva_env.sources.k6 import K6, find_k6, k6_settings
 from peva_env.system import load_class
-
-_GROUP = "peva_env.platforms"
-"""The entry-point group of platforms of other packages."""
 
 _CONTRACT = ("name", "min_window_s", "start", "stop", "url", "describe", "usage", "failure")
 """What a ``Platform`` has."""
@@ -65,14 +62,10 @@ def make_services(config: DfaasConfig) -> list[HttpService]:
 
 def _own_platform(config: DfaasConfig) -> Platform:
     """Build a platform of the user's own, which is given the configuration. Its module's code runs."""
-    named = {entry.name: entry for entry in entry_points(group=_GROUP)}
-    if config.platform in named:
-        platform_class = named[config.platform].load()
-    elif ":" in config.platform:
+    if ":" in config.platform:
         platform_class = load_class(config.platform, what="platform", error=PlatformError)
     else:
-        known = ", ".join([*PLATFORMS, *sorted(named)])
-        raise ConfigError(f"platform = {config.platform!r}: must be one of {known}, or module:Class")
+        platform_class = entry_points(group=PLATFORM_GROUP)[config.platform].load()
     try:
         platform = platform_class(config)
     except PevaError:

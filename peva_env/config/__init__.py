@@ -8,7 +8,7 @@ What must always hold:
 - A configuration holds no secret. It names the file or the environment variable that holds the secret.
 """
 
-from peva_env.config.campaign import PLATFORMS, DfaasConfig, duration_seconds
+from peva_env.config.campaign import PLATFORM_GROUP, PLATFORMS, DfaasConfig, duration_seconds
 from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping, validated
@@ -44,6 +44,7 @@ __all__ = [
     "LATENCIES",
     "LONGEST_S",
     "PLATFORMS",
+    "PLATFORM_GROUP",
     "AskedRules",
     "CombinationConfig",
     "CooldownConfig",

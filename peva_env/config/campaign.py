@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
@@ -52,6 +53,9 @@ def duration_seconds(text: str) -> float:
 
 PLATFORMS = ("local", "openfaas", "http")
 """The kinds of node that come with the package."""
+
+PLATFORM_GROUP = "peva_env.platforms"
+"""The entry-point group of platforms of other packages."""
 
 _RULES_ON_USE = ("cpu_overload_pct_of_capacity", "ram_overload_pct")
 
@@ -237,9 +241,13 @@ class DfaasConfig(Section):
     @field_validator("platform")
     @classmethod
     def _is_platform(cls, platform: str) -> str:
-        if not platform or (":" in platform and not all(platform.partition(":")[::2])):
-            raise ValueError(f"must be {', '.join(PLATFORMS)}, or module:Class, for example my_nodes:MyPlatform")
-        return platform
+        if platform in PLATFORMS or all(platform.partition(":")[::2]):
+            return platform
+        named = entry_points(group=PLATFORM_GROUP).names
+        if platform in named:
+            return platform
+        known = ", ".join([*PLATFORMS, *sorted(named)])
+        raise ValueError(f"must be one of {known}, or module:Class, for example my_nodes:MyPlatform")
 
     @model_validator(mode="after")
     def _is_measured(self) -> Self:

@@ -1,7 +1,6 @@
 """The page on platforms of one's own, followed; and how such a platform is found, or refused."""
 
 import importlib
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +45,11 @@ def test_its_code_is_as_short_as_the_page_says() -> None:
     assert len([line for line in _CODE.splitlines() if line.strip()]) <= 45
 
 
-def test_a_platform_is_found_by_the_name_of_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = EntryPoint("folder", "my_platform:FolderNode", "peva_env.platforms")
-    monkeypatch.setattr(factories, "entry_points", lambda group: [entry] if group == "peva_env.platforms" else [])
+def test_a_platform_is_found_by_the_name_of_an_entry_point() -> None:
+    installed = Path("somebodys_package-1.0.dist-info")
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: somebodys-package\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[peva_env.platforms]\nfolder = my_platform:FolderNode\n")
 
     assert platform_of("folder").name == "folder"
 

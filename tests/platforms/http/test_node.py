@@ -77,7 +77,7 @@ class TestHttpNode(PlatformContract):
             "overload.cpu_overload_pct_of_capacity: nothing measures it on platform http; set prometheus_url",
         ),
         ({"platform": "local", "functions": [{"name": "a", "url": "http://127.0.0.1/"}]}, "write `platform: http`"),
-        ({"platform": "kubernetes:"}, "must be local, openfaas, http, or module:Class"),
+        ({"platform": "kubernetes:"}, "must be one of local, openfaas, http, or module:Class"),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_the_remedy(config: dict[str, Any], problem: str) -> None:
