@@ -35,11 +35,11 @@ nitpick_ignore_regex = [
     # Python and the libraries beneath: their inventories are on the network.
     (r"py:.*", r"(collections|contextlib|pathlib|numpy|gymnasium|_duckdb)\..*|ResetNeeded|Axes"),
     # Short names for types, which stand in signatures as what they are called.
-    (r"py:class", r"peva_(env|agents)\..*\.(Arrays|Basis|Floats|Indices|Info|Infos|Seeds)"),
+    (r"py:class", r"peva_(env|agents)\..*\.(Arrays|AskedRules|Basis|Choice|Floats|Indices|Info|Infos|Seeds)"),
     # Parts that nobody builds by hand.
     (
         r"py:class",
-        r"peva_env\.(campaign|memory\.tensors\.event_arrays|sources\.(replay\.runs|simulated\.(node_model|episodes|source)))\..*",
+        r"peva_env\.(campaign|memory\.(tensors\.event_arrays|session_rules|parquet\.recording)|sources\.(replay\.runs|simulated\.(node_model|episodes|source)))\..*",
     ),
 ]
 
