@@ -10,7 +10,7 @@ What must always hold:
 from peva_env.campaign.batch import CampaignState
 from peva_env.campaign.budget import require_positive
 from peva_env.campaign.campaign import Campaign
-from peva_env.campaign.doctor import run_checks
+from peva_env.campaign.doctor import not_idle, run_checks
 from peva_env.campaign.episode_seeds import EpisodeSeeds
 from peva_env.campaign.executor import DfaasConfigExecutor
 from peva_env.campaign.host import CampaignHost
@@ -36,6 +36,7 @@ __all__ = [
     "PrefetchedEpisodes",
     "SomeScenarios",
     "chosen_scenario",
+    "not_idle",
     "replay_setup",
     "require_positive",
     "run_checks",

@@ -29,6 +29,12 @@ from peva_env.platforms.openfaas import DeployedFunction
 _RPS_PER_CORE = 250
 """Measured: up to this rate k6 and the functions share one core without disturbing each other."""
 
+_LOOK_S = 0.3
+"""How long the CPU of this machine is looked at."""
+
+_IDLE_PCT = 15.0
+"""Most CPU, in percent of all cores, that the programs of an idle machine use."""
+
 _MIN_FREE_BYTES = 100 * 2**20
 """Required free space of the disk: a campaign begins with a few MiB, and a disk with less is almost full."""
 
@@ -52,6 +58,18 @@ def run_checks(config: DfaasConfig) -> Iterator[Check]:
     yield _check("output_dir", lambda: _writable(Path(config.output_dir)))
     yield _check("memory", lambda: _memory(config))
     yield _check("load", lambda: _load(config))
+    yield _check("machine", lambda: not_idle() or "is idle")
+
+
+def not_idle() -> str | None:
+    """Return how busy the programs of this machine keep it before a campaign, or None if it is idle."""
+    used_pct = psutil.cpu_percent(interval=_LOOK_S)
+    if used_pct <= _IDLE_PCT:
+        return None
+    return (
+        f"is not idle: its programs use {used_pct:.0f} % of the CPU; end them, or verdicts near the frontier may be "
+        "wrong"
+    )
 
 
 def _check(name: str, find: Callable[[], str]) -> Check:

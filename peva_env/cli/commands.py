@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from peva_env import __version__
+from peva_env.campaign import not_idle
 from peva_env.cli import arena as cli_arena
 from peva_env.cli import ask as cli_ask
 from peva_env.cli import configuration as cli_configuration
@@ -122,6 +123,8 @@ def run(
     settings = _suited_to(driver, settings)
     warn_of_short_runs(settings)
     interrupts = FirstInterrupt()
+    if busy := not_idle():
+        say(console, f"this machine {busy}")
     env = gymnasium.make(
         "peva/FaasLive-v0",
         config=settings.model_dump(mode="json", exclude_unset=True),

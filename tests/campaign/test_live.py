@@ -106,7 +106,7 @@ def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_not
     assert index[1:] == [[str(names), str(rates), "results.csv"] for names, rates, _ in measured]
 
     lines = [line.split() for line in output.splitlines()]
-    assert "2 done, 0 skipped, 6 left (about" in output.splitlines()[1]
+    assert "\n2 done, 0 skipped, 6 left (about" in output
     assert ["180", "X", "X", "x"] in lines
     assert ["20", "o", "o", "o"] in lines
     assert "complete: 7 configurations measured, 1 skipped, 0 unknown; 7 runs took" in output

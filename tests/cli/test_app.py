@@ -175,9 +175,25 @@ def test_doctor_finds_a_healthy_machine_healthy() -> None:
     ended = installed("doctor", "-c", write(SMALL))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert [line.split()[:2] for line in ended.stdout.splitlines()] == [
-        ["ok", f"{name}:"] for name in ("k6", "node", "policy", "output_dir", "memory", "load")
+        ["ok", f"{name}:"] for name in ("k6", "node", "policy", "output_dir", "memory", "load", "machine")
     ]
     assert files() == {Path.cwd() / "peva.yml"}
+
+
+@pytest.mark.live
+def test_other_work_on_the_machine_is_told_before_a_campaign_and_by_the_doctor() -> None:
+    needs_node()
+    one_core = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(one_core) for _ in range((os.cpu_count() or 1) // 4 + 1)]
+    try:
+        doctor = installed("doctor", "-c", write(SMALL))
+        run = installed("run", "-c", write(SMALL), "--budget-runs", "1")
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert "machine: is not idle: its programs use " in doctor.stdout
+    assert run.stdout.startswith("this machine is not idle: its programs use ")
 
 
 def test_doctor_says_what_to_do_about_each_failure() -> None:
@@ -194,7 +210,7 @@ def test_doctor_says_what_to_do_about_each_failure() -> None:
     }
     ended = peva("doctor", "-c", write(config))
     assert (ended.returncode, ended.stderr) == (1, "")
-    failures = dict(line.removeprefix("FAILED ").split(": ", 1) for line in ended.stdout.splitlines())
+    failures = dict(line.removeprefix("FAILED ").split(": ", 1) for line in ended.stdout.splitlines()[:-1])
     expected = {
         "k6": "k6_path = '/nowhere/k6'",
         "node": "set 'source'",
