@@ -123,8 +123,7 @@ def run(
     settings = _suited_to(driver, settings)
     warn_of_short_runs(settings)
     interrupts = FirstInterrupt()
-    if busy := not_idle():
-        say(console, f"this machine {busy}")
+    busy = not_idle()
     env = gymnasium.make(
         "peva/FaasLive-v0",
         config=settings.model_dump(mode="json", exclude_unset=True),
@@ -132,7 +131,7 @@ def run(
         budget_seconds=budget_seconds,
     )
     options = {"repetition": repetition} if repetition else {"warm_start": True}
-    status = _campaign(console, env, driver, settings, options, interrupts)
+    status = _campaign(console, env, driver, settings, options, interrupts, f"this machine {busy}" if busy else None)
     raise typer.Exit(EXIT_CODES[status])
 
 
@@ -230,11 +229,12 @@ def _campaign(
     settings: DfaasConfig,
     options: dict[str, Any],
     interrupts: FirstInterrupt,
+    first_line: str | None,
 ) -> EndStatus:
     """Run the campaign and print its result, however it ended."""
     campaign = env.unwrapped
     assert isinstance(campaign, PevaEnv)  # noqa: S101 - the id is ours
-    campaign.observer = progress = CampaignProgress(console, campaign, settings)
+    campaign.observer = progress = CampaignProgress(console, campaign, settings, first_line)
     status = EndStatus.INTERRUPTED
     try:
         with progress:

@@ -21,11 +21,15 @@ _TURNS_PER_S = 4
 
 
 class CampaignProgress:
-    """Shows a running campaign. Use it as a context manager around the campaign, and as the environment's observer."""
+    """Shows a running campaign. Use it as a context manager around the campaign, and as the environment's observer.
 
-    def __init__(self, console: Console, env: PevaEnv, config: DfaasConfig) -> None:
+    ``first_line`` is printed before the first run.
+    """
+
+    def __init__(self, console: Console, env: PevaEnv, config: DfaasConfig, first_line: str | None = None) -> None:
         self.events: list[ExecutionEvent] = []
         self._console = console
+        self._first_line = first_line
         self._env = env
         self._iterations = config.iterations
         self._valid: list[ExecutionEvent] = []  # of the configuration that is running
@@ -47,6 +51,9 @@ class CampaignProgress:
 
     def starting(self, config: Config, iteration: int) -> None:
         """Show the run that starts."""
+        if self._first_line is not None:
+            say(self._console, self._first_line)
+            self._first_line = None
         self._current = f"{config_text(config)} (run {iteration + 1})"
 
     def measured(self, event: ExecutionEvent) -> None:

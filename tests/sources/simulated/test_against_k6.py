@@ -13,7 +13,7 @@ from tests.support.live import live_source
 
 pytestmark = [pytest.mark.live, pytest.mark.alone]
 
-RATES_RPS = [20, 50, 70, 80, 90, 100, 110, 120, 150, 200]
+RATES_RPS = [50, 80, 90, 100, 110, 120, 200]
 """Every 10 requests/s where the simulated function begins to be overloaded, and fewer away from it."""
 
 MAX_DIFFERENT = 1
