@@ -10,6 +10,9 @@ one-sided t-test, as load generators for inference servers test the slope of lat
 if it is above a floor. At an arrival rate of ``a`` and a service rate of ``s``, the latency grows by ``a / s - 1``
 seconds per second (a queue in order of arrival), so a slope ``g`` means that a share ``g / (1 + g)`` of the requests
 queues up.
+
+A queue grows from the beginning to the end. A latency that steps up once (a slower dependency, a throttled CPU) rises
+in one half of the run only, and is no backlog.
 """
 
 import math
@@ -34,6 +37,10 @@ _LEAST_MS = 25.0
 """Smallest growth of the latency over the run, in ms: less is the noise of a machine."""
 
 
+_STEADY = 0.25
+"""Smallest slope of either half of the run, as a share of the whole slope: a queue grows all the time."""
+
+
 def backlog(medians_ms: Sequence[float | None], counts: Sequence[int], offered: int, duration_s: float) -> int:
     """Return the number of offered requests by which the queue grew, 0 where it did not grow significantly.
 
@@ -50,6 +57,9 @@ def backlog(medians_ms: Sequence[float | None], counts: Sequence[int], offered: 
     slope, deviation = _line(x, y)
     if not (slope > _LEAST_GROWTH and slope * duration_s * 1000 > _LEAST_MS and slope > _T_LIMIT * deviation):
         return 0
+    half = SEGMENTS // 2
+    if any(_line(x[part], y[part])[0] < _STEADY * slope for part in (slice(half), slice(half, None))):
+        return 0  # a step from one latency to another: something else slowed the function down
     return round(offered * slope / (1 + slope))
 
 
