@@ -79,8 +79,10 @@ class HttpService:
             return f"function {self.name!r}: {self.host} refuses connections: nothing listens there; start it"
         except socket.gaierror as error:
             return f"function {self.name!r}: the host name of {self.host} cannot be resolved ({error.strerror})"
-        except OSError:
+        except TimeoutError:
             return None
+        except OSError as error:
+            return f"function {self.name!r}: {self.host} cannot be reached ({error.strerror})"
         return None
 
     def _call(self) -> Response:

@@ -168,6 +168,23 @@ def test_a_service_that_is_gone_is_a_failure_and_one_that_is_overloaded_is_none(
     assert "refuses connections: nothing listens there" in failure
 
 
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [(OSError(113, "No route to host"), "cannot be reached (No route to host)"), (TimeoutError(), None)],
+)
+def test_a_host_without_a_route_is_a_failure_and_one_that_is_slow_is_none(
+    error: OSError, problem: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("socket.create_connection", fails)
+
+    failure = node_of("http://127.0.0.1:1").failure()
+
+    assert failure is None if problem is None else problem in (failure or "")
+
+
 def test_a_service_that_is_back_within_a_second_is_no_failure() -> None:
 
     with serving(Service()) as service:
