@@ -53,17 +53,21 @@ def derive_hashes(connection: duckdb.DuckDBPyConnection) -> None:
     """
     ((catalog,),) = connection.execute("SELECT replace(current_database(), '\"', '\"\"')").fetchall()
     tables = {table: f'"{catalog}".main.{table}' for table in ("run_sessions", "execution_events")}
-    if earlier_hashes(connection):
-        show_with_present_hashes(connection, tables)
+    if present := earlier_hashes(connection):
+        show_with_present_hashes(connection, tables, present)
 
 
-def show_with_present_hashes(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> None:
-    """Create temporary views of tables (name to SQL relation) that have present hashes in place of earlier ones.
+def show_with_present_hashes(
+    connection: duckdb.DuckDBPyConnection, tables: Mapping[str, str], present: Mapping[str, str]
+) -> None:
+    """Create temporary views of tables that have present hashes in place of earlier ones.
 
-    ``run_sessions`` must be among the tables.
+    Args:
+        connection: where to create them.
+        tables: the name of each view, and the SQL relation behind it.
+        present: the present hash of each earlier one, as ``earlier_hashes`` returns it.
     """
     connection.execute("CREATE TEMP TABLE present_hashes (stored VARCHAR, present VARCHAR)")
-    present = earlier_hashes(connection, tables["run_sessions"])
     if present:
         connection.executemany("INSERT INTO present_hashes VALUES (?, ?)", list(present.items()))
     for name, relation in tables.items():

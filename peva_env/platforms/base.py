@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from peva_env.errors import PlatformError
+
 _WARM_UP_S = 1.0
 _WARM_UP_SHARE = 0.2
 """The warm-up is this share of a run, at most ``_WARM_UP_S``; the steady window is the remaining time."""
@@ -12,6 +14,17 @@ _WARM_UP_SHARE = 0.2
 def steady_window(started_at: float, duration_s: float) -> tuple[float, float]:
     """Return when the steady window of a run begins and ends, in the time scale of ``started_at`` (seconds)."""
     return started_at + min(_WARM_UP_S, _WARM_UP_SHARE * duration_s), started_at + duration_s
+
+
+def known_function[F](node: str, functions: Mapping[str, F], name: str) -> F:
+    """Return one of a node's functions.
+
+    Raises:
+        PlatformError: the node has no function of this name; the message names those that it has.
+    """
+    if name not in functions:
+        raise PlatformError(f"the node {node} knows no function {name!r}; it knows: {', '.join(functions)}")
+    return functions[name]
 
 
 @dataclass(frozen=True, slots=True)

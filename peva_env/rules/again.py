@@ -5,8 +5,6 @@ aborted early is a bound: it is OVERLOADED if the rules would make it so even if
 INVALID otherwise. A run that was INVALID for another cause than a missing measurement stays INVALID.
 """
 
-from dataclasses import replace
-
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.rules.early_abort import ABORTED, judge_aborted
@@ -37,18 +35,12 @@ def judge_again(event: ExecutionEvent, rules: OverloadConfig, duration_s: float)
     if not _can_be_judged(event):
         return event
     if not event.functions:
-        return replace(event, verdict=Verdict.INVALID, reasons=(_NOTHING_STORED,), margin=None, overloaded_functions=())
+        return Judgement(Verdict.INVALID, (_NOTHING_STORED,)).given_to(event)
     judgement = judge_stored(event, rules, duration_s)
     if judgement.verdict is Verdict.OVERLOADED:
         problem = saturation(event.generator_cpu_pct)
         judgement = Judgement(Verdict.INVALID, (problem,)) if problem else judgement
-    return replace(
-        event,
-        verdict=judgement.verdict,
-        reasons=judgement.reasons,
-        margin=judgement.margin,
-        overloaded_functions=judgement.overloaded_functions,
-    )
+    return judgement.given_to(event)
 
 
 def saturation(generator_cpu_pct: float | None) -> str | None:

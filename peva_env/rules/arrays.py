@@ -21,7 +21,7 @@ _LABELS = np.array([-1, 1], np.int8)
 
 @dataclass(frozen=True)
 class ArrayRules:
-    """The rules for runs of some functions.
+    """The rules for runs of some functions, all but that on a backlog: a simulated node has none.
 
     Args:
         rules: the thresholds.

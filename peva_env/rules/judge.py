@@ -24,7 +24,7 @@ from functools import reduce
 from operator import add
 
 from peva_env.config import LATENCIES, OverloadConfig
-from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.rules.other_causes import NOBODY_THERE, counts_text, explained, restart, stall, unsent
 
 _CLEAR_OF_SUCCESS = 0.9
@@ -79,6 +79,16 @@ class Judgement:
     def margin(self) -> float | None:
         """The smallest signed distance to a threshold; None for an INVALID run, and where every rule is off."""
         return min(self.margins.values(), default=None)
+
+    def given_to(self, event: ExecutionEvent) -> ExecutionEvent:
+        """Return the event with this judgement in place of its own."""
+        return replace(
+            event,
+            verdict=self.verdict,
+            reasons=self.reasons,
+            margin=self.margin,
+            overloaded_functions=self.overloaded_functions,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,11 +79,7 @@ class LiveSource:
         elif judgement.verdict is Verdict.INVALID:
             judgement = Judgement(Verdict.INVALID, (*judgement.reasons, *_causes(judgement, functions, usage)))
         return replace(
-            event,
-            verdict=judgement.verdict,
-            reasons=judgement.reasons,
-            margin=judgement.margin,
-            overloaded_functions=judgement.overloaded_functions,
+            judgement.given_to(event),
             functions=functions,
             node=node,
             generator_cpu_pct=result.generator_cpu_pct,

@@ -1,4 +1,4 @@
-"""Several worlds as one, such as one recording under several objectives. Each scenario is one of one of the worlds.
+"""Several worlds as one, such as one recording under several objectives. Each scenario is of one world.
 
 Notation: ``n`` episodes, ``N`` configurations.
 """

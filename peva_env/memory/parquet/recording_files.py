@@ -11,7 +11,7 @@ import duckdb
 
 from peva_env.contracts import EventKind, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.memory.contexts import show_with_present_hashes
+from peva_env.memory.contexts import earlier_hashes, show_with_present_hashes
 from peva_env.memory.database import NO_DOWNLOADS, duckdb_problem
 from peva_env.memory.parquet.file_check import check_file
 from peva_env.memory.parquet.table_export import one_file
@@ -74,7 +74,8 @@ def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]
         if len(paths) > 1:
             events = _each_once(connection, events)
         sessions = parquet_source("run_sessions", paths)
-        show_with_present_hashes(connection, {"run_sessions": sessions, "execution_events": events})
+        tables = {"run_sessions": sessions, "execution_events": events}
+        show_with_present_hashes(connection, tables, earlier_hashes(connection, sessions))
         yield connection
 
 

@@ -5,8 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from peva_env.errors import PlatformError
-from peva_env.platforms.base import NodeUsage, RemoteMetrics
+from peva_env.platforms.base import NodeUsage, RemoteMetrics, known_function
 from peva_env.platforms.http.service import HttpService
 
 LOGGER = logging.getLogger("peva_env.metrics")
@@ -76,10 +75,7 @@ class HttpNode:
         Raises:
             PlatformError: the node has no service of this name.
         """
-        if function not in self._services:
-            known = ", ".join(self._services)
-            raise PlatformError(f"the node {self.name} knows no function {function!r}; it knows: {known}")
-        return self._services[function].url
+        return known_function(self.name, self._services, function).url
 
     def describe(self) -> Mapping[str, Any]:
         """Return the addresses of the services, without their query strings."""

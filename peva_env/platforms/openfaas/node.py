@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from peva_env.errors import MetricsError, PlatformError
-from peva_env.platforms.base import NodeUsage, RemoteMetrics, Usage
+from peva_env.platforms.base import NodeUsage, RemoteMetrics, Usage, known_function
 from peva_env.platforms.openfaas.deployed_function import DeployedFunction
 from peva_env.platforms.openfaas.gateway import Gateway
 
@@ -89,10 +89,7 @@ class OpenFaasNode:
         Raises:
             PlatformError: the node has no function of this name.
         """
-        if function not in self._functions:
-            known = ", ".join(self._functions)
-            raise PlatformError(f"the node {self.name} knows no function {function!r}; it knows: {known}")
-        return self._functions[function].url
+        return known_function(self.name, self._functions, function).url
 
     def describe(self) -> Mapping[str, Any]:
         """Return the gateway and the deployment of each function, as at the first call since ``start``.
