@@ -8,11 +8,13 @@ What must always hold:
 - A configuration holds no secret. It names the file or the environment variable that holds the secret.
 """
 
-from peva_env.config.campaign import PLATFORM_GROUP, PLATFORMS, DfaasConfig, duration_seconds
+from peva_env.config.campaign import DfaasConfig
+from peva_env.config.duration import duration_seconds
 from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping, validated
 from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverloadConfig, OverloadConfig
+from peva_env.config.platform import PLATFORM_GROUP, PLATFORMS
 from peva_env.config.rule_changes import (
     AskedRules,
     RuleChanges,

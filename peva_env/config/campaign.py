@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
+from peva_env.config.duration import WANTED, duration_seconds
 from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
 from peva_env.config.overload import OverloadConfig
+from peva_env.config.platform import require_addresses, require_platform, without_rules_on_use
 from peva_env.config.rates import LinearRates, RandomRates, RateStrategy, migrate_rates
 from peva_env.config.section import LARGEST_COUNT, Section
 from peva_env.config.sections import (
     DEFAULT_OUTPUT_DIR,
-    LONGEST_S,
     MEMORY_FILE,
     CombinationConfig,
     CooldownConfig,
@@ -27,37 +27,8 @@ from peva_env.config.sections import (
 from peva_env.space import Dominance
 from peva_env.system import local_path
 
-_SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SHORTEST_TO_CUT_S = 5.0
-_DURATION_WANTED = "must be a number and a unit (ms, s, m, h), for example 30s"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
-
-
-def duration_seconds(text: str) -> float:
-    """Return the seconds in a duration such as ``500ms``, ``30s``, ``2m`` or ``1h``.
-
-    Raises:
-        ValueError: not a number with one of these units, not more than zero, or more than a year.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    if not match:
-        raise ValueError(_DURATION_WANTED)
-    seconds = float(match[1]) * _SECONDS_PER_UNIT[match[2]]
-    if seconds <= 0:
-        raise ValueError("must be longer than zero, for example 30s")
-    if seconds > LONGEST_S:
-        raise ValueError(f"must be at most {LONGEST_S / _SECONDS_PER_UNIT['h']:.0f}h")
-    return seconds
-
-
-PLATFORMS = ("local", "openfaas", "http")
-"""The kinds of node that come with the package."""
-
-PLATFORM_GROUP = "peva_env.platforms"
-"""The entry-point group of platforms of other packages."""
-
-_RULES_ON_USE = ("cpu_overload_pct_of_capacity", "ram_overload_pct")
 
 
 class DfaasConfig(Section):
@@ -169,7 +140,7 @@ class DfaasConfig(Section):
     def _is_text(cls, value: object, info: ValidationInfo) -> object:
         is_optional = value is None and info.field_name == "warm_up"
         if not isinstance(value, str) and not is_optional:  # 30, or 1:30, which YAML reads as 90
-            raise ValueError(_DURATION_WANTED)
+            raise ValueError(WANTED)
         return value
 
     @field_validator("duration", "timeout", "warm_up")
@@ -241,40 +212,14 @@ class DfaasConfig(Section):
     @field_validator("platform")
     @classmethod
     def _is_platform(cls, platform: str) -> str:
-        if platform in PLATFORMS or all(platform.partition(":")[::2]):
-            return platform
-        named = entry_points(group=PLATFORM_GROUP).names
-        if platform in named:
-            return platform
-        known = ", ".join([*PLATFORMS, *sorted(named)])
-        raise ValueError(f"must be one of {known}, or module:Class, for example my_nodes:MyPlatform")
+        require_platform(platform)
+        return platform
 
     @model_validator(mode="after")
-    def _is_measured(self) -> Self:
-        """Switch off the rules on the use of a node that nothing measures."""
-        if self.platform != "http" or self.prometheus_url is not None:
-            return self
-        for key in _RULES_ON_USE:
-            if key in self.overload.model_fields_set and getattr(self.overload, key) is not None:
-                raise ValueError(
-                    f"overload.{key}: nothing measures it on platform http; set prometheus_url, or leave the rule out"
-                )
-        self.overload = self.overload.model_copy(update=dict.fromkeys(_RULES_ON_USE))
-        return self
-
-    @model_validator(mode="after")
-    def _has_addresses(self) -> Self:
-        for i, function in enumerate(self.functions):
-            if self.platform == "http" and function.url is None:
-                raise ValueError(
-                    f"functions[{i}].url: platform http needs the address of {function.name!r}, "
-                    "for example http://127.0.0.1:8000/"
-                )
-            if self.platform in ("local", "openfaas") and function.url is not None:
-                raise ValueError(
-                    f"functions[{i}].url: platform {self.platform} has addresses of its own; "
-                    "write `platform: http`, or leave url out"
-                )
+    def _suits_its_platform(self) -> Self:
+        require_addresses(self.functions, self.platform)
+        if self.platform == "http" and self.prometheus_url is None:
+            self.overload = without_rules_on_use(self.overload)
         return self
 
     @model_validator(mode="after")

@@ -1,0 +1,28 @@
+"""Durations as text, for example ``30s``."""
+
+import re
+
+from peva_env.config.sections import LONGEST_S
+
+WANTED = "must be a number and a unit (ms, s, m, h), for example 30s"
+"""What is wrong with a text that is no duration."""
+
+_SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+
+
+def duration_seconds(text: str) -> float:
+    """Return the seconds in a duration such as ``500ms``, ``30s``, ``2m`` or ``1h``.
+
+    Raises:
+        ValueError: not a number with one of these units, not more than zero, or more than a year.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if not match:
+        raise ValueError(WANTED)
+    seconds = float(match[1]) * _SECONDS_PER_UNIT[match[2]]
+    if seconds <= 0:
+        raise ValueError("must be longer than zero, for example 30s")
+    if seconds > LONGEST_S:
+        raise ValueError(f"must be at most {LONGEST_S / _SECONDS_PER_UNIT['h']:.0f}h")
+    return seconds

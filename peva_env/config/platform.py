@@ -1,0 +1,63 @@
+"""The key ``platform``, and what other keys must be for it."""
+
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+
+from peva_env.config.overload import OverloadConfig
+from peva_env.config.sections import FunctionConfig
+
+PLATFORMS = ("local", "openfaas", "http")
+"""The kinds of node that come with the package."""
+
+PLATFORM_GROUP = "peva_env.platforms"
+"""The entry-point group of platforms of other packages."""
+
+_RULES_ON_USE = ("cpu_overload_pct_of_capacity", "ram_overload_pct")
+
+
+def require_platform(platform: str) -> None:
+    """Check that a platform is known, or names a class.
+
+    Raises:
+        ValueError: it does neither.
+    """
+    if platform in PLATFORMS or all(platform.partition(":")[::2]):
+        return
+    named = entry_points(group=PLATFORM_GROUP).names
+    if platform in named:
+        return
+    known = ", ".join([*PLATFORMS, *sorted(named)])
+    raise ValueError(f"must be one of {known}, or module:Class, for example my_nodes:MyPlatform")
+
+
+def require_addresses(functions: Sequence[FunctionConfig], platform: str) -> None:
+    """Check that functions have addresses where their platform needs them, and none where it has its own.
+
+    Raises:
+        ValueError: a function lacks an address, or has one too many.
+    """
+    for i, function in enumerate(functions):
+        if platform == "http" and function.url is None:
+            raise ValueError(
+                f"functions[{i}].url: platform http needs the address of {function.name!r}, "
+                "for example http://127.0.0.1:8000/"
+            )
+        if platform in ("local", "openfaas") and function.url is not None:
+            raise ValueError(
+                f"functions[{i}].url: platform {platform} has addresses of its own; "
+                "write `platform: http`, or leave url out"
+            )
+
+
+def without_rules_on_use(overload: OverloadConfig) -> OverloadConfig:
+    """Return rules without those on CPU and RAM, for a node that nothing measures.
+
+    Raises:
+        ValueError: one of these rules was asked for.
+    """
+    for key in _RULES_ON_USE:
+        if key in overload.model_fields_set and getattr(overload, key) is not None:
+            raise ValueError(
+                f"overload.{key}: nothing measures it on platform http; set prometheus_url, or leave the rule out"
+            )
+    return overload.model_copy(update=dict.fromkeys(_RULES_ON_USE))
