@@ -1,6 +1,6 @@
 """The contract of a node under test, and the measurements of its resources."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,15 +16,14 @@ def steady_window(started_at: float, duration_s: float) -> tuple[float, float]:
     return started_at + min(_WARM_UP_S, _WARM_UP_SHARE * duration_s), started_at + duration_s
 
 
-def known_function[F](node: str, functions: Mapping[str, F], name: str) -> F:
-    """Return one of a node's functions.
+def require_function(node: str, known: Collection[str], name: str) -> None:
+    """Check that a node has a function of this name.
 
     Raises:
-        PlatformError: the node has no function of this name; the message names those that it has.
+        PlatformError: it has none; the message names those that it has.
     """
-    if name not in functions:
-        raise PlatformError(f"the node {node} knows no function {name!r}; it knows: {', '.join(functions)}")
-    return functions[name]
+    if name not in known:
+        raise PlatformError(f"the node {node} knows no function {name!r}; it knows: {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from peva_env.platforms.base import NodeUsage, RemoteMetrics, known_function
+from peva_env.platforms.base import NodeUsage, RemoteMetrics, require_function
 from peva_env.platforms.http.service import HttpService
 
 LOGGER = logging.getLogger("peva_env.metrics")
@@ -75,7 +75,8 @@ class HttpNode:
         Raises:
             PlatformError: the node has no service of this name.
         """
-        return known_function(self.name, self._services, function).url
+        require_function(self.name, self._services, function)
+        return self._services[function].url
 
     def describe(self) -> Mapping[str, Any]:
         """Return the addresses of the services, without their query strings."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from peva_env.errors import MetricsError, PlatformError
-from peva_env.platforms.base import NodeUsage, RemoteMetrics, Usage, known_function
+from peva_env.platforms.base import NodeUsage, RemoteMetrics, Usage, require_function
 from peva_env.platforms.openfaas.deployed_function import DeployedFunction
 from peva_env.platforms.openfaas.gateway import Gateway
 
@@ -89,7 +89,8 @@ class OpenFaasNode:
         Raises:
             PlatformError: the node has no function of this name.
         """
-        return known_function(self.name, self._functions, function).url
+        require_function(self.name, self._functions, function)
+        return self._functions[function].url
 
     def describe(self) -> Mapping[str, Any]:
         """Return the gateway and the deployment of each function, as at the first call since ``start``.
