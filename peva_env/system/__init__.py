@@ -11,6 +11,7 @@ What must always hold:
 
 from peva_env.system import processes
 from peva_env.system.clock import Moment
+from peva_env.system.cores import usable_cores
 from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
@@ -35,5 +36,6 @@ __all__ = [
     "processes",
     "replacing",
     "uninterrupted",
+    "usable_cores",
     "write_text",
 ]

@@ -15,8 +15,8 @@ from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage
 from peva_env.platforms.local.function_code import FunctionCode, resolve_all
 from peva_env.platforms.local.function_process import FunctionProcess
-from peva_env.platforms.local.process_usage import MIN_WINDOW_S, UsageSampler, usable_cores
-from peva_env.system import processes
+from peva_env.platforms.local.process_usage import MIN_WINDOW_S, UsageSampler
+from peva_env.system import processes, usable_cores
 
 
 class LocalNode:

@@ -8,7 +8,6 @@ import contextlib
 import math
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import psutil
 
 from peva_env.platforms.base import NodeUsage, Usage
+from peva_env.system import usable_cores
 
 MIN_WINDOW_S = 0.2
 """Shortest window whose CPU use is meaningful: twenty ticks of the kernel's CPU clock."""
@@ -42,13 +42,6 @@ class Sample(NamedTuple):
 
     at: float
     readings: tuple[Reading, ...]
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process and its children may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class UsageSampler:

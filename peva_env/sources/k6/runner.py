@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
-from peva_env.platforms.local import usable_cores
 from peva_env.sources.k6.binary import find_k6, k6_environment, k6_version
 from peva_env.sources.k6.log import LogStream, first_error_in
 from peva_env.sources.k6.outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
@@ -28,7 +27,7 @@ from peva_env.sources.k6.summary import (
     read_summary,
     unloaded,
 )
-from peva_env.system import processes
+from peva_env.system import processes, usable_cores
 
 MAX_VUS = 1000
 """Upper limit of the virtual users of all functions together. A virtual user costs about 0.25 ms before the load and
