@@ -201,6 +201,13 @@ def test_the_summaries_of_both_versions_read_alike(path: Path) -> None:
     assert 39 <= starved.offered == starved.sent + starved.dropped <= 41
 
 
+def test_requests_beyond_the_plan_came_late() -> None:
+    # 40 requests/s for 1 s, and 41 offered: none is late. In a plan of 0.5 s, half of them are beyond its end.
+    assert [one.held_up for one in measurements(GOLDEN_LOADS, read_summary(GOLDEN[-1]), 1.0)] == [0, 0, 0, 0]
+    starved = measurements(GOLDEN_LOADS, read_summary(GOLDEN[-1]), 0.5)[3]
+    assert starved.held_up == starved.offered - 21 > 15
+
+
 def test_there_is_a_golden_summary_of_each_version() -> None:
     assert [path.name for path in GOLDEN] == ["k6-0.57.0-summary.json", "k6-1.1.0-summary.json"]
 
