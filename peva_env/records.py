@@ -66,7 +66,8 @@ class FunctionMeasurement:
 
     ``backlog`` is the number of offered requests by which the function's queue grew during the run. It is 0 where the
     queue did not grow significantly, or where that is not known. ``held_up`` is the number of requests that came late
-    and all at once, because the load generator stood still when they were due.
+    and all at once, because the load generator stood still when they were due. ``crowded_out`` is the number of offered
+    requests that met a function without a core, because programs outside the measurement had it.
     """
 
     name: str
@@ -88,6 +89,7 @@ class FunctionMeasurement:
     replicas: int | None = None
     backlog: int = 0
     held_up: int = 0
+    crowded_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _FUNCTION_COLUMNS = {
 }
 """Columns of a function's values whose name differs from the field's."""
 
-_BESIDE_FAILED = ("backlog", "held_up")
+_BESIDE_FAILED = ("backlog", "held_up", "crowded_out")
 """Counts of requests without a column in the strict schema: they are stored beside the counts of ``failed``."""
 
 _FUNCTION_FIELDS = {

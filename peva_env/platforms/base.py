@@ -30,7 +30,8 @@ def require_function(node: str, known: Collection[str], name: str) -> None:
 class Usage:
     """Mean resource use of a node or function over a window; CPU is percent of the node's capacity.
 
-    None = not measured.
+    ``waiting_pct`` is the share of the window, in percent, during which the threads of a function were ready to run but
+    had no core, added up over the threads. None = not measured.
     """
 
     cpu_pct: float | None = None
@@ -38,18 +39,21 @@ class Usage:
     ram_pct: float | None = None
     power_uw: float | None = None
     replicas: int | None = None
+    waiting_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NodeUsage:
     """Mean resource use of the node and of each of its functions over a window.
 
+    ``machine_cpu_pct`` is the CPU use of all programs on the machine, if the node shares it with the load generator.
     ``missing`` has one line with the reason for each value that could not be measured although it should have been.
     """
 
     node: Usage = field(default_factory=Usage)
     functions: Mapping[str, Usage] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    machine_cpu_pct: float | None = None
 
 
 @runtime_checkable

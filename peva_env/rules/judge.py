@@ -12,8 +12,8 @@ A function at rate 0 has success 1 and counts in the mean, like a function at a 
 What was not measured is never taken for healthy: without a value that a rule is about, a run is INVALID. So is a run in
 which most requests to a function found nobody at its address: a mistake of the configuration, or a function that is
 gone. So is overload that fewer such requests explain: a gateway, a provider or a function was restarted during the run.
-So is overload that a stall of the load generator explains, or with requests that it could not send for limits of its
-own machine: see ``peva_env.rules.other_causes``.
+So is overload that a stall of the load generator or other programs on the machine explain, or with requests that the
+generator could not send for limits of its machine: see ``peva_env.rules.other_causes``.
 """
 
 import math
@@ -25,7 +25,7 @@ from operator import add
 
 from peva_env.config import LATENCIES, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.rules.other_causes import NOBODY_THERE, counts_text, explained, restart, stall, unsent
+from peva_env.rules.other_causes import NOBODY_THERE, counts_text, crowding, explained, restart, stall, unsent
 
 _CLEAR_OF_SUCCESS = 0.9
 """Clear margin of a success rate, as a share of the interval from its minimum to 1. It cannot be a share of the
@@ -120,8 +120,8 @@ def caused_by_load(
     """Return the judgement of the functions, or INVALID if it is overload for another cause than load.
 
     Other causes are requests that found no server, with the connections that were cut off in the same run, stalls of
-    the generator, and requests that it could not send. An overload is judged as if all failures that the first two
-    explain had been successes. So its margin is an upper bound.
+    the generator, other programs on the machine, and requests that the generator could not send. An overload is judged
+    as if all failures that the first three explain had been successes. So its margin is an upper bound.
 
     Args:
         functions: the measured functions.
@@ -133,12 +133,12 @@ def caused_by_load(
     problems = tuple(unsent(functions))
     if problems:
         return Judgement(Verdict.INVALID, problems)
-    restarts, stalls = list(restart(functions)), list(stall(functions))
-    if not restarts and not stalls:
+    restarts, disturbances = list(restart(functions)), [*stall(functions), *crowding(functions)]
+    if not restarts and not disturbances:
         return judgement
     best = apply([explained(function) for function in functions])
     if best.verdict is not Verdict.OVERLOADED:
-        return Judgement(Verdict.INVALID, (*restarts, *stalls))
+        return Judgement(Verdict.INVALID, (*restarts, *disturbances))
     notes = tuple(f"{_DESPITE}{cause}" for cause in restarts)
     return replace(best, reasons=(*best.reasons, *notes), is_certain=best.is_certain and not restarts)
 

@@ -1,4 +1,4 @@
-"""Failed requests that load does not explain: a restart, a stalled load generator, a limit of its machine.
+"""Failed requests that load does not explain: a restart, a stalled or limited load generator, other programs.
 
 Whatever these causes can explain is never counted against the node: see ``peva_env.rules.judge.caused_by_load``.
 """
@@ -23,14 +23,15 @@ _GENERATOR_LIMITS = {
 }
 """Kinds of failure that a limit of the load generator's own machine causes, and the remedies."""
 
-_EXPLAINED_BY_STALL = 4
-"""Upper bound of the failures that a stall causes for each request that it held up. After a stall, k6 sends all held-up
-requests at once; they fail, or those behind them. Measured: 0.98 to 1.0 with a function that refuses what it cannot
-serve at once."""
+_EXPLAINED_BY_EACH = 4
+"""Upper bound of the failures that a stall or other programs cause for each request that they held up or crowded out.
+After a stall, k6 sends all held-up requests at once; they fail, or those behind them. Measured: 0.98 to 1.0 with a
+function that refuses what it cannot serve at once. A function that lost its core works off old requests when it gets it
+back, and those behind them fail. Measured: 1.3 to 1.8 with a function that uses 5 ms of CPU and a timeout of 1 s."""
 
 _AFFECTED = 0.05
-"""Share of requests explained by a stall from which latencies, backlog and replicas may be due to the stall: with
-fewer, 95 % of the requests are not affected."""
+"""Share of requests explained by a stall or by other programs, from which latencies, backlog and replicas may be due to
+them: with fewer, 95 % of the requests are not affected."""
 
 
 def unsent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
@@ -58,18 +59,29 @@ def stall(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
         )
 
 
+def crowding(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
+    """Yield a message if other programs took the cores that functions needed."""
+    shares = [(one.crowded_out / one.offered, one.name) for one in functions if one.crowded_out]
+    if shares:
+        share, name = max(shares)
+        yield (
+            f"other programs had the core that {name} needed for {100 * share:.0f} % of the run: end them, or measure "
+            "when they have ended"
+        )
+
+
 def explained(function: FunctionMeasurement) -> FunctionMeasurement:
     """Return a function as if the failures that causes other than load can explain had been successes."""
     gone = _gone(function)
     by_restart = sum(gone.values())
-    lost = max(0, function.offered - function.succeeded - by_restart)
-    by_stall = min(_EXPLAINED_BY_STALL * function.held_up, lost)
-    if not by_restart and not function.held_up:
+    affected = _EXPLAINED_BY_EACH * (function.held_up + function.crowded_out)
+    if not by_restart and not affected:
         return function
+    lost = max(0, function.offered - function.succeeded - by_restart)
     unknown: dict[str, Any] = dict.fromkeys(LATENCIES)
-    if _EXPLAINED_BY_STALL * function.held_up >= _AFFECTED * function.offered:
+    if affected >= _AFFECTED * function.offered:
         function = replace(function, replicas=None, **unknown)
-    succeeded = function.succeeded + by_restart + by_stall
+    succeeded = function.succeeded + by_restart + min(affected, lost)
     return replace(
         function,
         succeeded=succeeded,

@@ -70,7 +70,7 @@ class LiveSource:
         except LoadGeneratorError as error:
             return replace(event, reasons=(str(error),))
         usage, problem = self._steady_usage(result, began)
-        functions = tuple(_with_usage(function, usage) for function in result.functions)
+        functions = tuple(_with_usage(function, usage, result.generator_cpu_pct) for function in result.functions)
         node = _node(usage.node, rest.idle)
         judgement = self._judged(functions, node, result)
         problem = self.platform.failure() or problem or self._shortage(result) or _saturation(judgement, result)
@@ -149,15 +149,30 @@ def _causes(judgement: Judgement, functions: Sequence[FunctionMeasurement], usag
     return [line for line in usage.missing if not line.partition(": ")[0].endswith(of_functions)]
 
 
-def _with_usage(function: FunctionMeasurement, usage: NodeUsage) -> FunctionMeasurement:
+def _with_usage(
+    function: FunctionMeasurement, usage: NodeUsage, generator_cpu_pct: float | None
+) -> FunctionMeasurement:
     used = usage.functions.get(function.name, Usage())
     return replace(
         function,
+        crowded_out=round(function.offered * _crowded_share(used, usage, generator_cpu_pct or 0.0)),
         cpu_pct=used.cpu_pct,
         ram_bytes=used.ram_bytes,
         power_uw=used.power_uw,
         replicas=used.replicas,
     )
+
+
+def _crowded_share(used: Usage, usage: NodeUsage, generator_cpu_pct: float) -> float:
+    """Return the share of a run during which programs outside the measurement had the core that a function needed.
+
+    A function waits for functions, load generator and other programs in proportion to the CPU that they use.
+    """
+    if used.waiting_pct is None or not usage.machine_cpu_pct:
+        return 0.0
+    of_functions_pct = sum(function.cpu_pct or 0.0 for function in usage.functions.values())
+    others_pct = max(0.0, usage.machine_cpu_pct - of_functions_pct - generator_cpu_pct)
+    return min(1.0, used.waiting_pct / 100) * min(1.0, others_pct / usage.machine_cpu_pct)
 
 
 def _node(used: Usage, idle: Usage) -> NodeMeasurement:

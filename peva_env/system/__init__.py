@@ -11,7 +11,7 @@ What must always hold:
 
 from peva_env.system import processes
 from peva_env.system.clock import Moment
-from peva_env.system.cores import usable_cores
+from peva_env.system.cores import busy_s, usable_cores, waited_s
 from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
@@ -27,6 +27,7 @@ __all__ = [
     "Response",
     "Retry",
     "begins_with",
+    "busy_s",
     "load_class",
     "local_path",
     "moment_text",
@@ -37,5 +38,6 @@ __all__ = [
     "replacing",
     "uninterrupted",
     "usable_cores",
+    "waited_s",
     "write_text",
 ]

@@ -22,6 +22,7 @@ from peva_env.cli import commands as cli
 from peva_env.errors import ConfigError
 from tests.support.commands import complaint, files, write_hiding_modules
 from tests.support.forkserver import Ended, peva
+from tests.support.processes import busy
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
 COMMANDS = ["run", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
@@ -183,15 +184,9 @@ def test_doctor_finds_a_healthy_machine_healthy() -> None:
 @pytest.mark.live
 def test_other_work_on_the_machine_is_told_before_a_campaign_and_by_the_doctor() -> None:
     needs_node()
-    one_core = [sys.executable, "-c", "while True: pass"]
-    others = [subprocess.Popen(one_core) for _ in range((os.cpu_count() or 1) // 4 + 1)]
-    try:
+    with busy((os.cpu_count() or 1) // 4 + 1):
         doctor = installed("doctor", "-c", write(SMALL))
         run = installed("run", "-c", write(SMALL), "--budget-runs", "1")
-    finally:
-        for other in others:
-            other.kill()
-            other.wait()
     assert "machine: is not idle: its programs use " in doctor.stdout
     assert run.stdout.startswith("this machine is not idle: its programs use ")
 

@@ -290,6 +290,31 @@ def test_a_stall_explains_latencies_backlog_and_replicas_but_not_cpu() -> None:
     assert judge([replace(late, held_up=1, backlog=0)], CALM, rules).verdict is Verdict.OVERLOADED
 
 
+@pytest.mark.parametrize(
+    ("success", "crowded_out", "verdict"),
+    [
+        (0.80, 20, Verdict.INVALID),
+        (0.20, 20, Verdict.INVALID),  # a function that falls behind fails the requests behind them, too
+        (0.20, 10, Verdict.OVERLOADED),
+        (0.97, 90, Verdict.OK),
+    ],
+)
+def test_no_overload_rests_on_failures_that_other_programs_on_the_machine_explain(
+    success: float, crowded_out: int, verdict: Verdict
+) -> None:
+    judgement = judge([replace(function(success), crowded_out=crowded_out)], CALM, RULES)
+    assert judgement.verdict is verdict
+    if verdict is Verdict.INVALID:
+        assert judgement.reasons[0].startswith("other programs had the core that a needed for 20 % of the run: ")
+
+
+def test_other_programs_explain_latencies_and_backlog() -> None:
+    rules = OverloadConfig(p95_ms_max=100)
+    late = replace(function(1.0), crowded_out=2, backlog=20, p95_ms=400.0)
+    assert judge([late], CALM, rules).verdict is Verdict.INVALID
+    assert judge([replace(late, crowded_out=1, backlog=0)], CALM, rules).verdict is Verdict.OVERLOADED
+
+
 def test_a_latency_rule_does_not_fire_on_requests_that_found_no_server() -> None:
     rules = OverloadConfig(p95_ms_max=100)
     assert judge([replace(function(0.5, failed="status_404"), p95_ms=50.0)], CALM, rules).verdict is Verdict.INVALID

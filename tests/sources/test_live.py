@@ -161,6 +161,26 @@ def test_a_generator_that_is_a_little_late_may_still_find_a_node_overloaded() ->
     assert measured(generator=Generator(success=0.5, held_up=0.02)).verdict is Verdict.OVERLOADED
 
 
+@pytest.mark.parametrize(
+    ("machine_cpu_pct", "generator_cpu_pct", "crowded_out"),
+    [
+        (100.0, 5.0, 187),  # other programs use 75 % of the machine: three quarters of 250 waiting requests
+        (100.0, 80.0, 0),  # the rest of the machine is the load generator's
+        (25.0, 5.0, 0),
+        (None, 5.0, 0),
+    ],
+)
+def test_requests_that_other_programs_crowd_out_are_counted(
+    machine_cpu_pct: float | None, generator_cpu_pct: float, crowded_out: int
+) -> None:
+    node = Node()
+    waiting = {"f": Usage(20.0, 2**20, replicas=1, waiting_pct=50.0)}
+    node.use = replace(node.use, functions=waiting, machine_cpu_pct=machine_cpu_pct)
+    event = measured(node, Generator(success=0.8, cpu_pct=generator_cpu_pct))
+    assert event.functions[0].crowded_out == pytest.approx(crowded_out, abs=1)
+    assert event.verdict is (Verdict.INVALID if crowded_out else Verdict.OVERLOADED)
+
+
 def test_a_function_that_dies_during_the_load_makes_the_run_invalid_whatever_k6_says() -> None:
     node, generator = Node(), Generator()
 

@@ -1,7 +1,10 @@
-"""Processes that a test waits for."""
+"""Processes that a test starts or waits for."""
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psutil
 
@@ -20,3 +23,15 @@ def is_gone(process: psutil.Process | int) -> bool:
         return not found.is_running() or found.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+@contextmanager
+def busy(n_programs: int) -> Iterator[list[int]]:
+    """Run programs that use as much CPU as they get; yield their pids."""
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n_programs)]
+    try:
+        yield [program.pid for program in programs]
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()

@@ -1,6 +1,6 @@
 """CPU and RAM of groups of processes over time, sampled by a thread.
 
-Notation: a *counter* is CPU seconds since the sampling began; it never falls, although processes start and end. A
+Notation: a *counter* is seconds since the sampling began; it never falls, although processes start and end. A
 *group* is all processes in the process group of a leader: the leader and the processes that it spawned.
 """
 
@@ -12,12 +12,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import psutil
 
 from peva_env.platforms.base import NodeUsage, Usage
-from peva_env.system import usable_cores
+from peva_env.system import busy_s, usable_cores, waited_s
 
 MIN_WINDOW_S = 0.2
 """Shortest window whose CPU use is meaningful: twenty ticks of the kernel's CPU clock."""
@@ -35,13 +36,18 @@ class Reading(NamedTuple):
     cpu_s: float
     ram_bytes: int
     alive: bool
+    waited_s: float | None  # see peva_env.system.waited_s
 
 
 class Sample(NamedTuple):
-    """All groups at one moment (monotonic seconds, which setting the clock does not change), in the order of names."""
+    """All groups at one moment (monotonic seconds, which setting the clock does not change), in the order of names.
+
+    ``busy_s`` are the CPU seconds of all programs of the machine.
+    """
 
     at: float
     readings: tuple[Reading, ...]
+    busy_s: float
 
 
 class UsageSampler:
@@ -73,13 +79,12 @@ class UsageSampler:
         epoch = time.time() - time.monotonic()
         window = self._window(start_at - epoch, end_at - epoch)
         missing = () if len(window) > 1 else (f"{len(window)} samples in a window of {end_at - start_at:.3f} s",)
-        totals = [_total(sample.readings) for sample in window]
         at = [sample.at for sample in window]
         functions = {
-            name: _mean_usage(at, [sample.readings[i] for sample in window], replicas=True)
-            for i, name in enumerate(self._groups)
+            name: _of_function(at, [sample.readings[i] for sample in window]) for i, name in enumerate(self._groups)
         }
-        return NodeUsage(_mean_usage(at, totals, replicas=False), functions, missing)
+        node = _mean_usage(at, [_total(sample.readings) for sample in window])
+        return NodeUsage(node, functions, missing, _cpu_pct(at, [sample.busy_s for sample in window]))
 
     def _window(self, start_at: float, end_at: float) -> list[Sample]:
         timeout_s = max(0.0, end_at - time.monotonic()) + _LAST_SAMPLE_TIMEOUT_S
@@ -98,38 +103,49 @@ class UsageSampler:
         members = _members({group.id for group in self._groups.values()})
         readings = tuple(group.read(members[group.id]) for group in self._groups.values())
         with self._changed:
-            self._samples.append(Sample(time.monotonic(), readings))
+            self._samples.append(Sample(time.monotonic(), readings, busy_s()))
             self._changed.notify_all()
 
 
 class _Group:
-    """Turns the CPU times of a changing set of processes into one counter."""
+    """Turns the times of a changing set of processes into counters."""
 
     def __init__(self, leader: subprocess.Popen[bytes]) -> None:
         self.id = leader.pid
         self._leader = leader
         self._known: dict[int, psutil.Process] = {}
-        self._counter_s = 0.0
-        self._last_s: float | None = None
+        self._cpu = _Counter()
+        self._waited = _Counter()
 
     def read(self, pids: Sequence[int]) -> Reading:
         cpu_s, ram_bytes, known = 0.0, 0, {}
+        waits: list[float | None] = []
         for pid in pids:
-            with contextlib.suppress(psutil.Error):  # a process may end at any moment
+            with contextlib.suppress(psutil.Error, OSError):  # a process may end at any moment
                 process = known[pid] = self._known.get(pid) or psutil.Process(pid)
                 # The CPU time of ended children is part of their parent's. Without it, a function that runs a program
                 # for each request would seem idle. (macOS does not report it.)
                 times = process.cpu_times()
                 cpu_s += times.user + times.system + times.children_user + times.children_system
                 ram_bytes += process.memory_info().rss
+                waits.append(waited_s(pid))
         self._known = known
-        self._advance(cpu_s)
-        return Reading(self._counter_s, ram_bytes, self._leader.poll() is None)
+        waited = None if None in waits else self._waited.advance(sum(filter(None, waits)))
+        return Reading(self._cpu.advance(cpu_s), ram_bytes, self._leader.poll() is None, waited)
 
-    def _advance(self, cpu_s: float) -> None:
+
+class _Counter:
+    """Adds up the increases of a sum over processes, which falls when a process leaves the group."""
+
+    def __init__(self) -> None:
+        self._counted_s = 0.0
+        self._last_s: float | None = None
+
+    def advance(self, sum_s: float) -> float:
         if self._last_s is not None:
-            self._counter_s += max(0.0, cpu_s - self._last_s)  # the sum falls when a process leaves the group
-        self._last_s = cpu_s
+            self._counted_s += max(0.0, sum_s - self._last_s)
+        self._last_s = sum_s
+        return self._counted_s
 
 
 def _members(groups: set[int]) -> dict[int, list[int]]:
@@ -143,19 +159,40 @@ def _members(groups: set[int]) -> dict[int, list[int]]:
 
 
 def _total(readings: Sequence[Reading]) -> Reading:
-    cpu_s, ram_bytes, alive = zip(*readings, strict=True)
-    return Reading(sum(cpu_s), sum(ram_bytes), all(alive))
+    cpu_s, ram_bytes, alive, _ = zip(*readings, strict=True)
+    return Reading(sum(cpu_s), sum(ram_bytes), all(alive), None)
 
 
-def _mean_usage(at: Sequence[float], readings: Sequence[Reading], *, replicas: bool) -> Usage:
+def _mean_usage(at: Sequence[float], readings: Sequence[Reading]) -> Usage:
     if not readings:
         return Usage()
     ram_bytes = sum(reading.ram_bytes for reading in readings) / len(readings)
-    elapsed_s = at[-1] - at[0]
-    cpu_s = readings[-1].cpu_s - readings[0].cpu_s
     return Usage(
-        cpu_pct=100 * cpu_s / (elapsed_s * usable_cores()) if elapsed_s > 0 else None,
+        cpu_pct=_cpu_pct(at, [reading.cpu_s for reading in readings]),
         ram_bytes=round(ram_bytes),
         ram_pct=100 * ram_bytes / psutil.virtual_memory().total,
-        replicas=int(readings[-1].alive) if replicas else None,
     )
+
+
+def _of_function(at: Sequence[float], readings: Sequence[Reading]) -> Usage:
+    if not readings:
+        return Usage()
+    waited = [reading.waited_s for reading in readings if reading.waited_s is not None]
+    return replace(
+        _mean_usage(at, readings),
+        replicas=int(readings[-1].alive),
+        waiting_pct=_pct(at, waited) if len(waited) == len(readings) else None,
+    )
+
+
+def _cpu_pct(at: Sequence[float], used_s: Sequence[float]) -> float | None:
+    """Return the CPU use between the first and last moment in percent of the usable cores."""
+    pct = _pct(at, used_s)
+    return None if pct is None else pct / usable_cores()
+
+
+def _pct(at: Sequence[float], counter_s: Sequence[float]) -> float | None:
+    """Return the increase of a counter in percent of the time; None for less than two moments."""
+    if len(at) < 2 or at[-1] <= at[0]:
+        return None
+    return 100 * (counter_s[-1] - counter_s[0]) / (at[-1] - at[0])
