@@ -15,7 +15,7 @@ from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage
 from peva_env.platforms.local.function_code import FunctionCode, resolve_all
 from peva_env.platforms.local.function_process import FunctionProcess
-from peva_env.platforms.local.process_usage import MIN_WINDOW_S, UsageSampler
+from peva_env.platforms.processes import MIN_WINDOW_S, UsageSampler, group_members
 from peva_env.system import processes, usable_cores
 
 
@@ -71,7 +71,7 @@ class LocalNode:
             resources.callback(_stop_all, served)
             self._serve(code, folder, served)
             leaders = {name: function.process for name, function in served.items()}
-            self._sampler = UsageSampler(leaders, self._sample_interval_s)
+            self._sampler = UsageSampler(functools.partial(group_members, leaders), self._sample_interval_s)
             resources.callback(self._sampler.close)
             self._served = served
             # Created after the folder's finalizer: at exit the later finalizer runs first.

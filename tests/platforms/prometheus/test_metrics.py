@@ -1,5 +1,6 @@
 """A real Prometheus tells what a real and several made-up machines used, and what it does not know."""
 
+import functools
 import os
 import re
 import signal
@@ -19,7 +20,7 @@ from peva_env.campaign.factories import make_metrics
 from peva_env.config import parse_config
 from peva_env.errors import MetricsError
 from peva_env.platforms.base import Metrics, NodeUsage
-from peva_env.platforms.local.process_usage import UsageSampler
+from peva_env.platforms.processes import UsageSampler, group_members
 from peva_env.platforms.prometheus.client import Prometheus
 from peva_env.platforms.prometheus.metrics import PrometheusMetrics
 from peva_env.platforms.prometheus.queries_file import load_queries
@@ -402,7 +403,7 @@ class TestMetricsContract:
             yield make()
             return
         with subprocess.Popen([sys.executable, "-c", BUSY], start_new_session=True) as process:
-            sampler = UsageSampler({"figlet": process}, 0.05)
+            sampler = UsageSampler(functools.partial(group_members, {"figlet": process}), 0.05)
             time.sleep(0.2)
             yield sampler
             sampler.close()

@@ -1,23 +1,21 @@
-"""CPU and RAM of groups of processes over time, sampled by a thread.
+"""CPU and RAM of functions over time, sampled by a thread.
 
-Notation: a *counter* is seconds since the sampling began; it never falls, although processes start and end. A
-*group* is all processes in the process group of a leader: the leader and the processes that it spawned.
+Notation: a *counter* is seconds since the sampling began; it never falls, although processes start and end.
 """
 
 import contextlib
 import math
-import os
-import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import psutil
 
 from peva_env.platforms.base import NodeUsage, Usage
+from peva_env.platforms.processes.members import Members
 from peva_env.system import busy_s, usable_cores, waited_s
 
 MIN_WINDOW_S = 0.2
@@ -31,7 +29,7 @@ _LAST_SAMPLE_TIMEOUT_S = 2.0
 
 
 class Reading(NamedTuple):
-    """One group at one moment."""
+    """One function at one moment."""
 
     cpu_s: float
     ram_bytes: int
@@ -40,7 +38,7 @@ class Reading(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """All groups at one moment (monotonic seconds, which setting the clock does not change), in the order of names.
+    """All functions at one moment (monotonic seconds, which setting the clock does not change), in the order of names.
 
     ``busy_s`` are the CPU seconds of all programs of the machine.
     """
@@ -51,13 +49,19 @@ class Sample(NamedTuple):
 
 
 class UsageSampler:
-    """Samples the groups of some leaders until closed."""
+    """Samples functions until closed.
+
+    Args:
+        find: returns the processes of each function, by name; the names are always the same.
+        interval_s: the time between two samples in seconds.
+    """
 
     min_window_s = MIN_WINDOW_S
 
-    def __init__(self, leaders: Mapping[str, subprocess.Popen[bytes]], interval_s: float) -> None:
+    def __init__(self, find: Callable[[], Mapping[str, Members]], interval_s: float) -> None:
         """Take the first sample and start the thread."""
-        self._groups = {name: _Group(leader) for name, leader in leaders.items()}
+        self._find = find
+        self._functions = {name: _Function() for name in find()}
         self._interval_s = interval_s
         self._samples: deque[Sample] = deque(maxlen=math.ceil(_KEPT_S / interval_s))
         self._changed = threading.Condition()
@@ -81,7 +85,7 @@ class UsageSampler:
         missing = () if len(window) > 1 else (f"{len(window)} samples in a window of {end_at - start_at:.3f} s",)
         at = [sample.at for sample in window]
         functions = {
-            name: _of_function(at, [sample.readings[i] for sample in window]) for i, name in enumerate(self._groups)
+            name: _of_function(at, [sample.readings[i] for sample in window]) for i, name in enumerate(self._functions)
         }
         node = _mean_usage(at, [_total(sample.readings) for sample in window])
         return NodeUsage(node, functions, missing, _cpu_pct(at, [sample.busy_s for sample in window]))
@@ -100,27 +104,25 @@ class UsageSampler:
             self._changed.notify_all()
 
     def _sample(self) -> None:
-        members = _members({group.id for group in self._groups.values()})
-        readings = tuple(group.read(members[group.id]) for group in self._groups.values())
+        members = self._find()
+        readings = tuple(function.read(members[name]) for name, function in self._functions.items())
         with self._changed:
             self._samples.append(Sample(time.monotonic(), readings, busy_s()))
             self._changed.notify_all()
 
 
-class _Group:
+class _Function:
     """Turns the times of a changing set of processes into counters."""
 
-    def __init__(self, leader: subprocess.Popen[bytes]) -> None:
-        self.id = leader.pid
-        self._leader = leader
+    def __init__(self) -> None:
         self._known: dict[int, psutil.Process] = {}
         self._cpu = _Counter()
         self._waited = _Counter()
 
-    def read(self, pids: Sequence[int]) -> Reading:
+    def read(self, members: Members) -> Reading:
         cpu_s, ram_bytes, known = 0.0, 0, {}
         waits: list[float | None] = []
-        for pid in pids:
+        for pid in members.pids:
             with contextlib.suppress(psutil.Error, OSError):  # a process may end at any moment
                 process = known[pid] = self._known.get(pid) or psutil.Process(pid)
                 # The CPU time of ended children is part of their parent's. Without it, a function that runs a program
@@ -131,7 +133,7 @@ class _Group:
                 waits.append(waited_s(pid))
         self._known = known
         waited = None if None in waits else self._waited.advance(sum(filter(None, waits)))
-        return Reading(self._cpu.advance(cpu_s), ram_bytes, self._leader.poll() is None, waited)
+        return Reading(self._cpu.advance(cpu_s), ram_bytes, members.alive, waited)
 
 
 class _Counter:
@@ -146,16 +148,6 @@ class _Counter:
             self._counted_s += max(0.0, sum_s - self._last_s)
         self._last_s = sum_s
         return self._counted_s
-
-
-def _members(groups: set[int]) -> dict[int, list[int]]:
-    """Return the processes of each group: one system call per process, ten times faster than psutil's ``children``."""
-    members: dict[int, list[int]] = {group: [] for group in groups}
-    for pid in psutil.pids():
-        with contextlib.suppress(OSError):
-            if pid and (group := os.getpgid(pid)) in groups:
-                members[group].append(pid)
-    return members
 
 
 def _total(readings: Sequence[Reading]) -> Reading:
