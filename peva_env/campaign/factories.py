@@ -16,7 +16,7 @@ from peva_env.platforms.http import HttpNode, HttpService
 from peva_env.platforms.local import LocalNode
 from peva_env.platforms.openfaas import DeployedFunction, Gateway, OpenFaasNode, read_credentials
 from peva_env.platforms.prometheus import DEFAULT_NAMESPACE, Prometheus, PrometheusMetrics, load_queries
-from peva_env.rules import apply_rules
+from peva_env.rules import apply_rules, is_in_doubt
 from peva_env.sources.k6 import K6, find_k6, k6_settings
 from peva_env.system import load_class
 
@@ -151,7 +151,7 @@ def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
 
 
 def _is_certain(rules: OverloadConfig, event: ExecutionEvent) -> bool:
-    return apply_rules(event.functions, event.node, rules).is_certain
+    return apply_rules(event.functions, event.node, rules).is_certain and not is_in_doubt(event)
 
 
 def measurement_context(config: DfaasConfig, platform: Platform, generator_version: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, SessionRules, derive_hashes, reading, session_rules
+from peva_env.rules import IN_DOUBT, is_in_doubt
 from peva_env.space import Config, ConfigSpace, Dominance
 
 
@@ -162,9 +163,12 @@ def read_stored(
 
 
 def _completeness_notes(n_outside: int, runs: RunsByConfig, campaigns: Sequence[CampaignRecord]) -> Iterator[str]:
-    """Yield notes on runs that are left out and on verdicts that may still change."""
+    """Yield notes on runs that are left out, and on verdicts that are in doubt or may still change."""
     if n_outside:
         yield f"runs of configurations outside this map, which are left out: {n_outside:,}"
+    n_doubted = sum(any(map(is_in_doubt, of_one)) for of_one in runs.values())
+    if n_doubted:
+        yield f"configurations with overloaded runs that other programs may have caused ({IN_DOUBT}...): {n_doubted:,}"
     counts = Counter(map(len, runs.values()))
     usual = max(counts, key=lambda n: (counts[n], n), default=0)  # the most common number
     n_fewer = sum(n_configs for n, n_configs in counts.items() if n < usual)

@@ -18,7 +18,7 @@ from peva_env.memory.event_rows import stream_events
 from peva_env.memory.importing import RECORDED_AS
 from peva_env.memory.session_rules import SessionRules, session_rules
 from peva_env.memory.verify_queries import QUERIES
-from peva_env.rules import COUNTS, Judgement, apply_rules, judge_stored
+from peva_env.rules import COUNTS, IN_DOUBT, Judgement, apply_rules, judge_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ def _alike(stored: float | None, recomputed: float | None) -> bool:
 
 
 def _alike_reasons(stored: Sequence[str], recomputed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return both without the counts of failures, which earlier versions did not write, and without imported ones."""
-    own = tuple(reason.partition(COUNTS)[0] for reason in stored if not reason.startswith(RECORDED_AS))
+    """Return both without the counts of failures, which earlier versions did not write, and what no rule says."""
+    own = tuple(reason.partition(COUNTS)[0] for reason in stored if not reason.startswith((RECORDED_AS, IN_DOUBT)))
     return own, tuple(reason.partition(COUNTS)[0] for reason in recomputed)
 
 

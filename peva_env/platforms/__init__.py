@@ -7,13 +7,14 @@ What must always hold:
 - A platform stops everything that it started, even if ``start`` fails; ``stop`` may be called twice.
 """
 
-from peva_env.platforms.base import NodeUsage, Platform, Usage, steady_window
+from peva_env.platforms.base import MachineUsage, NodeUsage, Platform, Usage, steady_window
 from peva_env.platforms.cooldown import Cooldown, Rest
 from peva_env.platforms.probes import ProbedPlatform
 from peva_env.platforms.tls import trust
 
 __all__ = [
     "Cooldown",
+    "MachineUsage",
     "NodeUsage",
     "Platform",
     "ProbedPlatform",

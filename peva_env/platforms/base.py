@@ -43,17 +43,25 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineUsage:
+    """Mean CPU use of all programs on a machine, and of the functions among them, in percent of the machine's cores."""
+
+    cpu_pct: float
+    functions_cpu_pct: float
+
+
+@dataclass(frozen=True, slots=True)
 class NodeUsage:
     """Mean resource use of the node and of each of its functions over a window.
 
-    ``machine_cpu_pct`` is the CPU use of all programs on the machine, if the node shares it with the load generator.
-    ``missing`` has one line with the reason for each value that could not be measured although it should have been.
+    ``machine`` is measured if the functions run on the machine of the load generator. ``missing`` has one line with the
+    reason for each value that could not be measured although it should have been.
     """
 
     node: Usage = field(default_factory=Usage)
     functions: Mapping[str, Usage] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
-    machine_cpu_pct: float | None = None
+    machine: MachineUsage | None = None
 
 
 @runtime_checkable

@@ -12,15 +12,18 @@ from peva_env.rules.again import judge_again, judge_stored, saturation
 from peva_env.rules.arrays import ArrayRules, labels, majority_labels
 from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
 from peva_env.rules.judge import COUNTS, NOT_MEASURED, Judgement, apply_rules, is_decided, judge, majority
+from peva_env.rules.other_causes import IN_DOUBT, is_in_doubt
 
 __all__ = [
     "ABORTED",
     "COUNTS",
+    "IN_DOUBT",
     "NOT_MEASURED",
     "ArrayRules",
     "Judgement",
     "apply_rules",
     "is_decided",
+    "is_in_doubt",
     "judge",
     "judge_aborted",
     "judge_again",

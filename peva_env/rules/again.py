@@ -9,6 +9,7 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.rules.early_abort import ABORTED, judge_aborted
 from peva_env.rules.judge import NOT_MEASURED, Judgement, judge
+from peva_env.rules.other_causes import IN_DOUBT
 
 _SATURATED_PCT = 80.0
 """CPU use, as percent of all cores, above which k6 may be the bottleneck: 500 requests/s take 20 % of two cores."""
@@ -40,7 +41,8 @@ def judge_again(event: ExecutionEvent, rules: OverloadConfig, duration_s: float)
     if judgement.verdict is Verdict.OVERLOADED:
         problem = saturation(event.generator_cpu_pct)
         judgement = Judgement(Verdict.INVALID, (problem,)) if problem else judgement
-    return judgement.given_to(event)
+    doubts = (reason.removeprefix(IN_DOUBT) for reason in event.reasons if reason.startswith(IN_DOUBT))
+    return judgement.doubted(doubts).given_to(event)
 
 
 def saturation(generator_cpu_pct: float | None) -> str | None:

@@ -25,7 +25,7 @@ from operator import add
 
 from peva_env.config import LATENCIES, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.rules.other_causes import NOBODY_THERE, counts_text, crowding, explained, restart, stall, unsent
+from peva_env.rules.other_causes import IN_DOUBT, NOBODY_THERE, counts_text, crowding, explained, restart, stall, unsent
 
 _CLEAR_OF_SUCCESS = 0.9
 """Clear margin of a success rate, as a share of the interval from its minimum to 1. It cannot be a share of the
@@ -74,6 +74,13 @@ class Judgement:
     margins: Mapping[str, float] = field(default_factory=dict)
     overloaded_functions: tuple[str, ...] = ()
     is_certain: bool = False
+
+    def doubted(self, doubts: Iterable[str]) -> "Judgement":
+        """Return this judgement with reasons to doubt it; an overload in doubt is not certain."""
+        notes = tuple(f"{IN_DOUBT}{doubt}" for doubt in doubts)
+        if not notes or self.verdict is not Verdict.OVERLOADED:
+            return self
+        return replace(self, reasons=(*self.reasons, *notes), is_certain=False)
 
     @property
     def margin(self) -> float | None:

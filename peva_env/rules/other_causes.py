@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from peva_env.config import LATENCIES
-from peva_env.contracts import FunctionMeasurement
+from peva_env.contracts import ExecutionEvent, FunctionMeasurement
 
 NOBODY_THERE = ("status_404", "connection_refused", "connection_dns", "connection_tls")
 """Kinds of failure, named as in ``peva_env.sources.k6.plan.FAILURE_KINDS``, that a wrong address or a restart causes,
@@ -16,6 +16,9 @@ not load."""
 
 _CUT_OFF = ("connection_reset", "connection_other")
 """Kinds of failure that a restart causes, too, but which load alone can cause."""
+
+IN_DOUBT = "in doubt: "
+"""Start of a reason that says why an overload may have another cause, where what is stored of the run does not tell."""
 
 _GENERATOR_LIMITS = {
     "generator_files": "it may not open more files; raise the limit (ulimit -n)",
@@ -30,8 +33,13 @@ function that refuses what it cannot serve at once. A function that lost its cor
 back, and those behind them fail. Measured: 1.3 to 1.8 with a function that uses 5 ms of CPU and a timeout of 1 s."""
 
 _AFFECTED = 0.05
-"""Share of requests explained by a stall or by other programs, from which latencies, backlog and replicas may be due to
-them: with fewer, 95 % of the requests are not affected."""
+"""Share of requests explained by a stall, or crowded out by other programs, from which latencies, backlog and replicas
+may be due to them: with fewer, 95 % of the requests are not affected."""
+
+
+def is_in_doubt(event: ExecutionEvent) -> bool:
+    """Tell whether a run may be overloaded for another cause than load."""
+    return any(reason.startswith(IN_DOUBT) for reason in event.reasons)
 
 
 def unsent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
@@ -74,20 +82,21 @@ def explained(function: FunctionMeasurement) -> FunctionMeasurement:
     """Return a function as if the failures that causes other than load can explain had been successes."""
     gone = _gone(function)
     by_restart = sum(gone.values())
-    affected = _EXPLAINED_BY_EACH * (function.held_up + function.crowded_out)
-    if not by_restart and not affected:
+    if not by_restart and not function.held_up and not function.crowded_out:
         return function
     lost = max(0, function.offered - function.succeeded - by_restart)
+    succeeded = function.succeeded + by_restart
+    succeeded += min(lost, _EXPLAINED_BY_EACH * (function.held_up + function.crowded_out))
     unknown: dict[str, Any] = dict.fromkeys(LATENCIES)
-    if affected >= _AFFECTED * function.offered:
+    is_affected = _EXPLAINED_BY_EACH * function.held_up + function.crowded_out >= _AFFECTED * function.offered
+    if is_affected:
         function = replace(function, replicas=None, **unknown)
-    succeeded = function.succeeded + by_restart + min(affected, lost)
     return replace(
         function,
         succeeded=succeeded,
         failed={kind: count for kind, count in function.failed.items() if kind not in gone},
         success_rate=succeeded / function.offered if function.offered else function.success_rate,
-        backlog=0,
+        backlog=0 if by_restart or is_affected else function.backlog,
     )
 
 

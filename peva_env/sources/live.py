@@ -1,7 +1,7 @@
 """Live measurements: k6 against a node that serves real functions."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -78,6 +78,7 @@ class LiveSource:
             judgement = Judgement(Verdict.INVALID, (problem,))
         elif judgement.verdict is Verdict.INVALID:
             judgement = Judgement(Verdict.INVALID, (*judgement.reasons, *_causes(judgement, functions, usage)))
+        judgement = judgement.doubted(_doubts(functions, node, usage))
         return replace(
             judgement.given_to(event),
             functions=functions,
@@ -134,6 +135,14 @@ class LiveSource:
             return NodeUsage(), str(error)
 
 
+_NO_CORE_LEFT_PCT = 90.0
+"""CPU use of a machine, in percent, from which programs on it wait for each other."""
+
+_LEAST_OF_NODE = 0.5
+"""Share of the node's CPU use under load that its functions have, unless other programs work: the rest is that of
+gateway, network and platform."""
+
+
 def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
     """Return why a run that is not OK says nothing about the node: the load generator was at its limit; else None."""
     if judgement.verdict is Verdict.OK:
@@ -168,11 +177,25 @@ def _crowded_share(used: Usage, usage: NodeUsage, generator_cpu_pct: float) -> f
 
     A function waits for functions, load generator and other programs in proportion to the CPU that they use.
     """
-    if used.waiting_pct is None or not usage.machine_cpu_pct:
+    machine = usage.machine
+    if used.waiting_pct is None or machine is None or not machine.cpu_pct:
         return 0.0
-    of_functions_pct = sum(function.cpu_pct or 0.0 for function in usage.functions.values())
-    others_pct = max(0.0, usage.machine_cpu_pct - of_functions_pct - generator_cpu_pct)
-    return min(1.0, used.waiting_pct / 100) * min(1.0, others_pct / usage.machine_cpu_pct)
+    others_pct = max(0.0, machine.cpu_pct - machine.functions_cpu_pct - generator_cpu_pct)
+    return min(1.0, used.waiting_pct / 100) * others_pct / machine.cpu_pct
+
+
+def _doubts(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, usage: NodeUsage) -> Iterator[str]:
+    """Yield why other programs may have caused an overload, where nothing tells how much CPU functions waited for."""
+    machine = usage.machine
+    if machine is not None and machine.cpu_pct >= _NO_CORE_LEFT_PCT:
+        for function in functions:
+            if usage.functions.get(function.name, Usage()).waiting_pct is None:
+                yield f"{function.name} may have lacked CPU: programs used {machine.cpu_pct:.0f} % of this machine's"
+    of_functions_pct = [function.cpu_pct for function in functions]
+    if node.cpu_pct is not None and node.cpu_pct >= _NO_CORE_LEFT_PCT and None not in of_functions_pct:
+        total_pct = sum(pct for pct in of_functions_pct if pct is not None)
+        if total_pct < _LEAST_OF_NODE * (node.cpu_pct - (node.idle_cpu_pct or 0.0)):
+            yield f"{node.cpu_pct:.0f} % of the node's CPU was used, only {total_pct:.0f} % by its functions"
 
 
 def _node(used: Usage, idle: Usage) -> NodeMeasurement:

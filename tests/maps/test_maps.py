@@ -55,6 +55,13 @@ def test_most_valid_runs_decide_and_invalid_ones_tell_nothing(memory: Path) -> N
     assert len(node_map.events) == 5
 
 
+def test_overloads_in_doubt_are_counted(memory: Path) -> None:
+    doubted = event(pair(30, 30), verdict=OVERLOADED, reasons=("in doubt: the machine was busy",))
+    node_map = read_map(remember(memory, [event(pair(10, 10)), doubted]))
+    (note,) = node_map.notes
+    assert note == "configurations with overloaded runs that other programs may have caused (in doubt: ...): 1"
+
+
 def test_sets_of_functions_that_were_never_tried_do_not_count(memory: Path) -> None:
     events = [event([("a", 10)]), event([("b", 10)]), event([("c", 20)]), event(pair(10, 10))]
     node_map = read_map(remember(memory, events))

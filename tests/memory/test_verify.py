@@ -56,11 +56,12 @@ def store() -> Iterator[DuckDBMemoryStore]:
     early = run([("b", 40)], success=0.5, duration_s=1.0)
     bound = judge_aborted(early.functions, early.node, OverloadConfig(), duration_s=4, ran_s=1)
     early = replace(early, reasons=bound.reasons, margin=bound.margin)
+    doubted = run([("b", 50)], success=0.5)
     events = [
         run([("a", 10)], raw_summary={"k": 1}),
         run([("a", 10)], 1),
         run([("a", 10), ("b", 20)], success=0.9),
-        run([("b", 50)], success=0.5),
+        replace(doubted, reasons=(*doubted.reasons, "in doubt: the machine was busy")),
         failed,
         skipped,
         inferred,

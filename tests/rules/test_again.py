@@ -7,7 +7,7 @@ import pytest
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
-from peva_env.rules import judge, judge_aborted, judge_again
+from peva_env.rules import IN_DOUBT, judge, judge_aborted, judge_again
 from tests.support.builders import event, function
 
 _DEFAULT = OverloadConfig()
@@ -94,3 +94,12 @@ def test_an_aborted_run_is_a_bound_that_decides_what_it_can(success_rate_min: fl
 
     assert again.verdict is verdict
     assert again.reasons[0].startswith("aborted after 2.0 s of 4 s")
+
+
+def test_a_doubt_about_an_overload_stays_with_it_as_long_as_it_is_overloaded() -> None:
+    failed = _run(function(success_rate=0.5, succeeded=10), overloaded_functions=("a",))
+    doubted = replace(failed, reasons=(*failed.reasons, f"{IN_DOUBT}the machine was busy"))
+
+    assert judge_again(doubted, _DEFAULT, 2.0) == doubted
+    lenient = OverloadConfig(success_rate_function_min=None, success_rate_node_min=None)
+    assert judge_again(doubted, lenient, 2.0).reasons == ()

@@ -309,10 +309,11 @@ def test_no_overload_rests_on_failures_that_other_programs_on_the_machine_explai
 
 
 def test_other_programs_explain_latencies_and_backlog() -> None:
-    rules = OverloadConfig(p95_ms_max=100)
-    late = replace(function(1.0), crowded_out=2, backlog=20, p95_ms=400.0)
-    assert judge([late], CALM, rules).verdict is Verdict.INVALID
-    assert judge([replace(late, crowded_out=1, backlog=0)], CALM, rules).verdict is Verdict.OVERLOADED
+    late, queued = replace(function(1.0), p95_ms=400.0), replace(function(1.0), p95_ms=50.0, backlog=20)
+    for crowded_out, verdict in ((5, Verdict.INVALID), (4, Verdict.OVERLOADED)):
+        for run in (late, queued):
+            judgement = judge([replace(run, crowded_out=crowded_out)], CALM, OverloadConfig(p95_ms_max=100))
+            assert judgement.verdict is verdict
 
 
 def test_a_latency_rule_does_not_fire_on_requests_that_found_no_server() -> None:

@@ -12,7 +12,7 @@ import pytest
 from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
-from peva_env.platforms import Cooldown, NodeUsage, Usage
+from peva_env.platforms import Cooldown, MachineUsage, NodeUsage, Usage
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
 from peva_env.sources.live import LiveSource
 from peva_env.system import Moment
@@ -175,10 +175,45 @@ def test_requests_that_other_programs_crowd_out_are_counted(
 ) -> None:
     node = Node()
     waiting = {"f": Usage(20.0, 2**20, replicas=1, waiting_pct=50.0)}
-    node.use = replace(node.use, functions=waiting, machine_cpu_pct=machine_cpu_pct)
+    machine = machine_cpu_pct and MachineUsage(machine_cpu_pct, functions_cpu_pct=20.0)
+    node.use = replace(node.use, functions=waiting, machine=machine or None)
     event = measured(node, Generator(success=0.8, cpu_pct=generator_cpu_pct))
     assert event.functions[0].crowded_out == pytest.approx(crowded_out, abs=1)
     assert event.verdict is (Verdict.INVALID if crowded_out else Verdict.OVERLOADED)
+
+
+@pytest.mark.parametrize(
+    ("use", "doubts"),
+    [
+        (
+            {"machine": MachineUsage(99.0, functions_cpu_pct=0.0)},
+            ("in doubt: f may have lacked CPU: programs used 99 % of this machine's",),
+        ),
+        ({"machine": MachineUsage(60.0, functions_cpu_pct=0.0)}, ()),
+        (
+            {"node": Usage(99.0, 2**20, 10.0)},
+            ("in doubt: 99 % of the node's CPU was used, only 20 % by its functions",),
+        ),
+        ({"node": Usage(99.0, 2**20, 10.0), "functions": {"f": Usage(70.0)}}, ()),
+    ],
+)
+def test_an_overload_is_in_doubt_where_other_programs_may_have_used_the_cpu(
+    use: dict[str, Any], doubts: tuple[str, ...]
+) -> None:
+    node = Node()
+
+    def rise() -> None:
+        node.use = replace(node.use, **use)
+
+    generator = Generator(success=0.5)
+    generator.meanwhile = rise  # at rest, it is idle
+    event = measured(node, generator)
+    assert event.verdict is Verdict.OVERLOADED
+    assert tuple(reason for reason in event.reasons if reason.startswith("in doubt")) == doubts
+    calm = Generator()
+    calm.meanwhile = rise
+    judged_ok = replace(live_source(node, calm), rules=OverloadConfig(cpu_overload_pct_of_capacity=None))
+    assert judged_ok.measure([("f", 50)], iteration=0, rng=np.random.default_rng(0)).reasons == ()
 
 
 def test_a_function_that_dies_during_the_load_makes_the_run_invalid_whatever_k6_says() -> None:

@@ -25,10 +25,14 @@ def is_gone(process: psutil.Process | int) -> bool:
         return True
 
 
+_BUSY = "import time; ends_at_s = time.monotonic() + 60\nwhile time.monotonic() < ends_at_s: pass"
+"""Ends by itself, too, in case the tests are killed."""
+
+
 @contextmanager
 def busy(n_programs: int) -> Iterator[list[int]]:
-    """Run programs that use as much CPU as they get; yield their pids."""
-    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n_programs)]
+    """Run programs that use as much CPU as they get, for a minute at most; yield their pids."""
+    programs = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(n_programs)]
     try:
         yield [program.pid for program in programs]
     finally:

@@ -1,12 +1,16 @@
 """HTTP services as a node under test."""
 
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
-from peva_env.platforms.base import NodeUsage, RemoteMetrics, require_function
+from peva_env.platforms.base import NodeUsage, RemoteMetrics, Usage, require_function
+from peva_env.platforms.http.local_services import LocalServices
 from peva_env.platforms.http.service import HttpService
+from peva_env.system import waited_s
 
 LOGGER = logging.getLogger("peva_env.metrics")
 
@@ -20,7 +24,8 @@ class HttpNode:
 
     Args:
         services: the services.
-        metrics: measures the machine that they run on; None if nothing does.
+        metrics: measures the machine that they run on; None if nothing does. What services on this machine use is
+            measured anyway, where the operating system tells how long processes wait for a core (Linux).
         duration_s: length of a run in seconds.
     """
 
@@ -31,6 +36,7 @@ class HttpNode:
         self._services = {service.name: service for service in services}
         self._metrics = metrics
         self._duration_s = duration_s
+        self._local: LocalServices | None = None
 
     def __enter__(self) -> Self:
         """Start the node."""
@@ -54,11 +60,16 @@ class HttpNode:
             LOGGER.warning("metrics: nothing measures CPU and RAM (no prometheus_url); there is no rule on them")
         elif missing := self._metrics.check(self._duration_s):
             LOGGER.warning("metrics: no data so far of %s; runs are valid without", ", ".join(missing))
+        if self._local is None and waited_s(os.getpid()) is not None:
+            self._local = LocalServices(list(self._services.values()))
 
     def stop(self) -> None:
         """Release the metrics; the services stay as they are."""
         if self._metrics is not None:
             self._metrics.close()
+        if self._local is not None:
+            self._local.close()
+            self._local = None
 
     @property
     def min_window_s(self) -> float:
@@ -84,15 +95,16 @@ class HttpNode:
         return {"kind": "http", "name": self.name, "urls": urls}
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
-        """Return the mean use between two moments; without metrics, nothing is measured.
+        """Return the mean use between two moments; without metrics, that of services on this machine only.
 
         Raises:
             MetricsError: the metrics do not answer.
         """
+        local = self._local.usage(start_at, end_at) if self._local is not None else NodeUsage()
         if self._metrics is not None:
-            return self._metrics.usage(start_at, end_at)
+            return _with_waits(self._metrics.usage(start_at, end_at), local)
         time.sleep(max(0.0, end_at - time.time()))
-        return NodeUsage(missing=("nothing measures CPU and RAM: set prometheus_url",))
+        return replace(local, missing=("nothing measures CPU and RAM: set prometheus_url",))
 
     def failure(self) -> str | None:
         """Return in one line a service that refuses connections, also at a second try; None if there is none."""
@@ -109,3 +121,12 @@ class HttpNode:
         if self._metrics is not None:
             return None
         return {name: service.latency_ms() for name, service in self._services.items()}
+
+
+def _with_waits(used: NodeUsage, local: NodeUsage) -> NodeUsage:
+    """Add to the use that metrics tell how long services on this machine waited for a core."""
+    waits = {
+        name: replace(used.functions.get(name, Usage()), waiting_pct=function.waiting_pct)
+        for name, function in local.functions.items()
+    }
+    return replace(used, functions={**used.functions, **waits}, machine=local.machine)

@@ -37,7 +37,7 @@ class HttpService:
         self.url = function.url
         parts = urlsplit(function.url)
         self.host = parts.netloc.lower()
-        self._address = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        self.address = parts.hostname or "", parts.port or _PORTS[parts.scheme]
         self._path = parts._replace(scheme="", netloc="").geturl() or "/"
         self._function = function
         self._timeout_s = timeout_s
@@ -74,7 +74,7 @@ class HttpService:
     def unreachable(self) -> str | None:
         """Return why no connection can be made, or None. A slow connection is no reason: it may be overload."""
         try:
-            socket.create_connection(self._address, timeout=_CONNECT_TIMEOUT_S).close()
+            socket.create_connection(self.address, timeout=_CONNECT_TIMEOUT_S).close()
         except ConnectionRefusedError:
             return f"function {self.name!r}: {self.host} refuses connections: nothing listens there; start it"
         except socket.gaierror as error:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import psutil
 
-from peva_env.platforms.base import NodeUsage, Usage
+from peva_env.platforms.base import MachineUsage, NodeUsage, Usage
 from peva_env.platforms.processes.members import Members
 from peva_env.system import busy_s, usable_cores, waited_s
 
@@ -88,7 +88,11 @@ class UsageSampler:
             name: _of_function(at, [sample.readings[i] for sample in window]) for i, name in enumerate(self._functions)
         }
         node = _mean_usage(at, [_total(sample.readings) for sample in window])
-        return NodeUsage(node, functions, missing, _cpu_pct(at, [sample.busy_s for sample in window]))
+        machine_pct = _cpu_pct(at, [sample.busy_s for sample in window])
+        machine = None
+        if machine_pct is not None and node.cpu_pct is not None:
+            machine = MachineUsage(machine_pct, node.cpu_pct)
+        return NodeUsage(node, functions, missing, machine)
 
     def _window(self, start_at: float, end_at: float) -> list[Sample]:
         timeout_s = max(0.0, end_at - time.monotonic()) + _LAST_SAMPLE_TIMEOUT_S
@@ -132,7 +136,7 @@ class _Function:
                 ram_bytes += process.memory_info().rss
                 waits.append(waited_s(pid))
         self._known = known
-        waited = None if None in waits else self._waited.advance(sum(filter(None, waits)))
+        waited = None if None in waits or not waits else self._waited.advance(sum(filter(None, waits)))
         return Reading(self._cpu.advance(cpu_s), ram_bytes, members.alive, waited)
 
 
