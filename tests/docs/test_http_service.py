@@ -1,6 +1,7 @@
 """The page on HTTP services, followed: its application, and its configurations against stand-ins for platforms."""
 
 import contextlib
+import copy
 import subprocess
 import sys
 import threading
@@ -16,9 +17,11 @@ import pytest
 import yaml
 
 from tests.support.forkserver import peva
+from tests.support.nginx import real_nginx
 from tests.support.pages import PAGES, blocks
 from tests.support.processes import wait_until
 from tests.support.prometheus_server import free_port
+from tests.support.services import Service, serving
 
 pytestmark = pytest.mark.live
 
@@ -32,6 +35,7 @@ def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(config: dict[str, Any], port: int) -> None:
+    config = copy.deepcopy(config)
     for function in config["functions"]:
         function["url"] = function["url"].replace(":8080/", f":{port}/").replace(":8000/", f":{port}/")
     Path("peva.yml").write_text(yaml.safe_dump(config))
@@ -62,6 +66,29 @@ def test_the_application_is_measured_and_asked_as_the_page_says() -> None:
     assert peva("ask", "report=80").stdout.startswith("report 80: OK")
     assert peva("ask", "report=160").stdout.startswith("report 160: OVERLOADED")
     assert peva("ask", "report=80", "--rule", "p95_ms_max=30").stdout.startswith("report 80: OVERLOADED")
+
+
+def test_a_container_behind_a_real_nginx_has_the_limits_of_nginx_too(tmp_path: Path) -> None:
+    """The configuration of the page; nginx selects the service by its Host header and lets 40 requests/s through."""
+    port = free_port()
+    with serving(Service()) as container:
+        servers = f"""
+            limit_req_zone $host zone=shop:1m rate=40r/s;
+            server {{ listen 127.0.0.1:{port}; return 404; }}
+            server {{
+                listen 127.0.0.1:{port};
+                server_name shop.example.org;
+                location /shop/ {{ limit_req zone=shop burst=4 nodelay; proxy_pass {container.url}/; }}
+            }}
+        """
+        write(_OTHERS[0] | {"iterations": 1}, port)
+        with real_nginx(tmp_path, servers, port):
+            ended = peva("run", "--config", "peva.yml")
+    assert ended.returncode == 0, ended.stderr
+    assert peva("ask", "shop=20").stdout.startswith("shop 20: OK")
+    asked = peva("ask", "shop=60").stdout
+    assert asked.startswith("shop 60: OVERLOADED")
+    assert "5xx" in Path("peva-results/events.jsonl").read_text()
 
 
 class _Platform(BaseHTTPRequestHandler):
