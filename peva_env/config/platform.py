@@ -42,11 +42,12 @@ def require_addresses(functions: Sequence[FunctionConfig], platform: str) -> Non
                 f"functions[{i}].url: platform http needs the address of {function.name!r}, "
                 "for example http://127.0.0.1:8000/"
             )
-        if platform in ("local", "openfaas") and function.url is not None:
-            raise ValueError(
-                f"functions[{i}].url: platform {platform} has addresses of its own; "
-                "write `platform: http`, or leave url out"
-            )
+        for key in ("url", "revision_header") if platform in ("local", "openfaas") else ():
+            if getattr(function, key) is not None:
+                raise ValueError(
+                    f"functions[{i}].{key}: platform {platform} has addresses of its own; "
+                    f"write `platform: http`, or leave {key} out"
+                )
 
 
 def without_rules_on_use(overload: OverloadConfig) -> OverloadConfig:

@@ -12,7 +12,7 @@ from peva_env.config.section import LARGEST_COUNT, Section, is_unicode
 from peva_env.system import local_path
 
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_TOKEN = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")  # RFC 9110, section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 DEFAULT_OUTPUT_DIR = "peva-results"
 MEMORY_FILE = "peva_faas.duckdb"
@@ -48,6 +48,9 @@ class FunctionConfig(Section):
     headers: dict[str, str] = Field(default_factory=dict, description="HTTP headers of each request")
     headers_env: dict[str, str] = Field(
         default_factory=dict, description="headers that are secret: the environment variable that holds each value"
+    )
+    revision_header: str | None = Field(
+        None, pattern=_TOKEN.pattern, description="platform http: response header that names the function's revision"
     )
     max_rate: int | None = Field(None, ge=0, description="highest rate to offer this function, in requests/s")
     source: str | None = Field(

@@ -90,9 +90,14 @@ class HttpNode:
         return self._services[function].url
 
     def describe(self) -> Mapping[str, Any]:
-        """Return the addresses of the services, without their query strings."""
+        """Return the addresses of the services, without their query strings, and the revisions that they are asked for.
+
+        Raises:
+            PlatformError: a service does not tell its revision.
+        """
         urls = {name: service.shown_url for name, service in self._services.items()}
-        return {"kind": "http", "name": self.name, "urls": urls}
+        revisions = {name: revision for name, service in self._services.items() if (revision := service.revision())}
+        return {"kind": "http", "name": self.name, "urls": urls} | ({"revisions": revisions} if revisions else {})
 
     def usage(self, start_at: float, end_at: float) -> NodeUsage:
         """Return the mean use between two moments; without metrics, that of services on this machine only.
@@ -107,13 +112,15 @@ class HttpNode:
         return replace(local, missing=("nothing measures CPU and RAM: set prometheus_url",))
 
     def failure(self) -> str | None:
-        """Return in one line a service that refuses connections, also at a second try; None if there is none."""
+        """Return in one line a service that was replaced, or refuses connections, also at a second try; else None."""
         for service in self._services.values():
             if service.unreachable():
                 time.sleep(_RETRY_S)
                 problem = service.unreachable()
                 if problem:
                     return problem
+            if replaced := service.replaced():
+                return replaced
         return None
 
     def latencies_ms(self) -> Mapping[str, float | None] | None:

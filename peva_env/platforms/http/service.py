@@ -41,6 +41,7 @@ class HttpService:
         self._path = parts._replace(scheme="", netloc="").geturl() or "/"
         self._function = function
         self._timeout_s = timeout_s
+        self._revision: str | None = None
         self._http = HttpClient(f"{parts.scheme}://{parts.netloc}", tls=tls, trust=_TRUST)
 
     @property
@@ -61,6 +62,38 @@ class HttpService:
         problem = self._problem(response)
         if problem:
             raise PlatformError(f"function {self.name!r} at {self.shown_url} answered its first call with {problem}")
+        self._revision = self._revision_in(response)
+        if self._revision is None and self._function.revision_header:
+            raise PlatformError(
+                f"function {self.name!r} at {self.shown_url} answered without the header "
+                f"{self._function.revision_header!r}, which revision_header names; correct its name, or leave it out"
+            )
+
+    def revision(self) -> str | None:
+        """Return the service's revision at its first call, None unless the configuration asks for it.
+
+        Raises:
+            PlatformError: the service does not answer with success, or its answer does not name a revision.
+        """
+        if self._function.revision_header and self._revision is None:
+            self.preflight()
+        return self._revision
+
+    def replaced(self) -> str | None:
+        """Return that the service has another revision than at its first call; None if not, or if it does not tell."""
+        if self._revision is None:
+            return None
+        try:
+            now = self._revision_in(self._call())
+        except PlatformError:
+            return None
+        if now in (None, self._revision):
+            return None
+        header = self._function.revision_header
+        return (
+            f"function {self.name!r} was replaced: its {header} was {self._revision} and is {now}; "
+            "start again to measure the new one"
+        )
 
     def latency_ms(self) -> float | None:
         """Return how long one call takes, in ms; None if it fails."""
@@ -90,6 +123,10 @@ class HttpService:
         return self._http.request(
             self._path, method=call.method, body=call.body, headers=request_headers(call), timeout_s=self._timeout_s
         )
+
+    def _revision_in(self, response: Response) -> str | None:
+        header = self._function.revision_header
+        return response.headers.get(header.lower()) if header else None
 
     def _problem(self, response: Response) -> str | None:
         """Return a response that is not a success, with the remedy; None for a success."""

@@ -77,6 +77,8 @@ class TestHttpNode(PlatformContract):
             "overload.cpu_overload_pct_of_capacity: nothing measures it on platform http; set prometheus_url",
         ),
         ({"platform": "local", "functions": [{"name": "a", "url": "http://127.0.0.1/"}]}, "write `platform: http`"),
+        ({"platform": "local", "functions": [{"name": "a", "revision_header": "X-R"}]}, "or leave revision_header out"),
+        ({"functions": [{"name": "a", "url": "http://127.0.0.1/", "revision_header": "X R"}]}, "revision_header"),
         ({"platform": "kubernetes:"}, "must be one of local, openfaas, http, or module:Class"),
     ],
 )
@@ -183,6 +185,31 @@ def test_a_host_without_a_route_is_a_failure_and_one_that_is_slow_is_none(
     failure = node_of("http://127.0.0.1:1").failure()
 
     assert failure is None if problem is None else problem in (failure or "")
+
+
+def test_a_service_that_is_replaced_is_a_failure_and_another_node(service: Service) -> None:
+    service.headers = {"X-Revision": "hello-00001"}
+    platform = node_of(service.url, revision_header="x-revision")
+    platform.start()
+    assert platform.failure() is None
+    assert platform.describe()["revisions"] == {"app": "hello-00001"}
+
+    service.headers = {"X-Revision": "hello-00002"}
+    assert platform.failure() == (
+        "function 'app' was replaced: its x-revision was hello-00001 and is hello-00002; "
+        "start again to measure the new one"
+    )
+    service.headers, service.status = {}, 503  # overload is no other revision
+    assert platform.failure() is None
+    service.headers, service.status = {"X-Revision": "hello-00002"}, 200
+    again = node_of(service.url, revision_header="x-revision")
+    assert again.describe()["revisions"] == {"app": "hello-00002"}
+
+
+def test_a_service_that_does_not_name_its_revision_is_refused(service: Service) -> None:
+    with pytest.raises(PlatformError, match="answered without the header 'X-Rev', which revision_header"):
+        node_of(service.url, revision_header="X-Rev").start()
+    assert "revisions" not in node_of(service.url).describe()
 
 
 def test_a_service_that_is_back_within_a_second_is_no_failure() -> None:
