@@ -118,11 +118,11 @@ def _swept(sweep: str) -> list[str]:
         first, last, step = map(float, span.split(":"))
     except ValueError:
         first = last = step = math.nan
-    if not (key and first <= last < math.inf and 0 < step < math.inf):
+    if not (key and -math.inf < first <= last < math.inf and 0 < step < math.inf):
         raise ConfigError(
             f"--sweep {sweep!r}: write a rule, the first limit, the last and the step: p95_ms_max=50:500:50"
         )
-    n = math.floor((last - first) / step + _ROUNDING) + 1
-    if n > _MOST:
-        raise ConfigError(f"--sweep {sweep!r}: has {n:,} limits, more than {_MOST:,}; give a larger step")
-    return [f"{key}={first + i * step:.10g}" for i in range(n)]
+    n_steps = (last - first) / step + _ROUNDING
+    if n_steps >= _MOST:
+        raise ConfigError(f"--sweep {sweep!r}: has more than {_MOST:,} limits; give a larger step")
+    return [f"{key}={first + i * step:.10g}" for i in range(math.floor(n_steps) + 1)]

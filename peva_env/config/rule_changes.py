@@ -68,6 +68,8 @@ def rule_changes(texts: Sequence[str]) -> dict[str, Any]:
         function, dot, key = name.strip().rpartition(".")
         if not sign or not key or (dot and not function):
             raise ConfigError(f"rule {text!r}: write a key of overload and a value, such as p95_ms_max=200")
+        if name.strip() == "functions":
+            raise ConfigError(f"rule {text!r}: rules of single functions are written as figlet.p95_ms_max=200")
         section = changes.setdefault("functions", {}).setdefault(function, {}) if dot else changes
         if key in section:
             raise ConfigError(f"rule {text!r}: {name.strip()} is given twice")
