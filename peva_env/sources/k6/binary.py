@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from peva_env.errors import LoadGeneratorError
+from peva_env.system import processes
 
 MIN_VERSION = (0, 57)
 _COMMAND_TIMEOUT_S = 20.0
@@ -56,31 +57,27 @@ def k6_version(binary: Path) -> str:
     return version
 
 
-def k6_output(binary: Path, arguments: Sequence[str], *, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
+def k6_output(binary: Path, arguments: Sequence[str], *, env: Mapping[str, str] | None = None) -> str:
     """Run a short command of k6 and return its output on both streams; the exit code is ignored.
 
     Raises:
         LoadGeneratorError: the binary cannot be run, or does not end within 20 s.
     """
-    # Output goes to files: with a pipe, a child process that the binary leaves behind could block this process forever.
-    with tempfile.TemporaryFile() as script, tempfile.TemporaryFile() as output:
-        script.write(stdin.encode())
-        script.seek(0)
+    # Output goes to a file: with a pipe, a child process that the binary leaves behind could block us forever.
+    with tempfile.TemporaryFile() as output:
         try:
-            subprocess.run(
-                [binary, *arguments],
-                env=k6_environment() | dict(env or {}),
-                stdin=script,
-                stdout=output,
-                stderr=output,
-                timeout=_COMMAND_TIMEOUT_S,
-                check=False,
+            process = processes.start(
+                [binary, *arguments], env=k6_environment() | dict(env or {}), stdout=output, stderr=output
             )
         except OSError as error:
             raise LoadGeneratorError(f"{binary} cannot be run: {error.strerror}") from error
+        try:
+            process.wait(_COMMAND_TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             command = f"'{binary.name} {arguments[0]}' took more than {_COMMAND_TIMEOUT_S:g} s"
             raise LoadGeneratorError(f"{binary} is not a usable k6: {command}") from error
+        finally:
+            processes.stop(process)
         output.seek(0)
         return output.read().decode(errors="replace")
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from peva_env.errors import ConfigError
 from peva_env.sources.k6.binary import k6_output
 from peva_env.sources.k6.log import first_error
 from peva_env.sources.k6.outputs import run_outputs
+from peva_env.system import processes
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 _OTEL_TYPE, _OTEL_PROTOCOL = "K6_OTEL_EXPORTER_TYPE", "K6_OTEL_EXPORTER_PROTOCOL"
@@ -94,16 +94,15 @@ def require_accepted(binary: Path, version: str, settings: K6Settings) -> None:
         raise ConfigError(
             f"k6_env.{ignored}: k6 {version} ignores it, and all samples would be lost; write {needed}: {value}"
         )
-    with tempfile.TemporaryDirectory(prefix="peva-k6-") as name:
-        folder = Path(name)
-        options = folder / "options.json"
+    with processes.temporary_folder("peva-k6-") as folder:
+        script, options = folder / "script.js", folder / "options.json"
+        script.write_text(_EMPTY_SCRIPT, encoding="utf-8")
         options.write_text(json.dumps(dict(settings.options)), encoding="utf-8")
         outputs = run_outputs([_without_file(output) for output in settings.outputs], name="probe", folder=folder)
         arguments = ["run", "--quiet", "--no-color", "--no-usage-report", "--address", "", "--config", str(options)]
         output = k6_output(
             binary,
-            [*arguments, *outputs.arguments, "--out", _NO_OUTPUT, "-"],
-            stdin=_EMPTY_SCRIPT,
+            [*arguments, *outputs.arguments, "--out", _NO_OUTPUT, str(script)],
             env={**outputs.env, **settings.env, **settings.secrets},
         )
     problem = first_error(output.splitlines(), settings.secrets)

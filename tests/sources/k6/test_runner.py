@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,6 +21,7 @@ from peva_env.sources.k6.runner import K6
 from peva_env.sources.k6.settings import K6Settings
 from peva_env.sources.k6.summary import load_started_at, measurements, read_summary
 from tests.support.k6 import fake_k6, run_fake
+from tests.support.processes import is_gone, wait_until
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("k6-*-summary.json"))
 GOLDEN_LOADS = [
@@ -290,6 +293,23 @@ def test_a_k6_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
     assert time.monotonic() - started < 3
     pids = [int((tmp_path / name).read_text()) for name in ("child", "parent")]
     assert not any(_runs(pid) for pid in pids)
+
+
+def test_a_check_of_settings_that_is_killed_leaves_neither_process_nor_folder(tmp_path: Path) -> None:
+    temporary, pid_file = tmp_path / "temporary", tmp_path / "pid"
+    temporary.mkdir()
+    k6 = fake_k6(tmp_path / "k6", f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; sleep 60")
+    code = (
+        "import sys, pathlib; from peva_env.sources.k6.runner import K6; from peva_env.sources.k6.settings import "
+        "K6Settings; K6(pathlib.Path(sys.argv[1]), timeout_s=1.0, settings=K6Settings(options={'userAgent': 'us'}))"
+    )
+    checking = subprocess.Popen([sys.executable, "-c", code, k6], env={**os.environ, "TMPDIR": str(temporary)})
+    assert wait_until(pid_file.exists)
+    assert any(temporary.iterdir())
+    checking.kill()
+    checking.wait()
+    assert wait_until(lambda: is_gone(int(pid_file.read_text())))
+    assert wait_until(lambda: not any(temporary.iterdir()))
 
 
 def _runs(pid: int) -> bool:
