@@ -170,14 +170,15 @@ class Database:
             with Path(self._file).open("rb") as file:
                 begins = file.read(_MAGIC_END)
                 n_bytes = os.fstat(file.fileno()).st_size
-            if n_bytes < _HEADERS_END and (not begins or begins.endswith(_MAGIC)) and not self._has_log():
+            is_duckdb = len(begins) == _MAGIC_END and begins.endswith(_MAGIC)
+            if n_bytes < _HEADERS_END and (is_duckdb or not begins) and not self._has_log():
                 self._remove_cut_off(n_bytes)
                 return False
         except FileNotFoundError:
             return False
         except OSError as error:
             raise MemoryStoreError(f"memory {self.path}: cannot be read: {error.strerror}") from error
-        if not begins.endswith(_MAGIC) or len(begins) < _MAGIC_END:
+        if not is_duckdb:
             raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; choose another db_path")
         return True
 

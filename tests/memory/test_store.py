@@ -158,7 +158,7 @@ def test_a_foreign_database_whose_process_was_killed_is_not_even_checkpointed(pa
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
 
-@pytest.mark.parametrize("content", [b"figlet;env\n" * 500, b"SQLite format 3\0" + b"\0" * 4080])
+@pytest.mark.parametrize("content", [b"figlet;env\n" * 500, b"SQLite format 3\0" + b"\0" * 4080, b"my DUCK"])
 def test_a_file_that_is_no_duckdb_database_is_refused_unchanged(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert "is not a DuckDB database" in refusal(path)
