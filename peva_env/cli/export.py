@@ -23,6 +23,8 @@ from peva_env.planning import agent_factory, campaign_loop
 from peva_env.system import FirstInterrupt
 
 _INTERRUPTED = 130
+_MAX_SEED = 2**63 - 1
+"""What HDF5 holds, the format of Minari."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ def export(
     """
     for name, number in (("--episodes", episodes), ("--budget-runs", budget_runs)):
         require_positive(name, number)
-    if seed < 0:
-        raise ConfigError(f"--seed {seed}: must be 0 or more")
+    if not 0 <= seed <= _MAX_SEED - episodes + 1:
+        raise ConfigError(f"--seed {seed}: must be 0 or more, and the last episode's at most {_MAX_SEED}")
     source = _source(data, sim, config, rates, budget_runs)
     make_agent = agent_factory(agent)
     dataset = MinariDataset(minari, force=force)

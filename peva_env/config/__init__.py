@@ -26,7 +26,7 @@ from peva_env.config.rule_changes import (
     rule_changes,
 )
 from peva_env.config.secrets import Secret, read_secret, request_headers
-from peva_env.config.section import Section
+from peva_env.config.section import LARGEST_COUNT, Section
 from peva_env.config.sections import (
     LONGEST_S,
     CombinationConfig,
@@ -43,6 +43,7 @@ from peva_env.config.sections import (
 
 __all__ = [
     "FILE_OUTPUTS",
+    "LARGEST_COUNT",
     "LATENCIES",
     "LONGEST_S",
     "PLATFORMS",

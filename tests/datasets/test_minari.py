@@ -148,6 +148,11 @@ def test_a_dataset_is_replaced_only_by_force(root: Path) -> None:
         (["--minari", "x-v0", "--sim", "random", "--episodes", "0"], "--episodes = 0: must be more than 0"),
         (["--minari", "x-v0", "--sim", "random", "--budget-runs", "0"], "--budget-runs = 0: must be more than 0"),
         (["--minari", "x-v0", "--sim", "random", "--seed", "-1"], "--seed -1: must be 0 or more"),
+        (
+            ["--minari", "x-v0", "--sim", "random", "--seed", str(2**63)],
+            "the last episode's at most 9223372036854775807",
+        ),
+        (["--minari", "x-v0", "--sim", "random", "--rates", "a=0:99999999999:1"], "has more than 100,000 rates"),
         (["--minari", "x-v0", "--sim", "random", "--agent", "nobody"], "there is no such agent"),
         (["--minari", "x-v0"], "give one of --sim, --data and --config"),
         (["--minari", "x-v0", "--sim", "random", "--data", "local-node-v1"], "give one of"),

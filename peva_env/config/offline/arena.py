@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from peva_env.config.offline.option import CommandOption
 from peva_env.config.offline.texts import parse_budgets, parse_names, parse_rates
+from peva_env.config.section import LARGEST_COUNT
 
 Names = tuple[str, ...] | None
 
@@ -38,7 +39,7 @@ class ArenaConfig(BaseModel):
     iterations: int = Field(
         3, ge=1, le=100, description="k6 runs of each configuration; the majority decides its verdict"
     )
-    budgets: Annotated[tuple[int, ...], CommandOption(parse=parse_budgets)] = Field(
+    budgets: Annotated[tuple[Annotated[int, Field(le=LARGEST_COUNT)], ...], CommandOption(parse=parse_budgets)] = Field(
         (12, 25, 50, 100, 200, 400), min_length=1, description="Numbers of runs after which maps are compared"
     )
     max_runs: int | None = Field(

@@ -6,6 +6,9 @@ from typing import Any
 
 from peva_env.errors import ConfigError
 
+_MOST_RATES = 100_000
+"""Of one function: they are all held in memory."""
+
 
 def parse_names(text: str) -> list[str]:
     """Read names with commas between them.
@@ -35,19 +38,21 @@ def parse_rates(texts: Sequence[str]) -> dict[str, list[int]]:
     """Read ``name=first:last:step``, the last one included, or ``name=rate,rate``.
 
     Raises:
-        ConfigError: a text is neither.
+        ConfigError: a text is neither, or has too many rates.
     """
     rates_rps = {}
     for text in texts:
         name, _, listed = text.partition("=")
         try:
-            numbers = [int(part) for part in listed.replace(":", ",").split(",")]
+            numbers: Sequence[int] = [int(part) for part in listed.replace(":", ",").split(",")]
             if ":" in listed:
                 first, last, step = numbers
-                numbers = list(range(first, last + 1, step))
+                numbers = range(first, last + 1, step)
         except ValueError:
             raise ConfigError(f"--rates {text!r}: must be as a=0,20,40 or a=0:200:10 (first:last:step)") from None
-        rates_rps[name] = numbers
+        if len(numbers[: _MOST_RATES + 1]) > _MOST_RATES:
+            raise ConfigError(f"--rates {text!r}: has more than {_MOST_RATES:,} rates; give a larger step")
+        rates_rps[name] = list(numbers)
     return rates_rps
 
 

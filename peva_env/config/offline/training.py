@@ -6,11 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from peva_env.config.offline.option import NO_OPTION, CommandOption
 from peva_env.config.offline.texts import parse_hyperparameters, parse_rates
+from peva_env.config.section import LARGEST_COUNT
 from peva_env.space import Dominance
 
 type Algorithm = Literal["maskable-ppo", "ppo", "dqn"]
 
 Names = tuple[str, ...] | None
+
+_MOST_STEPS = 10**12
 
 
 class TrainingConfig(BaseModel):
@@ -37,7 +40,7 @@ class TrainingConfig(BaseModel):
     test_scenarios: Names = Field(
         None, min_length=1, description="With --data: maps on which the best model is compared with the baselines"
     )
-    budget_runs: int = Field(64, ge=1, description="Most runs of an episode")
+    budget_runs: int = Field(64, ge=1, le=LARGEST_COUNT, description="Most runs of an episode")
     dominance: Dominance = Field(
         "within_sets", description="How verdicts are inferred: within_sets, two_sided, or one_sided, as live"
     )
@@ -46,7 +49,10 @@ class TrainingConfig(BaseModel):
         default_factory=dict, description="Arguments of the reward"
     )
     total_steps: Annotated[int | None, CommandOption("--steps")] = Field(
-        None, ge=1, description="Number of training steps (default: 300,000; dqn: 60,000; large maps: 30,000)"
+        None,
+        ge=1,
+        le=_MOST_STEPS,
+        description="Number of training steps (default: 300,000; dqn: 60,000; large maps: 30,000)",
     )
     n_envs: Annotated[int | None, CommandOption("--envs")] = Field(
         None, ge=1, le=4096, description="Environments side by side (default: 64; 16 on large maps)"
@@ -56,8 +62,10 @@ class TrainingConfig(BaseModel):
         dict[str, Any],
         CommandOption("--set", metavar="NAME=VALUE", parse=parse_hyperparameters, repeatable=True),
     ] = Field(default_factory=dict, description="A hyperparameter of the algorithm, as in learning_rate=0.001")
-    validation_episodes: int = Field(32, ge=1, description="Episodes of each validation")
-    evaluation_episodes: int = Field(50, ge=1, description="Episodes of each test scenario in the comparison")
+    validation_episodes: int = Field(32, ge=1, le=LARGEST_COUNT, description="Episodes of each validation")
+    evaluation_episodes: int = Field(
+        50, ge=1, le=LARGEST_COUNT, description="Episodes of each test scenario in the comparison"
+    )
 
     @model_validator(mode="after")
     def _one_world(self) -> "TrainingConfig":

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from peva_env.config import OverloadConfig
+from peva_env.config import LARGEST_COUNT, OverloadConfig
 from peva_env.errors import ConfigError
 from peva_env.memory.dfaas.rows import Units, read_recording
 from peva_env.memory.importing import ImportReport, LatencyUnit, import_recordings, read_csv, unique_paths
@@ -41,8 +41,10 @@ def import_dfaas(
         MemoryStoreError: a file cannot be read, its rows are in the memory with other values, or the memory cannot be
             written; nothing is changed.
     """
-    if cores < 1 or not (ram_gib is None or ram_gib > 0):
-        raise ConfigError(f"cores = {cores}, ram_gib = {ram_gib}: a node needs at least one core, and RAM")
+    if not 1 <= cores <= LARGEST_COUNT or not (ram_gib is None or 0 < ram_gib <= LARGEST_COUNT):
+        raise ConfigError(
+            f"cores = {cores}, ram_gib = {ram_gib}: a node needs 1 to {LARGEST_COUNT:,} cores, and as many GiB of RAM"
+        )
     units = Units(latency_unit, cores, duration_s, None if ram_gib is None else ram_gib * 2**30)
     rules = rules or OverloadConfig()
     return import_recordings(

@@ -358,7 +358,9 @@ def test_nodes_whose_names_differ_in_any_character_have_campaigns_of_their_own(
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", run_id) for run_id in run_ids)
 
 
-@pytest.mark.parametrize("change", [{"cores": 0}, {"duration_s": 0.0}, {"duration_s": 1e12}, {"node": " "}])
+@pytest.mark.parametrize(
+    "change", [{"cores": 0}, {"cores": 10**400}, {"duration_s": 0.0}, {"duration_s": 1e12}, {"node": " "}]
+)
 def test_a_node_needs_a_name_and_a_core(store: DuckDBMemoryStore, tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="a node needs"):
         bring(store, write(tmp_path / STAMPED, row({"a": "10"})), **change)

@@ -124,7 +124,7 @@ def test_a_file_with_latencies_needs_their_unit(store: DuckDBMemoryStore, tmp_pa
         bring(store, path, ram_gib=16)
 
 
-@pytest.mark.parametrize("ram_gib", [0, -1, float("nan")])
+@pytest.mark.parametrize("ram_gib", [0, -1, float("nan"), float("inf"), 1e308])
 def test_a_node_has_ram(store: DuckDBMemoryStore, tmp_path: Path, ram_gib: float) -> None:
     with pytest.raises(ConfigError, match="a node needs"):
         bring(store, write(tmp_path / "results.csv", old_row({"a": 10})), ram_gib=ram_gib)
