@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from peva_env.contracts import FunctionMeasurement
@@ -292,7 +291,7 @@ def test_a_k6_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
         run_fake(tmp_path, script, wall_margin_s=0.0)
     assert time.monotonic() - started < 3
     pids = [int((tmp_path / name).read_text()) for name in ("child", "parent")]
-    assert not any(_runs(pid) for pid in pids)
+    assert wait_until(lambda: all(map(is_gone, pids)), timeout_s=5)
 
 
 def test_a_check_of_settings_that_is_killed_leaves_neither_process_nor_folder(tmp_path: Path) -> None:
@@ -310,10 +309,6 @@ def test_a_check_of_settings_that_is_killed_leaves_neither_process_nor_folder(tm
     checking.wait()
     assert wait_until(lambda: is_gone(int(pid_file.read_text())))
     assert wait_until(lambda: not any(temporary.iterdir()))
-
-
-def _runs(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_what_would_change_a_measurement_is_not_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
