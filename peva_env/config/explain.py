@@ -60,8 +60,10 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path}.{message}".lstrip(".")
     if not path or isinstance(problem["input"], dict) or "headers" in location:  # header values may be tokens
         return f"{path}: {message}" if path else message
-    # The text before an @ may hold a password, as in 'http://user:password@host'.
+    # The text before an @ may hold a password, as in 'http://user:password@host', and the query string of a url a key.
     shown = re.sub(r".*@", "'...@", _shown(problem["input"]), flags=re.DOTALL)
+    if location[-1:] == ("url",):
+        shown = re.sub(r"[?].*", "?...", shown, flags=re.DOTALL)
     return f"{path} = {shown:.60}: {message}"
 
 

@@ -258,6 +258,9 @@ def request_url(url: str) -> str:
     plain_url(address)
     if re.search(r"[\s#]", query):
         raise ValueError("must hold no blank and no fragment (#)")
+    path = urlsplit(address).path
+    if not (path + query).isascii() or re.search(r"%(?![0-9A-Fa-f]{2})", path):
+        raise ValueError("must be percent-encoded after its host, for example http://127.0.0.1:8000/caf%C3%A9")
     return f"{address}{sign}{query}"
 
 

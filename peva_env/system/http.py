@@ -116,7 +116,8 @@ class HttpClient:
             The first response that is not transient, else the last.
 
         Raises:
-            NoResponseError: the last try got no response. The message has the address, the reason and a remedy.
+            NoResponseError: the last try got no response. The message has the address without its query string, which
+                may hold a key, the reason and a remedy.
                 An unknown host or a certificate that is not trusted is not tried again. The timeout holds for
                 connecting, for every pause in the response, and for the whole body.
         """
@@ -128,7 +129,9 @@ class HttpClient:
                 response = self._send(url, method, body, headers or {}, timeout_s)
                 is_final = not response.is_transient
             except (OSError, http.client.HTTPException, ValueError) as error:
-                failure = NoResponseError(url, self._explain(error, timeout_s), n_tries=n_tries, cause=error)
+                failure = NoResponseError(
+                    url.partition("?")[0], self._explain(error, timeout_s), n_tries=n_tries, cause=error
+                )
                 is_final = failure.is_permanent
             retry = None if is_final else next(upcoming, None)
             if retry is None:

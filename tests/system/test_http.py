@@ -123,7 +123,7 @@ def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 )
 def test_no_complete_response_is_one_error_after_all_tries(sent: bytes, said: str) -> None:
     with answering(lambda connection: connection.sendall(sent)) as url, pytest.raises(NoResponseError) as caught:
-        HttpClient(url).request("/x", timeout_s=5, retries=[Retry(0.0, 5.0)])
+        HttpClient(url).request("/x?key=secret", timeout_s=5, retries=[Retry(0.0, 5.0)])
     assert str(caught.value).startswith(f"{url}/x {said}")
     assert caught.value.reason.startswith(said)
     assert (caught.value.n_tries, caught.value.is_permanent) == (2, False)

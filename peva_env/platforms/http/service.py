@@ -61,7 +61,8 @@ class HttpService:
         response = self._call()
         problem = self._problem(response)
         if problem:
-            raise PlatformError(f"function {self.name!r} at {self.shown_url} answered its first call with {problem}")
+            said = self._without_secrets(problem)
+            raise PlatformError(f"function {self.name!r} at {self.shown_url} answered its first call with {said}")
         self._revision = self._revision_in(response)
         if self._revision is None and self._function.revision_header:
             raise PlatformError(
@@ -127,6 +128,16 @@ class HttpService:
     def _revision_in(self, response: Response) -> str | None:
         header = self._function.revision_header
         return response.headers.get(header.lower()) if header else None
+
+    def _without_secrets(self, text: str) -> str:
+        """Return a text of the service without the query string and the secret headers that it may send back."""
+        secrets = [
+            urlsplit(self.url).query,
+            *(request_headers(self._function)[name] for name in self._function.headers_env),
+        ]
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "...")
+        return text
 
     def _problem(self, response: Response) -> str | None:
         """Return a response that is not a success, with the remedy; None for a success."""

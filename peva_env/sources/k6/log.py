@@ -15,6 +15,8 @@ _MESSAGE_LENGTH = 300
 _MAX_LINES = 20
 _QUOTED = re.compile(r'\bmsg=("(?:[^"\\]|\\.)*")')
 _LEVEL = re.compile(r"\blevel=(\w+)")
+_QUERY = re.compile(r'(\bhttps?://[^\s"?]*)\?(?:\\.|[^\s"\\])*')
+"""An address up to its query string, which may hold a key; k6 quotes addresses as Go does."""
 _ERRORS = ("error", "fatal", "panic")
 _WARNINGS = ("warn", "warning")
 
@@ -42,10 +44,10 @@ def first_error_in(folder: Path, secrets: Mapping[str, str]) -> str:
 
 
 def redacted(text: str, secrets: Mapping[str, str]) -> str:
-    """Return the text with the value of each secret replaced by its name."""
+    """Return the text with the value of each secret replaced by its name, and addresses without their query strings."""
     for name, value in secrets.items():
         text = text.replace(value, f"<{name}>")
-    return text
+    return _QUERY.sub(r"\1?...", text)
 
 
 class LogStream:

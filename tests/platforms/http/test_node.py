@@ -62,6 +62,12 @@ class TestHttpNode(PlatformContract):
         ({"functions": [{"name": "a", "url": "http://me:secret@127.0.0.1/"}]}, "must hold no user name or password"),
         ({"functions": [{"name": "a", "url": "http://127.0.0.1/#x"}]}, "must be an http:// or https:// address"),
         (
+            {"functions": [{"name": "a", "url": "http://h/?key=secret#x"}]},
+            r"url = 'http://h/[?]\.\.\.: must hold no blank",
+        ),
+        ({"functions": [{"name": "a", "url": "http://h/%zz"}]}, "must be percent-encoded after its host"),
+        ({"functions": [{"name": "a", "url": "http://h/?a=ü"}]}, "must be percent-encoded after its host"),
+        (
             {
                 "functions": [
                     {"name": "a", "url": "http://127.0.0.1/", "headers": {"X": "1"}, "headers_env": {"x": "V"}}
@@ -153,6 +159,19 @@ def test_a_first_call_without_success_says_what_to_do(service: Service, answers:
         node_of(service.url, expect=expect).start()
 
     assert "\n" not in str(error.value)
+
+
+def test_a_query_string_or_secret_header_that_a_service_sends_back_is_not_shown(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APP_TOKEN", "planted-token")
+    service.status, service.body = 403, "code=planted-key&x=1 and planted-token are not known"
+    service.headers = {"location": "/a?code=planted-key&x=1"}
+    node = node_of(f"{service.url}/a?code=planted-key&x=1", headers_env={"Authorization": "APP_TOKEN"})
+    for service.status in (302, 403):
+        with pytest.raises(PlatformError, match=f"its first call with {service.status}") as caught:
+            node.start()
+        assert "planted" not in str(caught.value)
 
 
 def test_an_expected_status_is_a_success(service: Service) -> None:

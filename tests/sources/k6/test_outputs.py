@@ -1,5 +1,6 @@
 """What a user sets of k6 beyond the load: what is refused, by whom, and where a run's files go."""
 
+import json
 import logging
 from collections.abc import Iterator
 from datetime import date
@@ -101,6 +102,14 @@ def test_a_secret_comes_from_the_environment_and_reaches_k6_alone(
     assert "K6_CLOUD_TOKEN=planted-secret" in environment
     assert "K6_OTEL_SERVICE_NAME=x" in environment
     assert not [line for line in environment if line.startswith("K6_CLOUD_HOST")]
+
+
+def test_the_query_string_of_an_address_is_not_shown(tmp_path: Path) -> None:
+    line = {"level": "error", "msg": "Request Failed", "error": 'Get "http://h/a?key=planted\\"-key": EOF'}
+    script = f"cat > \"$log\" <<'END'\n{json.dumps(line)}\nEND\nexit 255"
+    with pytest.raises(LoadGeneratorError, match=r'Get "http://h/a\?\.\.\.": EOF$') as caught:
+        run_fake(tmp_path, script)
+    assert "planted" not in str(caught.value)
 
 
 def test_a_secret_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
