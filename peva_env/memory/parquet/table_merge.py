@@ -35,6 +35,14 @@ _NEWNESS = {
 }
 """Decides which of two rows of one key gives its mutable columns; if equal, the columns themselves decide."""
 
+_LINKS = (
+    ("execution_events", "config_catalog", "config_id"),
+    ("policy_updates", "run_sessions", "run_id"),
+    ("config_catalog", "execution_events", "config_id"),
+)
+"""A table, the table that has a row for each of its rows, and the column that both share. An event that was stored
+without a campaign has no session."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -74,8 +82,9 @@ def merge_tables(
         The counts of each table, summed over the inputs.
 
     Raises:
-        MemoryStoreError: two campaigns have one ``run_id``, two rows of one key differ, raw summaries do not fit their
-            events, or an input cannot be read or holds a key twice; nothing is changed.
+        MemoryStoreError: two campaigns have one ``run_id``, two rows of one key differ, a row lacks a row of another
+            table that it belongs to, raw summaries do not fit their events, or an input cannot be read or holds a key
+            twice; nothing is changed.
     """
     with database.transaction(purpose) as connection:
         counts = [_Merge(connection, database.path, one, same_by or {}).run(rename=rename) for one in inputs]
@@ -104,6 +113,7 @@ class _Merge:
         for table, source in self._sources.items():
             self._check_equal(table, source)
         counts = {table: self._insert(table, source) for table, source in self._sources.items()}
+        self._check_links()
         if "k6_raw_summaries" in self._sources:
             self._check_summaries(self._sources["k6_raw_summaries"])
         return counts
@@ -174,6 +184,21 @@ class _Merge:
         written = int(row[0]) if row else 0
         inserted = self._count(table) - before
         return MergeCount(inserted, written - inserted, offered - written)
+
+    def _check_links(self) -> None:
+        """Raise ``MemoryStoreError`` if a row lacks a row of another table that it belongs to."""
+        for table, parent, column in _LINKS:
+            if table not in self._sources:
+                continue
+            source = self._sources[table]
+            orphan = self._connection.execute(
+                f"SELECT {column} FROM {source} ANTI JOIN {parent} USING ({column}) ORDER BY 1 LIMIT 1"  # noqa: S608
+            ).fetchone()
+            if orphan:
+                raise MemoryStoreError(
+                    f"{self._problem}: {column} {orphan[0]!r} of its {table} has no row in {parent}; its files are not "
+                    "of one export: export that memory again"
+                )
 
     def _check_summaries(self, source: str) -> None:
         """Raise ``MemoryStoreError`` if a raw summary has no event, or is of another run than its event."""

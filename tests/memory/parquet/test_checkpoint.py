@@ -242,6 +242,18 @@ def one_column_more(core: Path) -> None:
     rewrite(core, "config_catalog", "SELECT *, 1 AS more FROM t", "peva_faas_mem_v1")
 
 
+def lose_the_sessions(core: Path) -> None:
+    rewrite(core, "run_sessions", "FROM t LIMIT 0", "peva_faas_mem_v1")
+
+
+def lose_the_catalog(core: Path) -> None:
+    rewrite(core, "config_catalog", "FROM t LIMIT 0", "peva_faas_mem_v1")
+
+
+def lose_the_events(core: Path) -> None:
+    rewrite(core, "execution_events", "FROM t LIMIT 0", "peva_faas_mem_v1")
+
+
 SPOILERS = [
     (truncate, MemoryStoreError, "execution_events.parquet"),
     (damage_a_page, MemoryStoreError, "core"),
@@ -253,6 +265,21 @@ SPOILERS = [
     (another_column, SchemaMismatchError, "has loss DOUBLE where score DOUBLE should be"),
     (another_type, SchemaMismatchError, "has margin FLOAT where margin DOUBLE should be"),
     (one_column_more, SchemaMismatchError, "has a column more too many"),
+    (
+        lose_the_sessions,
+        MemoryStoreError,
+        "run_id 'run' of its policy_updates has no row in run_sessions; its files are",
+    ),
+    (
+        lose_the_catalog,
+        MemoryStoreError,
+        "of its execution_events has no row in config_catalog; its files are",
+    ),
+    (
+        lose_the_events,
+        MemoryStoreError,
+        "of its config_catalog has no row in execution_events; its files are",
+    ),
 ]
 
 
