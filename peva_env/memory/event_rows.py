@@ -91,6 +91,8 @@ def _event(record: Mapping[str, Any]) -> ExecutionEvent:
     missing = next((name for name in _TIMES if record[name] is None), None)
     if missing:
         raise ValueError(f"{missing} is missing")
+    if None in record["reasons"]:
+        raise ValueError("a reason is missing")
     config_pairs((record["function_names"], record["rates_rps"]))  # as many rates as names
     return ExecutionEvent(
         config_key=(tuple(record["function_names"]), tuple(record["rates_rps"])),

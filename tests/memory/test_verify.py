@@ -8,6 +8,7 @@ import pytest
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, NodeMeasurement, Verdict
+from peva_env.errors import MemoryStoreError
 from peva_env.memory.contexts import context_hash
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from peva_env.memory.summary import summarize_memory
@@ -189,3 +190,11 @@ def test_overload_by_a_restart_is_sound_as_an_earlier_release_judged_it(store: D
     assert [
         found for found in verify(store.database.connection) if found.column in ("verdict", "reasons", "margin")
     ] == []
+
+
+def test_a_reason_that_is_missing_is_told_and_no_crash(store: DuckDBMemoryStore) -> None:
+    store.database.connection.execute("UPDATE execution_events SET reasons = [NULL]")
+    with pytest.raises(
+        MemoryStoreError, match=r"cannot be read: it is not what a memory writes \(a reason is missing\)"
+    ):
+        list(verify(store.database.connection))
