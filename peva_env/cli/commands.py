@@ -157,6 +157,7 @@ def main() -> None:
             signal.signal(number, signal.default_int_handler)  # they end a command as Ctrl-C does
     guard_output()
     tell_warnings()
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files: a backend of windows or of Jupyter need not load here
     sys.path.append("")  # module:Class finds the user's own modules; last, so that none of them hides an installed one
     try:
         _require_text()

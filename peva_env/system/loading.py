@@ -22,9 +22,9 @@ def load_class(entrypoint: str, *, what: str, error: type[PevaError]) -> type[An
         raise error(f"{what} {entrypoint!r} must be module:Class, for example my_module:MyClass")
     try:
         module = importlib.import_module(module_name)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # a script may end Python when it is imported
         absent = isinstance(problem, ModuleNotFoundError) and problem.name and module_name.startswith(problem.name)
-        reason = f"there is no module {problem.name!r}" if absent else f"importing {module_name!r} failed: {problem!r}"  # type: ignore[attr-defined]
+        reason = f"there is no module {problem.name!r}" if absent else f"importing {module_name!r} failed: {problem!r}"  # type: ignore[union-attr]
         top = sys.modules.get(module_name.partition(".")[0]) if absent else None
         raise error(f"{what} {entrypoint!r} cannot be loaded: {reason}{_hint(top)}") from problem
     found = getattr(module, class_name, None)

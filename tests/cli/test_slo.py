@@ -42,6 +42,12 @@ def test_without_an_objective_it_is_that_of_the_campaign_and_a_rule_changes_it()
     assert "as in the campaign   6" in peva("slo", "--rule", "p95_ms_max=80").stdout
 
 
+def test_a_figure_is_drawn_whatever_backend_the_environment_names(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the `report` extra")
+    assert peva("slo", "--figure", "slo.svg", MPLBACKEND="module://not_installed").returncode == 0
+    assert (tmp_path / "slo.svg").exists()
+
+
 def test_a_sweep_of_fractions_ends_where_it_should() -> None:
     ended = peva("slo", "--sweep", "success_rate_node_min=0.9:0.99:0.03", "--json")
 

@@ -53,6 +53,13 @@ def test_a_module_that_fails_is_told_from_one_that_is_not_there(
         load_policy_algorithm("broken_policy:Policy")
 
 
+def test_a_script_that_ends_when_it_is_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "script_policy.py").write_text("raise SystemExit('done')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PolicyError, match=r"importing 'script_policy' failed: SystemExit\('done'\)"):
+        load_policy_algorithm("script_policy:Policy")
+
+
 def test_a_module_with_the_name_of_an_installed_one_is_told_from_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
