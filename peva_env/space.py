@@ -223,6 +223,15 @@ class ConfigSpace(Sequence[Config]):
             levels[position] = level + 1
         return levels
 
+    def neighbours(self, config: Iterable[tuple[str, int]]) -> list[Config]:
+        """Return the configurations with the same functions, one of them at its next lower or next higher rate."""
+        pairs, found = sorted(config), []
+        for place, (position, level) in enumerate(zip(*self._locate(config), strict=True)):
+            rates = self.rates_rps[position]
+            for near in rates[max(0, level - 1) : level] + rates[level + 1 : level + 2]:
+                found.append([*pairs[:place], (self.functions[position], near), *pairs[place + 1 :]])
+        return found
+
     def from_levels(self, levels: Iterable[int]) -> Config:
         """Return the configuration of one level per function (inverse of ``levels``); it may be outside the plan."""
         return [

@@ -39,6 +39,16 @@ def test_the_plan_is_in_cartesian_order(space: ConfigSpace) -> None:
     assert [space.config(i) for i in range(space.n_configs)] == enumerate_plan(space)
 
 
+def test_neighbours_differ_by_one_rate_of_one_function() -> None:
+    space = ConfigSpace({"a": [10, 20, 40], "b": [5, 7]}, max_functions=3)
+    assert space.neighbours([("a", 10)]) == [[("a", 20)]]
+    assert space.neighbours([("b", 7), ("a", 20)]) == [
+        [("a", 10), ("b", 7)],
+        [("a", 40), ("b", 7)],
+        [("a", 20), ("b", 5)],
+    ]
+
+
 @given(spaces(), st.data())
 def test_index_and_levels_are_inverse_to_config(space: ConfigSpace, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, space.n_configs - 1))

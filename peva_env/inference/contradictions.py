@@ -11,6 +11,8 @@ ends when its contradiction ends.
 One-sided dominance has no contradictions: a measured label outranks an inferred one.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,13 @@ class Evidence:
     def quarantine(self, index: int) -> None:
         """Put a contradicted measurement in quarantine."""
         self._quarantined.add(index)
+
+    def forget(self, indices: Iterable[int]) -> None:
+        """Drop all labels, so that those that still hold can be entered again, and end the quarantine of some."""
+        self._quarantined.difference_update(indices)
+        self.labels.clear()
+        self.contradicting = []
+        self.contradicted[:] = False
 
     def disputed(self) -> list[int]:
         """Return contradicted measurements outside quarantine, in plan order."""

@@ -129,6 +129,18 @@ class MonotoneMap:
         resolved = self._settle(self.labels, self._evidence)  # which counts configurations that became unknown
         self.n_unknown -= len(resolved)
 
+    def forget(self, *configs: Config) -> None:
+        """Drop measured verdicts, and all that follows from them alone, as if these had not been measured."""
+        gone = set(map(config_key, configs))
+        kept = {key: verdict for key, verdict in self.measured.items() if key not in gone}
+        self._verdicts, self._entered = {}, []
+        self._extremes = Extremes(self.space, self.dominance)
+        self.n_unknown = self.n_configs
+        if self.labels is not None and self._evidence is not None:
+            self.labels[:] = UNKNOWN_LABEL
+            self._evidence.forget(self.space.index(config) for config in configs)
+        self.update_all(kept)
+
     def quarantine(self, *configs: Config) -> NDArray[np.int64]:
         """Put contradicted measurements in quarantine, and return the indices that became known by that.
 

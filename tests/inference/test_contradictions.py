@@ -11,7 +11,7 @@ from peva_env.contracts import Verdict
 from peva_env.inference.grid import RateGrid
 from peva_env.inference.monotone_map import MonotoneMap
 from peva_env.inference.records import Dispute, Status
-from peva_env.space import Config, ConfigSpace, Dominance
+from peva_env.space import Config, ConfigSpace, Dominance, config_key
 from tests.support.spaces import sparse
 
 OK, OVERLOADED = Verdict.OK, Verdict.OVERLOADED
@@ -67,6 +67,40 @@ def test_measured_again_and_found_otherwise_a_contradiction_is_gone() -> None:
     assert len(resolved) == 6
     assert known.n_unknown == 6
     assert known.measured == {(("a", "b"), (20, 20)): OVERLOADED, (("a", "b"), (30, 20)): OVERLOADED}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, GRID.n_configs - 1), st.sampled_from([OK, OVERLOADED])), max_size=8),
+    st.sets(st.integers(0, GRID.n_configs - 1), max_size=4),
+    st.sampled_from(["one_sided", "within_sets", "two_sided"]),
+    st.booleans(),
+)
+def test_a_map_that_forgets_is_one_that_never_knew(
+    found: list[tuple[int, Verdict]], gone: set[int], dominance: Dominance, is_sparse: bool
+) -> None:
+    space = sparse(GRID) if is_sparse else GRID
+    known, never_knew = (MonotoneMap(space, dominance=dominance) for _ in range(2))
+    for index, verdict in found:
+        known.update(space.config(index), verdict)
+    kept = dict(found)
+    for index in gone:
+        kept.pop(index, None)
+    never_knew.update_all({config_key(space.config(index)): verdict for index, verdict in kept.items()})
+    known.forget(*map(space.config, sorted(gone)))
+    assert known.measured == never_knew.measured
+    assert known.disputed() == never_knew.disputed()
+    assert [known.verdict(config) for config in space] == [never_knew.verdict(config) for config in space]
+    assert known.n_unknown == never_knew.n_unknown
+
+
+def test_what_is_forgotten_leaves_quarantine() -> None:
+    known = two_sided()
+    known.update(mix(20, 20), OVERLOADED)
+    known.update(mix(30, 20), OK)
+    known.quarantine(mix(20, 20), mix(30, 20))
+    known.forget(mix(20, 20))
+    known.update(mix(20, 20), OVERLOADED)
+    assert known.disputed() == [mix(20, 20)]
 
 
 def test_in_quarantine_a_measurement_keeps_its_label_and_tells_of_nothing() -> None:
