@@ -249,7 +249,7 @@ class Ledger(Protocol):
         ...
 
     def next_iteration(self, key: ConfigKey) -> int:
-        """Return the iteration number of a configuration's next run; INVALID runs are numbered too."""
+        """Return the iteration number of a configuration's next run; INVALID runs and canaries are numbered too."""
         ...
 
     def verdicts(self, key: ConfigKey) -> list[Verdict]:

@@ -21,11 +21,18 @@ class Verdict(StrEnum):
 
 
 class EventKind(StrEnum):
-    """Whether an event is a measurement, or records a configuration that was not run: see ``NOT_RUN``."""
+    """What an event records.
+
+    ``MEASURED`` is a run, and the only kind with a label. ``SKIPPED`` and ``INFERRED`` record a configuration that was
+    not run: see ``NOT_RUN``. ``CANARY`` is a run that tests the node, not the configuration. ``SUSPECT`` marks a run
+    that is no longer believed: see ``peva_env.memory.suspects``.
+    """
 
     MEASURED = "measured"
     SKIPPED = "skipped"
     INFERRED = "inferred"
+    CANARY = "canary"
+    SUSPECT = "suspect"
 
 
 class NotRun(NamedTuple):

@@ -17,7 +17,7 @@ from peva_env.maps.map_of_runs import DOMINANCE_RULES, RunsByConfig, map_of_runs
 from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, SessionRules, derive_hashes, reading, session_rules
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, SessionRules, reading, session_rules, show_as_read
 from peva_env.rules import IN_DOUBT, is_in_doubt
 from peva_env.space import Config, ConfigSpace, Dominance
 
@@ -133,7 +133,7 @@ def read_stored(
         raise ConfigError("a map needs at least one function, and so does a configuration in question")
     asked = (only or frozenset()) | {name for config in configs for name, _ in config}
     with reading(memory, schema_version) as connection:
-        derive_hashes(connection)
+        show_as_read(connection)
         found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked)
         context_data, campaigns, runs = found.context(), found.campaigns(), found.runs()
         recorded, inferred = found.recorded(only), found.inferred()

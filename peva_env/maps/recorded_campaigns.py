@@ -116,8 +116,8 @@ class RecordedCampaigns:
     def inferred(self) -> dict[ConfigKey, Verdict]:
         """Return the inferred verdicts; of very many a sample, since config ids are hashes."""
         query = (
-            f"SELECT function_names, rates_rps, verdict FROM execution_events WHERE {_CONTEXT} AND kind <> 'measured' "  # noqa: S608
-            f"ORDER BY config_id LIMIT {_ENOUGH}"
+            f"SELECT function_names, rates_rps, verdict FROM execution_events WHERE {_CONTEXT} "  # noqa: S608
+            f"AND kind IN ('skipped', 'inferred') ORDER BY config_id LIMIT {_ENOUGH}"
         )
         rows = self.connection.execute(query, self._parameters).fetchall()
         return {(tuple(names), tuple(rates)): Verdict(verdict) for names, rates, verdict in rows}

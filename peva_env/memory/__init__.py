@@ -10,7 +10,7 @@ What must always hold:
 - The row of a policy update is stored in one transaction with the event that triggers the update.
 """
 
-from peva_env.memory.contexts import RULES, context_hash, derive_hashes, digest, node_name
+from peva_env.memory.contexts import RULES, context_hash, digest, node_name, show_as_read
 from peva_env.memory.database import Database
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
@@ -41,7 +41,6 @@ __all__ = [
     "Session",
     "SessionRules",
     "context_hash",
-    "derive_hashes",
     "digest",
     "event_row",
     "judged_by",
@@ -53,6 +52,7 @@ __all__ = [
     "reading",
     "rules_in",
     "session_rules",
+    "show_as_read",
     "summarize_memory",
     "verify",
     "writing",

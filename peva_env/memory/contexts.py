@@ -1,4 +1,4 @@
-"""The hash of a context, and the name of its node.
+"""The hash of a context, the name of its node, and a memory's tables as readers see them.
 
 The hash leaves out the overload rules, because a measurement does not depend on them. Earlier releases hashed the rules
 as well. Their hashes are still stored in memories that they wrote, and every reader derives the present hash instead.
@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from peva_env.memory.suspects import relation_as_read
 from peva_env.system import one_line
 
 RULES = "overload"
@@ -46,15 +47,16 @@ def earlier_hashes(connection: duckdb.DuckDBPyConnection, sessions: str = "run_s
     return present
 
 
-def derive_hashes(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let the queries of a connection find the present hash in place of each hash of an earlier release.
+def show_as_read(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the queries of a connection find present hashes in place of earlier ones, and suspect runs as INVALID.
 
     Temporary views hide ``run_sessions`` and ``execution_events``; the stored tables do not change.
     """
     ((catalog,),) = connection.execute("SELECT replace(current_database(), '\"', '\"\"')").fetchall()
     tables = {table: f'"{catalog}".main.{table}' for table in ("run_sessions", "execution_events")}
-    if present := earlier_hashes(connection):
-        show_with_present_hashes(connection, tables, present)
+    present, events = earlier_hashes(connection), relation_as_read(connection, tables["execution_events"])
+    if present or events != tables["execution_events"]:
+        show_with_present_hashes(connection, {**tables, "execution_events": events}, present)
 
 
 def show_with_present_hashes(

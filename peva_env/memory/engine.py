@@ -3,13 +3,14 @@
 from collections.abc import Sequence, Set
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Ledger, PolicyAlgorithm
-from peva_env.errors import PolicyError
+from peva_env.errors import MemoryStoreError, PolicyError
 from peva_env.memory.event_rows import stream_events
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.memory.policy_log import PolicyLog
 from peva_env.memory.session_rules import judged_by, other_rules, rules_in
 from peva_env.memory.store import DuckDBMemoryStore, Session
+from peva_env.memory.suspects import as_read
 from peva_env.memory.tensors import TensorCache
 from peva_env.planning import PolicyUpdates, UpdateSchedule
 from peva_env.space import ConfigKey
@@ -43,6 +44,7 @@ class InProcessMemoryEngine:
         self.ledger: Ledger = ledger or RunLedger()
         self.tensors = TensorCache()
         self.stored_history: Sequence[ExecutionEvent] = ()  # of this session, with the verdicts of their time
+        self.completed_at = 0.0  # when this campaign was last complete, seconds since the epoch; 0 if never
         self.judged_anew: Set[ConfigKey] = frozenset()  # configurations with runs that this session's rules judged anew
         self._checkpoint = checkpoint
         self._preload = preload
@@ -78,14 +80,12 @@ class InProcessMemoryEngine:
         Runs of campaigns with other overload rules are judged anew by the rules in this session's context, for the
         returned events and for the tensor cache; the stored verdicts do not change.
         """
+        self.completed_at = self.store.completed_at(session.context_hash, session.repetition)
         self.store.open_session(session)
         self._session = session
         self._updates.begin()  # an earlier campaign's policy has no part in this one
         self._log.begin(session)
-        self.stored_history = self.store.events(session.context_hash, session.repetition)
-        history = self._judged_by_rules_of(session)
-        self.ledger.begin(history)
-        return history
+        return self._load(session)
 
     def close_session(self, status: EndStatus, detail: str | None = None) -> None:
         """Hand pending events to the policy and record how the campaign ended; without an open session do nothing.
@@ -147,6 +147,17 @@ class InProcessMemoryEngine:
         for event in filter(self._belongs, events):
             self.ledger.record(event)
 
+    def ingest_marks(self, marks: Sequence[ExecutionEvent]) -> list[ExecutionEvent]:
+        """Store marks of suspect runs, in one transaction, and return the history of this session as it is now.
+
+        Ledger and tensors are rebuilt from the store, as at a resume. Policies keep what they learnt of these runs.
+        """
+        if self._session is None:
+            raise MemoryStoreError("there is no campaign whose runs could be suspect: open a session first")
+        self.store.insert_events(marks)
+        self.tensors.rebuild(self.store.database.connection)
+        return self._load(self._session)
+
     def checkpoint(self) -> None:
         """Hand pending events to the policy, then write the exports that were asked for."""
         self._flush()
@@ -160,6 +171,13 @@ class InProcessMemoryEngine:
             self.store.insert_events([], [row])
         self._log.run(row, self._updates.flush)
 
+    def _load(self, session: Session) -> list[ExecutionEvent]:
+        """Read the events that the context and repetition of a session have, and begin the ledger with them."""
+        self.stored_history = self.store.events(session.context_hash, session.repetition)
+        history = self._judged_by_rules_of(session)
+        self.ledger.begin(history)
+        return history
+
     def _judged_by_rules_of(self, session: Session) -> list[ExecutionEvent]:
         """Return the history of a session as its rules judge it, and make the labels of the tensor cache agree."""
         own = rules_in(session.context)
@@ -169,15 +187,20 @@ class InProcessMemoryEngine:
             for event in self.stored_history
             if event.run_id in others and event.kind is EventKind.MEASURED
         }
+        as_stored = as_read(self.stored_history)
         if not (own and others):
-            return list(self.stored_history)
-        of_others = stream_events(
-            self.store.database.connection, "kind = 'measured' AND list_contains(?, run_id)", [list(others)]
+            return as_stored
+        of_others = as_read(
+            stream_events(
+                self.store.database.connection,
+                "kind IN ('measured', 'suspect') AND list_contains(?, run_id)",
+                [list(others)],
+            )
         )
         self.tensors.rebuild(
             self.store.database.connection, leave_out=others, then=judged_by(own.overload, of_others, others)
         )
-        return judged_by(own.overload, self.stored_history, others)
+        return judged_by(own.overload, as_stored, others)
 
     def _belongs(self, event: ExecutionEvent) -> bool:
         session = self._session

@@ -38,7 +38,7 @@ class RunLedger:
     def record(self, event: ExecutionEvent) -> None:
         """Take note of an event of this campaign."""
         key = event.config_key
-        if event.kind is not EventKind.MEASURED:
+        if event.kind not in (EventKind.MEASURED, EventKind.CANARY):
             self._not_run.add((key, event.kind))
             return
         self._next_iteration[key] = max(self.next_iteration(key), event.iteration + 1)
@@ -68,7 +68,7 @@ class RunLedger:
         return max(0, self._iterations - len(verdicts))
 
     def next_iteration(self, key: ConfigKey) -> int:
-        """Return the number of a configuration's next run; INVALID runs are numbered too."""
+        """Return the number of a configuration's next run; INVALID runs and canaries are numbered too."""
         return self._next_iteration.get(key, 0)
 
     def verdicts(self, key: ConfigKey) -> list[Verdict]:

@@ -75,4 +75,6 @@ def judged_by(
             found.append(event)
         elif event.kind is EventKind.MEASURED:
             found.append(judge_again(event, rules, own.duration_s))
+        elif event.kind in (EventKind.CANARY, EventKind.SUSPECT):
+            found.append(event)
     return found

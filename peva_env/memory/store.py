@@ -140,6 +140,15 @@ class DuckDBMemoryStore:
         ).fetchone()
         return int(row[0]) if row and row[0] is not None else 0
 
+    def completed_at(self, context_hash: str, repetition: int) -> float:
+        """Return when a campaign of a context and repetition was last complete, in seconds since the epoch; else 0."""
+        row = self.database.connection.execute(
+            "SELECT max(ended_at) FROM run_sessions WHERE list_contains(?, context_hash) AND repetition = ? "
+            "AND status = ?",
+            [self._stored_hashes(context_hash), repetition, EndStatus.COMPLETE],
+        ).fetchone()
+        return float(row[0]) if row and row[0] is not None else 0.0
+
     def context(self, run_id: str) -> dict[str, Any]:
         """Return the context of a campaign as plain data; empty if there is no such campaign."""
         row = self.database.connection.execute(

@@ -10,7 +10,7 @@ import duckdb
 
 from peva_env.config import AskedRules, OverloadConfig, changed_rules
 from peva_env.contracts import EventKind
-from peva_env.memory.contexts import derive_hashes, node_name
+from peva_env.memory.contexts import node_name, show_as_read
 from peva_env.memory.event_rows import stream_events
 from peva_env.memory.session_rules import SessionRules, session_rules
 from peva_env.rules import judge_again
@@ -74,7 +74,7 @@ def summarize_memory(connection: duckdb.DuckDBPyConnection, rules: AskedRules = 
     Raises:
         ConfigError: a rule is wrong.
     """
-    derive_hashes(connection)
+    show_as_read(connection)
     campaigns = connection.execute(
         "SELECT s.run_id, s.status, s.agent, s.repetition, s.context_hash, s.started_at, s.ended_at, "
         "count(e.run_id) FILTER (kind = 'measured') FROM run_sessions s LEFT JOIN execution_events e USING (run_id) "

@@ -6,6 +6,7 @@ from itertools import chain
 from peva_env.contracts import NOT_RUN, EventKind, Verdict
 from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import IMPORTED, TABLES
+from peva_env.memory.suspects import MARKS_WITHOUT_RUN
 
 _EVENT_KEY = "concat_ws('/', e.config_id, e.iteration, e.repetition, e.run_id)"
 _CONFIG_ID = (
@@ -87,7 +88,7 @@ _GAPS = """
         concat('up to ', last), concat(runs, ' runs')
     FROM (
         SELECT config_id, repetition, max(iteration) AS last, count(DISTINCT iteration) AS runs, max(run_id) AS run_id
-        FROM execution_events WHERE kind = 'measured' GROUP BY config_id, repetition, context_hash
+        FROM execution_events WHERE kind IN ('measured', 'canary') GROUP BY config_id, repetition, context_hash
     )
     WHERE last + 1 <> runs ORDER BY 2
 """
@@ -105,6 +106,7 @@ QUERIES: tuple[str, ...] = (
     _SUCCESS,
     *map(_of_session, ("context_hash", "repetition")),
     _GAPS,
+    MARKS_WITHOUT_RUN,
     _orphans("execution_events", _EVENT_KEY, "config_id", "config_catalog", ("config_id",)),
     _orphans("execution_events", _EVENT_KEY, "run_id", "run_sessions", ("run_id",)),
     _orphans("policy_updates", "concat_ws('/', e.run_id, e.update_index)", "run_id", "run_sessions", ("run_id",)),

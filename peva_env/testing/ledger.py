@@ -2,6 +2,8 @@
 
 # ruff: noqa: S101
 
+from dataclasses import replace
+
 from peva_env.contracts import EventKind, ExecutionEvent, Ledger, Verdict
 from peva_env.space import Config, config_key
 from peva_env.testing.examples import example_event, example_skip
@@ -57,6 +59,11 @@ class LedgerContract:
         ledger.record(example_event(_CONFIG, 0, Verdict.INVALID))
         assert ledger.next_iteration(_KEY) == 1
         assert ledger.missing_runs(_KEY) == 1
+
+    def test_a_canary_takes_a_number_but_does_not_count(self) -> None:
+        ledger = self.make(1)
+        ledger.record(replace(example_event(_CONFIG, 0), kind=EventKind.CANARY))
+        assert (ledger.missing_runs(_KEY), ledger.next_iteration(_KEY), ledger.verdicts(_KEY)) == (1, 1, [])
 
     def test_the_next_iteration_is_beyond_the_highest_whatever_the_order(self) -> None:
         ledger = self.make(9)

@@ -9,7 +9,7 @@ import pytest
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
-from peva_env.memory import DuckDBMemoryStore, Session, context_hash, derive_hashes, reading, session_rules, verify
+from peva_env.memory import DuckDBMemoryStore, Session, context_hash, reading, session_rules, show_as_read, verify
 from peva_env.memory.contexts import possible_hashes
 from tests.support.builders import event, function
 from tests.support.engines import make_engine
@@ -115,7 +115,7 @@ def test_a_memory_of_the_last_release_is_sound_and_its_readers_see_the_present_h
 
     with reading(path, "peva_faas_mem_v1") as connection:
         sums = [found for found in verify(connection) if found.column == "context_hash"]
-        derive_hashes(connection)
+        show_as_read(connection)
         seen = {
             table: connection.execute(f"SELECT DISTINCT context_hash FROM {table}").fetchall()  # noqa: S608
             for table in ("run_sessions", "execution_events")
@@ -133,7 +133,7 @@ def test_a_context_without_rules_or_of_a_foreign_hash_is_left_alone(tmp_path: Pa
     store.open_session(Session("bare", 1, "ctx", {"node": "n"}))
     store.open_session(replace(_session("foreign", _DEFAULT), context_hash="theirs"))
 
-    derive_hashes(store.database.connection)
+    show_as_read(store.database.connection)
 
     hashes = store.database.connection.execute("SELECT context_hash FROM run_sessions ORDER BY 1").fetchall()
     assert hashes == [("ctx",), ("theirs",)]

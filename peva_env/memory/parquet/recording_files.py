@@ -16,6 +16,7 @@ from peva_env.memory.database import NO_DOWNLOADS, duckdb_problem
 from peva_env.memory.parquet.file_check import check_file
 from peva_env.memory.parquet.table_export import one_file
 from peva_env.memory.schema import TABLES
+from peva_env.memory.suspects import relation_as_read
 
 _TABLES = ("run_sessions", "execution_events")
 _KEY = ", ".join(TABLES["execution_events"].key)
@@ -64,7 +65,8 @@ def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]
     """Yield a connection in which ``execution_events`` has the events of all folders, each key once.
 
     If two folders hold an event of one key, the newer event is used, as when memories are merged. ``run_sessions`` has
-    the sessions of all folders. A context has its present hash, also where the folder has that of an earlier release.
+    the sessions of all folders. A context has its present hash, also where the folder has that of an earlier release,
+    and a suspect run is INVALID.
 
     Raises:
         MemoryStoreError: a file cannot be read.
@@ -73,6 +75,7 @@ def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]
         events = parquet_source("execution_events", paths)
         if len(paths) > 1:
             events = _each_once(connection, events)
+        events = relation_as_read(connection, events)
         sessions = parquet_source("run_sessions", paths)
         tables = {"run_sessions": sessions, "execution_events": events}
         show_with_present_hashes(connection, tables, earlier_hashes(connection, sessions))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import MemoryStoreError
+from peva_env.memory.suspects import NOT_SUSPECT, suspect_runs
 from peva_env.memory.tensors.event_arrays import (
     EVENT_QUERY,
     FUNCTION_QUANTITIES,
@@ -145,7 +146,7 @@ class TensorCache:
         leave_out: Collection[str] = (),
         then: Iterable[ExecutionEvent] = (),
     ) -> None:
-        """Replace the contents by those of ``execution_events``.
+        """Replace the contents by those of ``execution_events``, without suspect runs.
 
         Args:
             connection: the memory.
@@ -157,8 +158,9 @@ class TensorCache:
         """
         fresh = TensorCache()
         try:
-            query = f"{EVENT_QUERY} AND NOT list_contains($1::VARCHAR[], run_id)"
-            for batch in connection.sql(query, params=[list(leave_out)]).to_arrow_reader(_BATCH_ROWS):
+            query = f"{EVENT_QUERY} AND NOT list_contains(?::VARCHAR[], run_id) AND {NOT_SUSPECT}"
+            parameters = [list(leave_out), suspect_runs(connection)]
+            for batch in connection.sql(query, params=parameters).to_arrow_reader(_BATCH_ROWS):
                 fresh._append(rows_of_batch(batch))
             for event in then:
                 fresh.add(event)
