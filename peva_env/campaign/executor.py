@@ -1,9 +1,8 @@
 """The live executor: runs the iterations of a configuration, decides its verdict and records both."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 import numpy as np
@@ -11,14 +10,12 @@ from numpy.typing import NDArray
 
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
-from peva_env.campaign.campaign import why_known
+from peva_env.campaign.not_run import NotRunRecorder
 from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.contracts import (
-    NOT_RUN,
     CampaignObserver,
     DfaasRunContext,
     EndStatus,
-    EventKind,
     ExecutionEvent,
     MeasurementSource,
     PolicyAlgorithm,
@@ -52,6 +49,10 @@ class DfaasConfigExecutor:
     max_invalid_retries: int
     budget: Budget
     on_end: Callable[[EndStatus, str | None], None] = lambda _status, _detail: None
+    _not_run: NotRunRecorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._not_run = NotRunRecorder(self.memory, self.artifacts, self.known, self.context, self.context_hash)
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
         """Rebuild the map from earlier events, and infer it again.
@@ -95,7 +96,7 @@ class DfaasConfigExecutor:
 
     def record_known(self, index: int) -> None:
         """Record once that a known configuration was not run."""
-        self._record_not_run([self.known.space.config(index)])
+        self._not_run.record([self.known.space.config(index)])
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
         """Make the memory update a policy from now on."""
@@ -171,30 +172,4 @@ class DfaasConfigExecutor:
         return [self.known.quarantine(config) for config in finished]
 
     def _record_inferred(self, indices: NDArray[np.int64]) -> None:
-        self._record_not_run([self.known.space.config(int(index)) for index in indices])
-
-    def _record_not_run(self, configs: Sequence[Config]) -> None:
-        """Record once each known configuration that was not run."""
-        events = [self._not_run(config) for config in configs if config_key(config) not in self.known.measured]
-        new = [event for event in events if not self.memory.ledger.is_recorded(event.config_key, event.kind)]
-        if new:
-            with uninterrupted():
-                self.memory.ingest_skips(new)
-                self.artifacts.record_skips(event.config_key for event in new if event.kind is EventKind.SKIPPED)
-
-    def _not_run(self, config: Config) -> ExecutionEvent:
-        verdict = self.known.verdict(config)
-        assert verdict is not None  # noqa: S101 - callers pass known configurations only
-        now = time.time()
-        return ExecutionEvent(
-            config_key=config_key(config),
-            iteration=NOT_RUN[verdict].iteration,
-            verdict=verdict,
-            run_id=self.context.run_id,
-            repetition=self.context.repetition,
-            kind=NOT_RUN[verdict].kind,
-            reasons=(why_known(self.known, config) or "",),
-            started_at=now,
-            ended_at=now,
-            context_hash=self.context_hash,
-        )
+        self._not_run.record([self.known.space.config(int(index)) for index in indices])
