@@ -41,6 +41,7 @@ __all__ = [
     "CampaignView",
     "ConfigScheduler",
     "DfaasRunContext",
+    "DoubtingObserver",
     "EndStatus",
     "EventKind",
     "ExecutionEvent",
@@ -283,6 +284,15 @@ class CampaignObserver(Protocol):
 
     def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:
         """Handle a configuration's verdict; ``resolved`` is the number of configurations that became known by it."""
+        ...
+
+
+@runtime_checkable
+class DoubtingObserver(CampaignObserver, Protocol):
+    """An observer that is also told which runs became suspect."""
+
+    def suspected(self, marks: Sequence[ExecutionEvent]) -> None:
+        """Handle the marks of runs that became suspect, already stored: see ``peva_env.memory.suspects``."""
         ...
 
 

@@ -69,7 +69,10 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Begin a campaign. The host defines the options: see ``peva_env.make``."""
+        """Begin a campaign. The host defines the options: see ``peva_env.make``.
+
+        A resumed live campaign first runs what its last start left due.
+        """
         self.host.check(options or {})
         super().reset(seed=seed)
         self.end(EndStatus.INTERRUPTED)
@@ -78,7 +81,9 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._campaign = self.host.open(options or {}, self._episodes.next(self.np_random, begin=seed is not None))
         if self.observer is not None:
             self._campaign.observers += (self.observer,)
-        return self._observe(), {**self._campaign.info, **self._info(ConfigOutcome(), None)}
+        with self.recording():
+            due = self._campaign.run_due(self.np_random)
+        return self._observe(), {**self._campaign.info, **self._info(due, None)}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Measure the configuration of an action, unless it is known.
@@ -249,6 +254,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         disputes = known.disputes()
         if disputes:
             info["contradictions"] = [asdict(dispute) for dispute in disputes]
+        if outcome.n_suspect:
+            info["n_suspect"] = outcome.n_suspect
         if outcome.verdict:
             info["verdict"] = str(outcome.verdict)
         if outcome.n_runs and index is not None:

@@ -33,6 +33,10 @@ class InvalidRunError(PevaError):
     """All runs of a configuration, retries included, were INVALID."""
 
 
+class CanaryError(PevaError):
+    """The canary stayed overloaded: the node has turned bad."""
+
+
 class MemoryStoreError(PevaError):
     """The memory cannot be opened, read or written."""
 

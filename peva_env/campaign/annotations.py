@@ -11,13 +11,14 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from pydantic import SecretStr
 
 from peva_env.config import GrafanaConfig, read_secret
-from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
 from peva_env.space import Config, config_text
 from peva_env.system import HttpClient, NoResponseError
@@ -60,8 +61,13 @@ class GrafanaAnnotations:
         """Do nothing: a configuration is annotated when its verdict is known."""
 
     def measured(self, event: ExecutionEvent) -> None:
-        """Keep a run of the current configuration, for its times and reasons."""
-        self._runs.append(event)
+        """Keep a run of the current configuration, for its times and reasons; a canary is none."""
+        if event.kind is not EventKind.CANARY:
+            self._runs.append(event)
+
+    def suspected(self, marks: Sequence[ExecutionEvent]) -> None:
+        """Mark the time at which runs became suspect."""
+        self._post(f"{len(marks)} run(s) {marks[0].reasons[0]}", "configuration", "suspect")
 
     def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:  # noqa: ARG002 - as observers are called
         """Mark the time of a configuration's runs, with its verdict."""

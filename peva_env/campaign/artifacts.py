@@ -63,10 +63,14 @@ class ArtifactWriter:
         return [self.folder / name for name in self._headers if (self.folder / name).exists()]
 
     def record_run(self, event: ExecutionEvent) -> None:
-        """Append one run to ``events.jsonl`` and, unless it is INVALID, to ``results.csv``."""
+        """Append one run to ``events.jsonl`` and, if it is a measurement with a label, to ``results.csv``."""
         self._append("events.jsonl", json_line(event))
         if event.is_valid:
             self._append("results.csv", self._result_line(event))
+
+    def record_marks(self, marks: Iterable[ExecutionEvent]) -> None:
+        """Append the marks of suspect runs to ``events.jsonl``; the rows of these runs stay where they are."""
+        self._append("events.jsonl", "".join(map(json_line, marks)))
 
     def record_skips(self, keys: Iterable[ConfigKey]) -> None:
         """Append configurations that need not be run to ``skipped.csv``."""
@@ -86,11 +90,11 @@ class ArtifactWriter:
             complete: the configurations that need no more runs.
         """
         events = list(events)
-        runs = [event for event in events if event.kind is EventKind.MEASURED]
+        told = [event for event in events if event.kind not in (EventKind.SKIPPED, EventKind.INFERRED)]
         skips = [event.config_key for event in events if event.kind is EventKind.SKIPPED]
         self._begin()
-        self._supply("events.jsonl", map(json_line, runs))
-        self._supply("results.csv", [self._result_line(run) for run in runs if run.is_valid])
+        self._supply("events.jsonl", map(json_line, told))
+        self._supply("results.csv", [self._result_line(event) for event in told if event.is_valid])
         self._supply("skipped.csv", map(self._skipped_line, skips))
         self._supply("index.csv", map(index_line, complete))
 

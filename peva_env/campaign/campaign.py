@@ -4,7 +4,7 @@ The map (``known``) is the only owner of verdicts. Schedulers see ``context.exis
 """
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,7 @@ class Campaign:
 
         Raises:
             InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
+            CanaryError: the canary stayed overloaded.
         """
         skip_reason = self.skip_reason(index)
         if skip_reason:
@@ -81,7 +82,24 @@ class Campaign:
         if outcome.verdict is not None:
             for observer in self.observers:
                 observer.concluded(self.known.space.config(index), outcome.verdict, outcome.resolved)
+        self._restart_schedulers(outcome)
+        return outcome.with_due(self.run_due(rng))
+
+    def run_due(self, rng: np.random.Generator) -> ConfigOutcome:
+        """Run what is due whatever is chosen next, such as a canary before the campaign ends.
+
+        Raises:
+            InvalidRunError: a run stayed INVALID after every retry.
+            CanaryError: the canary stayed overloaded.
+        """
+        outcome = self.executor.run_due(rng, self.observers)
+        self._restart_schedulers(outcome)
         return outcome
+
+    def _restart_schedulers(self, outcome: ConfigOutcome) -> None:
+        """After suspect runs, known configurations are unknown again: a new context makes schedulers begin anew."""
+        if outcome.n_suspect:
+            self.context = replace(self.context)
 
     def skip_reason(self, index: int) -> str | None:
         """Return the reason for not running a configuration, or None if it has to be run."""
@@ -97,7 +115,7 @@ class Campaign:
     @property
     def ending(self) -> EndStatus | None:
         """The status with which the campaign has to end now, ``COMPLETE`` or ``BUDGET``; None while it can continue."""
-        if self.known.n_unknown == 0:
+        if self.known.n_unknown == 0 and not self.executor.has_due:
             return EndStatus.COMPLETE
         return EndStatus.BUDGET if self.budget.exhausted else None
 

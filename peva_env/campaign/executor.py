@@ -3,30 +3,35 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
+from peva_env.campaign.canary import Canary
+from peva_env.campaign.disagreement import Disagreements
+from peva_env.campaign.node_check import NodeCheck, require_valid
 from peva_env.campaign.not_run import NotRunRecorder
 from peva_env.campaign.protocols import ConfigOutcome
+from peva_env.campaign.suspicion import Suspicion
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
     EndStatus,
+    EventKind,
     ExecutionEvent,
     MeasurementSource,
     PolicyAlgorithm,
     Verdict,
 )
-from peva_env.errors import InvalidRunError, PevaError
+from peva_env.errors import PevaError
 from peva_env.inference import MonotoneMap
 from peva_env.memory import InProcessMemoryEngine
 from peva_env.observation import measurement_of
 from peva_env.rules import majority
-from peva_env.space import Config, config_key, config_pairs, config_text
+from peva_env.space import Config, ConfigKey, config_key, config_pairs
 from peva_env.system import uninterrupted
 
 __all__ = ["DfaasConfigExecutor", "DfaasRunContext"]
@@ -49,10 +54,20 @@ class DfaasConfigExecutor:
     max_invalid_retries: int
     budget: Budget
     on_end: Callable[[EndStatus, str | None], None] = lambda _status, _detail: None
+    iterations: int = 1
+    canary: Canary | None = None
     _not_run: NotRunRecorder = field(init=False)
+    _suspicion: Suspicion | None = field(init=False, default=None)
+    _check: NodeCheck | None = field(init=False, default=None)
+    _disagreements: Disagreements = field(init=False)
+    _to_finish: dict[ConfigKey, None] = field(init=False, default_factory=dict)  # measured, but not final any more
 
     def __post_init__(self) -> None:
         self._not_run = NotRunRecorder(self.memory, self.artifacts, self.known, self.context, self.context_hash)
+        self._disagreements = Disagreements(self.memory, self.known, self.iterations)
+        if self.canary:
+            self._suspicion = Suspicion(self.canary, self.memory, self.artifacts, self.known)
+            self._check = NodeCheck(self.canary, self._suspicion, self.budget, self.max_invalid_retries)
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
         """Rebuild the map from earlier events, and infer it again.
@@ -60,14 +75,23 @@ class DfaasConfigExecutor:
         Also writes the artifacts that a killed process did not write. They have the verdicts of their time, also where
         the overload rules have changed since.
         """
+        history = list(history)
+        if self._suspicion:
+            self._suspicion.begin(history)
         keys = dict.fromkeys(event.config_key for event in history)
         complete = [key for key in keys if self.memory.is_seen(key) and config_pairs(key) in self.known.space]
         self.artifacts.catch_up(self.memory.stored_history, complete)
         for key in complete:
             self.known.update(config_pairs(key), majority(self.memory.ledger.verdicts(key)))
+        if self._suspicion:
+            self._to_finish.update(dict.fromkeys(self._suspicion.contradicted_before()))
+            contradictions = self._disagreements.contradictions()
+            self._to_finish.update(dict.fromkeys(self._suspicion.contradicted(contradictions, ())))
         self._settle_contradictions()
         if self.known.labels is not None:
             self._record_inferred(self.known.labels.nonzero()[0])
+        since_complete = {event.config_key for event in history if event.ended_at > self.memory.completed_at}
+        self._finish_near([config_pairs(key) for key in complete if key in since_complete])
 
     def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
         """Run the missing iterations of an unknown configuration.
@@ -75,24 +99,35 @@ class DfaasConfigExecutor:
         A contradicted configuration is run again, until it has twice the requested number of valid runs; the majority
         of all its runs decides. If it is still contradicted, it goes into quarantine.
 
+        Before each run the canary is run if it is due.
+
         Raises:
             InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
+            CanaryError: the canary stayed overloaded.
         """
-        config = self.known.space.config(index)
-        key = config_key(config)
-        is_again = key in self.known.measured
-        events: list[ExecutionEvent] = []
-        while self.memory.ledger.missing_runs(key, again=is_again):
-            if self.budget.exhausted:
-                return self._outcome(events)
-            events.append(self._run(config, rng, observers))
-            self._require_valid(events)
-        verdict = majority(self.memory.ledger.verdicts(key))
-        with uninterrupted():
-            if not is_again:
-                self.artifacts.record_complete(key)
-            resolved = self._conclude(config, verdict)
-        return self._outcome(events, verdict, resolved)
+        return self._measure(self.known.space.config(index), rng, observers)
+
+    def run_due(self, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
+        """Finish what is not final any more; then, if nothing is unknown, let the canary confirm the last runs."""
+        due = ConfigOutcome()
+        while self._to_finish and not self.budget.exhausted:
+            key = next(iter(self._to_finish))
+            if key in self.known.measured:
+                outcome = self._measure(config_pairs(key), rng, observers)
+                due = due.with_due(outcome)
+                if outcome.verdict is None:
+                    break
+                for observer in observers:
+                    observer.concluded(config_pairs(key), outcome.verdict, outcome.resolved)
+            self._to_finish.pop(key, None)
+        if self._check and self.known.n_unknown == 0 and self._check.has_unconfirmed:
+            due = due.with_due(self._check_node(self._check, rng, observers))
+        return due
+
+    @property
+    def has_due(self) -> bool:
+        """Whether a verdict is not final any more, or runs wait for a canary to confirm them."""
+        return bool(self._to_finish) or (self._check is not None and self._check.has_unconfirmed)
 
     def record_known(self, index: int) -> None:
         """Record once that a known configuration was not run."""
@@ -116,6 +151,44 @@ class DfaasConfigExecutor:
         self.memory.close_session(status, detail)
         self.memory.checkpoint()
 
+    def _measure(
+        self, config: Config, rng: np.random.Generator, observers: Sequence[CampaignObserver]
+    ) -> ConfigOutcome:
+        key, due = config_key(config), ConfigOutcome()
+        events: list[ExecutionEvent] = []
+        while self._disagreements.missing_runs(config):
+            if self.budget.exhausted:
+                return self._outcome(events).with_due(due)
+            if self._check and self._check.is_due:
+                due = due.with_due(self._check_node(self._check, rng, observers))
+                continue
+            events.append(self._run(config, rng, observers))
+            require_valid(events, self.max_invalid_retries)
+        verdict = majority(self.memory.ledger.verdicts(key))
+        n_marked = self._n_marked
+        with uninterrupted():
+            if key not in self.known.measured:
+                self.artifacts.record_complete(key)
+            resolved = self._conclude(config, verdict, observers)
+        marked = ConfigOutcome(n_suspect=self._n_marked - n_marked)
+        return self._outcome(events, verdict, resolved).with_due(due).with_due(marked)
+
+    @property
+    def _n_marked(self) -> int:
+        return self._suspicion.n_marked if self._suspicion else 0
+
+    def _check_node(
+        self, check: NodeCheck, rng: np.random.Generator, observers: Sequence[CampaignObserver]
+    ) -> ConfigOutcome:
+        n_marked = self._n_marked
+        events = check.run(partial(self._run_canary, rng, observers), observers)
+        return replace(self._outcome(events), n_suspect=self._n_marked - n_marked)
+
+    def _run_canary(
+        self, rng: np.random.Generator, observers: Sequence[CampaignObserver], config: Config, rested_s: float
+    ) -> ExecutionEvent:
+        return self._run(config, rng, observers, EventKind.CANARY, rested_s)
+
     def _outcome(
         self, events: Sequence[ExecutionEvent], verdict: Verdict | None = None, resolved: int = 0
     ) -> ConfigOutcome:
@@ -128,13 +201,24 @@ class DfaasConfigExecutor:
             events=tuple(events),
         )
 
-    def _run(self, config: Config, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ExecutionEvent:
+    def _run(
+        self,
+        config: Config,
+        rng: np.random.Generator,
+        observers: Sequence[CampaignObserver],
+        kind: EventKind = EventKind.MEASURED,
+        rested_s: float = 0.0,
+    ) -> ExecutionEvent:
         iteration = self.memory.ledger.next_iteration(config_key(config))
         for observer in observers:
             observer.starting(config, iteration)
         measured = self.source.measure(config, iteration=iteration, rng=rng)
         event = replace(
             measured,
+            kind=kind,
+            started_at=measured.started_at - rested_s,
+            cooldown_s=measured.cooldown_s + rested_s,
+            cost_s=measured.cost_s + rested_s,
             iteration=iteration,
             run_id=self.context.run_id,
             repetition=self.context.repetition,
@@ -144,22 +228,26 @@ class DfaasConfigExecutor:
             self.budget.spend(event.cost_s)
             self.memory.ingest_event(event)
             self.artifacts.record_run(event)
+            if self.canary:
+                self.canary.record(event)
         for observer in observers:
             observer.measured(event)
         return event
 
-    def _require_valid(self, events: list[ExecutionEvent]) -> None:
-        in_a_row = list(takewhile(lambda event: event.verdict is Verdict.INVALID, reversed(events)))
-        if len(in_a_row) > self.max_invalid_retries:
-            raise InvalidRunError(
-                f"{config_text(in_a_row[0].config_pairs)}: {len(in_a_row)} run(s) in a row measured nothing: "
-                f"{'; '.join(in_a_row[0].reasons)}"
-            )
-
-    def _conclude(self, config: Config, verdict: Verdict) -> int:
-        resolved = np.concatenate([self.known.update(config, verdict), *self._settle_contradictions()])
+    def _conclude(self, config: Config, verdict: Verdict, observers: Sequence[CampaignObserver]) -> int:
+        before = self._disagreements.contradictions()
+        found = [self.known.update(config, verdict)]
+        new = self._disagreements.contradictions() - before
+        if self._suspicion:
+            self._to_finish.update(dict.fromkeys(self._suspicion.contradicted(new, observers)))
+        resolved = np.concatenate([*found, *self._settle_contradictions()])
         self._record_inferred(resolved)
+        self._finish_near([config, *(config_pairs(key) for pair in new for key in pair)])
         return len(resolved)
+
+    def _finish_near(self, configs: Iterable[Config]) -> None:
+        """Let the neighbours of configurations that disagree have all their iterations."""
+        self._to_finish.update(dict.fromkeys(self._disagreements.hasty(configs)))
 
     def _settle_contradictions(self) -> list[NDArray[np.int64]]:
         """Put contradicted configurations without missing runs in quarantine; the others stay unknown.

@@ -13,6 +13,7 @@ from peva_env.campaign.annotations import GrafanaAnnotations, grafana_token
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import Campaign, CompleteConfigs
+from peva_env.campaign.canary import Canary
 from peva_env.campaign.executor import DfaasConfigExecutor
 from peva_env.campaign.factories import make_generator, make_memory, make_platform, measurement_context
 from peva_env.campaign.host import require_options
@@ -150,6 +151,12 @@ class LiveCampaigns:
             return name
         return f"{name}-{digest(json.dumps(now.overload.as_context(), sort_keys=True))[:8]}"
 
+    def _canary(self) -> Canary | None:
+        """Return the canary of the configuration, if any; it rests for as long as a node may take to become idle."""
+        config = self._config
+        rest_s = config.cooldown.max_wait_seconds
+        return Canary(config.canary, config.iterations, rest_s) if config.canary.is_on else None
+
     def _campaign(self, source: LiveSource, artifacts: ArtifactWriter, session: Session) -> Campaign:
         history = self.memory.open_session(session)
         known = MonotoneMap(self.space, dominance=self._config.dominance or "one_sided")
@@ -172,6 +179,8 @@ class LiveCampaigns:
             context_hash=session.context_hash,
             max_invalid_retries=self._config.max_invalid_retries,
             budget=budget,
+            iterations=self._config.iterations,
+            canary=self._canary(),
         )
         executor.restore(history)
         if self._annotations:

@@ -33,6 +33,8 @@ from peva_env.space import ConfigSpace, Dominance
 _MAX_TABLE_CONFIGS = 2**16
 """In spaces of at most this size, the first look-up of an episode computes the outcomes of all configurations."""
 
+_NOTHING_DUE = ConfigOutcome()
+
 _SCENARIO_DRAW = 0
 """The hash counter of the draw that decides an episode's scenario."""
 
@@ -104,6 +106,15 @@ class EpisodeExecutor:
             cost_s=cost_s,
             measurement=measurement,
         )
+
+    def run_due(self, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:  # noqa: ARG002
+        """Do nothing: offline nothing is due, because a recorded node does not change."""
+        return _NOTHING_DUE
+
+    @property
+    def has_due(self) -> bool:
+        """False: offline nothing is due."""
+        return False
 
     def record_known(self, index: int) -> None:
         """Do nothing: an offline campaign writes no record."""

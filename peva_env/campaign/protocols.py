@@ -7,7 +7,7 @@ the resources that outlive a campaign.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +22,8 @@ class ConfigOutcome:
 
     ``verdict`` is None if the budget ended before the last iteration. ``resolved`` is the number of configurations that
     the verdict made known. ``measurement`` is that of the last run. ``events`` is empty offline.
+    ``n_runs`` and ``cost_s`` include runs beside those of the configuration, such as canaries. ``n_suspect`` is the
+    number of runs that became suspect.
     """
 
     verdict: Verdict | None = None
@@ -31,6 +33,18 @@ class ConfigOutcome:
     cost_s: float = 0.0
     measurement: Measurement | None = field(default=None, compare=False)
     events: tuple[ExecutionEvent, ...] = ()
+    n_suspect: int = 0
+
+    def with_due(self, due: "ConfigOutcome") -> "ConfigOutcome":
+        """Return this outcome with the runs of another one added, see ``Executor.run_due``."""
+        if not (due.n_runs or due.n_suspect):
+            return self
+        return replace(
+            self,
+            n_runs=self.n_runs + due.n_runs,
+            cost_s=self.cost_s + due.cost_s,
+            n_suspect=self.n_suspect + due.n_suspect,
+        )
 
 
 class Executor(Protocol):
@@ -38,6 +52,15 @@ class Executor(Protocol):
 
     def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
         """Measure an unknown configuration, enter its verdict in the map, and charge the budget."""
+        ...
+
+    def run_due(self, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
+        """Run what is due whatever is chosen next, within the budget; nothing offline."""
+        ...
+
+    @property
+    def has_due(self) -> bool:
+        """Whether something is due without which the campaign must not end as complete."""
         ...
 
     def record_known(self, index: int) -> None:

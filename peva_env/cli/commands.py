@@ -38,10 +38,10 @@ from peva_env.console import (
     tell_warnings,
     write,
 )
-from peva_env.contracts import AgentWithDominance, EndStatus, SpaceBoundAgent
+from peva_env.contracts import AgentWithDominance, EndStatus, EventKind, SpaceBoundAgent
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
-from peva_env.memory import MAX_REPETITION
+from peva_env.memory import MAX_REPETITION, as_read
 from peva_env.planning import DfaasPlanBuilder, agent_factory, campaign_loop, own_policy
 from peva_env.system import FirstInterrupt
 
@@ -253,7 +253,7 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
     if not campaign.has_begun:
         return
     known = campaign.known
-    print_verdicts(console, [*campaign.history, *progress.events], known.measured)
+    print_verdicts(console, as_read([*campaign.history, *progress.events, *progress.marks]), known.measured)
     print_map(console, known)
     print_disputes(console, known.disputes())
     measured = len(known.measured) - len(known.disputed())
@@ -264,6 +264,9 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
         f"\n{campaign.status}: {measured} configurations measured, {skipped} skipped, "
         f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
     )
+    n_canaries = sum(event.kind is EventKind.CANARY for event in progress.events)
+    if n_canaries:
+        say(console, f"of these runs {n_canaries} were canaries; {len(progress.marks)} runs became suspect")
     if campaign.n_judged_anew:
         n_runs = len(progress.events)
         again = f"{n_runs} run{'' if n_runs == 1 else 's'} measured" if n_runs else "nothing measured again"

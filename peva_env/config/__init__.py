@@ -29,6 +29,7 @@ from peva_env.config.secrets import Secret, read_secret, request_headers
 from peva_env.config.section import LARGEST_COUNT, Section
 from peva_env.config.sections import (
     LONGEST_S,
+    CanaryConfig,
     CombinationConfig,
     CooldownConfig,
     ExpectConfig,
@@ -49,6 +50,7 @@ __all__ = [
     "PLATFORMS",
     "PLATFORM_GROUP",
     "AskedRules",
+    "CanaryConfig",
     "CombinationConfig",
     "CooldownConfig",
     "DfaasConfig",

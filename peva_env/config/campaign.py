@@ -15,6 +15,7 @@ from peva_env.config.section import LARGEST_COUNT, Section
 from peva_env.config.sections import (
     DEFAULT_OUTPUT_DIR,
     MEMORY_FILE,
+    CanaryConfig,
     CombinationConfig,
     CooldownConfig,
     FunctionConfig,
@@ -52,6 +53,9 @@ class DfaasConfig(Section):
     )
     timeout: str = Field("5s", description="timeout of a request; a slower request counts as failed")
     cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
+    canary: CanaryConfig = Field(
+        default_factory=CanaryConfig, description="whether and how often a known configuration tests the node"
+    )
     overload: OverloadConfig = Field(default_factory=OverloadConfig)
     dominance: Dominance | None = Field(
         None, description="rule by which verdicts are inferred; without it, the default of the agent"

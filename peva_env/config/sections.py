@@ -139,6 +139,20 @@ class CooldownConfig(Section):
     idle_threshold_pct: float = Field(15, ge=0, le=100, description="at rest = within this share above the idle use")
 
 
+class CanaryConfig(Section):
+    """The canary: the lightest configuration known to be OK is measured again. Off unless one of the keys is given."""
+
+    every_runs: int | None = Field(None, ge=1, le=LARGEST_COUNT, description="after this many runs at the latest")
+    every_minutes: float | None = Field(
+        None, gt=0, le=LONGEST_S / 60, description="after this many minutes of unconfirmed runs at the latest"
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a canary."""
+        return self.every_runs is not None or self.every_minutes is not None
+
+
 class MemoryConfig(Section):
     """The memory's file, and the Parquet folders that are merged in at the start and exported at the end."""
 

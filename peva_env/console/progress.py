@@ -1,6 +1,7 @@
 """The progress of a campaign: two live lines in a terminal, one plain line per configuration elsewhere."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rich.console import Console
@@ -9,8 +10,9 @@ from rich.text import Text
 
 from peva_env.config import DfaasConfig
 from peva_env.console.disputes import print_disputes
+from peva_env.console.suspects import print_suspects
 from peva_env.console.text import STYLES, config_text, duration_text, say
-from peva_env.contracts import ExecutionEvent, Verdict
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
 from peva_env.inference import Dispute
 from peva_env.planning import DfaasPlanBuilder
@@ -28,6 +30,7 @@ class CampaignProgress:
 
     def __init__(self, console: Console, env: PevaEnv, config: DfaasConfig, first_line: str | None = None) -> None:
         self.events: list[ExecutionEvent] = []
+        self.marks: list[ExecutionEvent] = []  # of runs that became suspect
         self._console = console
         self._first_line = first_line
         self._env = env
@@ -57,11 +60,12 @@ class CampaignProgress:
         self._current = f"{config_text(config)} (run {iteration + 1})"
 
     def measured(self, event: ExecutionEvent) -> None:
-        """Count a run; print it if it is INVALID."""
+        """Count a run; print it if it is INVALID or a canary."""
         event = replace(event, raw_summary=None)  # nothing here shows it, and it is the bulk of an event
         self.events.append(event)
-        if event.verdict is Verdict.INVALID:
-            self._print(event.config_pairs, Verdict.INVALID, "; ".join(event.reasons))
+        is_canary = event.kind is EventKind.CANARY
+        if is_canary or event.verdict is Verdict.INVALID:
+            self._print(event.config_pairs, event.verdict, "; ".join(event.reasons), "canary " if is_canary else "")
         else:
             self._valid.append(event)
 
@@ -78,10 +82,15 @@ class CampaignProgress:
         print_disputes(self._console, [dispute for dispute in disputes if dispute not in self._disputes])
         self._disputes = disputes
 
-    def _print(self, config: Config, verdict: Verdict, detail: str) -> None:
+    def suspected(self, marks: Sequence[ExecutionEvent]) -> None:
+        """Print which runs became suspect."""
+        self.marks += marks
+        print_suspects(self._console, marks)
+
+    def _print(self, config: Config, verdict: Verdict, detail: str, what: str = "") -> None:
         # In a terminal the counts stand in the live lines below.
         line = Text("" if self._live else f"{self._counts()}  ")
-        line.append(f"{config_text(config)}: ")
+        line.append(f"{what}{config_text(config)}: ")
         line.append(str(verdict), STYLES[verdict])
         line.append(f"  {detail}" if detail else "", "dim")
         say(self._console, line)

@@ -20,6 +20,7 @@ from peva_env.memory.session_rules import SessionRules, judged_by, other_rules, 
 from peva_env.memory.snapshot import memory_files, reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize_memory
+from peva_env.memory.suspects import as_read, mark
 from peva_env.memory.verify import verify
 from peva_env.memory.writing import left_as_it_was, writing
 
@@ -40,11 +41,13 @@ __all__ = [
     "RunLedger",
     "Session",
     "SessionRules",
+    "as_read",
     "context_hash",
     "digest",
     "event_row",
     "judged_by",
     "left_as_it_was",
+    "mark",
     "memory_files",
     "node_name",
     "other_rules",

@@ -1,5 +1,6 @@
 """One start of a campaign without its loop: an executor on a real memory and a scripted node."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,10 @@ from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import Campaign as Running
 from peva_env.campaign.campaign import CompleteConfigs
+from peva_env.campaign.canary import Canary
 from peva_env.campaign.executor import DfaasConfigExecutor, DfaasRunContext
 from peva_env.campaign.protocols import ConfigOutcome
+from peva_env.config import CanaryConfig
 from peva_env.contracts import CampaignObserver, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.memory import DuckDBMemoryStore
@@ -20,6 +23,9 @@ from tests.support.builders import RecordingPolicy, ScriptedSource, session
 from tests.support.engines import make_engine
 
 SPACE = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30, 40]}, min_functions=1, max_functions=3)
+
+REST_S = 0.01
+"""Pause after a failed canary."""
 
 
 @dataclass
@@ -37,6 +43,8 @@ class Campaign:
     dominance: Dominance = "one_sided"
     is_certain: Callable[[ExecutionEvent], bool] | None = None
     observers: tuple[CampaignObserver, ...] = ()
+    every_runs: int | None = None
+    rests: list[float] = field(default_factory=list)
 
     def __enter__(self) -> "Campaign":
         store = DuckDBMemoryStore(self.folder / "memory.duckdb")
@@ -60,12 +68,21 @@ class Campaign:
             context_hash="ctx",
             max_invalid_retries=self.max_invalid_retries,
             budget=self.budget,
+            iterations=self.iterations,
+            canary=self._canary() if self.every_runs else None,
         )
         self.executor.restore(history)
         self.running = Running(
             known, self.budget, self.executor, self.context, self.memory.tensors, observers=self.observers
         )
         return self
+
+    def _canary(self) -> Canary:
+        return Canary(CanaryConfig(every_runs=self.every_runs), self.iterations, REST_S, sleep=self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.rests.append(seconds)
+        time.sleep(seconds)
 
     def __exit__(self, *exc_info: object) -> None:
         self.memory.close()
