@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from peva_env.config import CanaryConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.inference import MonotoneMap
+from peva_env.memory import SUSPECT
 from peva_env.rules import is_decided, majority
 from peva_env.space import Config, ConfigKey, config_pairs, config_text
 
-CONTRADICTED = "suspect: contradiction: "
-"""Start of the reason of runs that are suspect because they are part of a contradiction."""
+CONTRADICTED = "contradiction: "
+"""Start of the reason why runs are suspect that are part of a contradiction."""
 
 _S_PER_MINUTE = 60
 
@@ -71,7 +72,7 @@ class Canary:
         """Record an event of this campaign."""
         if event.is_valid:
             self._unconfirmed.append(event)
-        elif event.kind is EventKind.SUSPECT and event.reasons[0].startswith(CONTRADICTED):
+        elif event.kind is EventKind.SUSPECT and event.reasons[0].startswith(SUSPECT + CONTRADICTED):
             self.contradicted.add(event.config_key)
         elif event.kind is EventKind.CANARY and event.verdict is not Verdict.INVALID:
             self.key = event.config_key
@@ -119,4 +120,4 @@ class Canary:
     def why_failed(self) -> str:
         """Return why the runs since the last good canary are suspect."""
         assert self.key is not None  # noqa: S101 - callers ask after a canary has failed
-        return f"suspect: the canary {config_text(config_pairs(self.key))} was OVERLOADED after this run"
+        return f"the canary {config_text(config_pairs(self.key))} was OVERLOADED after this run"

@@ -8,7 +8,7 @@ from typing import Any
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.maps.map_of_runs import expected_runs
-from peva_env.memory import node_name
+from peva_env.memory import is_suspect, node_name
 from peva_env.space import ConfigKey
 
 
@@ -33,7 +33,8 @@ class NodeMap:
     """The map of one context and repetition of a memory.
 
     ``known`` holds the verdicts; ``events`` are the measured runs of its configurations, INVALID ones included, in the
-    order of their measurement. ``notes`` are remarks for users, a line each, such as what was left out.
+    order of their measurement. ``notes`` are remarks for users, a line each, such as what was left out. The
+    ``canaries`` are runs that tested the node only.
     """
 
     memory: str
@@ -44,6 +45,7 @@ class NodeMap:
     known: MonotoneMap
     events: tuple[ExecutionEvent, ...]
     notes: tuple[str, ...] = ()
+    canaries: tuple[ExecutionEvent, ...] = ()
 
     @property
     def node(self) -> str:
@@ -71,8 +73,13 @@ class NodeMap:
         return are_complete(self.campaigns)
 
     @property
+    def n_suspect(self) -> int:
+        """The number of runs that are INVALID because they became suspect."""
+        return sum(is_suspect(event) for event in self.events)
+
+    @property
     def cost_s(self) -> float:
-        """Machine time of all runs, in seconds: cooldown plus run."""
+        """Machine time of all runs but the canaries, in seconds: cooldown plus run."""
         return sum(event.cost_s for event in self.events)
 
 

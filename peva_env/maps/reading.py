@@ -26,7 +26,8 @@ from peva_env.space import Config, ConfigSpace, Dominance
 class StoredMap:
     """What a memory holds of one context and repetition. ``judged`` makes the map of it under some rules.
 
-    ``runs`` are the measured runs with the verdicts of their time, ``counted`` (N,) the configurations that count.
+    ``runs`` are the measured runs and ``canaries`` the canaries, with the verdicts of their time, but suspect runs are
+    INVALID. ``counted`` (N,) are the configurations that count.
     """
 
     memory: str
@@ -36,6 +37,7 @@ class StoredMap:
     campaigns: tuple[CampaignRecord, ...]
     sessions: Mapping[str, SessionRules]
     runs: Sequence[ExecutionEvent]
+    canaries: Sequence[ExecutionEvent]
     space: ConfigSpace
     counted: NDArray[np.bool_] | None
     dominance: Dominance
@@ -59,6 +61,7 @@ class StoredMap:
             campaigns=self.campaigns,
             known=map_of_runs(self.space, runs, self.dominance, self.counted),
             events=inside,
+            canaries=tuple(self.canaries),
             notes=(*self.notes, *judged.notes, *notes),
         )
 
@@ -135,7 +138,7 @@ def read_stored(
     with reading(memory, schema_version) as connection:
         show_as_read(connection)
         found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked)
-        context_data, campaigns, runs = found.context(), found.campaigns(), found.runs()
+        context_data, campaigns, runs, canaries = found.context(), found.campaigns(), found.runs(), found.canaries()
         recorded, inferred = found.recorded(only), found.inferred()
         sessions = session_rules(connection)
     configs = [recorded.loaded(config) for config in configs]
@@ -155,6 +158,7 @@ def read_stored(
         campaigns=campaigns,
         sessions=sessions,
         runs=runs,
+        canaries=canaries,
         space=space,
         counted=None if counts_all or not space.is_dense else recorded.counts_in(space),
         dominance=dominance or weakest,

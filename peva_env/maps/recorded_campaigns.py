@@ -95,6 +95,10 @@ class RecordedCampaigns:
         """Return all measured runs, in the order of measurement."""
         return read_events(self.connection, f"{_CONTEXT} AND kind = 'measured'", self._parameters)
 
+    def canaries(self) -> list[ExecutionEvent]:
+        """Return all canaries, in the order of measurement."""
+        return read_events(self.connection, f"{_CONTEXT} AND kind = 'canary'", self._parameters)
+
     def recorded(self, functions: frozenset[str] | None) -> RecordedRates:
         """Return the recorded rates and sets of functions: of all functions, or of some without others.
 

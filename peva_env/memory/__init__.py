@@ -20,7 +20,7 @@ from peva_env.memory.session_rules import SessionRules, judged_by, other_rules, 
 from peva_env.memory.snapshot import memory_files, reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize_memory
-from peva_env.memory.suspects import as_read, mark
+from peva_env.memory.suspects import SUSPECT, as_read, is_suspect, mark
 from peva_env.memory.verify import verify
 from peva_env.memory.writing import left_as_it_was, writing
 
@@ -31,6 +31,7 @@ __all__ = [
     "EVENT_COLUMNS",
     "MAX_REPETITION",
     "RULES",
+    "SUSPECT",
     "TABLES",
     "CampaignSummary",
     "ContextSummary",
@@ -45,6 +46,7 @@ __all__ = [
     "context_hash",
     "digest",
     "event_row",
+    "is_suspect",
     "judged_by",
     "left_as_it_was",
     "mark",

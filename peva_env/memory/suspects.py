@@ -11,6 +11,9 @@ import duckdb
 
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 
+SUSPECT = "suspect: "
+"""Start of the reason of a mark, and so of the first reason of a suspect run."""
+
 _FIRST = -3
 """Iteration number of the mark of iteration 0; that of iteration 1 is one less. ``NOT_RUN`` has -1 and -2."""
 
@@ -31,7 +34,7 @@ MARKS_WITHOUT_RUN = f"""
 
 
 def mark(run: ExecutionEvent, why: str, marked_at: float) -> ExecutionEvent:
-    """Return the mark of a run; ``marked_at`` is in seconds since the epoch."""
+    """Return the mark of a run; ``marked_at`` is in seconds since the epoch. The reason becomes ``suspect: `` + why."""
     return ExecutionEvent(
         config_key=run.config_key,
         iteration=_FIRST - run.iteration,
@@ -39,7 +42,7 @@ def mark(run: ExecutionEvent, why: str, marked_at: float) -> ExecutionEvent:
         run_id=run.run_id,
         repetition=run.repetition,
         kind=EventKind.SUSPECT,
-        reasons=(why,),
+        reasons=(f"{SUSPECT}{why}",),
         started_at=marked_at,
         ended_at=marked_at,
         context_hash=run.context_hash,
@@ -63,6 +66,11 @@ def as_read(events: Iterable[ExecutionEvent]) -> list[ExecutionEvent]:
         else event
         for event, key in zip(events, keys, strict=True)
     ]
+
+
+def is_suspect(event: ExecutionEvent) -> bool:
+    """Tell whether an event, as it is read, is a suspect run."""
+    return event.kind is EventKind.MEASURED and event.reasons[:1] != () and event.reasons[0].startswith(SUSPECT)
 
 
 def suspect_runs(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -18,7 +18,8 @@ from tests.support.builders import event, session
 from tests.support.engines import make_engine
 
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
-WHY = "suspect: the canary a 10 rps failed"
+CAUSE = "the canary a 10 rps failed"
+WHY = f"suspect: {CAUSE}"
 A20 = [("a", 20)]
 GOOD = event(A20, 1)
 BAD = event(
@@ -42,7 +43,7 @@ def seen(events: list[ExecutionEvent]) -> list[tuple[EventKind, int, Verdict]]:
 
 
 def marked() -> ExecutionEvent:
-    return mark(BAD, WHY, marked_at=2000.0)
+    return mark(BAD, CAUSE, marked_at=2000.0)
 
 
 def test_a_suspect_run_is_no_label_any_more_and_keeps_its_number(engine: InProcessMemoryEngine) -> None:
@@ -84,6 +85,8 @@ def test_a_map_of_the_memory_and_its_summary_take_it_for_invalid(engine: InProce
     assert [(run.iteration, run.verdict, run.reasons[:1]) for run in node_map.events] == [
         (0, INVALID, (WHY,)), (1, OK, ()),
     ]  # fmt: skip
+    assert node_map.n_suspect == 1
+    assert node_map.canaries == (CANARY,)
     with reading(tmp_path / "m.duckdb", "peva_faas_mem_v1") as connection:
         counts = [(count.kind, count.verdict, count.n) for count in summarize_memory(connection).events]
     assert counts == [("canary", OK, 1), ("measured", INVALID, 1), ("measured", OK, 1), ("suspect", INVALID, 1)]
@@ -121,7 +124,7 @@ def test_an_export_from_before_the_mark_merges_into_the_memory_that_has_it(
 
 
 def test_a_mark_without_its_run_is_told_by_verify(engine: InProcessMemoryEngine) -> None:
-    engine.ingest_marks([mark(event(A20, 7), WHY, marked_at=2000.0)])
+    engine.ingest_marks([mark(event(A20, 7), CAUSE, marked_at=2000.0)])
     (found,) = [one for one in verify(engine.store.database.connection) if "context" not in one.column]
     assert (found.stored, found.recomputed) == ("-10", "a measured run")
 

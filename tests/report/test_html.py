@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from peva_env.cli import commands as cli
-from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, PevaError
 from peva_env.inference import Status
 from peva_env.maps import CampaignRecord, NodeMap, savings_of
@@ -149,6 +149,15 @@ def test_a_cartesian_campaign_that_is_not_done_saved_nothing(n_runs: int, domina
     assert f"To know the same {n_known} of 9 configurations, it would measure {n_known}, " in (
         savings.method_text(one, said)
     )
+
+
+def test_canaries_and_suspect_runs_are_counted() -> None:
+    canaries = [*runs([("a", 10)], Verdict.OVERLOADED), *runs([("a", 10)], Verdict.OK, first=1)]
+    suspect = runs([("a", 30)], Verdict.INVALID, reasons=("suspect: the canary failed",))
+    one = node_map(ConfigSpace({"a": [10, 20, 30]}), [*measured([("a", 10)]), *suspect])
+    assert "canaries" not in dict(summary.run_costs(one))
+    one = replace(one, canaries=tuple(replace(run, kind=EventKind.CANARY, cost_s=30.0) for run in canaries))
+    assert dict(summary.run_costs(one))["canaries"] == "2, in 1m 00s: 1 OVERLOADED; 1 run became suspect"
 
 
 def test_adaptive_repeats_are_told_and_compared_with_all_that_could_be_made() -> None:

@@ -452,6 +452,11 @@ def test_each_run_is_a_bar_of_cooldown_load_and_overhead() -> None:
     assert legend(ax) == list(bars(ax))
 
 
+def test_a_canary_is_a_run_of_the_timeline() -> None:
+    ax = campaign_timeline([timed(0), replace(timed(1), kind=EventKind.CANARY)])
+    assert len(bars(ax)["load, OK"]) == 2
+
+
 def test_a_pause_is_cut_out_and_said() -> None:
     ax = campaign_timeline([timed(0), timed(1, after_s=7199)])
     assert [left for left, _, _ in bars(ax)["cooldown"]] == [0, 10]

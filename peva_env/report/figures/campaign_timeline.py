@@ -43,8 +43,9 @@ _SIZE_INCHES = (9.0, 3.5)
 def campaign_timeline(events: Iterable[ExecutionEvent], ax: "Axes | None" = None) -> "Axes":
     """Draw the time of each run, split into cooldown, load and overhead: one bar a run, as wide as the run was long.
 
-    Runs that overlap in time, such as those of two campaigns at once, are drawn one after the other, and the title says
-    so. Runs that took no time, or whose times are not numbers, are left out, and the title counts them.
+    A canary is a run, too. Runs that overlap in time, such as those of two campaigns at once, are drawn one after the
+    other, and the title says so. Runs that took no time, or whose times are not numbers, are left out, and the title
+    counts them.
 
     Overhead is the rest of a run's time, such as starting k6 and querying metrics, plus the time since the run before.
     Pauses of ten minutes and more, such as those of an interrupted campaign, are cut out, and the title says so. More
@@ -57,7 +58,7 @@ def campaign_timeline(events: Iterable[ExecutionEvent], ax: "Axes | None" = None
     Raises:
         ConfigError: there is no run among the events, or none whose times are known, or matplotlib is not installed.
     """
-    measured = [event for event in events if event.kind is EventKind.MEASURED]
+    measured = [event for event in events if event.kind in (EventKind.MEASURED, EventKind.CANARY)]
     if not measured:
         raise ConfigError("events: there is no run among them")
     runs = sorted(filter(_took_time, measured), key=lambda run: run.started_at)

@@ -85,11 +85,16 @@ def _split(node_map: NodeMap) -> str:
 
 
 def run_costs(node_map: NodeMap) -> Iterator[Entry]:
-    """Yield the number of runs, their machine time and when they were made."""
+    """Yield the number of runs and canaries, their machine time and when they were made."""
     n_invalid = sum(event.verdict is Verdict.INVALID for event in node_map.events)
     invalid = f", {n_invalid:,} of them INVALID, which do not count" if n_invalid else ""
     yield "runs", f"{len(node_map.events):,}{invalid}"
     yield "machine time", span_text(node_map.cost_s)
+    if node_map.canaries:
+        n_failed = sum(event.verdict is Verdict.OVERLOADED for event in node_map.canaries)
+        took = span_text(sum(event.cost_s for event in node_map.canaries))
+        suspect = count_text(node_map.n_suspect, "run")
+        yield "canaries", f"{len(node_map.canaries):,}, in {took}: {n_failed:,} OVERLOADED; {suspect} became suspect"
     if node_map.events:
         first, last = node_map.events[0].started_at, max(event.ended_at for event in node_map.events)
         yield "first to last run", f"{moment_text(first)} to {moment_text(last)} ({span_text(last - first)})"
