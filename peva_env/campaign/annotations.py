@@ -67,7 +67,7 @@ class GrafanaAnnotations:
 
     def suspected(self, marks: Sequence[ExecutionEvent]) -> None:
         """Mark the time at which runs became suspect."""
-        self._post(f"{len(marks)} run(s) {marks[0].reasons[0]}", "configuration", "suspect")
+        self._post(f"{len(marks)} run(s) {marks[0].reasons[0]}", "suspect")
 
     def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:  # noqa: ARG002 - as observers are called
         """Mark the time of a configuration's runs, with its verdict."""

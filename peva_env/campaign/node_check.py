@@ -55,11 +55,11 @@ class NodeCheck:
             CanaryError: it failed as often as an INVALID run may be tried.
         """
         events: list[ExecutionEvent] = []
-        n_failed, rested_s, config = 0, 0.0, self.config
+        n_failed, must_rest, config = 0, False, self.config
         while config is not None and not self.budget.exhausted:
-            events.append(run_canary(config, rested_s))
+            events.append(run_canary(config, self.canary.rest() if must_rest else 0.0))
             require_valid(events, self.max_invalid_retries)
-            rested_s = 0.0
+            must_rest = False
             if events[-1].verdict is Verdict.INVALID or self.canary.is_undecided:
                 continue
             if not self.canary.has_failed:
@@ -68,7 +68,7 @@ class NodeCheck:
             self.suspicion.canary_failed(observers)
             if n_failed > self.max_invalid_retries:
                 raise CanaryError(self._node_is_bad(events[-1], n_failed))
-            rested_s = self.canary.rest()
+            must_rest = True
         return events
 
     def _node_is_bad(self, last: ExecutionEvent, n_failed: int) -> str:

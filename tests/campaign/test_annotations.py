@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from pydantic import SecretStr
 
 from peva_env.campaign.annotations import GrafanaAnnotations, grafana_token
 from peva_env.config import GrafanaConfig, parse_config
-from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
+from peva_env.memory import mark
 from tests.support.builders import event
 from tests.support.grafana import TOKEN, Grafana, serving
 
@@ -65,6 +67,22 @@ def test_a_campaign_its_configurations_and_overload_are_annotated(caplog: pytest
     assert overloaded["text"] == "f 2 rps: OVERLOADED (node CPU 91.0 % > 80 %)"
     assert (end["text"], end["tags"][1:3]) == ("peva-env campaign run-1: complete", ["campaign", "end"])
     assert "timeEnd" not in end
+
+
+def test_suspect_runs_are_annotated_and_a_canary_is_no_run_of_a_configuration() -> None:
+    canary = replace(event(started_at=1.0), kind=EventKind.CANARY)
+    with serving(Grafana()) as grafana:
+        annotations = patient(GrafanaConfig(url=grafana.url), None)
+        annotations.begin("run-1", "begins")
+        annotations.measured(canary)
+        annotations.measured(event())
+        annotations.suspected([mark(event(), "the canary a 10 rps was OVERLOADED after this run", 2000.0)])
+        annotations.concluded(event().config_pairs, Verdict.OK, 1)
+        annotations.close()
+    _, suspect, fine = grafana.posts
+    assert suspect["text"] == "1 run(s) suspect: the canary a 10 rps was OVERLOADED after this run"
+    assert suspect["tags"] == ["peva-env", "suspect", "run-1"]
+    assert fine["time"] == 1_000_000
 
 
 def test_one_dashboard_can_be_annotated_without_a_token() -> None:
