@@ -82,7 +82,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         if self.observer is not None:
             self._campaign.observers += (self.observer,)
         with self.recording():
-            due = self._campaign.run_due(self.np_random)
+            due = self._campaign.resume(self.np_random)
         return self._observe(), {**self._campaign.info, **self._info(due, None)}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:

@@ -3,7 +3,7 @@
 The map (``known``) is the only owner of verdicts. Schedulers see ``context.existing_index``, a view of the map.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,9 +51,10 @@ class CompleteConfigs(Set[ConfigKey]):
 class Campaign:
     """A campaign that has begun.
 
-    ``history`` holds the earlier events of a resumed campaign, ``tensors`` all events of its memory, and ``info``
-    its part of the info of ``reset``. ``n_judged_anew`` counts the configurations of the history with runs that were
-    judged anew, because the overload rules have changed since.
+    ``history`` holds the earlier events of a resumed campaign; ``read_history`` reads them again, where there is a
+    memory. ``tensors`` holds all events of its memory, and ``info`` its part of the info of ``reset``.
+    ``n_judged_anew`` counts the configurations of the history with runs that were judged anew, because the overload
+    rules have changed since.
     """
 
     known: MonotoneMap
@@ -62,6 +63,7 @@ class Campaign:
     context: DfaasRunContext
     tensors: Tensors
     history: tuple[ExecutionEvent, ...] = ()
+    read_history: Callable[[], Sequence[ExecutionEvent]] | None = None
     n_judged_anew: int = 0
     info: Mapping[str, Any] = field(default_factory=dict)
     observers: tuple[CampaignObserver, ...] = ()
@@ -95,6 +97,13 @@ class Campaign:
         outcome = self.executor.run_due(rng, self.observers)
         self._restart_schedulers(outcome)
         return outcome
+
+    def resume(self, rng: np.random.Generator) -> ConfigOutcome:
+        """Run what the last start left due, before an agent begins; it becomes part of the history."""
+        due = self.run_due(rng)
+        if (due.n_runs or due.n_suspect) and self.read_history:
+            self.history = tuple(self.read_history())
+        return due
 
     def _restart_schedulers(self, outcome: ConfigOutcome) -> None:
         """After suspect runs, known configurations are unknown again: a new context makes schedulers begin anew."""

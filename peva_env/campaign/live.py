@@ -183,6 +183,8 @@ class LiveCampaigns:
             canary=self._canary(),
         )
         executor.restore(history)
+        if executor.canary:
+            history = self.memory.history()  # with the runs that became suspect just now
         if self._annotations:
             executor.on_end = self._annotations.end
             text = (
@@ -196,6 +198,7 @@ class LiveCampaigns:
             context=context,
             tensors=self.memory.tensors,
             history=tuple(history),
+            read_history=self.memory.history,
             n_judged_anew=sum(config_pairs(key) in self.space for key in self.memory.judged_anew),
             observers=(self._annotations,) if self._annotations else (),
         )

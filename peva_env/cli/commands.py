@@ -253,7 +253,8 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
     if not campaign.has_begun:
         return
     known = campaign.known
-    print_verdicts(console, as_read([*campaign.history, *progress.events, *progress.marks]), known.measured)
+    events = {event.event_key: event for event in (*campaign.history, *progress.events, *progress.marks)}
+    print_verdicts(console, as_read(events.values()), known.measured)
     print_map(console, known)
     print_disputes(console, known.disputes())
     measured = len(known.measured) - len(known.disputed())

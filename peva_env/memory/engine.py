@@ -158,6 +158,10 @@ class InProcessMemoryEngine:
         self.tensors.rebuild(self.store.database.connection)
         return self._load(self._session)
 
+    def history(self) -> list[ExecutionEvent]:
+        """Return the events that the context and repetition of this session have now; none without a session."""
+        return self._load(self._session) if self._session else []
+
     def checkpoint(self) -> None:
         """Hand pending events to the policy, then write the exports that were asked for."""
         self._flush()

@@ -361,6 +361,14 @@ def test_the_unconfirmed_part_of_a_contradiction_is_suspect_and_measured_again_a
         assert_true_map(campaign)
 
 
+def test_the_history_that_an_agent_begins_with_has_what_was_due_and_no_suspect_label(tmp_path: Path) -> None:
+    leave_a_contradiction(tmp_path)
+    with Campaign(tmp_path, Source(Node()), every_runs=100, dominance="two_sided", run_id="next") as campaign:
+        assert campaign.running.resume(np.random.default_rng(0)).n_runs == 2
+        labels = [(run.config_pairs, run.verdict) for run in campaign.running.history if run.is_valid]
+        assert labels == [([("a", 30)], OK), (A10, OK), ([("a", 20)], OK), ([("a", 20)], OK)]
+
+
 def test_without_a_canary_a_contradiction_makes_nothing_suspect(tmp_path: Path) -> None:
     leave_a_contradiction(tmp_path)
     with Campaign(tmp_path, Source(Node()), dominance="two_sided", run_id="next") as campaign:

@@ -73,7 +73,13 @@ class Campaign:
         )
         self.executor.restore(history)
         self.running = Running(
-            known, self.budget, self.executor, self.context, self.memory.tensors, observers=self.observers
+            known,
+            self.budget,
+            self.executor,
+            self.context,
+            self.memory.tensors,
+            read_history=self.memory.history,
+            observers=self.observers,
         )
         return self
 
