@@ -309,11 +309,11 @@ def test_no_overload_rests_on_failures_that_other_programs_on_the_machine_explai
 
 
 def test_other_programs_explain_latencies_and_backlog() -> None:
-    late, queued = replace(function(1.0), p95_ms=400.0), replace(function(1.0), p95_ms=50.0, backlog=20)
-    for crowded_out, verdict in ((5, Verdict.INVALID), (4, Verdict.OVERLOADED)):
-        for run in (late, queued):
-            judgement = judge([replace(run, crowded_out=crowded_out)], CALM, OverloadConfig(p95_ms_max=100))
-            assert judgement.verdict is verdict
+    rules = OverloadConfig(p95_ms_max=100)
+    late, queued = replace(function(1.0), p95_ms=400.0), replace(function(1.0), p95_ms=50.0, backlog=4)
+    for run, least in ((late, 3), (queued, 1)):
+        judged = [judge([replace(run, crowded_out=n)], CALM, rules).verdict for n in (least - 1, least)]
+        assert judged == [Verdict.OVERLOADED, Verdict.INVALID]
 
 
 def test_a_latency_rule_does_not_fire_on_requests_that_found_no_server() -> None:
