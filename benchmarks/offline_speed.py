@@ -52,15 +52,15 @@ def main() -> None:
     """Print the figures of offline environments."""
     with tempfile.TemporaryDirectory() as folder:
         square: dict[str, dict[str, Any]] = {"FaasReplay": {"data": str(_recorded(Path(folder)))}, "FaasSim": {}}
-        vectors = [_vector(f"peva/{name}-v0", **arguments) for name, arguments in square.items()]
+        vectors = [_vector(f"peva/{name}-v1", **arguments) for name, arguments in square.items()]
         cartpole, *speeds = _k_steps_per_s(_cartpole(), *vectors)
         for name, speed in zip(square, speeds, strict=True):
             reference = "CartPole, SyncVectorEnv", cartpole
             report(f"{name}, 21 x 21, {_ENVS} side by side", speed, "k/s", target=">= 10 x", reference=reference)
         for name, arguments in square.items():
-            (speed,) = _k_steps_per_s(_single(f"peva/{name}-v0", **arguments))
+            (speed,) = _k_steps_per_s(_single(f"peva/{name}-v1", **arguments))
             report(f"{name}, 21 x 21, single", speed, "k/s", target=">= 20")
-    (speed,) = _k_steps_per_s(_vector("peva/FaasSim-v0", n_steps=5, rates_rps=_CUBE))
+    (speed,) = _k_steps_per_s(_vector("peva/FaasSim-v1", n_steps=5, rates_rps=_CUBE))
     report(f"FaasSim, 21 x 21 x 21, {_ENVS} side by side", speed, "k/s", target=">= 50")
 
 

@@ -20,7 +20,7 @@ SEED = 1
 
 def known_after(agent: Any) -> MonotoneMap:
     """Return the map that an agent has after so many runs."""
-    env: Any = gymnasium.make("peva_env:peva/FaasSim-v0", node="random", budget_runs=N_RUNS, dominance=agent.dominance)
+    env: Any = gymnasium.make("peva_env:peva/FaasSim-v1", node="random", budget_runs=N_RUNS, dominance=agent.dominance)
     run_campaign(env, agent, seed=SEED)
     known: MonotoneMap = env.unwrapped.known
     return known

@@ -51,7 +51,7 @@ def _steps(folder: str) -> list[float]:
         "iterations": 1,
         "output_dir": folder,
     }
-    env = gymnasium.make("peva_env:peva/FaasLive-v0", config=config)
+    env = gymnasium.make("peva_env:peva/FaasLive-v1", config=config)
     env.reset()
     overheads = []
     for index in range(len(_RATES_RPS)):

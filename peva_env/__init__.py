@@ -59,15 +59,25 @@ _HOMES = {
 }
 """Where each public name lives; it is imported when it is first used, so that ``import peva_env`` stays quick."""
 
-gymnasium.register(id="peva/FaasLive-v0", entry_point="peva_env.make:make_live_env", nondeterministic=True)
-gymnasium.register(
-    id="peva/FaasSim-v0", entry_point="peva_env.make:make_sim_env", vector_entry_point="peva_env.make:make_sim_vec"
-)
-gymnasium.register(
-    id="peva/FaasReplay-v0",
-    entry_point="peva_env.make:make_replay_env",
-    vector_entry_point="peva_env.make:make_replay_vec",
-)
+for _version in (0, 1):
+    gymnasium.register(
+        id=f"peva/FaasLive-v{_version}",
+        entry_point="peva_env.make:make_live_env",
+        nondeterministic=True,
+        kwargs={"version": _version},
+    )
+    gymnasium.register(
+        id=f"peva/FaasSim-v{_version}",
+        entry_point="peva_env.make:make_sim_env",
+        vector_entry_point="peva_env.make:make_sim_vec",
+        kwargs={"version": _version},
+    )
+    gymnasium.register(
+        id=f"peva/FaasReplay-v{_version}",
+        entry_point="peva_env.make:make_replay_env",
+        vector_entry_point="peva_env.make:make_replay_vec",
+        kwargs={"version": _version},
+    )
 
 
 def __getattr__(name: str) -> Any:

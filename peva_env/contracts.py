@@ -343,8 +343,11 @@ class CampaignView(Protocol):
         """Run a block; an exception ends the campaign as interrupted or failed, and is raised again."""
         ...
 
-    def stop(self) -> None:
-        """End the campaign because its agent picks no further configuration; no-op if it has ended."""
+    def stop(self) -> float:
+        """End the campaign because its agent picks no further configuration, and return the reward of that.
+
+        Does nothing and returns 0 if the campaign has ended.
+        """
         ...
 
 

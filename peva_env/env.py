@@ -20,12 +20,19 @@ from peva_env.contracts import (
     PolicyAlgorithm,
     PolicyContext,
 )
+from peva_env.errors import ConfigError
 from peva_env.inference import LABELS, UNKNOWN_LABEL, MonotoneMap
-from peva_env.objectives import ILLEGAL_REWARD, FrontierObjective, Objective, Step, checked_rewards
+from peva_env.objectives import Charges, FirstVersion, FrontierObjective, Objective, Step, checked_rewards
 from peva_env.observation import LastRun, Observation, level_shares, no_run_yet, observation_space, observe
 from peva_env.space import Config, ConfigSpace
 
+_ONLY = np.zeros(1, np.int64)
+"""The rows of a single environment in arrays of environments."""
+
 _NOT_IN_PLAN = ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")
+
+
+_TOO_MANY = "reward: step.{} has a number for each configuration, and {:,} configurations are too many for that"
 
 
 class _Load(NamedTuple):
@@ -43,7 +50,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     ``peva_env.objectives``. An episode is a campaign: ``terminated`` when no configuration is unknown,
     ``truncated`` when the budget is spent.
 
-    A known configuration is not run again: its action is a legal no-op with a small negative reward, and
+    A known configuration is not run again: its action is a legal no-op, which is charged like a run, and
     ``info["skip_reason"]`` says why. ``info["action_mask"]`` and ``action_masks()`` are 0 for these actions and 1 for
     the others. Beyond ``DENSE_LIMIT`` a mask has one entry per rate level, which is 0 only if no configuration of the
     plan has this level.
@@ -59,6 +66,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self.observer: CampaignObserver | None = None
         self._objective = objective or FrontierObjective(host.space)
         self._memo = np.zeros(1)
+        self._charges: Charges
         self._campaign: Campaign | None = None
         self._last = no_run_yet(host.space)
         self._episodes = EpisodeSeeds()
@@ -83,6 +91,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             self._campaign.observers += (self.observer,)
         with self.recording():
             due = self._campaign.resume(self.np_random)
+        self._charges = self._new_charges(self._campaign)
         return self._observe(), {**self._campaign.info, **self._info(due, None)}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -101,11 +110,9 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             campaign.budget.spent_steps += 1
             if outcome.measurement is not None and index is not None:
                 self._last = LastRun(self._load(index).level_shares, outcome.measurement)
+            ending = campaign.ending
             spent = left_before - min(campaign.budget.left)
-            reward = ILLEGAL_REWARD
-            if index is not None and not outcome.skip_reason:
-                reward = self._reward(index, outcome, spent)
-        ending = campaign.ending
+            reward = self._reward(index, outcome, spent, is_cut_short=ending is EndStatus.BUDGET)
         observation, info = self._observe(), self._info(outcome, index)
         if ending:
             self.end(ending)
@@ -123,9 +130,17 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         if self._campaign is not None:
             self._campaign.end(status, detail)
 
-    def stop(self) -> None:
-        """End the campaign because its agent picks no further configuration; no-op if it has ended."""
-        self.end(self._latest().ending or EndStatus.STOPPED)
+    def stop(self) -> float:
+        """End the campaign because its agent picks no further configuration; return the reward of that.
+
+        Does nothing and returns 0 if the campaign has ended.
+        """
+        campaign = self._latest()
+        if campaign.status is not EndStatus.RUNNING:
+            return 0.0
+        reward = 0.0 if campaign.ending else self._reward(None, ConfigOutcome(), 0.0, is_cut_short=True)
+        self.end(campaign.ending or EndStatus.STOPPED)
+        return reward
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -226,17 +241,41 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         config = self.space.config(index)
         return _Load(level_shares(self.space, config), self.space.rates_of([config])[0])
 
-    def _reward(self, index: int, outcome: ConfigOutcome, spent: float) -> float:
+    def _new_charges(self, campaign: Campaign) -> Charges:
+        budget = campaign.budget
+        charges = Charges(1, budget.runs, budget.seconds, only_runs=isinstance(self._objective, FirstVersion))
+        charges.begin(_ONLY, np.array([campaign.known.n_configs]))
+        return charges
+
+    def _reward(self, index: int | None, outcome: ConfigOutcome, spent: float, *, is_cut_short: bool) -> float:
+        """Return the reward of a step; ``is_cut_short``: the episode ends with unknown configurations."""
+        campaign = self._running()
+        known, ran = campaign.known, np.array([outcome.n_runs > 0])
+        ended = np.array([is_cut_short])
         measurement = outcome.measurement or self._last.measurement
         step = Step(
-            resolved=np.array([outcome.resolved / self.known.n_configs]),
-            spent=np.array([spent]),
-            labels=np.array([LABELS[outcome.verdict] if outcome.verdict else UNKNOWN_LABEL], np.int8),
-            rates_rps=self._load(index).rates_rps[None],
+            resolved=np.array([outcome.resolved / known.n_configs]),
+            spent=self._charges.charge(np.array([spent]), ran, ended, _ONLY),
+            labels=np.array([LABELS[outcome.verdict] if outcome.verdict and ran[0] else UNKNOWN_LABEL], np.int8),
+            rates_rps=self._rates_rps(index if ran[0] else None),
             values=measurement.values[None],
             mask=measurement.mask[None],
+            ran=ran,
+            ended=ended,
+            unknown=np.array([known.n_unknown / known.n_configs]),
+            index=np.array([-1 if index is None else index]),
+            cost_s=np.array([outcome.cost_s]),
+            find_newly=lambda: _marked(outcome.newly, self.space),
+            find_map=lambda: _labels(known)[None],
+            find_truth=lambda: campaign.truth()[None],
         )
         return float(checked_rewards(self._objective, step, self._memo)[0])
+
+    def _rates_rps(self, index: int | None) -> NDArray[np.int32]:
+        """Return the rates of a configuration, (1, F); 0 for None."""
+        if index is None:
+            return np.zeros((1, len(self.space.functions)), np.int32)
+        return self._load(index).rates_rps[None]
 
     def _observe(self) -> Observation:
         campaign = self._running()
@@ -265,3 +304,18 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         if outcome.skip_reason:
             info["skip_reason"] = outcome.skip_reason
         return info
+
+
+def _marked(indices: NDArray[Any], space: ConfigSpace) -> NDArray[np.bool_]:
+    """Return which configurations are at ``indices`` (k,), (1, N)."""
+    if not space.is_dense:
+        raise ConfigError(_TOO_MANY.format("newly", space.n_configs))
+    marks = np.zeros((1, space.n_configs), np.bool_)
+    marks[0, indices] = True
+    return marks
+
+
+def _labels(known: MonotoneMap) -> NDArray[np.int8]:
+    if known.labels is None:
+        raise ConfigError(_TOO_MANY.format("map", known.space.n_configs))
+    return known.labels.copy()

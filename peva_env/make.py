@@ -1,4 +1,16 @@
-"""The composition root: builds environments from plain data. The registered env ids refer to these functions."""
+"""The composition root: builds environments from plain data. The registered env ids refer to these functions.
+
+Version history of the ids ``peva/FaasLive``, ``peva/FaasSim`` and ``peva/FaasReplay``:
+
+- ``-v1``: a no-op is charged as much as a run, and an episode that ends with unknown configurations is charged the rest
+  of its budget, so that nothing pays more than measuring (``peva_env.objectives``). Rewards ``early``, ``seconds`` and
+  ``right``; a reward of one's own is asked about each step, not about runs alone.
+- ``-v0``: a no-op cost 0.001 and unspent budget nothing, so that an agent could stop measuring, stall until the last
+  step, and have a higher return than one that went on. Still registered: it has its old rewards, spaces and infos.
+
+An id passes its version as the argument ``version``. A spec or dataset that was stored by ``-v0`` names these functions
+without it, which is why its default is 0.
+"""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -31,8 +43,9 @@ def make_live_env(
     budget_seconds: float | None = None,
     reward: str = "frontier",
     reward_kwargs: Mapping[str, Any] | None = None,
+    version: int = 0,
 ) -> PevaEnv:
-    """Build ``peva/FaasLive-v0``: k6 against a node, with memory and artifacts. All arguments are plain data.
+    """Build ``peva/FaasLive-v1``: k6 against a node, with memory and artifacts. All arguments are plain data.
 
     Nothing is started, opened or written before ``reset``. Its options: ``{"warm_start": True}`` continues the last
     repetition of this context in the memory, ``{"repetition": N}`` continues repetition N. Without options a new
@@ -45,6 +58,7 @@ def make_live_env(
         budget_seconds: seconds of machine time (cooldown plus run) that an episode may spend.
         reward: name of the reward; see ``peva_env.objectives``.
         reward_kwargs: arguments of the reward.
+        version: of the id, which sets it; see the version history above.
 
     Raises:
         ConfigError: the configuration, a budget or the reward is invalid.
@@ -53,9 +67,12 @@ def make_live_env(
         raise ConfigError("give either config or config_path, not both")
     require_positive("budget_runs", budget_runs)
     require_positive("budget_seconds", budget_seconds)
+    if reward == "right":
+        raise ConfigError("reward = 'right': needs the truth, which nobody knows of a live node; simulate or replay")
     parsed = load_config(config_path or SAMPLE_CONFIG) if config is None else parse_config(config)
     host = LiveCampaigns(parsed, budget_runs=budget_runs, budget_seconds=budget_seconds)
-    return PevaEnv(host, make_objective(reward, reward_kwargs or {}, host.space))
+    objective = make_objective(reward, reward_kwargs or {}, host.space, budget_seconds=budget_seconds, version=version)
+    return PevaEnv(host, objective)
 
 
 def make_sim_env(
@@ -66,9 +83,10 @@ def make_sim_env(
     max_functions: int | None = None,
     noise: float = 0.03,
     duration_s: float = 30.0,
+    version: int = 0,
     **settings: Any,
 ) -> PevaEnv:
-    """Build ``peva/FaasSim-v0``: a simulated node. All arguments are plain data; nothing is written.
+    """Build ``peva/FaasSim-v1``: a simulated node. All arguments are plain data; nothing is written.
 
     Args:
         node: ``"random"``, a new node for each episode; ``"local"``, the local node of the quick start; or plain data
@@ -78,6 +96,7 @@ def make_sim_env(
         max_functions: **exclusive** upper bound of that number; by default one more than the number of functions.
         noise: standard deviation of a run's relative slowness.
         duration_s: length of a run.
+        version: of the id, which sets it; see the version history above.
         settings: the arguments of every offline environment:
             ``budget_runs`` (64), measurements that an episode may spend, None for no limit;
             ``budget_seconds`` (None), the same for seconds of recorded or simulated machine time;
@@ -103,15 +122,20 @@ def make_sim_env(
         max_functions=max_functions,
         noise=noise,
         duration_s=duration_s,
+        version=version,
         **settings,
     )
     return PevaEnv(setup.campaigns(), setup.objective)
 
 
 def make_replay_env(
-    data: str | Sequence[str] = "local-node-v1", *, scenarios: Sequence[str] | None = None, **settings: Any
+    data: str | Sequence[str] = "local-node-v1",
+    *,
+    scenarios: Sequence[str] | None = None,
+    version: int = 0,
+    **settings: Any,
 ) -> PevaEnv:
-    """Build ``peva/FaasReplay-v0``: recorded measurements. All arguments are plain data; nothing is written.
+    """Build ``peva/FaasReplay-v1``: recorded measurements. All arguments are plain data; nothing is written.
 
     An episode is one recorded map (a scenario), drawn at reset; ``reset(options={"scenario": name})`` fixes which.
     ``info["n_unrecorded"]`` is the number of configurations without a record, which are always masked.
@@ -120,24 +144,29 @@ def make_replay_env(
         data: one or more folders of core Parquet, as ``peva-env memory export --core`` writes them, or the name of a
             shipped dataset (``peva_env.datasets``).
         scenarios: names of maps, or prefixes of names; by default all maps.
+        version: of the id, which sets it; see the version history above.
         settings: see ``make_sim_env``.
 
     Raises:
         ConfigError: an argument is invalid, or the recordings hold nothing to replay.
         MemoryStoreError: a file cannot be read, or has another schema.
     """
-    setup = replay_setup(data, scenarios=scenarios, **settings)
+    setup = replay_setup(data, scenarios=scenarios, version=version, **settings)
     return PevaEnv(setup.campaigns(), setup.objective)
 
 
-def make_sim_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
-    """Build ``num_envs`` of ``peva/FaasSim-v0`` side by side; the other arguments are those of ``make_sim_env``."""
-    return _vector_env(num_envs, simulated_setup(**arguments), autoreset_mode)
+def make_sim_vec(
+    num_envs: int = 1, *, autoreset_mode: str = "NextStep", version: int = 0, **arguments: Any
+) -> PevaVectorEnv:
+    """Build ``num_envs`` of ``peva/FaasSim-v1`` side by side; the other arguments are those of ``make_sim_env``."""
+    return _vector_env(num_envs, simulated_setup(version=version, **arguments), autoreset_mode)
 
 
-def make_replay_vec(num_envs: int = 1, *, autoreset_mode: str = "NextStep", **arguments: Any) -> PevaVectorEnv:
-    """Build ``num_envs`` of ``peva/FaasReplay-v0`` side by side; other arguments are those of ``make_replay_env``."""
-    return _vector_env(num_envs, replay_setup(**arguments), autoreset_mode)
+def make_replay_vec(
+    num_envs: int = 1, *, autoreset_mode: str = "NextStep", version: int = 0, **arguments: Any
+) -> PevaVectorEnv:
+    """Build ``num_envs`` of ``peva/FaasReplay-v1`` side by side; other arguments are those of ``make_replay_env``."""
+    return _vector_env(num_envs, replay_setup(version=version, **arguments), autoreset_mode)
 
 
 def _vector_env(num_envs: int, setup: OfflineSetup, autoreset_mode: str) -> PevaVectorEnv:

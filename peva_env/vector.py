@@ -19,7 +19,7 @@ from peva_env.campaign import CampaignState, OfflineSetup, PrefetchedEpisodes, c
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import OK_LABEL
-from peva_env.objectives import ILLEGAL_REWARD, Step, checked_rewards
+from peva_env.objectives import Charges, FirstVersion, Step, checked_rewards
 from peva_env.observation import Observation, observation_space
 from peva_env.sources import Outcomes
 from peva_env.space import Config
@@ -69,6 +69,12 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._objective = setup.objective
+        self._charges = Charges(
+            num_envs,
+            setup.settings.budget_runs,
+            setup.settings.budget_seconds,
+            only_runs=isinstance(setup.objective, FirstVersion),
+        )
         recorded = setup.world.recorded(np.arange(len(setup.world.scenarios)))
         self._state = CampaignState(num_envs, space, recorded, setup.settings)
         self._episodes = PrefetchedEpisodes(setup.world, num_envs)
@@ -159,27 +165,45 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         left = state.budgets.least_left()
         state.budgets.spent_steps += 1
         state.budgets.spent_steps[begins] = 0
-        rewards = np.full(self.num_envs, ILLEGAL_REWARD)
-        rewards[begins] = 0
-        rows = legal.nonzero()[0]
-        if rows.size:
-            rewards[rows] = self._rewards(rows, actions, outcomes, left_before - left)
         terminated = state.n_unknown == 0
         truncated = state.budgets.exhausted(left) & ~terminated
         for ended in (terminated, truncated):
             ended[begins] = False
+        stepping = np.ones(self.num_envs, np.bool_)
+        stepping[begins] = False
+        rewards = np.zeros(self.num_envs)
+        rows = stepping.nonzero()[0]
+        if rows.size:
+            rewards[rows] = self._rewards(rows, actions, outcomes, left_before - left, legal, truncated)
         return rewards, terminated, truncated, legal
 
-    def _rewards(self, rows: NDArray[np.int64], actions: Arrays, outcomes: Outcomes, spent: Arrays) -> Arrays:
-        """Return the rewards of environments ``rows`` (k,), in which a run was made."""
-        state, memo = self._state, self._memo.take(rows)
+    def _rewards(
+        self,
+        rows: NDArray[np.int64],
+        actions: Arrays,
+        outcomes: Outcomes,
+        spent: Arrays,
+        legal: NDArray[np.bool_],
+        cut_short: NDArray[np.bool_],
+    ) -> Arrays:
+        """Return the rewards of environments ``rows`` (k,); ``legal`` (n,): where a run was made."""
+        state, memo, ran, ended = self._state, self._memo.take(rows), legal.take(rows), cut_short.take(rows)
+        n_configs, asked = state.n_configs.take(rows), actions.take(rows)
         step = Step(
-            resolved=state.n_resolved.take(rows) / state.n_configs.take(rows),
-            spent=spent.take(rows),
-            labels=outcomes.labels.take(rows),
-            rates_rps=state.rates_rps.take(actions.take(rows), axis=0),
+            resolved=state.n_resolved.take(rows) / n_configs,
+            spent=self._charges.charge(spent.take(rows), ran, ended, rows),
+            labels=outcomes.labels.take(rows) * ran,
+            rates_rps=state.rates_rps.take(asked, axis=0) * ran[:, None],
             values=outcomes.values.take(rows, axis=0),
             mask=outcomes.mask.take(rows, axis=0),
+            ran=ran,
+            ended=ended,
+            unknown=state.n_unknown.take(rows) / n_configs,
+            index=asked,
+            cost_s=state.cost_s.take(rows),
+            find_newly=lambda: state.newly(rows),
+            find_map=lambda: state.map(rows),
+            find_truth=lambda: self._episodes.truth(rows),
         )
         rewards = checked_rewards(self._objective, step, memo)
         self._memo[rows] = memo
@@ -189,6 +213,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         """Begin the next episode of environments ``where``."""
         self._episodes.begin(where, scenario)
         self._state.begin(where, self._episodes.scenarios[where])
+        self._charges.begin(where, self._state.n_configs[where])
         self._memo[where] = 0
         self._ended[where] = False
         self._has_begun = True

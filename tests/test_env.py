@@ -13,7 +13,6 @@ from gymnasium.utils.env_checker import check_env
 from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PolicyError
-from peva_env.objectives import ILLEGAL_REWARD
 from peva_env.planning import NoOpPolicy
 from peva_env.space import ConfigSpace
 from tests.support.scripted import ScriptedHost
@@ -65,18 +64,18 @@ def test_what_dominates_an_overloaded_configuration_is_known_at_once(make_env: M
     env.reset()
     _, reward, *_, info = env.step(SPACE.index([("a", 20), ("b", 10)]))
     assert info["n_resolved"] == 4
-    assert reward == pytest.approx(4 / SPACE.n_configs)
+    assert reward == pytest.approx(3 / SPACE.n_configs), "without a budget, a run is charged one configuration"
     assert not env.action_masks()[SPACE.index([("a", 30), ("b", 20)])]
 
 
-def test_asking_for_what_is_known_runs_nothing_and_costs_a_little(make_env: MakeEnv) -> None:
+def test_asking_for_what_is_known_runs_nothing_and_is_charged_like_a_run(make_env: MakeEnv) -> None:
     env = make_env()
     env.reset()
     env.step(SPACE.index([("a", 20)]))
     for config, reason in (([("a", 20)], "already measured"), ([("a", 30)], "dominates a 20 rps, which is overloaded")):
         runs = len(host_of(env).source.runs)
         _, reward, terminated, truncated, info = env.step(env.action(config))
-        assert (reward, terminated, truncated) == (ILLEGAL_REWARD, False, False)
+        assert (reward, terminated, truncated) == (-1 / SPACE.n_configs, False, False)
         assert info["skip_reason"] == reason
         assert info["verdict"] == "OVERLOADED"
         assert len(host_of(env).source.runs) == runs
@@ -202,7 +201,7 @@ def test_a_step_before_reset_is_an_error(make_env: MakeEnv) -> None:
 
 
 def test_the_live_environment_is_made_by_name_without_starting_anything(tmp_path: Path) -> None:
-    env = gymnasium.make("peva_env:peva/FaasLive-v0", config={"output_dir": str(tmp_path / "out")}, budget_runs=3)
+    env = gymnasium.make("peva_env:peva/FaasLive-v1", config={"output_dir": str(tmp_path / "out")}, budget_runs=3)
     assert env.spec is not None
     again = gymnasium.make(gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json()))
     assert again.action_space == env.action_space == gymnasium.spaces.Discrete(21)
@@ -225,7 +224,7 @@ def test_the_live_environment_is_made_by_name_without_starting_anything(tmp_path
 )
 def test_wrong_arguments_are_refused_at_once(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        gymnasium.make("peva_env:peva/FaasLive-v0", **arguments)
+        gymnasium.make("peva_env:peva/FaasLive-v1", **arguments)
 
 
 def test_the_verdict_of_each_configuration_is_kept_after_the_end(make_env: MakeEnv) -> None:

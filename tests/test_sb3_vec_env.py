@@ -116,7 +116,7 @@ def test_environments_that_begin_anew_in_another_way_are_refused() -> None:
 @pytest.mark.parametrize("name", ["FaasSim", "FaasReplay"])
 @pytest.mark.parametrize("flat", [False, True])
 def test_single_environments_pass_sb3s_own_check_without_a_warning(name: str, flat: bool) -> None:
-    env: gymnasium.Env[Any, Any] = gymnasium.make(f"peva_env:peva/{name}-v0")
+    env: gymnasium.Env[Any, Any] = gymnasium.make(f"peva_env:peva/{name}-v1")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(gymnasium.wrappers.FlattenObservation(env) if flat else env)

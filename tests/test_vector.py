@@ -17,7 +17,7 @@ from peva_env.campaign import OfflineSetup, simulated_setup
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
-from peva_env.objectives import make_objective
+from peva_env.objectives import OBJECTIVES, make_objective
 from peva_env.vector import PevaVectorEnv
 from tests.support.toy_world import SPACE, ToyWorld
 
@@ -27,9 +27,11 @@ NUMBERS = ("n_unknown", "n_resolved", "n_runs", "cost_s")
 modes = pytest.mark.parametrize("mode", list(AutoresetMode))
 
 
-def toy_setup(reward: str = "frontier", **settings: Any) -> OfflineSetup:
+def toy_setup(reward: str = "frontier", version: int = 1, **settings: Any) -> OfflineSetup:
     plain: dict[str, Any] = {"budget_runs": 6, "max_steps": 9}
-    return OfflineSetup(ToyWorld(), OfflineSettings(**plain | settings), make_objective(reward, {}, SPACE), {})
+    arguments = {"limit_s": 200.0} if reward == "seconds" else {}
+    objective = make_objective(reward, arguments, SPACE, version=version)
+    return OfflineSetup(ToyWorld(), OfflineSettings(**plain | settings), objective, {})
 
 
 def single(made: OfflineSetup) -> PevaEnv:
@@ -80,9 +82,10 @@ def stepped(reference: Any, vector: Any, actions: Any) -> tuple[tuple[Any, ...],
 
 @modes
 @pytest.mark.parametrize("dominance", ["one_sided", "two_sided"])
-@pytest.mark.parametrize("reward", ["frontier", "goodput"])
-def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str, reward: str) -> None:
-    reference, vector = side_by_side(lambda: toy_setup(reward, dominance=dominance, budget_seconds=170.0), mode)
+@pytest.mark.parametrize(("reward", "version"), [*((reward, 1) for reward in OBJECTIVES), ("goodput", 0)])
+def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str, reward: str, version: int) -> None:
+    settings = {"dominance": dominance, "budget_seconds": 170.0}
+    reference, vector = side_by_side(lambda: toy_setup(reward, version, **settings), mode)
     rng = np.random.default_rng(5)
     expected, expected_infos = reference.reset(seed=3)
     found, infos = vector.reset(seed=3)
@@ -114,11 +117,14 @@ def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str,
 @pytest.mark.parametrize(
     ("env_id", "arguments"),
     [
-        ("peva/FaasSim-v0", {}),
-        ("peva/FaasSim-v0", {"rates_rps": {"a": [0, 40, 80], "b": [20, 60], "c": [0, 90]}, "min_functions": 1}),
-        ("peva/FaasReplay-v0", {"dominance": "two_sided", "reward": "goodput"}),
-        ("peva/FaasSim-v0", {"overload": {"p95_ms_max": 120, "functions": {"a": {"success_rate_min": 0.99}}}}),
-        ("peva/FaasSim-v0", {"overload": {"mean_ms_max": 80, "success_rate_node_min": None}}),
+        ("peva/FaasSim-v1", {}),
+        ("peva/FaasSim-v1", {"rates_rps": {"a": [0, 40, 80], "b": [20, 60], "c": [0, 90]}, "min_functions": 1}),
+        ("peva/FaasReplay-v1", {"dominance": "two_sided", "reward": "goodput"}),
+        ("peva/FaasReplay-v1", {"reward": "right", "iterations": 3}),
+        ("peva/FaasSim-v1", {"reward": "right", "overload": [{"p95_ms_max": 60}, {"p95_ms_max": 200}]}),
+        ("peva/FaasSim-v1", {"reward": "early", "budget_seconds": 240.0, "budget_runs": None}),
+        ("peva/FaasSim-v1", {"overload": {"p95_ms_max": 120, "functions": {"a": {"success_rate_min": 0.99}}}}),
+        ("peva/FaasSim-v1", {"overload": {"mean_ms_max": 80, "success_rate_node_min": None}}),
     ],
 )
 def test_of_real_worlds_too(env_id: str, arguments: dict[str, Any]) -> None:
@@ -136,7 +142,7 @@ def test_of_real_worlds_too(env_id: str, arguments: dict[str, Any]) -> None:
 
 def test_an_environment_of_many_rates_needs_no_square_of_them() -> None:
     vector: Any = gymnasium.make_vec(
-        "peva_env:peva/FaasSim-v0", num_envs=2, rates_rps={"a": list(range(60_000))}, dominance="two_sided"
+        "peva_env:peva/FaasSim-v1", num_envs=2, rates_rps={"a": list(range(60_000))}, dominance="two_sided"
     )
     vector.reset(seed=0)
     *_, infos = vector.step(np.array([59_999, 30_000]))
@@ -156,8 +162,8 @@ def test_an_episode_ends_as_the_laws_say(seed: int, actions: list[int]) -> None:
         total, n_runs = total + reward, n_runs + info["n_runs"]
         assert terminated == (info["n_unknown"] == 0)
         assert truncated == (not terminated and (n_runs >= 5 or steps >= 7))
-        illegal = steps - n_runs
-        expected = (n_recorded - info["n_unknown"]) / n_recorded - n_runs / 5 - 0.001 * illegal
+        charged = 1.0 if truncated else min(1, steps / 5)
+        expected = (n_recorded - info["n_unknown"]) / n_recorded - charged
         assert total == pytest.approx(expected)
         if terminated or truncated:
             break
@@ -254,7 +260,7 @@ def test_a_space_too_large_for_labels_is_refused() -> None:
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
 def test_it_is_made_by_name(name: str, mode: str) -> None:
     vector: Any = gymnasium.make_vec(
-        f"peva_env:peva/{name}-v0", num_envs=3, vectorization_mode="vector_entry_point", autoreset_mode=mode
+        f"peva_env:peva/{name}-v1", num_envs=3, vectorization_mode="vector_entry_point", autoreset_mode=mode
     )
     observation, infos = vector.reset(seed=1)
     assert observation in vector.observation_space
@@ -277,4 +283,4 @@ def test_an_old_gymnasium_whose_statistics_are_wrong_is_warned_of(
     monkeypatch.setattr(gymnasium, "__version__", version)
     warned = pytest.warns(UserWarning, match="install gymnasium 1.4")
     with warned if is_warned else nullcontext():
-        gymnasium.make_vec("peva/FaasSim-v0", 2, "vector_entry_point", autoreset_mode=mode).close()
+        gymnasium.make_vec("peva/FaasSim-v1", 2, "vector_entry_point", autoreset_mode=mode).close()

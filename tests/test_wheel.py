@@ -85,7 +85,7 @@ iterations: 1
 cooldown: {max_wait_seconds: 20, sleep_step_seconds: 1, idle_threshold_pct: 100}
 overload: {cpu_overload_pct_of_capacity: 100, ram_overload_pct: 100}
 """
-MAKE = 'import gymnasium; print(gymnasium.make("peva_env:peva/FaasSim-v0", node="random").reset(seed=0)[1])'
+MAKE = 'import gymnasium; print(gymnasium.make("peva_env:peva/FaasSim-v1", node="random").reset(seed=0)[1])'
 
 
 README_BLOCKS = [

@@ -38,5 +38,5 @@ def run_campaign(
             observation, reward, terminated, truncated, info = env.step(action)
             n_steps, n_runs, total_reward = n_steps + 1, n_runs + info["n_runs"], total_reward + float(reward)
             done = terminated or truncated
-        campaign.stop()
+        total_reward += campaign.stop()
     return CampaignResult(campaign.status, n_steps, n_runs, total_reward)

@@ -35,7 +35,7 @@ class Players:
     """The environments, what they show now, and the returns of the episodes that have ended."""
 
     def __init__(self, **arguments):
-        self.env = gymnasium.make_vec("peva_env:peva/FaasSim-v0", N_ENVS, "vector_entry_point", **arguments)
+        self.env = gymnasium.make_vec("peva_env:peva/FaasSim-v1", N_ENVS, "vector_entry_point", **arguments)
         self.x, self.mask = tensors(*self.env.reset(seed=1))
         self.running, self.finished = np.zeros(N_ENVS), []
 

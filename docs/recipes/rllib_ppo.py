@@ -38,7 +38,7 @@ class MaskInObservation(gymnasium.Wrapper):
 
 
 def make_env(config):
-    return MaskInObservation(gymnasium.make("peva_env:peva/FaasSim-v0", **config))
+    return MaskInObservation(gymnasium.make("peva_env:peva/FaasSim-v1", **config))
 
 
 def main(total_steps):

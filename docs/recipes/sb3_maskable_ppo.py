@@ -11,7 +11,7 @@ import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.env_util import make_vec_env
 
-ENV_ID = "peva_env:peva/FaasSim-v0"
+ENV_ID = "peva_env:peva/FaasSim-v1"
 ARGUMENTS = {"rates_rps": {"a": range(0, 201, 20), "b": range(0, 201, 20)}, "budget_runs": 16}
 
 

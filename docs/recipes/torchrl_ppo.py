@@ -22,7 +22,7 @@ BATCH = 2048
 
 def make_env():
     rates_rps = {"a": range(0, 201, 20), "b": range(0, 201, 20)}
-    base = gymnasium.make("peva_env:peva/FaasSim-v0", rates_rps=rates_rps, budget_runs=16)
+    base = gymnasium.make("peva_env:peva/FaasSim-v1", rates_rps=rates_rps, budget_runs=16)
     env = GymWrapper(gymnasium.wrappers.FlattenObservation(base), categorical_action_encoding=True)
     mask = Binary(base.action_space.n, dtype=torch.int8)
     env.set_info_dict_reader(default_info_dict_reader(["action_mask"], spec=[mask]))

@@ -43,6 +43,7 @@ class CampaignState:
         self._unknown, self._ok, self._overloaded = (no_sets(n, space.n_configs) for _ in range(3))
         self.n_unknown, self.n_configs = np.zeros(n, np.int64), np.zeros(n, np.int64)  # n_configs: recorded
         self.n_resolved = np.zeros(n, np.int64)  # by the last step
+        self._newly = no_sets(n, space.n_configs)  # known by the last step
         self.budgets = Budgets(n, settings.budget())
         self.cost_s = np.zeros(n)  # of the last step
         self._last_run = np.full(n, space.n_configs)  # index of a configuration; N before the first run
@@ -86,10 +87,14 @@ class CampaignState:
         overloaded = fresh * (labels == OVERLOADED_LABEL)[:, None]
         self._overloaded |= overloaded
         self._ok |= fresh ^ overloaded
-        self.n_resolved = counted(fresh)
+        self._newly, self.n_resolved = fresh, counted(fresh)
         self.n_unknown -= self.n_resolved
 
-    def _map(self, rows: Any) -> NDArray[np.int8]:
+    def newly(self, rows: Any) -> Flags:
+        """Return which configurations became known by the last step, (k, N)."""
+        return unpacked(self._newly[rows], self._size).view(np.bool_)
+
+    def map(self, rows: Any) -> NDArray[np.int8]:
         """Return the labels of campaigns ``rows``, (k, N)."""
         labels = unpacked(self._overloaded[rows], self._size)
         labels -= unpacked(self._ok[rows], self._size)
@@ -102,7 +107,7 @@ class CampaignState:
             "last_config": self._level_shares.take(self._last_run[rows], axis=0),
             "last_mask": self._last_mask[rows].copy(),
             "last_measurement": self._last_values[rows].copy(),
-            "map": self._map(rows),
+            "map": self.map(rows),
             "progress": (1 - self.n_unknown[rows] / self.n_configs[rows]).astype(np.float32)[:, None],
         }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from peva_env.campaign.budget import Budget
 from peva_env.campaign.protocols import ConfigOutcome, Executor
@@ -20,6 +21,7 @@ from peva_env.contracts import (
     Tensors,
     Verdict,
 )
+from peva_env.errors import ConfigError
 from peva_env.inference import UNKNOWN_LABEL, MonotoneMap
 from peva_env.space import Config, ConfigKey, config_key, config_text
 
@@ -47,6 +49,11 @@ class CompleteConfigs(Set[ConfigKey]):
         return set(map(config_key, self._known.disputed()))
 
 
+def nobody_knows() -> NDArray[np.int8]:
+    """Raise ConfigError: the truth about a live node is not known."""
+    raise ConfigError("reward: the true labels are known in a simulation and in a replay, not of a live node")
+
+
 @dataclass(slots=True)
 class Campaign:
     """A campaign that has begun.
@@ -54,7 +61,7 @@ class Campaign:
     ``history`` holds the earlier events of a resumed campaign; ``read_history`` reads them again, where there is a
     memory. ``tensors`` holds all events of its memory, and ``info`` its part of the info of ``reset``.
     ``n_judged_anew`` counts the configurations of the history with runs that were judged anew, because the overload
-    rules have changed since.
+    rules have changed since. ``truth`` returns the true labels (N,), or raises ``ConfigError`` where nobody knows them.
     """
 
     known: MonotoneMap
@@ -67,6 +74,7 @@ class Campaign:
     n_judged_anew: int = 0
     info: Mapping[str, Any] = field(default_factory=dict)
     observers: tuple[CampaignObserver, ...] = ()
+    truth: Callable[[], NDArray[np.int8]] = nobody_knows
     status: EndStatus = EndStatus.RUNNING
 
     def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:

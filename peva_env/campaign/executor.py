@@ -169,9 +169,9 @@ class DfaasConfigExecutor:
         with uninterrupted():
             if key not in self.known.measured:
                 self.artifacts.record_complete(key)
-            resolved = self._conclude(config, verdict, observers)
+            newly = self._conclude(config, verdict, observers)
         marked = ConfigOutcome(n_suspect=self._n_marked - n_marked)
-        return self._outcome(events, verdict, resolved).with_due(due).with_due(marked)
+        return self._outcome(events, verdict, newly).with_due(due).with_due(marked)
 
     @property
     def _n_marked(self) -> int:
@@ -190,11 +190,11 @@ class DfaasConfigExecutor:
         return self._run(config, rng, observers, EventKind.CANARY, rested_s)
 
     def _outcome(
-        self, events: Sequence[ExecutionEvent], verdict: Verdict | None = None, resolved: int = 0
+        self, events: Sequence[ExecutionEvent], verdict: Verdict | None = None, newly: Sequence[int] = ()
     ) -> ConfigOutcome:
         return ConfigOutcome(
             verdict=verdict,
-            resolved=resolved,
+            newly=np.array(newly),
             n_runs=len(events),
             cost_s=sum(event.cost_s for event in events),
             measurement=measurement_of(self.known.space, events[-1]) if events else None,
@@ -234,16 +234,17 @@ class DfaasConfigExecutor:
             observer.measured(event)
         return event
 
-    def _conclude(self, config: Config, verdict: Verdict, observers: Sequence[CampaignObserver]) -> int:
+    def _conclude(self, config: Config, verdict: Verdict, observers: Sequence[CampaignObserver]) -> Sequence[int]:
+        """Enter a verdict, and return the indices of the configurations that became known."""
         before = self._disagreements.contradictions()
         found = [self.known.update(config, verdict)]
         new = self._disagreements.contradictions() - before
         if self._suspicion:
             self._to_finish.update(dict.fromkeys(self._suspicion.contradicted(new, observers)))
-        resolved = np.concatenate([*found, *self._settle_contradictions()])
-        self._record_inferred(resolved)
+        newly = np.concatenate([*found, *self._settle_contradictions()])
+        self._record_inferred(newly)
         self._finish_near([config, *(config_pairs(key) for pair in new for key in pair)])
-        return len(resolved)
+        return [int(index) for index in newly]
 
     def _finish_near(self, configs: Iterable[Config]) -> None:
         """Let the neighbours of configurations that disagree have all their iterations."""

@@ -78,6 +78,21 @@ def chosen_scenario(options: Mapping[str, Any], names: Sequence[str]) -> int | N
 
 
 @dataclass(slots=True)
+class _Truth:
+    """Returns the true labels of an episode, (N,), which are computed when they are first asked for."""
+
+    world: World
+    seed: int
+    scenario: int
+    _labels: NDArray[np.int8] | None = None
+
+    def __call__(self) -> NDArray[np.int8]:
+        if self._labels is None:
+            self._labels = self.world.truth(self.seed, self.scenario)
+        return self._labels
+
+
+@dataclass(slots=True)
 class EpisodeExecutor:
     """Looks up outcomes. With a policy or an observer the outcome is an event; without, only its numbers."""
 
@@ -101,7 +116,7 @@ class EpisodeExecutor:
         self.budget.spend(cost_s)
         return ConfigOutcome(
             verdict=VERDICTS[label],
-            resolved=len(self.known.enter(index, label)),
+            newly=self.known.enter(index, label),
             n_runs=1,
             cost_s=cost_s,
             measurement=measurement,
@@ -208,6 +223,7 @@ class OfflineCampaigns:
                 run_id=run_id,
             ),
             tensors=tensors,
+            truth=_Truth(self.world, seed, scenario),
             info={
                 "scenario": self.world.scenarios[scenario],
                 "n_unrecorded": self.space.n_configs - known.n_configs,

@@ -59,6 +59,7 @@ class OfflineArguments(Section):
     reward_kwargs: dict[str, Any] | None = None
     selection_mode: str = Field("online", pattern="^(online|micro_batch)$")
     micro_batch_size: int = Field(8, gt=0)
+    version: int = Field(1, ge=0, le=1)
     overload: dict[str, Any] | Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
 
     @property

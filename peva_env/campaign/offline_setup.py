@@ -1,4 +1,4 @@
-"""Builds the worlds, settings and objectives of ``peva/FaasSim-v0`` and ``peva/FaasReplay-v0`` from plain data."""
+"""Builds the worlds, settings and objectives of ``peva/FaasSim-v1`` and ``peva/FaasReplay-v1`` from plain data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -90,7 +90,13 @@ def _setup(world: World, arguments: OfflineArguments) -> OfflineSetup:
     if arguments.iterations > 1:
         world = RepeatedWorld(world, arguments.iterations)
     space = world.space(0)
-    objective = make_objective(arguments.reward, arguments.reward_kwargs or {}, space)
+    objective = make_objective(
+        arguments.reward,
+        arguments.reward_kwargs or {},
+        space,
+        budget_seconds=arguments.budget_seconds,
+        version=arguments.version,
+    )
     prior = load_recording([_folder(data) for data in arguments.prior]) if arguments.prior else None
     return OfflineSetup(
         world=world,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from gymnasium.utils.seeding import np_random
+from numpy.typing import NDArray
 
 from peva_env.campaign.episode_seeds import episode_seeds, first_seed
 from peva_env.campaign.offline import drawn_scenarios
@@ -15,12 +16,17 @@ from peva_env.sources import Episodes, Indices, World
 
 
 class PrefetchedEpisodes:
-    """The current episodes (``current``) with their scenarios (``scenarios``, (n,)), and the next ones, prefetched."""
+    """The current episodes (``current``) with their scenarios (``scenarios``, (n,)), and the next ones, prefetched.
+
+    Notation: ``N`` configurations.
+    """
 
     def __init__(self, world: World, n: int) -> None:
         self.current: Episodes
         self.scenarios = np.zeros(n, np.int64)
         self._world = world
+        self._seeds = np.zeros(n, np.uint64)  # of the current episodes
+        self._truth: dict[int, NDArray[np.int8]] = {}  # by environment, of the current episodes that were asked about
         self._firsts = np.zeros(n, np.uint64)  # first episode seeds, from which all others are hashed
         self._is_seeded = False
         self._numbers = np.zeros(n, np.int64)  # number of the next episode; seeding resets it to 0
@@ -46,8 +52,21 @@ class PrefetchedEpisodes:
         else:
             self.current.adopt(where, self._next)
             self.scenarios[where] = self._next_scenarios[where]
+        self._seeds[where] = episode_seeds(self._firsts[where], self._numbers[where])
+        for environment in where if self._truth else ():
+            self._truth.pop(int(environment), None)
         self._numbers[where] += 1
         self._is_ready[where] = False
+
+    def truth(self, rows: Indices) -> NDArray[np.int8]:
+        """Return the true labels of the current episodes of environments ``rows`` (k,), (k, N)."""
+        return np.array([self._truth_of(int(environment)) for environment in rows])
+
+    def _truth_of(self, environment: int) -> NDArray[np.int8]:
+        if environment not in self._truth:
+            seed, scenario = int(self._seeds[environment]), int(self.scenarios[environment])
+            self._truth[environment] = self._world.truth(seed, scenario)
+        return self._truth[environment]
 
     def _prepare(self, where: Indices, scenario: int | None) -> None:
         """Prefetch the next episodes of all environments; a ready episode is computed again, to the same result."""

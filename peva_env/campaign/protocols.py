@@ -8,27 +8,32 @@ the resources that outlive a campaign.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from peva_env.contracts import CampaignObserver, EndStatus, ExecutionEvent, PolicyAlgorithm, Verdict
 from peva_env.observation import Measurement
+
+
+def _none() -> NDArray[Any]:
+    return np.array([], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigOutcome:
     """The result of one step for its configuration.
 
-    ``verdict`` is None if the budget ended before the last iteration. ``resolved`` is the number of configurations that
-    the verdict made known. ``measurement`` is that of the last run. ``events`` is empty offline.
-    ``n_runs`` and ``cost_s`` include runs beside those of the configuration, such as canaries. ``n_suspect`` is the
-    number of runs that became suspect.
+    ``verdict`` is None if the budget ended before the last iteration. ``newly`` (k,) are the indices of the
+    configurations that the verdict made known, and ``resolved`` is their number. ``measurement`` is that of the last
+    run. ``events`` is empty offline. ``n_runs`` and ``cost_s`` include runs beside those of the configuration, such as
+    canaries. ``n_suspect`` is the number of runs that became suspect.
     """
 
     verdict: Verdict | None = None
     skip_reason: str | None = None
-    resolved: int = 0
+    newly: NDArray[Any] = field(default_factory=_none, compare=False)
     n_runs: int = 0
     cost_s: float = 0.0
     measurement: Measurement | None = field(default=None, compare=False)
@@ -45,6 +50,11 @@ class ConfigOutcome:
             cost_s=self.cost_s + due.cost_s,
             n_suspect=self.n_suspect + due.n_suspect,
         )
+
+    @property
+    def resolved(self) -> int:
+        """The number of configurations that became known."""
+        return len(self.newly)
 
 
 class Executor(Protocol):

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 from peva_env.campaign.episode_seeds import episode_seeds, first_seed
 from peva_env.contracts import MeasurementSource
-from peva_env.sources import Episodes, Indices, RepeatedWorld, Seeds, UnitedWorld, World
-from peva_env.sources.replay import ReplayWorld
-from peva_env.sources.simulated import SimulatedWorld
+from peva_env.sources import Episodes, Indices, Seeds, World
 from peva_env.space import ConfigSpace
 
 
@@ -41,6 +39,10 @@ class SomeScenarios:
         """Begin ``n`` episodes; ``seeds`` (n,) decide all their random draws."""
         return self.world.begin(seeds, self.numbers[scenarios])
 
+    def truth(self, seed: int, scenario: int) -> NDArray[np.int8]:
+        """Return the true labels of one episode, (N,)."""
+        return self.world.truth(seed, int(self.numbers[scenario]))
+
     def source(self, seed: int, scenario: int) -> MeasurementSource:
         """Return the measurement source of one episode."""
         return self.world.source(seed, int(self.numbers[scenario]))
@@ -51,15 +53,5 @@ def true_labels(world: World, seed: int, scenario: int) -> NDArray[np.int8]:
 
     In a recording, the majority of a configuration's runs is its true label; on a simulated node, the noiseless label.
     """
-    if isinstance(world, RepeatedWorld):
-        return true_labels(world.world, seed, scenario)
-    if isinstance(world, SomeScenarios):
-        return true_labels(world.world, seed, int(world.numbers[scenario]))
-    if isinstance(world, UnitedWorld):
-        return true_labels(world.origin(scenario)[0], seed, world.origin(scenario)[1])
-    if isinstance(world, ReplayWorld):
-        return world.majority_labels(scenario)
-    assert isinstance(world, SimulatedWorld)  # noqa: S101 - the only other kind
     first = np.array([first_seed(np_random(seed)[0])], np.uint64)
-    episode_seed = episode_seeds(first, np.zeros(1, np.int64))
-    return world.begin(episode_seed, np.array([scenario])).truth(np.arange(world.space(scenario).n_configs))
+    return world.truth(int(episode_seeds(first, np.zeros(1, np.int64))[0]), scenario)

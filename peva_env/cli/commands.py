@@ -125,7 +125,7 @@ def run(
     interrupts = FirstInterrupt()
     busy = not_idle()
     env = gymnasium.make(
-        "peva/FaasLive-v0",
+        "peva/FaasLive-v1",
         config=settings.model_dump(mode="json", exclude_unset=True),
         budget_runs=budget_runs,
         budget_seconds=budget_seconds,

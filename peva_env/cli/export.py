@@ -127,16 +127,16 @@ def _source(
     if sim:
         rates_rps = simulated_rates(sim, parse_rates(rates or ()))
         arguments = budget | {"node": sim} | ({"rates_rps": rates_rps} if rates_rps else {})
-        return _Source("peva/FaasSim-v0", arguments, f"a simulated node ({sim})", DfaasConfig())
+        return _Source("peva/FaasSim-v1", arguments, f"a simulated node ({sim})", DfaasConfig())
     names = [one if one in datasets.names() else str(Path(one).resolve()) for one in data or ()]
-    return _Source("peva/FaasReplay-v0", budget | {"data": names}, f"recordings ({', '.join(names)})", DfaasConfig())
+    return _Source("peva/FaasReplay-v1", budget | {"data": names}, f"recordings ({', '.join(names)})", DfaasConfig())
 
 
 def _live(path: Path, runs: int | None) -> _Source:
     """Return the source of a live node. It names the file, whose content may hold tokens that no dataset may hold."""
     settings = load_config(path)
     arguments = {"config_path": str(path.resolve()), "budget_runs": runs}
-    return _Source("peva/FaasLive-v0", arguments, f"a live node ({settings.platform})", settings)
+    return _Source("peva/FaasLive-v1", arguments, f"a live node ({settings.platform})", settings)
 
 
 def _description(source: _Source, agent: str, episodes: int, seed: int) -> str:

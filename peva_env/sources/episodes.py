@@ -73,6 +73,10 @@ class World(Protocol):
         """Begin ``n`` episodes; ``seeds`` (n,) decide all their random draws."""
         ...
 
+    def truth(self, seed: int, scenario: int) -> NDArray[np.int8]:
+        """Return the true labels of one episode, (N,): -1 OK, 1 overloaded, 0 without a record."""
+        ...
+
     def source(self, seed: int, scenario: int) -> MeasurementSource:
         """Return the measurement source of one episode: its events have the same outcomes as ``begin``."""
         ...

@@ -40,6 +40,10 @@ class RepeatedWorld:
         """Begin ``n`` episodes; ``seeds`` (n,) decide all their random draws."""
         return RepeatedEpisodes(self.world.begin(seeds, scenarios), self.iterations)
 
+    def truth(self, seed: int, scenario: int) -> NDArray[np.int8]:
+        """Return the true labels of one episode, (N,)."""
+        return self.world.truth(seed, scenario)
+
     def source(self, seed: int, scenario: int) -> "RepeatedSource":
         """Return the measurement source of one episode."""
         return RepeatedSource(self.world.source(seed, scenario), self.iterations)

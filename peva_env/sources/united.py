@@ -43,10 +43,6 @@ class UnitedWorld:
         """The names of all scenarios."""
         return tuple(self._names)
 
-    def origin(self, scenario: int) -> tuple[World, int]:
-        """Return the world of a scenario, and its number there."""
-        return self._worlds[self._world[scenario]], int(self._scenario[scenario])
-
     def space(self, scenario: int) -> ConfigSpace:
         """Return the configurations of a scenario."""
         world, own = self.origin(scenario)
@@ -63,10 +59,19 @@ class UnitedWorld:
         parts = [world.begin(seeds, self._own(number, scenarios)) for number, world in enumerate(self._worlds)]
         return UnitedEpisodes(parts, self._world[scenarios])
 
+    def truth(self, seed: int, scenario: int) -> NDArray[np.int8]:
+        """Return the true labels of one episode, (N,)."""
+        world, own = self.origin(scenario)
+        return world.truth(seed, own)
+
     def source(self, seed: int, scenario: int) -> MeasurementSource:
         """Return the measurement source of one episode."""
         world, own = self.origin(scenario)
         return world.source(seed, own)
+
+    def origin(self, scenario: int) -> tuple[World, int]:
+        """Return the world of a scenario, and its number there."""
+        return self._worlds[self._world[scenario]], int(self._scenario[scenario])
 
     def _own(self, number: int, scenarios: Indices) -> Indices:
         """Return the scenarios (n,) within one world; 0 for those of other worlds."""

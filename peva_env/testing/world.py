@@ -48,6 +48,14 @@ class WorldContract:
             assert set(labels.tolist()) <= {-1, 0, 1}
             assert ((labels != 0) == recorded).all()
 
+    def test_the_truth_is_told_of_what_is_recorded_and_of_nothing_else(self) -> None:
+        world = self.make()
+        for scenario in range(len(world.scenarios)):
+            truth = world.truth(int(_SEEDS[1]), scenario)
+            assert truth.shape == (world.space(scenario).n_configs,)
+            assert set(truth.tolist()) <= {-1, 0, 1}
+            assert ((truth != 0) == world.recorded(np.array([scenario]))[0]).all()
+
     def test_what_was_not_measured_is_0_and_nothing_is_infinite(self) -> None:
         outcomes = _everywhere(self.make(), 0, _SEEDS[0])
         assert not outcomes.values[outcomes.mask == 0].any()

@@ -67,7 +67,7 @@ def test_a_campaign_is_completed_without_a_wasted_step(make: MakeAgent, dominanc
 @pytest.mark.parametrize("name", ["FaasSim", "FaasReplay"])
 def test_the_seed_decides(make: MakeAgent, name: str) -> None:
     def play(seed: int) -> list[Any]:
-        return asked(gymnasium.make(f"peva_env:peva/{name}-v0"), make(DfaasConfig(seed=seed)), seed=4)
+        return asked(gymnasium.make(f"peva_env:peva/{name}-v1"), make(DfaasConfig(seed=seed)), seed=4)
 
     assert play(0) == play(0)
     assert play(0) != play(1)
@@ -75,7 +75,7 @@ def test_the_seed_decides(make: MakeAgent, name: str) -> None:
 
 @at_random
 def test_the_campaigns_of_one_agent_differ(make: MakeAgent) -> None:
-    env, agent = gymnasium.make("peva_env:peva/FaasSim-v0"), make(DfaasConfig())
+    env, agent = gymnasium.make("peva_env:peva/FaasSim-v1"), make(DfaasConfig())
     assert asked(env, agent, seed=4) != asked(env, agent, seed=4)
 
 

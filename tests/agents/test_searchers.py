@@ -102,7 +102,7 @@ def test_a_resumed_campaign_goes_on_with_what_its_history_taught(make: Callable[
 
 
 def test_on_simulated_nodes_the_level_set_needs_fewer_runs_than_bisection() -> None:
-    env = gymnasium.make("peva_env:peva/FaasSim-v0", noise=0.0, budget_runs=None)
+    env = gymnasium.make("peva_env:peva/FaasSim-v1", noise=0.0, budget_runs=None)
 
     def n_runs(make: Callable[[DfaasConfig], Any]) -> int:
         return sum(run_campaign(env, make(DfaasConfig(seed=seed)), seed=seed).n_runs for seed in range(2))

@@ -391,9 +391,9 @@ def test_certain_verdicts_cost_one_run_and_certain_overload_a_part_of_one() -> N
 def test_the_registered_environment_steps_for_real_without_an_import_of_ours() -> None:
     script = f"""
         import gymnasium, json
-        env = gymnasium.make("peva_env:peva/FaasLive-v0", config={campaign(rates=[10, 20])!r})
+        env = gymnasium.make("peva_env:peva/FaasLive-v1", config={campaign(rates=[10, 20])!r})
         again = json.loads(env.spec.to_json())
-        assert again["id"] == "peva/FaasLive-v0" and again["kwargs"]["config"]["duration"] == "1s", again
+        assert again["id"] == "peva/FaasLive-v1" and again["kwargs"]["config"]["duration"] == "1s", again
         observation, info = env.reset(seed=3)
         assert env.observation_space.contains(observation)
         assert info["action_mask"].tolist() == [1, 1]

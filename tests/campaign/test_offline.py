@@ -25,12 +25,11 @@ from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, ExecutionEvent, PolicyContext, Verdict
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
-from peva_env.objectives import ILLEGAL_REWARD
 from peva_env.planning import CartesianScheduler, NoOpPolicy, UpdateSchedule
 from tests.support.builders import RecordingPolicy
 from tests.support.toy_world import SPACE, ToyWorld
 
-IDS = ("peva/FaasSim-v0", "peva/FaasReplay-v0")
+IDS = ("peva/FaasSim-v1", "peva/FaasReplay-v1")
 
 by_id = pytest.mark.parametrize("env_id", IDS)
 
@@ -105,7 +104,7 @@ def test_what_was_never_recorded_is_masked_for_ever() -> None:
     assert info["n_unrecorded"] == len(unrecorded)
     assert np.flatnonzero(info["action_mask"] == 0).tolist() == unrecorded
     _, reward, *_, info = env.step(unrecorded[0])
-    assert (info["skip_reason"], info["n_runs"], reward) == ("never recorded", 0, ILLEGAL_REWARD)
+    assert (info["skip_reason"], info["n_runs"], reward) == ("never recorded", 0, -1 / info["n_unknown"])
     while info["n_unknown"]:
         _, _, terminated, _, info = env.step(int(np.flatnonzero(info["action_mask"])[0]))
         assert terminated == (info["n_unknown"] == 0)
@@ -153,11 +152,11 @@ def test_rewards_and_ends_follow_their_laws(seed: int, env_id: str, reward: str)
         assert terminated == (info["n_unknown"] == 0)
         assert truncated == (not terminated and (n_runs >= 12 or n_steps >= 30))
         ended = terminated or truncated
-    spent = n_runs / 12 - ILLEGAL_REWARD * (n_steps - n_runs)
+    charged = 1 if truncated else min(1, n_steps / 12)
     if reward == "frontier":
-        assert total == pytest.approx((n_recorded - info["n_unknown"]) / n_recorded - spent)
+        assert total == pytest.approx((n_recorded - info["n_unknown"]) / n_recorded - charged)
     else:
-        assert -1e-9 <= total + spent <= 1 + 1e-9
+        assert -1e-9 <= total + charged <= 1 + 1e-9
 
 
 def test_a_policy_learns_from_each_event_and_the_cartesian_agent_walks_the_plan() -> None:
@@ -169,7 +168,7 @@ def test_a_policy_learns_from_each_event_and_the_cartesian_agent_walks_the_plan(
     assert [SPACE.index(event.config_pairs) for event in policy.online] == sorted(
         SPACE.index(event.config_pairs) for event in policy.online
     )
-    assert result.total_reward == pytest.approx(1 + ILLEGAL_REWARD * (result.n_steps - result.n_runs))
+    assert result.total_reward == pytest.approx(max(0, 1 - result.n_steps / env.known.n_configs))
 
 
 def test_micro_batches_are_handed_over_and_the_rest_at_the_end() -> None:
@@ -221,7 +220,7 @@ def test_the_baseline_runs_on_both(tmp_path: Path) -> None:
 
 def test_a_space_beyond_the_limit_is_simulated_one_at_a_time() -> None:
     rates_rps = {"fetch": range(1050), "primes": range(1000)}
-    env = gymnasium.make("peva/FaasSim-v0", node="local", rates_rps=rates_rps)
+    env = gymnasium.make("peva/FaasSim-v1", node="local", rates_rps=rates_rps)
     _, info = env.reset(seed=0)
     assert env.action_space == gymnasium.spaces.MultiDiscrete([1051, 1001])
     *_, info = env.step(env.unwrapped.action([("fetch", 190), ("primes", 0)]))  # type: ignore[attr-defined]
@@ -261,7 +260,7 @@ def test_a_space_beyond_the_limit_is_simulated_one_at_a_time() -> None:
             "dominance = 'both': input should be 'one_sided', 'two_sided' or 'within_sets'",
         ),
         (IDS[0], {"selection_mode": "later"}, "selection_mode = 'later'"),
-        (IDS[0], {"reward": "fame"}, "must be one of frontier, goodput, or a 'module:Class'"),
+        (IDS[0], {"reward": "fame"}, "must be one of frontier, goodput, early, seconds, right, or a 'module:Class'"),
         (IDS[0], {"reward": "tests.nowhere:Reward"}, "there is no module 'tests.nowhere'"),
         (IDS[0], {"reward": "goodput", "reward_kwargs": {"p95": 3}}, "cannot be built: .*p95"),
         (IDS[0], {"reward": "goodput", "reward_kwargs": {"p95_ms": -3}}, "p95_ms must be above 0"),

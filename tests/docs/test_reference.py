@@ -86,9 +86,9 @@ def test_the_page_on_the_configuration_has_the_defaults(key: str) -> None:
 
 
 ENVIRONMENTS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "faas-live": ("peva/FaasLive-v0", make_live_env),
-    "faas-sim": ("peva/FaasSim-v0", make_sim_env),
-    "faas-replay": ("peva/FaasReplay-v0", make_replay_env),
+    "faas-live": ("peva/FaasLive-v1", make_live_env),
+    "faas-sim": ("peva/FaasSim-v1", make_sim_env),
+    "faas-replay": ("peva/FaasReplay-v1", make_replay_env),
 }
 HEADINGS = [
     "Description",

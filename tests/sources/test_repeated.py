@@ -56,8 +56,8 @@ def _same(one: Outcomes, other: Outcomes, index: int) -> None:
 
 @pytest.mark.parametrize("name", ["FaasSim", "FaasReplay"])
 def test_an_environment_side_by_side_with_others_measures_the_same(name: str) -> None:
-    single = gymnasium.make(f"peva_env:peva/{name}-v0", iterations=3)
-    several = gymnasium.make_vec(f"peva_env:peva/{name}-v0", 2, vectorization_mode="vector_entry_point", iterations=3)
+    single = gymnasium.make(f"peva_env:peva/{name}-v1", iterations=3)
+    several = gymnasium.make_vec(f"peva_env:peva/{name}-v1", 2, vectorization_mode="vector_entry_point", iterations=3)
     single.reset(seed=4)
     several.reset(seed=4)
     for action in (20, 70, 120):

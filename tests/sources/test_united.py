@@ -73,7 +73,7 @@ def test_worlds_of_other_shapes_are_refused() -> None:
         UnitedWorld({"usual": SimulatedWorld(_RATES), "small": small})
 
 
-@pytest.mark.parametrize("env_id", ["peva/FaasReplay-v0", "peva/FaasSim-v0"])
+@pytest.mark.parametrize("env_id", ["peva/FaasReplay-v1", "peva/FaasSim-v1"])
 def test_a_list_of_objectives_makes_scenarios(env_id: str) -> None:
     objectives = [{"p95_ms_max": 30}, {"p95_ms_max": 60, "success_rate_node_min": None}, {}]
     env = gymnasium.make(env_id, overload=objectives)

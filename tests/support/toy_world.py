@@ -71,5 +71,10 @@ class ToyWorld:
     def begin(self, seeds: Seeds, scenarios: Indices) -> ToyEpisodes:
         return ToyEpisodes(self, seeds.copy(), scenarios.copy())
 
+    def truth(self, seed: int, scenario: int) -> NDArray[np.int8]:
+        labels = np.where(self.total_rps > self.limits_rps[scenario] + 2, 1, -1).astype(np.int8)
+        labels[~self._recorded[scenario]] = 0
+        return labels
+
     def source(self, seed: int, scenario: int) -> MeasurementSource:
         return ToySource(self, seed, scenario)

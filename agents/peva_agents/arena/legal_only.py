@@ -9,7 +9,7 @@ from peva_env.contracts import Agent, CampaignView
 class LegalOnly:
     """Wraps an agent and skips its illegal actions, such as the cartesian agent's for configurations never recorded.
 
-    Illegal actions are no-ops that cost steps and rewards; a policy that obeys the mask does not pay for them either.
+    Illegal actions are no-ops that are charged like runs; a policy that obeys the mask does not pay for them either.
     """
 
     def __init__(self, agent: Agent) -> None:

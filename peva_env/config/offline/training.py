@@ -44,7 +44,7 @@ class TrainingConfig(BaseModel):
     dominance: Dominance = Field(
         "within_sets", description="How verdicts are inferred: within_sets, two_sided, or one_sided, as live"
     )
-    reward: str = Field("frontier", description="frontier, goodput, or module:Class")
+    reward: str = Field("frontier", description="frontier, early, seconds, right, goodput, or module:Class")
     reward_kwargs: Annotated[dict[str, Any], NO_OPTION] = Field(
         default_factory=dict, description="Arguments of the reward"
     )

@@ -83,6 +83,10 @@ class ReplayWorld:
         """Begin ``n`` episodes; ``seeds`` (n,) decide all their random draws."""
         return ReplayEpisodes(self._runs, np.array(seeds, np.uint64), np.array(scenarios, np.int64))
 
+    def truth(self, seed: int, scenario: int) -> NDArray[np.int8]:  # noqa: ARG002 - the same in every episode
+        """Return the majority label of each configuration's recorded runs, (N,)."""
+        return self.majority_labels(scenario)
+
     def source(self, seed: int, scenario: int) -> "ReplaySource":
         """Return the measurement source of one episode; it returns the recorded events."""
         return ReplaySource(self, seed, scenario)

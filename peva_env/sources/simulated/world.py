@@ -94,6 +94,11 @@ class SimulatedWorld:
         nodes = self._node or draw_nodes(seeds, self._highest_rps, self._settings.timeout_s)
         return SimulatedEpisodes(self._settings, nodes, hashed(seeds, RUN_DRAWS))
 
+    def truth(self, seed: int, scenario: int = 0) -> NDArray[np.int8]:
+        """Return the labels without noise in one episode, (N,)."""
+        episode = self.begin(np.array([seed], np.uint64), np.array([scenario]))
+        return episode.truth(np.arange(self._settings.space.n_configs))
+
     def source(self, seed: int, scenario: int = 0) -> SimulatedSource:
         """Return the measurement source of one episode."""
         return SimulatedSource(self.begin(np.array([seed], np.uint64), np.array([scenario])))

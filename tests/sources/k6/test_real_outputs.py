@@ -174,7 +174,7 @@ def test_a_campaign_with_all_of_it_leaves_no_secret_behind(tmp_path: Path, monke
             "k6_dashboard": True,
             "grafana": {"url": grafana.url, "token_env": "GRAFANA_TOKEN"},
         }
-        env = gymnasium.make("peva_env:peva/FaasLive-v0", config=config)
+        env = gymnasium.make("peva_env:peva/FaasLive-v1", config=config)
         env.reset(seed=0)
         for action in range(2):
             env.step(action)

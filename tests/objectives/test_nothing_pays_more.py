@@ -1,0 +1,177 @@
+"""Whatever an agent does instead of measuring is worth no more than measuring, under every reward that ships."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from peva_agents.bisection import BisectionAgent
+from peva_agents.loop import run_campaign
+from peva_agents.uniform import UniformAgent
+from peva_env.config import DfaasConfig
+from peva_env.contracts import Agent, CampaignView
+from peva_env.objectives import OBJECTIVES
+
+WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "simulated": ("peva/FaasSim-v1", {"rates_rps": {"a": list(range(0, 201, 20)), "b": list(range(0, 201, 20))}}),
+    "recorded": ("peva/FaasReplay-v1", {}),
+}
+BUDGETS: dict[str, dict[str, Any]] = {
+    "runs": {"budget_runs": 16},
+    "more runs than it takes": {"budget_runs": 100},
+    "seconds": {"budget_runs": None, "budget_seconds": 700.0},
+    "both": {"budget_runs": 16, "budget_seconds": 400.0, "max_steps": 40},
+    "none": {"budget_runs": None},
+}
+EPISODES = range(3)
+
+type Act = Callable[[np.ndarray[Any, Any], int], int | None]
+"""Picks an action by the known configurations, and the number of the step."""
+
+INSTEAD: Mapping[str, Act] = {
+    "stall": lambda known, _: int(known[0]),
+    "repeat": lambda known, _: int(known[-1]),
+    "alternate": lambda known, step: int(known[[0, -1][step % 2]]),
+    "no-ops at random": lambda known, step: int(np.random.default_rng(step).choice(known)),
+    "give up": lambda _known, _step: None,
+}
+
+
+class Changing:
+    """Plays one agent for some runs, and then does something else, or another agent's choices."""
+
+    def __init__(self, first: Agent, n_runs: int, then: Act | Agent) -> None:
+        self.name, self.dominance = "changing", first.dominance
+        self._first, self._left, self._then, self._n_steps = first, n_runs, then, 0
+
+    def begin(self, campaign: CampaignView) -> None:
+        self._first.begin(campaign)
+        if not callable(self._then):
+            self._then.begin(campaign)
+
+    def act(self, observation: Any, info: Mapping[str, Any]) -> Any:
+        self._left -= info["n_runs"]
+        self._n_steps += 1
+        if self._left > 0:
+            return self._first.act(observation, info)
+        if callable(self._then):
+            return self._then(np.flatnonzero(info["action_mask"] == 0), self._n_steps)
+        return self._then.act(observation, info)
+
+
+class Dawdling:
+    """Plays an agent, with a few no-ops before each of its runs but the first."""
+
+    def __init__(self, agent: Agent, n_noops: int) -> None:
+        self.name, self.dominance = "dawdling", agent.dominance
+        self._agent, self._n, self._left = agent, n_noops, 0
+
+    def begin(self, campaign: CampaignView) -> None:
+        self._agent.begin(campaign)
+
+    def act(self, observation: Any, info: Mapping[str, Any]) -> Any:
+        known = np.flatnonzero(info["action_mask"] == 0)
+        if info["n_runs"]:
+            self._left = self._n
+        if self._left and known.size:
+            self._left -= 1
+            return int(known[self._left % known.size])
+        return self._agent.act(observation, info)
+
+
+class Blind:
+    """Takes random actions, known or not."""
+
+    def __init__(self, seed: int) -> None:
+        self.name, self.dominance = "blind", "within_sets"
+        self._rng = np.random.default_rng(seed)
+
+    def begin(self, campaign: CampaignView) -> None:
+        """Nothing is needed."""
+
+    def act(self, observation: Any, info: Mapping[str, Any]) -> Any:
+        return int(self._rng.integers(len(info["action_mask"])))
+
+
+def make(world: str, reward: str, budget: Mapping[str, Any]) -> Any:
+    env_id, arguments = WORLDS[world]
+    kwargs = {"limit_s": 600.0} if reward == "seconds" else None
+    return gymnasium.make(f"peva_env:{env_id}", reward=reward, reward_kwargs=kwargs, **arguments, **budget)
+
+
+def bisection() -> Agent:
+    return BisectionAgent(DfaasConfig(seed=0))
+
+
+def uniform() -> Agent:
+    return UniformAgent(DfaasConfig(seed=0))
+
+
+every_reward = pytest.mark.parametrize("reward", OBJECTIVES)
+every_world = pytest.mark.parametrize("world", WORLDS)
+every_budget = pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
+
+
+@every_reward
+@every_world
+@every_budget
+def test_giving_up_is_worth_no_more_than_measuring_on(reward: str, world: str, budget: dict[str, Any]) -> None:
+    env = make(world, reward, budget)
+    for seed in EPISODES:
+        for n_runs in (1, 5, 12):
+            honest = [
+                run_campaign(env, Changing(bisection(), n_runs, other()), seed=seed).total_reward
+                for other in (bisection, uniform)
+            ]
+            for name, then in INSTEAD.items():
+                instead = run_campaign(env, Changing(bisection(), n_runs, then), seed=seed).total_reward
+                assert instead <= min(honest) + 1e-9, f"{name} after {n_runs} runs of episode {seed}"
+
+
+@every_reward
+@every_world
+@every_budget
+def test_no_ops_on_the_way_bring_nothing(reward: str, world: str, budget: dict[str, Any]) -> None:
+    env = make(world, reward, budget)
+    for seed in EPISODES:
+        for agent in (bisection, uniform):
+            honest = run_campaign(env, agent(), seed=seed).total_reward
+            for n_noops in (1, 4):
+                assert run_campaign(env, Dawdling(agent(), n_noops), seed=seed).total_reward <= honest + 1e-9
+
+
+@every_reward
+@every_world
+def test_a_good_agent_is_worth_more_than_chance(reward: str, world: str) -> None:
+    env, seeds = make(world, reward, BUDGETS["runs"]), range(10)
+    agents: dict[str, Callable[[int], Agent]] = {
+        "bisection": lambda _: bisection(),
+        "legal at random": lambda seed: UniformAgent(DfaasConfig(seed=seed)),
+        "blind": Blind,
+        "bisection, then stalls": lambda _: Changing(bisection(), 4, INSTEAD["stall"]),
+    }
+    mean = {
+        name: np.mean([run_campaign(env, agent(seed), seed=seed).total_reward for seed in seeds])
+        for name, agent in agents.items()
+    }
+    ranked = sorted(mean, key=lambda name: -mean[name])
+    assert mean["bisection, then stalls"] <= mean["bisection"]
+    if reward != "goodput":  # bisection does not look for the best goodput
+        assert ranked[0] == "bisection"
+        assert mean["blind"] < mean["legal at random"]
+
+
+def test_the_first_version_could_be_gamed_and_still_is_what_it_was() -> None:
+    """Where a run resolves less of the map than it spends of the budget, no-ops at 0.001 each were worth more."""
+    with pytest.warns(DeprecationWarning, match="out of date"):
+        env: Any = gymnasium.make("peva_env:peva/FaasSim-v0", budget_runs=64, dominance="one_sided")
+    returns = {}
+    for name, agent in (("honest", bisection()), ("stalls", Changing(bisection(), 4, INSTEAD["stall"]))):
+        result = run_campaign(env, agent, seed=2)
+        known = env.unwrapped.known
+        charged = result.n_runs / 64 + 0.001 * (result.n_steps - result.n_runs)
+        assert result.total_reward == pytest.approx(1 - known.n_unknown / known.n_configs - charged)
+        returns[name] = result.total_reward
+    assert returns["stalls"] > returns["honest"]
