@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from peva_env.actions import ActionCodec
+from peva_env.actions import ActionCodec, ExtraActions
 from peva_env.campaign import Campaign, CampaignHost, ConfigOutcome, EpisodeSeeds
 from peva_env.contracts import (
     CampaignObserver,
@@ -19,16 +19,20 @@ from peva_env.contracts import (
     ExecutionEvent,
     PolicyAlgorithm,
     PolicyContext,
+    PredictingAgent,
 )
 from peva_env.errors import ConfigError
-from peva_env.inference import LABELS, UNKNOWN_LABEL, MonotoneMap
+from peva_env.inference import LABELS, UNKNOWN_LABEL, MonotoneMap, filled_in
 from peva_env.objectives import Charges, FirstVersion, FrontierObjective, Objective, Step, checked_rewards
 from peva_env.observation import LastRun, Observation, level_shares, no_run_yet, observation_space, observe
+from peva_env.planning import Candidates
 from peva_env.space import Config, ConfigSpace
 
 _ONLY = np.zeros(1, np.int64)
 """The rows of a single environment in arrays of environments."""
 
+_NO_EXTRA_ACTIONS = ExtraActions()
+_STOPPED = ConfigOutcome(skip_reason="the agent stops")
 _NOT_IN_PLAN = ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")
 
 
@@ -55,22 +59,31 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     the others. Beyond ``DENSE_LIMIT`` a mask has one entry per rate level, which is 0 only if no configuration of the
     plan has this level.
 
+    Two more actions are optional (``peva_env.actions.ExtraActions``). With *measure again* a known configuration is run
+    again, and the majority of its measurements decides. *Stop*, the action after the last configuration, ends the
+    episode as terminated: ``info["labels"]`` (N,) is the map with what ``predictor`` predicts for the rest, or OK
+    without a predictor. Set ``predictor`` to an agent with ``predict`` to use this.
+
     Contradicting measurements make their configurations unknown again, and ``info["contradictions"]`` lists them; see
     ``peva_env.inference.records.Dispute``.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - gymnasium declares it so
 
-    def __init__(self, host: CampaignHost, objective: Objective | None = None) -> None:
+    def __init__(
+        self, host: CampaignHost, objective: Objective | None = None, actions: ExtraActions = _NO_EXTRA_ACTIONS
+    ) -> None:
         self.host = host
         self.observer: CampaignObserver | None = None
+        self.predictor: PredictingAgent | None = None
+        self._extra_actions = actions
         self._objective = objective or FrontierObjective(host.space)
         self._memo = np.zeros(1)
         self._charges: Charges
         self._campaign: Campaign | None = None
         self._last = no_run_yet(host.space)
         self._episodes = EpisodeSeeds()
-        self._codec = ActionCodec(host.space)
+        self._codec = ActionCodec(host.space, actions)
         self.observation_space: gymnasium.Space[Any] = observation_space(host.space, with_map=self._codec.is_dense)
         self.action_space: gymnasium.Space[Any] = self._codec.action_space
 
@@ -87,6 +100,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._last = no_run_yet(self.space)
         self._memo[:] = 0
         self._campaign = self.host.open(options or {}, self._episodes.next(self.np_random, begin=seed is not None))
+        self._campaign.measure_again = self._extra_actions.measure_again
         if self.observer is not None:
             self._campaign.observers += (self.observer,)
         with self.recording():
@@ -95,7 +109,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         return self._observe(), {**self._campaign.info, **self._info(due, None)}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Measure the configuration of an action, unless it is known.
+        """Measure the configuration of an action, unless it is known; or end the episode, if the action is *stop*.
 
         Raises:
             ResetNeeded: the campaign has ended.
@@ -103,6 +117,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             PevaError: the campaign cannot continue; it is recorded as failed.
         """
         campaign = self._running()
+        if self._codec.is_stop(self.space, action):
+            return self._stopped()
         left_before = min(campaign.budget.left)
         index = self._codec.index(self.space, action)
         with self.recording():
@@ -240,6 +256,26 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             return _Load(grid.level_shares[index], grid.rates_rps[:, index])
         config = self.space.config(index)
         return _Load(level_shares(self.space, config), self.space.rates_of([config])[0])
+
+    def _stopped(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Do the action *stop*."""
+        with self.recording():
+            reward = self._reward(None, ConfigOutcome(), 0.0, is_cut_short=True)
+            observation, info = self._observe(), self._info(_STOPPED, None)
+            info["labels"] = self._labels_taken()
+        self.end(EndStatus.STOPPED)
+        return observation, reward, True, False, info
+
+    def _labels_taken(self) -> NDArray[np.int8]:
+        """Return the map, with what ``predictor`` predicts for the configurations that are unknown, (N,)."""
+        known = self._running().known
+        labels = _labels(known)
+        unknown = labels == UNKNOWN_LABEL
+        if known.recorded is not None:
+            unknown &= known.recorded
+        candidates = Candidates(self.space, unknown.nonzero()[0])
+        likely = self.predictor.predict(candidates) if self.predictor is not None else None
+        return filled_in(labels, candidates.indices, likely)
 
     def _new_charges(self, campaign: Campaign) -> Charges:
         budget = campaign.budget

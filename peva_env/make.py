@@ -20,6 +20,7 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import AutoresetMode
 
+from peva_env.actions import ExtraActions
 from peva_env.campaign import LiveCampaigns, OfflineSetup, replay_setup, require_positive, simulated_setup
 from peva_env.config import load_config, parse_config
 from peva_env.env import PevaEnv
@@ -43,6 +44,8 @@ def make_live_env(
     budget_seconds: float | None = None,
     reward: str = "frontier",
     reward_kwargs: Mapping[str, Any] | None = None,
+    stop: bool = False,
+    measure_again: bool = False,
     version: int = 0,
 ) -> PevaEnv:
     """Build ``peva/FaasLive-v1``: k6 against a node, with memory and artifacts. All arguments are plain data.
@@ -58,6 +61,8 @@ def make_live_env(
         budget_seconds: seconds of machine time (cooldown plus run) that an episode may spend.
         reward: name of the reward; see ``peva_env.objectives``.
         reward_kwargs: arguments of the reward.
+        stop: whether there is an action that ends the episode.
+        measure_again: whether a known configuration can be measured again.
         version: of the id, which sets it; see the version history above.
 
     Raises:
@@ -72,7 +77,7 @@ def make_live_env(
     parsed = load_config(config_path or SAMPLE_CONFIG) if config is None else parse_config(config)
     host = LiveCampaigns(parsed, budget_runs=budget_runs, budget_seconds=budget_seconds)
     objective = make_objective(reward, reward_kwargs or {}, host.space, budget_seconds=budget_seconds, version=version)
-    return PevaEnv(host, objective)
+    return PevaEnv(host, objective, ExtraActions(stop, measure_again))
 
 
 def make_sim_env(
@@ -107,6 +112,9 @@ def make_sim_env(
             for policies; their configurations do not count as measured;
             ``dominance`` (``within_sets``), how verdicts are inferred, see ``peva_env.inference.grid``;
             ``reward`` (``frontier``) and ``reward_kwargs``, see ``peva_env.objectives``;
+            ``stop`` (False), whether there is an action that ends the episode;
+            ``measure_again`` (False), whether a known configuration can be measured again: the majority of its
+            measurements decides;
             ``overload`` (None), the user's objective: keys of ``overload`` of ``DfaasConfig`` that differ from the
             defaults, or in a replay from the rules of the recorded campaign. A list of them makes each objective a
             scenario, ``SCENARIO@p95_ms_max=200``: one node or recording, many objectives;
@@ -125,7 +133,7 @@ def make_sim_env(
         version=version,
         **settings,
     )
-    return PevaEnv(setup.campaigns(), setup.objective)
+    return PevaEnv(setup.campaigns(), setup.objective, setup.settings.actions)
 
 
 def make_replay_env(
@@ -152,7 +160,7 @@ def make_replay_env(
         MemoryStoreError: a file cannot be read, or has another schema.
     """
     setup = replay_setup(data, scenarios=scenarios, version=version, **settings)
-    return PevaEnv(setup.campaigns(), setup.objective)
+    return PevaEnv(setup.campaigns(), setup.objective, setup.settings.actions)
 
 
 def make_sim_vec(

@@ -65,7 +65,8 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.render_mode = None
         self.single_observation_space = observation_space(space, with_map=True)
-        self.single_action_space = gymnasium.spaces.Discrete(space.n_configs)
+        self._has_stop = setup.settings.actions.stop
+        self.single_action_space = gymnasium.spaces.Discrete(space.n_configs + self._has_stop)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._objective = setup.objective
@@ -143,7 +144,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         """
         if not self._has_begun:
             raise ResetNeeded("there are no campaigns yet: call reset() first")
-        return self._state.mask().view(np.bool_)
+        return self._mask().view(np.bool_)
 
     def config(self, env: int, action: int) -> Config:
         """Return the configuration of an action in an environment; its scenario defines the functions."""
@@ -157,15 +158,18 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         Returns rewards, terminations, truncations, and which environments made a run, (n,) each.
         """
         state = self._state
-        legal = state.is_unknown(actions)
+        stops = actions == self.space.n_configs
+        actions = np.where(stops, 0, actions)
+        legal = state.is_legal(actions) & ~stops
         legal[begins] = False
         left_before = state.budgets.least_left()
-        outcomes = self._episodes.current.outcomes(actions)
+        outcomes = self._episodes.current.outcomes(actions, state.iterations(actions))
         state.measure(actions, legal, outcomes)
         left = state.budgets.least_left()
         state.budgets.spent_steps += 1
         state.budgets.spent_steps[begins] = 0
-        terminated = state.n_unknown == 0
+        is_complete = state.n_unknown == 0
+        terminated = is_complete | stops
         truncated = state.budgets.exhausted(left) & ~terminated
         for ended in (terminated, truncated):
             ended[begins] = False
@@ -174,21 +178,26 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         rewards = np.zeros(self.num_envs)
         rows = stepping.nonzero()[0]
         if rows.size:
-            rewards[rows] = self._rewards(rows, actions, outcomes, left_before - left, legal, truncated)
+            indices, cut_short = np.where(stops, -1, actions), truncated | (stops & ~is_complete)
+            rewards[rows] = self._rewards(rows, indices, outcomes, left_before - left, legal, cut_short)
         return rewards, terminated, truncated, legal
 
     def _rewards(
         self,
         rows: NDArray[np.int64],
-        actions: Arrays,
+        indices: Arrays,
         outcomes: Outcomes,
         spent: Arrays,
         legal: NDArray[np.bool_],
         cut_short: NDArray[np.bool_],
     ) -> Arrays:
-        """Return the rewards of environments ``rows`` (k,); ``legal`` (n,): where a run was made."""
+        """Return the rewards of environments ``rows`` (k,).
+
+        ``indices`` (n,) are the configurations asked for, -1 for *stop*; ``legal`` (n,) is true where a run was made,
+        ``cut_short`` (n,) where the episode ends with unknown configurations.
+        """
         state, memo, ran, ended = self._state, self._memo.take(rows), legal.take(rows), cut_short.take(rows)
-        n_configs, asked = state.n_configs.take(rows), actions.take(rows)
+        n_configs, asked = state.n_configs.take(rows), indices.take(rows)
         step = Step(
             resolved=state.n_resolved.take(rows) / n_configs,
             spent=self._charges.charge(spent.take(rows), ran, ended, rows),
@@ -224,23 +233,32 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             raise IndexError(f"actions must be {self.num_envs} whole numbers; got {given.dtype} of shape {given.shape}")
         checked = given.astype(np.int64)
         checked[begins] = 0
+        last = self.space.n_configs - 1 + self._has_stop
         for extreme in (checked.min(), checked.max()):
-            if not 0 <= extreme < self.space.n_configs:
-                raise IndexError(f"action {extreme} is outside 0..{self.space.n_configs - 1}")
+            if not 0 <= extreme <= last:
+                raise IndexError(f"action {extreme} is outside 0..{last}")
         return checked
 
     def _infos(self, observation: Observation, legal: NDArray[np.bool_], rows: Any = slice(None)) -> dict[str, Arrays]:
         """Return the infos of environments ``rows``; ``legal`` (n,): which environments made a run."""
         state, ran, labels = self._state, legal[rows], observation["map"]
-        own_labels = labels[np.arange(len(labels)), self._actions[rows]]
+        actions = self._actions[rows]
+        asked = np.where(actions == self.space.n_configs, 0, actions)
+        own_labels = labels[np.arange(len(labels)), asked] * (actions == asked)
+        own_labels = np.where(ran, state.last_labels[rows], own_labels)
         return {
-            "action_mask": state.mask(rows),
+            "action_mask": self._mask(rows),
             "n_unknown": state.n_unknown[rows].copy(),
             "n_resolved": state.n_resolved[rows] * ran,
             "n_runs": ran.astype(np.int64),
             "cost_s": state.cost_s[rows] * ran,
             "verdict": _VERDICT_TEXTS.take(own_labels - OK_LABEL),
         }
+
+    def _mask(self, rows: Any = slice(None)) -> NDArray[np.int8]:
+        """Return the legal actions of environments ``rows``, (k, N), or with *stop* (k, N + 1)."""
+        mask = self._state.mask(rows)
+        return np.pad(mask, ((0, 0), (0, 1)), constant_values=1) if self._has_stop else mask
 
     def _final_infos(self, ended: NDArray[np.int64], legal: NDArray[np.bool_]) -> Info:
         """Return the last observations and infos of ended episodes, in gymnasium's form; 0 in other rows."""

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -13,6 +14,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peva_env.actions import ExtraActions
 from peva_env.campaign import OfflineSetup, simulated_setup
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.env import PevaEnv
@@ -34,8 +36,13 @@ def toy_setup(reward: str = "frontier", version: int = 1, **settings: Any) -> Of
     return OfflineSetup(ToyWorld(), OfflineSettings(**plain | settings), objective, {})
 
 
+def noisy_setup(reward: str, **settings: Any) -> OfflineSetup:
+    """Return a setup in which measurements of comparable configurations can contradict each other."""
+    return replace(toy_setup(reward, **settings), world=ToyWorld(spread_rps=14))
+
+
 def single(made: OfflineSetup) -> PevaEnv:
-    return PevaEnv(made.campaigns(), made.objective)
+    return PevaEnv(made.campaigns(), made.objective, made.settings.actions)
 
 
 def side_by_side(make: Callable[[], OfflineSetup], mode: AutoresetMode) -> tuple[SyncVectorEnv, PevaVectorEnv]:
@@ -138,6 +145,31 @@ def test_of_real_worlds_too(env_id: str, arguments: dict[str, Any]) -> None:
     for _ in range(25):
         actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in infos["action_mask"]])
         _, infos = stepped(reference, vector, actions)
+
+
+@modes
+@pytest.mark.parametrize("dominance", ["one_sided", "within_sets", "two_sided"])
+@pytest.mark.parametrize("reward", ["frontier", "right"])
+def test_with_extra_actions_too(mode: AutoresetMode, dominance: str, reward: str) -> None:
+    extra = ExtraActions(stop=True, measure_again=True)
+    reference, vector = side_by_side(
+        lambda: noisy_setup(reward, dominance=dominance, budget_runs=25, max_steps=25, actions=extra), mode
+    )
+    rng, n_disputed, n_stopped = np.random.default_rng(5), 0, 0
+    _, infos = vector.reset(seed=3)
+    reference.reset(seed=3)
+    for _ in range(150):
+        assert infos["action_mask"].shape == (N_ENVS, len(SPACE) + 1)
+        actions = np.where(rng.random(N_ENVS) < 0.02, len(SPACE), rng.integers(len(SPACE), size=N_ENVS))
+        (_, _, terminated, truncated, expected), infos = stepped(reference, vector, actions)
+        n_disputed += int(np.count_nonzero(expected.get("_contradictions", [])))
+        n_stopped += int(np.count_nonzero(terminated & (infos["n_unknown"] > 0)))
+        if mode is AutoresetMode.DISABLED and (terminated | truncated).any():
+            ended = terminated | truncated
+            reference.reset(options={"reset_mask": ended})
+            vector.reset(options={"reset_mask": ended})
+    assert (n_disputed > 0) == (dominance != "one_sided")
+    assert n_stopped > 0 or mode is not AutoresetMode.DISABLED
 
 
 def test_an_environment_of_many_rates_needs_no_square_of_them() -> None:

@@ -123,7 +123,7 @@ class PolicyAgent:
         if self._scheduler:
             return self._scheduler.propose_batch(ctx=self._campaign.run_context, desired_size=self._batch_size)
         if self._space.is_dense:
-            return Candidates(self._space, np.flatnonzero(info["action_mask"]))
+            return Candidates(self._space, np.flatnonzero(info["action_mask"][: self._space.n_configs]))  # never *stop*
         return self._drawn()
 
     def _drawn(self) -> Candidates:

@@ -53,10 +53,11 @@ class SB3Agent:
         space = campaign.policy_context().space
         self.require_space(space)
         self._policy = load_policy(self._path, space)
+        self._n_configs = space.n_configs
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> int | None:
         """Return the best legal action, or None without a legal action."""
-        mask = np.asarray(info["action_mask"])
+        mask = np.asarray(info["action_mask"])[: self._n_configs]  # without *stop*
         if not mask.any():
             return None
         return int(best_legal(self._policy, {name: value[None] for name, value in observation.items()}, mask[None])[0])

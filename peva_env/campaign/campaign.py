@@ -62,6 +62,7 @@ class Campaign:
     memory. ``tensors`` holds all events of its memory, and ``info`` its part of the info of ``reset``.
     ``n_judged_anew`` counts the configurations of the history with runs that were judged anew, because the overload
     rules have changed since. ``truth`` returns the true labels (N,), or raises ``ConfigError`` where nobody knows them.
+    ``measure_again``: known configurations are run again.
     """
 
     known: MonotoneMap
@@ -75,6 +76,7 @@ class Campaign:
     info: Mapping[str, Any] = field(default_factory=dict)
     observers: tuple[CampaignObserver, ...] = ()
     truth: Callable[[], NDArray[np.int8]] = nobody_knows
+    measure_again: bool = False
     status: EndStatus = EndStatus.RUNNING
 
     def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
@@ -122,7 +124,7 @@ class Campaign:
         """Return the reason for not running a configuration, or None if it has to be run."""
         labels, recorded = self.known.labels, self.known.recorded
         is_recorded = recorded is None or bool(recorded[index])
-        if labels is not None and labels[index] == UNKNOWN_LABEL and is_recorded:
+        if labels is not None and is_recorded and (self.measure_again or labels[index] == UNKNOWN_LABEL):
             return None  # also where the verdicts of other configurations contradict each other
         config = self.known.space.config(index)
         if config_key(config) in self.known.measured:
@@ -146,6 +148,15 @@ class Campaign:
             self.status = EndStatus.FAILED  # stays so if the executor raises
             self.executor.end(status, detail)
             self.status = status
+
+
+def quarantine_finished(known: MonotoneMap, has_all_runs: Callable[[Config], bool]) -> list[NDArray[np.int64]]:
+    """Put contradicted configurations that have all their runs in quarantine; the others stay unknown.
+
+    Returns the indices of the configurations that became known by that.
+    """
+    finished = [config for config in known.disputed() if has_all_runs(config)]
+    return [known.quarantine(config) for config in finished]
 
 
 def why_known(known: MonotoneMap, config: Config) -> str | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
+from peva_env.campaign.campaign import quarantine_finished
 from peva_env.campaign.canary import Canary
 from peva_env.campaign.disagreement import Disagreements
 from peva_env.campaign.node_check import NodeCheck, require_valid
@@ -94,7 +95,7 @@ class DfaasConfigExecutor:
         self._finish_near([config_pairs(key) for key in complete if key in since_complete])
 
     def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
-        """Run the missing iterations of an unknown configuration.
+        """Run the missing iterations of an unknown configuration, or a known one once more.
 
         A contradicted configuration is run again, until it has twice the requested number of valid runs; the majority
         of all its runs decides. If it is still contradicted, it goes into quarantine.
@@ -105,7 +106,8 @@ class DfaasConfigExecutor:
             InvalidRunError: a run stayed INVALID after every retry; all attempts are in the memory.
             CanaryError: the canary stayed overloaded.
         """
-        return self._measure(self.known.space.config(index), rng, observers)
+        config = self.known.space.config(index)
+        return self._measure(config, rng, observers, once_more=self.known.verdict(config) is not None)
 
     def run_due(self, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
         """Finish what is not final any more; then, if nothing is unknown, let the canary confirm the last runs."""
@@ -152,11 +154,17 @@ class DfaasConfigExecutor:
         self.memory.checkpoint()
 
     def _measure(
-        self, config: Config, rng: np.random.Generator, observers: Sequence[CampaignObserver]
+        self,
+        config: Config,
+        rng: np.random.Generator,
+        observers: Sequence[CampaignObserver],
+        *,
+        once_more: bool = False,
     ) -> ConfigOutcome:
         key, due = config_key(config), ConfigOutcome()
         events: list[ExecutionEvent] = []
-        while self._disagreements.missing_runs(config):
+        n_wanted = len(self.memory.ledger.verdicts(key)) + 1 if once_more else 0
+        while self._disagreements.missing_runs(config) or len(self.memory.ledger.verdicts(key)) < n_wanted:
             if self.budget.exhausted:
                 return self._outcome(events).with_due(due)
             if self._check and self._check.is_due:
@@ -251,14 +259,8 @@ class DfaasConfigExecutor:
         self._to_finish.update(dict.fromkeys(self._disagreements.hasty(configs)))
 
     def _settle_contradictions(self) -> list[NDArray[np.int64]]:
-        """Put contradicted configurations without missing runs in quarantine; the others stay unknown.
-
-        Returns the indices of the configurations that became known by that.
-        """
         ledger = self.memory.ledger
-        disputed = list(self.known.disputed())
-        finished = [config for config in disputed if not ledger.missing_runs(config_key(config), again=True)]
-        return [self.known.quarantine(config) for config in finished]
+        return quarantine_finished(self.known, lambda one: not ledger.missing_runs(config_key(one), again=True))
 
     def _record_inferred(self, indices: NDArray[np.int64]) -> None:
         self._not_run.record([self.known.space.config(int(index)) for index in indices])

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from peva_env.actions import ExtraActions
 from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import Campaign, CompleteConfigs
 from peva_env.campaign.host import require_options
 from peva_env.campaign.protocols import ConfigOutcome
+from peva_env.campaign.tally import Tally
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -48,6 +50,7 @@ class OfflineSettings:
     max_steps: int | None = None
     dominance: Dominance = "within_sets"
     schedule: UpdateSchedule = UpdateSchedule()  # noqa: RUF009 - frozen
+    actions: ExtraActions = ExtraActions()  # noqa: RUF009 - frozen
 
     def budget(self) -> Budget:
         """Return the budget of one campaign."""
@@ -98,7 +101,7 @@ class EpisodeExecutor:
 
     episodes: Episodes
     make_source: Callable[[], MeasurementSource]
-    known: MonotoneMap
+    tally: Tally
     budget: Budget
     updates: PolicyUpdates
     tensors: TensorCache
@@ -108,15 +111,17 @@ class EpisodeExecutor:
     _source: MeasurementSource | None = None
 
     def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
-        """Look up the outcome of an unknown configuration."""
+        """Look up the outcome of a configuration's next measurement."""
+        iteration = self.tally.n_measurements(index)
         if self._has_policy or observers:
-            label, cost_s, measurement = self._measure_event(index, rng, observers)
+            label, cost_s, measurement = self._measure_event(index, iteration, rng, observers)
         else:
-            label, cost_s, measurement = self._look_up(index)
+            label, cost_s, measurement = self._look_up(index, iteration)
         self.budget.spend(cost_s)
+        label, newly = self.tally.enter(index, label)
         return ConfigOutcome(
             verdict=VERDICTS[label],
-            newly=self.known.enter(index, label),
+            newly=newly,
             n_runs=1,
             cost_s=cost_s,
             measurement=measurement,
@@ -144,28 +149,32 @@ class EpisodeExecutor:
         if status is not EndStatus.FAILED:
             self.updates.flush()
 
-    def _look_up(self, index: int) -> tuple[int, float, Measurement]:
+    def _look_up(self, index: int, iteration: int) -> tuple[int, float, Measurement]:
         """Return label, cost in seconds and measurement, without an event."""
-        n_configs = self.known.space.n_configs
+        n_configs = self.tally.known.space.n_configs
         if self._table is None and n_configs <= _MAX_TABLE_CONFIGS:
             self._table = self.episodes.outcomes(np.arange(n_configs))
-        table, row = (self._table, index) if self._table else (self.episodes.outcomes(np.array([index])), 0)
+        if self._table and iteration == 0:
+            table, row = self._table, index
+        else:
+            table, row = self.episodes.outcomes(np.array([index]), iteration), 0
         return int(table.labels[row]), float(table.cost_s[row]), Measurement(table.values[row], table.mask[row])
 
     def _measure_event(
-        self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]
+        self, index: int, iteration: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]
     ) -> tuple[int, float, Measurement]:
         """Return label, cost in seconds and measurement of an event, and pass the event to policy and observers."""
-        config = self.known.space.config(index)
+        space = self.tally.known.space
+        config = space.config(index)
         for observer in observers:
-            observer.starting(config, 0)
+            observer.starting(config, iteration)
         self._source = self._source or self.make_source()
-        event = replace(self._source.measure(config, iteration=0, rng=rng), run_id=self.run_id, repetition=1)
+        event = replace(self._source.measure(config, iteration=iteration, rng=rng), run_id=self.run_id, repetition=1)
         self.tensors.add(event)
         self.updates.learn(event)
         for observer in observers:
             observer.measured(event)
-        return LABELS[event.verdict], event.cost_s, measurement_of(self.known.space, event)
+        return LABELS[event.verdict], event.cost_s, measurement_of(space, event)
 
 
 class OfflineCampaigns:
@@ -210,7 +219,7 @@ class OfflineCampaigns:
             executor=EpisodeExecutor(
                 episodes=self.world.begin(seeds, np.array([scenario])),
                 make_source=partial(self.world.source, seed, scenario),
-                known=known,
+                tally=Tally(known),
                 budget=budget,
                 updates=PolicyUpdates(settings.schedule),
                 tensors=tensors,

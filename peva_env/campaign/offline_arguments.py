@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
+from peva_env.actions import ExtraActions
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.config import OverloadConfig, Section, changed_rules, explain_problem, flat_rules
 from peva_env.errors import ConfigError, UnknownArgumentError
@@ -60,6 +61,8 @@ class OfflineArguments(Section):
     selection_mode: str = Field("online", pattern="^(online|micro_batch)$")
     micro_batch_size: int = Field(8, gt=0)
     version: int = Field(1, ge=0, le=1)
+    stop: bool = False
+    measure_again: bool = False
     overload: dict[str, Any] | Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
 
     @property
@@ -86,6 +89,7 @@ class OfflineArguments(Section):
             budget_seconds=self.budget_seconds,
             max_steps=steps,
             dominance=self.dominance,
+            actions=ExtraActions(self.stop, self.measure_again),
             schedule=UpdateSchedule(self.selection_mode, self.micro_batch_size, window_s=float("inf")),
         )
 

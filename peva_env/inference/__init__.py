@@ -12,6 +12,7 @@ from peva_env.inference.bitsets import Bits, contains, counted, no_sets, packed,
 from peva_env.inference.counting import Blocks, Lattice, above_any, below_any, lattice_size
 from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid, no_lower_pairs
 from peva_env.inference.monotone_map import LABELS, VERDICTS, MonotoneMap
+from peva_env.inference.predicted import filled_in
 from peva_env.inference.records import Dispute, Status
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "below_any",
     "contains",
     "counted",
+    "filled_in",
     "lattice_size",
     "no_lower_pairs",
     "no_sets",

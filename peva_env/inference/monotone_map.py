@@ -106,9 +106,12 @@ class MonotoneMap:
             known = int(self.labels[index])
             # Without contradictions, a measurement of an unknown configuration cannot cause one.
             is_new = known == UNKNOWN_LABEL and not self._evidence.contradicting
+            has_changed = self._evidence.labels.get(index, label) != label
             self._evidence.labels[index] = label
             self._entered.append(index)
-            if self.dominance == "one_sided" or is_new:
+            if self.dominance == "one_sided" and has_changed:
+                resolved = self._infer_anew(self.labels, self._evidence)
+            elif self.dominance == "one_sided" or is_new:
                 resolved = self._spread(self.labels, index, label)
             elif known == label and not self._evidence.contradicting:
                 resolved = np.array([], np.int64)
@@ -267,6 +270,18 @@ class MonotoneMap:
         labels[evidence.contradicted] = UNKNOWN_LABEL
         if self.recorded is not None:
             labels[~self.recorded] = UNKNOWN_LABEL
+        return self._became_known(labels, was_unknown)
+
+    def _infer_anew(self, labels: NDArray[np.int8], evidence: Evidence) -> NDArray[np.int64]:
+        """Recompute all labels of one-sided dominance; return the indices that became known by it."""
+        was_unknown = labels == UNKNOWN_LABEL
+        labels[:] = UNKNOWN_LABEL
+        for index, label in sorted(evidence.labels.items(), key=lambda entry: entry[1] == OK_LABEL):
+            self._spread(labels, index, label)  # overloaded ones first: a measured label outranks an inferred one
+        return self._became_known(labels, was_unknown)
+
+    def _became_known(self, labels: NDArray[np.int8], was_unknown: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Count the configurations that became unknown, and return the indices of those that became known."""
         is_unknown = labels == UNKNOWN_LABEL
         self.n_unknown += int(np.count_nonzero(is_unknown & ~was_unknown))
         fresh: NDArray[np.int64] = (was_unknown & ~is_unknown).nonzero()[0]

@@ -15,9 +15,6 @@ Notation: ``n`` environments side by side.
 import numpy as np
 from numpy.typing import NDArray
 
-type Shares = NDArray[np.float64]
-type Flags = NDArray[np.bool_]
-
 
 class Charges:
     """The charges of ``n`` episodes side by side.
@@ -42,7 +39,9 @@ class Charges:
         self._unlimited[where] = 1 / n_configs
         self._last[where] = 1 / self._budget_runs if self._budget_runs else 1 / n_configs
 
-    def charge(self, spent: Shares, ran: Flags, ended: Flags, rows: NDArray[np.int64]) -> Shares:
+    def charge(
+        self, spent: NDArray[np.float64], ran: NDArray[np.bool_], ended: NDArray[np.bool_], rows: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         """Return what a step is charged in the environments ``rows`` (k,), (k,).
 
         Args:
@@ -55,6 +54,6 @@ class Charges:
             return spent
         self._last[rows] = np.where(ran, spent if self._is_limited else self._unlimited[rows], self._last[rows])
         left = 1 - self._charged[rows]
-        charge: Shares = np.where(ended, left, np.minimum(self._last[rows], left))
+        charge: NDArray[np.float64] = np.where(ended, left, np.minimum(self._last[rows], left))
         self._charged[rows] += charge
         return charge

@@ -36,8 +36,6 @@ from peva_env.errors import ConfigError
 from peva_env.objectives.step import Step
 from peva_env.space import ConfigSpace
 
-type Numbers = NDArray[np.float64]
-
 
 class FrontierObjective:
     """Rewards the share of the map that a step resolves, minus the share of the budget that it is charged."""
@@ -45,7 +43,7 @@ class FrontierObjective:
     def __init__(self, space: ConfigSpace) -> None:
         """Accept the space, as every objective does; it is not used."""
 
-    def reward(self, step: Step, memo: Numbers) -> Numbers:  # noqa: ARG002
+    def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002
         """Return ``resolved - spent``."""
         return step.resolved - step.spent
 
@@ -72,7 +70,7 @@ class GoodputObjective:
         self._success_rate = success_rate
         self._total_rps = float(sum(rates[-1] for rates in space.rates_rps)) or 1.0
 
-    def reward(self, step: Step, memo: Numbers) -> Numbers:
+    def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the increase of the best goodput as a share of the sum of the highest rates, minus ``spent``."""
         meets = (step.success_rate >= self._success_rate) & (step.p95_ms <= self._p95_ms)
         goodput_rps = (step.rates_rps * step.success_rate * meets).sum(axis=1, dtype=np.float64)
@@ -91,7 +89,7 @@ class EarlyObjective:
     def __init__(self, space: ConfigSpace) -> None:
         """Accept the space, as every objective does; it is not used."""
 
-    def reward(self, step: Step, memo: Numbers) -> Numbers:  # noqa: ARG002
+    def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002
         """Return ``-unknown * spent``."""
         return -step.unknown * step.spent
 
@@ -115,7 +113,7 @@ class SecondsObjective:
             raise ConfigError(f"reward = 'seconds': limit_s = {limit_s!r}: must be a number of seconds above 0")
         self._limit_s = limit_s
 
-    def reward(self, step: Step, memo: Numbers) -> Numbers:
+    def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``resolved`` minus the share of the seconds; ``memo`` is the share charged so far."""
         left = 1 - memo
         charge = np.minimum(np.where(step.ran, step.cost_s / self._limit_s, step.spent), left)
@@ -135,13 +133,13 @@ class RightObjective:
     def __init__(self, space: ConfigSpace) -> None:
         """Accept the space, as every objective does; it is not used."""
 
-    def reward(self, step: Step, memo: Numbers) -> Numbers:
+    def reward(self, step: Step, memo: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (newly right - newly wrong) / ``n``, minus ``spent``, minus the unknown share at the end.
 
         ``n`` is the number of configurations that can be measured; ``memo`` is the share right minus the share wrong.
         """
         truth = step.truth
         agreeing = (step.map * truth).sum(axis=1, dtype=np.int64) / np.count_nonzero(truth, axis=1)
-        gain: Numbers = agreeing - memo
+        gain: NDArray[np.float64] = agreeing - memo
         memo[:] = agreeing
         return gain - step.spent - step.unknown * step.ended

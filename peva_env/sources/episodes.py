@@ -41,8 +41,11 @@ class Outcomes:
 class Episodes(Protocol):
     """Episodes that have begun, side by side."""
 
-    def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
-        """Return the outcome of configuration ``indices[i]`` (n,) in episode ``i``, in new arrays."""
+    def outcomes(self, indices: Indices, iteration: int | Indices = 0) -> Outcomes:
+        """Return the outcome of configuration ``indices[i]`` (n,) in episode ``i``, in new arrays.
+
+        ``iteration`` is the number of the configuration's earlier measurements: one number for all, or (n,).
+        """
         ...
 
     def adopt(self, where: Indices, others: Self) -> None:

@@ -56,7 +56,7 @@ class RepeatedEpisodes:
     episodes: Episodes
     iterations: int
 
-    def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
+    def outcomes(self, indices: Indices, iteration: int | Indices = 0) -> Outcomes:
         """Return the majority outcome of the runs of configuration ``indices[i]`` (n,) in episode ``i``."""
         first = iteration * self.iterations
         runs = [self.episodes.outcomes(indices, first + i) for i in range(self.iterations)]

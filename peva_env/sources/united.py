@@ -86,7 +86,7 @@ class UnitedEpisodes:
     parts: Sequence[Episodes]
     world: Indices  # (n,): the part that each episode is played in
 
-    def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
+    def outcomes(self, indices: Indices, iteration: int | Indices = 0) -> Outcomes:
         """Return the outcome of configuration ``indices[i]`` in each episode ``i``."""
         numbers = np.unique(self.world)
         outcomes: list[Outcomes] = [self.parts[number].outcomes(indices, iteration) for number in numbers]

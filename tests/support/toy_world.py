@@ -22,9 +22,9 @@ class ToyEpisodes:
     seeds: Seeds
     scenarios: Indices
 
-    def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
+    def outcomes(self, indices: Indices, iteration: int | Indices = 0) -> Outcomes:
         total = self.world.total_rps[indices]
-        limit = self.world.limits_rps[self.scenarios] + 4 * uniforms(self.seeds, indices, iteration)
+        limit = self.world.limits_rps[self.scenarios] + self.world.spread_rps * uniforms(self.seeds, indices, iteration)
         labels = np.where(total > limit, 1, -1).astype(np.int8)
         labels[~self.world.recorded(self.scenarios)[np.arange(len(self.scenarios)), indices]] = 0
         values = np.zeros((len(indices), 7), np.float32)
@@ -57,7 +57,8 @@ class ToyWorld:
 
     scenarios = ("low", "high")
 
-    def __init__(self) -> None:
+    def __init__(self, spread_rps: float = 4.0) -> None:
+        self.spread_rps = spread_rps
         self.total_rps = np.array([sum(rate for _, rate in config) for config in SPACE])
         self.limits_rps = np.array([22.0, 40.0])
         self._recorded = np.array([[True] * len(SPACE), [("b", 15) not in config for config in SPACE]])
@@ -72,7 +73,7 @@ class ToyWorld:
         return ToyEpisodes(self, seeds.copy(), scenarios.copy())
 
     def truth(self, seed: int, scenario: int) -> NDArray[np.int8]:
-        labels = np.where(self.total_rps > self.limits_rps[scenario] + 2, 1, -1).astype(np.int8)
+        labels = np.where(self.total_rps > self.limits_rps[scenario] + self.spread_rps / 2, 1, -1).astype(np.int8)
         labels[~self._recorded[scenario]] = 0
         return labels
 

@@ -12,9 +12,6 @@ from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGr
 
 type Labels = NDArray[np.int8]
 
-_LIKELY = 0.5
-"""A configuration with a higher probability of overload is predicted to be overloaded."""
-
 
 class Scores(NamedTuple):
     """Shares, 0..1, of the recorded configurations; ``precision``, ``recall`` and ``f1`` are those of *overloaded*."""
@@ -43,16 +40,6 @@ def score(labels: Labels, truth: Labels) -> Scores:
         recall=hits / n_overloaded if n_overloaded else 1.0,
         f1=2 * hits / (n_labelled + n_overloaded) if n_labelled + n_overloaded else 1.0,
     )
-
-
-def filled_in(proved: Labels, unknown: NDArray[np.int64], likely: NDArray[np.float64] | None) -> Labels:
-    """Return a map whose unknown configurations (k,) have predicted labels: overloaded, where that is ``likely`` (k,).
-
-    Without predictions they are taken to be OK, as an operator takes them until they turn out to be overloaded.
-    """
-    labels = proved.copy()
-    labels[unknown] = OK_LABEL if likely is None else np.where(likely > _LIKELY, OVERLOADED_LABEL, OK_LABEL)
-    return labels
 
 
 def certificate_size(grid: RateGrid, truth: Labels) -> int:

@@ -40,7 +40,9 @@ class RecordedRuns:
         """The run index of the placeholder for a configuration without a recorded run."""
         return len(self.rows)
 
-    def draw(self, scenarios: Indices, indices: Indices, draws: NDArray[np.float64], iteration: int) -> Indices:
+    def draw(
+        self, scenarios: Indices, indices: Indices, draws: NDArray[np.float64], iteration: int | Indices
+    ) -> Indices:
         """Return the index (n,) of the run that each episode sees.
 
         ``draws`` (n,) in [0, 1) choose the run of iteration 0; later iterations take the configuration's next runs in

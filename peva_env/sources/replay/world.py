@@ -111,11 +111,11 @@ class ReplayEpisodes:
     seeds: Seeds  # (n,)
     scenarios: Indices  # (n,)
 
-    def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
+    def outcomes(self, indices: Indices, iteration: int | Indices = 0) -> Outcomes:
         """Return a recorded run of configuration ``indices[i]`` for each episode ``i``; label 0 without a record."""
         return self.runs.outcomes(self.drawn_runs(indices, iteration))
 
-    def drawn_runs(self, indices: Indices, iteration: int) -> Indices:
+    def drawn_runs(self, indices: Indices, iteration: int | Indices) -> Indices:
         """Return the index of the recorded run that each episode draws, (n,)."""
         return self.runs.draw(self.scenarios, indices, uniforms(self.seeds, indices, 0), iteration)
 

@@ -96,7 +96,7 @@ class SimulatedEpisodes:
     nodes: Nodes
     chance: Seeds  # (n,): the seeds, hashed with RUN_DRAWS
 
-    def outcomes(self, indices: Indices, iteration: int = 0) -> Outcomes:
+    def outcomes(self, indices: Indices, iteration: int | Indices = 0) -> Outcomes:
         """Return the outcome of configuration ``indices[i]`` (n,) in episode ``i``."""
         settings, runs = self.settings, self.run(indices, iteration)
         p95_ms = 1000 * runs.served.percentile_s(95, settings.timeout_s)
@@ -124,11 +124,11 @@ class SimulatedEpisodes:
         if self.nodes is not others.nodes:
             self.nodes.adopt(where, others.nodes)
 
-    def run(self, indices: Indices, iteration: int) -> SimulatedRuns:
+    def run(self, indices: Indices, iteration: int | Indices) -> SimulatedRuns:
         """Return the complete results of runs (n,)."""
         return self._measured(indices, self.slowness(indices, iteration))
 
-    def slowness(self, indices: Indices, iteration: int) -> Floats:
+    def slowness(self, indices: Indices, iteration: int | Indices) -> Floats:
         """Return the factor on all times in each run, (n,), or (1,) without noise."""
         if not self.settings.noise:
             return _NO_SLOWNESS

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from peva_agents.arena.intervals import bootstrap, iqm, mean, resamples
-from peva_agents.arena.scores import Scores, certificate_size, filled_in, score
-from peva_env.inference import RateGrid
+from peva_agents.arena.scores import Scores, certificate_size, score
+from peva_env.inference import RateGrid, filled_in
 from peva_env.space import ConfigSpace
 
 TRUTH = np.array([-1, -1, 1, 1, 0], np.int8)
