@@ -24,14 +24,23 @@ from peva_env.contracts import (
 from peva_env.errors import ConfigError
 from peva_env.inference import LABELS, UNKNOWN_LABEL, MonotoneMap, filled_in
 from peva_env.objectives import Charges, FirstVersion, FrontierObjective, Objective, Step, checked_rewards
-from peva_env.observation import LastRun, Observation, level_shares, no_run_yet, observation_space, observe
+from peva_env.observation import (
+    Extras,
+    LastRun,
+    Observation,
+    RunHistory,
+    level_shares,
+    no_run_yet,
+    observation_space,
+    observe,
+)
 from peva_env.planning import Candidates
 from peva_env.space import Config, ConfigSpace
 
 _ONLY = np.zeros(1, np.int64)
 """The rows of a single environment in arrays of environments."""
 
-_NO_EXTRA_ACTIONS = ExtraActions()
+_NO_EXTRA_ACTIONS, _NO_EXTRAS = ExtraActions(), Extras()
 _STOPPED = ConfigOutcome(skip_reason="the agent stops")
 _NOT_IN_PLAN = ConfigOutcome(skip_reason="not in the plan: it has too few or too many functions")
 
@@ -71,7 +80,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - gymnasium declares it so
 
     def __init__(
-        self, host: CampaignHost, objective: Objective | None = None, actions: ExtraActions = _NO_EXTRA_ACTIONS
+        self,
+        host: CampaignHost,
+        objective: Objective | None = None,
+        actions: ExtraActions = _NO_EXTRA_ACTIONS,
+        extras: Extras = _NO_EXTRAS,
     ) -> None:
         self.host = host
         self.observer: CampaignObserver | None = None
@@ -82,9 +95,13 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._charges: Charges
         self._campaign: Campaign | None = None
         self._last = no_run_yet(host.space)
+        self._extras = extras
+        self._runs = RunHistory(1, extras.n_runs, len(host.space.functions))
         self._episodes = EpisodeSeeds()
         self._codec = ActionCodec(host.space, actions)
-        self.observation_space: gymnasium.Space[Any] = observation_space(host.space, with_map=self._codec.is_dense)
+        self.observation_space: gymnasium.Space[Any] = observation_space(
+            host.space, with_map=self._codec.is_dense, extras=extras
+        )
         self.action_space: gymnasium.Space[Any] = self._codec.action_space
 
     def reset(
@@ -98,6 +115,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         super().reset(seed=seed)
         self.end(EndStatus.INTERRUPTED)
         self._last = no_run_yet(self.space)
+        self._runs.begin(_ONLY)
         self._memo[:] = 0
         self._campaign = self.host.open(options or {}, self._episodes.next(self.np_random, begin=seed is not None))
         self._campaign.measure_again = self._extra_actions.measure_again
@@ -126,6 +144,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             campaign.budget.spent_steps += 1
             if outcome.measurement is not None and index is not None:
                 self._last = LastRun(self._load(index).level_shares, outcome.measurement)
+                values, mask, _ = outcome.measurement
+                self._runs.add(_ONLY, self._last.level_shares[None], values[None], mask[None])
             ending = campaign.ending
             spent = left_before - min(campaign.budget.left)
             reward = self._reward(index, outcome, spent, is_cut_short=ending is EndStatus.BUDGET)
@@ -315,7 +335,15 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     def _observe(self) -> Observation:
         campaign = self._running()
-        return observe(campaign.known, self._last, campaign.budget.left)
+        observation = observe(campaign.known, self._last, campaign.budget.left)
+        observation |= {name: part[0] for name, part in self._runs.observation().items()}
+        grid = campaign.known.grid
+        if self._extras.coordinates and grid is not None:
+            observation["coordinates"] = grid.level_shares.copy()
+        if self._extras.mean_latency:
+            shares, (_, _, mean_s) = self._last
+            observation["last_mean_latency"] = np.zeros_like(shares) if mean_s is None else mean_s.copy()
+        return dict(sorted(observation.items()))
 
     def _info(self, outcome: ConfigOutcome, index: int | None) -> dict[str, Any]:
         known = self._running().known

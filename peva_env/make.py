@@ -26,6 +26,7 @@ from peva_env.config import load_config, parse_config
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective
+from peva_env.observation import Extras
 from peva_env.vector import PevaVectorEnv
 
 SAMPLE_CONFIG = Path(__file__).with_name("config") / "sample.yml"
@@ -46,6 +47,9 @@ def make_live_env(
     reward_kwargs: Mapping[str, Any] | None = None,
     stop: bool = False,
     measure_again: bool = False,
+    coordinates: bool = False,
+    last_runs: int = 0,
+    mean_latency: bool = False,
     version: int = 0,
 ) -> PevaEnv:
     """Build ``peva/FaasLive-v1``: k6 against a node, with memory and artifacts. All arguments are plain data.
@@ -63,6 +67,9 @@ def make_live_env(
         reward_kwargs: arguments of the reward.
         stop: whether there is an action that ends the episode.
         measure_again: whether a known configuration can be measured again.
+        coordinates: whether an observation shows the rates of all configurations; see ``peva_env.observation``.
+        last_runs: how many of the last runs an observation shows.
+        mean_latency: whether an observation shows the mean latency of each function in the last run.
         version: of the id, which sets it; see the version history above.
 
     Raises:
@@ -77,7 +84,8 @@ def make_live_env(
     parsed = load_config(config_path or SAMPLE_CONFIG) if config is None else parse_config(config)
     host = LiveCampaigns(parsed, budget_runs=budget_runs, budget_seconds=budget_seconds)
     objective = make_objective(reward, reward_kwargs or {}, host.space, budget_seconds=budget_seconds, version=version)
-    return PevaEnv(host, objective, ExtraActions(stop, measure_again))
+    require_positive("last_runs", last_runs or None)
+    return PevaEnv(host, objective, ExtraActions(stop, measure_again), Extras(coordinates, last_runs, mean_latency))
 
 
 def make_sim_env(
@@ -115,6 +123,9 @@ def make_sim_env(
             ``stop`` (False), whether there is an action that ends the episode;
             ``measure_again`` (False), whether a known configuration can be measured again: the majority of its
             measurements decides;
+            ``coordinates`` (False), whether an observation shows the rates of all configurations, ``last_runs`` (0),
+            how many of the last runs it shows, and ``mean_latency`` (False), whether it shows the mean latency of each
+            function in the last run: see ``peva_env.observation``;
             ``overload`` (None), the user's objective: keys of ``overload`` of ``DfaasConfig`` that differ from the
             defaults, or in a replay from the rules of the recorded campaign. A list of them makes each objective a
             scenario, ``SCENARIO@p95_ms_max=200``: one node or recording, many objectives;
@@ -133,7 +144,7 @@ def make_sim_env(
         version=version,
         **settings,
     )
-    return PevaEnv(setup.campaigns(), setup.objective, setup.settings.actions)
+    return PevaEnv(setup.campaigns(), setup.objective, setup.settings.actions, setup.settings.extras)
 
 
 def make_replay_env(
@@ -160,7 +171,7 @@ def make_replay_env(
         MemoryStoreError: a file cannot be read, or has another schema.
     """
     setup = replay_setup(data, scenarios=scenarios, version=version, **settings)
-    return PevaEnv(setup.campaigns(), setup.objective, setup.settings.actions)
+    return PevaEnv(setup.campaigns(), setup.objective, setup.settings.actions, setup.settings.extras)
 
 
 def make_sim_vec(

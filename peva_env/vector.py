@@ -64,7 +64,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self.autoreset_mode = _parse_autoreset_mode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.render_mode = None
-        self.single_observation_space = observation_space(space, with_map=True)
+        self.single_observation_space = observation_space(space, with_map=True, extras=setup.settings.extras)
         self._has_stop = setup.settings.actions.stop
         self.single_action_space = gymnasium.spaces.Discrete(space.n_configs + self._has_stop)
         self.observation_space = batch_space(self.single_observation_space, num_envs)

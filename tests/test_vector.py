@@ -20,6 +20,7 @@ from peva_env.campaign.offline import OfflineSettings
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import OBJECTIVES, make_objective
+from peva_env.observation import Extras
 from peva_env.vector import PevaVectorEnv
 from tests.support.toy_world import SPACE, ToyWorld
 
@@ -42,7 +43,7 @@ def noisy_setup(reward: str, **settings: Any) -> OfflineSetup:
 
 
 def single(made: OfflineSetup) -> PevaEnv:
-    return PevaEnv(made.campaigns(), made.objective, made.settings.actions)
+    return PevaEnv(made.campaigns(), made.objective, made.settings.actions, made.settings.extras)
 
 
 def side_by_side(make: Callable[[], OfflineSetup], mode: AutoresetMode) -> tuple[SyncVectorEnv, PevaVectorEnv]:
@@ -91,7 +92,9 @@ def stepped(reference: Any, vector: Any, actions: Any) -> tuple[tuple[Any, ...],
 @pytest.mark.parametrize("dominance", ["one_sided", "two_sided"])
 @pytest.mark.parametrize(("reward", "version"), [*((reward, 1) for reward in OBJECTIVES), ("goodput", 0)])
 def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str, reward: str, version: int) -> None:
-    settings = {"dominance": dominance, "budget_seconds": 170.0}
+    settings: dict[str, Any] = {"dominance": dominance, "budget_seconds": 170.0}
+    if reward == "early":
+        settings["extras"] = Extras(coordinates=True, n_runs=3, mean_latency=True)
     reference, vector = side_by_side(lambda: toy_setup(reward, version, **settings), mode)
     rng = np.random.default_rng(5)
     expected, expected_infos = reference.reset(seed=3)
@@ -128,6 +131,8 @@ def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str,
         ("peva/FaasSim-v1", {"rates_rps": {"a": [0, 40, 80], "b": [20, 60], "c": [0, 90]}, "min_functions": 1}),
         ("peva/FaasReplay-v1", {"dominance": "two_sided", "reward": "goodput"}),
         ("peva/FaasReplay-v1", {"reward": "right", "iterations": 3}),
+        ("peva/FaasReplay-v1", {"iterations": 2, "mean_latency": True, "coordinates": True, "last_runs": 4}),
+        ("peva/FaasSim-v1", {"overload": [{"p95_ms_max": 60}, {}], "mean_latency": True, "last_runs": 1}),
         ("peva/FaasSim-v1", {"reward": "right", "overload": [{"p95_ms_max": 60}, {"p95_ms_max": 200}]}),
         ("peva/FaasSim-v1", {"reward": "early", "budget_seconds": 240.0, "budget_runs": None}),
         ("peva/FaasSim-v1", {"overload": {"p95_ms_max": 120, "functions": {"a": {"success_rate_min": 0.99}}}}),

@@ -25,7 +25,7 @@ from peva_env.inference import (
     packed,
     unpacked,
 )
-from peva_env.observation import N_RUN_VALUES, Observation
+from peva_env.observation import N_RUN_VALUES, Observation, RunHistory
 from peva_env.sources import Outcomes
 from peva_env.space import ConfigSpace
 
@@ -56,6 +56,9 @@ class CampaignState:
         self._last_values = np.zeros((n, N_RUN_VALUES + 2 * n_functions), np.float32)
         self._last_mask = np.zeros(self._last_values.shape, np.int8)
         self.last_labels = np.zeros(n, np.int8)  # the verdicts of the last step's runs, 0 without a run
+        self._runs = RunHistory(n, settings.extras.n_runs, n_functions)
+        self._has_coordinates = settings.extras.coordinates
+        self._mean_s = np.zeros((n, n_functions), np.float32) if settings.extras.mean_latency else None
         self._reach = Reach(grid, settings.dominance)
         self._grid, self._dominance = grid, settings.dominance
         self._of_scenario = recorded  # (S, N)
@@ -69,6 +72,9 @@ class CampaignState:
         for blank in (self.n_resolved, self.cost_s, self._ok, self._overloaded, self._last_values, self._last_mask):
             blank[where] = 0
         self.budgets.begin(where)
+        self._runs.begin(where)
+        if self._mean_s is not None:
+            self._mean_s[where] = 0
         self._unknown[where] = self._legal[where] = self._recorded.take(scenarios, axis=0)
         if self._tallies is not None:
             for row, scenario in zip(where.tolist(), scenarios.tolist(), strict=True):
@@ -104,6 +110,10 @@ class CampaignState:
         self._last_run = np.where(legal, actions, self._last_run)
         self._last_values = _with_old_rows(outcomes.values, self._last_values, unmeasured)
         self._last_mask = _with_old_rows(outcomes.mask, self._last_mask, unmeasured)
+        if self._mean_s is not None and outcomes.mean_s is not None:
+            self._mean_s = _with_old_rows(outcomes.mean_s, self._mean_s, unmeasured)
+        rows = legal.nonzero()[0]
+        self._runs.add(rows, self._level_shares[actions[rows]], self._last_values[rows], self._last_mask[rows])
 
     def _infer(self, actions: Numbers, labels: NDArray[np.int8]) -> None:
         """Label the configurations that became known."""
@@ -146,14 +156,19 @@ class CampaignState:
 
     def observation(self, rows: Any = slice(None)) -> Observation:
         """Return the observations of campaigns ``rows``, copied."""
-        return {
+        observation = {
             "budget": self.budgets.left[:, rows].T.astype(np.float32, order="C"),
             "last_config": self._level_shares.take(self._last_run[rows], axis=0),
             "last_mask": self._last_mask[rows].copy(),
             "last_measurement": self._last_values[rows].copy(),
             "map": self.map(rows),
             "progress": (1 - self.n_unknown[rows] / self.n_configs[rows]).astype(np.float32)[:, None],
-        }
+        } | self._runs.observation(rows)
+        if self._has_coordinates:
+            observation["coordinates"] = np.tile(self._level_shares[:-1], (len(observation["map"]), 1, 1))
+        if self._mean_s is not None:
+            observation["last_mean_latency"] = self._mean_s[rows].copy()
+        return dict(sorted(observation.items()))
 
 
 def _with_old_rows(new: NDArray[Any], old: NDArray[Any], rows: Numbers) -> NDArray[Any]:

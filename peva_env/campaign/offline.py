@@ -27,7 +27,7 @@ from peva_env.contracts import (
 from peva_env.errors import ConfigError
 from peva_env.inference import LABELS, VERDICTS, MonotoneMap, RateGrid
 from peva_env.memory.tensors import TensorCache
-from peva_env.observation import Measurement, measurement_of
+from peva_env.observation import Extras, Measurement, measurement_of
 from peva_env.planning import PolicyUpdates, UpdateSchedule
 from peva_env.sources import Episodes, Outcomes, World, hashed
 from peva_env.space import ConfigSpace, Dominance
@@ -51,6 +51,7 @@ class OfflineSettings:
     dominance: Dominance = "within_sets"
     schedule: UpdateSchedule = UpdateSchedule()  # noqa: RUF009 - frozen
     actions: ExtraActions = ExtraActions()  # noqa: RUF009 - frozen
+    extras: Extras = Extras()  # noqa: RUF009 - frozen
 
     def budget(self) -> Budget:
         """Return the budget of one campaign."""
@@ -158,7 +159,11 @@ class EpisodeExecutor:
             table, row = self._table, index
         else:
             table, row = self.episodes.outcomes(np.array([index]), iteration), 0
-        return int(table.labels[row]), float(table.cost_s[row]), Measurement(table.values[row], table.mask[row])
+        return (
+            int(table.labels[row]),
+            float(table.cost_s[row]),
+            Measurement(table.values[row], table.mask[row], None if table.mean_s is None else table.mean_s[row]),
+        )
 
     def _measure_event(
         self, index: int, iteration: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]

@@ -10,6 +10,7 @@ from peva_env.actions import ExtraActions
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.config import OverloadConfig, Section, changed_rules, explain_problem, flat_rules
 from peva_env.errors import ConfigError, UnknownArgumentError
+from peva_env.observation import Extras
 from peva_env.planning import UpdateSchedule
 from peva_env.space import Dominance
 
@@ -63,6 +64,9 @@ class OfflineArguments(Section):
     version: int = Field(1, ge=0, le=1)
     stop: bool = False
     measure_again: bool = False
+    coordinates: bool = False
+    last_runs: int = Field(0, ge=0, le=1000)
+    mean_latency: bool = False
     overload: dict[str, Any] | Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
 
     @property
@@ -90,6 +94,7 @@ class OfflineArguments(Section):
             max_steps=steps,
             dominance=self.dominance,
             actions=ExtraActions(self.stop, self.measure_again),
+            extras=Extras(self.coordinates, self.last_runs, self.mean_latency),
             schedule=UpdateSchedule(self.selection_mode, self.micro_batch_size, window_s=float("inf")),
         )
 

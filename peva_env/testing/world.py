@@ -109,6 +109,8 @@ class WorldContract:
                 assert (LABELS[event.verdict], event.cost_s) == (outcomes.labels[index], outcomes.cost_s[index])
                 assert measurement.values.tolist() == outcomes.values[index].tolist()
                 assert measurement.mask.tolist() == outcomes.mask[index].tolist()
+                if outcomes.mean_s is not None and measurement.mean_s is not None:
+                    assert measurement.mean_s.tolist() == outcomes.mean_s[index].tolist()
             source.close()
 
 

@@ -29,6 +29,7 @@ EVENT_QUERY = f"""
         function_names, rates_rps AS rate_rps,
         list_resize(success_rate, len(function_names)) AS success_rate,
         list_resize(p95_ms, len(function_names)) AS p95_ms,
+        list_resize(mean_ms, len(function_names)) AS mean_ms,
         {", ".join(RUN_QUANTITIES)}
     FROM execution_events WHERE kind = '{EventKind.MEASURED}' AND verdict <> '{Verdict.INVALID}'
 """  # noqa: S608
@@ -54,6 +55,7 @@ class Rows:
     function: Coded  # (m,)
     of_function: NDArray[np.float64]  # (m, len(FUNCTION_QUANTITIES))
     of_run: NDArray[np.float64]  # (n, len(RUN_QUANTITIES))
+    mean_ms: NDArray[np.float64]  # (m,): mean latency, which is no feature of the tensor cache
 
 
 def rows_of_event(event: ExecutionEvent) -> Rows:
@@ -77,6 +79,7 @@ def rows_of_event(event: ExecutionEvent) -> Rows:
         function=Coded(np.arange(len(names)), names),
         of_function=np.array([rates, success_rate, p95_ms], np.float64).T,
         of_run=np.array([of_run], np.float64),
+        mean_ms=np.array([function.mean_ms for function in event.functions] or absent, np.float64),
     )
 
 
@@ -92,6 +95,7 @@ def rows_of_batch(batch: ArrowBatch) -> Rows:
         function=_coded(names.flatten()),
         of_function=_matrix([batch.column(name).flatten() for name in FUNCTION_QUANTITIES]),
         of_run=_matrix([batch.column(name) for name in RUN_QUANTITIES]),
+        mean_ms=_numbers(batch.column("mean_ms").flatten()).astype(np.float64),
     )
 
 

@@ -34,6 +34,7 @@ class RecordedRuns:
     values: NDArray[np.float32]  # (K + 1, V)
     mask: NDArray[np.int8]  # (K + 1, V)
     cost_s: NDArray[np.float64]  # (K + 1,)
+    mean_s: NDArray[np.float32]  # (K + 1, F): mean latency, 0 where not measured
 
     @property
     def no_run(self) -> int:
@@ -61,6 +62,7 @@ class RecordedRuns:
             self.values.take(runs, axis=0),
             self.mask.take(runs, axis=0),
             self.cost_s.take(runs),
+            self.mean_s.take(runs, axis=0),
         )
 
     def majority(self, scenario: int) -> NDArray[np.int8]:
@@ -95,8 +97,11 @@ def arrange_runs(rows: Rows, maps: Sequence[RecordedMap], spaces: Sequence[Confi
     first = np.where(count == 0, len(cells), np.cumsum(count) - count)
     recording_rows = np.concatenate([group.rows for _, group in pairs])[order]
     values, mask = _zeros(len(cells) + 1, n_functions)
+    mean_s = np.zeros((len(cells) + 1, n_functions), np.float32)
     for part in _rows_by_scenario(pairs, spaces, order):
         _fill(values, mask, rows, part, n_functions)
+        for position, measured in zip(part.positions, part.group.measured.T, strict=True):
+            mean_s[part.runs, position] = np.nan_to_num(rows.mean_ms[measured] / 1000).clip(0, LATENCY_CAP_S)
     return RecordedRuns(
         first=first.reshape(len(maps), n_configs),
         count=count.reshape(len(maps), n_configs),
@@ -106,6 +111,7 @@ def arrange_runs(rows: Rows, maps: Sequence[RecordedMap], spaces: Sequence[Confi
         values=values,
         mask=mask,
         cost_s=np.append(_costs(rows.of_run[recording_rows, _COST]), 0.0),
+        mean_s=mean_s,
     )
 
 

@@ -112,7 +112,9 @@ class SimulatedEpisodes:
             mask[:, p95_at:][(runs.succeeded == 0).T] = 0
         values = columns.T.astype(np.float32, order="C")
         values *= mask
-        return Outcomes(labels(runs.margins), values, mask, np.full(len(indices), settings.cost_s))
+        mean_s = np.minimum(_latency_ms(runs.served, settings.timeout_s, "mean_ms") / 1000, LATENCY_CAP_S)
+        means = mean_s.T.astype(np.float32, order="C") * mask[:, p95_at:]
+        return Outcomes(labels(runs.margins), values, mask, np.full(len(indices), settings.cost_s), means)
 
     def truth(self, indices: Indices) -> NDArray[np.int8]:
         """Return the labels (n,) without noise, -1 OK, 1 overloaded: monotone in the rates."""
