@@ -42,10 +42,8 @@ class Step:
     find_truth: Callable[[], NDArray[np.int8]]
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            array = getattr(self, field.name)
-            if isinstance(array, np.ndarray):
-                array.flags.writeable = False
+        for name in _ARRAYS:
+            getattr(self, name).flags.writeable = False
 
     @property
     def success_rate(self) -> NDArray[np.float32]:
@@ -90,15 +88,16 @@ class Step:
 
     def rows(self, where: NDArray[np.bool_]) -> "Step":
         """Return the step in the environments at ``where`` (n,)."""
-        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        own = {name: array[where] for name, array in arrays.items() if isinstance(array, np.ndarray)}
         return replace(
             self,
-            **own,
+            **{name: getattr(self, name)[where] for name in _ARRAYS},
             find_newly=lambda: self.newly[where],
             find_map=lambda: self.map[where],
             find_truth=lambda: self.truth[where],
         )
+
+
+_ARRAYS = tuple(field.name for field in fields(Step) if not field.name.startswith("find_"))
 
 
 @runtime_checkable

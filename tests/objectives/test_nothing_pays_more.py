@@ -12,7 +12,7 @@ from peva_agents.loop import run_campaign
 from peva_agents.uniform import UniformAgent
 from peva_env.config import DfaasConfig
 from peva_env.contracts import Agent, CampaignView
-from peva_env.objectives import OBJECTIVES
+from peva_env.objectives import ILLEGAL_REWARD, OBJECTIVES
 
 WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
     "simulated": ("peva/FaasSim-v1", {"rates_rps": {"a": list(range(0, 201, 20)), "b": list(range(0, 201, 20))}}),
@@ -175,3 +175,18 @@ def test_the_first_version_could_be_gamed_and_still_is_what_it_was() -> None:
         assert result.total_reward == pytest.approx(1 - known.n_unknown / known.n_configs - charged)
         returns[name] = result.total_reward
     assert returns["stalls"] > returns["honest"]
+
+
+@pytest.mark.filterwarnings("ignore:.*out of date")
+def test_a_spec_that_the_first_version_stored_opens_with_its_rewards() -> None:
+    """Such a spec names no version."""
+    spec = gymnasium.envs.registration.EnvSpec(
+        id="peva/FaasSim-v0",
+        entry_point="peva_env.make:make_sim_env",
+        kwargs={"node": "local", "rates_rps": {"fetch": [20, 40]}, "budget_runs": 4},
+    )
+    env = gymnasium.make(gymnasium.envs.registration.EnvSpec.from_json(spec.to_json()))
+    env.reset(seed=0)
+    rewards = [env.step(0)[1] for _ in range(2)]
+    assert rewards[1] == ILLEGAL_REWARD
+    assert gymnasium.make("peva_env:peva/FaasSim-v0", **spec.kwargs).observation_space == env.observation_space
