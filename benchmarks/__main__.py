@@ -1,7 +1,7 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
-Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training`` and ``report``,
-which take longer or need an extra.
+Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training``, ``report``,
+``rewards`` and ``rewards-teach``, which take longer or need an extra.
 """
 
 import sys
@@ -15,6 +15,8 @@ from benchmarks import (
     offline_speed,
     replay_speed,
     report_page,
+    rewards,
+    rewards_teach,
     simulated_speed,
     space_speed,
     step_overhead,
@@ -38,6 +40,8 @@ _LONG = {
     "steps": campaign_memory.main,
     "training": training.main,
     "report": report_page.main,
+    "rewards": rewards.main,
+    "rewards-teach": rewards_teach.main,
 }
 
 for name in sys.argv[1:] or _ALL:
