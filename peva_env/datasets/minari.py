@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env import __version__
-from peva_env.contracts import Agent
+from peva_env.contracts import Agent, EndStatus
 from peva_env.errors import ConfigError, PolicyError
 from peva_env.system import uninterrupted
 
@@ -117,6 +117,8 @@ class MinariDataset:
                 result = drive(recorder, make_agent(seed + number), seed=seed + number)
                 if not recorder.actions:
                     raise PolicyError(f"episode {number}: the agent made no step; an episode needs at least one")
+                if result.status is EndStatus.STOPPED:  # after its last step: the reward of that belongs to this step
+                    recorder.rewards[-1] += result.total_reward - sum(recorder.rewards)
                 storage.update_episodes([self._buffer(recorder, number, seed + number)])
                 storage.update_episode_metadata([self._metadata(recorder, result)], [number])
             storage.update_metadata(

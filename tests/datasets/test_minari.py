@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import yaml
 
+from peva_agents.loop import run_campaign
 from peva_env.contracts import EndStatus
 from peva_env.datasets.minari import MinariDataset
 from peva_env.errors import ConfigError, PolicyError
@@ -202,6 +204,29 @@ def test_an_agent_that_asks_for_nothing_is_named(root: Path) -> None:
             env, idle, lambda seed: None, n_episodes=1, seed=0, algorithm="idle", description=""  # type: ignore[arg-type, return-value]
         )  # fmt: skip
     assert not files(root)
+
+
+class StopsAfterOneRun:
+    """Measures the last configuration, and nothing else."""
+
+    name, dominance = "stops", "one_sided"
+
+    def begin(self, campaign: Any) -> None:
+        self._actions = iter([1])
+
+    def act(self, observation: Any, info: Any) -> int | None:
+        return next(self._actions, None)
+
+
+@needs_minari
+def test_the_reward_of_ending_a_campaign_early_is_that_of_its_last_step(root: Path) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    env = gymnasium.make("peva_env:peva/FaasSim-v1", rates_rps={"a": [0, 10, 20]}, dominance="one_sided")
+    MinariDataset("mine-v0").write(
+        env, run_campaign, lambda seed: StopsAfterOneRun(), n_episodes=1, seed=0, algorithm="stops", description=""
+    )
+    (episode,) = load("mine-v0")
+    assert episode.rewards.tolist() == pytest.approx([1 / 3 - 1])
 
 
 @needs_minari
