@@ -16,7 +16,7 @@ PACKAGES = {"peva_env": ROOT / "peva_env", "peva_agents": ROOT / "agents" / "pev
 
 ROOMS = [
     ["peva_env.errors", "peva_env.space", "peva_env.records", "peva_env.contracts"],
-    ["peva_env.system", "peva_env.config", "peva_env.rules", "peva_env.inference", "peva_env.planning"],
+    [f"peva_env.{name}" for name in ("system", "config", "rules", "inference", "planning", "features")],
     ["peva_env.observation", "peva_env.objectives", "peva_env.actions"],
     ["peva_env.platforms", "peva_env.memory", "peva_env.sources", "peva_env.datasets"],
     ["peva_env.campaign"],
@@ -32,7 +32,8 @@ ROOMS = [
 
 RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room in line)}
 
-FOR_AGENTS = {"errors", "space", "contracts", "config", "inference", "observation", "planning", "rules", "system"}
+FOR_AGENTS = {"errors", "space", "contracts", "system", "config", "rules", "inference", "planning", "features"}
+FOR_AGENTS |= {"observation"}
 
 FOR_TRAINERS = FOR_AGENTS | {"campaign", "console", "env", "objectives", "report", "sb3_vec_env", "vector"}
 """What builds and steps environments, and prints tables of them, may see these too; an agent never does."""

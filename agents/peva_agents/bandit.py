@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs import Reach, highest_rps, valid_runs
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext, Verdict
+from peva_env.features import Reach, highest_rps, valid_runs
 from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from peva_agents.beliefs import Reach
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig
 from peva_env.contracts import PolicyContext
+from peva_env.features import Reach
 from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config
 

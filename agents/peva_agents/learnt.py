@@ -1,7 +1,7 @@
 """A learnt agent: one small network, trained on many maps, scores the candidates of any space.
 
 The *estimate* is the probability ``p`` that a candidate is overloaded, from the features of
-``peva_agents.beliefs.features``. The *choice* is the candidate with the highest
+``peva_env.features.candidate_features``. The *choice* is the candidate with the highest
 
     log((p above + (1 - p) below) sqrt(p (1 - p))) + correction
 
@@ -19,21 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs import (
-    Comparison,
-    Counts,
-    Features,
-    Measured,
-    Networks,
-    Prior,
-    Reach,
-    correction_inputs,
-    highest_rps,
-    valid_runs,
-)
+from peva_agents.beliefs import Comparison, Networks, Prior, correction_inputs
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
+from peva_env.features import Counts, Features, Measured, Reach, highest_rps, valid_runs
 from peva_env.planning import Candidates
 from peva_env.space import Config
 

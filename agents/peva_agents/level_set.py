@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from peva_agents.beliefs import CountArray, Floats, Measured, NodeBelief, Reach, highest_rps, valid_runs
+from peva_agents.beliefs import NodeBelief
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
+from peva_env.features import CountArray, Floats, Measured, Reach, highest_rps, valid_runs
 from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from peva_agents.beliefs import N_INPUTS, SCORE_INPUT, Network, Networks
-from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.learnt import LearntAgent, LearntPolicy
 from peva_agents.loop import run_campaign
 from peva_env.campaign import OfflineSetup, simulated_setup
@@ -15,6 +14,7 @@ from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus, PolicyAlgorithm
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
+from peva_env.features import N_FEATURES
 from peva_env.planning import agent_factory
 from peva_env.testing import PolicyContract
 from tests.support.networks import candidates, network, networks, nodes

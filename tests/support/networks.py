@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from peva_agents.beliefs import Networks
-from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
 from peva_agents.training.candidates import CandidateEnv, CorrectionWorld
 from peva_env.campaign import OfflineSetup, simulated_setup
+from peva_env.features import N_FEATURES
 
 RATES = {"a": [0, 50, 100, 150, 200], "b": [0, 50, 100, 150, 200]}
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.features import Counts
+from peva_env.features import Counts
 from peva_env.planning import Candidates
 
 type Floats = NDArray[np.float64]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.beliefs.comparison import N_INPUTS
-from peva_agents.beliefs.features import N_FEATURES
 from peva_agents.beliefs.network import Network
 from peva_env.errors import PolicyLoadError
+from peva_env.features import N_FEATURES
 
 type Floats = NDArray[np.float64]
 

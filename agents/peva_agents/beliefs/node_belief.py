@@ -1,7 +1,7 @@
 """The probability that a node breaks an overload rule under unmeasured loads.
 
 Each quantity of the rules has a Gaussian process: CPU, RAM, and the latency of each function, from which its success is
-computed (``peva_agents.beliefs.slots``). The rules are applied to draws of all quantities; the probability is the share
+computed (``peva_env.features.slots``). The rules are applied to draws of all quantities; the probability is the share
 of draws that break a rule.
 
 Notation: ``k`` candidates, ``F`` functions, ``D`` draws. Rates are shares of each function's highest rate.
@@ -10,11 +10,8 @@ Notation: ``k`` candidates, ``F`` functions, ``D`` draws. Rates are shares of ea
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.gaussian import GaussianProcess
-from peva_agents.beliefs.measured import Measurements
-from peva_agents.beliefs.processes import label_process, use_process
-from peva_agents.beliefs.slots import HEADROOM, Slots, success_at
 from peva_env.config import OverloadConfig
+from peva_env.features import HEADROOM, GaussianProcess, Measurements, Slots, label_process, success_at, use_process
 
 type Floats = NDArray[np.float64]
 

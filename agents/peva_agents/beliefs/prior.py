@@ -9,8 +9,8 @@ factor for which most votes are right.
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.measured import Measurements, highest_rps
 from peva_env.contracts import Tensors
+from peva_env.features import Measurements, highest_rps
 from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, no_lower_pairs
 from peva_env.rules import majority_labels
 from peva_env.space import ConfigSpace

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.measured import Measurements
 from peva_agents.beliefs.prior import Prior
 from peva_env.campaign import replay_setup
 from peva_env.contracts import Verdict
 from peva_env.env import PevaEnv
+from peva_env.features import Measurements
 from peva_env.memory.tensors import TensorCache
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.features import Counts, Features
-from peva_agents.beliefs.gaussian import GaussianProcess
-from peva_agents.beliefs.measured import Measured, Measurements
 from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent, NodeMeasurement, Verdict
+from peva_env.features import Counts, Features, Measured, Measurements
+from peva_env.features.gaussian import GaussianProcess
 from peva_env.space import Config, ConfigSpace
 from peva_env.testing.examples import example_event
 

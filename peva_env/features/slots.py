@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.gaussian import GaussianProcess
-from peva_agents.beliefs.measured import Measurements
+from peva_env.features.gaussian import GaussianProcess
+from peva_env.features.measured import Measurements
 
 type Floats = NDArray[np.float64]
 

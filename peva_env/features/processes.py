@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.gaussian import GaussianProcess
-from peva_agents.beliefs.measured import Measurements
+from peva_env.features.gaussian import GaussianProcess
+from peva_env.features.measured import Measurements
 
 type Floats = NDArray[np.float64]
 

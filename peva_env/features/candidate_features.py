@@ -7,7 +7,7 @@ Five kinds of features:
 
 - **geometry**: distances of a candidate to the OK configurations below it and the overloaded configurations above it;
 - **neighbours**: labels of measured configurations nearby, by kernels and by Gaussian processes;
-- **load**: predicted fullness of each function's slots, by Little's law (``peva_agents.beliefs.slots``);
+- **load**: predicted fullness of each function's slots, by Little's law (``peva_env.features.slots``);
 - **limits**: predicted CPU and RAM;
 - **counts**: numbers of candidates that each verdict would resolve, and the progress of the campaign.
 """
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.gaussian import GaussianProcess
-from peva_agents.beliefs.geometry import geometry_features, neighbour_features, squared_distances
-from peva_agents.beliefs.measured import Measurements
-from peva_agents.beliefs.processes import label_process, use_process
-from peva_agents.beliefs.slots import SATURATED, Slots, success_at
 from peva_env.config import OverloadConfig
+from peva_env.features.gaussian import GaussianProcess
+from peva_env.features.geometry import geometry_features, neighbour_features, squared_distances
+from peva_env.features.measured import Measurements
+from peva_env.features.processes import label_process, use_process
+from peva_env.features.slots import SATURATED, Slots, success_at
 
 type Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.beliefs.measured import Measurements
+from peva_env.features.measured import Measurements
 
 type Floats = NDArray[np.float64]
 
