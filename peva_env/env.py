@@ -29,6 +29,7 @@ from peva_env.observation import (
     LastRun,
     Observation,
     RunHistory,
+    latency_s,
     level_shares,
     no_run_yet,
     observation_space,
@@ -341,8 +342,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         if self._extras.coordinates and grid is not None:
             observation["coordinates"] = grid.level_shares.copy()
         if self._extras.mean_latency:
-            shares, (_, _, mean_s) = self._last
-            observation["last_mean_latency"] = np.zeros_like(shares) if mean_s is None else mean_s.copy()
+            observation["last_mean_latency"] = latency_s(self._last.measurement.mean_ms)
         return dict(sorted(observation.items()))
 
     def _info(self, outcome: ConfigOutcome, index: int | None) -> dict[str, Any]:

@@ -26,11 +26,11 @@ N_RUN_VALUES = 3
 
 
 class Measurement(NamedTuple):
-    """The values of a run in the layout of ``last_measurement`` and ``last_mask``, and the mean latency."""
+    """The values of a run: those in the layout of ``last_measurement`` and ``last_mask``, and the mean latencies."""
 
     values: NDArray[np.float32]  # (3 + 2 F,)
     mask: NDArray[np.int8]  # (3 + 2 F,)
-    mean_s: NDArray[np.float32] | None = None  # (F,): mean latency, 0 where not measured; None if no run tells it
+    mean_ms: NDArray[np.float32]  # (F,): mean latency of the successful requests, NaN where not measured; in no layout
 
 
 class LastRun(NamedTuple):
@@ -146,7 +146,8 @@ def no_run_yet(space: ConfigSpace) -> LastRun:
     """Return the placeholder for the last run before the first run."""
     n_functions = len(space.functions)
     n_values = N_RUN_VALUES + 2 * n_functions
-    blank = Measurement(np.zeros(n_values, np.float32), np.zeros(n_values, np.int8))
+    unmeasured = np.full(n_functions, np.nan, np.float32)
+    blank = Measurement(np.zeros(n_values, np.float32), np.zeros(n_values, np.int8), unmeasured)
     return LastRun(np.zeros(n_functions, np.float32), blank)
 
 
@@ -175,21 +176,28 @@ def measurement_of(space: ConfigSpace, event: ExecutionEvent) -> Measurement:
     """Return the measurement of an event."""
     n_functions = len(space.functions)
     raw: list[float | None] = [None] * (N_RUN_VALUES + 2 * n_functions)
-    mean_s = np.zeros(n_functions)
     cpu_pct, ram_pct = event.node.cpu_pct, event.node.ram_pct
+    mean_ms = np.full(n_functions, np.nan)
     raw[:N_RUN_VALUES] = (
         None if cpu_pct is None else cpu_pct / 100,
         None if ram_pct is None else ram_pct / 100,
         event.margin,
     )
     for function in event.functions:
-        position = N_RUN_VALUES + space.functions.index(function.name)
+        number = space.functions.index(function.name)
+        position = N_RUN_VALUES + number
         raw[position] = function.success_rate
         raw[position + n_functions] = None if function.p95_ms is None else function.p95_ms / 1000
-        mean_s[space.functions.index(function.name)] = (function.mean_ms or 0.0) / 1000
+        mean_ms[number] = np.nan if function.mean_ms is None else function.mean_ms
     mask = np.array([value is not None for value in raw], np.int8)
     values = clipped(np.array([value or 0.0 for value in raw], np.float32), n_functions)
-    return Measurement(values, mask, mean_s.clip(0, LATENCY_CAP_S).astype(np.float32))
+    return Measurement(values, mask, mean_ms.clip(0.0, LATENCY_CAP_S * 1000).astype(np.float32))
+
+
+def latency_s(mean_ms: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return mean latencies in seconds, as in ``last_mean_latency``: 0 where not measured."""
+    seconds: NDArray[np.float32] = np.nan_to_num(mean_ms / np.float32(1000))
+    return seconds
 
 
 def clipped(values: NDArray[np.float32], n_functions: int) -> NDArray[np.float32]:

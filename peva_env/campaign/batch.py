@@ -25,7 +25,7 @@ from peva_env.inference import (
     packed,
     unpacked,
 )
-from peva_env.observation import N_RUN_VALUES, Observation, RunHistory
+from peva_env.observation import N_RUN_VALUES, Observation, RunHistory, latency_s
 from peva_env.sources import Outcomes
 from peva_env.space import ConfigSpace
 
@@ -110,8 +110,8 @@ class CampaignState:
         self._last_run = np.where(legal, actions, self._last_run)
         self._last_values = _with_old_rows(outcomes.values, self._last_values, unmeasured)
         self._last_mask = _with_old_rows(outcomes.mask, self._last_mask, unmeasured)
-        if self._mean_s is not None and outcomes.mean_s is not None:
-            self._mean_s = _with_old_rows(outcomes.mean_s, self._mean_s, unmeasured)
+        if self._mean_s is not None:
+            self._mean_s = _with_old_rows(latency_s(outcomes.mean_ms), self._mean_s, unmeasured)
         rows = legal.nonzero()[0]
         self._runs.add(rows, self._level_shares[actions[rows]], self._last_values[rows], self._last_mask[rows])
 

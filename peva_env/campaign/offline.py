@@ -159,11 +159,7 @@ class EpisodeExecutor:
             table, row = self._table, index
         else:
             table, row = self.episodes.outcomes(np.array([index]), iteration), 0
-        return (
-            int(table.labels[row]),
-            float(table.cost_s[row]),
-            Measurement(table.values[row], table.mask[row], None if table.mean_s is None else table.mean_s[row]),
-        )
+        return int(table.labels[row]), float(table.cost_s[row]), _measurement(table, row)
 
     def _measure_event(
         self, index: int, iteration: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]
@@ -180,6 +176,10 @@ class EpisodeExecutor:
         for observer in observers:
             observer.measured(event)
         return LABELS[event.verdict], event.cost_s, measurement_of(space, event)
+
+
+def _measurement(outcomes: Outcomes, row: int) -> Measurement:
+    return Measurement(outcomes.values[row], outcomes.mask[row], outcomes.mean_ms[row])
 
 
 class OfflineCampaigns:

@@ -36,7 +36,7 @@ class Outcomes:
     values: NDArray[np.float32]  # (n, V)
     mask: NDArray[np.int8]  # (n, V): 1 where the value was measured; elsewhere mask and value are 0
     cost_s: NDArray[np.float64]  # (n,): machine time, cooldown plus run
-    mean_s: NDArray[np.float32] | None = None  # (n, F): mean latency, 0 where not measured; None if no run tells it
+    mean_ms: NDArray[np.float32]  # (n, F): mean latency of the successful requests; NaN where not measured
 
 
 class Episodes(Protocol):

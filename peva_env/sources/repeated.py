@@ -63,13 +63,12 @@ class RepeatedEpisodes:
         labels = np.array([run.labels for run in runs])
         decided = majority_labels(labels.sum(axis=0), np.count_nonzero(labels, axis=0))
         representative, episodes = (labels == decided).argmax(axis=0), np.arange(labels.shape[1])
-        means = [run.mean_s for run in runs if run.mean_s is not None]
         return Outcomes(
-            mean_s=np.array(means)[representative, episodes] if means else None,
             labels=decided,
             values=np.array([run.values for run in runs])[representative, episodes],
             mask=np.array([run.mask for run in runs])[representative, episodes],
             cost_s=np.sum([run.cost_s for run in runs], axis=0),
+            mean_ms=np.array([run.mean_ms for run in runs])[representative, episodes],
         )
 
     def adopt(self, where: Indices, others: Self) -> None:

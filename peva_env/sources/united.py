@@ -93,13 +93,12 @@ class UnitedEpisodes:
         if len(outcomes) == 1:
             return outcomes[0]
         choice = np.searchsorted(numbers, self.world), np.arange(len(indices))
-        means = [one.mean_s for one in outcomes if one.mean_s is not None]
         return Outcomes(
-            mean_s=np.array(means)[choice] if len(means) == len(outcomes) else None,
             labels=np.array([one.labels for one in outcomes])[choice],
             values=np.array([one.values for one in outcomes])[choice],
             mask=np.array([one.mask for one in outcomes])[choice],
             cost_s=np.array([one.cost_s for one in outcomes])[choice],
+            mean_ms=np.array([one.mean_ms for one in outcomes])[choice],
         )
 
     def adopt(self, where: Indices, others: Self) -> None:

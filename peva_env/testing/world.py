@@ -8,6 +8,8 @@ from peva_env.inference import LABELS
 from peva_env.observation import measurement_of
 from peva_env.sources import Outcomes, World
 
+_PARTS = ("labels", "values", "mask", "cost_s", "mean_ms")
+
 _SEEDS = np.array([0, 7, 2**64 - 1], np.uint64)
 
 
@@ -85,7 +87,7 @@ class WorldContract:
         episodes, indices = world.begin(_SEEDS[:1], np.array([0])), np.array([0])
         kept = episodes.outcomes(indices)
         before = _rows(kept, slice(None))
-        for array in (kept.labels, kept.values, kept.mask, kept.cost_s):
+        for array in (getattr(kept, name) for name in _PARTS):
             array[:] = 0
         _same(episodes.outcomes(indices), before)
 
@@ -109,8 +111,7 @@ class WorldContract:
                 assert (LABELS[event.verdict], event.cost_s) == (outcomes.labels[index], outcomes.cost_s[index])
                 assert measurement.values.tolist() == outcomes.values[index].tolist()
                 assert measurement.mask.tolist() == outcomes.mask[index].tolist()
-                if outcomes.mean_s is not None and measurement.mean_s is not None:
-                    assert measurement.mean_s.tolist() == outcomes.mean_s[index].tolist()
+                np.testing.assert_array_equal(measurement.mean_ms, outcomes.mean_ms[index])
             source.close()
 
 
@@ -122,9 +123,9 @@ def _everywhere(world: World, scenario: int, seed: np.uint64, iteration: int = 0
 
 def _rows(outcomes: Outcomes, rows: slice | np.ndarray) -> Outcomes:
     """Return copies of some rows."""
-    return Outcomes(*(getattr(outcomes, name)[rows].copy() for name in ("labels", "values", "mask", "cost_s")))
+    return Outcomes(*(getattr(outcomes, name)[rows].copy() for name in _PARTS))
 
 
 def _same(one: Outcomes, other: Outcomes) -> None:
-    for name in ("labels", "values", "mask", "cost_s"):
-        assert getattr(one, name).tolist() == getattr(other, name).tolist(), name
+    for name in _PARTS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)

@@ -31,8 +31,8 @@ class ToyEpisodes:
         values[:, 0] = total / 100
         values[:, 2] = np.clip((limit - total) / limit, -1, 1)
         values[:, 3:] = [0.5, 1.0, 0.05, 0.2]
-        mean_s = (values[:, :1] * [0.5, 0.25]).astype(np.float32)
-        return Outcomes(labels, values, np.ones_like(values, np.int8), 30 + total / 100, mean_s)
+        mean_ms = (values[:, :1] * [500, 250]).astype(np.float32)
+        return Outcomes(labels, values, np.ones_like(values, np.int8), 30 + total / 100, mean_ms)
 
     def adopt(self, where: Indices, others: "ToyEpisodes") -> None:
         self.seeds[where], self.scenarios[where] = others.seeds[where], others.scenarios[where]

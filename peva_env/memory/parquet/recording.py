@@ -190,7 +190,6 @@ def _joined(parts: Sequence[Rows]) -> Rows:
         function=_coded([part.function for part in parts]),
         of_function=np.concatenate([part.of_function for part in parts]),
         of_run=np.concatenate([part.of_run for part in parts]),
-        mean_ms=np.concatenate([part.mean_ms for part in parts]),
     )
 
 

@@ -3,7 +3,7 @@
 from peva_env.memory.tensors.cache import TensorCache
 from peva_env.memory.tensors.event_arrays import (
     EVENT_QUERY,
-    FUNCTION_QUANTITIES,
+    RECORDED_QUANTITIES,
     RUN_QUANTITIES,
     Coded,
     Rows,
@@ -13,7 +13,7 @@ from peva_env.memory.tensors.lookup import Codebook
 
 __all__ = [
     "EVENT_QUERY",
-    "FUNCTION_QUANTITIES",
+    "RECORDED_QUANTITIES",
     "RUN_QUANTITIES",
     "Codebook",
     "Coded",

@@ -213,7 +213,8 @@ class TensorCache:
         rate_columns = np.array([self._functions[name] for name in rows.function.values], np.int64)[rows.function.codes]
         columns = rate_columns[:, None] + n_functions * np.arange(len(FUNCTION_QUANTITIES))
         owner = start + rows.owner[:, None]
-        self._features[owner, columns], self._mask[owner, columns] = _sentinel_and_mask(rows.of_function)
+        of_functions = rows.of_function[:, : len(FUNCTION_QUANTITIES)]
+        self._features[owner, columns], self._mask[owner, columns] = _sentinel_and_mask(of_functions)
         of_run = slice(start, start + len(rows.of_run)), slice(n_functions * len(FUNCTION_QUANTITIES), None)
         self._features[of_run], self._mask[of_run] = _sentinel_and_mask(rows.of_run)
 

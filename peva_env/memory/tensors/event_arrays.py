@@ -16,7 +16,10 @@ type ArrowBatch = Any  # pyarrow.RecordBatch and pyarrow.Array: pyarrow has no t
 type ArrowArray = Any
 
 FUNCTION_QUANTITIES = ("rate_rps", "success_rate", "p95_ms")
-"""Columns of each function."""
+"""Columns of each function in the tensor cache."""
+
+RECORDED_QUANTITIES = (*FUNCTION_QUANTITIES, "mean_ms")
+"""Columns of each function in ``Rows``."""
 
 RUN_QUANTITIES = ("cpu_pct", "ram_pct", "margin", "cost_s")
 """Columns of a run as a whole."""
@@ -53,9 +56,8 @@ class Rows:
     context_hash: Coded  # (n,)
     owner: NDArray[np.int64]  # (m,)
     function: Coded  # (m,)
-    of_function: NDArray[np.float64]  # (m, len(FUNCTION_QUANTITIES))
+    of_function: NDArray[np.float64]  # (m, len(RECORDED_QUANTITIES))
     of_run: NDArray[np.float64]  # (n, len(RUN_QUANTITIES))
-    mean_ms: NDArray[np.float64]  # (m,): mean latency, which is no feature of the tensor cache
 
 
 def rows_of_event(event: ExecutionEvent) -> Rows:
@@ -64,6 +66,7 @@ def rows_of_event(event: ExecutionEvent) -> Rows:
     absent: list[float | None] = [None] * len(names)
     success_rate = [function.success_rate for function in event.functions] or absent
     p95_ms = [function.p95_ms for function in event.functions] or absent
+    mean_ms = [function.mean_ms for function in event.functions] or absent
     of_run = (event.node.cpu_pct, event.node.ram_pct, event.margin, event.cost_s)
     label = OVERLOADED_LABEL if event.verdict is Verdict.OVERLOADED else OK_LABEL
     return Rows(
@@ -77,9 +80,8 @@ def rows_of_event(event: ExecutionEvent) -> Rows:
         context_hash=Coded(np.zeros(1, np.int64), (event.context_hash,)),
         owner=np.zeros(len(names), np.int64),
         function=Coded(np.arange(len(names)), names),
-        of_function=np.array([rates, success_rate, p95_ms], np.float64).T,
+        of_function=np.array([rates, success_rate, p95_ms, mean_ms], np.float64).T,
         of_run=np.array([of_run], np.float64),
-        mean_ms=np.array([function.mean_ms for function in event.functions] or absent, np.float64),
     )
 
 
@@ -93,9 +95,8 @@ def rows_of_batch(batch: ArrowBatch) -> Rows:
         context_hash=_coded(batch.column("context_hash")),
         owner=np.repeat(np.arange(batch.num_rows), lengths),
         function=_coded(names.flatten()),
-        of_function=_matrix([batch.column(name).flatten() for name in FUNCTION_QUANTITIES]),
+        of_function=_matrix([batch.column(name).flatten() for name in RECORDED_QUANTITIES]),
         of_run=_matrix([batch.column(name) for name in RUN_QUANTITIES]),
-        mean_ms=_numbers(batch.column("mean_ms").flatten()).astype(np.float64),
     )
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from peva_env.errors import ConfigError
 from peva_env.memory import node_name
 from peva_env.memory.parquet import Recording
-from peva_env.memory.tensors import FUNCTION_QUANTITIES, Rows
+from peva_env.memory.tensors import RECORDED_QUANTITIES, Rows
 from peva_env.space import DENSE_LIMIT, ConfigSpace
 
-_RATE = FUNCTION_QUANTITIES.index("rate_rps")
+_RATE = RECORDED_QUANTITIES.index("rate_rps")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.memory.tensors import FUNCTION_QUANTITIES, RUN_QUANTITIES, Rows
+from peva_env.memory.tensors import RECORDED_QUANTITIES, RUN_QUANTITIES, Rows
 from peva_env.observation import LATENCY_CAP_S
 from peva_env.rules import majority_labels
 from peva_env.sources.episodes import Indices, Outcomes
 from peva_env.sources.replay.maps import RecordedGroup, RecordedMap
 from peva_env.space import ConfigSpace
 
-_SUCCESS, _P95 = (FUNCTION_QUANTITIES.index(name) for name in ("success_rate", "p95_ms"))
+_SUCCESS, _P95, _MEAN = (RECORDED_QUANTITIES.index(name) for name in ("success_rate", "p95_ms", "mean_ms"))
 _CPU, _RAM, _MARGIN, _COST = (RUN_QUANTITIES.index(name) for name in ("cpu_pct", "ram_pct", "margin", "cost_s"))
 
 
@@ -34,7 +34,7 @@ class RecordedRuns:
     values: NDArray[np.float32]  # (K + 1, V)
     mask: NDArray[np.int8]  # (K + 1, V)
     cost_s: NDArray[np.float64]  # (K + 1,)
-    mean_s: NDArray[np.float32]  # (K + 1, F): mean latency, 0 where not measured
+    mean_ms: NDArray[np.float32]  # (K + 1, F): NaN where not recorded
 
     @property
     def no_run(self) -> int:
@@ -62,7 +62,7 @@ class RecordedRuns:
             self.values.take(runs, axis=0),
             self.mask.take(runs, axis=0),
             self.cost_s.take(runs),
-            self.mean_s.take(runs, axis=0),
+            self.mean_ms.take(runs, axis=0),
         )
 
     def majority(self, scenario: int) -> NDArray[np.int8]:
@@ -97,11 +97,11 @@ def arrange_runs(rows: Rows, maps: Sequence[RecordedMap], spaces: Sequence[Confi
     first = np.where(count == 0, len(cells), np.cumsum(count) - count)
     recording_rows = np.concatenate([group.rows for _, group in pairs])[order]
     values, mask = _zeros(len(cells) + 1, n_functions)
-    mean_s = np.zeros((len(cells) + 1, n_functions), np.float32)
+    mean_ms = np.full((len(cells) + 1, n_functions), np.nan, np.float32)
     for part in _rows_by_scenario(pairs, spaces, order):
         _fill(values, mask, rows, part, n_functions)
         for position, measured in zip(part.positions, part.group.measured.T, strict=True):
-            mean_s[part.runs, position] = np.nan_to_num(rows.mean_ms[measured] / 1000).clip(0, LATENCY_CAP_S)
+            mean_ms[part.runs, position] = rows.of_function[measured, _MEAN].clip(0.0, LATENCY_CAP_S * 1000)
     return RecordedRuns(
         first=first.reshape(len(maps), n_configs),
         count=count.reshape(len(maps), n_configs),
@@ -111,7 +111,7 @@ def arrange_runs(rows: Rows, maps: Sequence[RecordedMap], spaces: Sequence[Confi
         values=values,
         mask=mask,
         cost_s=np.append(_costs(rows.of_run[recording_rows, _COST]), 0.0),
-        mean_s=mean_s,
+        mean_ms=mean_ms,
     )
 
 

@@ -112,9 +112,9 @@ class SimulatedEpisodes:
             mask[:, p95_at:][(runs.succeeded == 0).T] = 0
         values = columns.T.astype(np.float32, order="C")
         values *= mask
-        mean_s = np.minimum(_latency_ms(runs.served, settings.timeout_s, "mean_ms") / 1000, LATENCY_CAP_S)
-        means = mean_s.T.astype(np.float32, order="C") * mask[:, p95_at:]
-        return Outcomes(labels(runs.margins), values, mask, np.full(len(indices), settings.cost_s), means)
+        mean_ms = np.minimum(1000 * runs.served.mean_s(settings.timeout_s), LATENCY_CAP_S * 1000)
+        mean_ms = np.where(mask[:, p95_at:], mean_ms.T, np.nan).astype(np.float32)
+        return Outcomes(labels(runs.margins), values, mask, np.full(len(indices), settings.cost_s), mean_ms)
 
     def truth(self, indices: Indices) -> NDArray[np.int8]:
         """Return the labels (n,) without noise, -1 OK, 1 overloaded: monotone in the rates."""

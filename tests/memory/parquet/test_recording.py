@@ -28,7 +28,7 @@ def in_full(recording: Recording) -> list[ExecutionEvent]:
 
 def numbers_of(one: ExecutionEvent) -> tuple[list[Any], list[list[Any]]]:
     of_run = [one.node.cpu_pct, one.node.ram_pct, one.margin, one.cost_s]
-    return of_run, [[f.rate_rps, f.success_rate, f.p95_ms] for f in one.functions]
+    return of_run, [[f.rate_rps, f.success_rate, f.p95_ms, f.mean_ms] for f in one.functions]
 
 
 def rewrite(path: Path, query: str, label: str = "peva_faas_mem_v1") -> None:
