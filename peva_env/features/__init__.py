@@ -7,6 +7,7 @@ What must always hold:
 """
 
 from peva_env.features.candidate_features import N_FEATURES, Counts, Features
+from peva_env.features.catalogue import FEATURES, Feature
 from peva_env.features.gaussian import GaussianProcess
 from peva_env.features.history import valid_runs
 from peva_env.features.measured import Floats, Measured, Measurements, highest_rps
@@ -15,10 +16,12 @@ from peva_env.features.reach import CountArray, Reach
 from peva_env.features.slots import HEADROOM, Slots, success_at
 
 __all__ = [
+    "FEATURES",
     "HEADROOM",
     "N_FEATURES",
     "CountArray",
     "Counts",
+    "Feature",
     "Features",
     "Floats",
     "GaussianProcess",

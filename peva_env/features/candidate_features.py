@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.config import OverloadConfig
+from peva_env.features.catalogue import FEATURES
 from peva_env.features.gaussian import GaussianProcess
 from peva_env.features.geometry import geometry_features, neighbour_features, squared_distances
 from peva_env.features.measured import Measurements
@@ -27,13 +28,19 @@ from peva_env.features.slots import SATURATED, Slots, success_at
 
 type Floats = NDArray[np.float64]
 
-N_FEATURES = 48
+N_FEATURES = len(FEATURES)
 """Number of features of a candidate, the same for every space."""
 
-_MARGINS = (-0.3, 0.06)
+MARGINS = (-0.3, 0.06)
 """Margins are clipped to these: success is at most 1, which is 0.053 above the limit of the mean."""
 
-_LENGTHS_AND_NOISES = ((0.3, 0.1), (1.0, 0.2), (0.12, 0.1))
+CARRIED_WIDTHS = (0.08, 0.25)
+"""Widths of the kernels by which overloaded runs count."""
+
+LATENCY_LENGTH = 0.5
+"""Length scale of the processes on log latencies."""
+
+LENGTHS_AND_NOISES = ((0.3, 0.1), (1.0, 0.2), (0.12, 0.1))
 """Hyperparameters of the processes on the labels."""
 
 
@@ -56,14 +63,14 @@ class Features:
 
     def __init__(self, measured: Measurements, limits: OverloadConfig) -> None:
         self.measured, self._rules = measured, limits
-        self._labels = [label_process(measured, length=length, noise=noise) for length, noise in _LENGTHS_AND_NOISES]
+        self._labels = [label_process(measured, length=length, noise=noise) for length, noise in LENGTHS_AND_NOISES]
         self._uses = [
             use_process(measured, measured.cpu_pct, limits.cpu_overload_pct_of_capacity),
             use_process(measured, measured.ram_pct, limits.ram_overload_pct),
         ]
         self._slots = [
             # The shipped networks were trained with these values; other values need other networks.
-            Slots.fitted(measured, function, length=0.5, rounded_edge=False)
+            Slots.fitted(measured, function, length=LATENCY_LENGTH, rounded_edge=False)
             for function in range(measured.rates.shape[1])
         ]
 
@@ -87,19 +94,19 @@ def _carried_over(rates: Floats, measured: Measurements, limits: OverloadConfig)
     overloaded = measured.labels > 0
     n = len(rates)
     if not overloaded.any():
-        yield from (np.full(n, _MARGINS[1]) for _ in range(4))
+        yield from (np.full(n, MARGINS[1]) for _ in range(4))
         yield np.zeros(n)
         return
     success, base = measured.success[overloaded], measured.rates[overloaded]
     served = np.where(success < SATURATED, base * success, np.inf)
     expected = np.minimum(1.0, served[None] / np.maximum(rates[:, None], 1e-9))  # (k, overloaded, F)
-    margins = _success_margin(expected, limits)
+    margins = success_margin(expected, limits)
     squared = squared_distances(rates, base)
-    for width in (0.08, 0.25):
+    for width in CARRIED_WIDTHS:
         weights = np.exp(-squared / (2 * width**2)) + 1e-9
-        yield ((weights * margins).sum(axis=1) / weights.sum(axis=1)).clip(*_MARGINS)
-    yield margins[np.arange(n), squared.argmin(axis=1)].clip(*_MARGINS)
-    yield np.median(margins, axis=1).clip(*_MARGINS)
+        yield ((weights * margins).sum(axis=1) / weights.sum(axis=1)).clip(*MARGINS)
+    yield margins[np.arange(n), squared.argmin(axis=1)].clip(*MARGINS)
+    yield np.median(margins, axis=1).clip(*MARGINS)
     yield np.ones(n)
 
 
@@ -126,7 +133,7 @@ def _load(rates: Floats, slots: Sequence[Slots | None], limits: OverloadConfig) 
     yield fullness.max(axis=0)
     yield deviations[worst, each]
     yield known[worst]
-    yield _success_margin(success_at(fullness).T, limits).clip(*_MARGINS)
+    yield success_margin(success_at(fullness).T, limits).clip(*MARGINS)
     yield (fullness.max(axis=0) / np.hypot(deviations[worst, each], 0.05**0.5)).clip(-6, 6)
     yield np.full(n, known.mean())
 
@@ -144,7 +151,7 @@ def _progress(rates: Floats, measured: Measurements) -> Iterator[Floats]:
     yield from (rates.mean(axis=1), rates.max(axis=1), rates.min(axis=1))
 
 
-def _success_margin(success: Floats, limits: OverloadConfig) -> Floats:
-    """Return the smaller of the margins of the worst function and of the mean; success is (..., F)."""
+def success_margin(success: Floats, limits: OverloadConfig) -> Floats:
+    """Return the smaller of the margins of the worst function and of the mean; ``success`` is (..., F)."""
     worst = success.min(axis=-1) / (limits.success_rate_function_min or 1) - 1
     return np.minimum(worst, success.mean(axis=-1) / (limits.success_rate_node_min or 1) - 1)

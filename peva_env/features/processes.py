@@ -8,6 +8,9 @@ from peva_env.features.measured import Measurements
 
 type Floats = NDArray[np.float64]
 
+USE_LENGTH, USE_HEIGHT, USE_NOISE = 1.0, 0.3, 0.0015
+"""Parameters of the processes on CPU and RAM."""
+
 
 def label_process(measured: Measurements, *, length: float, noise: float) -> GaussianProcess:
     """Return a process on the labels, -1 OK and 1 overloaded. No load at all is OK: that needs no measurement."""
@@ -23,7 +26,9 @@ def use_process(measured: Measurements, used_pct: Floats, limit_pct: float | Non
     if limit_pct is None or not known.any():
         return None
     use = np.append(used_pct[known] / (limit_pct or 1), 0.0)
-    return GaussianProcess(_with_rest(measured.rates[known]), use, length=1.0, noise=0.0015, height=0.3)
+    return GaussianProcess(
+        _with_rest(measured.rates[known]), use, length=USE_LENGTH, noise=USE_NOISE, height=USE_HEIGHT
+    )
 
 
 def _with_rest(rates: Floats) -> Floats:

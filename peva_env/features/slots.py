@@ -27,13 +27,16 @@ SATURATED = 0.985
 HEADROOM = 0.3
 """Log ratio of the slots to the most requests in flight, assumed for a function that was never short of slots."""
 
+LATENCY_SLOPE, LATENCY_HEIGHT, LATENCY_NOISE = 0.3, 0.5, 0.003
+"""Parameters of the processes on log latencies."""
+
 _EDGE = 16
 """The exponent of the rounded edge: success is 0.958 at fullness 1."""
 
-_LEAST_SUCCESS = 0.02
+LEAST_SUCCESS = 0.02
 """Success rate below which too few requests were served for a meaningful latency."""
 
-_IDLE = -3.0
+IDLE = -3.0
 """The log fullness of a function without load."""
 
 
@@ -76,14 +79,16 @@ class Slots:
         rates, success, mean_ms = (
             of_all[:, function] for of_all in (measured.rates, measured.success, measured.mean_ms)
         )
-        answered = ~np.isnan(mean_ms) & (rates > 0) & (success > _LEAST_SUCCESS)
+        answered = ~np.isnan(mean_ms) & (rates > 0) & (success > LEAST_SUCCESS)
         if not answered.any():
             return None
         offered, success = rates[answered], success[answered]
         log_ms = np.log(np.maximum(mean_ms[answered], 1e-3))
         mean = float(log_ms.mean())
         points = measured.rates[answered]
-        latency = GaussianProcess(points, log_ms - mean, length=length, noise=0.003, slope=0.3, height=0.5)
+        latency = GaussianProcess(
+            points, log_ms - mean, length=length, noise=LATENCY_NOISE, slope=LATENCY_SLOPE, height=LATENCY_HEIGHT
+        )
         in_flight, full = np.log(offered) + log_ms, success < SATURATED
         if not full.any():
             return cls(function, latency, mean - (float(in_flight.max()) + HEADROOM), known=False)
@@ -102,4 +107,4 @@ class Slots:
     def _log_fullness(self, rates: Floats, log_ms: Floats, deviation: Floats) -> tuple[Floats, Floats]:
         offered = rates[:, self.function]
         fullness = np.log(np.maximum(offered, 1e-6)) + log_ms + self.offset
-        return np.where(offered > 0, fullness, _IDLE), deviation
+        return np.where(offered > 0, fullness, IDLE), deviation
