@@ -2,7 +2,8 @@
 
 Notation: ``N`` configurations, ``F`` functions. The lattice has one axis per function: its rates in ascending order,
 with rate 0 for an absent function, as under two-sided dominance. ``cells`` (N,) holds the cell of each configuration. A
-configuration with a function at rate 0 shares its cell with the configuration without this function.
+configuration with a function at rate 0 shares its cell with the configuration without this function. Flags and counts
+(..., N) may have leading axes: campaigns side by side.
 """
 
 import math
@@ -36,17 +37,19 @@ class Lattice:
         self._cells = np.ravel_multi_index(levels, self._shape)
 
     def at_or_below(self, chosen: NDArray[np.bool_]) -> Counts:
-        """Return for each configuration the number of chosen ones (N,) with no higher rate, itself included."""
+        """Return for each configuration the number of chosen ones (..., N) with no higher rate, itself included."""
         return self._summed(chosen, slice(None))
 
     def at_or_above(self, chosen: NDArray[np.bool_]) -> Counts:
-        """Return for each configuration the number of chosen ones (N,) with no lower rate, itself included."""
+        """Return for each configuration the number of chosen ones (..., N) with no lower rate, itself included."""
         return self._summed(chosen, slice(None, None, -1))
 
     def _summed(self, chosen: NDArray[np.bool_], order: slice) -> Counts:
-        counts = np.bincount(self._cells[chosen], minlength=math.prod(self._shape)).reshape(self._shape)
+        size, rows = math.prod(self._shape), chosen.reshape(-1, chosen.shape[-1])
+        cells = (self._cells + size * np.arange(len(rows))[:, None])[rows]
+        counts = np.bincount(cells, minlength=size * len(rows)).reshape(-1, *self._shape)
         _sum_up(counts, order)
-        summed: Counts = counts.ravel()[self._cells]
+        summed: Counts = counts.reshape(len(rows), size)[:, self._cells].reshape(chosen.shape)
         return summed
 
 
@@ -57,22 +60,24 @@ class Blocks:
         self._blocks = [space.block(names) for names in space.function_sets()]
 
     def at_or_below(self, chosen: NDArray[np.bool_]) -> Counts:
-        """Return for each configuration the number of chosen ones (N,) with its functions and no higher rate."""
+        """Return for each configuration the number of chosen ones (..., N) with its functions and no higher rate."""
         return self._summed(chosen, slice(None))
 
     def at_or_above(self, chosen: NDArray[np.bool_]) -> Counts:
-        """Return for each configuration the number of chosen ones (N,) with its functions and no lower rate."""
+        """Return for each configuration the number of chosen ones (..., N) with its functions and no lower rate."""
         return self._summed(chosen, slice(None, None, -1))
 
     def _summed(self, chosen: NDArray[np.bool_], order: slice) -> Counts:
-        counts: Counts = chosen.astype(np.int64)
+        counts: Counts = chosen.reshape(-1, chosen.shape[-1]).astype(np.int64)
         for first, shape in self._blocks:
-            _sum_up(counts[first : first + math.prod(shape)].reshape(shape), order)
-        return counts
+            block = counts[:, first : first + math.prod(shape)]
+            _sum_up(block.reshape(len(counts), *shape, copy=False), order)
+        return counts.reshape(chosen.shape)
 
 
 def _sum_up(counts: Counts, order: slice) -> None:
-    for axis in range(counts.ndim):
+    """Sum along all axes but the first, in place."""
+    for axis in range(1, counts.ndim):
         turned = counts[(slice(None),) * axis + (order,)]
         np.cumsum(turned, axis=axis, out=turned)
 
