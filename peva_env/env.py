@@ -11,7 +11,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from peva_env.actions import ActionCodec, ExtraActions
-from peva_env.campaign import Campaign, CampaignHost, ConfigOutcome, EpisodeSeeds
+from peva_env.campaign import Budget, Campaign, CampaignHost, ConfigOutcome, EpisodeSeeds
 from peva_env.contracts import (
     CampaignObserver,
     DfaasRunContext,
@@ -99,6 +99,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._extras = extras
         self._runs = RunHistory(1, extras.n_runs, len(host.space.functions))
         self._episodes = EpisodeSeeds()
+        self.episode_seed = 0
+        self.outcome = ConfigOutcome()  # of the last step
         self._codec = ActionCodec(host.space, actions)
         self.observation_space: gymnasium.Space[Any] = observation_space(
             host.space, with_map=self._codec.is_dense, extras=extras
@@ -118,7 +120,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._last = no_run_yet(self.space)
         self._runs.begin(_ONLY)
         self._memo[:] = 0
-        self._campaign = self.host.open(options or {}, self._episodes.next(self.np_random, begin=seed is not None))
+        self.episode_seed = self._episodes.next(self.np_random, begin=seed is not None)
+        self._campaign = self.host.open(options or {}, self.episode_seed)
         self._campaign.measure_again = self._extra_actions.measure_again
         if self.observer is not None:
             self._campaign.observers += (self.observer,)
@@ -135,13 +138,25 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             IndexError: the action is not in the action space; nothing changes.
             PevaError: the campaign cannot continue; it is recorded as failed.
         """
-        campaign = self._running()
+        self._running()
         if self._codec.is_stop(self.space, action):
             return self._stopped()
+        return self._advance(self._codec.index(self.space, action), _NOT_IN_PLAN)
+
+    def skip(self, reason: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Step without a run, for an action of a wrapper that names no configuration; ``reason`` says why."""
+        return self._advance(None, ConfigOutcome(skip_reason=reason))
+
+    def _advance(
+        self, index: int | None, outcome: ConfigOutcome
+    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Measure the configuration at ``index``; without an index, nothing is run and ``outcome`` stands."""
+        campaign = self._running()
         left_before = min(campaign.budget.left)
-        index = self._codec.index(self.space, action)
         with self.recording():
-            outcome = campaign.execute(index, self.np_random) if index is not None else _NOT_IN_PLAN
+            if index is not None:
+                outcome = campaign.execute(index, self.np_random)
+            self.outcome = outcome
             campaign.budget.spent_steps += 1
             if outcome.measurement is not None and index is not None:
                 self._last = LastRun(self._load(index).level_shares, outcome.measurement)
@@ -223,6 +238,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def known(self) -> MonotoneMap:
         """The map of the latest campaign, running or ended."""
         return self._latest().known
+
+    @property
+    def budget(self) -> Budget:
+        """The budget of the latest campaign, and what is spent of it."""
+        return self._latest().budget
 
     @property
     def history(self) -> tuple[ExecutionEvent, ...]:

@@ -1,5 +1,7 @@
 """The composition root: builds environments from plain data. The registered env ids refer to these functions.
 
+A single environment is a ``PevaEnv``, or with ``view="candidates"`` a ``CandidateView`` of one.
+
 Version history of the ids ``peva/FaasLive``, ``peva/FaasSim`` and ``peva/FaasReplay``:
 
 - ``-v1``: a no-op is charged as much as a run, and an episode that ends with unknown configurations is charged the rest
@@ -28,6 +30,8 @@ from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective
 from peva_env.observation import Extras
 from peva_env.vector import PevaVectorEnv
+from peva_env.views import CANDIDATES, MAP, candidates_of, require_supported
+from peva_env.wrappers import CandidateView
 
 SAMPLE_CONFIG = Path(__file__).with_name("config") / "sample.yml"
 """The quick start: the default configuration, which ``peva-env init`` writes."""
@@ -50,8 +54,10 @@ def make_live_env(
     coordinates: bool = False,
     last_runs: int = 0,
     mean_latency: bool = False,
+    view: str = MAP,
+    k: int | None = None,
     version: int = 0,
-) -> PevaEnv:
+) -> Any:
     """Build ``peva/FaasLive-v1``: k6 against a node, with memory and artifacts. All arguments are plain data.
 
     Nothing is started, opened or written before ``reset``. Its options: ``{"warm_start": True}`` continues the last
@@ -70,10 +76,12 @@ def make_live_env(
         coordinates: whether an observation shows the rates of all configurations; see ``peva_env.observation``.
         last_runs: how many of the last runs an observation shows.
         mean_latency: whether an observation shows the mean latency of each function in the last run.
+        view: what the agent sees: ``map``, or ``candidates``, see ``peva_env.wrappers.CandidateView``.
+        k: number of candidates of the view, 64 by default.
         version: of the id, which sets it; see the version history above.
 
     Raises:
-        ConfigError: the configuration, a budget or the reward is invalid.
+        ConfigError: the configuration, a budget, the reward or the view is invalid.
     """
     if config is not None and config_path is not None:
         raise ConfigError("give either config or config_path, not both")
@@ -85,7 +93,8 @@ def make_live_env(
     host = LiveCampaigns(parsed, budget_runs=budget_runs, budget_seconds=budget_seconds)
     objective = make_objective(reward, reward_kwargs or {}, host.space, budget_seconds=budget_seconds, version=version)
     require_positive("last_runs", last_runs or None)
-    return PevaEnv(host, objective, ExtraActions(stop, measure_again), Extras(coordinates, last_runs, mean_latency))
+    actions, extras = ExtraActions(stop, measure_again), Extras(coordinates, last_runs, mean_latency)
+    return _viewed(PevaEnv(host, objective, actions, extras), view, k, actions, extras)
 
 
 def make_sim_env(
@@ -96,9 +105,11 @@ def make_sim_env(
     max_functions: int | None = None,
     noise: float = 0.03,
     duration_s: float = 30.0,
+    view: str = MAP,
+    k: int | None = None,
     version: int = 0,
     **settings: Any,
-) -> PevaEnv:
+) -> Any:
     """Build ``peva/FaasSim-v1``: a simulated node. All arguments are plain data; nothing is written.
 
     Args:
@@ -109,6 +120,8 @@ def make_sim_env(
         max_functions: **exclusive** upper bound of that number; by default one more than the number of functions.
         noise: standard deviation of a run's relative slowness.
         duration_s: length of a run.
+        view: what the agent sees: ``map``, or ``candidates``, see ``peva_env.wrappers.CandidateView``.
+        k: number of candidates of the view, 64 by default.
         version: of the id, which sets it; see the version history above.
         settings: the arguments of every offline environment:
             ``budget_runs`` (64), measurements that an episode may spend, None for no limit;
@@ -144,16 +157,18 @@ def make_sim_env(
         version=version,
         **settings,
     )
-    return PevaEnv(setup.campaigns(), setup.objective, setup.settings.actions, setup.settings.extras)
+    return _single(setup, view, k)
 
 
 def make_replay_env(
     data: str | Sequence[str] = "local-node-v1",
     *,
     scenarios: Sequence[str] | None = None,
+    view: str = MAP,
+    k: int | None = None,
     version: int = 0,
     **settings: Any,
-) -> PevaEnv:
+) -> Any:
     """Build ``peva/FaasReplay-v1``: recorded measurements. All arguments are plain data; nothing is written.
 
     An episode is one recorded map (a scenario), drawn at reset; ``reset(options={"scenario": name})`` fixes which.
@@ -163,6 +178,8 @@ def make_replay_env(
         data: one or more folders of core Parquet, as ``peva-env memory export --core`` writes them, or the name of a
             shipped dataset (``peva_env.datasets``).
         scenarios: names of maps, or prefixes of names; by default all maps.
+        view: see ``make_sim_env``.
+        k: see ``make_sim_env``.
         version: of the id, which sets it; see the version history above.
         settings: see ``make_sim_env``.
 
@@ -171,25 +188,49 @@ def make_replay_env(
         MemoryStoreError: a file cannot be read, or has another schema.
     """
     setup = replay_setup(data, scenarios=scenarios, version=version, **settings)
-    return PevaEnv(setup.campaigns(), setup.objective, setup.settings.actions, setup.settings.extras)
+    return _single(setup, view, k)
 
 
 def make_sim_vec(
-    num_envs: int = 1, *, autoreset_mode: str = "NextStep", version: int = 0, **arguments: Any
+    num_envs: int = 1,
+    *,
+    autoreset_mode: str = "NextStep",
+    view: str = MAP,
+    k: int | None = None,
+    version: int = 0,
+    **arguments: Any,
 ) -> PevaVectorEnv:
     """Build ``num_envs`` of ``peva/FaasSim-v1`` side by side; the other arguments are those of ``make_sim_env``."""
-    return _vector_env(num_envs, simulated_setup(version=version, **arguments), autoreset_mode)
+    return _vector_env(num_envs, simulated_setup(version=version, **arguments), autoreset_mode, view, k)
 
 
 def make_replay_vec(
-    num_envs: int = 1, *, autoreset_mode: str = "NextStep", version: int = 0, **arguments: Any
+    num_envs: int = 1,
+    *,
+    autoreset_mode: str = "NextStep",
+    view: str = MAP,
+    k: int | None = None,
+    version: int = 0,
+    **arguments: Any,
 ) -> PevaVectorEnv:
     """Build ``num_envs`` of ``peva/FaasReplay-v1`` side by side; other arguments are those of ``make_replay_env``."""
-    return _vector_env(num_envs, replay_setup(version=version, **arguments), autoreset_mode)
+    return _vector_env(num_envs, replay_setup(version=version, **arguments), autoreset_mode, view, k)
 
 
-def _vector_env(num_envs: int, setup: OfflineSetup, autoreset_mode: str) -> PevaVectorEnv:
-    env = PevaVectorEnv(num_envs, setup, autoreset_mode)
+def _single(setup: OfflineSetup, view: str, k: int | None) -> Any:
+    actions, extras = setup.settings.actions, setup.settings.extras
+    return _viewed(PevaEnv(setup.campaigns(), setup.objective, actions, extras), view, k, actions, extras)
+
+
+def _viewed(env: PevaEnv, view: str, k: int | None, actions: ExtraActions, extras: Extras) -> Any:
+    """Return an environment with a view."""
+    n_candidates = candidates_of(view, k)
+    require_supported(view, actions, extras)
+    return CandidateView(env, n_candidates) if view == CANDIDATES else env
+
+
+def _vector_env(num_envs: int, setup: OfflineSetup, autoreset_mode: str, view: str, k: int | None) -> PevaVectorEnv:
+    env = PevaVectorEnv(num_envs, setup, autoreset_mode, view=view, k=k)
     version = gymnasium.__version__
     if env.autoreset_mode is AutoresetMode.SAME_STEP and tuple(map(int, version.split(".")[:2])) < _SAME_STEP_SINCE:
         warnings.warn(

@@ -8,7 +8,6 @@ the same seed.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -20,9 +19,10 @@ from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import OK_LABEL
 from peva_env.objectives import Charges, FirstVersion, Step, checked_rewards
-from peva_env.observation import Observation, observation_space
+from peva_env.observation import Observation
 from peva_env.sources import Outcomes
 from peva_env.space import Config
+from peva_env.views import MAP, STOP, vector_view
 
 type Info = dict[str, Any]
 type Arrays = NDArray[Any]
@@ -45,13 +45,21 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         num_envs: number of environments.
         setup: their world, settings and objective.
         autoreset_mode: when an environment whose episode has ended begins the next one: any of gymnasium's modes.
+        view: what agents see: ``map``, or ``candidates``; see ``peva_env.views``.
+        k: number of candidates, 64 by default.
 
     Raises:
-        ConfigError: the space is too large to hold a label for each configuration.
+        ConfigError: the space is too large to hold a label for each configuration, or there is no such view.
     """
 
     def __init__(
-        self, num_envs: int, setup: OfflineSetup, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP
+        self,
+        num_envs: int,
+        setup: OfflineSetup,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        *,
+        view: str = MAP,
+        k: int | None = None,
     ) -> None:
         space = setup.world.space(0)
         if not isinstance(num_envs, int) or isinstance(num_envs, bool) or num_envs < 1:
@@ -64,9 +72,11 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self.autoreset_mode = _parse_autoreset_mode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.render_mode = None
-        self.single_observation_space = observation_space(space, with_map=True, extras=setup.settings.extras)
-        self._has_stop = setup.settings.actions.stop
-        self.single_action_space = gymnasium.spaces.Discrete(space.n_configs + self._has_stop)
+        recorded = setup.world.recorded(np.arange(len(setup.world.scenarios)))
+        self._state = CampaignState(num_envs, space, recorded, setup.settings)
+        self._view = vector_view(view, k, self._state, space, setup)
+        self.single_observation_space = self._view.observation_space
+        self.single_action_space = self._view.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._objective = setup.objective
@@ -76,10 +86,8 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             setup.settings.budget_seconds,
             only_runs=isinstance(setup.objective, FirstVersion),
         )
-        recorded = setup.world.recorded(np.arange(len(setup.world.scenarios)))
-        self._state = CampaignState(num_envs, space, recorded, setup.settings)
         self._episodes = PrefetchedEpisodes(setup.world, num_envs)
-        self._actions = np.zeros(num_envs, np.int64)  # the actions of the last step
+        self._indices = np.zeros(num_envs, np.int64)  # the configurations that the last actions named; -1 for none
         self._memo = np.zeros(num_envs)
         self._ended = np.zeros(num_envs, np.bool_)
         self._has_begun = False
@@ -100,8 +108,8 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         where = np.arange(self.num_envs) if mask is None else mask.nonzero()[0]
         self._episodes.seed(_seeds(seed, self.num_envs), where)
         self._begin(where, scenario)
-        observation = self._state.observation()
-        infos = self._with_masks(self._infos(observation, np.zeros(self.num_envs, np.bool_)), slice(None))
+        observation = self._view.observation()
+        infos = self._with_masks(self._infos(np.zeros(self.num_envs, np.bool_)), slice(None))
         return observation, infos | self._with_masks(self._scenario_info(), where)
 
     def step(self, actions: Arrays) -> tuple[Observation, Arrays, Arrays, Arrays, Info]:
@@ -116,10 +124,10 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         begins = self._ended.nonzero()[0]
         if begins.size and self.autoreset_mode is AutoresetMode.DISABLED:
             raise ResetNeeded(f"{begins.size} episodes have ended: reset them with options={{'reset_mask': ...}}")
-        self._actions = self._checked_actions(actions, begins)
+        self._indices = self._view.indices(self._checked_actions(actions, begins))
         if begins.size:
             self._begin(begins)
-        rewards, terminated, truncated, legal = self._advance(self._actions, begins)
+        rewards, terminated, truncated, legal = self._advance(self._indices, begins)
         infos: Info = {}
         ended = terminated | truncated
         just_ended = ended.nonzero()[0]
@@ -130,41 +138,52 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             begins = just_ended
         else:
             self._ended = ended
-        observation = self._state.observation()
-        infos |= self._with_masks(self._infos(observation, legal), slice(None))
+        observation = self._view.observation()
+        infos |= self._with_masks(self._infos(legal), slice(None))
         if begins.size:
             infos |= self._with_masks(self._scenario_info(), begins)
         return observation, rewards, terminated, truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Return the legal actions of each environment, (n, N).
+        """Return the legal actions of each environment, (n, N) or (n, K).
 
         Raises:
             ResetNeeded: there was no reset.
         """
         if not self._has_begun:
             raise ResetNeeded("there are no campaigns yet: call reset() first")
-        return self._mask().view(np.bool_)
+        return self._view.mask().view(np.bool_)
 
     def config(self, env: int, action: int) -> Config:
-        """Return the configuration of an action in an environment; its scenario defines the functions."""
-        return self.world.space(int(self._episodes.scenarios[env])).config(action)
+        """Return the configuration of an action in an environment; its scenario defines the functions.
+
+        Raises:
+            IndexError: the action names none.
+        """
+        actions = np.zeros(self.num_envs, np.int64)
+        actions[env] = action
+        return self.world.space(int(self._episodes.scenarios[env])).config(int(self._view.indices(actions)[env]))
+
+    def resolved(self, rows: Any = slice(None)) -> NDArray[np.float64]:
+        """Return the share of the map that is known in environments ``rows``, (k,)."""
+        resolved: NDArray[np.float64] = 1 - self._state.n_unknown[rows] / self._state.n_configs[rows]
+        return resolved
 
     def _advance(
-        self, actions: Arrays, begins: NDArray[np.int64]
+        self, indices: Arrays, begins: NDArray[np.int64]
     ) -> tuple[Arrays, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
         """Step all environments except ``begins``, which have just begun.
 
         Returns rewards, terminations, truncations, and which environments made a run, (n,) each.
         """
-        state = self._state
-        stops = actions == self.space.n_configs
-        actions = np.where(stops, 0, actions)
-        legal = state.is_legal(actions) & ~stops
+        state, named, stops = self._state, indices >= 0, indices == STOP
+        indices = np.where(named, indices, 0)
+        legal = state.is_legal(indices) & named
         legal[begins] = False
         left_before = state.budgets.least_left()
-        outcomes = self._episodes.current.outcomes(actions, state.iterations(actions))
-        state.measure(actions, legal, outcomes)
+        outcomes = self._episodes.current.outcomes(indices, state.iterations(indices))
+        self._view.enter(legal.nonzero()[0], indices, outcomes)
+        state.measure(indices, legal, outcomes)
         left = state.budgets.least_left()
         state.budgets.spent_steps += 1
         state.budgets.spent_steps[begins] = 0
@@ -178,14 +197,15 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         rewards = np.zeros(self.num_envs)
         rows = stepping.nonzero()[0]
         if rows.size:
-            indices, cut_short = np.where(stops, -1, actions), truncated | (stops & ~is_complete)
-            rewards[rows] = self._rewards(rows, indices, outcomes, left_before - left, legal, cut_short)
+            cut_short = truncated | (stops & ~is_complete)
+            rewards[rows] = self._rewards(rows, indices, named, outcomes, left_before - left, legal, cut_short)
         return rewards, terminated, truncated, legal
 
     def _rewards(
         self,
         rows: NDArray[np.int64],
         indices: Arrays,
+        named: NDArray[np.bool_],
         outcomes: Outcomes,
         spent: Arrays,
         legal: NDArray[np.bool_],
@@ -193,8 +213,8 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
     ) -> Arrays:
         """Return the rewards of environments ``rows`` (k,).
 
-        ``indices`` (n,) are the configurations asked for, -1 for *stop*; ``legal`` (n,) is true where a run was made,
-        ``cut_short`` (n,) where the episode ends with unknown configurations.
+        ``indices`` (n,) are the configurations asked for where ``named`` (n,) is true; ``legal`` (n,) is true where a
+        run was made, ``cut_short`` (n,) where the episode ends with unknown configurations.
         """
         state, memo, ran, ended = self._state, self._memo.take(rows), legal.take(rows), cut_short.take(rows)
         n_configs, asked = state.n_configs.take(rows), indices.take(rows)
@@ -208,7 +228,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             ran=ran,
             ended=ended,
             unknown=state.n_unknown.take(rows) / n_configs,
-            index=asked,
+            index=np.where(named.take(rows), asked, -1),
             cost_s=state.cost_s.take(rows),
             find_newly=lambda: state.newly(rows),
             find_map=lambda: state.map(rows),
@@ -223,6 +243,7 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self._episodes.begin(where, scenario)
         self._state.begin(where, self._episodes.scenarios[where])
         self._charges.begin(where, self._state.n_configs[where])
+        self._view.begin(where, self._episodes.seeds[where])
         self._memo[where] = 0
         self._ended[where] = False
         self._has_begun = True
@@ -233,21 +254,18 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             raise IndexError(f"actions must be {self.num_envs} whole numbers; got {given.dtype} of shape {given.shape}")
         checked = given.astype(np.int64)
         checked[begins] = 0
-        last = self.space.n_configs - 1 + self._has_stop
         for extreme in (checked.min(), checked.max()):
-            if not 0 <= extreme <= last:
-                raise IndexError(f"action {extreme} is outside 0..{last}")
+            if not 0 <= extreme < self._view.action_space.n:
+                raise IndexError(f"action {extreme} is outside 0..{self._view.action_space.n - 1}")
         return checked
 
-    def _infos(self, observation: Observation, legal: NDArray[np.bool_], rows: Any = slice(None)) -> dict[str, Arrays]:
+    def _infos(self, legal: NDArray[np.bool_], rows: Any = slice(None)) -> dict[str, Arrays]:
         """Return the infos of environments ``rows``; ``legal`` (n,): which environments made a run."""
-        state, ran, labels = self._state, legal[rows], observation["map"]
-        actions = self._actions[rows]
-        asked = np.where(actions == self.space.n_configs, 0, actions)
-        own_labels = labels[np.arange(len(labels)), asked] * (actions == asked)
+        state, ran, indices = self._state, legal[rows], self._indices[rows]
+        own_labels = state.labels_of(np.maximum(indices, 0), rows) * (indices >= 0)
         own_labels = np.where(ran, state.last_labels[rows], own_labels)
         return {
-            "action_mask": self._mask(rows),
+            "action_mask": self._view.mask(rows),
             "n_unknown": state.n_unknown[rows].copy(),
             "n_resolved": state.n_resolved[rows] * ran,
             "n_runs": ran.astype(np.int64),
@@ -255,15 +273,9 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             "verdict": _VERDICT_TEXTS.take(own_labels - OK_LABEL),
         }
 
-    def _mask(self, rows: Any = slice(None)) -> NDArray[np.int8]:
-        """Return the legal actions of environments ``rows``, (k, N), or with *stop* (k, N + 1)."""
-        mask = self._state.mask(rows)
-        return np.pad(mask, ((0, 0), (0, 1)), constant_values=1) if self._has_stop else mask
-
     def _final_infos(self, ended: NDArray[np.int64], legal: NDArray[np.bool_]) -> Info:
         """Return the last observations and infos of ended episodes, in gymnasium's form; 0 in other rows."""
-        observation = self._state.observation(ended)
-        finals = {"final_obs": observation, "final_info": self._infos(observation, legal, ended)}
+        finals = {"final_obs": self._view.observation(ended), "final_info": self._infos(legal, ended)}
         return self._with_masks({name: self._scatter(rows, ended) for name, rows in finals.items()}, ended)
 
     def _scatter(self, rows: Mapping[str, Arrays], where: NDArray[np.int64]) -> Info:

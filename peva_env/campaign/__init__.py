@@ -8,7 +8,7 @@ What must always hold:
 """
 
 from peva_env.campaign.batch import CampaignState
-from peva_env.campaign.budget import require_positive
+from peva_env.campaign.budget import Budget, require_positive
 from peva_env.campaign.campaign import Campaign
 from peva_env.campaign.doctor import not_idle, run_checks
 from peva_env.campaign.episode_seeds import EpisodeSeeds
@@ -25,6 +25,7 @@ from peva_env.campaign.scenarios import SomeScenarios, true_labels
 __all__ = [
     "DEFAULT_BUDGET_RUNS",
     "DEFAULT_RATES_RPS",
+    "Budget",
     "Campaign",
     "CampaignHost",
     "CampaignState",

@@ -97,6 +97,11 @@ class CampaignState:
         pairs = zip(self._tallies, actions.tolist(), strict=True)
         return np.array([tally.n_measurements(action) for tally, action in pairs])
 
+    def labels_of(self, indices: Numbers, rows: Any = slice(None)) -> NDArray[np.int8]:
+        """Return the label of one configuration of each campaign in ``rows``, (k,)."""
+        overloaded, ok = contains(self._overloaded[rows], indices), contains(self._ok[rows], indices)
+        return overloaded.astype(np.int8) - ok.astype(np.int8)
+
     def measure(self, actions: Numbers, legal: Flags, outcomes: Outcomes) -> None:
         """Enter the outcomes of legal actions. The state takes over the arrays of ``outcomes`` and changes them."""
         if self._tallies is None:

@@ -16,7 +16,7 @@ from peva_env.sources import Episodes, Indices, World
 
 
 class PrefetchedEpisodes:
-    """The current episodes (``current``) with their scenarios (``scenarios``, (n,)), and the next ones, prefetched.
+    """The current episodes (``current``) with their seeds and scenarios, (n,) each, and the next ones, prefetched.
 
     Notation: ``N`` configurations.
     """
@@ -24,14 +24,15 @@ class PrefetchedEpisodes:
     def __init__(self, world: World, n: int) -> None:
         self.current: Episodes
         self.scenarios = np.zeros(n, np.int64)
+        self.seeds = np.zeros(n, np.uint64)
         self._world = world
-        self._seeds = np.zeros(n, np.uint64)  # of the current episodes
         self._truth: dict[int, NDArray[np.int8]] = {}  # by environment, of the current episodes that were asked about
         self._firsts = np.zeros(n, np.uint64)  # first episode seeds, from which all others are hashed
         self._is_seeded = False
         self._numbers = np.zeros(n, np.int64)  # number of the next episode; seeding resets it to 0
         self._next: Episodes
         self._next_scenarios = self.scenarios
+        self._next_seeds = self.seeds
         self._is_ready = np.zeros(n, np.bool_)  # whether ``_next`` has this environment's next episode
 
     def seed(self, seeds: Sequence[int | None], where: Indices) -> None:
@@ -48,11 +49,11 @@ class PrefetchedEpisodes:
         if scenario is not None or not self._is_ready[where].all():
             self._prepare(where, scenario)
         if len(where) == len(self._numbers):
-            self.current, self.scenarios = self._next, self._next_scenarios
+            self.current, self.scenarios, self.seeds = self._next, self._next_scenarios, self._next_seeds
         else:
             self.current.adopt(where, self._next)
             self.scenarios[where] = self._next_scenarios[where]
-        self._seeds[where] = episode_seeds(self._firsts[where], self._numbers[where])
+            self.seeds[where] = self._next_seeds[where]
         for environment in where if self._truth else ():
             self._truth.pop(int(environment), None)
         self._numbers[where] += 1
@@ -64,7 +65,7 @@ class PrefetchedEpisodes:
 
     def _truth_of(self, environment: int) -> NDArray[np.int8]:
         if environment not in self._truth:
-            seed, scenario = int(self._seeds[environment]), int(self.scenarios[environment])
+            seed, scenario = int(self.seeds[environment]), int(self.scenarios[environment])
             self._truth[environment] = self._world.truth(seed, scenario)
         return self._truth[environment]
 
@@ -75,4 +76,5 @@ class PrefetchedEpisodes:
         if scenario is not None:
             scenarios[where] = scenario
         self._next, self._next_scenarios = self._world.begin(seeds, scenarios), scenarios
+        self._next_seeds = seeds
         self._is_ready[:] = True

@@ -48,9 +48,10 @@ class AgentContract:
 
     def env(self, dominance: str) -> PevaEnv:
         """Return an environment that the agent can act in: a simulated node with two functions of six rates each."""
-        return make_sim_env(
+        env: PevaEnv = make_sim_env(
             rates_rps={"a": _RATES_RPS, "b": _RATES_RPS}, min_functions=1, dominance=dominance, budget_runs=None
         )
+        return env
 
     def test_it_has_a_name_and_a_kind_of_dominance(self) -> None:
         agent = self.make()

@@ -203,7 +203,8 @@ class TestSB3Agent(AgentContract):
         return SB3Agent(path=self.folder / "model.zip")
 
     def env(self, dominance: str) -> PevaEnv:
-        return make_sim_env("local", rates_rps=FETCH_RPS, dominance=dominance, budget_runs=4)
+        env: PevaEnv = make_sim_env("local", rates_rps=FETCH_RPS, dominance=dominance, budget_runs=4)
+        return env
 
 
 class Forgetful(NoOpPolicy):

@@ -5,13 +5,14 @@ functions. Rates are shares of each function's highest rate. Rows of a campaign 
 padding: their label is 0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.config import OverloadConfig
 from peva_env.features.candidate_features import LATENCY_LENGTH, LENGTHS_AND_NOISES, N_FEATURES
+from peva_env.features.measured import Measurements
 from peva_env.features.processes import USE_HEIGHT, USE_LENGTH, USE_NOISE
 from peva_env.features.side_by_side.carried import Overloaded
 from peva_env.features.side_by_side.distances import Apart, distance_features, neighbour_features
@@ -37,6 +38,11 @@ class Runs:
     mean_ms: Floats  # (m, F)
     cpu_pct: Floats  # (m,)
     ram_pct: Floats  # (m,)
+
+    @classmethod
+    def of(cls, measured: Measurements, row: int) -> "Runs":
+        """Return one row of the measurements of one campaign."""
+        return cls(*(getattr(measured, field.name)[row : row + 1] for field in fields(cls)))
 
 
 @dataclass(frozen=True, slots=True)
