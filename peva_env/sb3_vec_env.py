@@ -79,14 +79,17 @@ class PevaSB3VecEnv(VecEnv):
 
     def step_wait(self) -> tuple[Observation, NDArray[np.float32], NDArray[np.bool_], Infos]:
         """Return observations, rewards (n,), whether each episode has ended (n,), and a dict for each environment."""
+        n_configs = self.vector.n_configs  # before an episode of another scenario begins
         observation, rewards, terminated, truncated, infos = self.vector.step(self._actions)
         self._returns += rewards
         self._lengths += 1
         ended = terminated | truncated
         ends: Infos = [_NOTHING] * self.num_envs
         if ended.any():
+            resolved = 1 - infos["final_info"]["n_unknown"] / n_configs
             for i in ended.nonzero()[0]:
-                ends[i] = self._ending(int(i), infos["final_obs"], bool(truncated[i]) and not self._ends_are_final)
+                cut_short = bool(truncated[i]) and not self._ends_are_final
+                ends[i] = self._ending(int(i), infos["final_obs"], cut_short, float(resolved[i]))
             self._returns[ended] = 0
             self._lengths[ended] = 0
         return observation, rewards.astype(np.float32), ended, ends
@@ -104,7 +107,7 @@ class PevaSB3VecEnv(VecEnv):
         self.vector.close()
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """Return the masks of legal actions, (n, N): true for unknown configurations."""
+        """Return the masks of legal actions, (n, N), or (n, K) in the view of candidates."""
         return self.vector.action_masks()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
@@ -120,7 +123,7 @@ class PevaSB3VecEnv(VecEnv):
         raise AttributeError(f"{attr_name} cannot be set: environments side by side share their attributes")
 
     def env_method(self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any) -> list[Any]:
-        """Return the masks of environments, each (N,), for ``action_masks``, the only method they have.
+        """Return the masks of environments, each (N,) or (K,), for ``action_masks``, the only method they have.
 
         Raises:
             AttributeError: another method is called.
@@ -136,7 +139,7 @@ class PevaSB3VecEnv(VecEnv):
     def _which(self, indices: Indices) -> Sequence[int]:
         return list(self._get_indices(indices))
 
-    def _ending(self, i: int, finals: Observation, cut_short: bool) -> dict[str, Any]:
+    def _ending(self, i: int, finals: Observation, cut_short: bool, resolved: float) -> dict[str, Any]:
         return {
             "terminal_observation": {name: finals[name][i] for name in self._parts},
             "TimeLimit.truncated": cut_short,
@@ -144,6 +147,6 @@ class PevaSB3VecEnv(VecEnv):
                 "r": float(self._returns[i]),
                 "l": int(self._lengths[i]),
                 "t": time.monotonic() - self._started_s,
-                "resolved": float(finals["progress"][i, 0]),
+                "resolved": resolved,
             },
         }

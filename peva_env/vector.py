@@ -164,10 +164,10 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         actions[env] = action
         return self.world.space(int(self._episodes.scenarios[env])).config(int(self._view.indices(actions)[env]))
 
-    def resolved(self, rows: Any = slice(None)) -> NDArray[np.float64]:
-        """Return the share of the map that is known in environments ``rows``, (k,)."""
-        resolved: NDArray[np.float64] = 1 - self._state.n_unknown[rows] / self._state.n_configs[rows]
-        return resolved
+    @property
+    def n_configs(self) -> NDArray[np.int64]:
+        """The number of configurations that can be measured in each environment's scenario, (n,), in a new array."""
+        return self._state.n_configs.copy()
 
     def _advance(
         self, indices: Arrays, begins: NDArray[np.int64]

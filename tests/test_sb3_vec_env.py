@@ -18,8 +18,11 @@ from peva_env.campaign.offline import OfflineSettings
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective
+from peva_env.observation import Observation
 from peva_env.sb3_vec_env import PevaSB3VecEnv
 from peva_env.vector import PevaVectorEnv
+from peva_env.views import CONTEXT
+from peva_env.wrappers import CandidateView
 from tests.support.toy_world import SPACE, ToyWorld
 
 pytestmark = pytest.mark.train
@@ -63,12 +66,43 @@ def test_it_is_what_single_environments_are(ends_are_final: bool) -> None:
             assert info["episode"]["r"] == pytest.approx(returns[i])
             assert info["episode"]["l"] == lengths[i]
             assert info["episode"]["t"] >= 0
-            assert info["episode"]["resolved"] == expected["progress"][0]
+            assert info["episode"]["resolved"] == pytest.approx(expected["progress"][0])
             returns[i] = lengths[i] = 0
             single.reset()
         for i, single in enumerate(singles):
             assert (get_action_masks(env)[i] == single.action_masks()).all()
     assert n_ended > 10
+
+
+def test_candidates_are_those_of_single_environments() -> None:
+    k, rng = 6, np.random.default_rng(0)
+    env = PevaSB3VecEnv(PevaVectorEnv(N_ENVS, setup(), "SameStep", view="candidates", k=k))
+    singles = [CandidateView(PevaEnv(setup().campaigns(), setup().objective), k) for _ in range(N_ENVS)]
+    env.seed(5)
+    observations, n_ended = env.reset(), 0
+    expected = [single.reset(seed=5 + i)[0] for i, single in enumerate(singles)]
+    for _ in range(30):
+        masks = get_action_masks(env)
+        for i, own in enumerate(expected):
+            assert masks[i].tolist() == singles[i].action_masks().tolist()
+            assert_close({name: rows[i] for name, rows in observations.items()}, own)
+        actions = rng.integers(k, size=N_ENVS)
+        observations, _, ended, infos = env.step(actions)
+        for i, single in enumerate(singles):
+            expected[i], _, terminated, truncated, _ = single.step(actions[i])
+            assert ended[i] == (terminated or truncated)
+            if ended[i]:
+                n_ended += 1
+                assert_close(infos[i]["terminal_observation"], expected[i])
+                unknown_share = expected[i]["context"][[one.name for one in CONTEXT].index("unknown_share")]
+                assert infos[i]["episode"]["resolved"] == pytest.approx(1 - unknown_share, abs=1e-6)
+                expected[i], _ = single.reset()
+    assert n_ended > 5
+
+
+def assert_close(found: Observation, expected: Observation) -> None:
+    for name, own in expected.items():
+        np.testing.assert_allclose(found[name], own, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_masks_are_offered_in_the_form_that_algorithms_ask_for() -> None:

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -19,10 +20,11 @@ from peva_env.features import FEATURES, Counts, Features, Measured, Reach, highe
 from peva_env.make import make_sim_env, make_sim_vec
 from peva_env.objectives import make_objective
 from peva_env.planning import Candidates, NoOpPolicy
-from peva_env.space import Config
+from peva_env.space import Config, ConfigSpace
 from peva_env.vector import PevaVectorEnv
 from peva_env.views import CONTEXT, ROW
 from peva_env.wrappers import CandidateView
+from tests.support.scripted import ScriptedHost
 from tests.support.toy_world import SPACE, ToyWorld
 
 K = 16
@@ -195,6 +197,22 @@ def test_the_numbers_are_those_that_the_learnt_agent_computes_from_the_events() 
     expected = Features(learner.measured.measurements(), OverloadConfig()).of(rates, counts)
     of_row = [number for number, feature in enumerate(FEATURES) if not feature.of_campaign]
     np.testing.assert_allclose(observation["candidates"][: len(shown)], expected[:, of_row], rtol=1e-3, atol=2e-4)
+
+
+def test_a_live_campaign_shows_the_means_of_all_runs_also_of_earlier_ones(tmp_path: Path) -> None:
+    space = ConfigSpace({"a": [10, 20, 30], "b": [10, 20]}, min_functions=2, max_functions=3)
+    host = ScriptedHost(space, {"a": 20, "b": 20}, tmp_path, iterations=2, dominance="within_sets")
+    env = CandidateView(PevaEnv(host), k=4)
+    env.reset(seed=0)
+    observation, _, _, _, info = env.step(0)
+    assert info["n_runs"] == 2
+    context = dict(zip((feature.name for feature in CONTEXT), observation["context"].tolist(), strict=True))
+    assert context["measured"] == pytest.approx(0.01)
+    assert context["cost"] == pytest.approx(np.log(2))
+    assert context["runs_left"] == 1
+    resumed, _ = env.reset(options={"warm_start": True})
+    assert resumed["context"][:5].tolist() == observation["context"][:5].tolist()
+    env.close()
 
 
 @pytest.mark.parametrize(
