@@ -9,6 +9,7 @@ import sys
 from benchmarks import (
     agents_speed,
     campaign_memory,
+    candidate_speed,
     import_time,
     memory_million,
     memory_speed,
@@ -30,6 +31,7 @@ _ALL = {
     "import": import_time.main,
     "step": step_overhead.main,
     "offline": offline_speed.main,
+    "candidates": candidate_speed.main,
     "simulated": simulated_speed.main,
     "agents": agents_speed.main,
 }

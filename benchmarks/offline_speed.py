@@ -29,7 +29,7 @@ _CUBE = {name: range(0, 201, 10) for name in "abc"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Play:
+class Play:
     """What is timed: ``step`` with what ``choose`` returns, ``n_steps`` times a round, of ``n_envs`` side by side."""
 
     choose: Callable[[], Any]
@@ -53,14 +53,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         square: dict[str, dict[str, Any]] = {"FaasReplay": {"data": str(_recorded(Path(folder)))}, "FaasSim": {}}
         vectors = [_vector(f"peva/{name}-v1", **arguments) for name, arguments in square.items()]
-        cartpole, *speeds = _k_steps_per_s(_cartpole(), *vectors)
+        cartpole, *speeds = k_steps_per_s(_cartpole(), *vectors)
         for name, speed in zip(square, speeds, strict=True):
             reference = "CartPole, SyncVectorEnv", cartpole
             report(f"{name}, 21 x 21, {_ENVS} side by side", speed, "k/s", target=">= 10 x", reference=reference)
         for name, arguments in square.items():
-            (speed,) = _k_steps_per_s(_single(f"peva/{name}-v1", **arguments))
+            (speed,) = k_steps_per_s(single(f"peva/{name}-v1", **arguments))
             report(f"{name}, 21 x 21, single", speed, "k/s", target=">= 20")
-    (speed,) = _k_steps_per_s(_vector("peva/FaasSim-v1", n_steps=5, rates_rps=_CUBE))
+    (speed,) = k_steps_per_s(_vector("peva/FaasSim-v1", n_steps=5, rates_rps=_CUBE))
     report(f"FaasSim, 21 x 21 x 21, {_ENVS} side by side", speed, "k/s", target=">= 50")
 
 
@@ -80,13 +80,13 @@ def _recorded(folder: Path) -> Path:
     return folder
 
 
-def _cartpole() -> _Play:
+def _cartpole() -> Play:
     env: Any = gymnasium.make_vec("CartPole-v1", num_envs=_ENVS, vectorization_mode="sync")
     env.reset(seed=0)
-    return _Play(env.action_space.sample, env.step, n_steps=10)
+    return Play(env.action_space.sample, env.step, n_steps=10)
 
 
-def _vector(env_id: str, *, n_steps: int = 40, **arguments: Any) -> _Play:
+def _vector(env_id: str, *, n_steps: int = 40, **arguments: Any) -> Play:
     mode = "vector_entry_point"
     env: Any = gymnasium.make_vec(f"peva_env:{env_id}", num_envs=_ENVS, vectorization_mode=mode, **arguments)
     _, infos = env.reset(seed=0)
@@ -96,10 +96,10 @@ def _vector(env_id: str, *, n_steps: int = 40, **arguments: Any) -> _Play:
         nonlocal infos
         *_, infos = env.step(actions)
 
-    return _Play(lambda: _legal(infos["action_mask"], rng), step, n_steps)
+    return Play(lambda: _legal(infos["action_mask"], rng), step, n_steps)
 
 
-def _single(env_id: str, **arguments: Any) -> _Play:
+def single(env_id: str, **arguments: Any) -> Play:
     env: Any = gymnasium.make(f"peva_env:{env_id}", **arguments).unwrapped
     _, info = env.reset(seed=0)
     rng = np.random.default_rng(0)
@@ -110,10 +110,10 @@ def _single(env_id: str, **arguments: Any) -> _Play:
         if terminated or truncated:
             _, info = env.reset()
 
-    return _Play(lambda: int(rng.choice(np.flatnonzero(info["action_mask"]))), step, n_steps=1000, n_envs=1)
+    return Play(lambda: int(rng.choice(np.flatnonzero(info["action_mask"]))), step, n_steps=1000, n_envs=1)
 
 
-def _k_steps_per_s(*plays: _Play) -> list[float]:
+def k_steps_per_s(*plays: Play) -> list[float]:
     """Return thousands of steps a second, of all environments together, in the fastest round of each."""
     rounds = [[play.round_s() for play in plays] for _ in range(_ROUNDS)]
     fastest_s = np.min(rounds, axis=0)

@@ -119,3 +119,6 @@ def _progress() -> list[Feature]:
 
 FEATURES = (*_distances(), *_neighbours(), *_carried(), *_limits(), *_load(), *_counts(), *_progress())
 """All features in the order of ``Features.of``."""
+
+N_OF_CANDIDATE = sum(not feature.of_campaign for feature in FEATURES)
+"""Number of features that differ between the candidates of a campaign."""

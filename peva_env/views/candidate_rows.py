@@ -34,9 +34,6 @@ OF_VIEW = (
 CONTEXT = (*(feature for feature in FEATURES if feature.of_campaign), *OF_VIEW)
 """The ``c`` numbers of the context, in their order."""
 
-_OF_ROW = [number for number, feature in enumerate(FEATURES) if not feature.of_campaign]
-_OF_CAMPAIGN = [number for number, feature in enumerate(FEATURES) if feature.of_campaign]
-
 
 def runs_of(rates: Floats, labels: NDArray[Any], values: NDArray[Any], mask: NDArray[Any], mean_ms: Any) -> Runs:
     """Return measurements in the layout of ``peva_env.observation``, (m, V), as runs."""
@@ -67,9 +64,8 @@ class CandidateRows:
 
     def __init__(self, n: int, space: ConfigSpace, limits: OverloadConfig, k: int) -> None:
         n_functions = len(space.functions)
-        self.observation_space = spaces.Dict(
-            {"candidates": _box(ROW, k), "context": _box(CONTEXT)},
-        )
+        self._candidates, self._context = _box(ROW, k), _box(CONTEXT)
+        self.observation_space = spaces.Dict({"candidates": self._candidates, "context": self._context})
         self.action_space = spaces.Discrete(k)
         self.shown: NDArray[Any] = np.full((n, k), NO_CANDIDATE, np.int64 if space.is_dense else np.object_)
         self._campaigns = Campaigns(n, n_functions, limits)
@@ -99,21 +95,19 @@ class CandidateRows:
     def observe(self, where: Numbers, shown: Shown, unknown_share: Floats, left: Floats) -> Observation:
         """Show candidates in campaigns ``where`` (m,); ``left`` (m, 2) are the shares of runs and seconds left."""
         self.shown[where] = shown.indices
-        counts = CountsOfMany(shown.below, shown.above, shown.n)
-        features = self._campaigns.features(where, shown.rates, counts)
-        rows = features[:, :, _OF_ROW].astype(np.float32, order="C")
-        box = self.observation_space["candidates"]
-        rows = rows.clip(box.low, box.high, out=rows)  # type: ignore[attr-defined]
-        rows[shown.indices == NO_CANDIDATE] = 0
-        context = np.empty((len(where), len(CONTEXT)))
-        context[:, : len(_OF_CAMPAIGN)] = features[:, 0, _OF_CAMPAIGN]
+        rows = np.zeros((*shown.below.shape, len(ROW)), np.float32)
+        some = (shown.indices[:, 0] != NO_CANDIDATE).nonzero()[0]
+        if some.size:
+            counts = CountsOfMany(shown.below[some], shown.above[some], shown.n[some])
+            rows[some] = self._campaigns.rows(where[some], shown.rates[some], counts)
+            rows[shown.indices == NO_CANDIDATE] = 0
         cost = np.log1p(self._cost_s[where] / np.maximum(self._first_cost_s[where], 1e-9))
         functions = np.full(len(where), self._log_functions)
-        context[:, len(_OF_CAMPAIGN) :] = np.column_stack([unknown_share, left, cost, functions])
-        box = self.observation_space["context"]
+        of_campaigns = self._campaigns.of_campaigns(where, shown.n)
+        context = np.column_stack([of_campaigns, unknown_share, left, cost, functions]).astype(np.float32)
         return {
-            "candidates": rows,
-            "context": context.astype(np.float32).clip(box.low, box.high),  # type: ignore[attr-defined]
+            "candidates": rows.clip(self._candidates.low, self._candidates.high, out=rows),
+            "context": context.clip(self._context.low, self._context.high, out=context),
         }
 
     def masks(self, where: Any = slice(None)) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from peva_env.config import OverloadConfig
 from peva_env.features import FEATURES, Counts, Features, Measurements
@@ -37,6 +38,14 @@ def entered(campaigns: Campaigns, measurements: list[Measurements]) -> None:
         campaigns.add(np.array(where), Runs(*parts))
 
 
+def whole(rows: NDArray[np.float64], of_campaigns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return all features in the order of their catalogue, (N, K, N_FEATURES)."""
+    found = np.empty((N, K, len(FEATURES)))
+    found[:, :, [not feature.of_campaign for feature in FEATURES]] = rows
+    found[:, :, [feature.of_campaign for feature in FEATURES]] = of_campaigns[:, None]
+    return found
+
+
 @pytest.mark.parametrize("n_functions", [1, 2, 3])
 @pytest.mark.parametrize("rules", RULES)
 def test_features_are_those_of_each_campaign_alone(n_functions: int, rules: str) -> None:
@@ -49,8 +58,8 @@ def test_features_are_those_of_each_campaign_alone(n_functions: int, rules: str)
         entered(campaigns, measurements)
         candidates = rng.integers(0, 11, (N, K, n_functions)) / 10
         below, above, n = rng.integers(1, 50, (N, K)), rng.integers(1, 50, (N, K)), rng.integers(50, 90, N)
-        found = campaigns.features(everywhere, candidates, CountsOfMany(below, above, n))
-        assert found.shape == (N, K, len(FEATURES))
+        rows = campaigns.rows(everywhere, candidates, CountsOfMany(below, above, n))
+        found = whole(rows, campaigns.of_campaigns(everywhere, n))
         for i, own in enumerate(measurements):
             expected = Features(own, RULES[rules]).of(candidates[i], Counts(below[i], above[i], int(n[i])))
             for number, feature in enumerate(FEATURES):
@@ -68,9 +77,9 @@ def test_some_campaigns_are_asked_in_any_order() -> None:
     entered(campaigns, [measured(rng, i, 2) for i in range(N)])
     candidates, ones = rng.random((N, K, 2)), np.ones((N, K), np.int64)
     counts = CountsOfMany(ones, ones, np.full(N, 2))
-    whole = campaigns.features(np.arange(N), candidates, counts)
+    of_all = campaigns.rows(np.arange(N), candidates, counts)
     some = np.array([7, 3, 19])
-    assert campaigns.features(some, candidates[some], counts.of(some)) == pytest.approx(whole[some], rel=1e-9, abs=1e-9)
+    assert campaigns.rows(some, candidates[some], counts.of(some)) == pytest.approx(of_all[some], rel=1e-9, abs=1e-9)
 
 
 def test_of_very_many_runs_the_processes_keep_the_latest() -> None:
@@ -79,5 +88,5 @@ def test_of_very_many_runs_the_processes_keep_the_latest() -> None:
     campaigns.begin(np.arange(2))
     entered(campaigns, [measured(rng, 300, 2), measured(rng, 5, 2)])
     ones = np.ones((2, K), np.int64)
-    found = campaigns.features(np.arange(2), rng.random((2, K, 2)), CountsOfMany(ones, ones, np.full(2, 2)))
+    found = campaigns.rows(np.arange(2), rng.random((2, K, 2)), CountsOfMany(ones, ones, np.full(2, 2)))
     assert np.isfinite(found).all()

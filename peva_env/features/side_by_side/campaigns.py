@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.config import OverloadConfig
-from peva_env.features.candidate_features import LATENCY_LENGTH, LENGTHS_AND_NOISES, N_FEATURES
+from peva_env.features.candidate_features import LATENCY_LENGTH, LENGTHS_AND_NOISES
+from peva_env.features.catalogue import N_OF_CANDIDATE
 from peva_env.features.measured import Measurements
 from peva_env.features.processes import USE_HEIGHT, USE_LENGTH, USE_NOISE
 from peva_env.features.side_by_side.carried import Overloaded
@@ -23,7 +24,7 @@ from peva_env.features.slots import LATENCY_HEIGHT, LATENCY_NOISE, LATENCY_SLOPE
 type Floats = NDArray[np.float64]
 type Numbers = NDArray[np.int64]
 
-_AT_ONCE = 16
+_AT_ONCE = 12
 """Features are computed for this many campaigns at a time, those with similar numbers of measurements together: their
 arrays stay in the processor's cache, and few of their rows are padding."""
 
@@ -100,22 +101,33 @@ class Campaigns:
         labels = np.repeat(runs.labels[:, None], len(LENGTHS_AND_NOISES), axis=1)
         self._processes.add(where, runs.rates, np.hstack([labels, uses, log_ms]))
 
-    def features(self, campaigns: Numbers, candidates: Floats, counts: CountsOfMany) -> Floats:
-        """Return the features of candidates (m, k, F) in ``campaigns`` (m,), (m, k, N_FEATURES)."""
-        n_measured = self.n_measured[campaigns]
-        order = np.argsort(n_measured, kind="stable")
-        features = np.empty((N_FEATURES, *candidates.shape[:2]))
+    def rows(self, campaigns: Numbers, candidates: Floats, counts: CountsOfMany) -> Floats:
+        """Return the features of candidates (m, k, F) in ``campaigns`` (m,), (m, k, d), without those of campaigns."""
+        order = np.argsort(self.n_measured[campaigns], kind="stable")
+        features = np.empty((N_OF_CANDIDATE, *candidates.shape[:2]))
         for start in range(0, len(order), _AT_ONCE):
             part = order[start : start + _AT_ONCE]
-            for row, column in zip(
-                features, self._columns(campaigns[part], candidates[part], counts.of(part)), strict=True
-            ):
-                row[part] = column
-        return features.transpose(1, 2, 0)
+            columns = self._columns(campaigns[part], candidates[part], counts.of(part))
+            for row, column in zip(features, columns, strict=True):
+                row[start : start + _AT_ONCE] = column
+        in_order: Floats = features.transpose(1, 2, 0)[np.argsort(order, kind="stable")]
+        return in_order
+
+    def of_campaigns(self, campaigns: Numbers, n_unknown: Numbers) -> Floats:
+        """Return the features that all candidates of a campaign share, (m, c)."""
+        n_measured = self.n_measured[campaigns]
+        n_overloaded = self._overloaded.n_runs[campaigns]
+        columns = [
+            n_overloaded > 0,
+            self._latencies.slots(campaigns)[1].mean(axis=1),
+            np.log(np.maximum(n_unknown, 1)),
+            n_measured / 100,
+            n_overloaded / np.maximum(n_measured, 1),
+        ]
+        return np.column_stack(columns)
 
     def _columns(self, campaigns: Numbers, candidates: Floats, counts: CountsOfMany) -> list[Floats]:
-        n_measured = self.n_measured[campaigns]
-        most, n_labels = int(n_measured.max(initial=0)), len(LENGTHS_AND_NOISES)
+        most, n_labels = int(self.n_measured[campaigns].max(initial=0)), len(LENGTHS_AND_NOISES)
         labels = self._labels[campaigns, :most]
         apart = Apart.of(candidates, self._rates[campaigns, :most], labels)
         means, deviations = self._processes.at(campaigns, candidates, self._means(campaigns))
@@ -139,7 +151,9 @@ class Campaigns:
                 self._limits,
             ),
             *_counts(counts),
-            *_progress(candidates, n_measured, labels),
+            candidates.mean(axis=2),
+            candidates.max(axis=2),
+            candidates.min(axis=2),
         ]
 
     def _means(self, campaigns: Numbers) -> Floats:
@@ -165,15 +179,4 @@ def _processes(n: int, n_functions: int) -> Processes:
 
 def _counts(counts: CountsOfMany) -> list[Floats]:
     below, above, n = np.log(counts.below), np.log(counts.above), np.log(counts.n)[:, None]
-    return [above, below, above - below, above - n, below - n, n]
-
-
-def _progress(candidates: Floats, n_measured: Numbers, labels: Floats) -> list[Floats]:
-    n_overloaded = (labels > 0).sum(axis=1)
-    return [
-        n_measured[:, None] / 100,
-        (n_overloaded / np.maximum(n_measured, 1))[:, None],
-        candidates.mean(axis=2),
-        candidates.max(axis=2),
-        candidates.min(axis=2),
-    ]
+    return [above, below, above - below, above - n, below - n]

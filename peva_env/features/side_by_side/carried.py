@@ -20,31 +20,31 @@ class Overloaded:
     """The overloaded runs of ``n`` campaigns, and what each function served in them."""
 
     def __init__(self, n: int, n_functions: int) -> None:
-        self._n_runs = np.zeros(n, np.int64)
+        self.n_runs = np.zeros(n, np.int64)
         self._rates, self._served = np.zeros((n, 8, n_functions)), np.zeros((n, 8, n_functions))
 
     def begin(self, where: Numbers) -> None:
         """Forget the runs of campaigns ``where``."""
-        self._n_runs[where] = 0
+        self.n_runs[where] = 0
 
     def add(self, where: Numbers, rates: Floats, success: Floats) -> None:
         """Add an overloaded run to each campaign of ``where`` (m,), with rates and success rates (m, F)."""
-        slots, room = self._n_runs[where], self._rates.shape[1]
+        slots, room = self.n_runs[where], self._rates.shape[1]
         if slots.max(initial=0) >= room:
             self._rates, self._served = (
                 np.pad(array, [(0, 0), (0, room), (0, 0)]) for array in (self._rates, self._served)
             )
         self._rates[where, slots] = rates
         self._served[where, slots] = np.where(success < SATURATED, rates * success, np.inf)
-        self._n_runs[where] += 1
+        self.n_runs[where] += 1
 
     def features(self, campaigns: Numbers, candidates: Floats, limits: OverloadConfig) -> list[Floats]:
-        """Return the margins of candidates (m, k, F), (m, k) each, and whether there is an overloaded run (m, 1)."""
-        n_runs = self._n_runs[campaigns]
+        """Return the margins of candidates (m, k, F), (m, k) each."""
+        n_runs = self.n_runs[campaigns]
         is_run = np.arange(int(n_runs.max(initial=0)))[None, :] < n_runs[:, None]  # (m, T)
         none = n_runs == 0
         if none.all():
-            return [*(np.full(candidates.shape[:2], MARGINS[1]) for _ in range(4)), np.zeros((len(campaigns), 1))]
+            return [np.full(candidates.shape[:2], MARGINS[1]) for _ in range(4)]
         runs = campaigns, slice(is_run.shape[1])
         margins, squared = _margins(candidates, self._rates[runs], self._served[runs], limits)
         found = []
@@ -54,11 +54,10 @@ class Overloaded:
             weights *= is_run[:, :, None]
             found.append((weights * margins).sum(axis=1) / np.maximum(weights.sum(axis=1), _LEAST_WEIGHT))
         squared += np.where(is_run, 0.0, np.inf)[:, :, None]
-        nearest = squared.argmin(axis=1)[:, None]
-        found.append(np.take_along_axis(margins, nearest, axis=1)[:, 0])
+        m, k = candidates.shape[:2]
+        found.append(margins[np.arange(m)[:, None], squared.argmin(axis=1), np.arange(k)])
         found.append(_median(margins, is_run))
-        clipped = [np.where(none[:, None], MARGINS[1], column.clip(*MARGINS)) for column in found]
-        return [*clipped, (~none)[:, None].astype(np.float64)]
+        return [np.where(none[:, None], MARGINS[1], column.clip(*MARGINS)) for column in found]
 
 
 def _margins(candidates: Floats, rates: Floats, served: Floats, limits: OverloadConfig) -> tuple[Floats, Floats]:

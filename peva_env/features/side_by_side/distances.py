@@ -43,12 +43,13 @@ class Apart(NamedTuple):
 def distance_features(candidates: Floats, apart: Apart, labels: Floats) -> Iterator[Floats]:
     """Yield the geometry features, (m, k) each; ``labels`` (m, T) are 0 in rows without a measurement."""
     beyond = [BEYOND - candidates[:, :, f] for f in range(candidates.shape[2])]
+    rates = [candidates[:, :, f] for f in range(candidates.shape[2])]
     nearest = _Nearest(labels)
-    total, total_beyond = sum(apart.excess[1:], apart.excess[0].copy()), sum(beyond[1:], beyond[0])
+    total, total_beyond = _reduced(np.add, apart.excess), _reduced(np.add, beyond)
     norms = {
-        "sum": nearest.of(total, candidates.sum(axis=2), total_beyond),
-        "greatest": nearest.of(_greatest(apart.excess), candidates.max(axis=2), _greatest(beyond)),
-        "root": nearest.of(_root(apart.excess), _root(list(np.moveaxis(candidates, 2, 0))), _root(beyond)),
+        "sum": nearest.of(total, _reduced(np.add, rates), total_beyond),
+        "greatest": nearest.of(_greatest(apart.excess), _greatest(rates), _greatest(beyond)),
+        "root": nearest.of(_root(apart.excess), _root(rates), _root(beyond)),
     }
     logs = {name: (log_distance(ok), log_distance(overloaded)) for name, (ok, overloaded) in norms.items()}
     yield from (ok - overloaded for ok, overloaded in logs.values())

@@ -60,8 +60,9 @@ class Latencies:
         most = max(1, int(n_full.max(initial=0)))
         ordered = self._slots[campaigns, :, :most]
         ordered = np.sort(np.where(np.arange(most) < n_full[:, :, None], ordered, np.inf), axis=2)
-        middles = [np.maximum(n_full - 1, 0) // 2, np.minimum(n_full // 2, most - 1)]
-        low, high = (np.take_along_axis(ordered, middle[:, :, None], axis=2)[:, :, 0] for middle in middles)
+        rows, functions = np.arange(len(n_full))[:, None], np.arange(n_full.shape[1])
+        low = ordered[rows, functions, np.maximum(n_full - 1, 0) // 2]
+        high = ordered[rows, functions, np.minimum(n_full // 2, most - 1)]
         known = n_full > 0
         seen = np.where(answered, self._most_in_flight[campaigns] + HEADROOM, 0.0)
         log_slots = np.where(known, (np.where(known, low, 0) + np.where(known, high, 0)) / 2, seen)
@@ -77,7 +78,7 @@ def load_features(
     answered: Flags,
     limits: OverloadConfig,
 ) -> list[Floats]:
-    """Return the features of the load, (m, k) each; the last one is (m, 1).
+    """Return the features of the load, (m, k) each.
 
     ``log_ms`` and ``deviations`` (m, F, k) are predicted log latencies less their means; the others are those of
     ``Latencies.slots``.
@@ -87,17 +88,15 @@ def load_features(
     fullness = np.where(offered > 0, fullness, IDLE)
     fullness = np.where(answered[:, :, None], fullness, 0.0).clip(-3, 2)
     deviations = np.where(answered[:, :, None], deviations, 1.0)
-    worst = fullness.argmax(axis=1)[:, None]
-    highest = fullness.max(axis=1)
-    deviation = np.take_along_axis(deviations, worst, axis=1)[:, 0]
-    is_known = known & answered
+    rows, columns = np.arange(len(fullness))[:, None], np.arange(fullness.shape[2])
+    worst = fullness.argmax(axis=1)
+    highest, deviation = fullness[rows, worst, columns], deviations[rows, worst, columns]
     return [
         highest,
         deviation,
-        np.take_along_axis(is_known.astype(np.float64), worst[:, 0], axis=1),
+        known[rows, worst],
         success_margin(success_at(fullness).transpose(0, 2, 1), limits).clip(*MARGINS),
         (highest / np.hypot(deviation, 0.05**0.5)).clip(-6, 6),
-        is_known.mean(axis=1)[:, None],
     ]
 
 

@@ -18,6 +18,9 @@ type Numbers = NDArray[np.int64]
 _MOST_POINTS = 128
 """Points of a process beyond which it starts again from its latest half: a prediction has quadratic cost in them."""
 
+_AT_ONCE = 16
+"""Points are added to this many campaigns at a time, those with similar numbers of points together."""
+
 _LEAST_VARIANCE = 1e-6
 
 
@@ -77,9 +80,15 @@ class Processes:
         full = where[self.n_points[where] >= _MOST_POINTS]
         if full.size:
             self._forget_the_earlier_half(full)
+        self._make_room(int(self.n_points[where].max(initial=0)) + 1)
+        order = np.argsort(self.n_points[where], kind="stable")
+        for start in range(0, len(where), _AT_ONCE):
+            part = order[start : start + _AT_ONCE]
+            self._add(where[part], points[part], values[part])
+
+    def _add(self, where: Numbers, points: Floats, values: Floats) -> None:
         slots = self.n_points[where]
         n_before = int(slots.max(initial=0))
-        self._make_room(n_before + 1)
         has_value = ~np.isnan(values)
         values = np.where(has_value, values, 0.0)
         covariance = self._covariances(self._points[where, :n_before], points[:, None, :])[..., 0]  # (m, G, T)
@@ -150,9 +159,10 @@ def _distances_and_products(points: Floats, others: Floats) -> tuple[Floats, Flo
     """Return distances and inner products of points (m, T, F) and others (m, k, F), (m, T, k) each."""
     shape = len(points), points.shape[1], others.shape[1]
     squared, products = np.zeros(shape), np.zeros(shape)
-    for one, other in zip(np.moveaxis(points, 2, 0), np.moveaxis(others, 2, 0), strict=True):
-        apart = one[:, :, None] - other[:, None, :]
+    for f in range(points.shape[2]):
+        one, other = points[:, :, None, f], others[:, None, :, f]
+        apart = one - other
         apart *= apart
         squared += apart
-        products += one[:, :, None] * other[:, None, :]
+        products += one * other
     return np.sqrt(squared, out=squared), products
