@@ -17,8 +17,6 @@ from peva_env.observation import Observation
 from peva_env.space import Config
 from peva_env.views import DEFAULT_K, NO_CANDIDATE, CandidateRows, Choice, choice_of, require_k, rules_of, runs_of
 
-type Stepped = tuple[Observation, float, bool, bool, dict[str, Any]]
-
 _ONLY = np.zeros(1, np.int64)  # the one campaign
 
 
@@ -69,7 +67,7 @@ class CandidateView(gymnasium.Wrapper[Observation, Any, Observation, Any], Recor
         self._enter_again()
         return self._look(info)
 
-    def step(self, action: Any) -> Stepped:
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Measure a candidate.
 
         Raises:
