@@ -100,7 +100,8 @@ def _vector(env_id: str, *, n_steps: int = 40, **arguments: Any) -> Play:
 
 
 def single(env_id: str, **arguments: Any) -> Play:
-    env: Any = gymnasium.make(f"peva_env:{env_id}", **arguments).unwrapped
+    ordered: Any = gymnasium.make(f"peva_env:{env_id}", disable_env_checker=True, **arguments)
+    env = ordered.env  # without Gymnasium's check of the order of calls
     _, info = env.reset(seed=0)
     rng = np.random.default_rng(0)
 

@@ -38,7 +38,7 @@ _DRAWS = 10
 """Draws without an unknown configuration after which there is no candidate."""
 
 _DRAWN_BITS = 62
-_32 = np.uint64(32)
+_32, _ONE = np.uint64(32), np.uint64(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _chosen(worst: Numbers, unknown: Flags, chance: Seeds, k: int) -> Numbers:
     """Return the positions of candidates, (m, K): the best by ``worst`` (m, N) first, then others by ``chance``."""
     by_rule = np.where(unknown, (worst.astype(np.uint64) << _32) | (chance >> _32), np.uint64(0))
     best = _highest(by_rule, k // _BY_BISECTION)
-    by_chance = np.where(unknown, chance | np.uint64(1), np.uint64(0))
+    by_chance = np.where(unknown, chance | _ONE, np.uint64(0))
     if best.size:
         rows = np.arange(len(best))[:, None]
         by_chance[rows, np.maximum(best, 0)] = 0
@@ -155,10 +155,19 @@ def _chosen(worst: Numbers, unknown: Flags, chance: Seeds, k: int) -> Numbers:
 
 def _highest(keys: Seeds, k: int) -> Numbers:
     """Return the positions of the ``k`` highest keys (m, N), highest first, (m, k); NO_CANDIDATE where a key is 0."""
-    kept = min(k, keys.shape[1])
-    positions = np.argpartition(keys, -kept, axis=1)[:, -kept:] if kept else np.zeros((len(keys), 0), np.int64)
-    own = np.take_along_axis(keys, positions, axis=1)
+    m, kept = len(keys), min(k, keys.shape[1])
+    found = np.full((m, k), NO_CANDIDATE, np.int64)
+    if not kept:
+        return found
+    # Partitioning keys alone and looking for the highest ones takes a fifth of the time of partitioning positions.
+    least = np.maximum(np.partition(keys, -kept, axis=1)[:, -kept], _ONE)
+    rows, positions = (keys >= least[:, None]).nonzero()
+    places = np.arange(len(rows)) - np.searchsorted(rows, np.arange(m))[rows]
+    fits = places < kept  # equal keys could be too many
+    rows, positions, places = rows[fits], positions[fits], places[fits]
+    own = np.zeros((m, kept), np.uint64)
+    own[rows, places] = keys[rows, positions]
+    found[rows, places] = positions
     order = np.argsort(own, axis=1, kind="stable")[:, ::-1]
-    found = np.full((len(keys), k), NO_CANDIDATE, np.int64)
-    found[:, :kept] = np.take_along_axis(np.where(own > 0, positions, NO_CANDIDATE), order, axis=1)
+    found[:, :kept] = found[np.arange(m)[:, None], order]
     return found
