@@ -1,10 +1,11 @@
-"""Offline campaigns side by side as a ``VecEnv`` of Stable-Baselines3, on which its algorithms train.
+"""Offline campaigns side by side, of one space or of several, as a ``VecEnv`` on which Stable-Baselines3 trains.
 
 Nothing else in ``peva_env`` imports stable_baselines3 (the extra ``train``).
 """
 
 import time
 from collections.abc import Iterable, Sequence
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -150,3 +151,92 @@ class PevaSB3VecEnv(VecEnv):
                 "resolved": resolved,
             },
         }
+
+
+class SpacesSB3VecEnv(VecEnv):
+    """Environments of several spaces as one ``VecEnv``, on which one policy trains for all of them.
+
+    All must have the same observations and actions, as the view of candidates has for every space. Environment ``i`` is
+    the ``i``-th of all parts, in their order.
+
+    Args:
+        parts: the environments of each space.
+
+    Raises:
+        ConfigError: there is no part, or their observations or actions differ.
+    """
+
+    def __init__(self, parts: Sequence[PevaSB3VecEnv]) -> None:
+        if not parts:
+            raise ConfigError("parts: give the environments of at least one space")
+        first = parts[0]
+        for part in parts[1:]:
+            if (part.observation_space, part.action_space) != (first.observation_space, first.action_space):
+                raise ConfigError(
+                    f"{first.vector.space} and {part.vector.space}: observations or actions are of different shapes; "
+                    "give all environments view='candidates' and the same k"
+                )
+        self.parts = tuple(parts)
+        bounds = np.cumsum([0, *(part.num_envs for part in parts)]).tolist()
+        self._slices = [slice(*pair) for pair in pairwise(bounds)]
+        super().__init__(bounds[-1], parts[0].observation_space, parts[0].action_space)
+
+    def reset(self) -> Observation:
+        """Begin an episode in each environment; see ``PevaSB3VecEnv.reset``."""
+        for part, own in zip(self.parts, self._slices, strict=True):
+            part.seed(self._seeds[own])
+            part.set_options(self._options[own])
+        observations = [part.reset() for part in self.parts]
+        self.reset_infos = [info for part in self.parts for info in part.reset_infos]
+        self._reset_seeds()
+        self._reset_options()
+        return _joined(observations)
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Store the actions (n,) for ``step_wait``."""
+        for part, own in zip(self.parts, self._slices, strict=True):
+            part.step_async(actions[own])
+
+    def step_wait(self) -> tuple[Observation, NDArray[np.float32], NDArray[np.bool_], Infos]:
+        """Return observations, rewards (n,), whether each episode has ended (n,), and a dict for each environment."""
+        observations, rewards, ended, infos = zip(*(part.step_wait() for part in self.parts), strict=True)
+        return _joined(observations), np.concatenate(rewards), np.concatenate(ended), [*chain(*infos)]
+
+    def seed(self, seed: int | Sequence[int] | None = None) -> Sequence[int | None]:
+        """Set the seeds of the next reset; see ``PevaSB3VecEnv.seed``."""
+        if seed is None or isinstance(seed, int):
+            seeds: Sequence[int | None] = super().seed(seed)
+            return seeds
+        self._seeds = list(seed)
+        return self._seeds
+
+    def close(self) -> None:
+        """Release the environments."""
+        for part in self.parts:
+            part.close()
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return the masks of legal actions, (n, K)."""
+        return np.concatenate([part.action_masks() for part in self.parts])
+
+    def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
+        """Return an attribute of the environments, once for each index."""
+        everywhere = [value for part in self.parts for value in part.get_attr(attr_name)]
+        return [everywhere[i] for i in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:  # noqa: ARG002
+        """Raise AttributeError; see ``PevaSB3VecEnv.set_attr``."""
+        self.parts[0].set_attr(attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: Indices = None, **kwargs: Any) -> list[Any]:
+        """Return what a method returns, once for each index; see ``PevaSB3VecEnv.env_method``."""
+        everywhere = [value for part in self.parts for value in part.env_method(method_name, *args, **kwargs)]
+        return [everywhere[i] for i in self._get_indices(indices)]
+
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: Indices = None) -> list[bool]:
+        """Return True for ``Monitor`` alone; see ``PevaSB3VecEnv.env_is_wrapped``."""
+        return self.parts[0].env_is_wrapped(wrapper_class)[:1] * len(list(self._get_indices(indices)))
+
+
+def _joined(observations: Sequence[Observation]) -> Observation:
+    return {name: np.concatenate([own[name] for own in observations]) for name in observations[0]}

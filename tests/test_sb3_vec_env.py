@@ -17,9 +17,10 @@ from peva_env.campaign import OfflineSetup
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
+from peva_env.make import make_sim_vec
 from peva_env.objectives import make_objective
 from peva_env.observation import Observation
-from peva_env.sb3_vec_env import PevaSB3VecEnv
+from peva_env.sb3_vec_env import PevaSB3VecEnv, SpacesSB3VecEnv
 from peva_env.vector import PevaVectorEnv
 from peva_env.views import CONTEXT
 from peva_env.wrappers import CandidateView
@@ -98,6 +99,56 @@ def test_candidates_are_those_of_single_environments() -> None:
                 assert infos[i]["episode"]["resolved"] == pytest.approx(1 - unknown_share, abs=1e-6)
                 expected[i], _ = single.reset()
     assert n_ended > 5
+
+
+def of_two_spaces(**arguments: Any) -> SpacesSB3VecEnv:
+    spaces: list[dict[str, Any]] = [
+        {"rates_rps": {"a": range(40, 201, 40)}},
+        {"rates_rps": {name: [40, 80, 120] for name in "abc"}},
+    ]
+    return SpacesSB3VecEnv(
+        [
+            PevaSB3VecEnv(make_sim_vec(n, autoreset_mode="SameStep", **arguments, **space))
+            for n, space in zip((2, 3), spaces, strict=True)
+        ]
+    )
+
+
+def test_several_spaces_are_one_environment_whose_parts_are_what_they_are_alone() -> None:
+    env, apart = (of_two_spaces(view="candidates", k=5) for _ in range(2))
+    env.seed(3)
+    observation = env.reset()
+    for part, first, last in zip(apart.parts, (0, 2), (2, 5), strict=True):
+        part.seed(3 + first)
+        own = part.reset()
+        for name in own:
+            assert (observation[name][first:last] == own[name]).all()
+    rng, n_ended = np.random.default_rng(0), 0
+    for _ in range(40):
+        masks = get_action_masks(env)
+        actions = (rng.random(masks.shape) * masks).argmax(axis=1)
+        observation, rewards, ended, infos = env.step(actions)
+        for part, first, last in zip(apart.parts, (0, 2), (2, 5), strict=True):
+            own, own_rewards, own_ended, own_infos = part.step(actions[first:last])
+            assert all((observation[name][first:last] == own[name]).all() for name in own)
+            assert rewards[first:last].tolist() == own_rewards.tolist()
+            assert ended[first:last].tolist() == own_ended.tolist()
+            assert [set(info) for info in infos[first:last]] == [set(info) for info in own_infos]
+        n_ended += int(ended.sum())
+    assert n_ended > 5
+    assert len(env.get_attr("num_envs")) == env.num_envs == 5
+    assert len(env.env_method("action_masks", indices=[0, 4])) == 2
+    assert env.env_is_wrapped(gymnasium.Wrapper) == [False] * 5
+    env.seed([1, 1, 2, 2, 2])
+    env.reset()
+    env.close()
+
+
+def test_spaces_of_different_shapes_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"of different shapes; give all environments view='candidates'"):
+        of_two_spaces()
+    with pytest.raises(ConfigError, match="at least one space"):
+        SpacesSB3VecEnv([])
 
 
 def assert_close(found: Observation, expected: Observation) -> None:
