@@ -18,15 +18,12 @@ from peva_env.features.processes import USE_HEIGHT, USE_LENGTH, USE_NOISE
 from peva_env.features.side_by_side.carried import Overloaded
 from peva_env.features.side_by_side.distances import Apart, distance_features, neighbour_features
 from peva_env.features.side_by_side.load import Latencies, limit_features, load_features
+from peva_env.features.side_by_side.parts import parts_of
 from peva_env.features.side_by_side.processes import Kernel, Processes
 from peva_env.features.slots import LATENCY_HEIGHT, LATENCY_NOISE, LATENCY_SLOPE
 
 type Floats = NDArray[np.float64]
 type Numbers = NDArray[np.int64]
-
-_AT_ONCE = 12
-"""Features are computed for this many campaigns at a time, those with similar numbers of measurements together: their
-arrays stay in the processor's cache, and few of their rows are padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +102,11 @@ class Campaigns:
         """Return the features of candidates (m, k, F) in ``campaigns`` (m,), (m, k, d), without those of campaigns."""
         order = np.argsort(self.n_measured[campaigns], kind="stable")
         features = np.empty((N_OF_CANDIDATE, *candidates.shape[:2]))
-        for start in range(0, len(order), _AT_ONCE):
-            part = order[start : start + _AT_ONCE]
+        for which in parts_of(self.n_measured[campaigns[order]]):
+            part = order[which]
             columns = self._columns(campaigns[part], candidates[part], counts.of(part))
             for row, column in zip(features, columns, strict=True):
-                row[start : start + _AT_ONCE] = column
+                row[which] = column
         in_order: Floats = features.transpose(1, 2, 0)[np.argsort(order, kind="stable")]
         return in_order
 

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from peva_env.features.side_by_side.parts import parts_of
+
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
 type Numbers = NDArray[np.int64]
 
 _MOST_POINTS = 128
 """Points of a process beyond which it starts again from its latest half: a prediction has quadratic cost in them."""
-
-_AT_ONCE = 16
-"""Points are added to this many campaigns at a time, those with similar numbers of points together."""
 
 _LEAST_VARIANCE = 1e-6
 
@@ -72,7 +71,7 @@ class Processes:
     def begin(self, where: Numbers) -> None:
         """Forget all points of campaigns ``where``."""
         self.n_points[where] = 0
-        for blank in (self._inverse, self._weighted, self._ones):
+        for blank in (self._inverse, self._weighted, self._ones, self._has_value):
             blank[where] = 0
 
     def add(self, where: Numbers, points: Floats, values: Floats) -> None:
@@ -82,8 +81,8 @@ class Processes:
             self._forget_the_earlier_half(full)
         self._make_room(int(self.n_points[where].max(initial=0)) + 1)
         order = np.argsort(self.n_points[where], kind="stable")
-        for start in range(0, len(where), _AT_ONCE):
-            part = order[start : start + _AT_ONCE]
+        for which in parts_of(self.n_points[where[order]]):
+            part = order[which]
             self._add(where[part], points[part], values[part])
 
     def _add(self, where: Numbers, points: Floats, values: Floats) -> None:
@@ -119,8 +118,11 @@ class Processes:
         mean, explained = np.empty((len(campaigns), n_processes, k)), np.empty((len(campaigns), n_processes, k))
         for kernel in self._kernels:
             own = kernel.processes
-            inverse = self._inverse[campaigns, own, :n_points, :n_points]
-            projected = inverse @ kernel.of(distances, products)[:, None]  # (m, processes, T, k)
+            has_value = self._has_value[campaigns, own, :n_points]
+            # Processes with values at the same points have the same inverse, such as those on CPU and RAM.
+            different = slice(own.start, own.start + 1) if (has_value == has_value[:, :1]).all() else own
+            inverse = self._inverse[campaigns, different, :n_points, :n_points]
+            projected = inverse @ kernel.of(distances, products)[:, None]  # (m, different processes, T, k)
             mean[:, own] = (weights[:, own, None] @ projected)[:, :, 0]
             explained[:, own] = np.einsum("mgtk,mgtk->mgk", projected, projected)
         own_variance = (points**2).sum(axis=2)[:, None] * self._slope[:, None] + self._height[:, None]
