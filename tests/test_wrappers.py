@@ -215,6 +215,21 @@ def test_a_live_campaign_shows_the_means_of_all_runs_also_of_earlier_ones(tmp_pa
     env.close()
 
 
+def test_a_space_that_int64_cannot_number_has_candidates(tmp_path: Path) -> None:
+    names = "abcdefghijklmnop"
+    space = ConfigSpace({name: range(10, 210, 10) for name in names}, min_functions=1, max_functions=17)
+    host = ScriptedHost(space, dict.fromkeys(names, 100), tmp_path, dominance="within_sets")
+    env = CandidateView(PevaEnv(host), k=6)
+    env.reset(seed=0)
+    for action in (0, 5, 3):
+        config = env.config(action)
+        observation, _, _, _, info = env.step(action)
+        assert info["config"] == config
+        assert env.observation_space.contains(observation)
+        assert info["action_mask"].all()
+    env.close()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
