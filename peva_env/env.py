@@ -99,8 +99,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._extras = extras
         self._runs = RunHistory(1, extras.n_runs, len(host.space.functions))
         self._episodes = EpisodeSeeds()
-        self.episode_seed = 0
-        self.outcome = ConfigOutcome()  # of the last step
+        self.episode_seed = 0  # 64 bits
+        self.outcome = ConfigOutcome()
         self._codec = ActionCodec(host.space, actions)
         self.observation_space: gymnasium.Space[Any] = observation_space(
             host.space, with_map=self._codec.is_dense, extras=extras
@@ -120,6 +120,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self._last = no_run_yet(self.space)
         self._runs.begin(_ONLY)
         self._memo[:] = 0
+        self.outcome = ConfigOutcome()
         self.episode_seed = self._episodes.next(self.np_random, begin=seed is not None)
         self._campaign = self.host.open(options or {}, self.episode_seed)
         self._campaign.measure_again = self._extra_actions.measure_again
