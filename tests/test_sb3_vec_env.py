@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("stable_baselines3", reason="needs the `train` extra")
 pytest.importorskip("sb3_contrib", reason="needs the `train` extra")
 
+from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3.common.env_checker import check_env
 
@@ -17,7 +18,7 @@ from peva_env.campaign import OfflineSetup
 from peva_env.campaign.offline import OfflineSettings
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
-from peva_env.make import make_sim_vec
+from peva_env.make import make_sim_env, make_sim_vec
 from peva_env.objectives import make_objective
 from peva_env.observation import Observation
 from peva_env.sb3_vec_env import PevaSB3VecEnv, SpacesSB3VecEnv
@@ -142,6 +143,17 @@ def test_several_spaces_are_one_environment_whose_parts_are_what_they_are_alone(
     env.seed([1, 1, 2, 2, 2])
     env.reset()
     env.close()
+
+
+def test_maskable_ppo_trains_on_several_spaces_and_acts_in_another() -> None:
+    model = MaskablePPO("MultiInputPolicy", of_two_spaces(view="candidates", k=5), n_steps=16, batch_size=20, seed=0)
+    model.learn(160)
+    other = make_sim_env(view="candidates", k=5)
+    observation, info = other.reset(seed=0)
+    for _ in range(5):
+        action, _ = model.predict(observation, action_masks=other.action_masks())
+        observation, _, _, _, info = other.step(action)
+        assert info["n_runs"] == 1
 
 
 def test_spaces_of_different_shapes_are_refused() -> None:
