@@ -23,7 +23,7 @@ def main() -> None:
         (speed,) = k_steps_per_s(_candidates(**arguments))
         report(f"64 candidates, {name}, {_ENVS} side by side", 1e3 * speed, "1/s", target=">= 5000")
     names = {"map": {}, "candidates": {"view": "candidates"}}
-    cartpole, *speeds = k_steps_per_s(_cartpole(), *(single("peva/FaasSim-v0", **names[name]) for name in names))
+    cartpole, *speeds = k_steps_per_s(_cartpole(), *(single("peva/FaasSim-v1", **names[name]) for name in names))
     for name, speed in zip(names, speeds, strict=True):
         target = "<= 4 x" if name == "map" else ""
         report(f"21 x 21, single, {name}", 1e3 / speed, "us", target=target, reference=("CartPole", 1e3 / cartpole))
@@ -31,7 +31,7 @@ def main() -> None:
 
 def _candidates(**arguments: Any) -> Play:
     env: Any = gymnasium.make_vec(
-        "peva_env:peva/FaasSim-v0",
+        "peva_env:peva/FaasSim-v1",
         num_envs=_ENVS,
         vectorization_mode="vector_entry_point",
         view="candidates",

@@ -77,7 +77,7 @@ def test_an_episode_of_legal_actions_runs_and_its_observations_fit(name: str) ->
 def test_the_spec_rebuilds_the_view() -> None:
     env = gymnasium.make("peva_env:peva/FaasSim-v1", view="candidates", k=K)
     assert env.spec is not None
-    assert json.loads(env.spec.to_json())["kwargs"] == {"view": "candidates", "k": K}
+    assert json.loads(env.spec.to_json())["kwargs"] == {"version": 1, "view": "candidates", "k": K}
     again = gymnasium.make(gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json()))
     wrapped = CandidateView(gymnasium.make("peva_env:peva/FaasSim-v1"), k=K)
     assert wrapped.spec is not None
