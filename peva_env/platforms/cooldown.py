@@ -8,9 +8,16 @@ from peva_env.config import CooldownConfig
 from peva_env.errors import MetricsError
 from peva_env.platforms.base import NodeUsage, Platform, Usage
 from peva_env.platforms.probes import IdleLatencies, ProbedPlatform
+from peva_env.system import urgent_pct
 
 _FLOOR_PCT = 5.0
 """Percentage points above the idle use that always count as idle: a share of a very low idle use would be noise."""
+
+_QUIET_PCT = 25.0
+"""CPU use of other programs, percent of the machine, up to which they hardly take a core from a function. Measured: one
+program on two cores (50 %) made a function at nine tenths of its capacity queue up."""
+
+_QUIET_WINDOW_S = 0.5
 
 _RISING_WEIGHT = 0.2
 """Weight of an idle measurement above the rolling baseline."""
@@ -53,31 +60,57 @@ class Cooldown:
     """
 
     def __init__(
-        self, platform: Platform, config: CooldownConfig, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        platform: Platform,
+        config: CooldownConfig,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        others_pct: Callable[[float], float] = urgent_pct,
     ) -> None:
         self._platform = platform
         self._config = config
         self._sleep = sleep
+        self._others_pct = others_pct
+        self._is_crowded = False
         self._baseline: _Baseline | None = None
         self._latencies = IdleLatencies()
 
+    def expect_crowd(self) -> None:
+        """Let the next wait be also for other programs on this machine, which have just spoilt a run."""
+        self._is_crowded = True
+
     def wait(self) -> Rest:
         """Return when the node is idle, or after ``max_wait_seconds`` and one last measurement.
+
+        After ``expect_crowd`` it first waits until other programs leave the cores alone, for as long at most; then the
+        run shows whether they still do harm.
 
         A node that cannot be measured is measured again, like a busy node; a node with a failure ends the wait.
         """
         began = time.monotonic()
         if self._config.rest_seconds:
             self._sleep(self._config.rest_seconds)
+        if self._is_crowded:
+            self._is_crowded = False
+            self._await_cores(began)
+        looks_began = time.monotonic()
         while True:
             idle, problem = self._measure()
-            waited_s = time.monotonic() - began
+            now = time.monotonic()
+            waited_s = now - began
             if problem is None:
                 return Rest(waited_s, idle)
             failure = self._platform.failure()
-            left_s = self._config.max_wait_seconds - waited_s
+            left_s = self._config.max_wait_seconds - (now - looks_began)
             if failure or left_s <= 0:
                 return Rest(waited_s, idle, failure or f"not at rest after {waited_s:.0f} s of cooldown: {problem}")
+            self._sleep(min(left_s, self._config.sleep_step_seconds))
+
+    def _await_cores(self, began: float) -> None:
+        while self._others_pct(_QUIET_WINDOW_S) > _QUIET_PCT:
+            left_s = self._config.max_wait_seconds - (time.monotonic() - began)
+            if left_s <= 0:
+                return
             self._sleep(min(left_s, self._config.sleep_step_seconds))
 
     def _measure(self) -> tuple[Usage, str | None]:

@@ -50,6 +50,8 @@ class LiveSource:
             context_hash=self.context_hash,
         )
         event = replace(event, reasons=(problem,)) if problem else self._load(event, config, rest)
+        if event.verdict is Verdict.INVALID and any(map(_is_crowded, event.functions)):
+            self.cooldown.expect_crowd()
         cost_s = time.monotonic() - began
         return replace(event, ended_at=began_at + cost_s, cost_s=cost_s)
 
@@ -135,6 +137,10 @@ class LiveSource:
             return NodeUsage(), str(error)
 
 
+_CROWDED = 0.01
+"""Share of a function's requests that other programs crowd out, from which an INVALID run is due to them, too. On an
+idle machine it is 0.003 at most."""
+
 _NO_CORE_LEFT_PCT = 90.0
 """CPU use of a machine, in percent, from which programs on it wait for each other."""
 
@@ -170,6 +176,10 @@ def _with_usage(
         power_uw=used.power_uw,
         replicas=used.replicas,
     )
+
+
+def _is_crowded(function: FunctionMeasurement) -> bool:
+    return function.crowded_out > _CROWDED * function.offered
 
 
 def _crowded_share(used: Usage, usage: NodeUsage, generator_cpu_pct: float) -> float:

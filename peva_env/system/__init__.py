@@ -11,7 +11,7 @@ What must always hold:
 
 from peva_env.system import processes
 from peva_env.system.clock import Moment
-from peva_env.system.cores import busy_s, usable_cores, waited_s
+from peva_env.system.cores import busy_s, urgent_pct, usable_cores, waited_s
 from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
@@ -37,6 +37,7 @@ __all__ = [
     "processes",
     "replacing",
     "uninterrupted",
+    "urgent_pct",
     "usable_cores",
     "waited_s",
     "write_text",

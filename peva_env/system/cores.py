@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -20,8 +21,18 @@ def busy_s() -> float:
 
     Interrupts do not count, because the load itself causes them. Nor does what a hypervisor withheld (*steal*).
     """
-    times = psutil.cpu_times(percpu=True)
-    return sum(_busy_s(times[core]) for core in _usable() if core < len(times))
+    return _used_s("user", "nice", "system")
+
+
+def urgent_pct(window_s: float) -> float:
+    """Return the CPU use of the programs of normal priority during a window that begins now, percent of all cores.
+
+    Programs of low priority (``nice``) leave a core to those that need it.
+    """
+    before, began = _used_s("user", "system"), time.monotonic()
+    time.sleep(window_s)
+    used_s, took_s = _used_s("user", "system") - before, time.monotonic() - began
+    return 100 * used_s / (took_s * usable_cores())
 
 
 def waited_s(pid: int) -> float | None:
@@ -46,8 +57,10 @@ def _usable() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def _busy_s(times: object) -> float:
-    return sum(getattr(times, kind, 0.0) for kind in ("user", "nice", "system"))
+def _used_s(*kinds: str) -> float:
+    """Return the CPU seconds of some kinds on the usable cores; not every system tells all kinds."""
+    times = psutil.cpu_times(percpu=True)
+    return sum(getattr(times[core], kind, 0.0) for core in _usable() if core < len(times) for kind in kinds)
 
 
 def _waited_ns(task: Path) -> int:

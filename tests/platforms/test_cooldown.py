@@ -194,3 +194,21 @@ def test_a_clock_that_is_set_back_does_not_prolong_the_wait(monkeypatch: pytest.
     assert rest.problem
     assert 0 <= rest.waited_s < 60
     assert max(pauses) <= 0.05
+
+
+def test_after_other_programs_spoilt_a_run_the_next_one_waits_until_they_leave_the_cores_alone() -> None:
+    node, busy_pct, pauses = ScriptedNode(used(3)), [90.0, 60.0, 10.0, 90.0], list[float]()
+    settings = CooldownConfig(max_wait_seconds=100, sleep_step_seconds=5)
+    rest = Cooldown(node, settings, sleep=pauses.append, others_pct=lambda _: busy_pct.pop(0))
+    assert (rest.wait().problem, len(busy_pct)) == (None, 4)
+    rest.expect_crowd()
+    assert rest.wait().problem is None
+    assert (pauses, busy_pct) == ([5, 5], [90.0])
+    assert (rest.wait().problem, len(busy_pct)) == (None, 1), "it waits once"
+
+
+def test_other_programs_that_stay_do_not_keep_a_run_from_its_try() -> None:
+    node = ScriptedNode(used(3))
+    rest = Cooldown(node, CooldownConfig(max_wait_seconds=0), others_pct=lambda _: 90.0)
+    rest.expect_crowd()
+    assert rest.wait().problem is None

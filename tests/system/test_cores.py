@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from peva_env.system import busy_s, usable_cores, waited_s
+from peva_env.system import busy_s, urgent_pct, usable_cores, waited_s
 from tests.support.processes import busy
 
 
@@ -18,6 +18,12 @@ def test_the_machine_is_busy_with_all_programs() -> None:
         before = busy_s()
         time.sleep(1.0)
         assert busy_s() - before == pytest.approx(usable_cores(), rel=0.3)
+
+
+def test_programs_of_normal_priority_use_the_cores() -> None:
+    with busy(usable_cores()):
+        time.sleep(0.3)
+        assert urgent_pct(0.5) > 40
 
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this kernel does not say how long threads wait")
