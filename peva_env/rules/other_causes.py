@@ -29,8 +29,12 @@ _GENERATOR_LIMITS = {
 _EXPLAINED_BY_EACH = 4
 """Upper bound of the requests that fail, or queue up, for each one that a stall held up or other programs crowded out.
 After a stall, k6 sends all held-up requests at once; they fail, or those behind them. Measured: 0.98 to 1.0 with a
-function that refuses what it cannot serve at once. A function that lost its core works off old requests when it gets it
-back, and those behind them fail. Measured: 1.3 to 1.8 with a function that uses 5 ms of CPU and a timeout of 1 s."""
+function that refuses what it cannot serve at once. A function that lost its core works off old requests when it has it
+again, and those behind them time out. Measured: 1.3 to 1.8 with a function that uses 5 ms of CPU, timeout 1 s."""
+
+_REFUSED_BY_EACH = 1.5
+"""The same for other programs and requests that a function answers with an error. One that refuses what it cannot serve
+at once has no old requests to work off: it refuses as many more as it could not serve meanwhile."""
 
 _AFFECTED = 0.05
 """Share of the requests that a stall or other programs explain, from which latencies, replicas and a backlog may be due
@@ -89,10 +93,10 @@ def explained(function: FunctionMeasurement) -> FunctionMeasurement:
     if not by_restart and not function.held_up and not function.crowded_out:
         return function
     lost = max(0, function.offered - function.succeeded - by_restart)
-    at_most = _EXPLAINED_BY_EACH * (function.held_up + function.crowded_out)
-    succeeded = function.succeeded + by_restart + min(lost, at_most)
-    late = _EXPLAINED_BY_EACH * function.held_up + _LATE_BY_EACH * function.crowded_out
-    is_affected = late >= _AFFECTED * function.offered
+    by_stall = _EXPLAINED_BY_EACH * function.held_up
+    succeeded = function.succeeded + by_restart + min(lost, by_stall + _by_crowd(function, lost))
+    is_affected = by_stall + _LATE_BY_EACH * function.crowded_out >= _AFFECTED * function.offered
+    queued = by_stall + _EXPLAINED_BY_EACH * function.crowded_out
     if is_affected:
         unknown: dict[str, Any] = dict.fromkeys(LATENCIES)
         function = replace(function, replicas=None, **unknown)
@@ -101,8 +105,15 @@ def explained(function: FunctionMeasurement) -> FunctionMeasurement:
         succeeded=succeeded,
         failed={kind: count for kind, count in function.failed.items() if kind not in gone},
         success_rate=succeeded / function.offered if function.offered else function.success_rate,
-        backlog=0 if by_restart or is_affected or function.backlog <= at_most else function.backlog,
+        backlog=0 if by_restart or is_affected or function.backlog <= queued else function.backlog,
     )
+
+
+def _by_crowd(function: FunctionMeasurement, lost: int) -> int:
+    """Return how many of the ``lost`` requests of a function other programs can explain."""
+    refused = min(lost, sum(count for kind, count in function.failed.items() if kind.startswith("status_")))
+    of_refused = min(refused, round(_REFUSED_BY_EACH * function.crowded_out))
+    return of_refused + min(lost - refused, _EXPLAINED_BY_EACH * function.crowded_out)
 
 
 def counts_text(total: int, counts: Mapping[str, int]) -> str:

@@ -291,18 +291,20 @@ def test_a_stall_explains_latencies_backlog_and_replicas_but_not_cpu() -> None:
 
 
 @pytest.mark.parametrize(
-    ("success", "crowded_out", "verdict"),
+    ("success", "failed", "crowded_out", "verdict"),
     [
-        (0.80, 20, Verdict.INVALID),
-        (0.20, 20, Verdict.INVALID),  # a function that falls behind fails the requests behind them, too
-        (0.20, 10, Verdict.OVERLOADED),
-        (0.97, 90, Verdict.OK),
+        (0.80, "timeout", 20, Verdict.INVALID),
+        (0.20, "timeout", 20, Verdict.INVALID),  # a function that falls behind fails the requests behind them, too
+        (0.20, "timeout", 10, Verdict.OVERLOADED),
+        (0.80, "status_5xx", 20, Verdict.INVALID),
+        (0.50, "status_5xx", 20, Verdict.OVERLOADED),  # one that refuses requests does not fall behind
+        (0.97, "timeout", 90, Verdict.OK),
     ],
 )
 def test_no_overload_rests_on_failures_that_other_programs_on_the_machine_explain(
-    success: float, crowded_out: int, verdict: Verdict
+    success: float, failed: str, crowded_out: int, verdict: Verdict
 ) -> None:
-    judgement = judge([replace(function(success), crowded_out=crowded_out)], CALM, RULES)
+    judgement = judge([replace(function(success, failed=failed), crowded_out=crowded_out)], CALM, RULES)
     assert judgement.verdict is verdict
     if verdict is Verdict.INVALID:
         assert judgement.reasons[0].startswith("other programs had the core that a needed for 20 % of the run: ")
