@@ -197,9 +197,10 @@ class DfaasConfig(Section):
     def _fill_in(self) -> Self:
         if "db_path" not in self.memory.model_fields_set:
             self.memory = self.memory.model_copy(update={"db_path": f"{self.output_dir}/{MEMORY_FILE}"})
-        if isinstance(self.rate_strategy, RandomRates) and self.rate_strategy.seed is None:
-            # A fixed seed: a resumed campaign must have the same plan.
-            self.rate_strategy.seed = self.seed or 0
+        for strategy in (self.rate_strategy, *(function.rate_strategy for function in self.functions)):
+            if isinstance(strategy, RandomRates) and strategy.seed is None:
+                # A fixed seed: a resumed campaign must have the same plan.
+                strategy.seed = self.seed or 0
         return self
 
     @model_validator(mode="after")
@@ -239,9 +240,10 @@ class DfaasConfig(Section):
                 raise ValueError(
                     f"function_pid_regexes.{name}: there is no such function; there are: {', '.join(names)}"
                 )
-        lowest = min(self.rate_strategy.generate_rates())
+        shared = self.rate_strategy.generate_rates()
         for i, function in enumerate(self.functions):
-            if function.max_rate is not None and function.max_rate < lowest:
+            if not function.rates_rps(shared):
+                lowest = min((function.rate_strategy or self.rate_strategy).generate_rates())
                 raise ValueError(
                     f"functions[{i}].max_rate = {function.max_rate} leaves {function.name!r} without a rate; "
                     f"the lowest rate is {lowest}: raise max_rate, add a lower rate or leave the function out"
@@ -282,9 +284,6 @@ class DfaasConfig(Section):
 
     def _heaviest_total_rate(self) -> int:
         """Return the highest sum of rates in the plan, in requests per second."""
-        rates = self.rate_strategy.generate_rates()
-        tops = [
-            max(rate for rate in rates if function.max_rate is None or rate <= function.max_rate)
-            for function in self.functions
-        ]
+        shared = self.rate_strategy.generate_rates()
+        tops = [max(function.rates_rps(shared)) for function in self.functions]
         return sum(sorted(tops, reverse=True)[: self.combinations.max_functions - 1])

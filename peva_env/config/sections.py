@@ -1,13 +1,14 @@
 """The sections of the configuration but the rules: functions, combinations, cooldown, memory, OpenFaaS, Grafana."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from peva_env.config.overload import FunctionOverloadConfig
+from peva_env.config.rates import RateStrategy
 from peva_env.config.section import LARGEST_COUNT, Section, is_unicode
 from peva_env.system import local_path
 
@@ -37,7 +38,7 @@ class ExpectConfig(Section):
 
 
 class FunctionConfig(Section):
-    """One function: its HTTP request, its highest rate and, on the local node, its code."""
+    """One function: its HTTP request, its rates and, on the local node, its code."""
 
     name: str = Field(max_length=63, description="unique; letters, digits, '-', '_' and single dots")
     method: Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"] = Field(
@@ -53,6 +54,7 @@ class FunctionConfig(Section):
         None, pattern=_TOKEN.pattern, description="platform http: response header that names the function's revision"
     )
     max_rate: int | None = Field(None, ge=0, description="highest rate to offer this function, in requests/s")
+    rate_strategy: RateStrategy | None = Field(None, description="rates of this function alone")
     source: str | None = Field(
         None, description="local node: code of the function, as 'file.py:target'; default: the sample of this name"
     )
@@ -65,6 +67,11 @@ class FunctionConfig(Section):
     port: int | None = Field(None, ge=1, le=65535, description="local node: port on 127.0.0.1; default: any free port")
     overload: FunctionOverloadConfig | None = Field(None, description="overload rules of this function alone")
     expect: ExpectConfig | None = Field(None, description="which answers count as success; default: status 200 to 299")
+
+    def rates_rps(self, shared: Iterable[int]) -> list[int]:
+        """Return the rates to offer this function: its own or the shared ones, up to ``max_rate``."""
+        rates = shared if self.rate_strategy is None else self.rate_strategy.generate_rates()
+        return [rate for rate in rates if self.max_rate is None or rate <= self.max_rate]
 
     @field_validator("name")
     @classmethod

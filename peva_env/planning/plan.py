@@ -58,15 +58,16 @@ class DfaasPlanBuilder:
         return sorted(function.name for function in self.config.functions)
 
     def build_rates(self) -> list[int]:
-        """Return the rates of the strategy in requests per second, ascending."""
+        """Return the rates of all functions that have no others, in requests per second, ascending."""
         return self.config.rate_strategy.generate_rates()
 
     def build_rates_by_function(self, rates: Iterable[int]) -> dict[str, list[int]]:
-        """Return the rates of those functions whose ``max_rate`` caps them."""
+        """Return the rates of those functions that have a strategy of their own or are capped by a ``max_rate``."""
+        shared = list(rates)
         return {
-            function.name: [rate for rate in rates if rate <= function.max_rate]
+            function.name: function.rates_rps(shared)
             for function in self.config.functions
-            if function.max_rate is not None
+            if function.rate_strategy is not None or function.max_rate is not None
         }
 
     def build_configurations(

@@ -77,6 +77,18 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
             {"functions": [{"name": "a", "max_rate": 5}], "rate_strategy": {"type": "custom", "rates": [9]}},
             "max_rate = 5",
         ),
+        (
+            {"functions": [{"name": "a", "max_rate": 5, "rate_strategy": {"type": "custom", "rates": [9]}}]},
+            "functions[0].max_rate = 5 leaves 'a' without a rate; the lowest rate is 9",
+        ),
+        (
+            {"functions": [{"name": "a", "rate_strategy": {"type": "custom", "rates": [-1]}}]},
+            "functions[0].rate_strategy.rates[0] = -1",
+        ),
+        (
+            {"functions": [{"name": "a", "rate_strategy": {"type": "linear", "max": 1}}]},
+            "functions[0].rate_strategy.max: unknown key; did you mean 'max_rate'?",
+        ),
         ({"functions": []}, "functions = []"),
         ({"functions": [{"name": "a", "method": "FETCH"}]}, "functions[0].method = 'FETCH'"),
         ({"functions": [{"name": "a", "source": "main.py"}]}, "functions/hello.py:hello"),

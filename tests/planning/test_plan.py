@@ -43,6 +43,23 @@ def test_the_builder_makes_the_plan_step_by_step() -> None:
     assert list(planner.build_space()) == PLAN
 
 
+def test_a_function_may_have_rates_of_its_own_and_is_still_capped() -> None:
+    own = {"type": "exponential", "base": 10, "min_power": 2, "max_power": 4}
+    functions = [{"name": "fast", "rate_strategy": own, "max_rate": 2000}, {"name": "slow"}]
+    config = parse_config({"functions": functions, "rate_strategy": {"type": "custom", "rates": [10, 20]}})
+    space = DfaasPlanBuilder(config).build_space()
+    assert dict(zip(space.functions, space.rates_rps, strict=True)) == {"fast": (100, 1000), "slow": (10, 20)}
+    with pytest.raises(ConfigError, match="the heaviest configuration of this plan offers 1000 requests/s"):
+        parse_config({**config.model_dump(exclude_unset=True), "max_total_rate": 999})
+
+
+def test_random_rates_of_a_function_are_the_same_at_each_start() -> None:
+    own = {"type": "random", "max_rate": 10_000}
+    config = {"functions": [{"name": "a", "rate_strategy": own}], "seed": 3}
+    first, second = (DfaasPlanBuilder(parse_config(config)).build_space().rates_rps for _ in range(2))
+    assert first == second != DfaasPlanBuilder(parse_config(config | {"seed": 4})).build_space().rates_rps
+
+
 def test_the_bound_holds_the_looks_at_a_node_that_prometheus_scrapes_as_rarely_as_it_may() -> None:
     config = two_functions().model_copy(update={"platform": "openfaas"})
     estimate, local = DfaasPlanBuilder(config).estimate(), DfaasPlanBuilder(two_functions()).estimate()
