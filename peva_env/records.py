@@ -25,7 +25,8 @@ class EventKind(StrEnum):
 
     ``MEASURED`` is a run, and the only kind with a label. ``SKIPPED`` and ``INFERRED`` record a configuration that was
     not run: see ``NOT_RUN``. ``CANARY`` is a run that tests the node, not the configuration. ``SUSPECT`` marks a run
-    that is no longer believed: see ``peva_env.memory.suspects``.
+    that is no longer believed: see ``peva_env.memory.suspects``. ``SCOUTED`` is a step of a scouting: evidence for the
+    choice of rates, shorter than a run and of no repetition.
     """
 
     MEASURED = "measured"
@@ -33,6 +34,7 @@ class EventKind(StrEnum):
     INFERRED = "inferred"
     CANARY = "canary"
     SUSPECT = "suspect"
+    SCOUTED = "scouted"
 
 
 class NotRun(NamedTuple):

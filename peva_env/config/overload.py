@@ -50,6 +50,10 @@ class FunctionLimits(NamedTuple):
     backlog: bool
 
 
+RULES_ON_USE = ("cpu_overload_pct_of_capacity", "ram_overload_pct")
+"""The rules on the node's CPU and RAM."""
+
+
 class OverloadConfig(_LatencyLimits):
     """When a function or the node counts as overloaded; CPU and RAM are percent of capacity.
 
@@ -84,6 +88,10 @@ class OverloadConfig(_LatencyLimits):
             tuple(given.get(f"{name}_max", getattr(self, f"{name}_max")) for name in LATENCIES),
             bool(given.get("backlog", self.backlog)),
         )
+
+    def without_use(self) -> "OverloadConfig":
+        """Return these rules without those on the node's CPU and RAM."""
+        return self.model_copy(update=dict.fromkeys(RULES_ON_USE))
 
     def as_context(self) -> dict[str, Any]:
         """Return the rules as plain data of a context.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
-from peva_env.config.overload import OverloadConfig
+from peva_env.config.overload import RULES_ON_USE, OverloadConfig
 from peva_env.config.sections import FunctionConfig
 
 PLATFORMS = ("local", "openfaas", "http")
@@ -11,8 +11,6 @@ PLATFORMS = ("local", "openfaas", "http")
 
 PLATFORM_GROUP = "peva_env.platforms"
 """The entry-point group of platforms of other packages."""
-
-_RULES_ON_USE = ("cpu_overload_pct_of_capacity", "ram_overload_pct")
 
 
 def require_platform(platform: str) -> None:
@@ -56,9 +54,9 @@ def without_rules_on_use(overload: OverloadConfig) -> OverloadConfig:
     Raises:
         ValueError: one of these rules was asked for.
     """
-    for key in _RULES_ON_USE:
+    for key in RULES_ON_USE:
         if key in overload.model_fields_set and getattr(overload, key) is not None:
             raise ValueError(
                 f"overload.{key}: nothing measures it on platform http; set prometheus_url, or leave the rule out"
             )
-    return overload.model_copy(update=dict.fromkeys(_RULES_ON_USE))
+    return overload.without_use()

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from peva_env.config import FunctionConfig, OverloadConfig, request_headers
-from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms import Cooldown, NodeUsage, Platform, Rest, Usage, steady_window
 from peva_env.rules import NOT_MEASURED, Judgement, judge, judge_aborted, most_failures, saturation
-from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
+from peva_env.sources.k6 import K6, FunctionLoad, LoadResult, Step
 from peva_env.space import Config, config_key
 from peva_env.system import Moment
 
@@ -40,24 +40,78 @@ class LiveSource:
         began_at, began = time.time(), time.monotonic()
         rest = self.cooldown.wait()
         problem = self.platform.failure() or rest.problem
-        event = ExecutionEvent(
-            config_key=config_key(config),
-            iteration=iteration,
-            verdict=Verdict.INVALID,
-            started_at=began_at,
-            duration_s=self.duration_s,
-            cooldown_s=rest.waited_s,
-            context_hash=self.context_hash,
-        )
+        event = replace(self._unmeasured(config, began_at), iteration=iteration, cooldown_s=rest.waited_s)
         event = replace(event, reasons=(problem,)) if problem else self._load(event, config, rest)
         if event.verdict is Verdict.INVALID and any(map(_is_crowded, event.functions)):
             self.cooldown.expect_crowd()
         cost_s = time.monotonic() - began
         return replace(event, ended_at=began_at + cost_s, cost_s=cost_s)
 
+    def scout(self, configs: Sequence[Config], *, step_s: float, tag: str) -> list[ExecutionEvent]:
+        """Offer configurations one after the other, each for ``step_s`` seconds, in one process of k6.
+
+        Each step is judged like a run. The first step with so many failures that it is overloaded whatever becomes of
+        the rest of it ends the steps. CPU and RAM do not count where a step is too short to measure them.
+
+        Args:
+            configs: of the same functions, each with a rate above 0.
+            step_s: duration of a step in seconds.
+            tag: the value of the tag ``scouting`` of k6's samples.
+
+        Returns:
+            An event of the kind ``scouted`` for each step that was run. If k6 or the node failed, there is one event,
+            INVALID, of the first step.
+        """
+        began_at, began = time.time(), time.monotonic()
+        source = self._for_steps(step_s)
+        rest = self.cooldown.wait()
+        problem = self.platform.failure() or rest.problem
+        failed = replace(source._unmeasured(configs[0], began_at), kind=EventKind.SCOUTED)
+        events = [replace(failed, reasons=(problem,))] if problem else source._steps(failed, configs, rest, tag)
+        cost_s = time.monotonic() - began
+        others_s = sum(event.duration_s for event in events[1:])
+        first = replace(events[0], cost_s=cost_s - others_s, cooldown_s=rest.waited_s)
+        later = [replace(event, cost_s=event.duration_s) for event in events[1:]]
+        return [replace(event, ended_at=event.started_at + event.duration_s) for event in (first, *later)]
+
     def close(self) -> None:
         """Stop the node."""
         self.platform.stop()
+
+    def _unmeasured(self, config: Config, began_at: float) -> ExecutionEvent:
+        return ExecutionEvent(
+            config_key=config_key(config),
+            iteration=0,
+            verdict=Verdict.INVALID,
+            started_at=began_at,
+            duration_s=self.duration_s,
+            context_hash=self.context_hash,
+        )
+
+    def _for_steps(self, step_s: float) -> "LiveSource":
+        """Return this source for runs of ``step_s``."""
+        try:
+            start_s, end_s = steady_window(0.0, step_s)
+            is_measured = end_s - start_s >= self.platform.min_window_s
+        except MetricsError:  # the use of each step says so
+            is_measured = True
+        rules = self.rules if is_measured else self.rules.without_use()
+        return replace(self, duration_s=step_s, rules=rules)
+
+    def _steps(self, failed: ExecutionEvent, configs: Sequence[Config], rest: Rest, tag: str) -> list[ExecutionEvent]:
+        began = self.clock()
+        steps = [Step(self._loads(config), most_failures(config, self.duration_s, self.rules)) for config in configs]
+        tags = ({"run_id": self.run_id} if self.run_id else {}) | {"scouting": tag}
+        try:
+            results = self.generator.run_steps(steps, step_s=self.duration_s, warm_up_s=self.warm_up_s, tags=tags)
+        except LoadGeneratorError as error:
+            return [replace(failed, reasons=(str(error),))]
+        events = []
+        for result in results:
+            config = [(function.name, function.rate_rps) for function in result.functions]
+            step = replace(failed, config_key=config_key(config), started_at=result.load_started_at)
+            events.append(self._measured(step, rest, result, began))
+        return events or [replace(failed, reasons=("k6 ended before the first step",))]
 
     def _load(self, event: ExecutionEvent, config: Config, rest: Rest) -> ExecutionEvent:
         began = self.clock()
@@ -71,6 +125,10 @@ class LiveSource:
             )
         except LoadGeneratorError as error:
             return replace(event, reasons=(str(error),))
+        return self._measured(event, rest, result, began)
+
+    def _measured(self, event: ExecutionEvent, rest: Rest, result: LoadResult, began: Moment) -> ExecutionEvent:
+        """Return the event of a run with what k6 and the platform measured, and its verdict."""
         usage, problem = self._steady_usage(result, began)
         functions = tuple(_with_usage(function, usage, result.generator_cpu_pct) for function in result.functions)
         node = _node(usage.node, rest.idle)

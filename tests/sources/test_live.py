@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig
-from peva_env.contracts import ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
+from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms import Cooldown, MachineUsage, NodeUsage, Usage
-from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
+from peva_env.sources.k6 import K6, FunctionLoad, LoadResult, Step
 from peva_env.sources.live import LiveSource
 from peva_env.system import Moment
 
@@ -60,6 +60,7 @@ class Generator:
     ) -> None:
         self.success, self.cpu_pct, self.error, self.held_up = success, cpu_pct, error, held_up
         self.aborted_after_s: float | None = None
+        self.tags: Mapping[str, str] = {}
         self.most_failures: Sequence[int] | None = None
         self.kind = "status_5xx"
         self.meanwhile: Callable[[], None] = lambda: None
@@ -79,6 +80,21 @@ class Generator:
             raise LoadGeneratorError(self.error)
         functions = tuple(self._measured(load, self.aborted_after_s or duration_s) for load in loads)
         return LoadResult(functions, 100.0, 112.0, 101.0, self.cpu_pct, {"metrics": {}}, self.aborted_after_s)
+
+    def run_steps(
+        self, steps: Sequence[Step], *, step_s: float, warm_up_s: float, tags: Mapping[str, str]
+    ) -> list[LoadResult]:
+        self.meanwhile()
+        self.tags = tags
+        if self.error:
+            raise LoadGeneratorError(self.error)
+        self.most_failures = steps[0].most_failures
+        return [
+            LoadResult(
+                tuple(self._measured(load, step_s) for load in step.loads), 100.0, 140.0, 101.0 + i * step_s, 5.0
+            )
+            for i, step in enumerate(steps)
+        ]
 
     def _measured(self, load: FunctionLoad, duration_s: float) -> FunctionMeasurement:
         offered = round(load.rate_rps * duration_s)
@@ -380,3 +396,36 @@ def test_an_invalid_run_names_its_cause_and_not_what_else_is_missing() -> None:
     generator.kind = "status_404"
     event = measured(node, generator)
     assert event.reasons == ("f was not there for most of 500 requests: 400 status_404",)
+
+
+def scouted(node: Node, generator: Generator, step_s: float = 5.0) -> list[ExecutionEvent]:
+    configs = [[("f", 10)], [("f", 20)]]
+    return live_source(node, generator).scout(configs, step_s=step_s, tag="f-1")
+
+
+def test_each_step_of_a_scouting_is_judged_like_a_run_and_is_no_measurement() -> None:
+    node, generator = Node(), Generator(success=0.8)
+    first, second = scouted(node, generator)
+    assert (first.kind, second.kind) == (EventKind.SCOUTED, EventKind.SCOUTED)
+    assert [event.config_key for event in (first, second)] == [(("f",), (10,)), (("f",), (20,))]
+    assert (first.verdict, first.is_valid) == (Verdict.OVERLOADED, False)
+    assert first.reasons[0].startswith("success of f 0.800 < 0.9")
+    assert node.windows[-2:] == [pytest.approx((102.0, 106.0)), pytest.approx((107.0, 111.0))]
+    assert (second.started_at, second.ended_at, second.duration_s, second.cost_s) == (106.0, 111.0, 5.0, 5.0)
+    assert (first.node.cpu_pct, first.context_hash, generator.tags) == (20, "context", {"scouting": "f-1"})
+    assert generator.most_failures == [2], "5 % of 51 requests"
+
+
+def test_what_goes_wrong_outside_of_the_node_makes_a_step_invalid_and_no_break() -> None:
+    for generator in (Generator(success=0.5, held_up=0.5), Generator(error="k6 died")):
+        events = scouted(Node(), generator)
+        assert {event.verdict for event in events} == {Verdict.INVALID}
+    (failed,) = scouted(Node(failed="f died"), Generator())
+    assert (failed.verdict, failed.reasons, failed.kind) == (Verdict.INVALID, ("f died",), EventKind.SCOUTED)
+
+
+def test_steps_too_short_for_the_metrics_are_judged_without_cpu_and_ram() -> None:
+    node = Node(cpu_pct=99.0)
+    assert {event.verdict for event in scouted(node, Generator(), step_s=5)} == {Verdict.OVERLOADED}
+    node.min_window_s = 12.5
+    assert {event.verdict for event in scouted(node, Generator(), step_s=5)} == {Verdict.OK}

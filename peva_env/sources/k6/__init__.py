@@ -12,11 +12,13 @@ from peva_env.sources.k6.plan import FunctionLoad
 from peva_env.sources.k6.result import LoadResult
 from peva_env.sources.k6.runner import K6
 from peva_env.sources.k6.settings import k6_settings
+from peva_env.sources.k6.steps import Step
 
 __all__ = [
     "K6",
     "FunctionLoad",
     "LoadResult",
+    "Step",
     "find_k6",
     "k6_settings",
 ]

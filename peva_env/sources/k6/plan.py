@@ -39,9 +39,6 @@ STOP_MARGIN_S = 1.0
 """Seconds after the last timeout at which k6 aborts running requests. Aborted requests would be missing from all
 counts, so the margin is generous. It costs no time, since k6 ends with the last request."""
 
-STALLS = "peva_stalls"
-"""The metric of the times during which k6 stood still, in ms; see ``_pulse``."""
-
 _PULSE_MS = 50
 _LATE_MS = 50
 
@@ -82,9 +79,12 @@ class FunctionLoad:
         raise ConfigError(f"function {self.name!r}: {problem}")
 
 
-def scenario(index: int) -> str:
-    """Return the name of the scenario for the function at this position; k6 allows few characters in names."""
-    return f"f{index}"
+def scenario(index: int, step: str = "") -> str:
+    """Return the name of the scenario for the function at this position; k6 allows few characters in names.
+
+    ``step`` is the name of a step of a stepped run; empty in a run of one configuration.
+    """
+    return f"{step}f{index}"
 
 
 def warm_up_scenario(index: int) -> str:
@@ -115,11 +115,15 @@ def k6_options(
     max_vus: int,
     tags: Mapping[str, str],
     most_failures: Sequence[int] | None = None,
+    step: str = "",
+    start_s: float = 0.0,
 ) -> dict[str, Any]:
     """Return k6's options: one scenario per function with load, and the metrics that the summary must hold.
 
     With ``most_failures``, one number per function, k6 aborts the run when a function has more failed requests, or more
     dropped requests, than its number. k6 checks every two seconds.
+
+    ``step`` names a step of a stepped run, which begins ``start_s`` seconds after the start of the load.
     """
     vus = virtual_users([load.rate_rps for load in loads], timeout_s=timeout_s, max_vus=max_vus)
     active = [index for index, load in enumerate(loads) if load.rate_rps]
@@ -138,13 +142,20 @@ def k6_options(
             "tags": {"function": loads[index].name},
         }
 
-    warm_up = {warm_up_scenario(index): constant_load(index, 0.0, warm_up_s) for index in active if warm_up_s}
-    scenarios = {scenario(index): constant_load(index, warm_up_s, duration_s) for index in active}
+    warm_up = {warm_up_scenario(index): constant_load(index, start_s, warm_up_s) for index in active if warm_up_s}
+    measured_s = start_s + warm_up_s
+    scenarios = {scenario(index, step): constant_load(index, measured_s, duration_s) for index in active}
+    submetrics = (_submetrics(scenario(index, step), loads[index]) for index in active)
     return {
-        "scenarios": warm_up | scenarios | {"pulse": _pulse(warm_up_s, duration_s)},
-        "thresholds": {name: [rule] for index in active for name, rule in _submetrics(index, loads[index]).items()}
-        | {STALLS: ["avg>=0"]}
-        | {name: rules for index in active if most_failures for name, rules in _ends(index, most_failures[index])},
+        "scenarios": warm_up | scenarios | {_pulse_scenario(step): _pulse(measured_s, duration_s)},
+        "thresholds": {name: [rule] for metrics in submetrics for name, rule in metrics.items()}
+        | {stalls(step): ["avg>=0"]}
+        | {
+            name: rules
+            for index in active
+            if most_failures
+            for name, rules in _ends(scenario(index, step), most_failures[index])
+        },
         "discardResponseBodies": True,
         "systemTags": ["expected_response", "scenario"],
         "summaryTrendStats": ["avg", "med", "p(90)", "p(95)", "p(99)", "count"],
@@ -183,15 +194,23 @@ def _pulse(start_s: float, duration_s: float) -> dict[str, Any]:
     }
 
 
-def _submetrics(index: int, load: FunctionLoad) -> dict[str, str]:
+def _submetrics(name: str, load: FunctionLoad) -> dict[str, str]:
     """Return thresholds that always hold; they put metrics per scenario into the summary, which k6 omits otherwise."""
-    name = scenario(index)
     counters = [f"{metric}{{scenario:{name}}}" for metric in ("iterations", "dropped_iterations", "http_reqs")]
     counters += [f"peva_failures{{scenario:{name},kind:{kind}}}" for kind in FAILURE_KINDS]
     latencies = [success_latency(name), *(segment_latency(name, segment) for segment in range(SEGMENTS))]
     if load.expect and load.expect.reads_body:
         latencies.append(success_latency(name, read_bodies=True))
     return dict.fromkeys(counters, "count>=0") | dict.fromkeys(latencies, "avg>=0")
+
+
+def stalls(step: str = "") -> str:
+    """Return the metric of the times during which k6 stood still, in ms; see ``_pulse``."""
+    return f"peva_stalls{{scenario:{_pulse_scenario(step)}}}" if step else "peva_stalls"
+
+
+def _pulse_scenario(step: str) -> str:
+    return f"{step}pulse"
 
 
 def success_latency(name: str, *, read_bodies: bool = False) -> str:
@@ -211,11 +230,11 @@ def segment_latency(name: str, segment: int) -> str:
     return f"peva_latency{{scenario:{name},segment:{segment}}}"
 
 
-def _ends(index: int, most: int) -> Iterator[tuple[str, list[Any]]]:
+def _ends(name: str, most: int) -> Iterator[tuple[str, list[Any]]]:
     """Yield thresholds that end the run. k6 cannot add up the two counts, so each has its own threshold."""
     end = {"threshold": f"count<={most}", "abortOnFail": True}
-    yield f"peva_failures{{scenario:{scenario(index)}}}", [end]
-    yield f"dropped_iterations{{scenario:{scenario(index)}}}", ["count>=0", end]
+    yield f"peva_failures{{scenario:{name}}}", [end]
+    yield f"dropped_iterations{{scenario:{name}}}", ["count>=0", end]
 
 
 def _milliseconds(seconds: float) -> str:

@@ -6,8 +6,7 @@ import resource
 import signal
 import subprocess
 import time
-
-from peva_env.sources.k6.log import LogStream
+from collections.abc import Callable
 
 _POLL_S = 0.02
 _OPEN_FILES = 65_536
@@ -43,8 +42,10 @@ def raise_file_limit(pid: int) -> None:
                 return
 
 
-def wait(process: subprocess.Popen[bytes], limit_s: float, log: LogStream | None = None) -> float | None:
+def wait(process: subprocess.Popen[bytes], limit_s: float, *looks: Callable[[], None]) -> float | None:
     """Return the CPU seconds that a process used until it ended, None if it did not end within ``limit_s``.
+
+    Meanwhile ``looks`` are called fifty times a second.
 
     ``wait4`` gives the CPU time of this child alone; ``RUSAGE_CHILDREN`` would include children of other threads.
     """
@@ -54,7 +55,7 @@ def wait(process: subprocess.Popen[bytes], limit_s: float, log: LogStream | None
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
             return usage.ru_utime + usage.ru_stime
-        if log:
-            log.pass_on()
+        for look in looks:
+            look()
         time.sleep(_POLL_S)
     return None

@@ -7,19 +7,20 @@ the counts: overload, a wrong address, a load generator at its limit.
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6.binary import find_k6, k6_environment, k6_version
+from peva_env.sources.k6.cpu_trace import CpuTrace
 from peva_env.sources.k6.log import LogStream, first_error_in
 from peva_env.sources.k6.outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
 from peva_env.sources.k6.plan import STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
 from peva_env.sources.k6.process import THRESHOLD_FAILED, exit_meaning, raise_file_limit, wait
 from peva_env.sources.k6.result import LoadResult
 from peva_env.sources.k6.settings import K6Settings, require_accepted
+from peva_env.sources.k6.steps import Step, measured_steps, step_options
 from peva_env.sources.k6.summary import (
     ended_early_after,
     load_started_at,
@@ -43,10 +44,17 @@ _NOT_IN_FILE_NAMES = re.compile(r"[^0-9A-Za-z._-]")
 
 
 class _End(NamedTuple):
-    """The end of a k6 process: the CPU seconds that it used, and whether a threshold ended the run early."""
+    """The end of a k6 process: when, the CPU seconds that it used, and whether a threshold ended the run early."""
 
+    at: float
     cpu_s: float
     aborted: bool
+    trace: CpuTrace
+
+    def cpu_pct(self, start_at: float, length_s: float) -> float | None:
+        """Return the CPU use of a part of the run, as percent of all cores."""
+        cpu_s = self.trace.used_s(start_at, start_at + length_s)
+        return None if cpu_s is None else _cpu_pct(cpu_s, length_s)
 
 
 class K6:
@@ -110,35 +118,99 @@ class K6:
             time.sleep(warm_up_s + duration_s)
             idle = tuple(unloaded(load) for load in loads)
             return LoadResult(idle, started_at, time.time(), started_at, generator_cpu_pct=0.0)
-        with processes.temporary_folder("peva-k6-") as folder:
-            options = k6_options(
-                loads,
-                duration_s=duration_s,
-                warm_up_s=warm_up_s,
-                timeout_s=self._timeout_s,
-                max_vus=self._max_vus,
-                tags={**self._settings.tags, **(tags or {})},
-                most_failures=most_failures,
-            )
-            self._write_plan(folder, loads, options)
-            outputs = self._outputs(warm_up_s + duration_s, tags or {})
-            end = self._execute(folder, warm_up_s + duration_s, outputs, may_abort=bool(most_failures))
-            ended_at = time.time()
-            functions, summary = self._collect(folder, loads, duration_s, may_be_early=end.aborted)
+        options = k6_options(
+            loads,
+            duration_s=duration_s,
+            warm_up_s=warm_up_s,
+            timeout_s=self._timeout_s,
+            max_vus=self._max_vus,
+            tags={**self._settings.tags, **(tags or {})},
+            most_failures=most_failures,
+        )
+
+        def result(summary: dict[str, Any], end: _End) -> LoadResult:
+            functions = measurements(loads, summary, duration_s, may_be_early=end.aborted)
             aborted_after_s = None
             if end.aborted:
                 aborted_after_s = ended_early_after(loads, functions, summary, duration_s, warm_up_s)
             ran_s = aborted_after_s or duration_s
             load_start = load_started_at(summary) + warm_up_s
-        return LoadResult(
-            functions=functions,
-            started_at=started_at,
-            ended_at=ended_at,
-            load_started_at=load_start,
-            generator_cpu_pct=_cpu_pct(end.cpu_s, max(0.0, load_start - started_at) + ran_s),
-            aborted_after_s=aborted_after_s,
-            raw_summary=summary | {"functions": {scenario(i): load.name for i, load in enumerate(loads)}},
+            return LoadResult(
+                functions=functions,
+                started_at=started_at,
+                ended_at=end.at,
+                load_started_at=load_start,
+                generator_cpu_pct=_cpu_pct(end.cpu_s, max(0.0, load_start - started_at) + ran_s),
+                aborted_after_s=aborted_after_s,
+                raw_summary=summary | {"functions": {scenario(i): load.name for i, load in enumerate(loads)}},
+            )
+
+        length_s = warm_up_s + duration_s
+        return self._executed(loads, options, length_s, tags or {}, result, may_abort=bool(most_failures))
+
+    def run_steps(
+        self, steps: Sequence[Step], *, step_s: float, warm_up_s: float = 0.0, tags: Mapping[str, str] | None = None
+    ) -> list[LoadResult]:
+        """Run several loads one after the other in one process; the first step with too many failures ends the run.
+
+        Args:
+            steps: the loads, each with a rate above 0, and the failures that end the run.
+            step_s: duration of each step, in seconds.
+            warm_up_s: duration of the load of the first step before it, which is not counted.
+            tags: see ``run``.
+
+        Returns:
+            The steps that were run, in order, without raw summaries. A step that another one cut short is left out.
+
+        Raises:
+            LoadGeneratorError: see ``run``.
+        """
+        started_at = time.time()
+        options = step_options(
+            steps,
+            step_s=step_s,
+            warm_up_s=warm_up_s,
+            timeout_s=self._timeout_s,
+            max_vus=self._max_vus,
+            tags={**self._settings.tags, **(tags or {})},
         )
+
+        def results(summary: dict[str, Any], end: _End) -> list[LoadResult]:
+            load_start = load_started_at(summary)
+            measured = measured_steps(steps, summary, step_s=step_s, warm_up_s=warm_up_s, may_be_early=end.aborted)
+            return [
+                LoadResult(
+                    functions=step.functions,
+                    started_at=started_at,
+                    ended_at=end.at,
+                    load_started_at=load_start + step.start_s,
+                    generator_cpu_pct=end.cpu_pct(load_start + step.start_s, step.aborted_after_s or step_s),
+                    aborted_after_s=step.aborted_after_s,
+                )
+                for step in measured
+            ]
+
+        length_s = warm_up_s + len(steps) * step_s
+        return self._executed(steps[0].loads, options, length_s, tags or {}, results, may_abort=True)
+
+    def _executed[T](
+        self,
+        loads: Sequence[FunctionLoad],
+        options: dict[str, Any],
+        load_s: float,
+        tags: Mapping[str, str],
+        result: Callable[[dict[str, Any], _End], T],
+        *,
+        may_abort: bool,
+    ) -> T:
+        """Run k6 in a folder of its own and return the result of its summary; an error holds k6's first error."""
+        with processes.temporary_folder("peva-k6-") as folder:
+            self._write_plan(folder, loads, options)
+            end = self._execute(folder, load_s, self._outputs(load_s, tags), may_abort=may_abort)
+            try:
+                return result(read_summary(folder / "summary.json"), end)
+            except LoadGeneratorError as error:
+                raise self._failure(str(error), folder) from error
 
     def _write_plan(self, folder: Path, loads: Sequence[FunctionLoad], options: dict[str, Any]) -> None:
         options |= self._settings.options
@@ -185,7 +257,8 @@ class K6:
                 raise LoadGeneratorError(f"{self.binary} cannot be run: {error.strerror}") from error
             try:
                 raise_file_limit(process.pid)
-                cpu_s = wait(process, limit_s, log)
+                trace = CpuTrace(process.pid)
+                cpu_s = wait(process, limit_s, trace.look, *([log.pass_on] if log else []))
             finally:
                 processes.stop(process, grace_s=_GRACE_S)
         if log:
@@ -196,16 +269,7 @@ class K6:
         if process.returncode and not aborted:
             meaning = exit_meaning(process.returncode)
             raise self._failure(f"k6 failed with exit code {process.returncode} ({meaning})", folder)
-        return _End(cpu_s, aborted)
-
-    def _collect(
-        self, folder: Path, loads: Sequence[FunctionLoad], duration_s: float, *, may_be_early: bool
-    ) -> tuple[tuple[FunctionMeasurement, ...], dict[str, Any]]:
-        try:
-            summary = read_summary(folder / "summary.json")
-            return measurements(loads, summary, duration_s, may_be_early=may_be_early), summary
-        except LoadGeneratorError as error:
-            raise self._failure(str(error), folder) from error
+        return _End(time.time(), cpu_s, aborted, trace)
 
     def _failure(self, problem: str, folder: Path) -> LoadGeneratorError:
         error = first_error_in(folder, self._settings.secrets)

@@ -11,10 +11,10 @@ from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6.backlog import SEGMENTS, backlog
 from peva_env.sources.k6.plan import (
     FAILURE_KINDS,
-    STALLS,
     FunctionLoad,
     scenario,
     segment_latency,
+    stalls,
     success_latency,
 )
 
@@ -40,17 +40,23 @@ def read_summary(path: Path) -> dict[str, Any]:
 
 
 def measurements(
-    loads: Sequence[FunctionLoad], summary: Mapping[str, Any], duration_s: float, *, may_be_early: bool = False
+    loads: Sequence[FunctionLoad],
+    summary: Mapping[str, Any],
+    duration_s: float,
+    *,
+    may_be_early: bool = False,
+    step: str = "",
 ) -> tuple[FunctionMeasurement, ...]:
     """Return the measurement of each function in a run of ``duration_s``, in the order of ``loads``.
 
     ``may_be_early`` accepts a run that k6 aborted: only its finished requests are counted, possibly none of a function.
+    ``step`` names a step of a stepped run.
 
     Raises:
         LoadGeneratorError: a metric is missing, a function got no load, or not all requests are accounted for.
     """
     return tuple(
-        _measured(load, scenario(index), summary["metrics"], duration_s, may_be_early)
+        _measured(load, scenario(index, step), stalls(step), summary["metrics"], duration_s, may_be_early)
         if load.rate_rps
         else unloaded(load)
         for index, load in enumerate(loads)
@@ -75,20 +81,24 @@ def ended_early_after(
     functions: Sequence[FunctionMeasurement],
     summary: Mapping[str, Any],
     duration_s: float,
-    warm_up_s: float = 0.0,
+    start_s: float = 0.0,
 ) -> float | None:
-    """Return the seconds after which k6 aborted a run, without its warm-up; None if it had offered all requests."""
+    """Return the seconds after which k6 aborted a run; None if it had offered all requests.
+
+    ``start_s`` is when the counted load began, in seconds after the start of k6's load: the length of a warm-up, or of
+    the steps before.
+    """
     planned = (math.floor(load.rate_rps * duration_s) for load in loads)
     if all(function.offered >= n for function, n in zip(functions, planned, strict=True)):
         return None
     try:
-        return min(duration_s, max(0.0, float(summary["state"]["testRunDurationMs"]) / 1000 - warm_up_s))
+        return min(duration_s, max(0.0, float(summary["state"]["testRunDurationMs"]) / 1000 - start_s))
     except (KeyError, TypeError, ValueError) as error:
         raise LoadGeneratorError("k6 wrote a summary that does not say how long the run was") from error
 
 
 def _measured(
-    load: FunctionLoad, name: str, metrics: Mapping[str, Any], duration_s: float, may_be_early: bool
+    load: FunctionLoad, name: str, stalls: str, metrics: Mapping[str, Any], duration_s: float, may_be_early: bool
 ) -> FunctionMeasurement:
     sent = _count(metrics, f"iterations{{scenario:{name}}}")
     dropped = _count(metrics, f"dropped_iterations{{scenario:{name}}}")
@@ -119,7 +129,9 @@ def _measured(
         p95_ms=_latency(metrics, trend, "p(95)"),
         p99_ms=_latency(metrics, trend, "p(99)"),
         backlog=_backlog(metrics, name, offered, duration_s),
-        held_up=min(offered, max(round(load.rate_rps * _stalled_s(metrics)), _surplus(load, offered, duration_s))),
+        held_up=min(
+            offered, max(round(load.rate_rps * _stalled_s(metrics, stalls)), _surplus(load, offered, duration_s))
+        ),
     )
 
 
@@ -138,9 +150,9 @@ def _surplus(load: FunctionLoad, offered: int, duration_s: float) -> int:
     return offered - round(load.rate_rps * duration_s) - 1
 
 
-def _stalled_s(metrics: Mapping[str, Any]) -> float:
+def _stalled_s(metrics: Mapping[str, Any], stalls: str) -> float:
     """Return the seconds during which k6 stood still, longer than tolerated each time."""
-    return _metric(metrics, STALLS, "avg") * _count(metrics, STALLS) / 1000
+    return _metric(metrics, stalls, "avg") * _count(metrics, stalls) / 1000
 
 
 def _latency(metrics: Mapping[str, Any], name: str, statistic: str) -> float | None:
