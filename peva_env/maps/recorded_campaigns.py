@@ -50,7 +50,7 @@ class RecordedCampaigns:
             raise ConfigError("context '': must be a context hash or the first digits of one")
         there = _all(connection)
         if not there:
-            raise ConfigError(f"memory {memory}: it has no events yet; `peva-env run` measures some")
+            raise ConfigError(f"memory {memory}: it has no measured events yet; `peva-env run` measures some")
         of_context = [one for one in there if one.context_hash.startswith(context or "")]
         if not of_context:
             raise ConfigError(f"memory {memory}: no context hash begins with {context!r}; it has: {_contexts(there)}")
@@ -143,7 +143,8 @@ def _all(connection: duckdb.DuckDBPyConnection) -> list[_Measured]:
     """Return all contexts and repetitions: the context that was measured last first, and its last repetition."""
     rows = connection.execute(
         "SELECT context_hash, repetition, list(DISTINCT name) FROM "
-        "(SELECT context_hash, repetition, started_at, unnest(function_names) AS name FROM execution_events) "
+        "(SELECT context_hash, repetition, started_at, unnest(function_names) AS name FROM execution_events "
+        "WHERE kind <> 'scouted') "
         "GROUP BY 1, 2 ORDER BY max(max(started_at)) OVER (PARTITION BY context_hash) DESC, 1, 2 DESC"
     ).fetchall()
     return [_Measured(context_hash, repetition, frozenset(names)) for context_hash, repetition, names in rows]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.space import Config, ConfigSpace
 
-_OF_CAMPAIGNS = "FROM execution_events WHERE context_hash = ? AND repetition = ?"
+_OF_CAMPAIGNS = "FROM execution_events WHERE context_hash = ? AND repetition = ? AND kind <> 'scouted'"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, MAX_REPETITION, TABLES
+from peva_env.memory.scoutings import NO_REPETITION, scouted_steps
 from peva_env.memory.session_rules import SessionRules, judged_by, other_rules, rules_in, session_rules
 from peva_env.memory.snapshot import memory_files, reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
@@ -30,6 +31,7 @@ __all__ = [
     "DEFAULT_SCHEMA_VERSION",
     "EVENT_COLUMNS",
     "MAX_REPETITION",
+    "NO_REPETITION",
     "RULES",
     "SUSPECT",
     "TABLES",
@@ -56,6 +58,7 @@ __all__ = [
     "read_events",
     "reading",
     "rules_in",
+    "scouted_steps",
     "session_rules",
     "show_as_read",
     "summarize_memory",

@@ -47,6 +47,12 @@ def earlier_hashes(connection: duckdb.DuckDBPyConnection, sessions: str = "run_s
     return present
 
 
+def hashes_of(connection: duckdb.DuckDBPyConnection, context_hash: str) -> list[str]:
+    """Return the hashes under which the events of a context are stored: the present one and earlier ones."""
+    earlier = earlier_hashes(connection)
+    return [context_hash, *(stored for stored, present in earlier.items() if present == context_hash)]
+
+
 def show_as_read(connection: duckdb.DuckDBPyConnection) -> None:
     """Let the queries of a connection find present hashes in place of earlier ones, and suspect runs as INVALID.
 

@@ -75,6 +75,6 @@ def judged_by(
             found.append(event)
         elif event.kind is EventKind.MEASURED:
             found.append(judge_again(event, rules, own.duration_s))
-        elif event.kind in (EventKind.CANARY, EventKind.SUSPECT):
+        elif event.kind not in (EventKind.SKIPPED, EventKind.INFERRED):
             found.append(event)
     return found

@@ -14,7 +14,7 @@ import duckdb
 
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.contexts import earlier_hashes, parsed
+from peva_env.memory.contexts import hashes_of, parsed
 from peva_env.memory.database import Database, insert
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_row, read_events
 from peva_env.memory.session_rules import SessionRules, session_rules
@@ -215,9 +215,7 @@ class DuckDBMemoryStore:
             )
 
     def _stored_hashes(self, context_hash: str) -> list[str]:
-        """Return the hashes under which the events of a context are stored: the present one and earlier ones."""
-        earlier = earlier_hashes(self.database.connection)
-        return [context_hash, *(stored for stored, present in earlier.items() if present == context_hash)]
+        return hashes_of(self.database.connection, context_hash)
 
     def _insert(
         self, events: Sequence[ExecutionEvent], updates: Sequence[PolicyUpdate], has: Callable[[ExecutionEvent], bool]

@@ -113,7 +113,8 @@ def _judged_counts(connection: duckdb.DuckDBPyConnection, asked: AskedRules) -> 
 
 def _contexts(connection: duckdb.DuckDBPyConnection) -> list[ContextSummary]:
     rows = connection.execute(
-        "SELECT context_hash, any_value(context_json), count(DISTINCT config_id), "
+        "SELECT context_hash, any_value(context_json), "
+        "count(DISTINCT config_id) FILTER (kind <> 'scouted'), "
         "count(*) FILTER (kind = 'measured'), count(*) FILTER (kind = 'skipped'), count(*) FILTER (kind = 'inferred') "
         "FROM execution_events LEFT JOIN (SELECT context_hash, any_value(context_json) AS context_json "
         "FROM run_sessions GROUP BY 1) USING (context_hash) GROUP BY 1 ORDER BY 4 DESC, 1"

@@ -112,7 +112,7 @@ def test_the_last_repetition_is_chosen_unless_another_is_asked_for(memory: Path)
 def test_a_memory_without_events_and_a_missing_one_say_so(memory: Path) -> None:
     with pytest.raises(MemoryStoreError, match="there is no such file"):
         read_map(memory)
-    with pytest.raises(ConfigError, match="it has no events yet; `peva-env run` measures some"):
+    with pytest.raises(ConfigError, match="it has no measured events yet; `peva-env run` measures some"):
         read_map(remember(memory, []))
 
 

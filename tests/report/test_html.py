@@ -495,7 +495,7 @@ def test_of_several_contexts_one_is_shown_and_the_others_are_named(memory: Path,
 def test_a_memory_without_events_is_an_error_and_no_page(tmp_path: Path) -> None:
     empty = remember(tmp_path / "m.duckdb", [], status=EndStatus.RUNNING)
     code, said = report("--memory", str(empty), "--out", str(tmp_path / "r.html"))
-    assert (code, said) == (2, f"memory {empty}: it has no events yet; `peva-env run` measures some")
+    assert (code, said) == (2, f"memory {empty}: it has no measured events yet; `peva-env run` measures some")
     assert not (tmp_path / "r.html").exists()
 
 
