@@ -21,6 +21,7 @@ from peva_env.campaign.offline_setup import OfflineSetup, replay_setup, simulate
 from peva_env.campaign.prefetch import PrefetchedEpisodes
 from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.campaign.scenarios import SomeScenarios, true_labels
+from peva_env.campaign.scouting import Scouting, planned, scout, scouting_rates, with_scouted_rates
 
 __all__ = [
     "DEFAULT_BUDGET_RUNS",
@@ -35,12 +36,17 @@ __all__ = [
     "LiveCampaigns",
     "OfflineSetup",
     "PrefetchedEpisodes",
+    "Scouting",
     "SomeScenarios",
     "chosen_scenario",
     "not_idle",
+    "planned",
     "replay_setup",
     "require_positive",
     "run_checks",
+    "scout",
+    "scouting_rates",
     "simulated_setup",
     "true_labels",
+    "with_scouted_rates",
 ]

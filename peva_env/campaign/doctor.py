@@ -19,6 +19,7 @@ from peva_env.campaign.factories import (
     make_platform,
     make_services,
 )
+from peva_env.campaign.scouting import planned, scouting_rates
 from peva_env.config import DfaasConfig, GrafanaConfig
 from peva_env.errors import PevaError
 from peva_env.memory import Database
@@ -159,6 +160,10 @@ def _memory(config: DfaasConfig) -> str:
 
 
 def _load(config: DfaasConfig) -> str:
+    config = planned(config)
+    if config.needs_scouting:
+        max_rate = scouting_rates(config).max_rate
+        return f"a scouting finds the rates; it offers up to {max_rate} requests/s to each function"
     space = DfaasPlanBuilder(config).build_space()
     highest = sorted((rates[-1] for rates in space.rates_rps), reverse=True)
     total_rps = sum(highest[: space.max_functions - 1])

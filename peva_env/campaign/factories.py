@@ -8,15 +8,16 @@ from typing import Any
 from peva_env.config import PLATFORM_GROUP, DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError, PevaError, PlatformError
-from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger, digest
+from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger, context_hash, digest
 from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.planning import UpdateSchedule
-from peva_env.platforms import Platform, trust
+from peva_env.platforms import Cooldown, Platform, trust
 from peva_env.platforms.http import HttpNode, HttpService
 from peva_env.platforms.local import LocalNode
 from peva_env.platforms.openfaas import DeployedFunction, Gateway, OpenFaasNode, read_credentials
 from peva_env.platforms.prometheus import DEFAULT_NAMESPACE, Prometheus, PrometheusMetrics, load_queries
 from peva_env.rules import apply_rules, is_in_doubt
+from peva_env.sources import LiveSource
 from peva_env.sources.k6 import K6, find_k6, k6_settings
 from peva_env.system import load_class
 
@@ -109,6 +110,28 @@ def make_generator(config: DfaasConfig) -> K6:
         ConfigError: k6 refuses an output, a variable or an option, or a variable is not set.
     """
     return K6(find_k6(config.k6_path), timeout_s=config.timeout_s, settings=k6_settings(config))
+
+
+def make_source(config: DfaasConfig, platform: Platform) -> LiveSource:
+    """Build the source of a campaign's measurements; k6 checks its settings, and nothing is sent.
+
+    Raises:
+        LoadGeneratorError: see ``make_generator``.
+        ConfigError: see ``make_generator``.
+        PlatformError: the platform cannot describe its node.
+    """
+    generator = make_generator(config)
+    return LiveSource(
+        platform=platform,
+        generator=generator,
+        cooldown=Cooldown(platform, config.cooldown),
+        functions={function.name: function for function in config.functions},
+        duration_s=config.duration_s,
+        warm_up_s=config.warm_up_s,
+        rules=config.overload,
+        early_abort=config.early_abort,
+        context_hash=context_hash(measurement_context(config, platform, generator.version)),
+    )
 
 
 def make_metrics(config: DfaasConfig) -> PrometheusMetrics:

@@ -15,15 +15,15 @@ from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import Campaign, CompleteConfigs
 from peva_env.campaign.canary import Canary
 from peva_env.campaign.executor import DfaasConfigExecutor
-from peva_env.campaign.factories import make_generator, make_memory, make_platform, measurement_context
+from peva_env.campaign.factories import make_memory, make_platform, make_source, measurement_context
 from peva_env.campaign.host import require_options
+from peva_env.campaign.scouting import with_scouted_rates
 from peva_env.config import DfaasConfig
 from peva_env.contracts import DfaasRunContext
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
-from peva_env.memory import MAX_REPETITION, Session, context_hash, digest, left_as_it_was, rules_in
+from peva_env.memory import MAX_REPETITION, Session, digest, left_as_it_was, rules_in, scouted_steps
 from peva_env.planning import DfaasPlanBuilder
-from peva_env.platforms import Cooldown
 from peva_env.sources import LiveSource
 from peva_env.space import config_pairs
 
@@ -34,6 +34,7 @@ class LiveCampaigns:
     def __init__(
         self, config: DfaasConfig, *, budget_runs: int | None = None, budget_seconds: float | None = None
     ) -> None:
+        config = with_scouted_rates(config)
         self.space = DfaasPlanBuilder(config).build_space()
         self.output_dir = Path(config.output_dir)
         self.memory = make_memory(config)
@@ -92,7 +93,7 @@ class LiveCampaigns:
         if self._source is not None and self._artifacts is not None and self._platform.failure() is None:
             return self._source, self._artifacts
         self.close()  # a node whose function died is restarted
-        source = self._make_source()
+        source = make_source(self._config, self._platform)
         grafana = self._config.grafana
         self._annotations = GrafanaAnnotations(grafana, grafana_token(grafana)) if grafana else None
         self._platform.start()
@@ -105,21 +106,6 @@ class LiveCampaigns:
                 raise
         self._source = source
         return source, self._artifacts
-
-    def _make_source(self) -> LiveSource:
-        config = self._config
-        generator = make_generator(config)
-        return LiveSource(
-            platform=self._platform,
-            generator=generator,
-            cooldown=Cooldown(self._platform, config.cooldown),
-            functions={function.name: function for function in config.functions},
-            duration_s=config.duration_s,
-            warm_up_s=config.warm_up_s,
-            rules=config.overload,
-            early_abort=config.early_abort,
-            context_hash=context_hash(measurement_context(config, self._platform, generator.version)),
-        )
 
     def _session(self, source: LiveSource, options: Mapping[str, Any]) -> Session:
         last = self.memory.store.last_repetition(source.context_hash)
@@ -185,6 +171,7 @@ class LiveCampaigns:
         executor.restore(history)
         if executor.canary:
             history = self.memory.history()  # with the runs that became suspect just now
+        scouted = scouted_steps(self.memory.store.database.connection, session.context_hash)
         if self._annotations:
             executor.on_end = self._annotations.end
             text = (
@@ -197,8 +184,8 @@ class LiveCampaigns:
             executor=executor,
             context=context,
             tensors=self.memory.tensors,
-            history=tuple(history),
-            read_history=self.memory.history,
+            history=(*scouted, *history),
+            read_history=lambda: [*scouted, *self.memory.history()],
             n_judged_anew=sum(config_pairs(key) in self.space for key in self.memory.judged_anew),
             observers=(self._annotations,) if self._annotations else (),
         )

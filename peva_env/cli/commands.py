@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from peva_env import __version__
-from peva_env.campaign import not_idle
+from peva_env.campaign import not_idle, planned
 from peva_env.cli import arena as cli_arena
 from peva_env.cli import ask as cli_ask
 from peva_env.cli import configuration as cli_configuration
@@ -20,6 +20,7 @@ from peva_env.cli import diff as cli_diff
 from peva_env.cli import export as cli_export
 from peva_env.cli import memory as cli_memory
 from peva_env.cli import report as cli_report
+from peva_env.cli import scout as cli_scout
 from peva_env.cli import slo as cli_slo
 from peva_env.cli import train as cli_train
 from peva_env.cli.configuration import ConfigOption, load_settings, warn_of_short_runs
@@ -117,8 +118,9 @@ def run(
         raise ConfigError(f"--budget-seconds {budget_seconds}: must be a finite number; without it there is no limit")
     make_agent = agent_factory(agent) if algorithm is None else own_policy(algorithm)
     if dry_run:
-        print_plan(console, settings)
+        print_plan(console, planned(settings))
         return
+    settings = cli_scout.ready_to_run(console, settings)
     driver = make_agent(settings)
     settings = _suited_to(driver, settings)
     warn_of_short_runs(settings)
@@ -135,6 +137,7 @@ def run(
     raise typer.Exit(EXIT_CODES[status])
 
 
+app.command()(cli_scout.scout)
 app.command()(cli_configuration.plan)
 app.command()(cli_configuration.doctor)
 app.command()(cli_configuration.init)

@@ -9,12 +9,16 @@ import typer
 from rich.text import Text
 
 from peva_env import make
-from peva_env.campaign import run_checks
+from peva_env.campaign import planned, run_checks
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, print_plan, say, write
 from peva_env.errors import ConfigError, PevaError
 from peva_env.planning import hidden_overload, too_short_for
+
+_QUICK_RATES = "  type: custom\n  rates: [40, 80, 150, 220]\n"
+_SCOUTED_RATES = "  type: auto\n  levels: 12\n"
+"""In the file that ``init`` writes: the rates of the quick start suit its two functions only."""
 
 ConfigOption = Annotated[
     Path | None, path_option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
@@ -27,7 +31,9 @@ def load_settings(path: Path | None) -> DfaasConfig:
 
 
 def warn_of_short_runs(settings: DfaasConfig) -> None:
-    """Warn if the runs of a plan are too short for one of its rules, or hide overload."""
+    """Warn if the runs of a plan are too short for one of its rules, or hide overload, if its rates are known."""
+    if settings.needs_scouting:
+        return
     for problem in (too_short_for(settings), hidden_overload(settings)):
         if problem:
             warnings.warn(problem, UserWarning, stacklevel=2)
@@ -35,7 +41,7 @@ def warn_of_short_runs(settings: DfaasConfig) -> None:
 
 def plan(config: ConfigOption = None) -> None:
     """Show the number of configurations and runs, and the hours they take; start nothing."""
-    settings = load_settings(config)
+    settings = planned(load_settings(config))
     warn_of_short_runs(settings)
     print_plan(make_console(), settings)
 
@@ -52,10 +58,10 @@ def doctor(config: ConfigOption = None) -> None:
 
 
 def init(path: Annotated[Path, path_argument(help="The file to write.")] = Path("peva.yml")) -> None:
-    """Write a commented sample configuration: the quick start."""
+    """Write a commented sample configuration: the quick start, at rates that a scouting finds."""
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(make.SAMPLE_CONFIG.read_text(encoding="utf-8"))
+            file.write(make.SAMPLE_CONFIG.read_text(encoding="utf-8").replace(_QUICK_RATES, _SCOUTED_RATES))
     except FileExistsError:
         raise ConfigError(f"{path} is there already; give another name") from None
     except OSError as error:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from peva_env.campaign import with_scouted_rates
 from peva_env.cli.map_options import (
     DEFAULT_MEMORY,
     Context,
@@ -88,7 +89,7 @@ def _nothing_of_plan(plan: ConfigSpace, recorded: ConfigSpace, memory: Path) -> 
 
 def _plan(path: Path) -> tuple[ConfigSpace | None, tuple[str, ...]]:
     """Return the space of a configuration's plan, or None and a note if it is too large to show."""
-    space = DfaasPlanBuilder(load_config(path)).build_space()
+    space = DfaasPlanBuilder(with_scouted_rates(load_config(path))).build_space()
     if space.is_dense:
         return space, ()
     size = f"{space.n_configs:,} configurations, more than the {DENSE_LIMIT:,} that can be shown"

@@ -15,6 +15,7 @@ from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping, validated
 from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverloadConfig, OverloadConfig
 from peva_env.config.platform import PLATFORM_GROUP, PLATFORMS
+from peva_env.config.rates import AutoRates
 from peva_env.config.rule_changes import (
     AskedRules,
     RuleChanges,
@@ -26,9 +27,8 @@ from peva_env.config.rule_changes import (
     rule_changes,
 )
 from peva_env.config.secrets import Secret, read_secret, request_headers
-from peva_env.config.section import LARGEST_COUNT, Section
+from peva_env.config.section import LARGEST_COUNT, LONGEST_S, Section
 from peva_env.config.sections import (
-    LONGEST_S,
     CanaryConfig,
     CombinationConfig,
     CooldownConfig,
@@ -50,6 +50,7 @@ __all__ = [
     "PLATFORMS",
     "PLATFORM_GROUP",
     "AskedRules",
+    "AutoRates",
     "CanaryConfig",
     "CombinationConfig",
     "CooldownConfig",

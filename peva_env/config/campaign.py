@@ -10,7 +10,7 @@ from peva_env.config.duration import WANTED, duration_seconds
 from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
 from peva_env.config.overload import OverloadConfig
 from peva_env.config.platform import require_addresses, require_platform, without_rules_on_use
-from peva_env.config.rates import LinearRates, RandomRates, RateStrategy, migrate_rates
+from peva_env.config.rates import AutoRates, LinearRates, RandomRates, RateStrategy, migrate_rates
 from peva_env.config.section import LARGEST_COUNT, Section
 from peva_env.config.sections import (
     DEFAULT_OUTPUT_DIR,
@@ -123,6 +123,11 @@ class DfaasConfig(Section):
     def duration_s(self) -> float:
         """Length of one run in seconds."""
         return duration_seconds(self.duration)
+
+    @property
+    def needs_scouting(self) -> bool:
+        """Whether the rates of a function are not known before a scouting."""
+        return isinstance(self.rate_strategy, AutoRates) and any(one.rate_strategy is None for one in self.functions)
 
     @property
     def timeout_s(self) -> float:
@@ -242,7 +247,7 @@ class DfaasConfig(Section):
                 )
         shared = self.rate_strategy.generate_rates()
         for i, function in enumerate(self.functions):
-            if not function.rates_rps(shared):
+            if not function.rates_rps(shared) and not self.needs_scouting:
                 lowest = min((function.rate_strategy or self.rate_strategy).generate_rates())
                 raise ValueError(
                     f"functions[{i}].max_rate = {function.max_rate} leaves {function.name!r} without a rate; "
@@ -253,7 +258,7 @@ class DfaasConfig(Section):
                 f"combinations.min_functions = {self.combinations.min_functions} is more than the "
                 f"{len(names)} function(s) given"
             )
-        heaviest = self._heaviest_total_rate()
+        heaviest = 0 if self.needs_scouting else self._heaviest_total_rate()
         if self.max_total_rate is not None and heaviest > self.max_total_rate:
             raise ValueError(
                 f"max_total_rate = {self.max_total_rate}: the heaviest configuration of this plan offers {heaviest} "

@@ -2,7 +2,7 @@
 
 import re
 
-from peva_env.config.sections import LONGEST_S
+from peva_env.config.section import LONGEST_S
 
 WANTED = "must be a number and a unit (ms, s, m, h), for example 30s"
 """What is wrong with a text that is no duration."""

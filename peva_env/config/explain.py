@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from peva_env.config.section import KEY_OF_SECTION
 
-_TAGS = ("linear", "random", "exponential", "custom")
+_TAGS = ("linear", "random", "exponential", "custom", "auto")
 """Names of union members that pydantic adds to the location of an error."""
 
 

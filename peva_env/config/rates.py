@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from peva_env.config.duration import duration_seconds
 from peva_env.config.section import Section, require_no_truth, require_ordered
 
 MAX_RATE_RPS = 100_000
 """Upper bound of a rate: more than k6 can send from one machine."""
 
 
+_SHORTEST_STEP_S = 2.0
 _MAX_MIN_POWER = 16
 """2 ** 17 is beyond ``MAX_RATE_RPS``."""
 
@@ -115,4 +117,48 @@ def migrate_rates(values: Mapping[str, Any]) -> dict[str, Any]:
     return migrated
 
 
-RateStrategy = Annotated[LinearRates | RandomRates | ExponentialRates | CustomRates, Field(discriminator="type")]
+class AutoRates(Section):
+    """Rates around the limit of each function, which a scouting finds: see ``peva_env.planning.scouting``."""
+
+    type: Literal["auto"]
+    levels: int = Field(12, ge=2, le=100, description="rates of each function")
+    max_rate: int = Field(
+        1000, ge=1, le=MAX_RATE_RPS, description="highest rate that a scouting offers a function, in requests/s"
+    )
+    step: str = Field("5s", description="length of a step of a scouting")
+    max_time: str = Field("10m", description="longest time of a scouting")
+
+    @property
+    def step_s(self) -> float:
+        """Length of a step in seconds."""
+        return duration_seconds(self.step)
+
+    @property
+    def max_time_s(self) -> float:
+        """Longest time of a scouting in seconds."""
+        return duration_seconds(self.max_time)
+
+    @field_validator("step", "max_time")
+    @classmethod
+    def _is_duration(cls, text: str) -> str:
+        duration_seconds(text)
+        return text.strip()
+
+    @field_validator("step")
+    @classmethod
+    def _long_enough_to_end_early(cls, text: str) -> str:
+        if duration_seconds(text) < _SHORTEST_STEP_S:
+            raise ValueError(f"must be at least {_SHORTEST_STEP_S:g}s: k6 ends a step that breaks only every 2 s")
+        return text
+
+    def generate_rates(self) -> list[int]:
+        """Return no rates: they are not known before the scouting."""
+        return []
+
+
+OwnRates = Annotated[LinearRates | RandomRates | ExponentialRates | CustomRates, Field(discriminator="type")]
+"""The rates of one function."""
+
+RateStrategy = Annotated[
+    LinearRates | RandomRates | ExponentialRates | CustomRates | AutoRates, Field(discriminator="type")
+]

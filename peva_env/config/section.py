@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 
 LARGEST_COUNT = 1_000_000
 """Of iterations, replicas and the like: more than any campaign reaches."""
+LONGEST_S = 365 * 24 * 3600.0
+"""Of a run, a request or a pause: a year. Far beyond it is more than the operating system can wait."""
 KEY_OF_SECTION = "key_of_section"
 """Type of a problem whose message opens with a key of the section that it was found in."""
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from peva_env.config.overload import FunctionOverloadConfig
-from peva_env.config.rates import RateStrategy
-from peva_env.config.section import LARGEST_COUNT, Section, is_unicode
+from peva_env.config.rates import OwnRates
+from peva_env.config.section import LARGEST_COUNT, LONGEST_S, Section, is_unicode
 from peva_env.system import local_path
 
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)")
@@ -17,8 +17,6 @@ _TOKEN = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")  # RFC 9110, section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 DEFAULT_OUTPUT_DIR = "peva-results"
 MEMORY_FILE = "peva_faas.duckdb"
-LONGEST_S = 365 * 24 * 3600.0
-"""Of a run, a request or a pause: a year. Far beyond it is more than the operating system can wait."""
 _HOST_PLACEHOLDER = re.compile(r"[{<][^{}<>]*[}>]")
 
 
@@ -54,7 +52,7 @@ class FunctionConfig(Section):
         None, pattern=_TOKEN.pattern, description="platform http: response header that names the function's revision"
     )
     max_rate: int | None = Field(None, ge=0, description="highest rate to offer this function, in requests/s")
-    rate_strategy: RateStrategy | None = Field(None, description="rates of this function alone")
+    rate_strategy: OwnRates | None = Field(None, description="rates of this function alone")
     source: str | None = Field(
         None, description="local node: code of the function, as 'file.py:target'; default: the sample of this name"
     )

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from peva_env.config import DfaasConfig
 from peva_env.console.text import config_text, duration_text, say
-from peva_env.planning import DfaasPlanBuilder, PlanEstimate
+from peva_env.planning import DfaasPlanBuilder, PlanEstimate, with_placeholder_rates
 
 _SHOWN = 5
 _HOUR = 3600
@@ -15,12 +15,16 @@ _MANY_HOURS = 1e9
 
 def print_plan(console: Console, config: DfaasConfig) -> None:
     """Print the rates of each function, the number of configurations and runs, the hours, and what comes first."""
-    planner = DfaasPlanBuilder(config)
+    planner = DfaasPlanBuilder(with_placeholder_rates(config))
     space, estimate = planner.build_space(), planner.estimate()
+    unknown = {one.name for one in config.functions if config.needs_scouting and one.rate_strategy is None}
     for name, rates in zip(space.functions, space.rates_rps, strict=True):
         span = f"{rates[0]} to {rates[-1]} rps" if len(rates) > 1 else f"{rates[0]} rps"
+        span = "found by a scouting before the first run" if name in unknown else span
         say(console, f"  {name}: {len(rates)} rate{'s' if len(rates) > 1 else ''}, {span}")
     _print_estimate(console, estimate, config)
+    if unknown:
+        return
     first = ", ".join(config_text(one) for one in islice(space, _SHOWN))
     say(console, f"first: {first}{', ...' if estimate.n_configs > _SHOWN else ''}")
 

@@ -13,22 +13,44 @@ from peva_env.planning.plugins import agent_factory, arena, campaign_loop, own_p
 from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
 from peva_env.planning.resolution import hidden_overload, too_short_for
 from peva_env.planning.scheduler import CartesianScheduler
+from peva_env.planning.scouting import (
+    Bracket,
+    Limits,
+    brackets,
+    climb,
+    ladder,
+    outcome_text,
+    rays,
+    scouted_config,
+    together,
+    with_placeholder_rates,
+)
 from peva_env.planning.updates import PolicyUpdates, UpdateSchedule
 
 __all__ = [
+    "Bracket",
     "Candidates",
     "CartesianScheduler",
     "DfaasPlanBuilder",
+    "Limits",
     "NoOpPolicy",
     "PlanEstimate",
     "PolicyUpdates",
     "UpdateSchedule",
     "agent_factory",
     "arena",
+    "brackets",
     "campaign_loop",
+    "climb",
     "hidden_overload",
+    "ladder",
     "load_policy_algorithm",
+    "outcome_text",
     "own_policy",
+    "rays",
+    "scouted_config",
+    "together",
     "too_short_for",
     "trainer",
+    "with_placeholder_rates",
 ]

@@ -86,7 +86,16 @@ class DfaasPlanBuilder:
         )
 
     def build_space(self) -> ConfigSpace:
-        """Return the whole plan of the configuration file."""
+        """Return the whole plan of the configuration file.
+
+        Raises:
+            ConfigError: the rates of a function are not known before a scouting.
+        """
+        if self.config.needs_scouting:
+            raise ConfigError(
+                "rate_strategy.type auto: the rates are not known before a scouting; `peva-env scout` and "
+                "`peva-env run` find them"
+            )
         rates = self.build_rates()
         return self.build_configurations(self.build_function_names(), rates, self.build_rates_by_function(rates))
 

@@ -15,6 +15,7 @@ from peva_env.report.plots import (
     load_curves,
     overload_map,
     overload_maps,
+    scouting_curve,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "overload_map",
     "overload_maps",
     "report_file",
+    "scouting_curve",
     "write_figure",
     "write_report",
 ]

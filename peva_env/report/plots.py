@@ -14,6 +14,7 @@ from peva_env.report.figures import (
     new_axes,
     overload_map,
     overload_maps,
+    scouting_curve,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "load_curves",
     "overload_map",
     "overload_maps",
+    "scouting_curve",
 ]
 
 _LINES = ("-", "--", ":")

@@ -19,13 +19,15 @@ from typer.testing import CliRunner
 
 from peva_env import datasets
 from peva_env.cli import commands as cli
+from peva_env.config import load_config
 from peva_env.errors import ConfigError
+from peva_env.make import SAMPLE_CONFIG
 from tests.support.commands import complaint, files, write_hiding_modules
 from tests.support.forkserver import Ended, peva
 from tests.support.processes import busy
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
-COMMANDS = ["run", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
+COMMANDS = ["run", "scout", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
 
 # Every campaign below fails before its first run; were one to begin, it would be short.
 SMALL: dict[str, Any] = {
@@ -102,13 +104,16 @@ def test_without_a_command_there_is_help_not_a_campaign() -> None:
     assert not files()
 
 
-def test_what_init_writes_is_the_quick_start() -> None:
+def test_what_init_writes_is_the_quick_start_at_rates_that_a_scouting_finds() -> None:
     written = installed("init")
     assert (written.returncode, written.stdout) == (0, "wrote peva.yml; now: peva-env run --config peva.yml\n")
     planned, quick_start = installed("run", "-c", "peva.yml", "--dry-run"), installed("run", "--dry-run")
     assert planned.returncode == quick_start.returncode == 0
-    assert planned.stdout == quick_start.stdout
-    assert "configurations of 1 to 2 functions" in planned.stdout
+    assert "configurations of 1 to 2 functions" in quick_start.stdout
+    assert "fetch: 12 rates, found by a scouting before the first run" in planned.stdout
+    assert "168 configurations of 1 to 2 functions" in planned.stdout
+    written_keys, quick_keys = (load_config(path).model_dump() for path in (Path("peva.yml"), SAMPLE_CONFIG))
+    assert {key for key in quick_keys if written_keys[key] != quick_keys[key]} == {"rate_strategy"}
     assert files() == {Path.cwd() / "peva.yml"}  # a dry run writes nothing
 
 

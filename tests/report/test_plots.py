@@ -23,6 +23,7 @@ from peva_env.report.plots import (
     load_curves,
     overload_map,
     overload_maps,
+    scouting_curve,
 )
 from peva_env.space import Config, ConfigSpace, Dominance
 from tests.support.builders import event, function
@@ -558,3 +559,25 @@ def test_a_figure_replaces_an_earlier_figure_and_nothing_else(tmp_path: Path, en
     with pytest.raises(ConfigError, match="exists and is not a figure of peva-env"):
         figure_file(path)
     assert path.read_bytes() == b"a picture of somebody else"
+
+
+def scouted_step(rate: int, verdict: Verdict, **values: Any) -> ExecutionEvent:
+    made: ExecutionEvent = event([("a$x", rate)], 0, verdict, reasons=("why",), **values)
+    return replace(made, kind=EventKind.SCOUTED)
+
+
+def test_a_scouting_is_drawn_as_a_breakpoint_test(tmp_path: Path) -> None:
+    measured = function("a$x", 10, p95_ms=50.0)
+    steps = [scouted_step(rate, Verdict.OK, functions=(measured,)) for rate in (10, 20)]
+    broken = replace(measured, success_rate=0.5, p95_ms=None)
+    steps += [scouted_step(40, Verdict.OVERLOADED, functions=(broken,)), scouted_step(80, Verdict.INVALID)]
+    success = scouting_curve(steps)
+    (line,) = success.lines
+    assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == ([10, 20, 40], [100, 100, 50])
+    latency = success.figure.axes[1]
+    assert latency.lines[0].get_ydata().tolist() == [50, 50]
+    (band,) = success.patches
+    assert (band.get_x(), band.get_x() + band.get_width()) == (20, 40)
+    write_figure(success, tmp_path / "scout.svg")
+    with pytest.raises(ConfigError, match="no step of a scouting among them is valid"):
+        scouting_curve([scouted_step(80, Verdict.INVALID)])

@@ -1,9 +1,10 @@
-"""Figures in Matplotlib: the overload map, load curves, a campaign's timeline, capacity against objectives."""
+"""Figures in Matplotlib: overload map, load curves, a campaign's timeline, capacity against objectives, a scouting."""
 
 from peva_env.report.figures.campaign_timeline import campaign_timeline
 from peva_env.report.figures.capacity_curve import capacity_curve
 from peva_env.report.figures.load_curves import load_curves
 from peva_env.report.figures.overload_map import overload_map, overload_maps
+from peva_env.report.figures.scouting_curve import scouting_curve
 from peva_env.report.figures.style import COLOURS, FAINT, as_written, new_axes, require_matplotlib
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "overload_map",
     "overload_maps",
     "require_matplotlib",
+    "scouting_curve",
 ]

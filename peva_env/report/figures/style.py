@@ -58,7 +58,18 @@ def new_axes(size_inches: tuple[float, float] = _SIZE_INCHES) -> "Axes":
     Raises:
         ConfigError: matplotlib is not installed.
     """
+    (axes,) = new_figure(1, size_inches)
+    return axes
+
+
+def new_figure(n_rows: int, size_inches: tuple[float, float]) -> list["Axes"]:
+    """Return the axes of a new figure, from the top down; they share their x axis.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
     require_matplotlib()
     from matplotlib import pyplot
 
-    return pyplot.subplots(figsize=size_inches, layout="constrained")[1]
+    rows = pyplot.subplots(n_rows, sharex=True, squeeze=False, figsize=size_inches, layout="constrained")[1]
+    return [axes for (axes,) in rows]

@@ -1,0 +1,120 @@
+"""Scoutings of the real command line: real k6, real functions on 127.0.0.1."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("functions_framework")
+
+from peva_env.campaign import planned
+from peva_env.config import load_config
+from peva_env.errors import ConfigError
+from peva_env.make import make_live_env
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading, scouted_steps
+from peva_env.planning import DfaasPlanBuilder, brackets
+from tests.support.campaigns import (
+    AT_ONCE,
+    COMMAND,
+    MEMORY,
+    WAITS_50_MS,
+    campaign,
+    function,
+    one_line,
+    query,
+    run,
+    statuses,
+    write,
+)
+
+pytestmark = pytest.mark.live
+
+LIMITED_RPS = 100
+"""Five requests at once, of 50 ms each."""
+
+
+@pytest.fixture(autouse=True)
+def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def scout(*args: str) -> tuple[int, str, str]:
+    assert COMMAND is not None
+    command = [COMMAND, "scout", "--config", "peva.yml", *args]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def auto(**settings: object) -> dict[str, object]:
+    return {"rate_strategy": {"type": "auto", "levels": 4, "step": "3s", **settings}, "overload": {}}
+
+
+def rates() -> tuple[tuple[int, ...], ...]:
+    return DfaasPlanBuilder(planned(load_config(Path("peva.yml")))).build_space().rates_rps
+
+
+@pytest.mark.alone
+def test_a_campaign_scouts_first_and_keeps_its_rates_whatever_is_scouted_later() -> None:
+    limited = function("limited", WAITS_50_MS, concurrency=5, max_rate=200)
+    write(campaign(limited, rates=[1], **auto()))
+    code, output, errors = run("--budget-runs", "1")
+    assert (code, errors) == (3, "")
+    assert "limited: the limit is " in output
+
+    (hashed,) = {hashed for (hashed,) in query("SELECT context_hash FROM execution_events")}
+    with reading(MEMORY, DEFAULT_SCHEMA_VERSION) as memory:
+        (bracket,) = brackets(scouted_steps(memory, hashed))
+    assert bracket.ok is not None
+    assert bracket.first_overloaded is not None
+    # Close to the limit a busy machine makes steps INVALID, and an interval wider.
+    assert 70 <= bracket.ok[0][1] <= LIMITED_RPS
+    assert LIMITED_RPS - 10 <= bracket.first_overloaded[0][1] <= 1.6 * LIMITED_RPS
+    chosen = rates()
+    assert len(chosen[0]) == 4
+    assert chosen[0][0] < LIMITED_RPS / 2
+    assert chosen[0][-1] > LIMITED_RPS
+    kinds = query("SELECT kind, repetition, count(*) FROM execution_events GROUP BY ALL ORDER BY ALL")
+    assert [(kind, repetition) for kind, repetition, _ in kinds] == [("measured", 1), ("scouted", 0)]
+
+    code, output, _ = scout("--max-rate", "10")
+    assert code == 0
+    assert "limited: never overloaded, up to limited 10 rps" in output
+    assert "note: a campaign of this context has begun: its rates stay those of an earlier scouting" in output
+    assert rates() == chosen
+    code, output, errors = run("--budget-runs", "1")
+    assert (code, errors) == (3, "")
+    assert "scouting" not in output
+    assert statuses().count("budget") == 2
+
+
+def test_a_scouting_of_quick_functions_finds_no_limit_and_is_handed_to_agents() -> None:
+    functions = [function(name, AT_ONCE, max_rate=20) for name in ("one", "two")]
+    write(campaign(*functions, rates=[1], combinations={"max_functions": 3}, **auto(step="2s")))
+    with pytest.raises(ConfigError, match="holds no complete scouting of this context yet: scout first"):
+        make_live_env(config_path="peva.yml")
+    code, output, errors = scout("--figure", "scout.png")
+    assert (code, errors) == (0, "")
+    assert "one: never overloaded, up to one 20 rps: a map up to there is all OK" in output
+    assert "one + two: never overloaded, up to one 20 rps + two 20 rps" in output
+    assert Path("scout.png").stat().st_size > 1000
+    assert statuses() == ["complete"]
+    env = make_live_env(config_path="peva.yml")
+    try:
+        env.reset(seed=1)
+        history = env.policy_context().history
+        assert {event.kind for event in history} == {"scouted"}
+        assert len({event.config_key[0] for event in history}) == 3
+        assert env.run_context.repetition == 1
+    finally:
+        env.close()
+
+
+def test_a_scouting_without_time_says_so_and_decides_nothing() -> None:
+    write(campaign(rates=[1], **auto(step="2s", max_time="3s")))
+    code, output, errors = scout()
+    assert (code, errors) == (3, "")
+    assert "note: the time was up before all steps: give a longer --max-time" in output
+    code, output, errors = run()
+    assert code == 1
+    assert one_line(errors) == "peva-env: rate_strategy.max_time 3s: was too short for all rays; give more time"
+    assert statuses() == ["budget", "budget"]
