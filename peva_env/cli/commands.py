@@ -23,7 +23,8 @@ from peva_env.cli import report as cli_report
 from peva_env.cli import scout as cli_scout
 from peva_env.cli import slo as cli_slo
 from peva_env.cli import train as cli_train
-from peva_env.cli.configuration import ConfigOption, load_settings, warn_of_short_runs
+from peva_env.cli.configuration import ConfigOption, warn_of_short_runs
+from peva_env.cli.services import UrlOption, asked_settings
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.console import (
     CampaignProgress,
@@ -72,6 +73,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Show the vers
 @app.command()
 def run(
     config: ConfigOption = None,
+    url: UrlOption = None,
     agent: Annotated[
         str, typer.Option(help="The agent that chooses what is measured next: a name, a model file, or module:Class.")
     ] = "cartesian",
@@ -109,7 +111,7 @@ def run(
     the output pipe is closed, 1 on an error, 2 on wrong usage.
     """
     console = make_console()
-    settings = _with_options(load_settings(config), dominance=dominance, repeats=repeats, early_abort=early_abort)
+    settings = _with_options(asked_settings(config, url), dominance=dominance, repeats=repeats, early_abort=early_abort)
     if algorithm == "":
         raise ConfigError("--algorithm '': must be module:Class, for example my_policies:Greedy")
     if algorithm and agent != "cartesian":

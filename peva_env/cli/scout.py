@@ -8,8 +8,9 @@ from rich.console import Console
 
 from peva_env.campaign import Scouting, planned, scouting_rates, with_scouted_rates
 from peva_env.campaign import scout as scout_node
-from peva_env.cli.configuration import ConfigOption, load_settings
+from peva_env.cli.configuration import ConfigOption
 from peva_env.cli.paths import path_option
+from peva_env.cli.services import UrlOption, asked_settings
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.console import ScoutProgress, make_console, print_notes, print_steps, say
 from peva_env.errors import PevaError
@@ -21,6 +22,7 @@ _OUT_OF_TIME = 3
 
 def scout(
     config: ConfigOption = None,
+    url: UrlOption = None,
     max_rate: Annotated[int | None, typer.Option(min=1, help="Highest rate of a function; default 1000.")] = None,
     step: Annotated[str | None, typer.Option(metavar="DURATION", help="Length of a step; default 5s.")] = None,
     max_time: Annotated[
@@ -37,7 +39,7 @@ def scout(
 
     Exit code 0 when all rays were scouted, 3 when the time was up before, 130 when interrupted, 1 on an error.
     """
-    settings = _bounded(load_settings(config), max_rate=max_rate, step=step, max_time=max_time)
+    settings = _bounded(asked_settings(config, url), max_rate=max_rate, step=step, max_time=max_time)
     if figure is not None:
         figure_file(figure, inputs=memory_files(Path(settings.memory.db_path)))  # before the node is started
     console = make_console()
@@ -90,7 +92,8 @@ def _notes(found: Scouting, settings: DfaasConfig) -> list[str]:
             "a campaign of this context has begun: its rates stay those of an earlier scouting; another output_dir "
             "begins anew"
         )
-    if all(event.node.cpu_pct is None for event in found.events):
+    has_rules_on_use = settings.overload != settings.overload.without_use()
+    if has_rules_on_use and all(event.node.cpu_pct is None for event in found.events):
         notes.append("CPU and RAM were not measured: by rules on them the limits may be lower")
     return notes
 

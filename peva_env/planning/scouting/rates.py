@@ -16,7 +16,7 @@ _SHARE_BELOW = 2 / 3
 _DENSITY = 1.5
 """Exponent by which the distance of a level from the limit grows; 1 would be equal distances."""
 
-_FINEST = 20
+_FINEST = 15
 """Rates are multiples of 1, 2 or 5 times a power of ten, of the largest that is at most the limit divided by this."""
 
 
