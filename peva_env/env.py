@@ -1,8 +1,8 @@
 """The environment: choosing the next measurement as a Gymnasium problem."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -56,6 +56,14 @@ class _Load(NamedTuple):
     rates_rps: NDArray[np.int32]
 
 
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Draws a campaign in a mode of ``metadata["render_modes"]``: ``draw`` takes its map and a title of one line."""
+
+    mode: str
+    draw: Callable[[MonotoneMap, str], Any]
+
+
 class PevaEnv(gymnasium.Env[Observation, Any]):
     """An environment whose step measures the picked configuration and extends the map of known verdicts.
 
@@ -76,9 +84,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     Contradicting measurements make their configurations unknown again, and ``info["contradictions"]`` lists them; see
     ``peva_env.inference.records.Dispute``.
+
+    ``render()`` returns the overload map: as text (``ansi``), or as pixels, (H, W, 3) uint8 (``rgb_array``).
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - gymnasium declares it so
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012 - gymnasium declares it so
 
     def __init__(
         self,
@@ -86,8 +96,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         objective: Objective | None = None,
         actions: ExtraActions = _NO_EXTRA_ACTIONS,
         extras: Extras = _NO_EXTRAS,
+        renderer: Renderer | None = None,
     ) -> None:
         self.host = host
+        self.render_mode = renderer.mode if renderer else None
+        self._renderer = renderer
         self.observer: CampaignObserver | None = None
         self.predictor: PredictingAgent | None = None
         self._extra_actions = actions
@@ -170,6 +183,21 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         if ending:
             self.end(ending)
         return observation, reward, ending is EndStatus.COMPLETE, ending is EndStatus.BUDGET, info
+
+    def render(self) -> Any:
+        """Return the map of the latest campaign, running or ended: a str, or new (H, W, 3) uint8; None without a mode.
+
+        Raises:
+            ResetNeeded: there is no campaign yet.
+            ConfigError: matplotlib is missing, or the map is too large to draw (``rgb_array``).
+        """
+        if self._renderer is None:
+            return None
+        known, budget = self.known, self.budget
+        limit = "" if budget.runs is None else f" of {budget.runs:,}"
+        n_known = known.n_configs - known.n_unknown
+        title = f"{n_known:,} of {known.n_configs:,} configurations known after {budget.spent_runs:,}{limit} runs"
+        return self._renderer.draw(known, title)
 
     def close(self) -> None:
         """End a running campaign, and release the node and the memory."""

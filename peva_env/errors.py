@@ -14,7 +14,7 @@ class ConfigError(PevaError, ValueError):
 
 
 class UnknownArgumentError(ConfigError, TypeError):
-    """An unknown argument. It is a ``TypeError`` too, because SB3 passes ``render_mode`` first and catches that."""
+    """An unknown keyword argument, which is a ``TypeError`` everywhere in Python: libraries try one and catch that."""
 
 
 class PlatformError(PevaError):

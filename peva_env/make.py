@@ -25,7 +25,7 @@ from gymnasium.vector import AutoresetMode
 from peva_env.actions import ExtraActions
 from peva_env.campaign import LiveCampaigns, OfflineSetup, replay_setup, require_positive, simulated_setup
 from peva_env.config import load_config, parse_config
-from peva_env.env import PevaEnv
+from peva_env.env import PevaEnv, Renderer
 from peva_env.errors import ConfigError
 from peva_env.objectives import make_objective
 from peva_env.observation import Extras
@@ -56,6 +56,7 @@ def make_live_env(
     mean_latency: bool = False,
     view: str = MAP,
     k: int | None = None,
+    render_mode: str | None = None,
     version: int = 0,
 ) -> Any:
     """Build ``peva/FaasLive-v1``: k6 against a node, with memory and artifacts. All arguments are plain data.
@@ -78,6 +79,7 @@ def make_live_env(
         mean_latency: whether an observation shows the mean latency of each function in the last run.
         view: what the agent sees: ``map``, or ``candidates``, see ``peva_env.wrappers.CandidateView``.
         k: number of candidates of the view, 64 by default.
+        render_mode: what ``render`` returns: ``ansi``, the map as text; ``rgb_array``, the map as pixels; None.
         version: of the id, which sets it; see the version history above.
 
     Raises:
@@ -94,7 +96,7 @@ def make_live_env(
     objective = make_objective(reward, reward_kwargs or {}, host.space, budget_seconds=budget_seconds, version=version)
     require_positive("last_runs", last_runs or None)
     actions, extras = ExtraActions(stop, measure_again), Extras(coordinates, last_runs, mean_latency)
-    return _viewed(PevaEnv(host, objective, actions, extras), view, k, actions, extras)
+    return _viewed(PevaEnv(host, objective, actions, extras, _renderer(render_mode)), view, k, actions, extras)
 
 
 def make_sim_env(
@@ -107,6 +109,7 @@ def make_sim_env(
     duration_s: float = 30.0,
     view: str = MAP,
     k: int | None = None,
+    render_mode: str | None = None,
     version: int = 0,
     **settings: Any,
 ) -> Any:
@@ -122,6 +125,7 @@ def make_sim_env(
         duration_s: length of a run.
         view: what the agent sees: ``map``, or ``candidates``, see ``peva_env.wrappers.CandidateView``.
         k: number of candidates of the view, 64 by default.
+        render_mode: what ``render`` returns: ``ansi``, the map as text; ``rgb_array``, the map as pixels; None.
         version: of the id, which sets it; see the version history above.
         settings: the arguments of every offline environment:
             ``budget_runs`` (64), measurements that an episode may spend, None for no limit;
@@ -157,7 +161,7 @@ def make_sim_env(
         version=version,
         **settings,
     )
-    return _single(setup, view, k)
+    return _single(setup, view, k, render_mode)
 
 
 def make_replay_env(
@@ -166,6 +170,7 @@ def make_replay_env(
     scenarios: Sequence[str] | None = None,
     view: str = MAP,
     k: int | None = None,
+    render_mode: str | None = None,
     version: int = 0,
     **settings: Any,
 ) -> Any:
@@ -180,6 +185,7 @@ def make_replay_env(
         scenarios: names of maps, or prefixes of names; by default all maps.
         view: see ``make_sim_env``.
         k: see ``make_sim_env``.
+        render_mode: see ``make_sim_env``.
         version: of the id, which sets it; see the version history above.
         settings: see ``make_sim_env``.
 
@@ -188,7 +194,7 @@ def make_replay_env(
         MemoryStoreError: a file cannot be read, or has another schema.
     """
     setup = replay_setup(data, scenarios=scenarios, version=version, **settings)
-    return _single(setup, view, k)
+    return _single(setup, view, k, render_mode)
 
 
 def make_sim_vec(
@@ -217,9 +223,25 @@ def make_replay_vec(
     return _vector_env(num_envs, replay_setup(version=version, **arguments), autoreset_mode, view, k)
 
 
-def _single(setup: OfflineSetup, view: str, k: int | None) -> Any:
+def _single(setup: OfflineSetup, view: str, k: int | None, render_mode: str | None) -> Any:
     actions, extras = setup.settings.actions, setup.settings.extras
-    return _viewed(PevaEnv(setup.campaigns(), setup.objective, actions, extras), view, k, actions, extras)
+    env = PevaEnv(setup.campaigns(), setup.objective, actions, extras, _renderer(render_mode))
+    return _viewed(env, view, k, actions, extras)
+
+
+def _renderer(mode: str | None) -> Renderer | None:
+    """Return the renderer of a mode; matplotlib is imported by the first picture, not here."""
+    if mode is None:
+        return None
+    if mode == "ansi":
+        from peva_env.console import map_text
+
+        return Renderer(mode, map_text)
+    if mode == "rgb_array":
+        from peva_env.report import map_frame
+
+        return Renderer(mode, map_frame)
+    raise ConfigError(f"render_mode = {mode!r}: must be one of {', '.join(PevaEnv.metadata['render_modes'])}, or None")
 
 
 def _viewed(env: PevaEnv, view: str, k: int | None, actions: ExtraActions, extras: Extras) -> Any:

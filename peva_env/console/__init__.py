@@ -6,7 +6,7 @@ from peva_env.console.difference import print_difference
 from peva_env.console.disputes import print_disputes
 from peva_env.console.memory import print_import, print_memory
 from peva_env.console.output import complain, guard_output, tell_warnings, write
-from peva_env.console.overload_map import print_map
+from peva_env.console.overload_map import map_text, print_map
 from peva_env.console.plan import print_plan
 from peva_env.console.progress import CampaignProgress
 from peva_env.console.scouting import ScoutProgress, print_steps
@@ -22,6 +22,7 @@ __all__ = [
     "duration_text",
     "guard_output",
     "make_console",
+    "map_text",
     "print_answer",
     "print_capacities",
     "print_difference",

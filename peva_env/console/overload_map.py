@@ -1,5 +1,6 @@
 """Printing the overload map, one letter a configuration."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from peva_env.space import Config, ConfigSpace, config_key
 
 _NONE = "none"
 _MAX_ROWS = 60
+_TEXT_WIDTH = 120
+"""Columns of a map that is returned as text."""
+
 _SINGLES = 2  # max_functions, exclusive, of a plan that loads one function at a time
 
 _LETTERS = {
@@ -51,6 +55,15 @@ def print_map(console: Console, known: MonotoneMap) -> None:
     for line in lines:
         console.print(line, no_wrap=True, highlight=False)
     say(console, Text("  ").join(Text(letter, style) + Text(f" {name}") for name, (letter, style) in _LETTERS.items()))
+
+
+def map_text(known: MonotoneMap, title: str) -> str:
+    """Return a title and the map that ``print_map`` prints, as text without colours."""
+    text = io.StringIO()
+    console = Console(file=text, width=_TEXT_WIDTH, color_system=None, force_terminal=False)
+    say(console, title)
+    print_map(console, known)
+    return text.getvalue()
 
 
 def _singles(space: ConfigSpace) -> _Grid:

@@ -7,6 +7,7 @@ What must always hold:
 """
 
 from peva_env.report.figure_file import figure_file, write_figure
+from peva_env.report.frame import map_frame
 from peva_env.report.html import report_file, write_report
 from peva_env.report.plots import (
     budget_curves,
@@ -24,6 +25,7 @@ __all__ = [
     "capacity_curve",
     "figure_file",
     "load_curves",
+    "map_frame",
     "overload_map",
     "overload_maps",
     "report_file",

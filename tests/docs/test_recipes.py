@@ -56,7 +56,7 @@ def test_a_block_of_the_page_runs(number: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("env_id", ["peva/FaasSim-v1", "peva/FaasReplay-v1", "peva/FaasLive-v1"])
-def test_what_tries_a_render_mode_first_meets_a_type_error(env_id: str) -> None:
-    with pytest.raises(TypeError, match="render_mode"):
-        gymnasium.make(env_id, render_mode="rgb_array")
+def test_an_unknown_argument_is_a_type_error(env_id: str) -> None:
+    with pytest.raises(TypeError, match="unheard_of"):
+        gymnasium.make(env_id, unheard_of="rgb_array")
     assert issubclass(UnknownArgumentError, ValueError)
