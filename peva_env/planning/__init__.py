@@ -8,6 +8,7 @@ What must always hold:
 """
 
 from peva_env.planning.candidates import Candidates
+from peva_env.planning.legal_only import LegalOnly
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
 from peva_env.planning.plugins import agent_factory, arena, campaign_loop, own_policy, trainer
 from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
@@ -32,6 +33,7 @@ __all__ = [
     "Candidates",
     "CartesianScheduler",
     "DfaasPlanBuilder",
+    "LegalOnly",
     "Limits",
     "NoOpPolicy",
     "PlanEstimate",

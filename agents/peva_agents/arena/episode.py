@@ -9,7 +9,6 @@ import gymnasium
 import numpy as np
 
 from peva_agents.arena.config import REFERENCE, reading_points
-from peva_agents.arena.legal_only import LegalOnly
 from peva_agents.arena.scores import Labels, Scores, score
 from peva_agents.arena.world import ArenaWorld, Episode
 from peva_agents.loop import CampaignResult, run_campaign
@@ -19,7 +18,7 @@ from peva_env.contracts import Agent, EndStatus, PredictingAgent
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
 from peva_env.inference import UNKNOWN_LABEL, filled_in
-from peva_env.planning import Candidates, agent_factory
+from peva_env.planning import Candidates, LegalOnly, agent_factory
 
 _DIGITS = 6
 
