@@ -248,6 +248,17 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         """
         return self._codec.encode(self.space, config)
 
+    def config(self, action: Any) -> Config:
+        """Return the configuration of an action.
+
+        Raises:
+            IndexError: the action is not in the action space, or names no configuration of the plan.
+        """
+        index = self._codec.index(self.space, action)
+        if index is None:
+            raise IndexError(f"action {action!r}: {_NOT_IN_PLAN.skip_reason}")
+        return self.space.config(index)
+
     @property
     def space(self) -> ConfigSpace:
         """The configurations of the latest campaign."""

@@ -1,6 +1,6 @@
 """The command line of datasets: ``peva-env export --minari ID``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,17 @@ import typer
 
 from peva_env import __version__, datasets
 from peva_env.campaign import DEFAULT_BUDGET_RUNS, require_positive
+from peva_env.cli.map_options import DominanceRule
+from peva_env.cli.mixed_agents import mixed_factory
 from peva_env.cli.paths import path_option
 from peva_env.cli.rates import simulated_rates
 from peva_env.config import DfaasConfig, load_config
-from peva_env.config.offline import parse_rates
+from peva_env.config.offline import parse_names, parse_rates
 from peva_env.console import make_console, say
 from peva_env.contracts import Agent
 from peva_env.datasets import Exported, MinariDataset
 from peva_env.errors import ConfigError
-from peva_env.planning import agent_factory, campaign_loop
+from peva_env.planning import campaign_loop
 from peva_env.system import FirstInterrupt
 
 _INTERRUPTED = 130
@@ -40,7 +42,11 @@ class _Source:
 def export(
     minari: Annotated[str, typer.Option("--minari", metavar="ID", help="Id of the dataset, such as peva/sim-v0.")],
     agent: Annotated[
-        str, typer.Option(help="The agent that plays the episodes: a name, a model file, or module:Class.")
+        str,
+        typer.Option(
+            help="The agent that plays the episodes: a name, a model file, or module:Class; or several with their "
+            "shares of the episodes, as learnt:0.7,uniform:0.3."
+        ),
     ] = "cartesian",
     data: Annotated[
         list[str] | None,
@@ -68,6 +74,25 @@ def export(
             help="With --sim: rates of a function, as a=0,20,40 or a=0:200:10; may be given several times.",
         ),
     ] = None,
+    scenarios: Annotated[
+        str | None, typer.Option(help="With --data: maps of the episodes, by name or prefix, separated by commas.")
+    ] = None,
+    noise: Annotated[float | None, typer.Option(help="With --sim: noise of a run, as a share (default: 0.03).")] = None,
+    iterations: Annotated[
+        int | None, typer.Option(help="Offline: runs of a measurement, whose majority decides (default: 1).")
+    ] = None,
+    dominance: Annotated[
+        DominanceRule | None, typer.Option(help="Offline: how verdicts are inferred (default: within_sets).")
+    ] = None,
+    reward: Annotated[
+        str, typer.Option(help="frontier, early, seconds, right, goodput, or module:Class.")
+    ] = "frontier",
+    view: Annotated[
+        Literal["map", "candidates"], typer.Option(help="The observations: the map, or 64 candidates.")
+    ] = "map",
+    epsilon: Annotated[
+        float, typer.Option(help="Probability of a step that takes any legal action instead of the agent's.")
+    ] = 0.0,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing dataset of this id.")] = False,
 ) -> None:
     """Write episodes of an agent as a Minari dataset, for offline learning.
@@ -78,12 +103,23 @@ def export(
         require_positive(name, number)
     if not 0 <= seed <= _MAX_SEED - episodes + 1:
         raise ConfigError(f"--seed {seed}: must be 0 or more, and the last episode's at most {_MAX_SEED}")
+    if not 0 <= epsilon <= 1:
+        raise ConfigError(f"--epsilon {epsilon:g}: must be a probability, from 0 to 1")
+    names = parse_names(scenarios) if scenarios is not None else None
+    kinds: dict[str, dict[str, Any]] = {
+        "--sim": {"noise": noise},
+        "--data": {"scenarios": names},
+        "--sim or --data": {"iterations": iterations, "dominance": dominance},
+    }
+    _refuse_misplaced(kinds, "--sim" if sim else "--data" if data else "--config")
     source = _source(data, sim, config, rates, budget_runs)
-    make_agent = agent_factory(agent)
+    given = {name: value for options in kinds.values() for name, value in options.items() if value is not None}
+    source.arguments.update(given | _unusual(reward, view))
+    make_agent = _for_view(agent, view)
     dataset = MinariDataset(minari, force=force)
     console, interrupts = make_console(), FirstInterrupt()
     try:
-        exported = _write(dataset, source, agent, make_agent, episodes=episodes, seed=seed)
+        exported = _write(dataset, source, agent, make_agent, episodes=episodes, seed=seed, epsilon=epsilon)
     except KeyboardInterrupt:
         say(console, "interrupted: no dataset is written")
         raise typer.Exit(_INTERRUPTED) from None
@@ -101,6 +137,7 @@ def _write(
     *,
     episodes: int,
     seed: int,
+    epsilon: float,
 ) -> Exported:
     with closing(gymnasium.make(source.env_id, **source.arguments)) as env:
         return dataset.write(
@@ -110,8 +147,31 @@ def _write(
             n_episodes=episodes,
             seed=seed,
             algorithm=agent,
-            description=_description(source, agent, episodes, seed),
+            description=_description(source, agent, episodes, seed, epsilon),
+            epsilon=epsilon,
         )
+
+
+def _refuse_misplaced(kinds: Mapping[str, Mapping[str, Any]], given: str) -> None:
+    """Refuse options of sources that are not given."""
+    for sources, options in kinds.items():
+        for name, value in options.items():
+            if value is not None and given not in sources.split():
+                raise ConfigError(f"--{name} is for {sources}; leave it out")
+
+
+def _unusual(reward: str, view: str) -> dict[str, Any]:
+    """Return the arguments that differ from the environment's defaults."""
+    return {
+        name: value for name, value, usual in (("reward", reward, "frontier"), ("view", view, "map")) if value != usual
+    }
+
+
+def _for_view(agent: str, view: str) -> Callable[[DfaasConfig], Agent]:
+    """Return the factory of the agents, which must be able to act in the view."""
+    if view == "candidates" and any(part.partition(":")[0].endswith(".zip") for part in agent.split(",")):
+        raise ConfigError(f"--agent {agent!r}: a model of peva-env train reads the map; leave out --view candidates")
+    return mixed_factory(agent)
 
 
 def _source(
@@ -139,10 +199,11 @@ def _live(path: Path, runs: int | None) -> _Source:
     return _Source("peva/FaasLive-v1", arguments, f"a live node ({settings.platform})", settings)
 
 
-def _description(source: _Source, agent: str, episodes: int, seed: int) -> str:
+def _description(source: _Source, agent: str, episodes: int, seed: int, epsilon: float) -> str:
     runs = source.arguments["budget_runs"]
     budget = "no limit of runs" if runs is None else f"at most {runs} runs an episode"
     return (
-        f"Agent {agent} chooses load tests of {source.name}; {budget}; seeds {seed} to {seed + episodes - 1}; "
-        f"peva-env {__version__}. infos hold action_mask: its row t is the mask at observation t."
+        f"Agent {agent}, epsilon {epsilon:g}, chooses load tests of {source.name}; {budget}; "
+        f"seeds {seed} to {seed + episodes - 1}; "
+        f"peva-env {__version__}. infos hold action_mask and log_prob: row t is of the action at observation t."
     )

@@ -1,12 +1,18 @@
 """Episodes of an agent as a Minari dataset, which ``minari.load_dataset`` reads.
 
 An episode of ``T`` steps has ``T + 1`` observations and as many rows of ``infos``: ``action_mask`` (T + 1, N) int8 is 1
-where an action is legal, so that row ``t`` is the mask under which action ``t`` was chosen; ``n_unknown``,
-``n_resolved``, ``n_runs`` (int64) and ``cost_s`` (float64) are those of the step before that row. Masks are recorded
-because observations do not show which configurations a recording lacks.
+where an action is legal, so that row ``t`` is the mask under which action ``t`` was chosen, and ``log_prob`` (float32)
+the log-probability of that action under the behaviour; its last row is 0. The others are those of the step before that
+row: ``n_unknown``, ``n_resolved``, ``n_runs`` (int64), ``cost_s`` (float64), ``verdict`` (int8, -1 OK, 1 overloaded, 0
+without one), and of its last run ``rates_rps`` (T + 1, F) int32, ``measurement`` (T + 1, V) float32 and
+``measurement_mask`` int8 as in the observation of the map, and ``mean_latency_ms`` (T + 1, F) float32, 0 where not
+measured. Masks are recorded because observations do not show which configurations a recording lacks.
 
-The metadata of an episode are ``seed``, ``status``, ``n_unknown`` at the end, ``n_runs``, Minari's summary of the
-rewards (``rewards_sum`` is the return), and ``scenario`` if there are several.
+int8 parts of observations are stored as int32, which TorchRL reads; the values are the same. Arrays are compressed, and
+the features of candidates lose bits that are noise (``peva_env.datasets.compact``).
+
+The metadata of an episode are ``behaviour`` (the name of its agent), ``seed``, ``status``, ``n_unknown`` at the end,
+``n_runs``, Minari's summary of the rewards (``rewards_sum`` is the return), and ``scenario`` if there are several.
 
 Minari is imported when a dataset is written. Its ``DataCollector`` is not used, because it needs jax to append a step.
 """
@@ -23,10 +29,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from numpy.typing import NDArray
 
 from peva_env import __version__
 from peva_env.contracts import Agent, EndStatus
+from peva_env.datasets.behaviour import Behaviour
+from peva_env.datasets.compact import make_compact, readable_space
+from peva_env.datasets.recorder import Recorder
 from peva_env.errors import ConfigError, PolicyError
 from peva_env.system import uninterrupted
 
@@ -34,7 +42,6 @@ type Drive = Callable[..., Any]
 """Lets an agent drive an environment from ``seed`` to the end, as the loop of ``campaign_loop`` does."""
 
 _ID = re.compile(r"(?![-\w]/[-\w]+$)([-\w]+/)*[-\w]+-v\d+", re.ASCII)  # Minari refuses a namespace of one letter
-_COUNTS = ("n_unknown", "n_resolved", "n_runs")
 _NEEDED = ("minari", "h5py", "PIL")
 _FORMAT = "hdf5"
 """Minari's default format, which other libraries read without Minari."""
@@ -48,29 +55,6 @@ class Exported:
     n_episodes: int
     n_steps: int
     size_bytes: int
-
-
-class _Recorder(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Records the steps of the current episode."""
-
-    def reset(self, **arguments: Any) -> tuple[Any, dict[str, Any]]:
-        """Begin the record of an episode."""
-        observation, info = self.env.reset(**arguments)
-        self.actions: list[Any] = []
-        self.rewards: list[float] = []
-        self.ends: list[tuple[bool, bool]] = []
-        self.observations, self.infos = [observation], [info]
-        return observation, info
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Record a step."""
-        observation, reward, terminated, truncated, info = result = self.env.step(action)
-        self.actions.append(action)
-        self.rewards.append(float(reward))
-        self.ends.append((terminated, truncated))
-        self.observations.append(observation)
-        self.infos.append(info)
-        return result
 
 
 class MinariDataset:
@@ -102,27 +86,35 @@ class MinariDataset:
         seed: int,
         algorithm: str,
         description: str,
+        epsilon: float = 0.0,
     ) -> Exported:
         """Let agents play an episode each, with the seeds ``seed``, ``seed + 1`` and so on, and write the episodes.
+
+        Agents take legal actions only, and with probability ``epsilon`` one of all legal actions.
 
         Raises:
             PevaError: an episode cannot be run to its end, or has no step. Nothing is written then, nor after Ctrl-C.
         """
-        recorder = _Recorder(env)
+        recorder = Recorder(env)
+        stored = readable_space(env.observation_space)  # type: ignore[arg-type]
         with self._aside() as folder:
             storage = self._minari.dataset.minari_storage.MinariStorage.new(
-                folder, env.observation_space, env.action_space, env.spec, data_format=_FORMAT
+                folder, stored, env.action_space, env.spec, data_format=_FORMAT
             )
             for number in range(n_episodes):
-                result = drive(recorder, make_agent(seed + number), seed=seed + number)
+                behaviour = Behaviour(make_agent(seed + number), env, epsilon=epsilon, seed=seed + number)
+                result = drive(recorder, behaviour, seed=seed + number)
                 if not recorder.actions:
                     raise PolicyError(f"episode {number}: the agent made no step; an episode needs at least one")
                 if result.status is EndStatus.STOPPED:  # after its last step: the reward of that belongs to this step
                     recorder.rewards[-1] += result.total_reward - sum(recorder.rewards)
-                storage.update_episodes([self._buffer(recorder, number, seed + number)])
-                storage.update_episode_metadata([self._metadata(recorder, result)], [number])
+                storage.update_episodes([self._buffer(recorder, behaviour, stored, number, seed + number)])
+                storage.update_episode_metadata([self._metadata(recorder, behaviour, result)], [number])
+            for file in folder.glob("*.hdf5"):
+                make_compact(file)
             storage.update_metadata(
                 {
+                    "dataset_size": storage.get_size(),
                     "dataset_id": self.id,
                     "minari_version": self._minari.__version__,
                     "algorithm_name": algorithm,
@@ -165,31 +157,28 @@ class MinariDataset:
         if namespace and namespace not in self._minari.namespace.list_local_namespaces():
             self._minari.namespace.create_namespace(namespace)
 
-    def _buffer(self, episode: _Recorder, number: int, seed: int) -> Any:
+    def _buffer(
+        self, episode: Recorder, behaviour: Behaviour, stored: gymnasium.spaces.Dict, number: int, seed: int
+    ) -> Any:
         terminations, truncations = (list(flags) for flags in zip(*episode.ends, strict=True))
         truncations[-1] |= not terminations[-1]  # an agent without further actions ends its episode, too
-        names = episode.observations[0].keys()
         return self._minari.data_collector.episode_buffer.EpisodeBuffer(
             id=number,
             seed=seed,
-            observations={name: np.stack([one[name] for one in episode.observations]) for name in names},
+            observations=episode.observation_arrays({name: part.dtype for name, part in stored.items()}),
             actions=np.stack(episode.actions).astype(np.int64),
             rewards=episode.rewards,
             terminations=terminations,
             truncations=truncations,
-            infos={
-                "action_mask": np.stack([_flat(info["action_mask"]) for info in episode.infos]),
-                **{name: np.array([info[name] for info in episode.infos], np.int64) for name in _COUNTS},
-                "cost_s": np.array([info["cost_s"] for info in episode.infos], np.float64),
-            },
+            infos=episode.info_arrays(behaviour.log_probs),
         )
 
-    def _metadata(self, episode: _Recorder, result: Any) -> dict[str, Any]:
+    def _metadata(self, episode: Recorder, behaviour: Behaviour, result: Any) -> dict[str, Any]:
         first, last = episode.infos[0], episode.infos[-1]
         rewards = self._minari.EpisodeMetadataCallback()({"rewards": np.array(episode.rewards)})
         scenario = {"scenario": first["scenario"]} if "scenario" in first else {}
         counts = {"n_unknown": int(last["n_unknown"]), "n_runs": int(result.n_runs)}
-        return {"status": str(result.status), **counts, **rewards, **scenario}
+        return {"behaviour": behaviour.name, "status": str(result.status), **counts, **rewards, **scenario}
 
 
 def _minari() -> Any:
@@ -215,9 +204,3 @@ def _checked(dataset_id: str, root: Path) -> PurePosixPath:
     if any(child.name != "data" for child in (root / path).glob("*")):
         raise ConfigError(f"--minari {dataset_id}: is a namespace, in which there are datasets; give another id")
     return path
-
-
-def _flat(mask: Any) -> NDArray[np.int8]:
-    """Return a mask as one row, also if it is a tuple of masks, one for each function."""
-    flat: NDArray[np.int8] = np.concatenate(mask) if isinstance(mask, tuple) else mask
-    return flat

@@ -72,14 +72,15 @@ def test_a_dataset_holds_what_is_seen_when_its_seeds_are_played_again(source: li
     dataset = load("peva/mine-v0")
     env = dataset.recover_environment()
     assert env.spec == dataset.env_spec
-    assert (env.observation_space, env.action_space) == (dataset.observation_space, dataset.action_space)
+    assert env.action_space == dataset.action_space
+    assert env.observation_space.keys() == dataset.observation_space.keys()
     for episode, metadata in zip(dataset, dataset.storage.get_episode_metadata(range(len(dataset))), strict=True):
         assert metadata["seed"] == 7 + episode.id
         rewards = []
         for t, (observation, mask, reward) in enumerate(replayed(env, episode, metadata["seed"])):
             for name, value in observation.items():
                 np.testing.assert_array_equal(episode.observations[name][t], value)
-                assert episode.observations[name].dtype == value.dtype
+                assert episode.observations[name].dtype == (np.int32 if value.dtype == np.int8 else value.dtype)
             np.testing.assert_array_equal(episode.infos["action_mask"][t], mask)
             rewards.append(reward)
         assert rewards[1:] == episode.rewards.tolist()
@@ -162,6 +163,20 @@ def test_a_dataset_is_replaced_only_by_force(root: Path) -> None:
         (["--minari", "x-v0", "--config", "nowhere.yml"], "nowhere.yml"),
         (["--minari", "x-v0", "--data", "local-node-v1", "--rates", "a=0,1"], "--rates is for --sim"),
         (["--minari", "x-v0", "--sim", "random", "--rates", "a=0:10"], "must be as a=0,20,40"),
+        (["--minari", "x-v0", "--sim", "random", "--scenarios", "a"], "--scenarios is for --data; leave it out"),
+        (["--minari", "x-v0", "--data", "local-node-v1", "--noise", "0"], "--noise is for --sim; leave it out"),
+        (["--minari", "x-v0", "--data", "local-node-v1", "--scenarios", "nowhere"], "nowhere"),
+        (["--minari", "x-v0", "--config", "a.yml", "--iterations", "3"], "--iterations is for --sim or --data"),
+        (["--minari", "x-v0", "--sim", "random", "--iterations", "0"], "iterations"),
+        (["--minari", "x-v0", "--sim", "random", "--reward", "nothing"], "reward"),
+        (["--minari", "x-v0", "--sim", "random", "--epsilon", "1.5"], "--epsilon 1.5: must be a probability"),
+        (["--minari", "x-v0", "--sim", "random", "--agent", "learnt,uniform:0.5"], "needs a share above 0"),
+        (
+            ["--minari", "x-v0", "--sim", "random", "--agent", "learnt:0.7,uniform:0.7"],
+            "shares sum to 1.4, not to 1",
+        ),
+        (["--minari", "x-v0", "--sim", "random", "--agent", "learnt:0.7,nobody:0.3"], "there is no such agent"),
+        (["--minari", "x-v0", "--sim", "random", "--agent", "a.zip", "--view", "candidates"], "reads the map"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_in_one_line(args: list[str], complaint: str, root: Path) -> None:
@@ -201,9 +216,90 @@ def test_an_agent_that_asks_for_nothing_is_named(root: Path) -> None:
     env = make_sim_env(rates_rps={"a": [0, 50]})
     with pytest.raises(PolicyError, match="episode 0: the agent made no step"):
         MinariDataset("mine-v0").write(
-            env, idle, lambda seed: None, n_episodes=1, seed=0, algorithm="idle", description=""  # type: ignore[arg-type, return-value]
-        )  # fmt: skip
+            env, idle, lambda seed: StopsAfterOneRun(), n_episodes=1, seed=0, algorithm="idle", description=""
+        )
     assert not files(root)
+
+
+def replay_check(dataset_id: str) -> None:
+    """Take all actions of a dataset again: each is legal, and each observation is the same."""
+    dataset = load(dataset_id)
+    env = dataset.recover_environment()
+    for episode, metadata in zip(dataset, dataset.storage.get_episode_metadata(range(len(dataset))), strict=True):
+        for t, (observation, mask, _) in enumerate(replayed(env, episode, metadata["seed"])):
+            np.testing.assert_array_equal(episode.infos["action_mask"][t], mask)
+            for name, value in observation.items():
+                rounding = 2**-15 if name == "candidates" else 0
+                np.testing.assert_allclose(episode.observations[name][t], value, rtol=rounding, atol=1e-30)
+            assert {name: part[t] for name, part in episode.observations.items()} in dataset.observation_space
+            if t < len(episode.actions):
+                assert mask[episode.actions[t]]
+    env.close()
+
+
+@needs_minari
+@pytest.mark.parametrize("agent", ["cartesian", "learnt", "uniform", "learnt:0.5,uniform:0.5"])
+@pytest.mark.parametrize("view", ["map", "candidates"])
+def test_agents_act_legally_in_every_view(agent: str, view: str) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    export("--minari", "mine-v0", *SMALL, "--agent", agent, "--view", view, "--epsilon", "0.3")
+    replay_check("mine-v0")
+
+
+@needs_minari
+def test_configurations_without_a_record_are_not_asked_for() -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    options = ["--iterations", "3", "--dominance", "two_sided", "--reward", "early"]
+    export("--minari", "mine-v0", "--data", "local-node-v1", "--budget-runs", "5", "--episodes", "2", *options)
+    replay_check("mine-v0")
+    kwargs = load("mine-v0").env_spec.kwargs
+    assert (kwargs["iterations"], kwargs["dominance"], kwargs["reward"]) == (3, "two_sided", "early")
+
+
+@needs_minari
+def test_log_probabilities_are_those_of_the_behaviour() -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    share = ["--agent", "learnt:0.5,uniform:0.5", "--epsilon", "0.25", "--episodes", "12"]
+    export("--minari", "mine-v0", *SMALL, *share)
+    dataset = load("mine-v0")
+    metadata = list(dataset.storage.get_episode_metadata(range(12)))
+    assert {one["behaviour"] for one in metadata} == {"learnt", "uniform"}
+    for episode, one in zip(dataset, metadata, strict=True):
+        log_prob = episode.infos["log_prob"]
+        n_legal = episode.infos["action_mask"][:-1].sum(axis=1)
+        even = np.log(1 / n_legal)
+        explored, chosen = np.log(0.25 / n_legal), np.log(0.75 + 0.25 / n_legal)
+        possible = [even] if one["behaviour"] == "uniform" else [explored, chosen]
+        assert np.isclose(log_prob[:-1], possible, atol=1e-5).any(axis=0).all()
+        assert log_prob[-1] == 0
+
+
+@needs_minari
+def test_infos_hold_what_each_run_measured() -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    export("--minari", "mine-v0", *SMALL)
+    for episode in load("mine-v0"):
+        infos, observed = episode.infos, episode.observations
+        ran = infos["n_runs"] > 0
+        assert not ran[0]
+        assert ran[1:].all()
+        np.testing.assert_array_equal(infos["measurement"], observed["last_measurement"])
+        np.testing.assert_array_equal(infos["measurement_mask"], observed["last_mask"])
+        assert set(infos["verdict"][1:]) <= {-1, 1}
+        assert (infos["rates_rps"][1:] <= [200, 100]).all()
+        loaded = infos["rates_rps"] > 0
+        assert (infos["mean_latency_ms"][~loaded] == 0).all()
+        assert (infos["mean_latency_ms"][loaded] > 0).any()
+
+
+@needs_minari
+def test_no_array_has_a_type_that_torchrl_does_not_know() -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    export("--minari", "mine-v0", *SMALL)
+    known = {"float16", "float32", "float64", "int64", "int32", "uint8"}
+    dataset = load("mine-v0")
+    assert {str(part.dtype) for part in dataset.observation_space.values()} <= known
+    assert str(dataset.action_space.dtype) in known
 
 
 class StopsAfterOneRun:
