@@ -12,13 +12,17 @@ import pytest
 from peva_env.errors import UnknownArgumentError
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+PAGE, OFFLINE = ((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("recipes", "offline-rl"))
+BLOCKS = [code for page in (PAGE, OFFLINE) for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL)]
 RECIPES = {
     "sb3_maskable_ppo": "sb3_contrib",
     "cleanrl_ppo": "torch",
     "rllib_ppo": "ray.rllib",
     "torchrl_ppo": "torchrl",
+    "offline_rl": "minari",
 }
+STEPS = {"offline_rl": 128}
+"""Of a recipe that needs other than 2048."""
 
 
 def run(code: str | Path, folder: Path, *args: str) -> str:
@@ -42,14 +46,14 @@ def test_the_page_shows_every_recipe_that_there_is() -> None:
 @pytest.mark.parametrize(("recipe", "library"), RECIPES.items(), ids=RECIPES)
 def test_a_recipe_runs(recipe: str, library: str, tmp_path: Path) -> None:
     pytest.importorskip(library, reason=f"needs {library}")
-    said = run(ROOT / "docs" / "recipes" / f"{recipe}.py", tmp_path, "2048")
+    said = run(ROOT / "docs" / "recipes" / f"{recipe}.py", tmp_path, str(STEPS.get(recipe, 2048)))
     assert re.findall(r"mean return\b.* [+-]\d\.\d{3}$", said, re.MULTILINE)
 
 
 @pytest.mark.train
-@pytest.mark.parametrize("number", range(PAGE.count("```python\n")))
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_a_block_of_the_page_runs(number: int, tmp_path: Path) -> None:
-    code = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[number]
+    code = BLOCKS[number]
     for library in re.findall(r"^(?:import|from) (minari|stable_baselines3|torch)\b", code, re.MULTILINE):
         pytest.importorskip(library, reason=f"needs {library}")
     assert run(code, tmp_path)

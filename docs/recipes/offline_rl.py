@@ -1,0 +1,139 @@
+"""Behaviour cloning and IQL in one file, in the manner of CleanRL: torch and a Minari dataset in the candidate view.
+
+IQL is that of Kostrikov, Nair and Levine, "Offline reinforcement learning with implicit Q-learning" (2022), for actions
+that are rows. Run it with ``python docs/recipes/offline_rl.py [TRAINING_STEPS]``.
+"""
+
+import copy
+import subprocess
+import sys
+
+import gymnasium
+import minari
+import numpy as np
+import torch
+from torch import nn
+
+ENV = {"rates_rps": {"a": range(0, 201, 20), "b": range(0, 201, 20)}, "budget_runs": 16, "view": "candidates"}
+EXPORT = ["--sim", "random", "--rates", "a=0:200:20", "--rates", "b=0:200:20", "--budget-runs", "16"]
+EXPORT += ["--view", "candidates", "--agent", "learnt:0.3,uniform:0.7", "--epsilon", "0.1", "--episodes", "200"]
+BATCH, GAMMA, EXPECTILE, TEMPERATURE, MAX_WEIGHT, TRACKING, RATE = 128, 0.99, 0.8, 10.0, 100.0, 0.01, 1e-3
+
+
+class Rows(nn.Module):
+    """A number for each candidate, (n, K); all candidates share the weights."""
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(n_features, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
+        )
+
+    def forward(self, rows):
+        return self.layers(rows)[..., 0]
+
+
+def inputs(observation):
+    """Return what is known of each candidate, (n, K, d + c): its features, and those that all share."""
+    rows, context = (torch.as_tensor(observation[name]) for name in ("candidates", "context"))
+    return torch.cat([rows, context[:, None].expand(-1, rows.shape[1], -1)], dim=2)
+
+
+def load(dataset):
+    """Return the transitions of a dataset, each as a tensor with a row for each step."""
+    parts = []
+    for episode in dataset:
+        x, mask = inputs(episode.observations), torch.as_tensor(episode.infos["action_mask"]).bool()
+        # An episode cut off by its budget ends: its last reward has charged all that is unknown.
+        over = torch.as_tensor(episode.terminations | episode.truncations).float()
+        action, reward = torch.as_tensor(episode.actions), torch.as_tensor(episode.rewards).float()
+        parts.append((x[:-1], mask[:-1], action, reward, over, x[1:], mask[1:]))
+    return [torch.cat(column) for column in zip(*parts)]
+
+
+def log_probs(actor, x, mask):
+    return actor(x).masked_fill(~mask, -1e8).log_softmax(dim=1)
+
+
+def pooled(x, mask):
+    """Return a state as one row, (n, 2 (d + c)): means and maxima over its candidates."""
+    shown = mask[..., None]
+    n = shown.sum(dim=1).clamp(min=1)
+    return torch.cat([(x * shown).sum(dim=1) / n, x.masked_fill(~shown, -1e3).amax(dim=1).clamp(min=-30)], dim=1)
+
+
+def batch(data):
+    chosen = torch.randint(len(data[0]), (BATCH,))
+    return [part[chosen] for part in data]
+
+
+def clone(data, n_steps, n_features):
+    """Learn to act as the dataset did."""
+    actor = Rows(n_features)
+    optimizer = torch.optim.Adam(actor.parameters(), RATE)
+    for _ in range(n_steps):
+        x, mask, action, *_ = batch(data)
+        loss = -log_probs(actor, x, mask).gather(1, action[:, None]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return actor
+
+
+def iql(data, n_steps, n_features):
+    """Learn which of the dataset's actions were better than its average, and take these more often."""
+    actor, critic, value = Rows(n_features), Rows(n_features), Rows(2 * n_features)
+    target = copy.deepcopy(critic)
+    optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters(), *value.parameters()], RATE)
+    for _ in range(n_steps):
+        x, mask, action, reward, over, next_x, next_mask = batch(data)
+        with torch.no_grad():
+            q = target(x).gather(1, action[:, None])[:, 0]
+            goal = reward + GAMMA * (1 - over) * value(pooled(next_x, next_mask))
+        v = value(pooled(x, mask))
+        advantage = q - v
+        value_loss = ((advantage > 0).float() - (1 - EXPECTILE)).abs() * advantage**2
+        critic_loss = (critic(x).gather(1, action[:, None])[:, 0] - goal) ** 2
+        weight = (TEMPERATURE * advantage.detach()).exp().clamp(max=MAX_WEIGHT)
+        actor_loss = -weight * log_probs(actor, x, mask).gather(1, action[:, None])[:, 0]
+        optimizer.zero_grad()
+        (value_loss + critic_loss + actor_loss).mean().backward()
+        optimizer.step()
+        with torch.no_grad():
+            for slow, fast in zip(target.parameters(), critic.parameters()):
+                slow.lerp_(fast, TRACKING)
+    return actor
+
+
+def play(actor, n_episodes=256):
+    """Return the mean return of the likeliest actions on nodes that are in no dataset."""
+    env = gymnasium.make_vec("peva_env:peva/FaasSim-v1", n_episodes, "vector_entry_point", **ENV)
+    observation, info = env.reset(seed=1_000_000)
+    returns, running = np.zeros(n_episodes), np.ones(n_episodes, bool)
+    while running.any():
+        with torch.no_grad():
+            action = log_probs(actor, inputs(observation), torch.as_tensor(info["action_mask"]).bool()).argmax(dim=1)
+        observation, reward, terminated, truncated, info = env.step(action.numpy())
+        returns += reward * running
+        running &= ~(terminated | truncated)
+    return returns.mean()
+
+
+def main(n_steps=2048):
+    torch.manual_seed(0)
+    subprocess.run(["peva-env", "export", "--minari", "peva/offline-v0", "--force", *EXPORT], check=True)
+    dataset = minari.load_dataset("peva/offline-v0")
+    played = {"learnt": [], "uniform": []}
+    for metadata in dataset.storage.get_episode_metadata(range(len(dataset))):
+        played[metadata["behaviour"]].append(metadata["rewards_sum"])
+    for name, returns in played.items():
+        print(f"mean return of {name} in the dataset {np.mean(returns):+.3f}")
+    data = load(dataset)
+    n_features = data[0].shape[2]
+    print(f"mean return of an untrained network {play(Rows(n_features)):+.3f}")
+    for name, learn in (("behaviour cloning", clone), ("IQL", iql)):
+        print(f"mean return of {name} {play(learn(data, n_steps, n_features)):+.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
