@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import Agent, CampaignView
+from peva_env.errors import ConfigError
 from peva_env.planning import LegalOnly
 from peva_env.space import Config
 
@@ -30,6 +31,9 @@ class Behaviour:
         env: the environment that it plays on.
         epsilon: probability of an action that is drawn evenly.
         seed: seed of the draws.
+
+    Raises:
+        ConfigError: ``epsilon`` is above 0, and the actions are too many to draw one.
     """
 
     def __init__(self, agent: Agent, env: gymnasium.Env[Any, Any], *, epsilon: float, seed: int) -> None:
@@ -40,6 +44,11 @@ class Behaviour:
         self._is_view = env.observation_space != self._base.observation_space
         self._config_of_row = env.get_wrapper_attr("config") if self._is_view else None
         self._draws = isinstance(env.action_space, gymnasium.spaces.Discrete)
+        if epsilon and not self._draws:
+            raise ConfigError(
+                "--epsilon: the configurations are too many to draw one of all legal actions; give fewer rates, or "
+                "--view candidates"
+            )
         is_dense = isinstance(self._base.action_space, gymnasium.spaces.Discrete)
         self._legal_agent: Any = LegalOnly(agent) if is_dense else agent
         self._epsilon = 1.0 if agent.name == _EVEN else epsilon
