@@ -119,10 +119,10 @@ class Tensors(Protocol):
 class PolicyContext:
     """The argument of a policy's optional ``setup``, which is called once, before the first choice.
 
-    ``history`` holds the earlier events of a resumed campaign; it is empty in a new campaign. ``tensors`` holds the
-    valid measured events of all campaigns and contexts in the memory, preloaded events included: training data for the
-    policy. It grows during the campaign. ``dominance`` names the campaign's inference rule: see
-    ``peva_env.inference.grid``.
+    ``history`` holds the steps of a live campaign's scouting, if there was one, then the earlier events of a resumed
+    campaign. Only events with ``is_valid`` have a label. ``tensors`` holds the valid measured events of all campaigns
+    and contexts in the memory, preloaded events included: training data for the policy. It grows during the campaign.
+    ``dominance`` names the campaign's inference rule: see ``peva_env.inference.grid``.
     """
 
     space: ConfigSpace

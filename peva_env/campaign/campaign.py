@@ -58,8 +58,9 @@ def nobody_knows() -> NDArray[np.int8]:
 class Campaign:
     """A campaign that has begun.
 
-    ``history`` holds the earlier events of a resumed campaign; ``read_history`` reads them again, where there is a
-    memory. ``tensors`` holds all events of its memory, and ``info`` its part of the info of ``reset``.
+    ``history`` holds the steps of a scouting and the earlier events of a resumed campaign; ``read_history`` reads
+    them again, where there is a memory. ``tensors`` holds all events of its memory, and ``info`` its part of the info
+    of ``reset``.
     ``n_judged_anew`` counts the configurations of the history with runs that were judged anew, because the overload
     rules have changed since. ``truth`` returns the true labels (N,), or raises ``ConfigError`` where nobody knows them.
     ``measure_again``: known configurations are run again.

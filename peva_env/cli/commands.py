@@ -288,5 +288,5 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
             console,
             "nothing was left to run: --repetition measures all again, another output_dir begins anew",
         )
-    if campaign.history or progress.events:
+    if any(event.kind is not EventKind.SCOUTED for event in events.values()):
         say(console, f"as a page: peva-env report --memory {settings.memory.db_path}")
