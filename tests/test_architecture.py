@@ -33,7 +33,7 @@ ROOMS = [
 RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room in line)}
 
 FOR_AGENTS = {"errors", "space", "contracts", "system", "config", "rules", "inference", "planning", "features"}
-FOR_AGENTS |= {"observation"}
+FOR_AGENTS |= {"observation", "views"}
 
 FOR_TRAINERS = FOR_AGENTS | {"campaign", "console", "env", "objectives", "report", "sb3_vec_env", "vector"}
 """What builds and steps environments, and prints tables of them, may see these too; an agent never does."""
