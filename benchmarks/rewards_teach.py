@@ -48,12 +48,11 @@ def main() -> None:
 
 def _lesson(algo: str, settings: Mapping[str, Any], seed: int) -> np.ndarray[Any, Any]:
     """Return the figures of each test node, (nodes, 6)."""
-    from peva_env.sb3_vec_env import PevaSB3VecEnv
-
     setup = simulated_setup("random", rates_rps=_RATES, noise=_NOISE, budget_runs=_BUDGET_RUNS, **settings)
-    worlds = TrainingWorlds(seed, dict.fromkeys(PARTS, setup), None)
-    config = sized_for(parse_training({"sim": "random", "rates_rps": _RATES, "algo": algo, "seed": seed}), worlds.space)
-    env = PevaSB3VecEnv(worlds.vector("train", config.n_envs or 1), ends_are_final=True)
+    worlds = TrainingWorlds(seed, dict.fromkeys(PARTS, (setup,)), None)
+    given = {"sim": "random", "rates_rps": _RATES, "algo": algo, "view": "map", "seed": seed}
+    config = sized_for(parse_training(given), worlds.space)
+    env = worlds.learning_env(config.n_envs or 1)
     env.seed(worlds.seeds("train", env.num_envs))
     with tempfile.TemporaryDirectory() as folder:
         model = build(config, env, worlds.space, Path(folder))
@@ -76,5 +75,5 @@ def _play(worlds: TrainingWorlds, policy: Any, seed: int, algo: str) -> list[flo
         runs, cost_s = runs + info["n_runs"], cost_s + info["cost_s"]
         if runs <= _BUDGET_RUNS // 2:
             soon = float(observation["progress"][0])
-    labels, truth = played.known.labels, true_labels(worlds.setups["test"].world, seed, 0)
+    labels, truth = played.known.labels, true_labels(worlds.setups["test"][0].world, seed, 0)
     return [float(observation["progress"][0]), soon, float(np.mean(labels == truth)), runs, cost_s, steps - runs]

@@ -21,13 +21,11 @@ _WORLDS: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Print the shares."""
-    from peva_env.sb3_vec_env import PevaSB3VecEnv
-
     one_thread()
     for what, given in _WORLDS.items():
         worlds = training_worlds(parse_training(given))
-        config = sized_for(parse_training(given), worlds.space)
-        env = PevaSB3VecEnv(worlds.vector("train", config.n_envs or 1), ends_are_final=True)
+        config = sized_for(parse_training(given), worlds.space, len(worlds.spaces))
+        env = worlds.learning_env(config.n_envs or 1)
         spent_s = [0.0]
         for name in ("reset", "step_wait", "action_masks"):
             setattr(env, name, _timed(getattr(env, name), spent_s))

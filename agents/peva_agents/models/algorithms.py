@@ -5,6 +5,7 @@ import importlib.util
 from typing import Any
 
 from peva_env.errors import ConfigError
+from peva_env.views import CANDIDATES
 
 _CLASSES = {
     "maskable-ppo": ("sb3_contrib", "MaskablePPO"),
@@ -12,6 +13,7 @@ _CLASSES = {
     "dqn": ("stable_baselines3", "DQN"),
 }
 
+_OF_CANDIDATES = {"maskable-ppo": "MaskableCandidatePolicy", "ppo": "CandidatePolicy", "dqn": "CandidateDQNPolicy"}
 
 _NEEDED = ("stable_baselines3", "sb3_contrib", "torch", "tensorboard")
 
@@ -40,10 +42,13 @@ def algorithm(name: str) -> type[Any]:
     return found
 
 
-def policy_class(name: str) -> type[Any]:
-    """Return the class of an algorithm's policy."""
-    if name == "dqn":
-        masked: type[Any] = importlib.import_module("peva_agents.models.masked_q").MaskedDQNPolicy
-        return masked
-    found: type[Any] = algorithm(name).policy_aliases["MultiInputPolicy"]
+def policy_class(name: str, view: str) -> type[Any]:
+    """Return the class of an algorithm's policy in a view."""
+    found: type[Any]
+    if view == CANDIDATES:
+        found = getattr(importlib.import_module("peva_agents.models.candidate_network"), _OF_CANDIDATES[name])
+    elif name == "dqn":
+        found = importlib.import_module("peva_agents.models.masked_q").MaskedDQNPolicy
+    else:
+        found = algorithm(name).policy_aliases["MultiInputPolicy"]
     return found

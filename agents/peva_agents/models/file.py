@@ -17,33 +17,56 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from peva_agents.models.algorithms import policy_class, require_sb3
+from peva_agents.models.candidate_scores import CandidateScores
+from peva_agents.models.view import MAP_VIEW, require_view
 from peva_env.errors import PolicyLoadError
 from peva_env.observation import Observation, observation_space
 from peva_env.space import ConfigSpace
 from peva_env.system import replacing
+from peva_env.views import CANDIDATES, MAP
 
 ARTEFACT = "peva"
 """The attribute of a model, and the key in its file, that holds how it was trained."""
+
+_SCORES = "scores.npz"
+"""The entry of a model's file that holds the network that scores candidates."""
 
 
 def artefact(path: Path) -> dict[str, Any]:
     """Return how the model in a file was trained.
 
     Raises:
-        PolicyLoadError: the file does not exist, or is not a model of ``peva-env train``.
+        PolicyLoadError: the file does not exist, is not a model of ``peva-env train``, or sees what this version does
+            not show.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             found: dict[str, Any] = json.loads(archive.read("data"))[ARTEFACT]
-            return {key: found[key] for key in ("config", "space", "versions", "steps", "net_arch")}
+            told = {key: found[key] for key in ("config", "space", "versions", "steps", "net_arch")}
+            told["view"] = dict(found.get("view", MAP_VIEW))
     except FileNotFoundError:
         raise PolicyLoadError(f"{path}: there is no such model; peva-env train writes model.zip") from None
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise PolicyLoadError(f"{path}: is no model that peva-env train wrote: {error!r}") from error
+    require_view(path, told["view"])
+    return told
+
+
+def load_scores(path: Path) -> CandidateScores:
+    """Return the network of a model that sees candidates; PyTorch is not needed.
+
+    Raises:
+        PolicyLoadError: the file does not exist, or holds no such network.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(_SCORES) as file:
+            return CandidateScores(np.load(io.BytesIO(file.read()), allow_pickle=False))
+    except (OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise PolicyLoadError(f"{path}: its network cannot be loaded: {' '.join(str(error).split())[:200]}") from error
 
 
 def load_policy(path: Path, space: ConfigSpace) -> Any:
-    """Build the policy of a model's file, without unpickling anything.
+    """Build the policy of a model that sees the map, without unpickling anything.
 
     Raises:
         PolicyLoadError: the weights cannot be loaded into the policy.
@@ -51,7 +74,7 @@ def load_policy(path: Path, space: ConfigSpace) -> Any:
     require_sb3()
     found = artefact(path)
     torch: Any = importlib.import_module("torch")
-    policy = policy_class(found["config"]["algo"])(
+    policy = policy_class(found["config"]["algo"], MAP)(
         observation_space(space, with_map=True),
         spaces.Discrete(space.n_configs),
         lambda _: 0.0,
@@ -68,7 +91,7 @@ def load_policy(path: Path, space: ConfigSpace) -> Any:
 
 
 def best_legal(policy: Any, observation: Observation, masks: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the best legal action of each of ``n`` environments, (n,), given their masks (n, N).
+    """Return the best legal action of each of ``n`` environments, (n,), given their masks (n, N) or (n, K).
 
     The best action has the highest probability for PPO, and the highest value for DQN. Known configurations are never
     measured again, even if the algorithm learned without masks.
@@ -97,3 +120,15 @@ def save(model: Any, path: Path, described: Mapping[str, Any]) -> None:
     setattr(model, ARTEFACT, {**described, "steps": int(model.num_timesteps)})
     with replacing(path) as partial:
         model.save(str(partial))
+        if described["view"]["name"] == CANDIDATES:
+            _add_scores(partial, model.policy)
+
+
+def _add_scores(path: Path, policy: Any) -> None:
+    """Add the network that scores candidates to a model's file as plain arrays."""
+    network = importlib.import_module("peva_agents.models.candidate_network").scores_of(policy)
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(_SCORES, packed.getvalue())

@@ -11,6 +11,7 @@ from peva_env.config import explain_problem
 from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
+from peva_env.views import MAP
 
 _PACKAGES = ("peva-env", "gymnasium", "numpy", "stable-baselines3", "sb3-contrib", "torch")
 
@@ -18,14 +19,18 @@ _LARGE_MAP = 2_000
 """Number of configurations beyond which a step costs several times as much."""
 
 
-def sized_for(config: TrainingConfig, space: ConfigSpace) -> TrainingConfig:
-    """Return the settings with numbers of steps and environments, whose defaults depend on the size of the map."""
-    n_envs = config.n_envs or (16 if is_large(space) else 64)
-    usual = 30_000 if is_large(space) else 60_000 if config.algo == "dqn" else 300_000
+def sized_for(config: TrainingConfig, space: ConfigSpace, n_spaces: int = 1) -> TrainingConfig:
+    """Return the settings with numbers of steps and environments, of which each space of the training has one.
+
+    With the view of the map, their defaults depend on the size of the map.
+    """
+    is_large = config.view == MAP and is_large_map(space)
+    n_envs = max(config.n_envs or (16 if is_large else 64), n_spaces)
+    usual = 30_000 if is_large else 60_000 if config.algo == "dqn" else 300_000
     return config.model_copy(update={"n_envs": n_envs, "total_steps": config.total_steps or usual})
 
 
-def is_large(space: ConfigSpace) -> bool:
+def is_large_map(space: ConfigSpace) -> bool:
     """Tell whether a map is large: the defaults are then fewer environments and a smaller network."""
     return space.n_configs > _LARGE_MAP
 

@@ -7,7 +7,7 @@ that an unknown configuration counts as wrong.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,20 +55,41 @@ def evaluate(agent: Agent, name: str, worlds: TrainingWorlds, n_episodes: int) -
     """Let a trained agent and the baselines play ``n_episodes`` of each test scenario."""
     entries: dict[str, tuple[MakeAgent, Dominance | None]] = {name: (lambda _: agent, None), **_BASELINES}
     seeds = worlds.seeds("test", n_episodes)
-    for number, scenario in enumerate(worlds.scenarios("test")):
-        truths = [true_labels(worlds.setups["test"].world, seed, number) for seed in seeds]
+    for place in places(worlds):
+        world = worlds.setups["test"][place.setup].world
+        truths = [true_labels(world, seed, world.scenarios.index(place.scenario)) for seed in seeds]
         for agent_name, (make_agent, dominance) in entries.items():
-            env = worlds.single("test", dominance=dominance)
+            env = worlds.single("test", number=place.setup, dominance=dominance)
             for i, (seed, truth) in enumerate(zip(seeds, truths, strict=True)):
                 player = make_agent(DfaasConfig(seed=i))
-                yield _test_episode(env, player, agent_name, Episode(scenario, scenario, seed), truth)
+                yield _test_episode(env, player, agent_name, Episode(place.name, place.scenario, seed), truth)
+
+
+class Place(NamedTuple):
+    """A test scenario: its name in the tables, the number of its setup, and its name there."""
+
+    name: str
+    setup: int
+    scenario: str
+
+
+def places(worlds: TrainingWorlds) -> list[Place]:
+    """Return the test scenarios; the name of one that several spaces have tells their sizes."""
+    setups = worlds.setups["test"]
+    several = len(setups) > 1
+    found = []
+    for number, setup in enumerate(setups):
+        space = setup.world.space(0)
+        size = f", {len(space.functions)} functions, {space.n_configs:,} configurations" if several else ""
+        found += [Place(name + size, number, name) for name in setup.world.scenarios]
+    return found
 
 
 def _test_episode(env: PevaEnv, agent: Agent, name: str, episode: Episode, truth: NDArray[np.int8]) -> TestEpisode:
     result, scorer = play_episode(env, agent, episode, truth)
     return TestEpisode(
         agent=name,
-        scenario=episode.scenario,
+        scenario=episode.map,
         seed=episode.seed,
         resolved=1 - env.known.n_unknown / env.known.n_configs,
         accuracy=scorer.readings["proved_accuracy"][-1],

@@ -9,6 +9,7 @@ from peva_agents.training.config import parse_training
 from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError, PevaError
 from peva_env.system import output_folder, write_text
+from peva_env.views import MAP
 
 _CONFIG = "config.json"
 
@@ -40,6 +41,7 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
     path = folder / _CONFIG
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))["config"]
+        stored = {"view": MAP, **stored}  # trainings older than the views
     except FileNotFoundError:
         raise ConfigError(f"{folder}: there is no training to go on with; begin one with --out {folder}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -2,18 +2,29 @@
 
 import inspect
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from peva_agents.models import algorithm, policy_class
-from peva_agents.training.config import is_large
+from peva_agents.training.config import is_large_map
 from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
+from peva_env.views import CANDIDATES, DEFAULT_K, ROW
 
 _OURS = {"self", "policy", "env", "seed", "verbose", "tensorboard_log", "policy_kwargs"}
 _SIZES = {"n_steps", "batch_size", "n_epochs", "buffer_size", "net_arch", "train_freq", "stats_window_size"}
 _REPLAY_BYTES = 400_000_000
+_UNITS_OF_A_ROW = 48
+_OF_CANDIDATES = {
+    "learning_rate": 1e-3,  # falling: see build
+    "n_steps": 64,
+    "n_epochs": 3,
+    "gae_lambda": 0.95,
+    "gamma": 0.99,
+    "ent_coef": 0.003,
+}
 _WINDOW = 512
 """Episodes in the mean return of the curve; simulated nodes differ so much that fewer make a ragged curve."""
 
@@ -33,7 +44,8 @@ def hyperparameters(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any
         _require_value(name, value)
     chosen = _defaults(config, space) | config.hyperparameters
     if config.algo != "dqn":
-        chosen["batch_size"] = _batch_size(config.n_envs or 1, chosen["n_steps"], chosen.get("batch_size"))
+        most = 512 if config.view == CANDIDATES else 1024
+        chosen["batch_size"] = _batch_size(config.n_envs or 1, chosen["n_steps"], chosen.get("batch_size"), most)
     return chosen
 
 
@@ -46,10 +58,11 @@ def _require_value(name: str, value: Any) -> None:
         raise ConfigError(f"hyperparameter {name} = {value!r}: must be {wanted}")
 
 
-def _batch_size(n_envs: int, n_steps: int, given: int | None) -> int:
-    """Return the batch size: the given one, or the largest usual size that divides the collected steps."""
+def _batch_size(n_envs: int, n_steps: int, given: int | None, most: int) -> int:
+    """Return the given batch size, or the largest usual one up to ``most`` that divides the collected steps."""
     collected = n_envs * n_steps
-    size = given or next(usual for usual in (1024, 512, 256, 128, 64, 32, collected) if not collected % usual)
+    usual_sizes = [size for size in (1024, 512, 256, 128, 64, 32) if size <= most]
+    size = given or next((usual for usual in usual_sizes if not collected % usual), collected)
     if collected % size:
         raise ConfigError(
             f"batch_size = {size} does not divide the {collected} steps that are collected at a time "
@@ -59,10 +72,12 @@ def _batch_size(n_envs: int, n_steps: int, given: int | None) -> int:
 
 
 def _defaults(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any]:
-    large = is_large(space)
-    common = {"net_arch": [128, 128] if large else [256, 256], "device": "cpu", "stats_window_size": _WINDOW}
+    sees_candidates = config.view == CANDIDATES
+    large = not sees_candidates and is_large_map(space)
+    layers = [_UNITS_OF_A_ROW] if sees_candidates else [128, 128] if large else [256, 256]
+    common = {"net_arch": layers, "device": "cpu", "stats_window_size": _WINDOW}
     if config.algo == "dqn":
-        most = _REPLAY_BYTES // (2 * space.n_configs)
+        most = _REPLAY_BYTES // (2 * (4 * DEFAULT_K * len(ROW) if sees_candidates else space.n_configs))
         return common | {
             "learning_rate": 5e-4,
             "gamma": 0.7,  # of many actions the highest value is mostly noise; the near future is clearer
@@ -75,6 +90,8 @@ def _defaults(config: TrainingConfig, space: ConfigSpace) -> dict[str, Any]:
             "exploration_fraction": 0.3,
             "exploration_final_eps": 0.02,
         }
+    if sees_candidates:
+        return common | _OF_CANDIDATES
     shared = common | {"learning_rate": 7e-4, "n_steps": 64, "n_epochs": 4, "gae_lambda": 0.95}
     if config.algo == "ppo":  # without masks it must unlearn known actions, whose cost comes later
         return shared | {"gamma": 0.99, "ent_coef": 0.01}
@@ -89,9 +106,11 @@ def build(config: TrainingConfig, env: Any, space: ConfigSpace, tensorboard: Pat
     """
     chosen = hyperparameters(config, space)
     net_arch = chosen.pop("net_arch")
+    if config.view == CANDIDATES and config.algo != "dqn":
+        chosen["learning_rate"] = partial(_falling, chosen["learning_rate"])
     try:
         return algorithm(config.algo)(
-            policy_class(config.algo),
+            policy_class(config.algo, config.view),
             env,
             seed=config.seed,
             tensorboard_log=str(tensorboard),
@@ -100,3 +119,8 @@ def build(config: TrainingConfig, env: Any, space: ConfigSpace, tensorboard: Pat
         )
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise ConfigError(f"{config.algo} cannot be built with these hyperparameters: {error}") from error
+
+
+def _falling(start: float, share_left: float) -> float:
+    """Return the learning rate, which falls in proportion to the share of the steps that is left."""
+    return start * max(share_left, 0.05)

@@ -14,7 +14,16 @@ from typing import Any
 from rich.console import Console
 
 from peva_agents.arena import PARTS
-from peva_agents.models import one_thread, require_sb3, restore, save, signature, signature_text
+from peva_agents.models import (
+    MAP_VIEW,
+    candidate_view,
+    one_thread,
+    require_sb3,
+    restore,
+    save,
+    signature,
+    signature_text,
+)
 from peva_agents.sb3 import SB3Agent
 from peva_agents.training.config import parse_training, sized_for, versions
 from peva_agents.training.evaluation import evaluate, evaluation_rows
@@ -26,6 +35,7 @@ from peva_agents.training.worlds import TrainingWorlds, training_worlds
 from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError
 from peva_env.system import write_text
+from peva_env.views import CANDIDATES, DEFAULT_K
 
 DEFAULT_OUT = Path("peva-training")
 
@@ -49,10 +59,12 @@ def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None
         raise ConfigError(f"--resume {resume} goes on in its own folder; leave --out out")
     config = resumed_config(resume, given) if resume else parse_training(given)
     worlds = training_worlds(config)
-    config = sized_for(config, worlds.space)
+    config = sized_for(config, worlds.space, len(worlds.spaces))
     described = {
         "config": config.model_dump(mode="json"),
+        "view": candidate_view(DEFAULT_K) if config.view == CANDIDATES else MAP_VIEW,
         "space": signature(worlds.space),
+        "spaces": [signature(space) for space in worlds.spaces],
         "versions": versions(),
         "scenarios": {part: list(worlds.scenarios(part)) for part in PARTS},
         "net_arch": hyperparameters(config, worlds.space)["net_arch"],
@@ -78,24 +90,25 @@ class Training:
         console: Console,
         described: Mapping[str, Any],
     ) -> None:
-        from peva_env.sb3_vec_env import PevaSB3VecEnv  # stable_baselines3 takes seconds to import, errors come first
-
         self.folder = folder
         self._config = config
         self._worlds = worlds
         self._console = console
         self._described = described
         self._total_steps = config.total_steps or 0
-        self._env = PevaSB3VecEnv(worlds.vector("train", config.n_envs or 1), ends_are_final=True)
+        self._env = worlds.learning_env(config.n_envs or 1)
         one_thread()
         self._model = build(config, self._env, worlds.space, folder / "tensorboard")
 
     def announce(self) -> None:
         """Print the algorithm, the space, and the scenarios of each part."""
         config = self._config
-        self._say(
-            f"{config.algo} on {signature_text(signature(self._worlds.space))}, {config.budget_runs} runs an episode"
-        )
+        for space in self._worlds.spaces:
+            self._say(f"{config.algo} on {signature_text(signature(space))}, {config.budget_runs} runs an episode")
+        if config.view == CANDIDATES:
+            self._say(
+                f"  sees {DEFAULT_K} candidates of each map, so that it plays on any space; --view map: all of it"
+            )
         for part in PARTS if config.data else ():
             self._say(f"  {part}: {', '.join(self._worlds.scenarios(part))}")
         if self._worlds.note:
@@ -147,7 +160,8 @@ class Training:
         write_text(self.folder / "evaluation.json", json.dumps({**self._described, "evaluation": rows}, indent=2))
         print_tables(self._console, rows, title, note)
         self._say(f"{self.folder}: best_model.zip, model.zip, evaluation.md, learning_curve.csv, tensorboard/")
-        self._say(f"use it live on a space of this shape: peva-env run --agent {self.folder / 'best_model.zip'}")
+        where = "any space" if self._config.view == CANDIDATES else "a space of this shape"
+        self._say(f"use it live on {where}: peva-env run --agent {self.folder / 'best_model.zip'}")
 
     def _save(self, model: Any, name: str) -> None:
         save(model, self.folder / name, self._described)

@@ -17,9 +17,18 @@ from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace, Dominance
 from peva_env.vector import PevaVectorEnv
+from peva_env.views import MAP
 
 _SEEDS_OF_A_TRAINING = 10_000_000
 """The distance between the first episodes of trainings whose seeds differ by 1."""
+
+_GRIDS: tuple[dict[str, list[int]], ...] = (
+    {name: list(range(0, 201, 10)) for name in "ab"},  # 441 configurations
+    {"a": list(range(0, 301, 20)), "b": [0, 10, 20, 40, 60, 80, 120, 160, 240]},  # 144
+    {name: list(range(0, 201, 20)) for name in "abc"},  # 1,331
+    {name: [0, 20, 50, 90, 140, 200] for name in "abcd"},  # 1,296
+)
+"""The rates of simulated nodes on which a model learns to play in any space."""
 
 _SHARES = (0.6, 0.2, 0.2)
 """The shares of training, validation and test among the maps that are not named."""
@@ -27,32 +36,52 @@ _SHARES = (0.6, 0.2, 0.2)
 
 @dataclass(frozen=True)
 class TrainingWorlds:
-    """The worlds of a training's parts; ``note`` says which maps or nodes the parts share, if any."""
+    """The worlds of a training's parts; ``note`` says which maps or nodes the parts share, if any.
+
+    A part has a setup for each shape of space; with the view of the map it has one.
+    """
 
     seed: int
-    setups: dict[Part, OfflineSetup]
+    setups: dict[Part, tuple[OfflineSetup, ...]]
     note: str | None
+    view: str = MAP
 
     @property
     def space(self) -> ConfigSpace:
-        """Return the space of a scenario; the spaces of all scenarios have one shape."""
-        return self.setups["train"].world.space(0)
+        """Return the space of a scenario; with the view of the map the spaces of all scenarios have one shape."""
+        return self.spaces[0]
+
+    @property
+    def spaces(self) -> tuple[ConfigSpace, ...]:
+        """Return a space of each shape that is learned on."""
+        return tuple(setup.world.space(0) for setup in self.setups["train"])
 
     def scenarios(self, part: Part) -> tuple[str, ...]:
         """Return the scenarios of a part."""
-        return self.setups[part].world.scenarios
+        return tuple(dict.fromkeys(name for setup in self.setups[part] for name in setup.world.scenarios))
 
     def seeds(self, part: Part, n: int, *, first: int = 0) -> list[int]:
         """Return ``n`` seeds of a part, beginning with its seed number ``first``."""
         return part_seeds(part, n, self.seed * _SEEDS_OF_A_TRAINING + first)
 
-    def vector(self, part: Part, n_envs: int) -> PevaVectorEnv:
-        """Return environments of a part, side by side."""
-        return PevaVectorEnv(n_envs, self.setups[part], "SameStep")
+    def vectors(self, part: Part, n_envs: int) -> list[PevaVectorEnv]:
+        """Return ``n_envs`` environments of a part, side by side: a vector of each shape, of nearly equal sizes."""
+        setups = self.setups[part]
+        sizes = [max(1, (n_envs + i) // len(setups)) for i in range(len(setups))]
+        return [
+            PevaVectorEnv(size, setup, "SameStep", view=self.view) for size, setup in zip(sizes, setups, strict=True)
+        ]
 
-    def single(self, part: Part, *, dominance: Dominance | None = None) -> PevaEnv:
-        """Return one environment of a part, with the training's kind of dominance unless another is given."""
-        setup = self.setups[part]
+    def learning_env(self, n_envs: int) -> Any:
+        """Return the environments that a model learns on, as a ``VecEnv``."""
+        from peva_env.sb3_vec_env import PevaSB3VecEnv, SpacesSB3VecEnv  # it imports stable_baselines3, for seconds
+
+        parts = [PevaSB3VecEnv(vector, ends_are_final=True) for vector in self.vectors("train", n_envs)]
+        return parts[0] if len(parts) == 1 else SpacesSB3VecEnv(parts)
+
+    def single(self, part: Part, *, number: int = 0, dominance: Dominance | None = None) -> PevaEnv:
+        """Return one environment of a part's setup, with the training's kind of dominance unless another is given."""
+        setup = self.setups[part][number]
         return PevaEnv(setup.campaigns(dominance), setup.objective)
 
 
@@ -66,21 +95,36 @@ def training_worlds(config: TrainingConfig) -> TrainingWorlds:
     settings: dict[str, Any] = {
         "budget_runs": config.budget_runs,
         "dominance": config.dominance,
+        "iterations": config.iterations,
         "reward": config.reward,
         "reward_kwargs": config.reward_kwargs,
     }
     if config.sim is not None:
-        setup = simulated_setup(
-            config.sim,
-            rates_rps=config.rates_rps,
-            min_functions=config.min_functions,
-            max_functions=config.max_functions,
-            noise=config.noise,
-            **settings,
-        )
+        setups = _simulated(config, {"noise": config.noise, **settings})
         note = None if config.sim == "random" else "one simulated node: training and test differ in the noise alone"
-        return TrainingWorlds(config.seed, dict.fromkeys(PARTS, setup), note)
+        return TrainingWorlds(config.seed, dict.fromkeys(PARTS, setups), note, config.view)
     return _recorded(config, settings)
+
+
+def _simulated(config: TrainingConfig, settings: dict[str, Any]) -> tuple[OfflineSetup, ...]:
+    """Return the setups of simulated nodes.
+
+    With the view of candidates, and without rates, random nodes have two to four functions on different grids.
+
+    Raises:
+        ConfigError: a setting cannot be used, or no grid has so many functions.
+    """
+    fewest, end = config.min_functions, config.max_functions
+    if config.sim != "random" or config.view == MAP or config.rates_rps is not None:
+        given = {"rates_rps": config.rates_rps, "min_functions": fewest, "max_functions": end}
+        return (simulated_setup(config.sim or "random", **given, **settings),)
+    grids = [grid for grid in _GRIDS if (fewest or 1) <= len(grid) < (end or len(grid) + 1)]
+    if not grids:
+        raise ConfigError(
+            f"min_functions = {fewest}, max_functions = {end}: without --rates nodes have 2, 3 or 4 functions; "
+            "give --rates for other numbers"
+        )
+    return tuple(simulated_setup("random", rates_rps=grid, **settings) for grid in grids)
 
 
 def _recorded(config: TrainingConfig, settings: dict[str, Any]) -> TrainingWorlds:
@@ -88,10 +132,11 @@ def _recorded(config: TrainingConfig, settings: dict[str, Any]) -> TrainingWorld
     only = None if None in wanted else [name for names in wanted for name in names or ()]
     whole = replay_setup(list(config.data or ()), scenarios=only, **settings)
     chosen = split(whole.world.scenarios, wanted, config.seed)
-    setups = {
-        part: replace(whole, world=SomeScenarios(whole.world, names)) for part, names in zip(PARTS, chosen, strict=True)
+    setups: dict[Part, tuple[OfflineSetup, ...]] = {
+        part: (replace(whole, world=SomeScenarios(whole.world, names)),)
+        for part, names in zip(PARTS, chosen, strict=True)
     }
-    return TrainingWorlds(config.seed, setups, _shared_note(*chosen))
+    return TrainingWorlds(config.seed, setups, _shared_note(*chosen), config.view)
 
 
 def _shared_note(train: Sequence[str], validation: Sequence[str], test: Sequence[str]) -> str | None:

@@ -10,6 +10,10 @@ from peva_env.config.section import LARGEST_COUNT
 from peva_env.space import Dominance
 
 type Algorithm = Literal["maskable-ppo", "ppo", "dqn"]
+type View = Literal["candidates", "map"]
+
+_REWARDS: dict[Any, str] = {"candidates": "early", "map": "frontier"}
+"""The default reward of each view."""
 
 Names = tuple[str, ...] | None
 
@@ -22,6 +26,9 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True, frozen=True, defer_build=True)
 
     algo: Algorithm = Field("maskable-ppo", description="maskable-ppo, ppo or dqn")
+    view: View = Field(
+        "candidates", description="candidates: for every space; map: all configurations, for spaces of one shape"
+    )
     data: Names = Field(None, min_length=1, description="A folder of core Parquet, or the name of a dataset")
     sim: str | dict[str, Any] | None = Field(
         None, description="random: a new simulated node each episode; local: the simulated local node in each episode"
@@ -32,8 +39,11 @@ class TrainingConfig(BaseModel):
     ] = Field(None, description="With --sim: rates of a function, as a=0,20,40 or a=0:200:10")
     min_functions: int | None = Field(None, ge=1, description="With --sim: fewest functions in a configuration")
     max_functions: int | None = Field(None, ge=2, description="With --sim: exclusive upper bound of their number")
-    noise: float = Field(0.03, ge=0, description="With --sim: noise of a run, as a share")
-    train_scenarios: Names = Field(None, min_length=1, description="With --data: maps to learn on, by name or prefix")
+    noise: float = Field(0.03, ge=0, le=1, description="With --sim: noise of a run, as a share from 0 to 1")
+    iterations: int = Field(1, ge=1, le=100, description="Runs of a configuration, whose majority is its verdict")
+    train_scenarios: Names = Field(
+        None, min_length=1, description="With --data: maps to learn on, by name, or by prefix as in LIGHT*"
+    )
     validation_scenarios: Names = Field(
         None, min_length=1, description="With --data: maps on which the best model is chosen"
     )
@@ -44,7 +54,9 @@ class TrainingConfig(BaseModel):
     dominance: Dominance = Field(
         "within_sets", description="How verdicts are inferred: within_sets, two_sided, or one_sided, as live"
     )
-    reward: str = Field("frontier", description="frontier, early, seconds, right, goodput, or module:Class")
+    reward: str = Field(
+        "", description="frontier, early, seconds, right, goodput, or module:Class (default: early; map: frontier)"
+    )
     reward_kwargs: Annotated[dict[str, Any], NO_OPTION] = Field(
         default_factory=dict, description="Arguments of the reward"
     )
@@ -66,6 +78,14 @@ class TrainingConfig(BaseModel):
     evaluation_episodes: int = Field(
         50, ge=1, le=LARGEST_COUNT, description="Episodes of each test scenario in the comparison"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_reward(cls, given: Any) -> Any:
+        """Fill in the reward, whose default depends on the view."""
+        if not isinstance(given, dict) or given.get("reward"):
+            return given
+        return {**given, "reward": _REWARDS.get(given.get("view", "candidates"), "early")}
 
     @model_validator(mode="after")
     def _one_world(self) -> "TrainingConfig":

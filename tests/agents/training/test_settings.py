@@ -81,6 +81,31 @@ def test_maps_that_are_not_named_are_shared_out_by_the_seed(n: int, seed: int) -
         assert not set(train) & set(test)
 
 
+def test_random_nodes_have_spaces_of_two_to_four_functions_unless_rates_or_the_map_are_asked_for() -> None:
+    def sizes(**given: Any) -> list[int]:
+        spaces = training_worlds(parse_training({"sim": "random", **given})).spaces
+        return [len(space.functions) for space in spaces]
+
+    assert sizes() == [2, 2, 3, 4]
+    assert sizes(max_functions=4) == [2, 2, 3]
+    assert sizes(min_functions=3) == [3, 4]
+    assert sizes(view="map") == sizes(rates_rps={"a": [0, 50], "b": [0, 50]}) == [2]
+    with pytest.raises(ConfigError, match="give --rates for other numbers"):
+        sizes(min_functions=5)
+
+
+def test_environments_of_a_training_are_shared_out_among_its_spaces() -> None:
+    worlds = training_worlds(parse_training({"sim": "random"}))
+    assert [vector.num_envs for vector in worlds.vectors("train", 10)] == [2, 2, 3, 3]
+    assert [vector.num_envs for vector in worlds.vectors("train", 1)] == [1, 1, 1, 1]
+
+
+def test_the_default_reward_is_that_of_the_view() -> None:
+    assert parse_training({"sim": "random"}).reward == "early"
+    assert parse_training({"sim": "random", "view": "map"}).reward == "frontier"
+    assert parse_training({"sim": "random", "reward": "right"}).reward == "right"
+
+
 def test_with_one_map_the_note_says_so() -> None:
     worlds = training_worlds(parse_training({"data": ["local-node-v1"]}))
     assert {worlds.scenarios(part) for part in PARTS} == {("local-node-v1:checkout+primes",)}

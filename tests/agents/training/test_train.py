@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from peva_agents.loop import run_campaign
 from peva_agents.models import best_legal, load_policy
 from peva_agents.sb3 import SB3Agent
 from peva_agents.training.config import parse_training
+from peva_agents.training.folder import resumed_config
 from peva_agents.training.train import train
 from peva_agents.training.worlds import training_worlds
 from peva_env.errors import ConfigError, PolicyError
@@ -57,6 +59,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
     return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def sees_maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny training with the view of the map."""
+    given = {"sim": "local", "rates_rps": {"fetch": RATES}, "total_steps": 64, "n_envs": 4, "budget_runs": 4}
+    given |= {"hyperparameters": {"n_steps": 16, "net_arch": [16]}, "validation_episodes": 2, "evaluation_episodes": 2}
+    return train({**given, "view": "map"}, console=Console(quiet=True), out=tmp_path_factory.mktemp("maps") / "out")
 
 
 def test_a_training_leaves_what_it_promises(trained: Path) -> None:
@@ -96,11 +106,11 @@ def test_a_model_carries_how_it_was_trained(trained: Path) -> None:
         SB3Agent(path=trained / "other.zip")
 
 
-def test_the_agent_does_what_the_policy_thinks_best_side_by_side(trained: Path) -> None:
+def test_the_agent_does_what_the_policy_thinks_best_side_by_side(sees_maps: Path) -> None:
     worlds = training_worlds(parse_training({"sim": "local", "rates_rps": {"fetch": RATES}, "budget_runs": 4}))
     env = worlds.single("test")
-    policy = load_policy(trained / "best_model.zip", env.space)
-    agent = SB3Agent(path=trained / "best_model.zip")
+    policy = load_policy(sees_maps / "best_model.zip", env.space)
+    agent = SB3Agent(path=sees_maps / "best_model.zip")
     observation, info = env.reset(seed=3)
     agent.begin(env)
     several = {name: np.stack([value] * 3) for name, value in observation.items()}
@@ -207,10 +217,31 @@ def test_a_trained_model_runs_a_live_campaign(trained: Path, tmp_path: Path) -> 
 
 
 def test_a_model_of_another_space_is_refused_with_both_named_before_anything_starts(
-    trained: Path, tmp_path: Path
+    sees_maps: Path, tmp_path: Path
 ) -> None:
     config = live_config(tmp_path, [40, 80, 150])
-    said = complaint(peva("run", "-c", config, "--agent", trained / "best_model.zip", cwd=tmp_path))
+    said = complaint(peva("run", "-c", config, "--agent", sees_maps / "best_model.zip", cwd=tmp_path))
     assert "was trained on 4 configurations of 1 functions" in said
     assert "this campaign has 3 configurations" in said
     assert not (tmp_path / "results").exists()
+
+
+def test_a_model_older_than_the_views_sees_the_map(sees_maps: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(sees_maps / "model.zip") as archive, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == "data":
+                told = json.loads(content)
+                del told["peva"]["view"], told["peva"]["spaces"], told["peva"]["config"]["view"]
+                content = json.dumps(told).encode()
+            old.writestr(name, content)
+    env = training_worlds(parse_training({"sim": "local", "rates_rps": {"fetch": RATES}})).single("test")
+    assert run_campaign(env, SB3Agent(path=tmp_path / "old.zip"), seed=1).n_runs > 0
+
+
+def test_a_training_older_than_the_views_goes_on_with_the_map(sees_maps: Path, tmp_path: Path) -> None:
+    told = json.loads((sees_maps / "config.json").read_text())
+    del told["config"]["view"]
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    config = resumed_config(tmp_path, {})
+    assert (config.view, config.reward) == ("map", "frontier")
