@@ -8,8 +8,11 @@ import numpy as np
 
 from peva_agents.models import (
     CampaignRows,
+    CandidateScores,
+    Noise,
     artefact,
     best_legal,
+    gumbel,
     load_policy,
     load_scores,
     same_shape,
@@ -38,17 +41,25 @@ class SB3Agent:
     of the shape that it was trained on; PyTorch is imported, and the policy built, when a campaign begins. Known
     configurations are never measured again, even by an algorithm that was trained without masks.
 
+    Args:
+        config: the campaign's configuration; its seed is that of the candidates and of the draws.
+        path: the model's file.
+        samples: whether to draw each action with the probability that the policy gives it, instead of the best one.
+
     Raises:
         PolicyLoadError: the file does not exist, is not a model of ``peva-env train``, or sees what this version does
             not show.
     """
 
-    def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:
+    def __init__(
+        self, config: DfaasConfig | None = None, path: Path | str | None = None, *, samples: bool = False
+    ) -> None:
         if path is None:
             raise PolicyLoadError("the agent sb3 is a model of peva-env train: name its file, as in --agent model.zip")
         self._path = Path(path)
         self._artefact = artefact(self._path)
         self._seed = (config.seed if config else None) or 0
+        self._samples = samples
         self.dominance: str = self._artefact["config"]["dominance"]
         self.name = f"sb3:{self._artefact['config']['algo']}"
 
@@ -73,12 +84,14 @@ class SB3Agent:
         """
         space = campaign.policy_context().space
         self.require_space(space)
+        noise = gumbel(self._seed) if self._samples else None
         self._player: _Player
         if self._sees_candidates:
-            self._player = _CandidatePlayer(self._path, campaign, self._artefact["view"]["k"], self._seed)
-            campaign.attach_policy(self._player.rows, agent=self.name)
+            rows = CampaignRows(campaign, self._artefact["view"]["k"], self._seed)
+            campaign.attach_policy(rows, agent=self.name)
+            self._player = _CandidatePlayer(load_scores(self._path), campaign, rows, noise)
         else:
-            self._player = _MapPlayer(self._path, space)
+            self._player = _MapPlayer(load_policy(self._path, space), space.n_configs, noise)
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:
         """Return the best legal action, or None without a legal action."""
@@ -92,28 +105,29 @@ class SB3Agent:
 class _MapPlayer:
     """Plays by a policy that sees the map."""
 
-    def __init__(self, path: Path, space: ConfigSpace) -> None:
-        self._policy = load_policy(path, space)
-        self._n_configs = space.n_configs
+    def __init__(self, policy: Any, n_configs: int, noise: Noise | None) -> None:
+        self._policy, self._n_configs, self._noise = policy, n_configs, noise
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> int | None:
         """Return the best legal action, or None without a legal action."""
         mask = np.asarray(info["action_mask"])[: self._n_configs]  # without *stop*
         if not mask.any():
             return None
-        return int(best_legal(self._policy, {name: value[None] for name, value in observation.items()}, mask[None])[0])
+        batch = {name: value[None] for name, value in observation.items()}
+        return int(best_legal(self._policy, batch, mask[None], self._noise)[0])
 
 
 class _CandidatePlayer:
     """Plays by a network that scores candidates."""
 
-    def __init__(self, path: Path, campaign: CampaignView, k: int, seed: int) -> None:
-        self._scores = load_scores(path)
-        self._campaign = campaign
-        self.rows = CampaignRows(campaign, k, seed)
+    def __init__(
+        self, scores: CandidateScores, campaign: CampaignView, rows: CampaignRows, noise: Noise | None
+    ) -> None:
+        self._scores, self._campaign, self._rows, self._noise = scores, campaign, rows, noise
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:  # noqa: ARG002
         """Return the action of the candidate with the highest score, or None without a candidate."""
-        scores = self._scores(self.rows.look(observation))
-        config = self.rows.config(int(scores[0].argmax()))
+        scores = self._scores(self._rows.look(observation))
+        chosen = scores if self._noise is None else scores + self._noise(scores.shape)
+        config = self._rows.config(int(chosen[0].argmax()))
         return None if config is None else self._campaign.action(config)

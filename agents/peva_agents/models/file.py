@@ -8,7 +8,7 @@ import importlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from peva_env.observation import Observation, observation_space
 from peva_env.space import ConfigSpace
 from peva_env.system import replacing
 from peva_env.views import CANDIDATES, MAP
+
+type Noise = Callable[[tuple[int, ...]], NDArray[np.float64]]
 
 ARTEFACT = "peva"
 """The attribute of a model, and the key in its file, that holds how it was trained."""
@@ -90,11 +92,19 @@ def load_policy(path: Path, space: ConfigSpace) -> Any:
     return policy
 
 
-def best_legal(policy: Any, observation: Observation, masks: NDArray[Any]) -> NDArray[np.int64]:
+def gumbel(seed: int) -> Noise:
+    """Return what draws Gumbel noise: the best of logits with this noise is an action drawn by their probabilities."""
+    rng = np.random.default_rng(seed)
+    return lambda shape: rng.gumbel(size=shape)
+
+
+def best_legal(
+    policy: Any, observation: Observation, masks: NDArray[Any], noise: Noise | None = None
+) -> NDArray[np.int64]:
     """Return the best legal action of each of ``n`` environments, (n,), given their masks (n, N) or (n, K).
 
     The best action has the highest probability for PPO, and the highest value for DQN. Known configurations are never
-    measured again, even if the algorithm learned without masks.
+    measured again, even if the algorithm learned without masks. ``noise`` is added to the scores: see ``gumbel``.
     """
     torch: Any = importlib.import_module("torch")
     with torch.no_grad():
@@ -103,7 +113,9 @@ def best_legal(policy: Any, observation: Observation, masks: NDArray[Any]) -> ND
             scores = policy.q_net(tensors)
         else:
             scores = policy.get_distribution(tensors).distribution.logits
-    chosen: NDArray[np.int64] = np.where(masks, scores.cpu().numpy(), -np.inf).argmax(axis=1)
+    found = scores.cpu().numpy()
+    noisy = found if noise is None else found + noise(found.shape)
+    chosen: NDArray[np.int64] = np.where(masks, noisy, -np.inf).argmax(axis=1)
     return chosen
 
 

@@ -51,9 +51,10 @@ class TestEpisode:
     n_runs: int
 
 
-def evaluate(agent: Agent, name: str, worlds: TrainingWorlds, n_episodes: int) -> Iterator[TestEpisode]:
-    """Let a trained agent and the baselines play ``n_episodes`` of each test scenario."""
-    entries: dict[str, tuple[MakeAgent, Dominance | None]] = {name: (lambda _: agent, None), **_BASELINES}
+def evaluate(models: Mapping[str, MakeAgent], worlds: TrainingWorlds, n_episodes: int) -> Iterator[TestEpisode]:
+    """Let trained agents and the baselines play ``n_episodes`` of each test scenario."""
+    entries: dict[str, tuple[MakeAgent, Dominance | None]]
+    entries = {**{name: (make_agent, None) for name, make_agent in models.items()}, **_BASELINES}
     seeds = worlds.seeds("test", n_episodes)
     for place in places(worlds):
         world = worlds.setups["test"][place.setup].world

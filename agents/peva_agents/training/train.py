@@ -8,6 +8,7 @@ also holds the settings and versions of its training.
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from peva_agents.models import (
     signature_text,
 )
 from peva_agents.sb3 import SB3Agent
+from peva_agents.training.baselines import validation_verdict
 from peva_agents.training.config import parse_training, sized_for, versions
-from peva_agents.training.evaluation import evaluate, evaluation_rows
+from peva_agents.training.evaluation import MakeAgent, evaluate, evaluation_rows
 from peva_agents.training.evaluation_table import markdown, print_tables
 from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.hyperparameters import build, hyperparameters
@@ -125,6 +127,7 @@ class Training:
             self._say(f"going on from step {done:,}")
         if done < self._total_steps:
             self._learn_from(done, curve)
+        self._best = curve.best
         self._save(self._model, "model.zip")
         self._say(f"learning curve over {self._model.num_timesteps:,} steps")
         for line in curve.lines():
@@ -151,14 +154,19 @@ class Training:
     def compare(self) -> None:
         """Let the best model and the baselines play the test episodes; print and write the comparison."""
         n_episodes = self._config.evaluation_episodes
-        agent = SB3Agent(path=self.folder / "best_model.zip")
+        algo, make_agent = self._config.algo, partial(SB3Agent, path=self.folder / "best_model.zip")
+        models: dict[str, MakeAgent] = {algo: make_agent}
+        if algo != "dqn":  # values are no probabilities
+            models[f"{algo} sampled"] = partial(make_agent, samples=True)
         with self._console.status("comparing with the baselines"):
-            rows = evaluation_rows(list(evaluate(agent, self._config.algo, self._worlds, n_episodes)))
+            rows = evaluation_rows(list(evaluate(models, self._worlds, n_episodes)))
+            verdict = validation_verdict(self._best, self._worlds, self._config.validation_episodes)
         title = f"{self._config.budget_runs} runs an episode at most, {n_episodes} episodes a scenario"
         note = self._worlds.note or ("nodes" if self._config.sim else "maps") + " that were not learned on"
         write_text(self.folder / "evaluation.md", markdown(rows, title, note))
         write_text(self.folder / "evaluation.json", json.dumps({**self._described, "evaluation": rows}, indent=2))
         print_tables(self._console, rows, title, note)
+        self._say(verdict)
         self._say(f"{self.folder}: best_model.zip, model.zip, evaluation.md, learning_curve.csv, tensorboard/")
         where = "any space" if self._config.view == CANDIDATES else "a space of this shape"
         self._say(f"use it live on {where}: peva-env run --agent {self.folder / 'best_model.zip'}")

@@ -22,6 +22,7 @@ from peva_agents.models import CampaignRows, CandidateScores, load_scores
 from peva_agents.models.candidate_network import Scores
 from peva_agents.sb3 import SB3Agent
 from peva_agents.training import train
+from peva_env.config import DfaasConfig
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyLoadError
@@ -122,6 +123,21 @@ def test_an_agent_sees_what_the_wrapper_shows() -> None:
         assert rows.config(row) == view.config(row)
         observation = env.step(env.action(view.config(row)))[0]
         shown = view.step(row)[0]
+
+
+def test_a_model_may_draw_its_actions_by_their_probabilities(model: Path) -> None:
+    env: PevaEnv = make_sim_env("random", rates_rps=TINY["rates_rps"], noise=0.0)
+
+    def first_actions(samples: bool) -> set[Any]:
+        found = set()
+        for seed in range(12):
+            observation, info = env.reset(seed=1)
+            agent = SB3Agent(DfaasConfig(seed=seed), path=model, samples=samples)
+            agent.begin(env)
+            found.add(agent.act(observation, info))
+        return found
+
+    assert len(first_actions(samples=False)) < len(first_actions(samples=True))
 
 
 def test_playing_a_model_imports_no_pytorch(model: Path) -> None:

@@ -1,6 +1,7 @@
 """What a training is told and tells: settings, the split of the maps, the folder, the curve, and the comparison."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from peva_agents.arena import PARTS
 from peva_agents.models import same_shape, signature, signature_text
+from peva_agents.training.baselines import validation_verdict
 from peva_agents.training.config import parse_training
 from peva_agents.training.evaluation import TestEpisode, evaluation_rows
 from peva_agents.training.evaluation_table import markdown
@@ -104,6 +106,15 @@ def test_the_default_reward_is_that_of_the_view() -> None:
     assert parse_training({"sim": "random"}).reward == "early"
     assert parse_training({"sim": "random", "view": "map"}).reward == "frontier"
     assert parse_training({"sim": "random", "reward": "right"}).reward == "right"
+
+
+def test_the_best_model_is_compared_with_the_baselines_on_the_episodes_that_chose_it() -> None:
+    rates = {"a": [0, 50, 100], "b": [0, 50, 100]}
+    worlds = training_worlds(parse_training({"sim": "random", "rates_rps": rates}))
+    assert validation_verdict(0.0, worlds, 3).startswith("mean return on validation: best model 0.000, uniform -0.")
+    said = validation_verdict(-9.0, worlds, 3)
+    assert said.startswith("the best model does not beat uniform and bisection on validation (best model -9.000, ")
+    assert re.search(r"train longer, or use --agent (uniform|bisection)$", said)
 
 
 def test_with_one_map_the_note_says_so() -> None:

@@ -89,7 +89,7 @@ def test_a_training_leaves_what_it_promises(trained: Path) -> None:
         rows = list(csv.DictReader(file))
     assert int(rows[-1]["steps"]) >= 200
     agents = {row["agent"]: row for row in json.loads((trained / "evaluation.json").read_text())["evaluation"]}
-    assert set(agents) == {"maskable-ppo", "cartesian (one-sided)", "uniform", "bisection"}
+    assert set(agents) == {"maskable-ppo", "maskable-ppo sampled", "cartesian (one-sided)", "uniform", "bisection"}
     assert agents["bisection"]["accuracy"]["mean"] > 0.5
     assert "| bisection | 100.0%" in (trained / "evaluation.md").read_text()
 
