@@ -17,7 +17,7 @@ from peva_env.campaign.host import CampaignHost
 from peva_env.campaign.live import LiveCampaigns
 from peva_env.campaign.offline import chosen_scenario
 from peva_env.campaign.offline_arguments import DEFAULT_BUDGET_RUNS, DEFAULT_RATES_RPS
-from peva_env.campaign.offline_setup import OfflineSetup, replay_setup, simulated_setup
+from peva_env.campaign.offline_setup import OfflineSetup, replay_setup, replay_setups, simulated_setup
 from peva_env.campaign.prefetch import PrefetchedEpisodes
 from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.campaign.scenarios import SomeScenarios, true_labels
@@ -42,6 +42,7 @@ __all__ = [
     "not_idle",
     "planned",
     "replay_setup",
+    "replay_setups",
     "require_positive",
     "run_checks",
     "scout",

@@ -15,11 +15,11 @@ from peva_env.campaign.offline_arguments import (
     parse_arguments,
 )
 from peva_env.errors import ConfigError
-from peva_env.memory.parquet import load_recording
+from peva_env.memory.parquet import Recording, load_recording
 from peva_env.memory.tensors import TensorCache
 from peva_env.objectives import Objective, make_objective
 from peva_env.sources import RepeatedWorld, UnitedWorld, World
-from peva_env.sources.replay import ReplayWorld
+from peva_env.sources.replay import ReplayWorld, names_by_size
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.space import Dominance
 
@@ -62,7 +62,21 @@ def simulated_setup(node: str | Mapping[str, Any] = "random", **arguments: Any) 
 def replay_setup(data: str | Sequence[str] = "local-node-v1", **arguments: Any) -> OfflineSetup:
     """Return the setup of a replay; arguments as for ``peva_env.make.make_replay_env``."""
     parsed = parse_arguments(ReplayArguments, {"data": data, **arguments})
-    objectives, recording = parsed.objectives, load_recording([_folder(data) for data in parsed.data])
+    return _replayed(parsed, load_recording([_folder(data) for data in parsed.data]))
+
+
+def replay_setups(data: str | Sequence[str], **arguments: Any) -> tuple[OfflineSetup, ...]:
+    """Return a setup for each number of functions that the recorded maps have; arguments as for ``replay_setup``."""
+    parsed = parse_arguments(ReplayArguments, {"data": data, **arguments})
+    recording = load_recording([_folder(data) for data in parsed.data])
+    sizes = names_by_size(recording.judged(None))
+    if len(sizes) < 2:
+        return (_replayed(parsed, recording),)
+    return tuple(_replayed(parsed.model_copy(update={"scenarios": names}), recording) for names in sizes)
+
+
+def _replayed(parsed: ReplayArguments, recording: Recording) -> OfflineSetup:
+    objectives = parsed.objectives
     worlds = {
         objective: ReplayWorld(recording, scenarios=parsed.scenarios, overload=rules)
         for objective, rules in objectives.items()

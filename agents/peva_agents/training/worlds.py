@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from peva_agents.arena import PARTS, Part, part_seeds
-from peva_env.campaign import OfflineSetup, SomeScenarios, replay_setup, simulated_setup
+from peva_env.campaign import OfflineSetup, SomeScenarios, replay_setup, replay_setups, simulated_setup
 from peva_env.config.offline import TrainingConfig
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
@@ -129,14 +129,23 @@ def _simulated(config: TrainingConfig, settings: dict[str, Any]) -> tuple[Offlin
 
 def _recorded(config: TrainingConfig, settings: dict[str, Any]) -> TrainingWorlds:
     wanted = (config.train_scenarios, config.validation_scenarios, config.test_scenarios)
-    only = None if None in wanted else [name for names in wanted for name in names or ()]
-    whole = replay_setup(list(config.data or ()), scenarios=only, **settings)
-    chosen = split(whole.world.scenarios, wanted, config.seed)
+    data = list(config.data or ())
+    if config.view == MAP:
+        only = None if None in wanted else [name.removesuffix("*") for names in wanted for name in names or ()]
+        wholes: tuple[OfflineSetup, ...] = (replay_setup(data, scenarios=only, **settings),)
+    else:
+        wholes = replay_setups(data, **settings)
+    chosen = split([name for whole in wholes for name in whole.world.scenarios], wanted, config.seed)
     setups: dict[Part, tuple[OfflineSetup, ...]] = {
-        part: (replace(whole, world=SomeScenarios(whole.world, names)),)
-        for part, names in zip(PARTS, chosen, strict=True)
+        part: _restricted(wholes, names) for part, names in zip(PARTS, chosen, strict=True)
     }
     return TrainingWorlds(config.seed, setups, _shared_note(*chosen), config.view)
+
+
+def _restricted(wholes: Sequence[OfflineSetup], names: Sequence[str]) -> tuple[OfflineSetup, ...]:
+    """Return the setups that have maps of these names, with these maps alone."""
+    own = [(whole, [name for name in names if name in whole.world.scenarios]) for whole in wholes]
+    return tuple(replace(whole, world=SomeScenarios(whole.world, some)) for whole, some in own if some)
 
 
 def _shared_note(train: Sequence[str], validation: Sequence[str], test: Sequence[str]) -> str | None:
@@ -158,7 +167,7 @@ def split(
     maps: validation takes those of training, and with a single map all three parts have that one.
 
     Raises:
-        ConfigError: there is no map of a wanted name or prefix.
+        ConfigError: there is no map of a wanted name, or of a prefix, which ends in ``*``.
     """
     chosen = [[] if names_wanted is None else _named(names, names_wanted) for names_wanted in wanted]
     taken = {name for part in chosen for name in part}
@@ -177,8 +186,11 @@ def split(
 def _named(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     chosen: dict[str, None] = {}
     for text in wanted:
-        found = [name for name in names if name == text] or [name for name in names if name.startswith(text)]
+        prefix = text.removesuffix("*")
+        found = [name for name in names if name == text or (prefix != text and name.startswith(prefix))]
         if not found:
-            raise ConfigError(f"scenario {text!r} is not recorded; there are: {', '.join(names)}")
+            begins = any(name.startswith(text) for name in names)
+            hint = f"for all maps whose names begin so: {text}*" if begins else f"there are: {', '.join(names)}"
+            raise ConfigError(f"scenario {text!r} is not recorded; {hint}")
         chosen |= dict.fromkeys(found)
     return list(chosen)

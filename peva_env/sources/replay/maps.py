@@ -77,6 +77,15 @@ def recorded_maps(recording: Recording) -> list[RecordedMap]:
     return sorted(_uniquely_named(maps), key=lambda recorded_map: recorded_map.name)
 
 
+def names_by_size(recording: Recording) -> list[list[str]]:
+    """Return the names of the maps that have both verdicts, grouped by their number of functions, in its order."""
+    groups: dict[int, list[str]] = {}
+    for one in recorded_maps(recording):
+        if len(one.verdicts(recording.rows)) > 1:
+            groups.setdefault(len(one.functions), []).append(one.name)
+    return [groups[size] for size in sorted(groups)]
+
+
 def select_maps(maps: Sequence[RecordedMap], wanted: Sequence[str] | None) -> list[RecordedMap]:
     """Return the maps with these names or prefixes, in the order of ``wanted``; None selects all.
 

@@ -14,14 +14,16 @@ from peva_agents.arena import PARTS
 from peva_agents.models import same_shape, signature, signature_text
 from peva_agents.training.baselines import validation_verdict
 from peva_agents.training.config import parse_training
-from peva_agents.training.evaluation import TestEpisode, evaluation_rows
+from peva_agents.training.evaluation import TestEpisode, evaluation_rows, places
 from peva_agents.training.evaluation_table import markdown
 from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.learning_curve import LearningCurve, Point, sparkline
 from peva_agents.training.worlds import split, training_worlds
 from peva_env.campaign import replay_setup, simulated_setup, true_labels
+from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.space import ConfigSpace
+from tests.support.builders import event, write_recording
 
 
 @pytest.mark.parametrize(
@@ -63,10 +65,18 @@ NAMES = ["LIGHT:a", "LIGHT:b", "LIGHT:c", "MID:a", "MID:b"]
 
 
 def test_maps_that_are_named_are_those_of_their_part() -> None:
-    train, validation, test = split(NAMES, (["LIGHT"], None, ["MID:a"]), 0)
+    train, validation, test = split(NAMES, (["LIGHT*"], None, ["MID:a"]), 0)
     assert (train, validation, test) == (NAMES[:3], ["MID:b"], ["MID:a"])
-    train, validation, test = split(NAMES, (["LIGHT"], None, ["MID"]), 0)
+    train, validation, test = split(NAMES, (["LIGHT*"], None, ["MID*"]), 0)
     assert (train, validation, test) == (NAMES[:3], NAMES[:3], NAMES[3:])  # none is left to choose on
+
+
+def test_a_name_is_whole_unless_it_ends_in_a_star() -> None:
+    names = ["LIGHT:a", "LIGHT:a+b"]
+    assert split(names, (["LIGHT:a"], None, None), 0)[0] == ["LIGHT:a"]
+    assert split(names, (["LIGHT:a*"], None, None), 0)[0] == names
+    with pytest.raises(ConfigError, match=r"'LIGHT' is not recorded; for all maps whose names begin so: LIGHT\*$"):
+        split(names, (["LIGHT"], None, None), 0)
 
 
 @given(st.integers(1, 30), st.integers(0, 99))
@@ -94,6 +104,18 @@ def test_random_nodes_have_spaces_of_two_to_four_functions_unless_rates_or_the_m
     assert sizes(view="map") == sizes(rates_rps={"a": [0, 50], "b": [0, 50]}) == [2]
     with pytest.raises(ConfigError, match="give --rates for other numbers"):
         sizes(min_functions=5)
+
+
+def test_recorded_maps_of_any_shape_are_mixed_unless_the_view_is_the_map(tmp_path: Path) -> None:
+    ok, overloaded = event([("a", 10)]), event([("a", 400)], verdict=Verdict.OVERLOADED)
+    data = [str(write_recording(tmp_path, ok, overloaded)), "local-node-v1"]
+    worlds = training_worlds(parse_training({"data": data, "train_scenarios": ["local*", "ctx*"]}))
+    assert [len(space.functions) for space in worlds.spaces] == [1, 2]
+    assert [place.scenario for place in places(worlds)] == list(worlds.scenarios("test"))
+    observations = [vector.reset(seed=1)[0] for vector in worlds.vectors("train", 4)]
+    assert {rows["candidates"].shape for rows in observations} == {(2, 64, 43)}
+    with pytest.raises(ConfigError, match="the maps have different numbers of functions"):
+        training_worlds(parse_training({"data": data, "view": "map"}))
 
 
 def test_environments_of_a_training_are_shared_out_among_its_spaces() -> None:
