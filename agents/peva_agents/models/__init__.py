@@ -7,7 +7,17 @@ a model that sees candidates is played without it.
 from peva_agents.models.algorithms import algorithm, one_thread, policy_class, require_sb3
 from peva_agents.models.campaign_rows import CampaignRows
 from peva_agents.models.candidate_scores import CandidateScores
-from peva_agents.models.file import Noise, artefact, best_legal, gumbel, load_policy, load_scores, restore, save
+from peva_agents.models.file import (
+    Noise,
+    artefact,
+    best_legal,
+    gumbel,
+    load_policy,
+    load_scores,
+    load_weights,
+    restore,
+    save,
+)
 from peva_agents.models.space_shape import same_shape, signature, signature_text
 from peva_agents.models.view import MAP_VIEW, candidate_view
 
@@ -23,6 +33,7 @@ __all__ = [
     "gumbel",
     "load_policy",
     "load_scores",
+    "load_weights",
     "one_thread",
     "policy_class",
     "require_sb3",

@@ -75,21 +75,30 @@ def load_policy(path: Path, space: ConfigSpace) -> Any:
     """
     require_sb3()
     found = artefact(path)
-    torch: Any = importlib.import_module("torch")
     policy = policy_class(found["config"]["algo"], MAP)(
         observation_space(space, with_map=True),
         spaces.Discrete(space.n_configs),
         lambda _: 0.0,
         net_arch=found["net_arch"],
     )
+    load_weights(policy, path)
+    policy.set_training_mode(False)
+    return policy
+
+
+def load_weights(policy: Any, path: Path) -> None:
+    """Load the weights of a model's file into a policy, without unpickling anything.
+
+    Raises:
+        PolicyLoadError: the weights cannot be loaded into the policy.
+    """
+    torch: Any = importlib.import_module("torch")
     try:
         with zipfile.ZipFile(path) as archive:
             weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
         policy.load_state_dict(weights)
     except Exception as error:
         raise PolicyLoadError(f"{path}: its weights cannot be loaded: {' '.join(str(error).split())[:200]}") from error
-    policy.set_training_mode(False)
-    return policy
 
 
 def gumbel(seed: int) -> Noise:

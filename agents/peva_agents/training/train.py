@@ -27,6 +27,7 @@ from peva_agents.models import (
 )
 from peva_agents.sb3 import SB3Agent
 from peva_agents.training.baselines import validation_verdict
+from peva_agents.training.cloning import require_start, start
 from peva_agents.training.config import parse_training, sized_for, versions
 from peva_agents.training.evaluation import MakeAgent, evaluate, evaluation_rows
 from peva_agents.training.evaluation_table import markdown, print_tables
@@ -60,6 +61,7 @@ def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None
     if resume is not None and out not in (None, resume):
         raise ConfigError(f"--resume {resume} goes on in its own folder; leave --out out")
     config = resumed_config(resume, given) if resume else parse_training(given)
+    require_start(config)
     worlds = training_worlds(config)
     config = sized_for(config, worlds.space, len(worlds.spaces))
     described = {
@@ -125,6 +127,8 @@ class Training:
         curve = LearningCurve.read(self.folder / "learning_curve.csv", until_steps=done)
         if done:
             self._say(f"going on from step {done:,}")
+        else:
+            start(self._model.policy, self._config, self._worlds, self._say)
         if done < self._total_steps:
             self._learn_from(done, curve)
         self._best = curve.best

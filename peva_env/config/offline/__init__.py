@@ -9,6 +9,6 @@ What must always hold: a field is an option unless ``NO_OPTION`` marks it, and i
 from peva_env.config.offline.arena import ArenaConfig
 from peva_env.config.offline.option import NO_OPTION, CommandOption
 from peva_env.config.offline.texts import parse_names, parse_rates
-from peva_env.config.offline.training import TrainingConfig
+from peva_env.config.offline.training import TEACHERS, TrainingConfig
 
-__all__ = ["NO_OPTION", "ArenaConfig", "CommandOption", "TrainingConfig", "parse_names", "parse_rates"]
+__all__ = ["NO_OPTION", "TEACHERS", "ArenaConfig", "CommandOption", "TrainingConfig", "parse_names", "parse_rates"]

@@ -12,6 +12,9 @@ from peva_env.space import Dominance
 type Algorithm = Literal["maskable-ppo", "ppo", "dqn"]
 type View = Literal["candidates", "map"]
 
+TEACHERS = ("learnt", "bisection")
+"""The agents that a training can begin as."""
+
 _REWARDS: dict[Any, str] = {"candidates": "early", "map": "frontier"}
 """The default reward of each view."""
 
@@ -49,6 +52,9 @@ class TrainingConfig(BaseModel):
     )
     test_scenarios: Names = Field(
         None, min_length=1, description="With --data: maps on which the best model is compared with the baselines"
+    )
+    init: str | None = Field(
+        None, min_length=1, description="Begin as learnt or bisection chooses (cloned), or with a model.zip"
     )
     budget_runs: int = Field(64, ge=1, le=LARGEST_COUNT, description="Most runs of an episode")
     dominance: Dominance = Field(
@@ -96,4 +102,10 @@ class TrainingConfig(BaseModel):
         for name in recorded if self.data is None else simulated:
             if getattr(self, name) is not None:
                 raise ValueError(f"{name} belongs to {'--data' if self.data is None else '--sim'}; leave it out")
+        if self.init in TEACHERS and (self.view == "map" or self.algo == "dqn"):
+            raise ValueError(f"init = {self.init!r} needs --view candidates and --algo maskable-ppo or ppo")
+        if self.init is not None and self.init not in TEACHERS and not self.init.endswith(".zip"):
+            raise ValueError(
+                f"init = {self.init!r}: must be {', '.join(TEACHERS)} or the file of a model, as model.zip"
+            )
         return self
