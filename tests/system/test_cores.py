@@ -20,10 +20,12 @@ def test_the_machine_is_busy_with_all_programs() -> None:
         assert busy_s() - before == pytest.approx(usable_cores(), rel=0.3)
 
 
-def test_programs_of_normal_priority_use_the_cores() -> None:
+def test_programs_of_low_priority_leave_the_cores_to_others() -> None:
     with busy(usable_cores()):
         time.sleep(0.3)
-        assert urgent_pct(0.5) > 40
+        used_pct = urgent_pct(0.5)
+    is_low = os.nice(0) > 0  # then so is what these tests start
+    assert used_pct < 90 if is_low else used_pct > 40
 
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this kernel does not say how long threads wait")

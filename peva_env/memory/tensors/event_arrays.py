@@ -32,7 +32,7 @@ EVENT_QUERY = f"""
         function_names, rates_rps AS rate_rps,
         list_resize(success_rate, len(function_names)) AS success_rate,
         list_resize(p95_ms, len(function_names)) AS p95_ms,
-        list_resize(mean_ms, len(function_names)) AS mean_ms,
+        list_resize(coalesce(mean_ms, []), len(function_names)) AS mean_ms,
         {", ".join(RUN_QUANTITIES)}
     FROM execution_events WHERE kind = '{EventKind.MEASURED}' AND verdict <> '{Verdict.INVALID}'
 """  # noqa: S608
