@@ -1,6 +1,7 @@
 """Scoutings of the real command line: real k6, real functions on 127.0.0.1."""
 
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -92,11 +93,13 @@ def test_a_scouting_of_quick_functions_finds_no_limit_and_is_handed_to_agents() 
     write(campaign(*functions, rates=[1], combinations={"max_functions": 3}, **auto(step="2s")))
     with pytest.raises(ConfigError, match="holds no complete scouting of this context yet: scout first"):
         make_live_env(config_path="peva.yml")
-    code, output, errors = scout("--figure", "scout.png")
+    figure = ["--figure", "scout.png"] if find_spec("matplotlib") else []
+    code, output, errors = scout(*figure)
     assert (code, errors) == (0, "")
     assert "one: never overloaded, up to one 20 rps: a map up to there is all OK" in output
     assert "one + two: never overloaded, up to one 20 rps + two 20 rps" in output
-    assert Path("scout.png").stat().st_size > 1000
+    if figure:
+        assert Path("scout.png").stat().st_size > 1000
     assert statuses() == ["complete"]
     env = make_live_env(config_path="peva.yml")
     try:

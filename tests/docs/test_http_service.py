@@ -47,6 +47,7 @@ def answers(port: int) -> bool:
     return False
 
 
+@pytest.mark.alone
 def test_the_application_is_measured_and_asked_as_the_page_says() -> None:
     pytest.importorskip("fastapi")
     pytest.importorskip("uvicorn")

@@ -21,13 +21,14 @@ from tests.support.forkserver import peva
 from tests.support.pages import PAGES, ROOT, anchors, blocks, links, parsed, peva_env_calls, prose
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LIBRARIES = {"sb3_contrib": "sb3_contrib", "peva_env.report": "matplotlib"}
+LIBRARIES = {"sb3_contrib": "sb3_contrib", "peva_env.report": "matplotlib", "minari": "minari"}
 """What code needs that imports from these."""
 
 
 def library_of(code: str) -> str | None:
     """Return the library of an extra that code needs, beyond what its test is given."""
-    return next((library for module, library in LIBRARIES.items() if f"from {module}" in code), None)
+    needed = (one for name, one in LIBRARIES.items() if re.search(rf"^(from|import) {name}\b", code, re.MULTILINE))
+    return next(needed, None)
 
 
 PYTHON_BLOCKS = [block.text for block in blocks(README) if block.language == "python"]

@@ -9,9 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import textwrap
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -413,21 +411,30 @@ def test_functions_end_with_the_program_that_serves_them(end: signal.Signals | N
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts file descriptors")
-def test_starting_again_and_again_leaks_nothing(
-    write_function: WriteFunction, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    node = LocalNode([write_function()])
+def test_starting_again_and_again_leaks_nothing(tmp_path: Path) -> None:
+    code = """
+        import json, tempfile, threading, urllib.request
+        from pathlib import Path
+        import psutil
+        from peva_env.config import FunctionConfig
+        from peva_env.platforms.local import LocalNode
 
-    def held() -> tuple[int, int, int, int]:
-        process = psutil.Process()
-        logs = len(list(tmp_path.glob("peva-node-*")))
-        return process.num_fds(), threading.active_count(), len(process.children()), logs
+        def held():
+            process, logs = psutil.Process(), Path(tempfile.gettempdir()).glob("peva-node-*")
+            return process.num_fds(), threading.active_count(), len(process.children()), len(list(logs))
 
-    with node:
-        assert held()[3] == 1
-    before = held()
-    for _ in range(5):
+        node = LocalNode([FunctionConfig(name="fetch")])
         with node:
-            assert get(node.url("mine"))[0] == 200
-    assert held() == before
+            running = held()
+        before = held()
+        for _ in range(5):
+            with node:
+                assert urllib.request.urlopen(node.url("fetch")).status == 200
+        print(json.dumps([running[3], before, held()]))
+    """
+    program = [sys.executable, "-c", textwrap.dedent(code)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ended = subprocess.run(program, capture_output=True, text=True, env=environment, check=True)
+    n_logs, before, after = json.loads(ended.stdout)
+    assert n_logs == 1
+    assert before == after
