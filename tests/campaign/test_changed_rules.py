@@ -28,6 +28,7 @@ def peva_env(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(COMMAND), *arguments], capture_output=True, text=True)
 
 
+@pytest.mark.alone
 def test_other_rules_judge_anew_and_only_what_the_new_map_lacks_is_measured() -> None:
     write_campaign([10, 20], {"p50_ms_max": 5})
     _, shown, _ = run()
@@ -67,6 +68,7 @@ def test_a_campaign_of_a_name_has_another_name_under_other_rules() -> None:
     assert len(runs()) == 1
 
 
+@pytest.mark.alone
 def test_a_run_that_was_aborted_is_measured_again_only_where_its_bound_decides_nothing() -> None:
     """Twice the capacity: at least half of the requests fail."""
     write_campaign([200], {}, early_abort=True, duration="5s")

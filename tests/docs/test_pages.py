@@ -88,6 +88,7 @@ def run_block(code: str, folder: Path) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.alone
 def test_the_python_blocks_of_the_readme_run_one_after_the_other(tmp_path: Path) -> None:
     for code in LIVE_BLOCKS:
         run_block(code, tmp_path)

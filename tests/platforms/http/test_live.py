@@ -46,6 +46,7 @@ def run(
     return peva_env("run", "--config", "peva.yml")
 
 
+@pytest.mark.alone
 def test_a_service_is_measured_and_another_objective_is_answered_without_load() -> None:
     with serving(Service(delay_s=0.03)) as service:
         ended = run(service, function={"headers_env": {"Authorization": "TOKEN"}})
