@@ -1,15 +1,18 @@
 """Services on this machine: their processes, found by the addresses at which they listen."""
 
+import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Self
 
 import psutil
 
 from peva_env.platforms.base import NodeUsage
 from peva_env.platforms.http.service import HttpService
 from peva_env.platforms.processes import Members, UsageSampler
+from peva_env.system import waited_s
 
 _INTERVAL_S = 0.1
 _FIND_AGAIN_S = 2.0
@@ -17,18 +20,30 @@ _FIND_AGAIN_S = 2.0
 
 
 class LocalServices:
-    """Measures those of some services that run on this machine.
+    """Measures services on this machine.
 
     The processes of a service are those that listen at its address. Programs that only they call, such as a database,
     are other programs. Processes of other users are found with the rights of root only, processes in containers never.
+
+    Args:
+        ports: the port of each service.
     """
 
-    def __init__(self, services: Sequence[HttpService]) -> None:
+    def __init__(self, ports: Mapping[str, int]) -> None:
         """Find the processes and begin to sample them."""
-        self._ports = {service.name: service.address[1] for service in services if _is_here(service.address[0])}
+        self._ports = ports
         self._found: Mapping[int, tuple[int, ...]] = {}
         self._found_at = -_FIND_AGAIN_S
         self._sampler = UsageSampler(self._members, _INTERVAL_S)
+
+    @classmethod
+    def among(cls, services: Sequence[HttpService]) -> Self | None:
+        """Begin to measure those of some services that run on this machine.
+
+        None if no service does, or if the operating system does not tell how long processes wait for a core.
+        """
+        ports = {service.name: service.address[1] for service in services if _is_here(service.address[0])}
+        return cls(ports) if ports and waited_s(os.getpid()) is not None else None
 
     def close(self) -> None:
         """Stop sampling."""

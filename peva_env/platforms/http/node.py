@@ -1,7 +1,6 @@
 """HTTP services as a node under test."""
 
 import logging
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +9,6 @@ from typing import Any, Self
 from peva_env.platforms.base import NodeUsage, RemoteMetrics, Usage, require_function
 from peva_env.platforms.http.local_services import LocalServices
 from peva_env.platforms.http.service import HttpService
-from peva_env.system import waited_s
 
 LOGGER = logging.getLogger("peva_env.metrics")
 
@@ -60,8 +58,8 @@ class HttpNode:
             LOGGER.warning("metrics: nothing measures CPU and RAM (no prometheus_url); there is no rule on them")
         elif missing := self._metrics.check(self._duration_s):
             LOGGER.warning("metrics: no data so far of %s; runs are valid without", ", ".join(missing))
-        if self._local is None and waited_s(os.getpid()) is not None:
-            self._local = LocalServices(list(self._services.values()))
+        if self._local is None:
+            self._local = LocalServices.among(list(self._services.values()))
 
     def stop(self) -> None:
         """Release the metrics; the services stay as they are."""

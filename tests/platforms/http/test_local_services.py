@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from peva_env.config import FunctionConfig
+from peva_env.platforms.http import HttpNode
 from peva_env.platforms.http.local_services import LocalServices
 from peva_env.platforms.http.service import HttpService
 from tests.support.processes import busy, wait_until
@@ -46,8 +47,14 @@ def service(port: int, name: str = "app", host: str = "127.0.0.1") -> HttpServic
     return HttpService(FunctionConfig(name=name, url=f"http://{host}:{port}/{name}"), tls=None, timeout_s=30)
 
 
+def measuring(*services: HttpService) -> LocalServices:
+    local = LocalServices.among(services)
+    assert local is not None
+    return local
+
+
 def test_the_cpu_and_the_waits_of_a_service_are_those_of_its_process(port: int) -> None:
-    services = LocalServices([service(port)])
+    services = measuring(service(port))
     began = time.time()
     with busy(4 * (psutil.cpu_count() or 1)):
         service(port).preflight()
@@ -65,7 +72,7 @@ def test_the_cpu_and_the_waits_of_a_service_are_those_of_its_process(port: int) 
 
 
 def test_services_at_one_port_have_no_cpu_of_their_own(port: int) -> None:
-    services = LocalServices([service(port, "one"), service(port, "other", "localhost")])
+    services = measuring(service(port, "one"), service(port, "other", "localhost"))
     began = time.time()
     used = services.usage(began, began + 0.5)
     services.close()
@@ -74,9 +81,18 @@ def test_services_at_one_port_have_no_cpu_of_their_own(port: int) -> None:
 
 
 def test_a_service_elsewhere_or_without_a_process_is_not_measured() -> None:
-    services = LocalServices([service(80, host="192.0.2.1"), service(free_port(), "gone")])
+    services = measuring(service(80, host="192.0.2.1"), service(free_port(), "gone"))
     began = time.time()
     used = services.usage(began, began + 0.5)
     services.close()
     assert list(used.functions) == ["gone"]
     assert used.functions["gone"].waiting_pct is None
+
+
+def test_a_node_of_services_elsewhere_is_not_measured_here(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peva_env.platforms.http.local_services._is_here", lambda _hostname: False)
+    assert LocalServices.among([service(port)]) is None
+    with HttpNode([service(port)], duration_s=1) as node:
+        began = time.time()
+        used = node.usage(began, began + 0.1)
+    assert (used.functions, used.machine) == ({}, None)
