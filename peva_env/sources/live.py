@@ -1,7 +1,7 @@
 """Live measurements: k6 against a node that serves real functions."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms import Cooldown, NodeUsage, Platform, Rest, Usage, steady_window
 from peva_env.rules import NOT_MEASURED, Judgement, judge, judge_aborted, most_failures, saturation
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult, Step
+from peva_env.sources.other_programs import crowded_share, doubts, is_crowded
 from peva_env.space import Config, config_key
 from peva_env.system import Moment
 
@@ -42,7 +43,7 @@ class LiveSource:
         problem = self.platform.failure() or rest.problem
         event = replace(self._unmeasured(config, began_at), iteration=iteration, cooldown_s=rest.waited_s)
         event = replace(event, reasons=(problem,)) if problem else self._load(event, config, rest)
-        if event.verdict is Verdict.INVALID and any(map(_is_crowded, event.functions)):
+        if event.verdict is Verdict.INVALID and any(map(is_crowded, event.functions)):
             self.cooldown.expect_crowd()
         cost_s = time.monotonic() - began
         return replace(event, ended_at=began_at + cost_s, cost_s=cost_s)
@@ -138,7 +139,7 @@ class LiveSource:
             judgement = Judgement(Verdict.INVALID, (problem,))
         elif judgement.verdict is Verdict.INVALID:
             judgement = Judgement(Verdict.INVALID, (*judgement.reasons, *_causes(judgement, functions, usage)))
-        judgement = judgement.doubted(_doubts(functions, node, usage))
+        judgement = judgement.doubted(doubts(functions, node, usage))
         return replace(
             judgement.given_to(event),
             functions=functions,
@@ -195,18 +196,6 @@ class LiveSource:
             return NodeUsage(), str(error)
 
 
-_CROWDED = 0.01
-"""Share of a function's requests that other programs crowd out, from which an INVALID run is due to them, too. On an
-idle machine it is 0.003 at most."""
-
-_NO_CORE_LEFT_PCT = 90.0
-"""CPU use of a machine, in percent, from which programs on it wait for each other."""
-
-_LEAST_OF_NODE = 0.5
-"""Share of the node's CPU use under load that its functions have, unless other programs work: the rest is that of
-gateway, network and platform."""
-
-
 def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
     """Return why a run that is not OK says nothing about the node: the load generator was at its limit; else None."""
     if judgement.verdict is Verdict.OK:
@@ -228,42 +217,12 @@ def _with_usage(
     used = usage.functions.get(function.name, Usage())
     return replace(
         function,
-        crowded_out=round(function.offered * _crowded_share(used, usage, generator_cpu_pct or 0.0)),
+        crowded_out=round(function.offered * crowded_share(used, usage, generator_cpu_pct or 0.0)),
         cpu_pct=used.cpu_pct,
         ram_bytes=used.ram_bytes,
         power_uw=used.power_uw,
         replicas=used.replicas,
     )
-
-
-def _is_crowded(function: FunctionMeasurement) -> bool:
-    return function.crowded_out > _CROWDED * function.offered
-
-
-def _crowded_share(used: Usage, usage: NodeUsage, generator_cpu_pct: float) -> float:
-    """Return the share of a run during which programs outside the measurement had the core that a function needed.
-
-    A function waits for functions, load generator and other programs in proportion to the CPU that they use.
-    """
-    machine = usage.machine
-    if used.waiting_pct is None or machine is None or not machine.cpu_pct:
-        return 0.0
-    others_pct = max(0.0, machine.cpu_pct - machine.functions_cpu_pct - generator_cpu_pct)
-    return min(1.0, used.waiting_pct / 100) * others_pct / machine.cpu_pct
-
-
-def _doubts(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, usage: NodeUsage) -> Iterator[str]:
-    """Yield why other programs may have caused an overload, where nothing tells how much CPU functions waited for."""
-    machine = usage.machine
-    if machine is not None and machine.cpu_pct >= _NO_CORE_LEFT_PCT:
-        for function in functions:
-            if usage.functions.get(function.name, Usage()).waiting_pct is None:
-                yield f"{function.name} may have lacked CPU: programs used {machine.cpu_pct:.0f} % of this machine's"
-    of_functions_pct = [function.cpu_pct for function in functions]
-    if node.cpu_pct is not None and node.cpu_pct >= _NO_CORE_LEFT_PCT and None not in of_functions_pct:
-        total_pct = sum(pct for pct in of_functions_pct if pct is not None)
-        if total_pct < _LEAST_OF_NODE * (node.cpu_pct - (node.idle_cpu_pct or 0.0)):
-            yield f"{node.cpu_pct:.0f} % of the node's CPU was used, only {total_pct:.0f} % by its functions"
 
 
 def _node(used: Usage, idle: Usage) -> NodeMeasurement:
