@@ -43,8 +43,7 @@ class LiveSource:
         problem = self.platform.failure() or rest.problem
         event = replace(self._unmeasured(config, began_at), iteration=iteration, cooldown_s=rest.waited_s)
         event = replace(event, reasons=(problem,)) if problem else self._load(event, config, rest)
-        if event.verdict is Verdict.INVALID and any(map(is_crowded, event.functions)):
-            self.cooldown.expect_crowd()
+        self._tell_cooldown([event])
         cost_s = time.monotonic() - began
         return replace(event, ended_at=began_at + cost_s, cost_s=cost_s)
 
@@ -69,6 +68,7 @@ class LiveSource:
         problem = self.platform.failure() or rest.problem
         failed = replace(source._unmeasured(configs[0], began_at), kind=EventKind.SCOUTED)
         events = [replace(failed, reasons=(problem,))] if problem else source._steps(failed, configs, rest, tag)
+        self._tell_cooldown(events)
         cost_s = time.monotonic() - began
         others_s = sum(event.duration_s for event in events[1:])
         first = replace(events[0], cost_s=cost_s - others_s, cooldown_s=rest.waited_s)
@@ -78,6 +78,11 @@ class LiveSource:
     def close(self) -> None:
         """Stop the node."""
         self.platform.stop()
+
+    def _tell_cooldown(self, events: Sequence[ExecutionEvent]) -> None:
+        """Let the next cooldown be also for other programs, if they spoilt a run."""
+        if any(event.verdict is Verdict.INVALID and any(map(is_crowded, event.functions)) for event in events):
+            self.cooldown.expect_crowd()
 
     def _unmeasured(self, config: Config, began_at: float) -> ExecutionEvent:
         return ExecutionEvent(

@@ -416,6 +416,30 @@ def test_each_step_of_a_scouting_is_judged_like_a_run_and_is_no_measurement() ->
     assert generator.most_failures == [2], "5 % of 51 requests"
 
 
+@pytest.mark.parametrize("is_scouting", [False, True])
+@pytest.mark.parametrize("waiting_pct", [50.0, 0.5])
+def test_a_run_that_other_programs_spoilt_lets_the_next_cooldown_wait_for_them(
+    is_scouting: bool, waiting_pct: float
+) -> None:
+    asked: list[float] = []
+
+    def others_pct(window_s: float) -> float:
+        asked.append(window_s)
+        return 0.0
+
+    node = Node()
+    use = {"f": Usage(20.0, 2**20, replicas=1, waiting_pct=waiting_pct)}
+    node.use = replace(node.use, functions=use, machine=MachineUsage(100.0, functions_cpu_pct=20.0))
+    cooldown = Cooldown(node, CooldownConfig(max_wait_seconds=0), others_pct=others_pct)
+    source = replace(live_source(node, Generator(success=0.85)), cooldown=cooldown)
+    for _ in range(2):
+        if is_scouting:
+            source.scout([[("f", 50)]], step_s=5, tag="1")
+        else:
+            source.measure([("f", 50)], iteration=0, rng=np.random.default_rng(0))
+    assert len(asked) == (waiting_pct > 1)
+
+
 def test_what_goes_wrong_outside_of_the_node_makes_a_step_invalid_and_no_break() -> None:
     for generator in (Generator(success=0.5, held_up=0.5), Generator(error="k6 died")):
         events = scouted(Node(), generator)
