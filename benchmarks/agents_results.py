@@ -23,13 +23,14 @@ def main(
     min_recorded: Annotated[int, typer.Option(help="Only maps with at least so many configurations.")] = 1,
     seeds: Annotated[int, typer.Option(help="Episodes of each map.")] = 5,
     nodes: Annotated[int, typer.Option(help="Simulated nodes.")] = 200,
+    against: Annotated[list[str], typer.Option(help="Agents to compare beside the baselines.")] = list(AGENTS),  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder of the arenas.")] = Path("peva-results/agents"),
 ) -> None:
     """Play four arenas, and print the figures that agents are judged by."""
-    agents = [*AGENTS, *(["learnt-transfer"] if prior else [])]
+    agents = [*against, *(["learnt-transfer"] if prior else [])]
     recorded: Summary = {"agents": agents, "data": data, "min_recorded": min_recorded, "seeds": seeds}
     recorded |= {name: value for name, value in (("scenarios", scenarios), ("prior", prior)) if value}
-    simulated: Summary = {"agents": list(AGENTS), "sim": f"random:{nodes}"}
+    simulated: Summary = {"agents": against, "sim": f"random:{nodes}"}
     arenas = {
         "recorded": recorded,
         "recorded-once": recorded | {"iterations": 1},

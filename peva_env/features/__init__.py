@@ -8,7 +8,7 @@ What must always hold:
 
 from peva_env.features.candidate_features import N_FEATURES, Counts, Features
 from peva_env.features.catalogue import FEATURES, Feature
-from peva_env.features.gaussian import GaussianProcess
+from peva_env.features.gaussian import GaussianProcess, covariance
 from peva_env.features.history import valid_runs
 from peva_env.features.measured import Floats, Measured, Measurements, highest_rps
 from peva_env.features.processes import label_process, use_process
@@ -29,6 +29,7 @@ __all__ = [
     "Measurements",
     "Reach",
     "Slots",
+    "covariance",
     "highest_rps",
     "label_process",
     "success_at",

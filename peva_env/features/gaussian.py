@@ -28,9 +28,9 @@ class GaussianProcess:
     ) -> None:
         self._points = points
         self._length, self._noise, self._slope, self._height = length, noise, slope, height
-        covariance = self._covariance(points, points)
-        covariance[np.diag_indices_from(covariance)] += noise
-        self._inverse_root = np.linalg.inv(np.linalg.cholesky(covariance))
+        known = self._covariance(points, points)
+        known[np.diag_indices_from(known)] += noise
+        self._inverse_root = np.linalg.inv(np.linalg.cholesky(known))
         self._weighted = self._inverse_root @ values
 
     def at(self, points: Floats) -> tuple[Floats, Floats]:
@@ -50,8 +50,21 @@ class GaussianProcess:
         return mean, np.sqrt(misfit * (deviation**2 + self._noise))
 
     def _covariance(self, points: Floats, others: Floats) -> Floats:
-        products = points @ others.T
-        squared = (points**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * products
-        scaled = np.sqrt(3 * np.maximum(squared, 0)) / self._length
-        covariance: Floats = self._height * (1 + scaled) * np.exp(-scaled) + self._slope * products
-        return covariance
+        return covariance(points, others, length=self._length, slope=self._slope, height=self._height)
+
+
+def covariance(points: Floats, others: Floats, *, length: float, slope: float, height: float) -> Floats:
+    """Return the sum of a linear and a Matern-3/2 kernel between points (k, F) and others (t, F), (k, t).
+
+    Args:
+        points: points.
+        others: other points.
+        length: length scale of the Matern kernel.
+        slope: variance of the linear kernel's slopes.
+        height: variance of the Matern kernel.
+    """
+    products = points @ others.T
+    squared = (points**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * products
+    scaled = np.sqrt(3 * np.maximum(squared, 0)) / length
+    kernel: Floats = height * (1 + scaled) * np.exp(-scaled) + slope * products
+    return kernel

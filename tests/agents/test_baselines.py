@@ -12,6 +12,7 @@ from peva_agents.bandit import BanditAgent
 from peva_agents.bisection import BisectionAgent
 from peva_agents.level_set import LevelSetAgent
 from peva_agents.loop import run_campaign
+from peva_agents.rivals import GlobalMIAgent, GlobalSURAgent, IsotonicAgent
 from peva_agents.staircase import StaircaseAgent
 from peva_agents.uniform import UniformAgent
 from peva_env.campaign import OfflineSetup, simulated_setup
@@ -32,7 +33,8 @@ ALWAYS_BOTH = ConfigSpace({"a": [3, 9], "b": [1, 2, 3]}, min_functions=2, max_fu
 AT_RANDOM = [UniformAgent, BisectionAgent, BanditAgent]
 
 at_random = pytest.mark.parametrize("make", AT_RANDOM)
-agents = pytest.mark.parametrize("make", [*AT_RANDOM, StaircaseAgent, LevelSetAgent])
+RIVALS = [GlobalSURAgent, GlobalMIAgent, IsotonicAgent]
+agents = pytest.mark.parametrize("make", [*AT_RANDOM, StaircaseAgent, LevelSetAgent, *RIVALS])
 
 
 def toy(**settings: Any) -> PevaEnv:
@@ -149,6 +151,9 @@ def test_a_space_without_a_mask_is_explored_without_asking_twice(make: MakeAgent
     assert len({tuple(action) for action in actions}) == len(actions) >= 10
 
 
-@pytest.mark.parametrize("name", ["uniform", "bisection", "staircase", "bandit", "level_set"])
+NAMES = ["uniform", "bisection", "staircase", "bandit", "level_set", "global_sur", "global_mi", "isotonic"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_agents_are_found_by_name(name: str) -> None:
     assert entry_points(group="peva_env.agents")[name].load()(DfaasConfig()).name == name
