@@ -21,6 +21,10 @@ class PlatformError(PevaError):
     """The node under test cannot be started, reached or measured."""
 
 
+class PlatformLoadError(PlatformError, ConfigError):
+    """A platform of the user's own cannot be loaded, or cannot be made of the configuration that names it."""
+
+
 class MetricsError(PlatformError):
     """The metrics service of the node cannot be reached, or its answer is malformed."""
 

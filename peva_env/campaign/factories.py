@@ -1,5 +1,6 @@
 """Builds the components of a live campaign from a configuration; nothing is started, opened or sent."""
 
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from peva_env.config import PLATFORM_GROUP, DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent
-from peva_env.errors import ConfigError, PevaError, PlatformError
+from peva_env.errors import ConfigError, PevaError, PlatformLoadError
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger, context_hash, digest
 from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.planning import UpdateSchedule
@@ -33,7 +34,7 @@ def make_platform(config: DfaasConfig) -> Platform:
 
     Raises:
         ConfigError: an address, a password or a certificate that the platform needs is missing.
-        PlatformError: a platform of the user's own cannot be loaded or built.
+        PlatformLoadError: a platform of the user's own cannot be loaded or built.
     """
     if config.platform == "local":
         return LocalNode(config.functions, request_timeout_s=max(_MIN_PREFLIGHT_S, config.timeout_s))
@@ -63,20 +64,28 @@ def make_services(config: DfaasConfig) -> list[HttpService]:
 
 def _own_platform(config: DfaasConfig) -> Platform:
     """Build a platform of the user's own, which is given the configuration. Its module's code runs."""
-    if ":" in config.platform:
-        platform_class = load_class(config.platform, what="platform", error=PlatformError)
-    else:
-        platform_class = entry_points(group=PLATFORM_GROUP)[config.platform].load()
+    platform_class = _own_platform_class(config.platform)
     try:
         platform = platform_class(config)
     except PevaError:
         raise
     except Exception as error:
-        raise PlatformError(f"platform {config.platform!r} cannot be made of a configuration: {error!r}") from error
+        raise PlatformLoadError(f"platform {config.platform!r} cannot be made of a configuration: {error!r}") from error
     if not isinstance(platform, Platform):
         lacks = ", ".join(name for name in _CONTRACT if not hasattr(platform, name))
-        raise PlatformError(f"platform {config.platform!r} is not a Platform: it lacks {lacks}")
+        raise PlatformLoadError(f"platform {config.platform!r} is not a Platform: it lacks {lacks}")
     return platform
+
+
+def _own_platform_class(name: str) -> Callable[[DfaasConfig], Any]:
+    """Return what makes the platform that is named ``module:Class``, or by an entry point that is there."""
+    if ":" in name:
+        return load_class(name, what="platform", error=PlatformLoadError)
+    try:
+        found: Callable[[DfaasConfig], Any] = entry_points(group=PLATFORM_GROUP)[name].load()
+    except Exception as error:
+        raise PlatformLoadError(f"platform {name!r} cannot be loaded: {error!r}") from error
+    return found
 
 
 def make_gateway(config: DfaasConfig) -> Gateway:

@@ -193,6 +193,12 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: line {error.lineno} is not valid JSON: {error.msg}") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: is nested too deeply for a configuration") from error
+    except yaml.reader.ReaderError as error:
+        line_number = text.count("\n", 0, error.position) + 1
+        raise ConfigError(
+            f"{path}: line {line_number} is not valid YAML: holds the character {chr(error.character)!r}, "
+            "which no text has; is it a text file?"
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1} " if mark else ""

@@ -272,6 +272,11 @@ def test_a_missing_file_is_one_line() -> None:
     assert not files()
 
 
+def test_a_platform_that_cannot_be_loaded_is_a_wrong_configuration() -> None:
+    absent = {"platform": "absent:Node", "functions": [{"name": "fetch"}]}
+    assert "there is no module 'absent'" in complaint(peva("run", "-c", write(absent)), 2)
+
+
 @pytest.mark.parametrize("command", ["plan", "doctor", "config"])
 def test_every_command_refuses_a_wrong_configuration_alike(command: str) -> None:
     assert "duration = '0s'" in complaint(peva(command, "-c", write({"duration": "0s"})), 2)

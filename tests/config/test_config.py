@@ -233,6 +233,7 @@ def test_paths_are_taken_relative_to_the_file(tmp_path: Path) -> None:
             "duration: 1s\nrun_id: 2024-13-45",
             "line 2 is not valid YAML: '2024-13-45' is no valid timestamp; in quotes",
         ),
+        ("a.yml", "duration: 1s\nrun_id: a\0b", "line 2 is not valid YAML: holds the character '.x00'"),
         ("a.yml", "run_id: 0b_", "'0b_' is no valid int; in quotes"),
         ("a.yml", "run_id: =", "'=' is no valid value; in quotes"),
         ("a.yml", "run_id: <<", "'<<' is no valid merge; in quotes"),
