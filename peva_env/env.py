@@ -174,8 +174,9 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             campaign.budget.spent_steps += 1
             if outcome.measurement is not None and index is not None:
                 self._last = LastRun(self._load(index).level_shares, outcome.measurement)
-                values, mask, _ = outcome.measurement
-                self._runs.add(_ONLY, self._last.level_shares[None], values[None], mask[None])
+                if self._extras.n_runs:
+                    values, mask, _ = outcome.measurement
+                    self._runs.add(_ONLY, self._last.level_shares[None], values[None], mask[None])
             ending = campaign.ending
             spent = left_before - min(campaign.budget.left)
             reward = self._reward(index, outcome, spent, is_cut_short=ending is EndStatus.BUDGET)
@@ -397,7 +398,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def _observe(self) -> Observation:
         campaign = self._running()
         observation = observe(campaign.known, self._last, campaign.budget.left)
-        observation |= {name: part[0] for name, part in self._runs.observation().items()}
+        if self._extras.n_runs:
+            observation |= {name: part[0] for name, part in self._runs.observation().items()}
         grid = campaign.known.grid
         if self._extras.coordinates and grid is not None:
             observation["coordinates"] = grid.level_shares.copy()

@@ -29,7 +29,8 @@ class Tally:
         own.append(label)
         verdict = LABELS[majority(VERDICTS[one] for one in own)]
         newly = self.known.enter(index, verdict)
-        return verdict, np.concatenate([newly, *quarantine_finished(self.known, self._is_finished)])
+        later = quarantine_finished(self.known, self._is_finished)
+        return verdict, np.concatenate([newly, *later]) if later else newly
 
     def _is_finished(self, config: Config) -> bool:
         return self.n_measurements(self.known.space.index(config)) >= _ENOUGH
