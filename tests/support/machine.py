@@ -28,7 +28,9 @@ from xdist.workermanage import WorkerController
 
 _LOCK = Path(tempfile.gettempdir()) / f"peva-env-tests-{os.getuid()}.lock"
 _NICENESS = 10
-_MAX_WORKERS_PER_KIND = 4
+_MAX_CORES = 4
+_CYCLE = 5
+"""The kinds of workers repeat: of five, every other one, beginning with the first, waits; the others compute."""
 
 WAITING, COMPUTING, ALONE = "waits", "computes", "alone"
 """The kinds of tests; the workers are of the first two."""
@@ -46,13 +48,13 @@ def machine(*, exclusive: bool) -> Iterator[None]:
 
 
 def n_workers() -> int:
-    """Return how many workers ``-n auto`` starts: for each core one that waits and one that computes."""
-    return 2 * min(os.cpu_count() or 1, _MAX_WORKERS_PER_KIND)
+    """Return how many workers ``-n auto`` starts: one for each core that computes, three for two cores that wait."""
+    return _CYCLE * min(os.cpu_count() or 1, _MAX_CORES) // 2
 
 
 def kind_of_worker(worker_id: str) -> str:
-    """Return the kind of a worker by its name: ``gw0``, ``gw2``, ... wait."""
-    return COMPUTING if int(worker_id.removeprefix("gw")) % 2 else WAITING
+    """Return the kind of a worker by its name, such as ``gw0``."""
+    return COMPUTING if int(worker_id.removeprefix("gw")) % _CYCLE % 2 else WAITING
 
 
 def give_way(worker_id: str) -> None:
