@@ -31,7 +31,7 @@ from tests.support.campaigns import (
 pytestmark = pytest.mark.live
 
 LIMITED_RPS = 40
-"""Two requests at once, of 50 ms each."""
+"""Two requests at once, of 50 ms each; a quarter more makes too many of them fail."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def scout(*args: str) -> tuple[int, str, str]:
 
 
 def auto(**settings: object) -> dict[str, object]:
-    return {"rate_strategy": {"type": "auto", "levels": 4, "step": "2s", **settings}, "overload": {}}
+    return {"rate_strategy": {"type": "auto", "levels": 4, "step": "2s", **settings}}
 
 
 def rates() -> tuple[tuple[int, ...], ...]:
@@ -68,8 +68,8 @@ def test_a_campaign_scouts_first_and_keeps_its_rates_whatever_is_scouted_later()
     assert bracket.ok is not None
     assert bracket.first_overloaded is not None
     # Close to the limit a busy machine makes steps INVALID, and an interval wider.
-    assert 0.5 * LIMITED_RPS <= bracket.ok[0][1] <= LIMITED_RPS
-    assert 0.9 * LIMITED_RPS <= bracket.first_overloaded[0][1] <= 2 * LIMITED_RPS
+    assert 0.5 * LIMITED_RPS <= bracket.ok[0][1] <= 1.3 * LIMITED_RPS
+    assert LIMITED_RPS < bracket.first_overloaded[0][1] <= 2 * LIMITED_RPS
     chosen = rates()
     assert len(chosen[0]) == 4
     assert chosen[0][0] < LIMITED_RPS / 2
