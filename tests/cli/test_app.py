@@ -24,7 +24,7 @@ from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
 from tests.support.commands import complaint, files, write_hiding_modules
 from tests.support.forkserver import Ended, peva
-from tests.support.processes import busy
+from tests.support.processes import busy, wait_until
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
 COMMANDS = ["run", "scout", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
@@ -408,16 +408,19 @@ def test_a_working_folder_that_was_removed_is_named(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("after_s", [0.3, 4.0])
+@pytest.mark.parametrize("stage", ["starts", "plays"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_every_signal_that_ends_a_command_gives_130(number: signal.Signals, after_s: float) -> None:
+def test_every_signal_that_ends_a_command_gives_130(number: signal.Signals, stage: str) -> None:
     arena = ["arena", "--sim", "random:50", "--agents", "bisection", "--out", "arena", "--jobs", "1"]
     ours = signal.signal(number, lambda *_: None)  # a signal that these tests ignore (nohup) is ignored by a child, too
     try:
         process = subprocess.Popen([str(COMMAND), *arena], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     finally:
         signal.signal(number, ours)
-    time.sleep(after_s)
+    if stage == "starts":
+        time.sleep(0.3)
+    else:
+        assert wait_until(Path("arena").exists)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -17,7 +17,7 @@ from peva_env.memory.store import DuckDBMemoryStore
 from tests.support.builders import RecordingPolicy, event, session
 from tests.support.forkserver import PROCESSES
 
-FILES, KILLS_A_FILE = 5, 10
+FILES, KILLS_A_FILE = 3, 10
 WAIT_FOR_AN_EVENT = 0.7  # the share of kills that come after a first event; the others hit the opening and its recovery
 LONGEST_LIFE_S = 0.15
 

@@ -25,7 +25,7 @@ from peva_env.space import Config, ConfigSpace
 from tests.support.forkserver import PROCESSES
 from tests.support.scripted import ScriptedHost
 
-FOLDERS, KILLS_A_FOLDER = 5, 10
+FOLDERS, KILLS_A_FOLDER = 3, 10
 ITERATIONS = 2
 RUN_S = 0.005
 LONGEST_LIFE_S = 0.25
