@@ -63,9 +63,16 @@ def _names(urls: Sequence[str]) -> list[str]:
     """Return a name for each address, all different: the second ``report`` is ``report-2``."""
     names: list[str] = []
     for url in urls:
-        parts = urlsplit(url.strip())
-        last = parts.path.rstrip("/").rpartition("/")[2] or parts.netloc.rpartition("@")[2]
-        name = _NOT_IN_NAMES.sub("-", last)[:_LONGEST_NAME].strip("-_") or "service"
+        name = _NOT_IN_NAMES.sub("-", _last_part(url))[:_LONGEST_NAME].strip("-_") or "service"
         numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
         names.append(next(one for one in numbered if one not in names))
     return names
+
+
+def _last_part(url: str) -> str:
+    """Return the last part of an address's path, or its host and port; empty where the address cannot be used."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:  # parsing the configuration refuses the address, and names its place
+        return ""
+    return parts.path.rstrip("/").rpartition("/")[2] or parts.netloc.rpartition("@")[2]

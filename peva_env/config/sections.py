@@ -253,7 +253,7 @@ def plain_url(url: str) -> str:
     if "@" in url:
         raise ValueError(
             "must hold no user name or password, because it is written to memory and artifacts; secrets have their own "
-            "keys, such as openfaas.password_file and grafana.token_env"
+            "keys, such as openfaas.password_file and grafana.token_env; write an @ of the path as %40"
         )
     require_no_placeholder(url)
     parts = urlsplit(url)
@@ -278,7 +278,8 @@ def request_url(url: str) -> str:
     if re.search(r"[\s#]", query):
         raise ValueError("must hold no blank and no fragment (#)")
     path = urlsplit(address).path
-    if not (path + query).isascii() or re.search(r"%(?![0-9A-Fa-f]{2})", path):
+    is_printable = re.fullmatch(r"[!-~]*", path + query)
+    if not is_printable or re.search(r"%(?![0-9A-Fa-f]{2})", path):
         raise ValueError("must be percent-encoded after its host, for example http://127.0.0.1:8000/caf%C3%A9")
     return f"{address}{sign}{query}"
 

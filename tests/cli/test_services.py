@@ -40,5 +40,7 @@ def test_names_that_look_numbered_do_not_collide() -> None:
 def test_an_address_that_cannot_be_used_is_one_line() -> None:
     with pytest.raises(ConfigError, match=r"--url: functions\[0\].url = 'ftp://h': must be an http:// or https://"):
         asked_settings(None, ["ftp://h"])
+    with pytest.raises(ConfigError, match=r"--url: functions\[0\].url = 'http://\[::1': .*IPv6"):
+        asked_settings(None, ["http://[::1"])
     with pytest.raises(ConfigError, match=r"--url http://h/a: give addresses or --config peva.yml, not both"):
         asked_settings(Path("peva.yml"), ["http://h/a?key=secret"])

@@ -67,6 +67,9 @@ class TestHttpNode(PlatformContract):
         ),
         ({"functions": [{"name": "a", "url": "http://h/%zz"}]}, "must be percent-encoded after its host"),
         ({"functions": [{"name": "a", "url": "http://h/?a=ü"}]}, "must be percent-encoded after its host"),
+        ({"functions": [{"name": "a", "url": "http://h/\x01"}]}, "must be percent-encoded after its host"),
+        ({"functions": [{"name": "a", "url": "http://h/?a=\x7f"}]}, "must be percent-encoded after its host"),
+        ({"functions": [{"name": "a", "url": "http://h/@me"}]}, "write an @ of the path as %40"),
         (
             {
                 "functions": [
