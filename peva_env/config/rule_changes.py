@@ -81,7 +81,7 @@ def _value(text: str, value: str) -> Any:
     if value.strip() in _WORDS:
         return _WORDS[value.strip()]
     if not _NUMBER.fullmatch(value.strip()):
-        raise ConfigError(f"rule {text!r}: the value must be a number, or null to switch the rule off")
+        raise ConfigError(f"rule {text!r}: the value must be a number, true, false, or null to switch the rule off")
     return float(value)
 
 

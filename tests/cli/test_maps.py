@@ -188,8 +188,8 @@ def test_a_difference_and_a_summary_by_other_rules(tmp_path: Path) -> None:
     ("rule", "problem"),
     [
         ("p95_ms_max", "write a key of overload and a value, such as p95_ms_max=200"),
-        ("p95_ms_max=", "the value must be a number, or null to switch the rule off"),
-        ("p95_ms_max=1_000", "the value must be a number, or null to switch the rule off"),
+        ("p95_ms_max=", "the value must be a number, true, false, or null to switch the rule off"),
+        ("p95_ms_max=1_000", "the value must be a number, true, false, or null to switch the rule off"),
         ("p95_ms_max=-1", "p95_ms_max = -1.0: input should be greater than 0"),
         ("p95_ms=200", "p95_ms: unknown key; did you mean 'p95_ms_max'?"),
         ("nobody.p95_ms_max=200", "there is no function 'nobody'; there are: a, b"),
