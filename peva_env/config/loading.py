@@ -26,6 +26,9 @@ _SIGNS = [f"tag:yaml.org,2002:{sign}" for sign in ("merge", "value")]
 """The tags of << and =, which YAML 1.1 reads as something other than text."""
 
 
+_LONGEST_CHARACTERS = 20_000_000
+"""A file that holds more, or a device without an end, is no configuration; reading on could fill the memory."""
+
 _MAX_REPEATED = 100_000
 """Values that the aliases of a file may repeat, all in all."""
 
@@ -178,15 +181,11 @@ def read_mapping(path: Path) -> dict[str, Any]:
     """Read a YAML or JSON file that holds keys and values.
 
     Raises:
-        ConfigError: the file cannot be read, is not valid, or does not hold keys and values.
+        ConfigError: the file cannot be read, is far too long, is not valid, or does not hold keys and values.
     """
+    text = _text_of(path)
     try:
-        text = path.read_text(encoding="utf-8")
         data = _parsed(text, is_json=path.suffix == ".json")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not a text file in UTF-8") from error
     except _DuplicateKeyError as error:
         raise ConfigError(f"{path}: {error}") from error
     except json.JSONDecodeError as error:
@@ -207,5 +206,19 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except ValueError as error:  # of JSON; the number is left out of its message
         raise ConfigError(f"{path}: holds a number of too many digits") from error
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}: must hold keys and values, for example 'duration: 30s'; it holds {data!r:.60}")
+        what = "nothing" if data is None else f"{data!r:.60}"
+        raise ConfigError(f"{path}: must hold keys and values, each as `key: value`; it holds {what}")
     return data
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_LONGEST_CHARACTERS + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not a text file in UTF-8") from error
+    if len(text) > _LONGEST_CHARACTERS:
+        raise ConfigError(f"{path}: is longer than {_LONGEST_CHARACTERS:,} characters; is it the right file?")
+    return text

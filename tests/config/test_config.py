@@ -223,7 +223,7 @@ def test_paths_are_taken_relative_to_the_file(tmp_path: Path) -> None:
     [
         ("a.yml", "functions: [{name: a", "line 1 is not valid YAML"),
         ("a.json", '{"duration": ', "line 1 is not valid JSON"),
-        ("a.yml", "", "must hold keys and values"),
+        ("a.yml", "", "must hold keys and values, each as `key: value`; it holds nothing"),
         ("a.yml", "- 1", "must hold keys and values"),
         ("a.yml", "plugins: {other: {}}", "sections 'common' and 'plugins.peva_faas'"),
         ("a.yml", "plugins: 5", "sections 'common' and 'plugins.peva_faas'"),
@@ -253,6 +253,8 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, name: str, text: str, s
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"/dev/zero: is longer than 20,000,000 characters"):
+        load_config(Path("/dev/zero"))
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load_config(tmp_path / "none.yml")
     (tmp_path / "bin.yml").write_bytes(b"\xff\xfe\x00")
