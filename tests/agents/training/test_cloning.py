@@ -12,7 +12,8 @@ pytest.importorskip("tensorboard", reason="needs the `train` extra")
 
 from peva_agents.models import load_scores
 from peva_agents.training import build, parse_training, sized_for, train, training_worlds
-from peva_agents.training.cloning import BisectionTeacher, LearntTeacher, Teacher, choices, clone
+from peva_agents.training.cloning import clone
+from peva_agents.training.teachers import BisectionTeacher, LearntTeacher, Teacher, choices
 from peva_agents.training.worlds import TrainingWorlds
 from peva_env.errors import ConfigError, PolicyLoadError
 from peva_env.views import ROW
