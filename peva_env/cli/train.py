@@ -17,7 +17,7 @@ def train(
     out: Annotated[Path | None, path_option(help="Folder of a new training (default: peva-training).")] = None,
     resume: Annotated[Path | None, path_option(help="Folder of a stopped training, to resume it.")] = None,
 ) -> None:
-    """Train an agent offline, on recordings or simulated nodes, and compare it with the baselines.
+    """Train an agent offline, on recordings, simulated nodes or both, and compare it with the baselines.
 
     Writes the model, checkpoints, the learning curve, TensorBoard logs and the comparison into a folder.
     --resume FOLDER resumes a stopped training.

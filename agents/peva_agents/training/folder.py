@@ -58,8 +58,9 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
 
 
 def _without_other_world(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the stored settings of the world if a world is given, since only one kind of world may be set."""
-    if not given.keys() & {"data", "sim"}:
+    """Leave out the stored settings of the world if a world of another kind is given, whose settings are others."""
+    given_worlds = given.keys() & {"data", "sim"}
+    if all(stored.get(kind) is not None for kind in given_worlds):
         return dict(stored)
     of_worlds = {"data", "sim", "rates_rps", "min_functions", "max_functions", "train_scenarios", "test_scenarios"}
     return {name: value for name, value in stored.items() if name not in of_worlds | {"validation_scenarios"}}

@@ -166,14 +166,16 @@ class Training:
             rows = evaluation_rows(list(evaluate(models, self._worlds, n_episodes)))
             verdict = validation_verdict(self._best, self._worlds, self._config.validation_episodes)
         title = f"{self._config.budget_runs} runs an episode at most, {n_episodes} episodes a scenario"
-        note = self._worlds.note or ("nodes" if self._config.sim else "maps") + " that were not learned on"
+        kinds = {"nodes": self._config.sim, "maps": self._config.data}
+        where = " and ".join(kind for kind, given in kinds.items() if given)
+        note = self._worlds.note or f"{where} that were not learned on"
         write_text(self.folder / "evaluation.md", markdown(rows, title, note))
         write_text(self.folder / "evaluation.json", json.dumps({**self._described, "evaluation": rows}, indent=2))
         print_tables(self._console, rows, title, note)
         self._say(verdict)
         self._say(f"{self.folder}: best_model.zip, model.zip, evaluation.md, learning_curve.csv, tensorboard/")
-        where = "any space" if self._config.view == CANDIDATES else "a space of this shape"
-        self._say(f"use it live on {where}: peva-env run --agent {self.folder / 'best_model.zip'}")
+        which = "any space" if self._config.view == CANDIDATES else "a space of this shape"
+        self._say(f"use it live on {which}: peva-env run --agent {self.folder / 'best_model.zip'}")
 
     def _save(self, model: Any, name: str) -> None:
         save(model, self.folder / name, self._described)

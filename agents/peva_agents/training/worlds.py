@@ -1,7 +1,7 @@
 """The worlds of a training: for learning, for choosing the best model (validation), and for the test.
 
-Recorded maps are split by name, or by a seeded shuffle; simulated nodes by seed. The seeds of the three parts have
-three remainders modulo 3, so that no episode belongs to two parts.
+Recorded maps are split by name, or by a seeded shuffle; simulated nodes by seed. A training may have both. The seeds of
+the three parts have three remainders modulo 3, so that no episode belongs to two parts.
 """
 
 from collections.abc import Sequence
@@ -99,11 +99,18 @@ def training_worlds(config: TrainingConfig) -> TrainingWorlds:
         "reward": config.reward,
         "reward_kwargs": config.reward_kwargs,
     }
+    setups: dict[Part, tuple[OfflineSetup, ...]] = dict.fromkeys(PARTS, ())
+    notes = []
     if config.sim is not None:
-        setups = _simulated(config, {"noise": config.noise, **settings})
-        note = None if config.sim == "random" else "one simulated node: training and test differ in the noise alone"
-        return TrainingWorlds(config.seed, dict.fromkeys(PARTS, setups), note, config.view)
-    return _recorded(config, settings)
+        simulated = _simulated(config, {"noise": config.noise, **settings})
+        setups = dict.fromkeys(PARTS, simulated)
+        if config.sim != "random":
+            notes.append("one simulated node: training and test differ in the noise alone")
+    if config.data is not None:
+        recorded, note = _recorded(config, config.data, settings)
+        setups = {part: setups[part] + recorded[part] for part in PARTS}
+        notes += [note] if note else []
+    return TrainingWorlds(config.seed, setups, "; ".join(notes) or None, config.view)
 
 
 def _simulated(config: TrainingConfig, settings: dict[str, Any]) -> tuple[OfflineSetup, ...]:
@@ -127,19 +134,21 @@ def _simulated(config: TrainingConfig, settings: dict[str, Any]) -> tuple[Offlin
     return tuple(simulated_setup("random", rates_rps=grid, **settings) for grid in grids)
 
 
-def _recorded(config: TrainingConfig, settings: dict[str, Any]) -> TrainingWorlds:
+def _recorded(
+    config: TrainingConfig, data: Sequence[str], settings: dict[str, Any]
+) -> tuple[dict[Part, tuple[OfflineSetup, ...]], str | None]:
+    """Return the setups of recorded maps, and which maps the parts share, if any."""
     wanted = (config.train_scenarios, config.validation_scenarios, config.test_scenarios)
-    data = list(config.data or ())
     if config.view == MAP:
         only = None if None in wanted else [name.removesuffix("*") for names in wanted for name in names or ()]
-        wholes: tuple[OfflineSetup, ...] = (replay_setup(data, scenarios=only, **settings),)
+        wholes: tuple[OfflineSetup, ...] = (replay_setup(list(data), scenarios=only, **settings),)
     else:
-        wholes = replay_setups(data, **settings)
+        wholes = replay_setups(list(data), **settings)
     chosen = split([name for whole in wholes for name in whole.world.scenarios], wanted, config.seed)
     setups: dict[Part, tuple[OfflineSetup, ...]] = {
         part: _restricted(wholes, names) for part, names in zip(PARTS, chosen, strict=True)
     }
-    return TrainingWorlds(config.seed, setups, _shared_note(*chosen), config.view)
+    return setups, _shared_note(*chosen)
 
 
 def _restricted(wholes: Sequence[OfflineSetup], names: Sequence[str]) -> tuple[OfflineSetup, ...]:

@@ -94,14 +94,21 @@ class TrainingConfig(BaseModel):
         return {**given, "reward": _REWARDS.get(given.get("view", "candidates"), "early")}
 
     @model_validator(mode="after")
-    def _one_world(self) -> "TrainingConfig":
-        if (self.data is None) == (self.sim is None):
-            raise ValueError("give either --data (a folder or the name of a dataset) or --sim random")
+    def _worlds(self) -> "TrainingConfig":
+        if self.data is None and self.sim is None:
+            raise ValueError("give --data (a folder or the name of a dataset), --sim random, or both")
+        if self.data is not None and self.sim is not None and self.view == "map":
+            raise ValueError("--data and --sim together need --view candidates, which is the same for every space")
         recorded = ("train_scenarios", "validation_scenarios", "test_scenarios")
         simulated = ("rates_rps", "min_functions", "max_functions")
-        for name in recorded if self.data is None else simulated:
-            if getattr(self, name) is not None:
-                raise ValueError(f"{name} belongs to {'--data' if self.data is None else '--sim'}; leave it out")
+        for needed, names in (("data", recorded), ("sim", simulated)):
+            for name in names if getattr(self, needed) is None else ():
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} belongs to --{needed}; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _one_start(self) -> "TrainingConfig":
         if self.init in TEACHERS and (self.view == "map" or self.algo == "dqn"):
             raise ValueError(f"init = {self.init!r} needs --view candidates and --algo maskable-ppo or ppo")
         if self.init is not None and self.init not in TEACHERS and not self.init.endswith(".zip"):

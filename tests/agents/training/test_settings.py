@@ -29,8 +29,8 @@ from tests.support.builders import event, write_recording
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "give either --data"),
-        ({"data": ["x"], "sim": "random"}, "give either --data"),
+        ({}, "give --data .*, --sim random, or both"),
+        ({"data": ["x"], "sim": "random", "view": "map"}, "--data and --sim together need --view candidates"),
         ({"sim": "random", "budget_runs": -3}, "budget_runs = -3: input should be greater than or equal to 1"),
         ({"sim": "random", "algo": "a2c"}, "algo = 'a2c': input should be 'maskable-ppo', 'ppo' or 'dqn'"),
         ({"sim": "random", "test_scenarios": ["MID"]}, "test_scenarios belongs to --data"),
@@ -118,6 +118,18 @@ def test_recorded_maps_of_any_shape_are_mixed_unless_the_view_is_the_map(tmp_pat
         training_worlds(parse_training({"data": data, "view": "map"}))
 
 
+def test_recorded_maps_and_simulated_nodes_are_mixed_in_each_part() -> None:
+    given = {"data": ["local-node-v1"], "sim": "random", "rates_rps": {name: [0, 50, 100] for name in "abc"}}
+    worlds = training_worlds(parse_training(given))
+    assert [len(space.functions) for space in worlds.spaces] == [3, 2]
+    for part in PARTS:
+        assert worlds.scenarios(part) == ("simulated", "local-node-v1:checkout+primes")
+        assert [vector.num_envs for vector in worlds.vectors(part, 5)] == [2, 3]
+    assert [place.name.partition(",")[0] for place in places(worlds)] == list(worlds.scenarios("test"))
+    assert worlds.note is not None
+    assert "the same map" in worlds.note
+
+
 def test_environments_of_a_training_are_shared_out_among_its_spaces() -> None:
     worlds = training_worlds(parse_training({"sim": "random"}))
     assert [vector.num_envs for vector in worlds.vectors("train", 10)] == [2, 2, 3, 3]
@@ -184,6 +196,10 @@ def test_a_folder_goes_on_with_its_own_training_only(tmp_path: Path) -> None:
         begin_folder(folder, {})
     with pytest.raises(ConfigError, match="is not empty and holds no training; give another folder"):
         begin_folder(tmp_path, {})
+    both = parse_training({"sim": "random", "data": ["local-node-v1"]})
+    (folder / "config.json").write_text(json.dumps({"config": both.model_dump(mode="json")}))
+    assert resumed_config(folder, {"data": ["local-node-v1"], "sim": "random"}) == both
+    assert resumed_config(folder, {"data": ["local-node-v1"]}) == both
     (folder / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match="is not what peva-env train wrote"):
         resumed_config(folder, {})
