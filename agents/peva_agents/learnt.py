@@ -122,10 +122,10 @@ class LearntPolicy:
             return counted
         return counted.take(self._rng.permutation(len(counted))[:_MOST_COMPARED])
 
-    def compare(self, candidates: Candidates) -> Comparison:
-        """Compare the candidates, or a sample of them."""
+    def compare(self, candidates: Candidates, among: Candidates | None = None) -> Comparison:
+        """Compare the candidates, or a sample of them; ``among`` are all unknown ones, the candidates by default."""
         counted = self.sample(candidates)
-        counts = self.counts(counted, candidates)
+        counts = self.counts(counted, candidates if among is None else among)
         likely = self._likely(self.shares(counted), counts).clip(1 - _CERTAIN, _CERTAIN)
         gain = likely * counts.above + (1 - likely) * counts.below
         score = np.log(gain) + np.log(likely * (1 - likely)) / 2

@@ -6,7 +6,7 @@ a model that sees candidates is played without it.
 
 from peva_agents.models.algorithms import algorithm, one_thread, policy_class, require_sb3
 from peva_agents.models.campaign_rows import CampaignRows
-from peva_agents.models.candidate_scores import CandidateScores
+from peva_agents.models.candidate_scores import NO_SCORE, CandidateScores
 from peva_agents.models.file import (
     Noise,
     artefact,
@@ -23,6 +23,7 @@ from peva_agents.models.view import MAP_VIEW, candidate_view
 
 __all__ = [
     "MAP_VIEW",
+    "NO_SCORE",
     "CampaignRows",
     "CandidateScores",
     "Noise",

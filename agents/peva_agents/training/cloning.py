@@ -1,7 +1,7 @@
 """The start of a training: behaviour cloning of an agent, or the weights of another model.
 
-A policy that is cloned learns, supervised, which candidate the agent would choose, in campaigns that the agent mostly
-drives (Pomerleau, ALVINN, NIPS 1988). Then it learns by reinforcement as always.
+A policy that is cloned learns, supervised, which of the legal actions the agent would choose, in campaigns that the
+agent mostly drives (Pomerleau, ALVINN, NIPS 1988). Then it learns by reinforcement as always.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_agents.models import artefact, load_weights
+from peva_agents.models import NO_SCORE, artefact, load_weights
 from peva_agents.training.teachers import BisectionTeacher, Choices, LearntTeacher, Teacher, choices
 from peva_agents.training.worlds import TrainingWorlds
 from peva_env.config.offline import TEACHERS, TrainingConfig
@@ -60,22 +60,27 @@ def clone(policy: Any, taught: Choices, seed: int) -> float:
     """Fit a policy to choices; return the share of the held-out choices with which it agrees."""
     import torch  # it takes seconds to import, errors come first
 
-    order = np.random.default_rng(seed).permutation(len(taught.rows))
+    order = np.random.default_rng(seed).permutation(len(taught.likely))
     n_held_out = len(order) // _HELD_OUT
     held_out, learned = order[:n_held_out], order[n_held_out:]
     rng, optimizer = np.random.default_rng(seed), torch.optim.Adam(policy.parameters(), lr=_LEARNING_RATE)
     for _ in range(_N_EPOCHS):
         rng.shuffle(learned)
         for part in np.array_split(learned, max(1, len(learned) // _BATCH_SIZE)):
-            distribution = policy.get_distribution(_tensors(policy, taught, part)).distribution
-            loss = -distribution.log_prob(torch.as_tensor(taught.rows[part])).mean()
+            likely = torch.as_tensor(taught.likely[part])
+            loss = torch.nn.functional.cross_entropy(_logits(policy, taught, part), likely)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
     with torch.no_grad():
-        logits = policy.get_distribution(_tensors(policy, taught, held_out)).distribution.logits
-    return float((logits.numpy().argmax(axis=1) == taught.rows[held_out]).mean())
+        logits = _logits(policy, taught, held_out)
+    return float((logits.numpy().argmax(axis=1) == taught.likely[held_out].argmax(axis=1)).mean())
 
 
-def _tensors(policy: Any, taught: Choices, part: NDArray[np.int64]) -> Any:
-    return policy.obs_to_tensor({name: values[part] for name, values in taught.observations.items()})[0]
+def _logits(policy: Any, taught: Choices, part: NDArray[np.int64]) -> Any:
+    """Return the logits of the actions (n, N), very low ones for actions that were not legal."""
+    import torch
+
+    tensors = policy.obs_to_tensor({name: values[part] for name, values in taught.observations.items()})[0]
+    illegal = torch.as_tensor(~taught.masks[part])
+    return policy.get_distribution(tensors).distribution.logits.masked_fill(illegal, NO_SCORE)

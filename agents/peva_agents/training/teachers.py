@@ -16,6 +16,10 @@ _ASTRAY = 0.2
 """The share of the steps that are drawn at random, so that the policy also learns where the agent does not lead."""
 
 
+_SHARPNESS = 10.0
+"""How much likelier a candidate is whose score is higher by 1: by this power of e."""
+
+
 class Teacher(Protocol):
     """An agent that is cloned."""
 
@@ -23,8 +27,8 @@ class Teacher(Protocol):
         """Prepare for a campaign, which has begun."""
         ...
 
-    def choose(self) -> int:
-        """Return the row of the candidate that the agent would run."""
+    def likely(self) -> NDArray[np.float64]:
+        """Return how likely the agent would run the candidate in each row that the view shows, (K,)."""
         ...
 
 
@@ -32,38 +36,49 @@ class BisectionTeacher:
     """Chooses the first row: the candidate that resolves most in the worse case."""
 
     def begin(self, view: CandidateView) -> None:
-        """Do nothing."""
+        """Keep the view."""
+        self._view = view
 
-    def choose(self) -> int:
-        """Return 0."""
-        return 0
+    def likely(self) -> NDArray[np.float64]:
+        """Return 1 for the first row, and 0 for the others."""
+        likely = np.zeros(len(self._view.action_masks()))
+        likely[0] = 1
+        return likely
 
 
 class LearntTeacher:
-    """Chooses as the agent ``learnt`` does among the candidates that the view shows."""
+    """Scores the candidates that the view shows as the agent ``learnt`` does; the higher, the likelier.
+
+    All scores are shown to the policy, not only the best, since many are nearly as good (Rusu et al., Policy
+    distillation, ICLR 2016).
+    """
 
     def begin(self, view: CandidateView) -> None:
         """Attach the policy to the campaign."""
         env: Any = view.unwrapped
-        self._view, self._space = view, env.space
+        self._view, self._env = view, env
         self._policy = LearntPolicy(seed=0)
         env.attach_policy(self._policy, agent="learnt")
         self._policy.setup(env.policy_context())
 
-    def choose(self) -> int:
-        """Return the row of the highest score."""
-        rows = np.flatnonzero(self._view.action_masks()).tolist()
-        by_index = {self._space.index(self._view.config(row)): row for row in rows}
-        candidates = Candidates(self._space, list(by_index))
-        (chosen,) = self._policy.choose_batch(candidates=candidates, desired_size=1)
-        return by_index[self._space.index(chosen)]
+    def likely(self) -> NDArray[np.float64]:
+        """Return probabilities whose logarithms are in proportion to the scores."""
+        space, masks = self._env.space, self._view.action_masks()
+        rows = np.flatnonzero(masks)
+        shown = Candidates(space, [space.index(self._view.config(int(row))) for row in rows])
+        compared = self._policy.compare(shown, Candidates(space, np.flatnonzero(self._env.action_masks())))
+        weights = np.exp(_SHARPNESS * (compared.score - compared.score.max()))
+        likely = np.zeros(len(masks))
+        likely[rows] = weights / weights.sum()
+        return likely
 
 
 class Choices(NamedTuple):
-    """Choices of an agent: observations as arrays of ``n`` rows, and the rows that it chose, (n,)."""
+    """Choices of an agent: observations as arrays of ``n`` rows, how likely it takes an action, and which are legal."""
 
     observations: Observation
-    rows: NDArray[np.int64]
+    likely: NDArray[np.float32]  # (n, N)
+    masks: NDArray[np.bool_]  # (n, N)
 
 
 def choices(worlds: TrainingWorlds, teacher: Teacher, n: int) -> Choices:
@@ -74,21 +89,23 @@ def choices(worlds: TrainingWorlds, teacher: Teacher, n: int) -> Choices:
         view = CandidateView(worlds.single("train", number=number))
         stream = _stream(view, teacher, iter(worlds.seeds("train", n)), np.random.default_rng(worlds.seed))
         found += [next(stream) for _ in range((n + number) // n_shapes)]
-    observations = {name: np.stack([observation[name] for observation, _ in found]) for name in found[0][0]}
-    return Choices(observations, np.array([row for _, row in found]))
+    observations = {name: np.stack([one[0][name] for one in found]) for name in found[0][0]}
+    likely = np.stack([likely for _, likely, _ in found]).astype(np.float32)
+    return Choices(observations, likely, np.stack([masks for *_, masks in found]))
 
 
 def _stream(
     view: CandidateView, teacher: Teacher, seeds: Iterator[int], rng: np.random.Generator
-) -> Iterator[tuple[Observation, int]]:
+) -> Iterator[tuple[Observation, NDArray[np.float64], NDArray[np.bool_]]]:
     for seed in seeds:
         observation, _ = view.reset(seed=seed)
         teacher.begin(view)
         ended = not view.action_masks().any()
         while not ended:
-            row = teacher.choose()
-            yield observation, row
+            likely, masks = teacher.likely(), view.action_masks()
+            yield observation, likely, masks
+            row = int(likely.argmax())
             if rng.random() < _ASTRAY:
-                row = int(rng.choice(np.flatnonzero(view.action_masks())))
+                row = int(rng.choice(np.flatnonzero(masks)))
             observation, _, terminated, truncated, _ = view.step(row)
             ended = terminated or truncated

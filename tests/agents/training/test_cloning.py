@@ -41,7 +41,7 @@ def test_bisection_chooses_what_resolves_most_in_the_worse_case() -> None:
     names = [feature.name for feature in ROW]
     counts = [taught.observations["candidates"][:, :, names.index(name)] for name in ("log_below", "log_above")]
     worse = np.minimum(*counts)
-    assert (worse[np.arange(40), taught.rows] >= worse.max(axis=1) - 1e-5).all()
+    assert (worse[np.arange(40), taught.likely.argmax(axis=1)] >= worse.max(axis=1) - 1e-5).all()
 
 
 @pytest.mark.parametrize("teacher", [BisectionTeacher(), LearntTeacher()], ids=["bisection", "learnt"])
@@ -50,7 +50,7 @@ def test_a_clone_agrees_with_its_agent_more_than_chance_does(teacher: Teacher, t
     config = sized_for(parse_training(SMALL), around.space)
     model = build(config, around.learning_env(4), around.space, tmp_path)
     taught = choices(around, teacher, 800)
-    assert len(taught.rows) == 800
+    assert len(taught.likely) == 800
     n_candidates = (taught.observations["candidates"] != 0).any(axis=2).sum(axis=1)
     assert clone(model.policy, taught, 0) > 2 * (1 / n_candidates).mean()
 
