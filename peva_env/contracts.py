@@ -365,7 +365,7 @@ class AgentWithDominance(Protocol):
 class Agent(AgentWithDominance, Protocol):
     """Chooses the next action of a campaign; ``name`` is its name in the memory and in the arena.
 
-    Two more methods are optional: see ``SpaceBoundAgent`` and ``PredictingAgent``.
+    Three more methods are optional: see ``SpaceBoundAgent``, ``PredictingAgent`` and ``CandidateAgent``.
     """
 
     name: str
@@ -403,5 +403,20 @@ class PredictingAgent(Protocol):
         """Return each configuration's probability of being overloaded, 0..1, (k,), or None without an estimate.
 
         Called at any time after ``begin``. A call must not change the agent's next action.
+        """
+        ...
+
+
+@runtime_checkable
+class CandidateAgent(Protocol):
+    """An agent that can also choose among the candidates that the candidate view shows."""
+
+    def choose_row(self, observation: Any, info: Mapping[str, Any]) -> int | None:
+        """Return the row of a candidate, given the view's observation and info; None to end the campaign.
+
+        Called after ``begin``, in place of ``act``.
+
+        Raises:
+            PolicyError: the agent, as it was made, does not choose among candidates.
         """
         ...

@@ -22,6 +22,7 @@ from peva_agents.models import (
 from peva_env.config import DfaasConfig
 from peva_env.contracts import CampaignView
 from peva_env.errors import PolicyError, PolicyLoadError
+from peva_env.observation import Observation
 from peva_env.space import ConfigSpace
 from peva_env.views import CANDIDATES
 
@@ -97,6 +98,19 @@ class SB3Agent:
         """Return the best legal action, or None without a legal action."""
         return self._player.act(observation, info)
 
+    def choose_row(self, observation: Any, info: Mapping[str, Any]) -> int | None:
+        """Return the best row of an observation of the candidate view, or None without a candidate.
+
+        Raises:
+            PolicyError: the model sees the map.
+        """
+        if not isinstance(self._player, _CandidatePlayer):
+            raise PolicyError(
+                f"{self._path} sees the map, but this environment shows candidates; leave out --view candidates, or "
+                "train a model without --view map"
+            )
+        return self._player.choose_row(observation, info)
+
     @property
     def _sees_candidates(self) -> bool:
         return bool(self._artefact["view"]["name"] == CANDIDATES)
@@ -127,7 +141,15 @@ class _CandidatePlayer:
 
     def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:  # noqa: ARG002
         """Return the action of the candidate with the highest score, or None without a candidate."""
-        scores = self._scores(self._rows.look(observation))
-        chosen = scores if self._noise is None else scores + self._noise(scores.shape)
-        config = self._rows.config(int(chosen[0].argmax()))
+        config = self._rows.config(self._best(self._rows.look(observation)))
         return None if config is None else self._campaign.action(config)
+
+    def choose_row(self, observation: Any, info: Mapping[str, Any]) -> int | None:
+        """Return the row with the highest score in an observation of the view, or None without a candidate."""
+        if not np.any(info["action_mask"]):
+            return None
+        return self._best({name: values[None] for name, values in observation.items()})
+
+    def _best(self, observation: Observation) -> int:
+        scores = self._scores(observation)
+        return int((scores if self._noise is None else scores + self._noise(scores.shape))[0].argmax())

@@ -115,7 +115,7 @@ def export(
     source = _source(data, sim, config, rates, budget_runs)
     given = {name: value for options in kinds.values() for name, value in options.items() if value is not None}
     source.arguments.update(given | _unusual(reward, view))
-    make_agent = _for_view(agent, view)
+    make_agent = mixed_factory(agent)
     dataset = MinariDataset(minari, force=force)
     console, interrupts = make_console(), FirstInterrupt()
     try:
@@ -165,13 +165,6 @@ def _unusual(reward: str, view: str) -> dict[str, Any]:
     return {
         name: value for name, value, usual in (("reward", reward, "frontier"), ("view", view, "map")) if value != usual
     }
-
-
-def _for_view(agent: str, view: str) -> Callable[[DfaasConfig], Agent]:
-    """Return the factory of the agents, which must be able to act in the view."""
-    if view == "candidates" and any(part.partition(":")[0].endswith(".zip") for part in agent.split(",")):
-        raise ConfigError(f"--agent {agent!r}: a model of peva-env train reads the map; leave out --view candidates")
-    return mixed_factory(agent)
 
 
 def _source(

@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.contracts import Agent, CampaignView
+from peva_env.contracts import Agent, CampaignView, CandidateAgent
 from peva_env.errors import ConfigError
 from peva_env.planning import LegalOnly
 from peva_env.space import Config
@@ -23,8 +23,9 @@ class Behaviour:
     agent and its seed: ``uniform`` draws evenly, every other agent counts as deterministic. In a space without indices
     of configurations (``MultiDiscrete``) an agent acts by itself, and ``log_probs`` stays empty.
 
-    In the candidate view an agent chooses among all configurations; the action is the candidate that is nearest to the
-    choice, which is the choice itself if it is shown.
+    In the candidate view a ``CandidateAgent``, such as a model that sees candidates, chooses among the rows that are
+    shown. Other agents choose among all configurations; the action is the candidate that is nearest to the choice,
+    which is the choice itself if it is shown.
 
     Args:
         agent: any agent.
@@ -79,6 +80,8 @@ class Behaviour:
 
     def _choice(self, observation: Any, info: Mapping[str, Any], legal: NDArray[np.int64]) -> int | None:
         """Return the agent's choice as an action of the environment; when it has none, one that was not taken."""
+        if self._is_view and isinstance(self._agent, CandidateAgent):
+            return self._agent.choose_row(observation, info)
         if self._is_view:
             info = {**info, "action_mask": self._base.action_masks()}  # type: ignore[attr-defined]
         choice = self._legal_agent.act(observation, info)

@@ -176,7 +176,7 @@ def test_a_dataset_is_replaced_only_by_force(root: Path) -> None:
             "shares sum to 1.4, not to 1",
         ),
         (["--minari", "x-v0", "--sim", "random", "--agent", "learnt:0.7,nobody:0.3"], "there is no such agent"),
-        (["--minari", "x-v0", "--sim", "random", "--agent", "a.zip", "--view", "candidates"], "reads the map"),
+        (["--minari", "x-v0", "--sim", "random", "--agent", "a.zip", "--view", "candidates"], "there is no such model"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_in_one_line(args: list[str], complaint: str, root: Path) -> None:

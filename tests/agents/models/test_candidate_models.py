@@ -125,6 +125,18 @@ def test_an_agent_sees_what_the_wrapper_shows() -> None:
         shown = view.step(row)[0]
 
 
+def test_a_model_chooses_among_the_rows_that_the_view_shows(model: Path) -> None:
+    env: PevaEnv = make_sim_env("random", budget_runs=9)
+    view, scores, agent = CandidateView(env), load_scores(model), SB3Agent(path=model)
+    observation, info = view.reset(seed=6)
+    agent.begin(env)
+    for _ in range(8):
+        row = agent.choose_row(observation, info)
+        assert row == scores({name: values[None] for name, values in observation.items()}).argmax()
+        observation, *_, info = view.step(row)
+    assert agent.choose_row(observation, {"action_mask": np.zeros(64, np.int8)}) is None
+
+
 def test_a_model_may_draw_its_actions_by_their_probabilities(model: Path) -> None:
     env: PevaEnv = make_sim_env("random", rates_rps=TINY["rates_rps"], noise=0.0)
 

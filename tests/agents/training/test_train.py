@@ -226,6 +226,15 @@ def test_a_model_of_another_space_is_refused_with_both_named_before_anything_sta
     assert not (tmp_path / "results").exists()
 
 
+def test_a_model_of_the_map_does_not_play_among_candidates(sees_maps: Path, tmp_path: Path) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
+    model = sees_maps / "best_model.zip"
+    ask = ["export", "--minari", "x-v0", *FETCH[:4], "--view", "candidates", "--agent", str(model)]
+    assert "sees the map, but this environment shows candidates; leave out --view" in complaint(
+        peva(*ask, cwd=tmp_path)
+    )
+
+
 def test_a_model_older_than_the_views_sees_the_map(sees_maps: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(sees_maps / "model.zip") as archive, zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
         for name in archive.namelist():
