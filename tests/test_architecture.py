@@ -35,8 +35,9 @@ RANK = {room: rank for rank, room in enumerate(room for line in ROOMS for room i
 FOR_AGENTS = {"errors", "space", "contracts", "system", "config", "rules", "inference", "planning", "features"}
 FOR_AGENTS |= {"observation", "views"}
 
-FOR_TRAINERS = FOR_AGENTS | {"campaign", "console", "env", "objectives", "report", "sb3_vec_env", "vector", "wrappers"}
-"""What builds and steps environments, and prints tables of them, may see these too; an agent never does."""
+FOR_TRAINERS = FOR_AGENTS | {"campaign", "console", "datasets", "env", "objectives", "report", "sb3_vec_env", "vector"}
+FOR_TRAINERS |= {"wrappers"}
+"""What builds and steps environments, reads datasets and prints tables may see these too; an agent never does."""
 
 AT_MOST_AT_THE_ROOT = {"peva_env": 14, "peva_agents": 13}
 

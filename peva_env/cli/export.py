@@ -23,6 +23,7 @@ from peva_env.datasets import Exported, MinariDataset
 from peva_env.errors import ConfigError
 from peva_env.planning import campaign_loop
 from peva_env.system import FirstInterrupt
+from peva_env.views import CANDIDATES, CONTEXT, ROW
 
 _INTERRUPTED = 130
 _MAX_SEED = 2**63 - 1
@@ -149,7 +150,16 @@ def _write(
             algorithm=agent,
             description=_description(source, agent, episodes, seed, epsilon),
             epsilon=epsilon,
+            features=_feature_names(source),
         )
+
+
+def _feature_names(source: _Source) -> dict[str, list[str]] | None:
+    """Return the names of the features in each part of an observation; None for observations of the map."""
+    if source.arguments.get("view") != CANDIDATES:
+        return None
+    parts = {"candidates": ROW, "context": CONTEXT}
+    return {part: [feature.name for feature in features] for part, features in parts.items()}
 
 
 def _refuse_misplaced(kinds: Mapping[str, Mapping[str, Any]], given: str) -> None:

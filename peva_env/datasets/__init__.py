@@ -3,10 +3,11 @@
 from difflib import get_close_matches
 from pathlib import Path
 
+from peva_env.datasets.demonstrations import Demonstrated, Demonstrations
 from peva_env.datasets.minari import Exported, MinariDataset
 from peva_env.errors import ConfigError
 
-__all__ = ["Exported", "MinariDataset", "load", "names"]
+__all__ = ["Demonstrated", "Demonstrations", "Exported", "MinariDataset", "load", "names"]
 
 _HOME = Path(__file__).parent
 

@@ -14,13 +14,16 @@ the features of candidates lose bits that are noise (``peva_env.datasets.compact
 The metadata of an episode are ``behaviour`` (the name of its agent), ``seed``, ``status``, ``n_unknown`` at the end,
 ``n_runs``, Minari's summary of the rewards (``rewards_sum`` is the return), and ``scenario`` if there are several.
 
+In the candidate view the metadata of the dataset have ``features``: the names of the numbers of ``candidates`` and
+``context``, in their order.
+
 Minari is imported when a dataset is written. Its ``DataCollector`` is not used, because it needs jax to append a step.
 """
 
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -43,6 +46,10 @@ type Drive = Callable[..., Any]
 
 _ID = re.compile(r"(?![-\w]/[-\w]+$)([-\w]+/)*[-\w]+-v\d+", re.ASCII)  # Minari refuses a namespace of one letter
 _NEEDED = ("minari", "h5py", "PIL")
+
+FEATURES_KEY = "features"
+"""The key of a dataset's metadata that holds the names of the features of each part of an observation."""
+
 _FORMAT = "hdf5"
 """Minari's default format, which other libraries read without Minari."""
 
@@ -69,7 +76,7 @@ class MinariDataset:
     """
 
     def __init__(self, dataset_id: str, *, force: bool = False) -> None:
-        self._minari = _minari()
+        self._minari = require_minari("--minari")
         self.id = dataset_id
         self._root = Path(self._minari.storage.datasets_root_dir.get_dataset_path())
         self._folder = self._root / _checked(dataset_id, self._root) / "data"
@@ -87,10 +94,12 @@ class MinariDataset:
         algorithm: str,
         description: str,
         epsilon: float = 0.0,
+        features: Mapping[str, Sequence[str]] | None = None,
     ) -> Exported:
         """Let agents play an episode each, with the seeds ``seed``, ``seed + 1`` and so on, and write the episodes.
 
-        Agents take legal actions only, and with probability ``epsilon`` one of all legal actions.
+        Agents take legal actions only, and with probability ``epsilon`` one of all legal actions. ``features`` are the
+        names of the features in parts of an observation.
 
         Raises:
             PevaError: an episode cannot be run to its end, or has no step. Nothing is written then, nor after Ctrl-C.
@@ -120,6 +129,7 @@ class MinariDataset:
                     "algorithm_name": algorithm,
                     "description": description,
                     "requirements": [f"peva-env>={__version__}"],
+                    **({FEATURES_KEY: {part: list(names) for part, names in features.items()}} if features else {}),
                 }
             )
             n_steps = storage.total_steps
@@ -181,12 +191,17 @@ class MinariDataset:
         return {"behaviour": behaviour.name, "status": str(result.status), **counts, **rewards, **scenario}
 
 
-def _minari() -> Any:
+def require_minari(option: str) -> Any:
+    """Return the module of Minari for an option of a command.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     try:
         for name in _NEEDED:
             import_module(name)
     except ImportError as error:
-        raise ConfigError(f"--minari needs the `minari` extra: pip install 'peva-env[minari]' ({error})") from error
+        raise ConfigError(f"{option} needs the `minari` extra: pip install 'peva-env[minari]' ({error})") from error
     return import_module("minari")
 
 

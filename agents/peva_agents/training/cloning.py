@@ -1,7 +1,7 @@
-"""The start of a training: behaviour cloning of an agent, or the weights of another model.
+"""The start of a training: behaviour cloning of an agent or of a dataset, or the weights of another model.
 
-A policy that is cloned learns, supervised, which of the legal actions the agent would choose, in campaigns that the
-agent mostly drives (Pomerleau, ALVINN, NIPS 1988). Then it learns by reinforcement as always.
+A policy that is cloned learns, supervised, which of the legal actions the agent would choose: in campaigns that the
+agent mostly drives, or in those of a dataset (Pomerleau, ALVINN, NIPS 1988). Then it learns by reinforcement as always.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.models import NO_SCORE, artefact, load_weights
+from peva_agents.training.demos import demonstrated, require_demos
 from peva_agents.training.teachers import BisectionTeacher, Choices, LearntTeacher, Teacher, choices
 from peva_agents.training.worlds import TrainingWorlds
 from peva_env.config.offline import TEACHERS, TrainingConfig
@@ -25,13 +26,15 @@ _HELD_OUT = 10
 _TEACHERS: Mapping[str, Callable[[], Teacher]] = {"bisection": BisectionTeacher, "learnt": LearntTeacher}
 
 
-def require_start(config: TrainingConfig) -> None:
+def require_start(config: TrainingConfig, worlds: TrainingWorlds) -> None:
     """Check that a training can begin as it is asked to.
 
     Raises:
-        ConfigError: the model is of another algorithm or view.
-        PolicyLoadError: the file does not exist, or is not a model of ``peva-env train``.
+        ConfigError: the model or the dataset does not exist, or is of another algorithm, view or environment.
+        PolicyLoadError: the file is not a model of ``peva-env train``.
     """
+    if config.demos is not None:
+        require_demos(config, worlds)
     if config.init is None or config.init in TEACHERS:
         return
     told = artefact(Path(config.init))
@@ -47,9 +50,14 @@ def start(policy: Any, config: TrainingConfig, worlds: TrainingWorlds, say: Call
     """Let a policy begin as the settings ask: cloned, with the weights of a model, or as it is.
 
     Raises:
+        ConfigError: the dataset cannot be used.
         PolicyLoadError: the weights of the model do not fit.
     """
-    if config.init in TEACHERS:
+    if config.demos is not None:
+        taught = demonstrated(config, worlds)
+        agreement = clone(policy, taught, config.seed)
+        say(f"cloned {config.demos} from {len(taught.likely):,} choices; it agrees with {agreement:.0%} of others")
+    elif config.init in TEACHERS:
         agreement = clone(policy, choices(worlds, _TEACHERS[config.init](), _N_CHOICES), config.seed)
         say(f"cloned {config.init} from {_N_CHOICES:,} choices; it agrees with {agreement:.0%} of others")
     elif config.init is not None:

@@ -61,8 +61,9 @@ def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None
     if resume is not None and out not in (None, resume):
         raise ConfigError(f"--resume {resume} goes on in its own folder; leave --out out")
     config = resumed_config(resume, given) if resume else parse_training(given)
-    require_start(config)
     worlds = training_worlds(config)
+    if resume is None:  # a training goes on without what it began with
+        require_start(config, worlds)
     config = sized_for(config, worlds.space, len(worlds.spaces))
     described = {
         "config": config.model_dump(mode="json"),

@@ -56,6 +56,9 @@ class TrainingConfig(BaseModel):
     init: str | None = Field(
         None, min_length=1, description="Begin as learnt or bisection chooses (cloned), or with a model.zip"
     )
+    demos: str | None = Field(
+        None, min_length=1, description="Begin as the agents of a Minari dataset chose (cloned): its id, or a folder"
+    )
     budget_runs: int = Field(64, ge=1, le=LARGEST_COUNT, description="Most runs of an episode")
     dominance: Dominance = Field(
         "within_sets", description="How verdicts are inferred: within_sets, two_sided, or one_sided, as live"
@@ -109,8 +112,14 @@ class TrainingConfig(BaseModel):
 
     @model_validator(mode="after")
     def _one_start(self) -> "TrainingConfig":
+        if self.init is not None and self.demos is not None:
+            raise ValueError("init and demos: a training begins in one way; leave one of them out")
         if self.init in TEACHERS and (self.view == "map" or self.algo == "dqn"):
             raise ValueError(f"init = {self.init!r} needs --view candidates and --algo maskable-ppo or ppo")
+        if self.demos is not None and self.algo == "dqn":
+            raise ValueError(
+                "demos: DQN has values of actions, which no dataset shows; give --algo maskable-ppo or ppo"
+            )
         if self.init is not None and self.init not in TEACHERS and not self.init.endswith(".zip"):
             raise ValueError(
                 f"init = {self.init!r}: must be {', '.join(TEACHERS)} or the file of a model, as model.zip"

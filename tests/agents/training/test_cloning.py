@@ -67,6 +67,8 @@ def test_a_training_begins_with_the_weights_of_a_model(tmp_path: Path) -> None:
     ):
         train({**given, "algo": "ppo"}, console=Console(quiet=True), out=tmp_path / "third")
     assert not (tmp_path / "third").exists()
+    first.unlink()
+    train({}, console=Console(quiet=True), resume=second.parent)  # needs no start
 
 
 @pytest.mark.parametrize(
