@@ -9,7 +9,6 @@ from typing import Annotated, Any, NoReturn
 
 import gymnasium
 import typer
-from rich.console import Console
 
 from peva_env import __version__
 from peva_env.campaign import not_idle, planned
@@ -23,28 +22,15 @@ from peva_env.cli import report as cli_report
 from peva_env.cli import scout as cli_scout
 from peva_env.cli import slo as cli_slo
 from peva_env.cli import train as cli_train
+from peva_env.cli.campaign import campaign
 from peva_env.cli.configuration import ConfigOption, warn_of_short_runs
 from peva_env.cli.services import UrlOption, asked_settings
 from peva_env.config import DfaasConfig, parse_config
-from peva_env.console import (
-    CampaignProgress,
-    complain,
-    duration_text,
-    guard_output,
-    make_console,
-    print_disputes,
-    print_map,
-    print_plan,
-    print_verdicts,
-    say,
-    tell_warnings,
-    write,
-)
-from peva_env.contracts import AgentWithDominance, EndStatus, EventKind, SpaceBoundAgent
-from peva_env.env import PevaEnv
+from peva_env.console import complain, guard_output, make_console, print_plan, tell_warnings, write
+from peva_env.contracts import AgentWithDominance, EndStatus, SpaceBoundAgent
 from peva_env.errors import ConfigError, PevaError
-from peva_env.memory import MAX_REPETITION, as_read
-from peva_env.planning import DfaasPlanBuilder, agent_factory, campaign_loop, own_policy
+from peva_env.memory import MAX_REPETITION
+from peva_env.planning import DfaasPlanBuilder, agent_factory, own_policy
 from peva_env.system import FirstInterrupt
 
 _STDERR = 2
@@ -135,7 +121,7 @@ def run(
         budget_seconds=budget_seconds,
     )
     options = {"repetition": repetition} if repetition else {"warm_start": True}
-    status = _campaign(console, env, driver, settings, options, interrupts, f"this machine {busy}" if busy else None)
+    status = campaign(console, env, driver, settings, options, interrupts, f"this machine {busy}" if busy else None)
     raise typer.Exit(EXIT_CODES[status])
 
 
@@ -226,67 +212,3 @@ def _suited_to(agent: Any, settings: DfaasConfig) -> DfaasConfig:
         agent.require_space(DfaasPlanBuilder(settings).build_space())
     own_dominance = agent.dominance if isinstance(agent, AgentWithDominance) else "one_sided"
     return _with_options(settings, dominance=settings.dominance or own_dominance)
-
-
-def _campaign(
-    console: Console,
-    env: gymnasium.Env[Any, Any],
-    agent: Any,
-    settings: DfaasConfig,
-    options: dict[str, Any],
-    interrupts: FirstInterrupt,
-    first_line: str | None,
-) -> EndStatus:
-    """Run the campaign and print its result, however it ended."""
-    campaign = env.unwrapped
-    assert isinstance(campaign, PevaEnv)  # noqa: S101 - the id is ours
-    campaign.observer = progress = CampaignProgress(console, campaign, settings, first_line)
-    status = EndStatus.INTERRUPTED
-    try:
-        with progress:
-            status = campaign_loop()(env, agent, seed=settings.seed, options=options).status
-    except KeyboardInterrupt:
-        say(console, "interrupted: the run in progress is discarded; the same command goes on from here")
-    finally:
-        interrupts.hear_no_more()
-        env.close()
-        _print_result(console, campaign, progress, settings)
-    return status
-
-
-def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgress, settings: DfaasConfig) -> None:
-    if not campaign.has_begun:
-        return
-    known = campaign.known
-    events = {event.event_key: event for event in (*campaign.history, *progress.events, *progress.marks)}
-    print_verdicts(console, as_read(events.values()), known.measured)
-    print_map(console, known)
-    print_disputes(console, known.disputes())
-    measured = len(known.measured) - len(known.disputed())
-    skipped = known.space.n_configs - known.n_unknown - measured
-    took = duration_text(sum(event.cost_s for event in progress.events))
-    say(
-        console,
-        f"\n{campaign.status}: {measured} configurations measured, {skipped} skipped, "
-        f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
-    )
-    n_canaries = sum(event.kind is EventKind.CANARY for event in progress.events)
-    if n_canaries:
-        say(console, f"of these runs {n_canaries} were canaries; {len(progress.marks)} runs became suspect")
-    if campaign.n_judged_anew:
-        n_runs = len(progress.events)
-        again = f"{n_runs} run{'' if n_runs == 1 else 's'} measured" if n_runs else "nothing measured again"
-        say(
-            console,
-            f"the overload rules have changed: {campaign.n_judged_anew} of {known.space.n_configs} configurations "
-            f"judged anew, {again}",
-        )
-    for path in campaign.host.paths:
-        say(console, f"  {path}")
-    if not progress.events and not known.n_unknown:
-        say(
-            console,
-            "nothing was left to run: --repetition measures all again, another output_dir begins anew",
-        )
-    if any(event.kind is not EventKind.SCOUTED for event in events.values()):
-        say(console, f"as a page: peva-env report --memory {settings.memory.db_path}")
