@@ -35,7 +35,7 @@ from peva_env.observation import (
     observation_space,
     observe,
 )
-from peva_env.planning import Candidates
+from peva_env.planning import Candidates, Refinement
 from peva_env.space import Config, ConfigSpace
 
 _ONLY = np.zeros(1, np.int64)
@@ -284,6 +284,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def budget(self) -> Budget:
         """The budget of the latest campaign, and what is spent of it."""
         return self._latest().budget
+
+    @property
+    def refinement(self) -> Refinement | None:
+        """How the plan of the latest campaign grows when its map is complete; None if it does not."""
+        return self._latest().refinement
 
     @property
     def history(self) -> tuple[ExecutionEvent, ...]:

@@ -107,6 +107,7 @@ def make_sim_env(
     max_functions: int | None = None,
     noise: float = 0.03,
     duration_s: float = 30.0,
+    refine: str | None = None,
     view: str = MAP,
     k: int | None = None,
     render_mode: str | None = None,
@@ -123,6 +124,8 @@ def make_sim_env(
         max_functions: **exclusive** upper bound of that number; by default one more than the number of functions.
         noise: standard deviation of a run's relative slowness.
         duration_s: length of a run.
+        refine: how exactly each limit is measured once the map of ``rates_rps`` is complete, such as ``"5%"``: the
+            space has finer rates, which count when a limit needs them; see ``peva_env.planning.refining``.
         view: what the agent sees: ``map``, or ``candidates``, see ``peva_env.wrappers.CandidateView``.
         k: number of candidates of the view, 64 by default.
         render_mode: what ``render`` returns: ``ansi``, the map as text; ``rgb_array``, the map as pixels; None.
@@ -158,6 +161,7 @@ def make_sim_env(
         max_functions=max_functions,
         noise=noise,
         duration_s=duration_s,
+        refine=refine,
         version=version,
         **settings,
     )
@@ -252,6 +256,8 @@ def _viewed(env: PevaEnv, view: str, k: int | None, actions: ExtraActions, extra
 
 
 def _vector_env(num_envs: int, setup: OfflineSetup, autoreset_mode: str, view: str, k: int | None) -> PevaVectorEnv:
+    if setup.settings.refinement:
+        raise ConfigError("refine: campaigns side by side cannot refine their maps; leave it out")
     env = PevaVectorEnv(num_envs, setup, autoreset_mode, view=view, k=k)
     version = gymnasium.__version__
     if env.autoreset_mode is AutoresetMode.SAME_STEP and tuple(map(int, version.split(".")[:2])) < _SAME_STEP_SINCE:

@@ -23,6 +23,7 @@ from peva_env.contracts import (
 )
 from peva_env.errors import ConfigError
 from peva_env.inference import UNKNOWN_LABEL, MonotoneMap
+from peva_env.planning import Refinement
 from peva_env.space import Config, ConfigKey, config_key, config_text
 
 
@@ -63,7 +64,8 @@ class Campaign:
     of ``reset``.
     ``n_judged_anew`` counts the configurations of the history with runs that were judged anew, because the overload
     rules have changed since. ``truth`` returns the true labels (N,), or raises ``ConfigError`` where nobody knows them.
-    ``measure_again``: known configurations are run again.
+    ``measure_again``: known configurations are run again. ``refinement``: the plan grows when the map of its grid is
+    complete.
     """
 
     known: MonotoneMap
@@ -78,6 +80,7 @@ class Campaign:
     observers: tuple[CampaignObserver, ...] = ()
     truth: Callable[[], NDArray[np.int8]] = nobody_knows
     measure_again: bool = False
+    refinement: Refinement | None = None
     status: EndStatus = EndStatus.RUNNING
 
     def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
@@ -89,14 +92,18 @@ class Campaign:
         """
         skip_reason = self.skip_reason(index)
         if skip_reason:
-            self.executor.record_known(index)
-            return ConfigOutcome(verdict=self.known.verdict(self.known.space.config(index)), skip_reason=skip_reason)
+            verdict = self.known.verdict(self.known.space.config(index))
+            if verdict is not None:
+                self.executor.record_known(index)
+            return ConfigOutcome(verdict=verdict, skip_reason=skip_reason)
         outcome = self.executor.execute(index, rng, self.observers)
         if outcome.verdict is not None:
             for observer in self.observers:
                 observer.concluded(self.known.space.config(index), outcome.verdict, outcome.resolved)
         self._restart_schedulers(outcome)
-        return outcome.with_due(self.run_due(rng))
+        outcome = outcome.with_due(self.run_due(rng))
+        self._grow()
+        return outcome
 
     def run_due(self, rng: np.random.Generator) -> ConfigOutcome:
         """Run what is due whatever is chosen next, such as a canary before the campaign ends.
@@ -114,7 +121,15 @@ class Campaign:
         due = self.run_due(rng)
         if (due.n_runs or due.n_suspect) and self.read_history:
             self.history = tuple(self.read_history())
+        self._grow()
         return due
+
+    def _grow(self) -> None:
+        """When nothing is unknown, let the configurations count that the refinement of the map asks for then."""
+        if self.refinement is None or self.known.n_unknown or self.executor.has_due:
+            return
+        for index in self.known.count_also(self.refinement.cells(self.known)).tolist():
+            self.executor.record_known(index)
 
     def _restart_schedulers(self, outcome: ConfigOutcome) -> None:
         """After suspect runs, known configurations are unknown again: a new context makes schedulers begin anew."""

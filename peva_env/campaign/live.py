@@ -22,10 +22,10 @@ from peva_env.config import DfaasConfig
 from peva_env.contracts import DfaasRunContext
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
-from peva_env.memory import MAX_REPETITION, Session, digest, left_as_it_was, rules_in, scouted_steps
-from peva_env.planning import DfaasPlanBuilder
+from peva_env.memory import MAX_REPETITION, REFINED, Session, digest, left_as_it_was, rules_in, scouted_steps
+from peva_env.planning import DfaasPlanBuilder, Refinement
 from peva_env.sources import LiveSource
-from peva_env.space import config_pairs
+from peva_env.space import Dominance, config_pairs
 
 
 class LiveCampaigns:
@@ -36,6 +36,10 @@ class LiveCampaigns:
     ) -> None:
         config = with_scouted_rates(config)
         self.space = DfaasPlanBuilder(config).build_space()
+        self.refinement: Refinement | None = None
+        if config.refine_share is not None:
+            self.refinement = Refinement(self.space, config.refine_share)
+            self.space = self.refinement.space
         self.output_dir = Path(config.output_dir)
         self.memory = make_memory(config)
         self._config = config
@@ -111,6 +115,9 @@ class LiveCampaigns:
         last = self.memory.store.last_repetition(source.context_hash)
         repetition = options.get("repetition") or (max(1, last) if options.get("warm_start") else last + 1)
         context = measurement_context(self._config, self._platform, source.generator.version)
+        if self.refinement:
+            grid = self.refinement.grid
+            context[REFINED] = {name: list(rates) for name, rates in zip(grid.functions, grid.rates_rps, strict=True)}
         return Session(
             run_id=self._run_id(repetition, context),
             repetition=repetition,
@@ -128,7 +135,7 @@ class LiveCampaigns:
         A name that the user gave is the name of one campaign, and a campaign has one set of overload rules. So a
         campaign with other rules than the one of that name has a name of its own, the same at each resume.
         """
-        given = self._config.run_id
+        given = self._config.run_id and f"{self._config.run_id}{'-refined' if self.refinement else ''}"
         if given is None:
             return f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
         name = given if repetition == 1 else f"{given}-{repetition}"
@@ -145,7 +152,9 @@ class LiveCampaigns:
 
     def _campaign(self, source: LiveSource, artifacts: ArtifactWriter, session: Session) -> Campaign:
         history = self.memory.open_session(session)
-        known = MonotoneMap(self.space, dominance=self._config.dominance or "one_sided")
+        usual: Dominance = "within_sets" if self.refinement else "one_sided"
+        recorded = self.refinement.counted_at_first(history) if self.refinement else None
+        known = MonotoneMap(self.space, dominance=self._config.dominance or usual, recorded=recorded)
         budget = Budget(*self._budget)
         context = DfaasRunContext(
             configs=self.space,
@@ -188,4 +197,5 @@ class LiveCampaigns:
             read_history=lambda: [*scouted, *self.memory.history()],
             n_judged_anew=sum(config_pairs(key) in self.space for key in self.memory.judged_anew),
             observers=(self._annotations,) if self._annotations else (),
+            refinement=self.refinement,
         )

@@ -28,7 +28,7 @@ from peva_env.errors import ConfigError
 from peva_env.inference import LABELS, VERDICTS, MonotoneMap, RateGrid
 from peva_env.memory.tensors import TensorCache
 from peva_env.observation import Extras, Measurement, measurement_of
-from peva_env.planning import PolicyUpdates, UpdateSchedule
+from peva_env.planning import PolicyUpdates, Refinement, UpdateSchedule
 from peva_env.sources import Episodes, Outcomes, World, hashed
 from peva_env.space import ConfigSpace, Dominance
 
@@ -52,6 +52,7 @@ class OfflineSettings:
     schedule: UpdateSchedule = UpdateSchedule()  # noqa: RUF009 - frozen
     actions: ExtraActions = ExtraActions()  # noqa: RUF009 - frozen
     extras: Extras = Extras()  # noqa: RUF009 - frozen
+    refinement: Refinement | None = None
 
     def budget(self) -> Budget:
         """Return the budget of one campaign."""
@@ -216,6 +217,8 @@ class OfflineCampaigns:
         self.space = self.world.space(scenario)
         recorded = self.world.recorded(np.array([scenario]))[0] if self.grid else None
         settings = self.settings
+        if settings.refinement:
+            recorded = settings.refinement.of_grid
         known = MonotoneMap(self.space, dominance=settings.dominance, grid=self.grid, recorded=recorded)
         tensors, run_id, budget = deepcopy(self._prior), f"episode-{seed:016x}", settings.budget()
         return Campaign(
@@ -238,6 +241,7 @@ class OfflineCampaigns:
             ),
             tensors=tensors,
             truth=_Truth(self.world, seed, scenario),
+            refinement=settings.refinement,
             info={
                 "scenario": self.world.scenarios[scenario],
                 "n_unrecorded": self.space.n_configs - known.n_configs,

@@ -1,6 +1,6 @@
 """The arguments of the offline environments. They are validated first; an error message is one line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -8,11 +8,11 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from peva_env.actions import ExtraActions
 from peva_env.campaign.offline import OfflineSettings
-from peva_env.config import OverloadConfig, Section, changed_rules, explain_problem, flat_rules
+from peva_env.config import OverloadConfig, Section, changed_rules, explain_problem, flat_rules, percent_share
 from peva_env.errors import ConfigError, UnknownArgumentError
 from peva_env.observation import Extras
-from peva_env.planning import UpdateSchedule
-from peva_env.space import Dominance
+from peva_env.planning import Refinement, UpdateSchedule
+from peva_env.space import ConfigSpace, Dominance
 
 DEFAULT_RATES_RPS = {"a": list(range(0, 201, 10)), "b": list(range(0, 201, 10))}
 """Two functions, rates as by default in a live campaign: a map of 21 x 21."""
@@ -108,6 +108,24 @@ class SimArguments(OfflineArguments):
     max_functions: int | None = Field(None, ge=1)
     noise: float = 0.03
     duration_s: float = 30.0
+    refine: str | None = None
+
+    def refinement(self, rates_rps: Mapping[str, Sequence[int]], min_functions: int) -> Refinement | None:
+        """Return the refinement of the space that these rates make, if one was asked for.
+
+        Raises:
+            ConfigError: it cannot be made of this space, or under this dominance.
+        """
+        if self.refine is None:
+            return None
+        if self.dominance == "one_sided":
+            raise ConfigError("refine: bisects, and so needs dominance within_sets or two_sided")
+        most = len(rates_rps) + 1 if self.max_functions is None else self.max_functions
+        try:
+            space = ConfigSpace(rates_rps, min_functions=min_functions, max_functions=most)
+            return Refinement(space, percent_share(self.refine))
+        except ValueError as error:
+            raise ConfigError(f"refine = {self.refine!r}: {error}") from error
 
 
 class ReplayArguments(OfflineArguments):

@@ -43,12 +43,16 @@ class OfflineSetup:
 def simulated_setup(node: str | Mapping[str, Any] = "random", **arguments: Any) -> OfflineSetup:
     """Return the setup of a simulation; arguments as for ``peva_env.make.make_sim_env``."""
     parsed = parse_arguments(SimArguments, {"node": node, **arguments})
-    rates_rps = parsed.rates_rps or DEFAULT_RATES_RPS
+    rates_rps: Mapping[str, Sequence[int]] = parsed.rates_rps or DEFAULT_RATES_RPS
+    least = len(rates_rps) if parsed.min_functions is None else parsed.min_functions
+    refinement = parsed.refinement(rates_rps, least)
+    if refinement:
+        rates_rps = refinement.rates_rps
     worlds = {
         objective: SimulatedWorld(
             rates_rps,
             parsed.node,
-            min_functions=len(rates_rps) if parsed.min_functions is None else parsed.min_functions,
+            min_functions=least,
             max_functions=parsed.max_functions,
             noise=parsed.noise,
             duration_s=parsed.duration_s,
@@ -56,7 +60,8 @@ def simulated_setup(node: str | Mapping[str, Any] = "random", **arguments: Any) 
         )
         for objective, rules in parsed.objectives.items()
     }
-    return _setup(_united(worlds), parsed)
+    setup = _setup(_united(worlds), parsed)
+    return replace(setup, settings=replace(setup.settings, refinement=refinement))
 
 
 def replay_setup(data: str | Sequence[str] = "local-node-v1", **arguments: Any) -> OfflineSetup:

@@ -4,11 +4,12 @@ import math
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import gymnasium
 import typer
+from rich.console import Console
 
 from peva_env import __version__
 from peva_env.campaign import not_idle, planned
@@ -22,18 +23,22 @@ from peva_env.cli import report as cli_report
 from peva_env.cli import scout as cli_scout
 from peva_env.cli import slo as cli_slo
 from peva_env.cli import train as cli_train
-from peva_env.cli.campaign import campaign
+from peva_env.cli.campaign import CampaignRun, campaigns
 from peva_env.cli.configuration import ConfigOption, warn_of_short_runs
 from peva_env.cli.services import UrlOption, asked_settings
 from peva_env.config import DfaasConfig, parse_config
-from peva_env.console import complain, guard_output, make_console, print_plan, tell_warnings, write
+from peva_env.console import complain, guard_output, make_console, print_plan, say, tell_warnings, write
 from peva_env.contracts import AgentWithDominance, EndStatus, SpaceBoundAgent
+from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
 from peva_env.memory import MAX_REPETITION
-from peva_env.planning import DfaasPlanBuilder, agent_factory, own_policy
+from peva_env.planning import DfaasPlanBuilder, Refinement, agent_factory, own_policy
 from peva_env.system import FirstInterrupt
 
 _STDERR = 2
+
+_BISECTS = "bisection"
+"""The agent that refines: of the finer rates of a limit it measures the middle one."""
 
 EXIT_CODES = {
     EndStatus.COMPLETE: 0,
@@ -85,6 +90,10 @@ def run(
         bool | None,
         typer.Option("--early-abort", help="End a run as soon as the requests left cannot prevent OVERLOADED."),
     ] = None,
+    refine: Annotated[
+        str | None,
+        typer.Option(metavar="PERCENT", help="When the map is complete: measure each limit as exactly as this, as 5%."),
+    ] = None,
     repetition: Annotated[
         int | None,
         typer.Option(min=1, max=MAX_REPETITION, help="Start or continue repetition N: measure everything again."),
@@ -97,7 +106,9 @@ def run(
     the output pipe is closed, 1 on an error, 2 on wrong usage.
     """
     console = make_console()
-    settings = _with_options(asked_settings(config, url), dominance=dominance, repeats=repeats, early_abort=early_abort)
+    settings = _with_options(
+        asked_settings(config, url), dominance=dominance, repeats=repeats, early_abort=early_abort, refine=refine
+    )
     if algorithm == "":
         raise ConfigError("--algorithm '': must be module:Class, for example my_policies:Greedy")
     if algorithm and agent != "cartesian":
@@ -108,21 +119,39 @@ def run(
     if dry_run:
         print_plan(console, planned(settings))
         return
-    settings = cli_scout.ready_to_run(console, settings)
+    asked = cli_scout.ready_to_run(console, settings)
+    if asked.refine_share is not None:  # before hours of campaign that nothing could refine
+        Refinement(DfaasPlanBuilder(asked).build_space(), asked.refine_share)
+    settings = asked.model_copy(update={"refine": None})
     driver = make_agent(settings)
     settings = _suited_to(driver, settings)
     warn_of_short_runs(settings)
     interrupts = FirstInterrupt()
     busy = not_idle()
-    env = gymnasium.make(
-        "peva/FaasLive-v1",
-        config=settings.model_dump(mode="json", exclude_unset=True),
+    first = CampaignRun(
+        console,
+        settings,
+        driver,
         budget_runs=budget_runs,
         budget_seconds=budget_seconds,
+        first_line=f"this machine {busy}" if busy else None,
     )
     options = {"repetition": repetition} if repetition else {"warm_start": True}
-    status = campaign(console, env, driver, settings, options, interrupts, f"this machine {busy}" if busy else None)
-    raise typer.Exit(EXIT_CODES[status])
+    then = partial(_refining, console, asked) if asked.refine else None
+    raise typer.Exit(EXIT_CODES[campaigns(console, first, options, interrupts, then)])
+
+
+def _refining(console: Console, settings: DfaasConfig, complete: PevaEnv) -> CampaignRun | None:
+    """Return the campaign that refines a complete map with the rest of the budget; None if nothing is left of it."""
+    budget = complete.budget
+    left_runs = None if budget.runs is None else budget.runs - budget.spent_runs
+    left_s = None if budget.seconds is None else budget.seconds - budget.spent_s
+    if budget.exhausted:
+        say(console, f"the budget is spent: the limits are not refined to {settings.refine}")
+        return None
+    say(console, f"\nrefining each limit of this map to {settings.refine}")
+    agent = agent_factory(_BISECTS)(settings)
+    return CampaignRun(console, settings, agent, budget_runs=left_runs, budget_seconds=left_s)
 
 
 app.command()(cli_scout.scout)

@@ -69,6 +69,7 @@ def report(
         functions=names(functions),
         dominance=dominance,
         rules=rules(rule, rule_file),
+        finer=False,
         schema_version=schema_version,
     )
     node_map = read(space=space)

@@ -14,6 +14,7 @@ from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS
 from peva_env.config.loading import load_config, parse_config, read_mapping, validated
 from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverloadConfig, OverloadConfig
+from peva_env.config.percent import percent_share
 from peva_env.config.platform import PLATFORM_GROUP, PLATFORMS
 from peva_env.config.rates import AutoRates
 from peva_env.config.rule_changes import (
@@ -75,6 +76,7 @@ __all__ = [
     "load_config",
     "merged_changes",
     "parse_config",
+    "percent_share",
     "read_mapping",
     "read_rules",
     "read_secret",

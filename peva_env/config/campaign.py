@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, field_va
 from peva_env.config.duration import WANTED, duration_seconds
 from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
 from peva_env.config.overload import OverloadConfig
+from peva_env.config.percent import percent_share
 from peva_env.config.platform import require_addresses, require_platform, without_rules_on_use
 from peva_env.config.rates import AutoRates, LinearRates, RandomRates, RateStrategy, migrate_rates
 from peva_env.config.section import LARGEST_COUNT, Section
@@ -44,6 +45,9 @@ class DfaasConfig(Section):
     iterations: int = Field(3, ge=1, le=LARGEST_COUNT, description="runs of each configuration; the majority decides")
     repeats: Literal["all", "adaptive"] = Field(
         "all", description="all: run every iteration; adaptive: stop as soon as the verdict is decided"
+    )
+    refine: str | None = Field(
+        None, description="when the map is complete: how exactly each limit is measured then, for example 5%"
     )
     early_abort: bool = Field(
         False, description="end a run as soon as its remaining requests can no longer prevent the verdict OVERLOADED"
@@ -130,6 +134,11 @@ class DfaasConfig(Section):
         return isinstance(self.rate_strategy, AutoRates) and any(one.rate_strategy is None for one in self.functions)
 
     @property
+    def refine_share(self) -> float | None:
+        """How exactly each limit is to be known, as a share of it; None without a refinement."""
+        return None if self.refine is None else percent_share(self.refine)
+
+    @property
     def timeout_s(self) -> float:
         """Timeout of a request in seconds."""
         return duration_seconds(self.timeout)
@@ -158,6 +167,14 @@ class DfaasConfig(Section):
         if text is None:
             return None
         duration_seconds(text)
+        return text.strip()
+
+    @field_validator("refine")
+    @classmethod
+    def _is_percentage(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        percent_share(text)
         return text.strip()
 
     @field_validator("duration")
@@ -276,6 +293,14 @@ class DfaasConfig(Section):
             raise ValueError(
                 f"early_abort: k6 checks every 2 s, too late to shorten runs of duration {self.duration}; "
                 f"set duration to at least {_SHORTEST_TO_CUT_S:g}s, or leave early_abort out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _infers_what_it_bisects(self) -> Self:
+        if self.refine is not None and self.dominance == "one_sided":
+            raise ValueError(
+                "refine: bisects, and so needs dominance within_sets or two_sided: below an OK load all is OK"
             )
         return self
 

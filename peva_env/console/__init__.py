@@ -4,6 +4,7 @@ from peva_env.console.answer import print_answer
 from peva_env.console.capacity import print_capacities
 from peva_env.console.difference import print_difference
 from peva_env.console.disputes import print_disputes
+from peva_env.console.limits import print_limits
 from peva_env.console.memory import print_import, print_memory
 from peva_env.console.output import complain, guard_output, tell_warnings, write
 from peva_env.console.overload_map import map_text, print_map
@@ -28,6 +29,7 @@ __all__ = [
     "print_difference",
     "print_disputes",
     "print_import",
+    "print_limits",
     "print_map",
     "print_memory",
     "print_notes",

@@ -23,6 +23,8 @@ def print_plan(console: Console, config: DfaasConfig) -> None:
         span = "found by a scouting before the first run" if name in unknown else span
         say(console, f"  {name}: {len(rates)} rate{'s' if len(rates) > 1 else ''}, {span}")
     _print_estimate(console, estimate, config)
+    if config.refine:
+        say(console, f"then finer rates along the frontier, until each limit is known to {config.refine}")
     if unknown:
         return
     first = ", ".join(config_text(one) for one in islice(space, _SHOWN))

@@ -100,7 +100,7 @@ class CampaignProgress:
             return "0 done"
         known = self._env.known
         done, left = len(known.measured) - len(known.disputed()), known.n_unknown
-        skipped = known.space.n_configs - done - left
+        skipped = max(0, known.n_configs - done - left)
         left_s = max(0, left * self._iterations - len(self._valid)) * self._mean_run_s()
         return f"{done:,} done, {skipped:,} skipped, {left:,} left (about {duration_text(left_s)} or less)"
 

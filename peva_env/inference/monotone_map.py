@@ -25,7 +25,8 @@ class MonotoneMap:
     """Labels of a space's configurations, kept up to date as verdicts arrive.
 
     ``labels`` is None for spaces beyond ``DENSE_LIMIT``; methods that need it say so. ``recorded`` (N,) marks the
-    configurations that can be measured, by default all. Only these get labels and count in ``n_unknown``.
+    configurations that count, because they can be measured or are in the plan; by default all. Only these get labels
+    and count in ``n_unknown``. A measurement of another configuration is evidence all the same.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class MonotoneMap:
         else:
             known = int(self.labels[index])
             # Without contradictions, a measurement of an unknown configuration cannot cause one.
-            is_new = known == UNKNOWN_LABEL and not self._evidence.contradicting
+            is_new = known == UNKNOWN_LABEL and self._counts(index) and not self._evidence.contradicting
             has_changed = self._evidence.labels.get(index, label) != label
             self._evidence.labels[index] = label
             self._entered.append(index)
@@ -131,6 +132,24 @@ class MonotoneMap:
         self._entered += labels
         resolved = self._settle(self.labels, self._evidence)  # which counts configurations that became unknown
         self.n_unknown -= len(resolved)
+
+    def count_also(self, cells: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Let further configurations count (N,), and return the indices of those that are known by that.
+
+        Raises:
+            ValueError: the space is beyond ``DENSE_LIMIT``.
+        """
+        labels, evidence = self._dense()
+        if self.recorded is None:
+            return np.array([], np.int64)
+        n_more = int(np.count_nonzero(cells & ~self.recorded))
+        self.recorded = self.recorded | cells
+        self.n_configs += n_more
+        self.n_unknown += n_more
+        infer = self._infer_anew if self.dominance == "one_sided" else self._settle
+        resolved = infer(labels, evidence)
+        self.n_unknown -= len(resolved)
+        return resolved
 
     def forget(self, *configs: Config) -> None:
         """Drop measured verdicts, and all that follows from them alone, as if these had not been measured."""
@@ -237,6 +256,9 @@ class MonotoneMap:
             return Dispute(low, high, "settled")
         return Dispute(low, high, "open" if evidence.is_open(pair) else "quarantine")
 
+    def _counts(self, index: int) -> bool:
+        return self.recorded is None or bool(self.recorded[index])
+
     def _dense(self) -> tuple[NDArray[np.int8], Evidence]:
         if self.labels is None or self._evidence is None:
             raise ValueError(f"{self.space.n_configs:,} configurations are too many for an array of labels")
@@ -245,7 +267,8 @@ class MonotoneMap:
     def _spread(self, labels: NDArray[np.int8], index: int, label: int) -> NDArray[np.int64]:
         """Label all configurations that an uncontradicted measurement implies."""
         if label == OK_LABEL and self.dominance == "one_sided":
-            fresh = np.array([index] if labels[index] == UNKNOWN_LABEL else [], np.int64)
+            is_fresh = labels[index] == UNKNOWN_LABEL and self._counts(index)
+            fresh = np.array([index] if is_fresh else [], np.int64)
         else:
             scope = self._grid.scope(index, self.dominance)
             reached = self._grid.reached(index, label, scope, self.dominance)
@@ -254,7 +277,8 @@ class MonotoneMap:
                 reached &= self.recorded[scope]
             fresh = reached.nonzero()[0] + (scope.start or 0)
         labels[fresh] = label
-        labels[index] = label
+        if self._counts(index):
+            labels[index] = label
         return fresh
 
     def _settle(self, labels: NDArray[np.int8], evidence: Evidence) -> NDArray[np.int64]:

@@ -76,6 +76,7 @@ class Choice(TypedDict, total=False):
     space: ConfigSpace | None
     dominance: Dominance | None
     at_least: Dominance
+    finer: bool
     schema_version: str
 
 
@@ -106,6 +107,7 @@ def read_stored(
     space: ConfigSpace | None = None,
     dominance: Dominance | None = None,
     at_least: Dominance = "one_sided",
+    finer: bool = True,
     schema_version: str = DEFAULT_SCHEMA_VERSION,
 ) -> StoredMap:
     """Return what a memory holds of a node, to be judged by any rules.
@@ -124,6 +126,7 @@ def read_stored(
         dominance: how verdicts are inferred; None for the weakest rule, not weaker than ``at_least``, that explains
             what the campaigns inferred.
         at_least: the weakest rule allowed without ``dominance``.
+        finer: whether the map includes the finer rates of a refinement, if there was one.
         schema_version: the label that the memory carries.
 
     Raises:
@@ -141,6 +144,7 @@ def read_stored(
         context_data, campaigns, runs, canaries = found.context(), found.campaigns(), found.runs(), found.canaries()
         recorded, inferred = found.recorded(only), found.inferred()
         sessions = session_rules(connection)
+    recorded = recorded if finer else recorded.of_plan()
     configs = [recorded.loaded(config) for config in configs]
     notes = list(found.notes)
     counts_all = bool(configs) or space is not None

@@ -11,7 +11,7 @@ from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.maps.node_map import CampaignRecord
 from peva_env.maps.recorded_space import RecordedRates, read_recorded
-from peva_env.memory import read_events
+from peva_env.memory import REFINED, read_events
 from peva_env.space import ConfigKey
 
 _MANY = 5
@@ -83,7 +83,7 @@ class RecordedCampaigns:
             context = json.loads((row and row[0]) or "{}")
         except ValueError as error:
             raise MemoryStoreError(f"memory {self.memory}: context {self.context_hash} is no JSON") from error
-        return context if isinstance(context, dict) else {}
+        return {key: value for key, value in context.items() if key != REFINED} if isinstance(context, dict) else {}
 
     def campaigns(self) -> tuple[CampaignRecord, ...]:
         """Return the campaigns in the order of their starts."""

@@ -1,14 +1,20 @@
-"""The space of a recorded campaign: a memory holds no plan, only the configurations that were run or inferred."""
+"""The space of a recorded campaign: a memory holds no plan, only the configurations that were run or inferred.
+
+A campaign that refines a map holds the grid of that map. Of its finer rates only the recorded configurations count.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.space import Config, ConfigSpace
+from peva_env.inference import RateGrid
+from peva_env.memory import REFINED, parsed_context
+from peva_env.space import Config, ConfigKey, ConfigSpace, config_pairs
 
 _OF_CAMPAIGNS = "FROM execution_events WHERE context_hash = ? AND repetition = ? AND kind <> 'scouted'"
 
@@ -17,12 +23,15 @@ _OF_CAMPAIGNS = "FROM execution_events WHERE context_hash = ? AND repetition = ?
 class RecordedRates:
     """Rates of each function and sets of functions that occur in the events of a context and repetition.
 
-    ``set_sizes`` says how many configurations of each set of functions were measured.
+    ``set_sizes`` says how many configurations of each set of functions were measured. If the map was refined,
+    ``grid_rps`` are the rates of the plan, and ``finer`` the configurations that the refinement recorded.
     """
 
     rates_rps: Mapping[str, frozenset[int]]
     measured_rates_rps: Mapping[str, frozenset[int]]
     set_sizes: Mapping[tuple[str, ...], int]
+    grid_rps: Mapping[str, frozenset[int]] | None = None
+    finer: frozenset[ConfigKey] = frozenset()
 
     def of(self, functions: Iterable[str]) -> "RecordedRates":
         """Return only the rates and sets of some functions."""
@@ -31,18 +40,36 @@ class RecordedRates:
             {name: rates for name, rates in self.rates_rps.items() if name in kept},
             {name: rates for name, rates in self.measured_rates_rps.items() if name in kept},
             {names: n for names, n in self.set_sizes.items() if kept.issuperset(names)},
+            self.grid_rps,
+            self.finer,
         )
+
+    def of_plan(self) -> "RecordedRates":
+        """Return only the rates of the plan, without those of a refinement."""
+        grid = self.grid_rps
+        if grid is None:
+            return self
+        rates, measured = (
+            {name: own & grid.get(name, frozenset()) for name, own in rates_rps.items()}
+            for rates_rps in (self.rates_rps, self.measured_rates_rps)
+        )
+        return RecordedRates(rates, measured, self.set_sizes)
 
     def loaded(self, config: Config) -> Config:
         """Return a configuration without its functions at rate 0, unless campaigns recorded them at rate 0."""
         return [(name, rate) for name, rate in config if rate or 0 in self.rates_rps.get(name, ())] or config
 
     def counts_in(self, space: ConfigSpace) -> NDArray[np.bool_]:
-        """Return which configurations of a space have a recorded set of functions, (N,)."""
+        """Return which configurations of a space have a recorded set of functions and were in the plan, (N,)."""
         counted = np.zeros(space.n_configs, np.bool_)
         for names in self.set_sizes.keys() & set(space.function_sets()):
             offset, shape = space.block(names)
             counted[offset : offset + int(np.prod(shape))] = True
+        if self.grid_rps is not None:
+            for name, own in zip(space.functions, RateGrid(space).rates_rps, strict=True):
+                counted &= np.isin(own, [0, *self.grid_rps.get(name, ())])  # 0: the function is absent
+            finer = (config_pairs(key) for key in self.finer)
+            counted[[space.index(config) for config in finer if config in space]] = True
         return counted
 
 
@@ -59,11 +86,39 @@ def read_recorded(connection: duckdb.DuckDBPyConnection, context_hash: str, repe
         parameters,
     ).fetchall()
     names = sorted({name for name, _, _ in pairs})
+    grid_rps, finer = _refined(connection, parameters)
     return RecordedRates(
         {name: frozenset(rate for other, rate, _ in pairs if other == name) for name in names},
         {name: frozenset(rate for other, rate, measured in pairs if other == name and measured) for name in names},
         {tuple(functions): int(n) for functions, n in sets},
+        grid_rps,
+        finer,
     )
+
+
+def _refined(
+    connection: duckdb.DuckDBPyConnection, parameters: list[Any]
+) -> tuple[dict[str, frozenset[int]] | None, frozenset[ConfigKey]]:
+    """Return the rates of the plan and the configurations that refinements recorded; None and none without one."""
+    sessions = connection.execute(
+        f"SELECT run_id, context_json FROM run_sessions WHERE context_json LIKE '%\"{REFINED}\"%' "  # noqa: S608
+        "AND context_hash = ? AND repetition = ?",
+        parameters,
+    ).fetchall()
+    grids = {run_id: grid for run_id, text in sessions if isinstance(grid := parsed_context(text).get(REFINED), dict)}
+    if not grids:
+        return None, frozenset()
+    rows = connection.execute(
+        f"SELECT DISTINCT function_names, rates_rps, list_contains(?, run_id) {_OF_CAMPAIGNS}",
+        [list(grids), *parameters],
+    ).fetchall()
+    rates: dict[str, set[int]] = {}
+    for name, rate in (pair for names, own, is_finer in rows if not is_finer for pair in zip(names, own, strict=True)):
+        rates.setdefault(name, set()).add(rate)
+    for name, own in (pair for grid in grids.values() for pair in grid.items()):
+        rates.setdefault(name, set()).update(rate for rate in own if isinstance(rate, int))
+    finer = frozenset((tuple(names), tuple(own)) for names, own, is_finer in rows if is_finer)
+    return {name: frozenset(own) for name, own in rates.items()}, finer
 
 
 def recorded_space(recorded: RecordedRates, configs: Sequence[Config] = ()) -> tuple[ConfigSpace, list[str]]:

@@ -10,7 +10,7 @@ What must always hold:
 - The row of a policy update is stored in one transaction with the event that triggers the update.
 """
 
-from peva_env.memory.contexts import RULES, context_hash, digest, node_name, show_as_read
+from peva_env.memory.contexts import REFINED, RULES, context_hash, digest, node_name, parsed_context, show_as_read
 from peva_env.memory.database import Database
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
@@ -32,6 +32,7 @@ __all__ = [
     "EVENT_COLUMNS",
     "MAX_REPETITION",
     "NO_REPETITION",
+    "REFINED",
     "RULES",
     "SUSPECT",
     "TABLES",
@@ -55,6 +56,7 @@ __all__ = [
     "memory_files",
     "node_name",
     "other_rules",
+    "parsed_context",
     "read_events",
     "reading",
     "rules_in",

@@ -1,7 +1,8 @@
 """The hash of a context, the name of its node, and a memory's tables as readers see them.
 
-The hash leaves out the overload rules, because a measurement does not depend on them. Earlier releases hashed the rules
-as well. Their hashes are still stored in memories that they wrote, and every reader derives the present hash instead.
+The hash leaves out the overload rules and the grid of a refinement, because a measurement does not depend on them.
+Earlier releases hashed the rules as well. Their hashes are still stored in memories that they wrote, and every reader
+derives the present hash instead.
 """
 
 import hashlib
@@ -17,6 +18,9 @@ from peva_env.system import one_line
 RULES = "overload"
 """The key of a context that holds the overload rules of its campaign."""
 
+REFINED = "refined"
+"""The key of a context that holds the grid of a campaign that refined it: the rates of each function."""
+
 
 def digest(text: str) -> str:
     """Return the first 16 hex digits of the sha256 of a text: it identifies the text without revealing it."""
@@ -24,8 +28,8 @@ def digest(text: str) -> str:
 
 
 def context_hash(context: Mapping[str, Any]) -> str:
-    """Return the first 16 hex digits of the sha256 of a context, without its rules, in canonical JSON."""
-    return _hash({key: value for key, value in context.items() if key != RULES})
+    """Return the first 16 hex digits of the sha256 of a context, without its rules and grid, in canonical JSON."""
+    return _hash({key: value for key, value in context.items() if key not in (RULES, REFINED)})
 
 
 def possible_hashes(context: Mapping[str, Any]) -> tuple[str, str]:
@@ -41,7 +45,7 @@ def earlier_hashes(connection: duckdb.DuckDBPyConnection, sessions: str = "run_s
     query = f"SELECT DISTINCT context_hash, context_json FROM {sessions} WHERE context_json LIKE '%\"{RULES}\"%'"  # noqa: S608
     present = {}
     for stored, text in connection.execute(query).fetchall():
-        context = parsed(text)
+        context = parsed_context(text)
         if RULES in context and stored == _hash(context):
             present[stored] = context_hash(context)
     return present
@@ -85,7 +89,7 @@ def show_with_present_hashes(
         )
 
 
-def parsed(context_json: str | None) -> dict[str, Any]:
+def parsed_context(context_json: str | None) -> dict[str, Any]:
     """Return a context from its JSON text; empty if the text is no JSON object."""
     try:
         context = json.loads(context_json or "{}")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent
-from peva_env.memory.contexts import RULES, parsed
+from peva_env.memory.contexts import RULES, parsed_context
 from peva_env.rules import judge_again
 
 
@@ -38,7 +38,7 @@ def session_rules(connection: duckdb.DuckDBPyConnection, sessions: str = "run_se
     found = {}
     for run_id, text in connection.execute(f"SELECT run_id, context_json FROM {sessions}").fetchall():  # noqa: S608
         if text not in by_text:
-            by_text[text] = rules_in(parsed(text))
+            by_text[text] = rules_in(parsed_context(text))
         rules = by_text[text]
         if rules is not None:
             found[run_id] = rules

@@ -14,7 +14,7 @@ import duckdb
 
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.contexts import hashes_of, parsed
+from peva_env.memory.contexts import hashes_of, parsed_context
 from peva_env.memory.database import Database, insert
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_row, read_events
 from peva_env.memory.session_rules import SessionRules, session_rules
@@ -154,7 +154,7 @@ class DuckDBMemoryStore:
         row = self.database.connection.execute(
             "SELECT context_json FROM run_sessions WHERE run_id = ?", [run_id]
         ).fetchone()
-        return parsed(row[0]) if row else {}
+        return parsed_context(row[0]) if row else {}
 
     def session_rules(self) -> dict[str, SessionRules]:
         """Return the overload rules of each campaign whose context holds them, by run_id."""

@@ -12,6 +12,7 @@ from peva_env.planning.legal_only import LegalOnly
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
 from peva_env.planning.plugins import agent_factory, arena, campaign_loop, own_policy, trainer
 from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
+from peva_env.planning.refining import Limit, Refinement, finer_rates
 from peva_env.planning.resolution import hidden_overload, too_short_for
 from peva_env.planning.scheduler import CartesianScheduler
 from peva_env.planning.scouting import (
@@ -34,16 +35,19 @@ __all__ = [
     "CartesianScheduler",
     "DfaasPlanBuilder",
     "LegalOnly",
+    "Limit",
     "Limits",
     "NoOpPolicy",
     "PlanEstimate",
     "PolicyUpdates",
+    "Refinement",
     "UpdateSchedule",
     "agent_factory",
     "arena",
     "brackets",
     "campaign_loop",
     "climb",
+    "finer_rates",
     "hidden_overload",
     "ladder",
     "load_policy_algorithm",

@@ -66,6 +66,16 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"memory": {"dbpath": "x"}}, "memory.dbpath: unknown key; did you mean 'db_path'?"),
         ({"rate_strategy": {"type": "linear", "count": 3}}, "known keys: max_rate, min_rate, step, type"),
         ({"rate_strategy": {"min_rate": 3}}, "rate_strategy.type: must be one of linear, random"),
+        (
+            {"functions": [{"name": "a", "rate_strategy": {"type": "auto"}}]},
+            "functions[0].rate_strategy.type: must be one of linear, random, exponential, custom",
+        ),
+        ({"refine": "5"}, "refine = '5': must be a percentage from 0.5% to 50%, for example 5%"),
+        ({"refine": "90%"}, "refine = '90%': must be a percentage from 0.5% to 50%"),
+        (
+            {"refine": "5%", "dominance": "one_sided"},
+            "refine: bisects, and so needs dominance within_sets or two_sided",
+        ),
         ({"rate_strategy": {"type": "custom", "rates": []}}, "rate_strategy.rates = []"),
         ({"rate_strategy": {"type": "custom", "rates": [-1]}}, "rate_strategy.rates[0] = -1"),
         ({"rate_strategy": {"type": "linear", "min_rate": 5, "max_rate": 4}}, "max_rate must be at least min_rate (5)"),

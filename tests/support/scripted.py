@@ -19,7 +19,8 @@ from peva_env.contracts import (
     Verdict,
 )
 from peva_env.inference import MonotoneMap
-from peva_env.memory import DuckDBMemoryStore, Session
+from peva_env.memory import REFINED, DuckDBMemoryStore, Session
+from peva_env.planning import Refinement
 from peva_env.space import Config, ConfigSpace, Dominance, config_key
 from tests.support.engines import make_engine
 
@@ -75,9 +76,11 @@ class ScriptedHost:
         iterations: int = 1,
         budget: tuple[int | None, float | None] = (None, None),
         dominance: Dominance = "one_sided",
+        refinement: Refinement | None = None,
         **engine: Any,
     ) -> None:
-        self.space = space
+        self.space = refinement.space if refinement else space
+        self.refinement = refinement
         self.source = ScriptedSource(capacity_rps)
         store = DuckDBMemoryStore(folder / "m.duckdb")
         self.memory = make_engine(store, iterations=iterations, **engine)
@@ -98,9 +101,13 @@ class ScriptedHost:
         self.memory.startup()
         self._campaigns += 1
         repetition = 1 if options.get("warm_start") else self._campaigns
-        session = Session(f"run-{self._campaigns}", repetition, "c", {})
+        refinement, grid = self.refinement, self.refinement and self.refinement.grid
+        mark = {REFINED: dict(zip(grid.functions, map(list, grid.rates_rps), strict=True))} if grid else {}
+        session = Session(f"run-{'refined-' if refinement else ''}{self._campaigns}", repetition, "c", mark)
         history = self.memory.open_session(session)
-        known, budget = MonotoneMap(self.space, dominance=self.dominance), Budget(*self._budget)
+        recorded = refinement.counted_at_first(history) if refinement else None
+        known = MonotoneMap(self.space, dominance=self.dominance, recorded=recorded)
+        budget = Budget(*self._budget)
         context = DfaasRunContext(
             configs=self.space,
             existing_index=CompleteConfigs(known),
@@ -119,7 +126,7 @@ class ScriptedHost:
             on_end=lambda status, detail: self.ended.append((status, detail)),
         )
         executor.restore(history)
-        return Campaign(known, budget, executor, context, self.memory.tensors, tuple(history))
+        return Campaign(known, budget, executor, context, self.memory.tensors, tuple(history), refinement=refinement)
 
     def config_data(self) -> dict[str, Any]:
         return {}
