@@ -47,8 +47,10 @@ class LiveSource:
         cost_s = time.monotonic() - began
         return replace(event, ended_at=began_at + cost_s, cost_s=cost_s)
 
-    def scout(self, configs: Sequence[Config], *, step_s: float, tag: str) -> list[ExecutionEvent]:
-        """Offer configurations one after the other, each for ``step_s`` seconds, in one process of k6.
+    def scout(
+        self, configs: Sequence[Config], *, step_s: float, tag: str, one_by_one: bool = False
+    ) -> list[ExecutionEvent]:
+        """Offer configurations one after the other, each for ``step_s`` seconds, after one cooldown.
 
         Each step is judged like a run. The first step with so many failures that it is overloaded whatever becomes of
         the rest of it ends the steps. CPU and RAM do not count where a step is too short to measure them.
@@ -57,6 +59,8 @@ class LiveSource:
             configs: of the same functions, each with a rate above 0.
             step_s: duration of a step in seconds.
             tag: the value of the tag ``scouting`` of k6's samples.
+            one_by_one: whether each step is a process of k6, so that the first one that is not OK by any rule ends the
+                steps; else they are one process, which only sees failures.
 
         Returns:
             An event of the kind ``scouted`` for each step that was run. If k6 or the node failed, there is one event,
@@ -67,7 +71,11 @@ class LiveSource:
         rest = self.cooldown.wait()
         problem = self.platform.failure() or rest.problem
         failed = replace(source._unmeasured(configs[0], began_at), kind=EventKind.SCOUTED)
-        events = [replace(failed, reasons=(problem,))] if problem else source._steps(failed, configs, rest, tag)
+        if problem:
+            events = [replace(failed, reasons=(problem,))]
+        else:
+            offer = source._one_by_one if one_by_one else source._steps
+            events = offer(failed, configs, rest, tag)
         self._tell_cooldown(events)
         cost_s = time.monotonic() - began
         others_s = sum(event.duration_s for event in events[1:])
@@ -118,6 +126,19 @@ class LiveSource:
             step = replace(failed, config_key=config_key(config), started_at=result.load_started_at)
             events.append(self._measured(step, rest, result, began))
         return events or [replace(failed, reasons=("k6 ended before the first step",))]
+
+    def _one_by_one(
+        self, failed: ExecutionEvent, configs: Sequence[Config], rest: Rest, tag: str
+    ) -> list[ExecutionEvent]:
+        """Offer each step by a process of its own, until one is not OK; only the first has a warm-up."""
+        events: list[ExecutionEvent] = []
+        for number, config in enumerate(configs):
+            source = replace(self, warm_up_s=0.0) if number else self
+            step = replace(failed, config_key=config_key(config), started_at=time.time()) if number else failed
+            events += source._steps(step, [config], rest, f"{tag}-{number}")
+            if events[-1].verdict is not Verdict.OK:
+                break
+        return events
 
     def _load(self, event: ExecutionEvent, config: Config, rest: Rest) -> ExecutionEvent:
         began = self.clock()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.errors import InvalidRunError
 from peva_env.planning import Bracket, climb
 from peva_env.space import Config
-from tests.support.builders import event
+from tests.support.builders import event, function
 
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
 
@@ -23,13 +24,18 @@ class Steps:
         self.now_s = 0.0
         self.asked: list[list[int]] = []
         self.n = 0
+        self.looked: list[bool] = []
         self.rested_before: list[int] = []  # numbers of runs
+        self.rests_s: list[float] = []
+        self.measured: dict[str, Any] = {}  # what the functions of each step have besides
 
     def rest(self, seconds: float) -> None:
         self.now_s += seconds
+        self.rests_s.append(seconds)
         self.rested_before.append(len(self.asked))
 
-    def scout(self, configs: Sequence[Config], *, step_s: float, tag: str) -> list[ExecutionEvent]:
+    def scout(self, configs: Sequence[Config], *, step_s: float, tag: str, one_by_one: bool) -> list[ExecutionEvent]:
+        self.looked.append(one_by_one)
         self.asked.append([rate for config in configs for _, rate in config])
         events: list[ExecutionEvent] = []
         for config in configs:
@@ -37,7 +43,9 @@ class Steps:
             self.n += 1
             self.now_s += step_s
             reasons = () if verdict is OK else (f"because {tag}",)
-            events.append(replace(event(config, 0, verdict, reasons=reasons), kind=EventKind.SCOUTED))
+            functions = [function(name, rate, **self.measured) for name, rate in config]
+            step = event(config, 0, verdict, reasons=reasons, functions=tuple(functions))
+            events.append(replace(step, kind=EventKind.SCOUTED))
             if verdict is not OK:
                 break
         return events
@@ -68,9 +76,28 @@ def test_a_ladder_follows_the_climb_and_brackets_the_limit() -> None:
     steps = Steps(lambda rate, _: OVERLOADED if rate > 100 else OK)
     _, bracket = scouted(steps)
     assert steps.asked == [[5, 10, 20, 40, 80, 160, 200], list(range(80, 161, 10))]
+    assert steps.looked == [True, False], "each step of the climb is judged before the next"
     assert bracket is not None
     assert (bracket.ok, bracket.overloaded) == ([("a", 100)], [("a", 110)])
     assert steps.rested_before == [1], "the climb broke: what it queued up must not break the ladder"
+
+
+@pytest.mark.parametrize(
+    ("measured", "rest_s"),
+    [
+        ({"p99_ms": 100.0, "failed": {"status_5xx": 9}}, 0.2),
+        ({"p99_ms": 4000.0}, 8.0),
+        ({"p99_ms": 100.0, "failed": {"timeout": 1}}, 10.0),
+        ({"p99_ms": 100.0, "dropped": 1}, 10.0),
+        ({"p99_ms": 100.0, "backlog": 3}, 10.0),
+        ({"p99_ms": None}, 10.0),
+    ],
+)
+def test_after_a_break_the_node_rests_as_long_as_its_queue_may_last(measured: dict[str, Any], rest_s: float) -> None:
+    steps = Steps(lambda rate, _: OVERLOADED if rate > 100 else OK)
+    steps.measured = measured
+    scouted(steps)
+    assert steps.rests_s == [pytest.approx(rest_s)]
 
 
 def test_a_step_that_was_invalid_is_offered_again() -> None:

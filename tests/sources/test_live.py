@@ -64,6 +64,8 @@ class Generator:
         self.most_failures: Sequence[int] | None = None
         self.kind = "status_5xx"
         self.meanwhile: Callable[[], None] = lambda: None
+        self.changed: Callable[[FunctionMeasurement], FunctionMeasurement] = lambda function: function
+        self.warm_ups_s: list[float] = []
 
     def run(
         self,
@@ -86,6 +88,7 @@ class Generator:
     ) -> list[LoadResult]:
         self.meanwhile()
         self.tags = tags
+        self.warm_ups_s.append(warm_up_s)
         if self.error:
             raise LoadGeneratorError(self.error)
         self.most_failures = steps[0].most_failures
@@ -101,9 +104,10 @@ class Generator:
         succeeded = round(offered * self.success)
         failed = {self.kind: offered - succeeded}
         held_up = round(offered * self.held_up)
-        return FunctionMeasurement(
+        measurement = FunctionMeasurement(
             load.name, load.rate_rps, offered, offered, 0, succeeded, failed, self.success, held_up=held_up
         )
+        return self.changed(measurement)
 
 
 def live_source(node: Node, generator: Generator) -> LiveSource:
@@ -453,3 +457,27 @@ def test_steps_too_short_for_the_metrics_are_judged_without_cpu_and_ram() -> Non
     assert {event.verdict for event in scouted(node, Generator(), step_s=5)} == {Verdict.OVERLOADED}
     node.min_window_s = 12.5
     assert {event.verdict for event in scouted(node, Generator(), step_s=5)} == {Verdict.OK}
+
+
+@pytest.mark.parametrize("rule", ["CPU", "RAM", "p95", "backlog", "success"])
+def test_a_climb_ends_at_the_first_step_that_is_overloaded_by_any_rule(rule: str) -> None:
+    node, generator = Node(), Generator()
+
+    def changed(function: FunctionMeasurement) -> FunctionMeasurement:
+        """Break the rule from 40 requests/s on."""
+        is_broken = function.rate_rps >= 40
+        used = {"CPU": Usage(95.0, 2**20, 10.0), "RAM": Usage(20.0, 2**20, 95.0)}.get(rule, node.use.node)
+        node.use = replace(node.use, node=used if is_broken else Usage(20.0, 2**20, 10.0))
+        kinds: dict[str, dict[str, Any]] = {
+            "p95": {"p95_ms": 300.0}, "backlog": {"backlog": 20}, "success": {"success_rate": 0.5}
+        }  # fmt: skip
+        return replace(function, **{"p95_ms": 20.0, **(kinds.get(rule, {}) if is_broken else {})})
+
+    generator.changed = changed
+    source = replace(live_source(node, generator), rules=OverloadConfig(p95_ms_max=200), warm_up_s=2.0)
+    climb = [[("f", rate)] for rate in (10, 20, 40, 80, 160)]
+    events = source.scout(climb, step_s=5, tag="1", one_by_one=True)
+    assert [event.config_key[1] for event in events] == [(10,), (20,), (40,)]
+    assert [event.verdict for event in events] == [Verdict.OK, Verdict.OK, Verdict.OVERLOADED]
+    assert rule in events[-1].reasons[0]
+    assert (generator.warm_ups_s, generator.tags) == ([2.0, 0.0, 0.0], {"scouting": "1-2"})
