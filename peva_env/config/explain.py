@@ -50,7 +50,8 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         hint = f"did you mean {nearest!r}?" if nearest else f"known keys: {known}"
         return f"{path}: unknown key; {hint}"
     if problem["type"].startswith("union_tag"):
-        return f"{path}.type: must be one of {', '.join(_TAGS)}"
+        shared = _TAGS if location == ("rate_strategy",) else tuple(tag for tag in _TAGS if tag != "auto")
+        return f"{path}.type: must be one of {', '.join(shared)}"
     if problem["type"] == "invalid_key" or location[-1:] == ("[key]",):
         section = path_text(location[: -1 if problem["type"] == "invalid_key" else -2])
         return f"{section}: the key {_shown(problem['input']):.60} {_TEXT}".removeprefix(": ")

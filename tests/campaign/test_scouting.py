@@ -1,6 +1,8 @@
 """Scoutings of the real command line: real k6, real functions on 127.0.0.1."""
 
+import signal
 import subprocess
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,13 +22,17 @@ from tests.support.campaigns import (
     MEMORY,
     WAITS_50_MS,
     campaign,
+    finish,
     function,
+    k6_runs_in,
     one_line,
     query,
     run,
+    start,
     statuses,
     write,
 )
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.live
 
@@ -121,3 +127,22 @@ def test_a_scouting_without_time_says_so_and_decides_nothing() -> None:
     assert code == 1
     assert one_line(errors) == "peva-env: rate_strategy.max_time 3s: was too short for all rays; give more time"
     assert statuses() == ["budget", "budget"]
+
+
+def test_a_scouting_that_was_cut_off_decides_nothing_and_a_function_that_never_answers_has_no_rates() -> None:
+    broken = function("broken", "def handle(request): return 'no', 503")
+    write(campaign(broken, rates=[1], cooldown={"max_wait_seconds": 2, "sleep_step_seconds": 0.2}, **auto(step="2s")))
+    for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+        process = start()
+        assert wait_until(partial(k6_runs_in, process))
+        process.send_signal(number)
+        assert finish(process)[0] == code
+    assert statuses() == ["crashed", "interrupted"]
+    code, output, errors = run()
+    assert code == 2
+    assert "broken: overloaded at its lowest step, broken 1 rps" in output
+    assert one_line(errors).startswith(
+        "peva-env: rate_strategy.type auto: broken: overloaded at its lowest step, broken 1"
+    )
+    assert one_line(errors).endswith("no rates can be chosen: mend the function, or write its rates yourself")
+    assert statuses() == ["crashed", "interrupted", "complete"]
