@@ -15,6 +15,7 @@ from peva_env.config import DfaasConfig, parse_config
 from peva_env.console import ScoutProgress, make_console, print_notes, print_steps, say
 from peva_env.errors import PevaError
 from peva_env.memory import memory_files
+from peva_env.planning import brackets
 from peva_env.report import figure_file, scouting_curve, write_figure
 
 _OUT_OF_TIME = 3
@@ -44,7 +45,9 @@ def scout(
         figure_file(figure, inputs=memory_files(Path(settings.memory.db_path)))  # before the node is started
     console = make_console()
     found = scouted(console, settings)
-    if figure is not None:
+    if figure is not None and not brackets(found.events):
+        say(console, f"no step is valid: {figure} is not drawn")
+    elif figure is not None:
         write_figure(scouting_curve(found.events), figure)
         say(console, f"wrote {figure}")
     if not found.is_complete:

@@ -127,6 +127,10 @@ def test_a_scouting_without_time_says_so_and_decides_nothing() -> None:
     assert code == 1
     assert one_line(errors) == "peva-env: rate_strategy.max_time 3s: was too short for all rays; give more time"
     assert statuses() == ["budget", "budget"]
+    figure = ["--figure", "scout.png"] if find_spec("matplotlib") else []
+    code, output, errors = scout("--max-time", "1s", *figure)
+    assert (code, errors) == (3, "")
+    assert not figure or "no step is valid: scout.png is not drawn" in output
 
 
 def test_a_scouting_that_was_cut_off_decides_nothing_and_a_function_that_never_answers_has_no_rates() -> None:
