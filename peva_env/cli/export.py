@@ -105,7 +105,7 @@ def export(
     if not 0 <= seed <= _MAX_SEED - episodes + 1:
         raise ConfigError(f"--seed {seed}: must be 0 or more, and the last episode's at most {_MAX_SEED}")
     if not 0 <= epsilon <= 1:
-        raise ConfigError(f"--epsilon {epsilon:g}: must be a probability, from 0 to 1")
+        raise ConfigError(f"--epsilon {epsilon}: must be a probability, from 0 to 1")
     names = parse_names(scenarios) if scenarios is not None else None
     kinds: dict[str, dict[str, Any]] = {
         "--sim": {"noise": noise},

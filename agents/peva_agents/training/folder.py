@@ -44,7 +44,9 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
         stored = {"view": MAP, **stored}  # trainings older than the views
     except FileNotFoundError:
         raise ConfigError(f"{folder}: there is no training to go on with; begin one with --out {folder}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: is not what peva-env train wrote: {error!r}") from error
     config = parse_training(stored)
     asked = parse_training({**_without_other_world(stored, given), **given})

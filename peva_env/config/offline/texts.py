@@ -38,7 +38,7 @@ def parse_rates(texts: Sequence[str]) -> dict[str, list[int]]:
     """Read ``name=first:last:step``, the last one included, or ``name=rate,rate``.
 
     Raises:
-        ConfigError: a text is neither, or has too many rates.
+        ConfigError: a text is neither, has too many rates, or is of the same function as another one.
     """
     rates_rps = {}
     for text in texts:
@@ -52,6 +52,8 @@ def parse_rates(texts: Sequence[str]) -> dict[str, list[int]]:
             raise ConfigError(f"--rates {text!r}: must be as a=0,20,40 or a=0:200:10 (first:last:step)") from None
         if len(numbers[: _MOST_RATES + 1]) > _MOST_RATES:
             raise ConfigError(f"--rates {text!r}: has more than {_MOST_RATES:,} rates; give a larger step")
+        if name in rates_rps:
+            raise ConfigError(f"--rates {text!r}: the rates of {name!r} are given twice")
         rates_rps[name] = list(numbers)
     return rates_rps
 
@@ -60,13 +62,15 @@ def parse_hyperparameters(texts: Sequence[str]) -> dict[str, Any]:
     """Read ``name=value``, where a value is JSON or else text.
 
     Raises:
-        ConfigError: a text has no name or no equals sign.
+        ConfigError: a text has no name or no equals sign, or its name is given twice.
     """
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not name or not equals:
             raise ConfigError(f"--set {text!r}: must be NAME=VALUE, as in learning_rate=0.001")
+        if name in values:
+            raise ConfigError(f"--set {text!r}: {name} is given twice")
         try:
             values[name] = json.loads(value)
         except ValueError:

@@ -196,6 +196,8 @@ def test_a_folder_goes_on_with_its_own_training_only(tmp_path: Path) -> None:
         begin_folder(folder, {})
     with pytest.raises(ConfigError, match="is not empty and holds no training; give another folder"):
         begin_folder(tmp_path, {})
+    with pytest.raises(ConfigError, match=r"config.json: cannot be read: Not a directory"):
+        resumed_config(folder / "config.json", {})
     both = parse_training({"sim": "random", "data": ["local-node-v1"]})
     (folder / "config.json").write_text(json.dumps({"config": both.model_dump(mode="json")}))
     assert resumed_config(folder, {"data": ["local-node-v1"], "sim": "random"}) == both

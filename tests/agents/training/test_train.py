@@ -179,11 +179,13 @@ def test_hyperparameters_that_cannot_be_used_are_refused_before_anything_is_writ
         (["--sim", "random", "--budget-runs", "-1"], "budget_runs = -1: input should be greater than or equal to 1"),
         (["--sim", "random", "--steps", str(10**400)], "input should be less than or equal to 1000000000000"),
         (["--sim", "random", "--rates", "a=x"], "--rates 'a=x': must be as a=0,20,40"),
+        (["--sim", "random", "--rates", "a=1", "--rates", "a=2"], "--rates 'a=2': the rates of 'a' are given twice"),
+        (["--sim", "random", "--set", "gamma=1", "--set", "gamma=0"], "--set 'gamma=0': gamma is given twice"),
         (["--sim", "random", "--rates", "a=0:99999999999:1"], "has more than 100,000 rates; give a larger step"),
         (["--sim", "random", "--set", "gamma"], "--set 'gamma': must be NAME=VALUE"),
         (["--resume", "nowhere"], "nowhere: there is no training to go on with"),
     ],
-    ids=["budget", "steps", "rates", "too-many-rates", "set", "resume"],
+    ids=["budget", "steps", "rates", "rates-twice", "set-twice", "too-many-rates", "set", "resume"],
 )
 def test_what_cannot_be_trained_is_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], said: str
