@@ -23,7 +23,7 @@ from peva_env.datasets import Exported, MinariDataset
 from peva_env.errors import ConfigError
 from peva_env.planning import campaign_loop
 from peva_env.system import FirstInterrupt
-from peva_env.views import CANDIDATES, CONTEXT, ROW
+from peva_env.views import CANDIDATES, CONTEXT, MAP, ROW
 
 _INTERRUPTED = 130
 _MAX_SEED = 2**63 - 1
@@ -88,9 +88,7 @@ def export(
     reward: Annotated[
         str, typer.Option(help="frontier, early, seconds, right, goodput, or module:Class.")
     ] = "frontier",
-    view: Annotated[
-        Literal["map", "candidates"], typer.Option(help="The observations: the map, or 64 candidates.")
-    ] = "map",
+    view: Annotated[str, typer.Option(help="The observations: map, or candidates, 64 of them.")] = MAP,
     epsilon: Annotated[
         float, typer.Option(help="Probability of a step that takes any legal action instead of the agent's.")
     ] = 0.0,
@@ -173,7 +171,7 @@ def _refuse_misplaced(kinds: Mapping[str, Mapping[str, Any]], given: str) -> Non
 def _unusual(reward: str, view: str) -> dict[str, Any]:
     """Return the arguments that differ from the environment's defaults."""
     return {
-        name: value for name, value, usual in (("reward", reward, "frontier"), ("view", view, "map")) if value != usual
+        name: value for name, value, usual in (("reward", reward, "frontier"), ("view", view, MAP)) if value != usual
     }
 
 

@@ -169,6 +169,11 @@ def test_a_dataset_is_replaced_only_by_force(root: Path) -> None:
         (["--minari", "x-v0", "--config", "a.yml", "--iterations", "3"], "--iterations is for --sim or --data"),
         (["--minari", "x-v0", "--sim", "random", "--iterations", "0"], "iterations"),
         (["--minari", "x-v0", "--sim", "random", "--reward", "nothing"], "reward"),
+        (
+            ["--minari", "x-v0", "--sim", "random", "--view", "pixels"],
+            "view = 'pixels': must be one of map, candidates",
+        ),
+        (["--minari", "x-v0", "--sim", "random", "--epsilon", "1.5"], "--epsilon 1.5: must be a probability"),
         (["--minari", "x-v0", "--sim", "random", "--epsilon", "1.0000001"], "--epsilon 1.0000001: must be a prob"),
         (["--minari", "x-v0", "--sim", "random", "--agent", "learnt,uniform:0.5"], "needs a share above 0"),
         (

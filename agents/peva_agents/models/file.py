@@ -46,6 +46,7 @@ def artefact(path: Path) -> dict[str, Any]:
             found: dict[str, Any] = json.loads(archive.read("data"))[ARTEFACT]
             told = {key: found[key] for key in ("config", "space", "versions", "steps", "net_arch")}
             told["view"] = dict(found.get("view", MAP_VIEW))
+            told["config"]["algo"], told["config"]["dominance"]  # what playing needs
     except FileNotFoundError:
         raise PolicyLoadError(f"{path}: there is no such model; peva-env train writes model.zip") from None
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from peva_env.errors import PolicyLoadError
-from peva_env.views import CANDIDATES, CONTEXT, MAP, ROW
+from peva_env.errors import ConfigError, PolicyLoadError
+from peva_env.views import CANDIDATES, CONTEXT, MAP, ROW, require_k
 
 FORMAT = 1
 """The version of what a file says about the view and holds of the network."""
@@ -44,6 +44,10 @@ def require_view(path: Path, view: Mapping[str, Any]) -> None:
             f"{path}: its format is {view.get('format')!r}, and this version reads format {FORMAT}; "
             "install the version of peva-env that trained it, or train again"
         )
+    try:
+        require_k(view.get("k"))
+    except ConfigError as error:
+        raise PolicyLoadError(f"{path}: {error}; train again with this version") from error
     own = candidate_view(1)
     changed = [name for part in ("row", "context") for name in set(own[part]) ^ set(view.get(part) or ())]
     if changed or any(list(view[part]) != own[part] for part in ("row", "context")):

@@ -181,9 +181,11 @@ def changed(model: Path, path: Path, change: Callable[[dict[str, Any]], None]) -
     [
         ({"name": "pixels"}, "its view is 'pixels', which this version does not know; it plays models of the views"),
         ({"format": 2}, "its format is 2, and this version reads format 1; install the version"),
+        ({"format": None}, "its format is None, and this version reads format 1; install the version"),
+        ({"k": None}, "k = None: the number of candidates must be .*; train again with this version"),
         ({"row": ["colour"]}, "was trained on other features .* train again with this version"),
     ],
-    ids=["view", "format", "features"],
+    ids=["view", "format", "no-format", "no-k", "features"],
 )
 def test_models_of_other_views_are_refused_in_one_line(
     model: Path, tmp_path: Path, change: dict[str, Any], said: str
@@ -192,6 +194,15 @@ def test_models_of_other_views_are_refused_in_one_line(
     with pytest.raises(PolicyLoadError, match=said) as caught:
         SB3Agent(path=other)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_does_not_say_its_dominance_is_refused(model: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(model) as archive, zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+        told = json.loads(archive.read("data"))
+        del told["peva"]["config"]["dominance"]
+        other.writestr("data", json.dumps(told))
+    with pytest.raises(PolicyLoadError, match="is no model that peva-env train wrote: KeyError"):
+        SB3Agent(path=tmp_path / "other.zip")
 
 
 def test_a_model_without_its_network_is_refused(model: Path, tmp_path: Path) -> None:
