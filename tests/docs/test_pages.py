@@ -21,7 +21,7 @@ from tests.support.forkserver import peva
 from tests.support.pages import PAGES, ROOT, anchors, blocks, links, parsed, peva_env_calls, prose
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LIBRARIES = {"sb3_contrib": "sb3_contrib", "peva_env.report": "matplotlib", "minari": "minari"}
+LIBRARIES = {"peva_env.report": "matplotlib", "minari": "minari"}
 """What code needs that imports from these."""
 
 
@@ -33,11 +33,7 @@ def library_of(code: str) -> str | None:
 
 PYTHON_BLOCKS = [block.text for block in blocks(README) if block.language == "python"]
 LIVE_BLOCKS = [code for code in PYTHON_BLOCKS if library_of(code) is None]
-OTHER_BLOCKS = [
-    pytest.param(code, marks=[pytest.mark.train] if library_of(code) == "sb3_contrib" else [], id=str(library_of(code)))
-    for code in PYTHON_BLOCKS
-    if library_of(code)
-]
+OTHER_BLOCKS = [pytest.param(code, id=str(library_of(code))) for code in PYTHON_BLOCKS if library_of(code)]
 
 
 KEYS_EXPLAINED_IN = {"README": README, "reference/configuration": PAGES["reference/configuration"]}
@@ -98,6 +94,20 @@ def test_the_python_blocks_of_the_readme_run_one_after_the_other(tmp_path: Path)
 def test_a_python_block_of_the_readme_that_needs_an_extra_runs(code: str, tmp_path: Path) -> None:
     pytest.importorskip(str(library_of(code)))
     run_block(code, tmp_path)
+
+
+@pytest.mark.train
+def test_the_training_of_the_readme_prints_the_rows_that_it_shows(tmp_path: Path) -> None:
+    pytest.importorskip("sb3_contrib")
+    code = next(block.text for block in blocks(README) if "peva-env train" in block.text)
+    (words,) = peva_env_calls(code)
+    shown = re.findall(r"^ *\| ([\w (),-]+?) +\| +[\d.]+%", README.partition(code)[2], re.MULTILINE)
+    short = ["--steps", "64", "--envs", "4", "--set", "n_steps=16"]
+    few = ["--validation-episodes", "2", "--evaluation-episodes", "1", "--out", str(tmp_path / "out")]
+    done = peva(*words, *short, *few)
+    assert done.returncode == 0, done.stderr
+    assert {"maskable-ppo", "uniform", "bisection"} <= set(shown)
+    assert [agent for agent in shown if f"| {agent} " not in (tmp_path / "out" / "evaluation.md").read_text()] == []
 
 
 ELSEWHERE = {"recipes"}
