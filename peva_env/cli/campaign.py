@@ -11,8 +11,8 @@ from peva_env.console import (
     CampaignProgress,
     duration_text,
     print_disputes,
-    print_limits,
     print_map,
+    print_refined_limits,
     print_verdicts,
     say,
 )
@@ -104,7 +104,7 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
         print_verdicts(console, as_read(events.values()), known.measured)
         print_map(console, known)
     else:
-        print_limits(console, campaign.refinement, known)
+        print_refined_limits(console, campaign.refinement, known)
     print_disputes(console, known.disputes())
     measured = len(known.measured) - len(known.disputed())
     skipped = max(0, known.n_configs - known.n_unknown - measured)

@@ -18,6 +18,7 @@ from peva_env.cli import ask as cli_ask
 from peva_env.cli import configuration as cli_configuration
 from peva_env.cli import diff as cli_diff
 from peva_env.cli import export as cli_export
+from peva_env.cli import limits as cli_limits
 from peva_env.cli import memory as cli_memory
 from peva_env.cli import report as cli_report
 from peva_env.cli import scout as cli_scout
@@ -165,6 +166,7 @@ app.command()(cli_train.train)
 app.command()(cli_arena.arena)
 app.command()(cli_ask.ask)
 app.command()(cli_slo.slo)
+app.command()(cli_limits.limits)
 app.command()(cli_diff.diff)
 app.command()(cli_report.report)
 

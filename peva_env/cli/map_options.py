@@ -1,4 +1,4 @@
-"""Options that the commands about maps share: ``ask``, ``diff`` and ``report``."""
+"""Options that the commands about maps share, such as ``ask``, ``limits`` and ``report``."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""Maps of a node: read from a memory, asked about a load, compared with another map.
+"""Maps of a node: read from a memory, asked about a load or for limits, compared with another map.
 
 What must always hold:
 
@@ -9,28 +9,38 @@ What must always hold:
 from peva_env.maps.answers import Headroom, LoadAnswer, Neighbour, ask
 from peva_env.maps.capacity import Capacity, capacities
 from peva_env.maps.difference import MapDifference, compare
+from peva_env.maps.limits import Box, FunctionLimit, Limits, MixLimit, SafeMix, limits_of
 from peva_env.maps.node_map import CampaignRecord, NodeMap, valid_runs
 from peva_env.maps.prediction import predict
 from peva_env.maps.reading import StoredMap, read_map, read_stored
 from peva_env.maps.savings import Savings, cartesian_configs, savings_of
+from peva_env.maps.snippets import SNIPPETS, snippet
 
 __all__ = [
+    "SNIPPETS",
+    "Box",
     "CampaignRecord",
     "Capacity",
+    "FunctionLimit",
     "Headroom",
+    "Limits",
     "LoadAnswer",
     "MapDifference",
+    "MixLimit",
     "Neighbour",
     "NodeMap",
+    "SafeMix",
     "Savings",
     "StoredMap",
     "ask",
     "capacities",
     "cartesian_configs",
     "compare",
+    "limits_of",
     "predict",
     "read_map",
     "read_stored",
     "savings_of",
+    "snippet",
     "valid_runs",
 ]

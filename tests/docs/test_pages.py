@@ -113,10 +113,20 @@ def test_the_training_of_the_readme_prints_the_rows_that_it_shows(tmp_path: Path
 ELSEWHERE = {"recipes"}
 """Pages whose blocks are run by tests of their own, since they need libraries that only training needs."""
 
-RUN = {"ask", "plan", "report", "memory info", "memory verify", "memory export", "memory preload", "memory merge"}
+RUN = {
+    "ask",
+    "limits",
+    "plan",
+    "report",
+    "memory info",
+    "memory verify",
+    "memory export",
+    "memory preload",
+    "memory merge",
+}
 """Commands that cost little and need no more than what a page has made before."""
 
-FOLLOWED = {"explanation/costs", "explanation/memory", "howto/read-a-report"}
+FOLLOWED = {"explanation/costs", "explanation/memory", "howto/read-a-report", "howto/set-limits"}
 """Pages whose commands are run, too."""
 
 

@@ -1,14 +1,19 @@
 """Memories of a small node with two functions."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import NOT_RUN, EndStatus, ExecutionEvent, Verdict
+from peva_env.maps import NodeMap, valid_runs
+from peva_env.maps.map_of_runs import map_of_runs
 from peva_env.memory import DuckDBMemoryStore, Session, context_hash
-from peva_env.space import Config
+from peva_env.space import Config, ConfigSpace, Dominance, config_pairs
 from tests.support.builders import event, function, session
 
 OK, OVERLOADED = Verdict.OK, Verdict.OVERLOADED
@@ -73,13 +78,38 @@ def latency_runs(context_hash: str, *, slower_by_ms: float = 0.0) -> list[Execut
     ]
 
 
-def remember_latencies(path: Path) -> Path:
-    """A memory of ``latency_runs``."""
+def remember_in(path: Path, context: Mapping[str, Any], events: Iterable[ExecutionEvent]) -> Path:
+    """A memory of one complete campaign in a context with rules, duration and functions."""
     store = DuckDBMemoryStore(path)
     store.startup()
-    of = context_hash(LATENCY_CONTEXT)
-    store.open_session(Session(f"slow-{of}", 1, of, LATENCY_CONTEXT))
-    store.insert_events(latency_runs(of))
-    store.close_session(f"slow-{of}", EndStatus.COMPLETE)
+    of = context_hash(context)
+    store.open_session(Session(f"run-{of}", 1, of, context))
+    store.insert_events([replace(one, context_hash=of, run_id=f"run-{of}") for one in events])
+    store.close_session(f"run-{of}", EndStatus.COMPLETE)
     store.close()
     return path
+
+
+def node_map_of(
+    events: Iterable[ExecutionEvent],
+    dominance: Dominance = "within_sets",
+    context: Mapping[str, Any] | None = None,
+    space: ConfigSpace | None = None,
+) -> NodeMap:
+    """Return the map of some runs, without a memory; its space is that of their rates and sets of functions."""
+    runs = tuple(events)
+    keys = {run.config_key for run in runs}
+    if space is None:
+        rates = {
+            name: {dict(config_pairs(key))[name] for key in keys if name in key[0]} for key in keys for name in key[0]
+        }
+        sizes = [len(names) for names, _ in keys]
+        space = ConfigSpace(rates, min_functions=min(sizes), max_functions=max(sizes) + 1)
+    counted = np.array([tuple(name for name, _ in one) in {names for names, _ in keys} for one in space], np.bool_)
+    known = map_of_runs(space, valid_runs(runs), dominance, counted)
+    return NodeMap("m.duckdb", "ctx", context or {}, 1, (), known, runs)
+
+
+def remember_latencies(path: Path) -> Path:
+    """A memory of ``latency_runs``."""
+    return remember_in(path, LATENCY_CONTEXT, latency_runs(context_hash(LATENCY_CONTEXT)))

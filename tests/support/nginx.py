@@ -40,7 +40,7 @@ def real_nginx(folder: Path, servers: str, port: int) -> Iterator[subprocess.Pop
     config.write_text(_CONFIG.format(folder=folder, servers=servers))
     with subprocess.Popen([binary, "-c", str(config), "-e", str(folder / "error.log")]) as process:
         try:
-            assert wait_until(lambda: process.poll() is not None or _listens(port))
+            assert wait_until(lambda: process.poll() is not None or listens(port))
             assert process.poll() is None, (folder / "error.log").read_text()
             yield process
         finally:
@@ -48,7 +48,8 @@ def real_nginx(folder: Path, servers: str, port: int) -> Iterator[subprocess.Pop
             process.wait(10)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Tell whether something accepts connections at a port of 127.0.0.1."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
