@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _LOG_FROM = 10
 """Quotient of the highest and the lowest latency from which their axis is logarithmic."""
 
+_TICKS = (1, 2, 5)
+"""Labelled rates of each power of ten: a scouting often spans one or two."""
+
+_TOP_PCT = 105
+
 _SIZE_INCHES = (6.4, 6.4)
 _MARKERS = {Verdict.OK: "o", Verdict.OVERLOADED: "x"}
 
@@ -34,6 +39,8 @@ def scouting_curve(events: Sequence[ExecutionEvent]) -> "Axes":
     Raises:
         ConfigError: no step is valid, or matplotlib is not installed.
     """
+    from matplotlib.ticker import LogLocator, NullLocator
+
     found = brackets(events)
     if not found:
         raise ConfigError("events: no step of a scouting among them is valid")
@@ -51,7 +58,7 @@ def scouting_curve(events: Sequence[ExecutionEvent]) -> "Axes":
         _draw(latency, [step for step, _ in with_p95], [p95_ms for _, p95_ms in with_p95], colour, "")
         _draw_bracket((success, latency), bracket, colour)
     success.set_ylabel("success (%)")
-    success.set_ylim(bottom=0)
+    success.set_ylim(0, _TOP_PCT)
     latency.set_ylabel("p95 latency (ms)")
     values_ms = [p95_ms for event in events if (p95_ms := _p95_ms(event)) is not None]
     if values_ms and max(values_ms) > _LOG_FROM * min(values_ms) > 0:
@@ -62,9 +69,13 @@ def scouting_curve(events: Sequence[ExecutionEvent]) -> "Axes":
     latency.set_xlabel(as_written("total rate (requests/s)"))
     for axes in (success, latency):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=_TICKS))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=FAINT)
-    success.legend(frameon=False, title="o OK, x overloaded")
+    # Where success is full, at low rates: the curves run along the top there.
+    legend = success.legend(loc="lower left", alignment="left", title="o OK, x overloaded; the limit lies in the band")
+    legend.get_frame().set(alpha=1, linewidth=0)
     return success
 
 
