@@ -23,7 +23,7 @@ from peva_agents.beliefs import Comparison, Networks, Prior, correction_inputs
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
-from peva_env.features import Counts, Features, Measured, Reach, highest_rps, valid_runs
+from peva_env.features import Counts, Features, Measured, Reach, highest_rps, valid_runs, valid_steps
 from peva_env.planning import Candidates
 from peva_env.space import Config
 
@@ -57,7 +57,7 @@ class LearntPolicy:
         self._rng = np.random.default_rng(seed or 0)
 
     def setup(self, context: PolicyContext) -> None:
-        """Prepare for the space, and learn from the earlier runs of a resumed campaign."""
+        """Prepare for the space, and learn from the steps of a scouting and the earlier runs of a resumed campaign."""
         self._space = context.space
         self._reach = Reach(context.space, context.dominance, self._rng)
         self._limits = OverloadConfig.model_validate(context.config.get("overload") or {})
@@ -65,6 +65,7 @@ class LearntPolicy:
         self._measured = Measured(context.space)
         self._measured.learn(valid_runs(context.history))
         self._prior = self._other_campaigns(context) if self._transfers else None
+        self._measured.learn(valid_steps(context.history))
         self._features: Features | None = None
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:

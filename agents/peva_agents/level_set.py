@@ -8,7 +8,7 @@ from peva_agents.beliefs import NodeBelief
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import ExecutionEvent, PolicyContext
-from peva_env.features import CountArray, Floats, Measured, Reach, highest_rps, valid_runs
+from peva_env.features import CountArray, Floats, Measured, Reach, highest_rps, valid_runs, valid_steps
 from peva_env.planning import Candidates, NoOpPolicy
 from peva_env.space import Config
 
@@ -54,14 +54,14 @@ class LevelSetPolicy(NoOpPolicy):
         self._rng = np.random.default_rng(seed or 0)
 
     def setup(self, context: PolicyContext) -> None:
-        """Prepare for the space, and learn from the earlier runs of a resumed campaign."""
+        """Prepare for the space, and learn from the steps of a scouting and the earlier runs of a resumed campaign."""
         self._space = context.space
         self._highest_rps = highest_rps(context.space)
         self._reach = Reach(context.space, context.dominance, self._rng)
         self._offered = Candidates(context.space, [])
         self._rules = OverloadConfig.model_validate(context.config.get("overload") or {})
         self._measured = Measured(context.space)
-        self.update_batch(valid_runs(context.history))
+        self.update_batch([*valid_steps(context.history), *valid_runs(context.history)])
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Candidates:
         """Return the candidates with the highest value, best first."""

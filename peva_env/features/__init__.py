@@ -9,7 +9,7 @@ What must always hold:
 from peva_env.features.candidate_features import N_FEATURES, Counts, Features
 from peva_env.features.catalogue import FEATURES, Feature
 from peva_env.features.gaussian import GaussianProcess, covariance
-from peva_env.features.history import valid_runs
+from peva_env.features.history import valid_runs, valid_steps
 from peva_env.features.measured import Floats, Measured, Measurements, highest_rps
 from peva_env.features.processes import label_process, use_process
 from peva_env.features.reach import CountArray, Reach
@@ -35,4 +35,5 @@ __all__ = [
     "success_at",
     "use_process",
     "valid_runs",
+    "valid_steps",
 ]
