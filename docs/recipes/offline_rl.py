@@ -1,7 +1,8 @@
-"""Behaviour cloning and IQL in one file, in the manner of CleanRL: torch and a Minari dataset in the candidate view.
+"""Behaviour cloning, IQL and TD3+BC in one file, in the manner of CleanRL: torch and a Minari dataset of candidates.
 
-IQL is that of Kostrikov, Nair and Levine, "Offline reinforcement learning with implicit Q-learning" (2022), for actions
-that are rows. Run it with ``python docs/recipes/offline_rl.py [TRAINING_STEPS]``.
+IQL is that of Kostrikov, Nair and Levine, "Offline reinforcement learning with implicit Q-learning" (2022), TD3+BC that
+of Fujimoto and Gu, "A minimalist approach to offline reinforcement learning" (2021), for actions that are rows. Run it
+with ``python docs/recipes/offline_rl.py [TRAINING_STEPS]``.
 """
 
 import copy
@@ -18,6 +19,7 @@ ENV = {"rates_rps": {"a": range(0, 201, 20), "b": range(0, 201, 20)}, "budget_ru
 EXPORT = ["--sim", "random", "--rates", "a=0:200:20", "--rates", "b=0:200:20", "--budget-runs", "16"]
 EXPORT += ["--view", "candidates", "--agent", "learnt:0.3,uniform:0.7", "--epsilon", "0.1", "--episodes", "200"]
 BATCH, GAMMA, EXPECTILE, TEMPERATURE, MAX_WEIGHT, TRACKING, RATE = 128, 0.99, 0.8, 10.0, 100.0, 0.01, 1e-3
+ALPHA, ACTOR_EVERY = 2.5, 2
 
 
 class Rows(nn.Module):
@@ -105,6 +107,36 @@ def iql(data, n_steps, n_features):
     return actor
 
 
+def td3_bc(data, n_steps, n_features):
+    """Learn the actions of highest value, but stay near those of the dataset."""
+    actor, critics = Rows(n_features), nn.ModuleList([Rows(n_features), Rows(n_features)])
+    target_actor, target_critics = copy.deepcopy(actor), copy.deepcopy(critics)
+    actor_optimizer, critic_optimizer = (torch.optim.Adam(part.parameters(), RATE) for part in (actor, critics))
+    for step in range(n_steps):
+        x, mask, action, reward, over, next_x, next_mask = batch(data)
+        with torch.no_grad():  # the mean over the policy's actions stands for TD3's smoothing by noise
+            next_p = log_probs(target_actor, next_x, next_mask).exp()
+            next_q = torch.minimum(*(critic(next_x) for critic in target_critics))
+            goal = reward + GAMMA * (1 - over) * (next_p * next_q).sum(dim=1)
+        taken = [critic(x).gather(1, action[:, None])[:, 0] for critic in critics]
+        critic_optimizer.zero_grad()
+        sum(((q - goal) ** 2).mean() for q in taken).backward()
+        critic_optimizer.step()
+        if step % ACTOR_EVERY:
+            continue
+        log_p, q = log_probs(actor, x, mask), critics[0](x).detach()
+        weight = ALPHA / q.gather(1, action[:, None]).abs().mean()
+        cloning = log_p.gather(1, action[:, None])[:, 0]
+        actor_optimizer.zero_grad()
+        (-(weight * (log_p.exp() * q).sum(dim=1) + cloning).mean()).backward()
+        actor_optimizer.step()
+        with torch.no_grad():
+            for slow, fast in zip((target_actor, target_critics), (actor, critics)):
+                for slow_part, fast_part in zip(slow.parameters(), fast.parameters()):
+                    slow_part.lerp_(fast_part, TRACKING)
+    return actor
+
+
 def play(actor, n_episodes=256):
     """Return the mean return of the likeliest actions on nodes that are in no dataset."""
     env = gymnasium.make_vec("peva_env:peva/FaasSim-v1", n_episodes, "vector_entry_point", **ENV)
@@ -131,7 +163,7 @@ def main(n_steps=2048):
     data = load(dataset)
     n_features = data[0].shape[2]
     print(f"mean return of an untrained network {play(Rows(n_features)):+.3f}")
-    for name, learn in (("behaviour cloning", clone), ("IQL", iql)):
+    for name, learn in (("behaviour cloning", clone), ("IQL", iql), ("TD3+BC", td3_bc)):
         print(f"mean return of {name} {play(learn(data, n_steps, n_features)):+.3f}", flush=True)
 
 
