@@ -37,6 +37,13 @@ _REMEDIES = {
 }
 """What would be right, by the type of pydantic's problem, where its own message speaks of Python."""
 
+_PATTERNS = {
+    "namespace": "must be lower-case letters, digits and '-', the first and the last no '-', and at most 63 of them",
+    "revision_header": "must be the name of a header: letters, digits and '-', for example X-Revision",
+    "username": "must hold no colon and no control character, and not be empty",
+}
+"""What would be right, by the key, where pydantic would show a regular expression."""
+
 
 def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Turn one pydantic problem into ``path = value: what would be right``."""
@@ -44,6 +51,8 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     path = path_text(location)
     message = str(problem["msg"]).removeprefix("Value error, ")
     message = _REMEDIES.get(problem["type"], message[:1].lower() + message[1:])
+    if problem["type"] == "string_pattern_mismatch":
+        message = _PATTERNS.get(str(location[-1]), message)
     if problem["type"] == "extra_forbidden":
         nearest = nearest_key(problem, model, cutoff=0.5)
         known = ", ".join(_known_names(model, problem["loc"][:-1]))

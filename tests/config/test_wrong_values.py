@@ -124,3 +124,4 @@ def test_a_value_that_nobody_meant_loads_or_is_refused_in_one_line(place: str, t
             json.dumps(config.model_dump(mode="json"), allow_nan=False).encode()
             assert DfaasPlanBuilder(config).estimate().total_s > 0
         assert re.fullmatch(r"[^\n]{8,1500}", said), value
+        assert "pattern" not in said, "a regular expression does not say what would be right"

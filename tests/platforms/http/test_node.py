@@ -87,7 +87,7 @@ class TestHttpNode(PlatformContract):
         ),
         ({"platform": "local", "functions": [{"name": "a", "url": "http://127.0.0.1/"}]}, "write `platform: http`"),
         ({"platform": "local", "functions": [{"name": "a", "revision_header": "X-R"}]}, "or leave revision_header out"),
-        ({"functions": [{"name": "a", "url": "http://127.0.0.1/", "revision_header": "X R"}]}, "revision_header"),
+        ({"functions": [{"name": "a", "url": "http://127.0.0.1/", "revision_header": "X R"}]}, "name of a header"),
         ({"platform": "kubernetes:"}, "must be one of local, openfaas, http, or module:Class"),
     ],
 )
