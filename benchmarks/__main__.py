@@ -1,7 +1,7 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
 Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training``, ``report``,
-``rewards`` and ``rewards-teach``, which take longer or need an extra.
+``rewards``, ``rewards-teach`` and ``diff-luck``, which take longer or need an extra.
 """
 
 import sys
@@ -10,6 +10,7 @@ from benchmarks import (
     agents_speed,
     campaign_memory,
     candidate_speed,
+    diff_luck,
     import_time,
     memory_million,
     memory_speed,
@@ -44,6 +45,7 @@ _LONG = {
     "report": report_page.main,
     "rewards": rewards.main,
     "rewards-teach": rewards_teach.main,
+    "diff-luck": diff_luck.main,
 }
 
 for name in sys.argv[1:] or _ALL:

@@ -80,7 +80,7 @@ class DfaasConfigExecutor:
         if self._suspicion:
             self._suspicion.begin(history)
         keys = dict.fromkeys(event.config_key for event in history)
-        complete = [key for key in keys if self.memory.is_seen(key) and config_pairs(key) in self.known.space]
+        complete = [key for key in keys if self.memory.is_seen(key) and self.known.counts(config_pairs(key))]
         self.artifacts.catch_up(self.memory.stored_history, complete)
         for key in complete:
             self.known.update(config_pairs(key), majority(self.memory.ledger.verdicts(key)))

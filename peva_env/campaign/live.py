@@ -3,10 +3,13 @@
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from peva_env import __version__
 from peva_env.campaign.annotations import GrafanaAnnotations, grafana_token
@@ -19,7 +22,7 @@ from peva_env.campaign.factories import make_memory, make_platform, make_source,
 from peva_env.campaign.host import require_options
 from peva_env.campaign.scouting import with_scouted_rates
 from peva_env.config import DfaasConfig
-from peva_env.contracts import DfaasRunContext
+from peva_env.contracts import DfaasRunContext, ExecutionEvent
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
 from peva_env.memory import MAX_REPETITION, REFINED, Session, digest, left_as_it_was, rules_in, scouted_steps
@@ -35,7 +38,8 @@ class LiveCampaigns:
         self, config: DfaasConfig, *, budget_runs: int | None = None, budget_seconds: float | None = None
     ) -> None:
         config = with_scouted_rates(config)
-        self.space = DfaasPlanBuilder(config).build_space()
+        planner = DfaasPlanBuilder(config)
+        self.space, self._chosen = planner.build_space(), planner.build_chosen()
         self.refinement: Refinement | None = None
         if config.refine_share is not None:
             self.refinement = Refinement(self.space, config.refine_share)
@@ -150,14 +154,21 @@ class LiveCampaigns:
         rest_s = config.cooldown.max_wait_seconds
         return Canary(config.canary, config.iterations, rest_s) if config.canary.is_on else None
 
+    def _counted_at_first(self, history: Sequence[ExecutionEvent]) -> NDArray[np.bool_] | None:
+        """Return the configurations that count when a campaign begins, (N,); None for all."""
+        if self.refinement is not None:
+            return self.refinement.counted_at_first(history)
+        return None if self._chosen is None else np.isin(np.arange(self.space.n_configs), self._chosen.indices)
+
     def _campaign(self, source: LiveSource, artifacts: ArtifactWriter, session: Session) -> Campaign:
         history = self.memory.open_session(session)
         usual: Dominance = "within_sets" if self.refinement else "one_sided"
-        recorded = self.refinement.counted_at_first(history) if self.refinement else None
-        known = MonotoneMap(self.space, dominance=self._config.dominance or usual, recorded=recorded)
+        known = MonotoneMap(
+            self.space, dominance=self._config.dominance or usual, recorded=self._counted_at_first(history)
+        )
         budget = Budget(*self._budget)
         context = DfaasRunContext(
-            configs=self.space,
+            configs=self.space if self._chosen is None else self._chosen,
             existing_index=CompleteConfigs(known),
             function_names=list(self.space.functions),
             target_name=self._platform.name,

@@ -9,6 +9,7 @@ What must always hold:
 """
 
 from peva_env.config.campaign import DfaasConfig
+from peva_env.config.confidence import require_level
 from peva_env.config.duration import duration_seconds
 from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS
@@ -82,6 +83,7 @@ __all__ = [
     "read_secret",
     "request_headers",
     "require_function_name",
+    "require_level",
     "require_sendable",
     "rule_changes",
     "validated",

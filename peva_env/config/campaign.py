@@ -41,6 +41,11 @@ class DfaasConfig(Section):
     )
     rate_strategy: RateStrategy = Field(default_factory=LinearRates, description="rates to offer, in requests/s")
     combinations: CombinationConfig = Field(default_factory=CombinationConfig)
+    configurations: list[dict[str, int]] | None = Field(
+        None,
+        min_length=1,
+        description="only these configurations of the plan, each as function: rate; default: all combinations",
+    )
     duration: str = Field("30s", description="length of one run")
     iterations: int = Field(3, ge=1, le=LARGEST_COUNT, description="runs of each configuration; the majority decides")
     repeats: Literal["all", "adaptive"] = Field(
@@ -262,6 +267,8 @@ class DfaasConfig(Section):
                 raise ValueError(
                     f"function_pid_regexes.{name}: there is no such function; there are: {', '.join(names)}"
                 )
+        if self.configurations and self.needs_scouting:
+            raise ValueError("configurations: are chosen from rates; give rates instead of rate_strategy.type auto")
         shared = self.rate_strategy.generate_rates()
         for i, function in enumerate(self.functions):
             if not function.rates_rps(shared) and not self.needs_scouting:
@@ -302,6 +309,8 @@ class DfaasConfig(Section):
             raise ValueError(
                 "refine: bisects, and so needs dominance within_sets or two_sided: below an OK load all is OK"
             )
+        if self.refine is not None and self.configurations is not None:
+            raise ValueError("refine: needs the whole plan, and configurations names some of it; leave one of them out")
         return self
 
     @model_validator(mode="after")

@@ -60,7 +60,10 @@ def print_import(console: Console, report: ImportReport) -> None:
     if report.n_compared:
         say(console, f"verdicts: {report.agreement:.3%} of {report.n_compared:,} as recorded")
     if report.agreement < _DOUBTFUL_AGREEMENT:
-        say(console, "so few agree that --cores, a scale of the map or the rules are probably not those of the recording")
+        say(
+            console,
+            "so few agree that --cores, a scale of the map or the rules are probably not those of the recording",
+        )
 
 
 def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -27,7 +27,7 @@ def print_plan(console: Console, config: DfaasConfig) -> None:
         say(console, f"then finer rates along the frontier, until each limit is known to {config.refine}")
     if unknown:
         return
-    first = ", ".join(config_text(one) for one in islice(space, _SHOWN))
+    first = ", ".join(config_text(one) for one in islice(planner.build_chosen() or space, _SHOWN))
     say(console, f"first: {first}{', ...' if estimate.n_configs > _SHOWN else ''}")
 
 

@@ -15,6 +15,7 @@ STYLES = {Verdict.OK: "green", Verdict.OVERLOADED: "red", Verdict.INVALID: "yell
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365.25 * 86_400
 _MANY_YEARS = 1e6
+_SUREST = 0.999
 _FILE_WIDTH = 120
 """Width of tables where there is no terminal."""
 
@@ -37,6 +38,11 @@ def duration_text(seconds: float) -> str:
         return f"{whole / _DAY:.0f} days"
     years = seconds / _YEAR
     return f"{years:,.0f} years" if years < _MANY_YEARS else f"{years:.1e} years"
+
+
+def sure_text(confidence: float) -> str:
+    """Return a confidence as text: ``97.2% sure``, ``over 99.9% sure``."""
+    return f"over {_SUREST:.1%} sure" if confidence > _SUREST else f"{confidence:.1%} sure"
 
 
 def make_console() -> Console:

@@ -65,6 +65,10 @@ class MonotoneMap:
             self._entered.clear()
         return self._verdicts
 
+    def counts(self, config: Config) -> bool:
+        """Tell whether a configuration is one of those that can be measured."""
+        return config in self.space and (self.recorded is None or bool(self.recorded[self.space.index(config)]))
+
     def verdict(self, config: Config) -> Verdict | None:
         """Return the measured or inferred verdict of a configuration, or None."""
         if self.labels is not None and config in self.space:

@@ -4,23 +4,29 @@ What must always hold:
 
 - A map is read from a snapshot of the memory: a campaign may be writing to it, and nothing is changed.
 - What is measured or inferred is proved; what is predicted is an estimate, and is always marked as such.
+- A change between two maps counts only where the runs of both exclude chance.
 """
 
 from peva_env.maps.answers import Headroom, LoadAnswer, Neighbour, ask
 from peva_env.maps.capacity import Capacity, capacities
-from peva_env.maps.difference import MapDifference, compare
+from peva_env.maps.deciding import DecidingRuns, deciding_runs
+from peva_env.maps.difference import LEVEL, Change, MapDifference, compare
 from peva_env.maps.limits import Box, FunctionLimit, Limits, MixLimit, SafeMix, limits_of
 from peva_env.maps.node_map import CampaignRecord, NodeMap, valid_runs
 from peva_env.maps.prediction import predict
 from peva_env.maps.reading import StoredMap, read_map, read_stored
 from peva_env.maps.savings import Savings, cartesian_configs, savings_of
+from peva_env.maps.shared_side import Proof, SharedSide
 from peva_env.maps.snippets import SNIPPETS, snippet
 
 __all__ = [
+    "LEVEL",
     "SNIPPETS",
     "Box",
     "CampaignRecord",
     "Capacity",
+    "Change",
+    "DecidingRuns",
     "FunctionLimit",
     "Headroom",
     "Limits",
@@ -29,13 +35,16 @@ __all__ = [
     "MixLimit",
     "Neighbour",
     "NodeMap",
+    "Proof",
     "SafeMix",
     "Savings",
+    "SharedSide",
     "StoredMap",
     "ask",
     "capacities",
     "cartesian_configs",
     "compare",
+    "deciding_runs",
     "limits_of",
     "predict",
     "read_map",

@@ -8,7 +8,8 @@ from typing import Any
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.maps.map_of_runs import expected_runs
-from peva_env.memory import is_suspect, node_name
+from peva_env.memory import is_suspect, node_name, rules_in
+from peva_env.rules import Evidence, Scatter, evidence_of, run_margins
 from peva_env.space import ConfigKey
 
 
@@ -56,6 +57,15 @@ class NodeMap:
     def runs(self) -> dict[ConfigKey, list[ExecutionEvent]]:
         """The valid runs of each measured configuration."""
         return valid_runs(self.events)
+
+    @cached_property
+    def evidence(self) -> Mapping[ConfigKey, Evidence]:
+        """What the runs of each measured configuration say, and how surely; their scatter is that of this map."""
+        rules = rules_in(self.context)
+        overload, duration_s = (rules.overload, rules.duration_s) if rules else (None, 0.0)
+        margins = {key: [run_margins(run, overload, duration_s) for run in own] for key, own in self.runs.items()}
+        scatter = Scatter(margins.values())
+        return {key: evidence_of([run.verdict for run in own], margins[key], scatter) for key, own in self.runs.items()}
 
     @property
     def iterations(self) -> int:

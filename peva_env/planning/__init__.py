@@ -8,6 +8,7 @@ What must always hold:
 """
 
 from peva_env.planning.candidates import Candidates
+from peva_env.planning.chosen import only_configurations
 from peva_env.planning.legal_only import LegalOnly
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
 from peva_env.planning.plugins import agent_factory, arena, campaign_loop, own_policy, trainer
@@ -51,6 +52,7 @@ __all__ = [
     "hidden_overload",
     "ladder",
     "load_policy_algorithm",
+    "only_configurations",
     "outcome_text",
     "own_policy",
     "rays",

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from peva_env.config import DfaasConfig
 from peva_env.errors import ConfigError
-from peva_env.space import ConfigSpace
+from peva_env.planning.candidates import Candidates
+from peva_env.space import DENSE_LIMIT, ConfigSpace
 
 _LOCAL_OVERHEAD_S = 0.4
 """Cooldown, k6 start and bookkeeping of one run on the local node; a measured value."""
@@ -99,13 +100,34 @@ class DfaasPlanBuilder:
         rates = self.build_rates()
         return self.build_configurations(self.build_function_names(), rates, self.build_rates_by_function(rates))
 
+    def build_chosen(self) -> Candidates | None:
+        """Return the configurations to measure, if the file names them; None if they are the whole plan.
+
+        Raises:
+            ConfigError: one of them is not in the plan, or the plan has too many configurations to choose from.
+        """
+        if self.config.configurations is None:
+            return None
+        space = self.build_space()
+        if not space.is_dense:
+            raise ConfigError(
+                f"configurations: the plan has {space.n_configs:,} configurations, more than the {DENSE_LIMIT:,} of "
+                "which some can be chosen; give fewer rates"
+            )
+        try:
+            indices = {space.index(sorted(one.items())) for one in self.config.configurations}
+        except ValueError as error:
+            raise ConfigError(f"configurations: not in the plan: {error}") from error
+        return Candidates(space, sorted(indices))
+
     def estimate(self) -> PlanEstimate:
         """Return the cost of the plan. The estimate counts one pause of the cooldown for each run.
 
         Raises:
             ConfigError: the plan has more than ``MAX_RUNS`` runs.
         """
-        n_configs = self.build_space().n_configs
+        chosen = self.build_chosen()
+        n_configs = self.build_space().n_configs if chosen is None else len(chosen)
         n_runs = n_configs * self.config.iterations
         if n_runs > MAX_RUNS:
             raise ConfigError(

@@ -4,6 +4,7 @@ What must always hold:
 
 - A verdict depends on one event and the rules only, so that it can be recomputed at any time.
 - The scalar form (``judge``) and the array form (``labels``) agree to the last bit; a test compares them.
+- A verdict is sure only where the scatter of its margins excludes chance at a stated level (``Evidence``).
 - A run that says nothing about the node's load (generator at its limit, missing metrics, no server at the address, a
   restart during the run) is INVALID, never a label.
 """
@@ -11,6 +12,7 @@ What must always hold:
 from peva_env.rules.again import judge_again, judge_stored, saturation
 from peva_env.rules.arrays import ArrayRules, labels, majority_labels
 from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
+from peva_env.rules.evidence import Evidence, RunMargins, Scatter, evidence_of, run_margins
 from peva_env.rules.judge import COUNTS, NOT_MEASURED, Judgement, apply_rules, is_decided, judge, majority
 from peva_env.rules.other_causes import IN_DOUBT, is_in_doubt
 
@@ -20,8 +22,12 @@ __all__ = [
     "IN_DOUBT",
     "NOT_MEASURED",
     "ArrayRules",
+    "Evidence",
     "Judgement",
+    "RunMargins",
+    "Scatter",
     "apply_rules",
+    "evidence_of",
     "is_decided",
     "is_in_doubt",
     "judge",
@@ -32,5 +38,6 @@ __all__ = [
     "majority",
     "majority_labels",
     "most_failures",
+    "run_margins",
     "saturation",
 ]

@@ -38,8 +38,11 @@ _CLEARLY_OVER = 0.2
 """Distance beyond a threshold of the node, as a share of it, from which an overloaded run is certain."""
 
 
-_SUCCESS = "success of "
+SUCCESS_OF = "success of "
 """Start of the name of a check of a function's success rate."""
+
+MEAN_SUCCESS = "mean success"
+"""Name of the check of the mean success rate."""
 
 COUNTS = " ("
 """Start of the counts at the end of a reason. Earlier versions of peva-env wrote reasons without counts."""
@@ -153,7 +156,7 @@ def caused_by_load(
 def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
     """Apply the rules to the measured values; do not check whether values are missing or addresses wrong."""
     checks = list(_function_checks(functions, rules))
-    counted = any(check.fired and check.name.startswith(_SUCCESS) for check in checks)
+    counted = any(check.fired and check.name.startswith(SUCCESS_OF) for check in checks)
     checks += _node_checks(functions, node, rules, failures="" if counted else _failures(functions))
     fired = [check for check in checks if check.fired]
     return Judgement(
@@ -236,7 +239,7 @@ def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadCo
     for function in functions:
         limits = rules.limits_of(function.name)
         if limits.success_rate_min is not None:
-            success = f"{_SUCCESS}{function.name}"
+            success = f"{SUCCESS_OF}{function.name}"
             failures = _failures([function])
             yield _at_least(success, function.success_rate, limits.success_rate_min, failures, function.name)
         if function.replicas is not None and limits.replicas is not None:
@@ -270,7 +273,7 @@ def _node_checks(
     if rules.success_rate_node_min is not None:
         # Not by sum(), which since Python 3.12 makes good what rounding loses: ``peva_env.rules.arrays`` adds plainly.
         mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
-        yield _at_least("mean success", mean_success, rules.success_rate_node_min, failures)
+        yield _at_least(MEAN_SUCCESS, mean_success, rules.success_rate_node_min, failures)
     for name, value, limit_pct in _uses(node, rules):
         if value is not None and limit_pct is not None:
             yield _at_most(f"node {name}", value, limit_pct, "%")

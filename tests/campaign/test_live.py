@@ -410,3 +410,14 @@ def test_the_registered_environment_steps_for_real_without_an_import_of_ours() -
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert [rates for rates, *_ in runs()] == [[20], [10]]
+
+
+def test_only_the_configurations_that_are_named_are_measured() -> None:
+    functions = [function("a", AT_ONCE), function("b", AT_ONCE)]
+    chosen = [{"a": 20}, {"a": 10, "b": 20}]
+    both = {"min_functions": 1, "max_functions": 3}
+    write(campaign(*functions, rates=[10, 20], combinations=both, configurations=chosen))
+    code, output, _ = run("--agent", "cartesian")
+    assert code == 0
+    assert sorted(rates for rates, *_ in runs()) == [[10, 20], [20]]
+    assert "complete: 2 configurations measured, 0 skipped, 0 unknown" in output

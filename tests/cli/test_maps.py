@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from peva_env.contracts import Verdict
+from peva_env.config import load_config
+from peva_env.contracts import EndStatus, Verdict
+from peva_env.planning import DfaasPlanBuilder
 from tests.support.builders import event
 from tests.support.commands import complaint
 from tests.support.forkserver import peva
-from tests.support.maps import OVERLOADED, not_run, pair, remember, remember_latencies, square
+from tests.support.maps import OVERLOADED, clear_run, not_run, pair, remember, remember_latencies, square
 
 
 @pytest.fixture(autouse=True)
@@ -103,9 +105,13 @@ def test_a_node_that_bears_less_ends_with_3_unless_that_is_tolerated() -> None:
         "before.duckdb -> after.duckdb: 9 configurations of a + b are known in both",
         "  still OK 6, still overloaded 1",
         "  lost 2 (25.0% of the configurations that were OK; the lowest):",
-        "    a 20 + b 30",
-        "    a 30 + b 20",
+        *(
+            f"    {config}: OK in 1 of 1 runs, margin +0.200, over 99.9% sure -> "
+            "OVERLOADED in 1 of 1 runs, margin -0.200, over 99.9% sure"
+            for config in ("a 20 + b 30", "a 30 + b 20")
+        ),
         "  gained 0",
+        "  compared: 100.0% of the 8 configurations that were OK (0 undecided, 0 unknown now)",
     ]
     assert peva("diff", "before.duckdb", "after.duckdb", "--tolerate", "25").returncode == 0
     said = complaint(peva("diff", "before.duckdb", "before.duckdb"), 2)
@@ -115,6 +121,57 @@ def test_a_node_that_bears_less_ends_with_3_unless_that_is_tolerated() -> None:
     told = json.loads(as_json.stdout)
     assert (told["n_gained"], told["n_lost"], told["after"]["node"]) == (2, 0, "ctx")
     assert told["highest_gained"] == [[["a", 20], ["b", 30]], [["a", 30], ["b", 20]]]
+    assert (told["level"], told["coverage"], told["n_undecided"], told["lost"]) == (0.95, 1.0, 0, [])
+    first = told["gained"][0]
+    assert first["config"] == [["a", 20], ["b", 30]]
+    assert (first["before"]["verdict"], first["after"]["margin"]) == ("OVERLOADED", 0.2)
+
+
+@pytest.fixture
+def unsure() -> None:
+    """Two maps that differ in one configuration, by so little that it may be luck; and the second's configuration."""
+    remember(Path("before.duckdb"), square(60))
+    luck = clear_run(pair(30, 30), OVERLOADED, margin=0.02)
+    remember(Path("after.duckdb"), [*square(60)[:-1], luck])
+    functions = "[{name: a, method: POST, max_rate: 30}, {name: b}]"
+    Path("c.yml").write_text(f"functions: {functions}\nrate_strategy: {{type: auto}}\nrepeats: adaptive\n")
+
+
+@pytest.mark.usefixtures("unsure")
+def test_luck_is_no_loss_and_a_comparison_of_too_little_ends_with_5() -> None:
+    ended = peva("diff", "before.duckdb", "after.duckdb")
+    assert (ended.returncode, ended.stderr) == (5, "")
+    assert "  lost 0\n" in ended.stdout
+    assert "  undecided 1 (the verdicts differ, but one of them is less than 0.95 sure):\n" in ended.stdout
+    assert "  compared: 88.9% of the 9 configurations that were OK (1 undecided, 0 unknown now)\n" in ended.stdout
+    assert "to decide the rest: 6 more runs of 1 configuration; --plan writes them" in ended.stdout
+    assert peva("diff", "before.duckdb", "after.duckdb", "--coverage", "80").returncode == 0
+    assert peva("diff", "before.duckdb", "after.duckdb", "--level", "0.7").returncode == 3
+    remember(Path("unfinished.duckdb"), square(60)[:2], status=EndStatus.BUDGET)
+    assert peva("diff", "before.duckdb", "unfinished.duckdb").returncode == 5
+
+
+@pytest.mark.usefixtures("unsure")
+def test_the_runs_that_would_decide_are_written_as_a_configuration() -> None:
+    diff = ("diff", "before.duckdb", "after.duckdb", "--plan", "decide.yml")
+    ended = peva(*diff, "--config", "c.yml")
+    assert "  peva-env run --config decide.yml --repetition 1\n" in ended.stdout
+    plan = load_config("decide.yml")
+    assert (plan.configurations, plan.iterations, plan.repeats) == ([{"a": 30, "b": 30}], 7, "all")
+    assert (plan.functions[0].method, plan.memory.db_path) == ("POST", str(Path("after.duckdb").resolve()))
+    assert list(DfaasPlanBuilder(plan).build_chosen() or ()) == [pair(30, 30)]
+    told = peva("plan", "--config", "decide.yml").stdout
+    assert "1 configurations of 2 to 2 functions x 7 iterations = 7 runs" in told
+    assert peva(*diff, "--config", "c.yml").returncode == 5  # replaces its own plan
+    assert "--plan FILE and --config FILE go together" in complaint(peva(*diff), 2)
+    other = complaint(peva(*diff[:-1], "c.yml", "--config", "c.yml"), 2)
+    assert "c.yml: is another file of this command" in other
+
+
+@pytest.mark.parametrize("level", ["1.0", "0.5", "nan"])
+def test_a_level_of_certainty_is_refused_in_one_line(level: str) -> None:
+    said = complaint(peva("diff", "before.duckdb", "after.duckdb", "--level", level), 2)
+    assert "must be above 0.5 and below 1, such as 0.95; no number of runs makes a verdict certain" in said
 
 
 def test_two_contexts_of_one_memory_are_compared() -> None:

@@ -16,7 +16,7 @@ from peva_env.maps import NodeMap, ask, cartesian_configs, compare, predict, rea
 from peva_env.memory import DuckDBMemoryStore, Session, context_hash
 from peva_env.space import ConfigSpace, Dominance, config_key
 from tests.support.builders import event, function
-from tests.support.maps import LATENCY_CONTEXT, RATES, not_run, pair, remember, remember_latencies, square
+from tests.support.maps import LATENCY_CONTEXT, RATES, clear_run, not_run, pair, remember, remember_latencies, square
 
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
 
@@ -153,7 +153,7 @@ def test_the_rule_is_the_weakest_that_explains_what_was_inferred(
 def contradiction(n_runs: int) -> list[ExecutionEvent]:
     """Two configurations that contradict each other, and a third that was run once."""
     runs = range(n_runs)
-    low = [event(pair(10, 10), i, OVERLOADED) for i in runs]
+    low = [clear_run(pair(10, 10), OVERLOADED, i) for i in runs]
     return [*low, *(event(pair(20, 20), i) for i in runs), event([("a", 10)]), not_run([("a", 5)], OK)]
 
 
@@ -168,7 +168,7 @@ def test_what_is_contradicted_is_in_quarantine_once_it_was_run_twice_as_often(me
 def test_a_map_in_quarantine_compares_as_it_is(memory: Path, tmp_path: Path) -> None:
     after = read_map(remember(memory, contradiction(2)))
     assert compare(after, after).n_known == after.known.n_configs - after.known.n_unknown
-    before = read_map(remember(tmp_path / "before.duckdb", [event(pair(10, 10)), event(pair(20, 20))]))
+    before = read_map(remember(tmp_path / "before.duckdb", [clear_run(pair(10, 10), OK), event(pair(20, 20))]))
     assert [*compare(before, after).lost] == [pair(10, 10)]
 
 
@@ -395,8 +395,8 @@ def test_maps_of_which_nothing_is_known_in_both_cannot_be_compared(tmp_path: Pat
 
 
 def test_only_shared_functions_are_compared(tmp_path: Path) -> None:
-    one = read_map(remember(tmp_path / "a.duckdb", [event([("a", 10)]), event([("b", 10)])]))
-    other = read_map(remember(tmp_path / "b.duckdb", [event([("b", 10)], verdict=OVERLOADED), event([("c", 10)])]))
+    one = read_map(remember(tmp_path / "a.duckdb", [event([("a", 10)]), clear_run([("b", 10)], OK)]))
+    other = read_map(remember(tmp_path / "b.duckdb", [clear_run([("b", 10)], OVERLOADED), event([("c", 10)])]))
     difference = compare(one, other)
     assert (difference.functions, difference.left_out) == (("b",), ("a", "c"))
     assert [*difference.lost] == [[("b", 10)]]

@@ -129,3 +129,31 @@ def test_a_plan_beyond_all_numbers_is_refused() -> None:
     data = {"functions": functions, "combinations": {"min_functions": 1, "max_functions": 10**400}}
     with pytest.raises(ConfigError, match=r"max_functions: the plan has more than 1e\+100 runs; load fewer"):
         DfaasPlanBuilder(parse_config(data)).estimate()
+
+
+def test_some_configurations_of_a_plan_can_be_chosen() -> None:
+    chosen = two_functions().model_copy(update={"configurations": [{"b": 10, "a": 20}, {"a": 10}, {"a": 10}]})
+    planner = DfaasPlanBuilder(chosen)
+    assert list(planner.build_chosen() or ()) == [PLAN[0], PLAN[4]]
+    assert planner.estimate().n_runs == 4
+    assert DfaasPlanBuilder(two_functions()).build_chosen() is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"a": 30}, "configurations: not in the plan: 30 rps is not a rate of 'a'"),
+        ({"c": 10}, "configurations: not in the plan: 'c' is not a function of this space"),
+        ({}, "configurations: not in the plan: .* must name 1 to 2 different functions"),
+    ],
+)
+def test_a_choice_outside_the_plan_is_refused(chosen: dict[str, int], said: str) -> None:
+    config = two_functions().model_copy(update={"configurations": [chosen]})
+    with pytest.raises(ConfigError, match=said):
+        DfaasPlanBuilder(config).build_chosen()
+
+
+def test_a_choice_needs_rates_that_are_known() -> None:
+    data = {"functions": [{"name": "a"}], "rate_strategy": {"type": "auto"}, "configurations": [{"a": 10}]}
+    with pytest.raises(ConfigError, match="configurations: are chosen from rates; give rates instead of"):
+        parse_config(data)

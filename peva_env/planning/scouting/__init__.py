@@ -9,7 +9,7 @@ What must always hold:
 """
 
 from peva_env.planning.scouting.brackets import Bracket, brackets, outcome_text
-from peva_env.planning.scouting.rates import scouted_config, with_placeholder_rates
+from peva_env.planning.scouting.rates import scouted_config, with_placeholder_rates, with_rates
 from peva_env.planning.scouting.rays import Limits, climb, ladder, rays, together
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "scouted_config",
     "together",
     "with_placeholder_rates",
+    "with_rates",
 ]

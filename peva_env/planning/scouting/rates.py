@@ -1,6 +1,7 @@
 """From brackets to rates: levels around each limit, denser near it, rounded to numbers that people like."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from peva_env.config import AutoRates, DfaasConfig, parse_config
 from peva_env.contracts import ExecutionEvent
@@ -39,7 +40,7 @@ def scouted_config(config: DfaasConfig, events: Iterable[ExecutionEvent]) -> Dfa
         else function.rates_rps(())
         for function in config.functions
     }
-    return _with_rates(config, _fitting(rates, config))
+    return with_rates(config, _fitting(rates, config), where="rates of the scouting")
 
 
 def with_placeholder_rates(config: DfaasConfig) -> DfaasConfig:
@@ -52,7 +53,7 @@ def with_placeholder_rates(config: DfaasConfig) -> DfaasConfig:
         for function in config.functions
         if function.rate_strategy is None
     }
-    return _with_rates(config.model_copy(update={"max_total_rate": None}), rates)
+    return with_rates(config.model_copy(update={"max_total_rate": None}), rates, where="rates of the scouting")
 
 
 def levels(limit_rps: float, n: int, *, is_reached: bool = True) -> list[int]:
@@ -113,12 +114,17 @@ def _fitting(rates: dict[str, list[int]], config: DfaasConfig) -> dict[str, list
     }
 
 
-def _with_rates(config: DfaasConfig, rates: dict[str, list[int]]) -> DfaasConfig:
+def with_rates(config: DfaasConfig, rates: Mapping[str, Sequence[int]], *, where: str, **keys: Any) -> DfaasConfig:
+    """Return a configuration with these rates of functions, and with other values of keys.
+
+    Raises:
+        ConfigError: a value is wrong; its one line opens with ``where``.
+    """
     data = config.model_dump(mode="json", exclude_unset=True)
     functions = data.get("functions") or [{"name": function.name} for function in config.functions]
     for function in functions:
         if function["name"] in rates:
-            function["rate_strategy"] = {"type": "custom", "rates": rates[function["name"]]}
+            function["rate_strategy"] = {"type": "custom", "rates": list(rates[function["name"]])}
     shared = sorted({rate for some in rates.values() for rate in some})
-    data |= {"functions": functions, "rate_strategy": {"type": "custom", "rates": shared}}
-    return parse_config(data, where="rates of the scouting")
+    data |= {"functions": functions, "rate_strategy": {"type": "custom", "rates": shared}, **keys}
+    return parse_config(data, where=where)
