@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 
 from peva_env.records import (
     NOT_RUN,
+    EndReason,
     EndStatus,
     EventKind,
     ExecutionEvent,
     FunctionMeasurement,
     NodeMeasurement,
     Verdict,
+    ending_text,
 )
 from peva_env.space import Config, ConfigKey, ConfigSpace
 
@@ -42,6 +44,7 @@ __all__ = [
     "ConfigScheduler",
     "DfaasRunContext",
     "DoubtingObserver",
+    "EndReason",
     "EndStatus",
     "EventKind",
     "ExecutionEvent",
@@ -59,6 +62,7 @@ __all__ = [
     "SpaceBoundAgent",
     "Tensors",
     "Verdict",
+    "ending_text",
 ]
 
 

@@ -20,6 +20,7 @@ from peva_env.contracts import (
     PolicyAlgorithm,
     PolicyContext,
     PredictingAgent,
+    ending_text,
 )
 from peva_env.errors import ConfigError
 from peva_env.inference import LABELS, UNKNOWN_LABEL, MonotoneMap, filled_in
@@ -269,6 +270,11 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
     def status(self) -> EndStatus:
         """The status of the latest campaign; ``COMPLETE`` before the first campaign."""
         return EndStatus.COMPLETE if self._campaign is None else self._campaign.status
+
+    @property
+    def ending(self) -> str:
+        """How and why the latest campaign ended, such as "budget of runs: all 40 are spent, 3 ..."."""
+        return ending_text(self.status, self._latest().end_detail)
 
     @property
     def has_begun(self) -> bool:

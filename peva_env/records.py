@@ -65,6 +65,33 @@ class EndStatus(StrEnum):
     CRASHED = "crashed"
 
 
+class EndReason(StrEnum):
+    """Why a search ended. The detail of its session begins with the reason; a colon and the particulars follow.
+
+    ``COMPLETE``: every configuration was measured, or every ray scouted. ``PROVED``: what was measured proves the rest.
+    ``NOISE``: the rest contradicts itself, after all its runs. ``RUNS``, ``SECONDS``, ``STEPS``: which budget is spent.
+    ``NO_CHOICE``: the agent picks no further configuration. ``KILLED``: found by the next start of peva-env. A failed
+    search has its error as the detail.
+    """
+
+    COMPLETE = "complete"
+    PROVED = "certificate proved"
+    NOISE = "nothing left above noise"
+    RUNS = "budget of runs"
+    SECONDS = "budget of seconds"
+    STEPS = "budget of steps"
+    NO_CHOICE = "no further choice"
+    INTERRUPTED = "interrupted"
+    KILLED = "killed"
+
+
+def ending_text(status: str, detail: str | None) -> str:
+    """Return how and why a search ended as one text, such as "budget of runs: all 40 are spent"."""
+    if not detail:
+        return str(status)
+    return detail if detail.startswith(status) else f"{status}: {detail}"
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionMeasurement:
     """One function's measurements in one run. Counts are requests; ``success_rate`` is over *offered* load, 0..1.

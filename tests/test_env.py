@@ -90,7 +90,9 @@ def test_it_terminates_exactly_when_nothing_is_unknown(make_env: MakeEnv) -> Non
         assert not truncated
         assert terminated == (info["n_unknown"] == 0)
         ends.append(terminated)
-    assert host_of(env).ended == [(EndStatus.COMPLETE, None)]
+    ((status, detail),) = host_of(env).ended
+    assert (status, env.ending) == (EndStatus.COMPLETE, f"complete: {detail}")
+    assert detail == "certificate proved: 7 measured configurations prove all 11 verdicts"
     assert env.known.n_unknown == 0
     with pytest.raises(ResetNeeded, match="has ended"):
         env.step(0)
@@ -109,7 +111,10 @@ def test_it_truncates_when_the_budget_is_spent(
         rewards.append(reward)
     assert len(host_of(env).source.runs) == runs
     assert 0.0 in observation["budget"]
-    assert host_of(env).ended == [(EndStatus.BUDGET, None)]
+    ((status, detail),) = host_of(env).ended
+    assert status is EndStatus.BUDGET
+    assert detail is not None
+    assert detail.startswith("budget of ")
     assert sum(rewards) == pytest.approx((SPACE.n_configs - info["n_unknown"]) / SPACE.n_configs - 1)
 
 

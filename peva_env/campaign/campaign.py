@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.campaign.budget import Budget
+from peva_env.campaign.ending import why_ended
 from peva_env.campaign.protocols import ConfigOutcome, Executor
 from peva_env.contracts import (
     CampaignObserver,
@@ -65,7 +66,7 @@ class Campaign:
     ``n_judged_anew`` counts the configurations of the history with runs that were judged anew, because the overload
     rules have changed since. ``truth`` returns the true labels (N,), or raises ``ConfigError`` where nobody knows them.
     ``measure_again``: known configurations are run again. ``refinement``: the plan grows when the map of its grid is
-    complete.
+    complete. ``end_detail`` says why the campaign ended, once it has.
     """
 
     known: MonotoneMap
@@ -82,6 +83,7 @@ class Campaign:
     measure_again: bool = False
     refinement: Refinement | None = None
     status: EndStatus = EndStatus.RUNNING
+    end_detail: str | None = None
 
     def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
         """Measure a configuration (index in plan order), unless it is known or has no record.
@@ -159,10 +161,14 @@ class Campaign:
         self.executor.attach_policy(policy, agent=agent)
 
     def end(self, status: EndStatus, detail: str | None = None) -> None:
-        """Record the end of the campaign; no-op if it has ended before."""
+        """Record the end of the campaign and why it ended; no-op if it has ended before.
+
+        ``detail`` is known where the program has its own reason, such as an error.
+        """
         if self.status is EndStatus.RUNNING:
             self.status = EndStatus.FAILED  # stays so if the executor raises
-            self.executor.end(status, detail)
+            self.end_detail = detail or why_ended(status, self.known, self.budget)
+            self.executor.end(status, self.end_detail)
             self.status = status
 
 

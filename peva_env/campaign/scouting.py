@@ -10,7 +10,7 @@ from peva_env import __version__
 from peva_env.campaign.factories import make_generator, make_memory, make_platform, make_source, measurement_context
 from peva_env.campaign.ray_scout import RayScout, ScoutObserver
 from peva_env.config import AutoRates, DfaasConfig
-from peva_env.contracts import EndStatus, ExecutionEvent
+from peva_env.contracts import EndReason, EndStatus, ExecutionEvent
 from peva_env.errors import ConfigError, PevaError
 from peva_env.memory import (
     NO_REPETITION,
@@ -141,7 +141,7 @@ def _scouted(
         max_time_s=rates.max_time_s,
         max_invalid_retries=config.max_invalid_retries,
     )
-    status, detail = EndStatus.INTERRUPTED, None
+    status, detail = EndStatus.INTERRUPTED, f"{EndReason.INTERRUPTED}: steps are left"
     try:
         singles = [ray_scout.scout(climb) for climb in rays(config, limits).values()]
         found = [bracket for bracket in singles if bracket]
@@ -149,7 +149,10 @@ def _scouted(
         all_at_once = together(found, limits) if is_together else []
         if all_at_once:
             ray_scout.scout(all_at_once)
-        status = EndStatus.BUDGET if ray_scout.is_out_of_time else EndStatus.COMPLETE
+        if ray_scout.is_out_of_time:
+            status, detail = EndStatus.BUDGET, f"{EndReason.SECONDS}: all {rates.max_time_s:,g} s are spent"
+        else:
+            status, detail = EndStatus.COMPLETE, f"{EndReason.COMPLETE}: every ray was scouted"
     except PevaError as error:
         status, detail = EndStatus.FAILED, str(error)
         raise

@@ -114,6 +114,7 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
         f"\n{campaign.status}: {measured} configurations measured, {skipped} skipped, "
         f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
     )
+    say(console, f"why it ended: {campaign.ending}")
     n_canaries = sum(event.kind is EventKind.CANARY for event in progress.events)
     if n_canaries:
         say(console, f"of these runs {n_canaries} were canaries; {len(progress.marks)} runs became suspect")

@@ -27,7 +27,7 @@ def print_memory(console: Console, path: Path, size_bytes: int, summary: MemoryS
     say(console, f"{summary.n_configs:,} configurations; {events}")
     _print_table(
         console,
-        ("campaign", "status", "agent", "repetition", "runs", "started (UTC)", "context"),
+        ("campaign", "status", "agent", "repetition", "runs", "started (UTC)", "context", "why it ended"),
         [_campaign(campaign) for campaign in summary.campaigns],
     )
     _print_table(
@@ -62,7 +62,7 @@ def print_import(console: Console, report: ImportReport) -> None:
     if report.agreement < _DOUBTFUL_AGREEMENT:
         say(
             console,
-            "so few agree that --cores, a scale of the map or the rules are probably not those of the recording",
+            "so few agree that --cores, a scale of the map or the rules are probably not the recording's",
         )
 
 
@@ -75,8 +75,8 @@ def _print_table(console: Console, headings: Sequence[str], rows: Sequence[Seque
 
 def _campaign(campaign: CampaignSummary) -> list[str]:
     started = moment_text(campaign.started_at).removesuffix(" UTC")
-    numbers = (str(campaign.repetition), f"{campaign.n_runs:,}")
-    return [campaign.run_id, campaign.status, campaign.agent or "-", *numbers, started, campaign.context_hash]
+    about = (campaign.run_id, campaign.status, campaign.agent or "-", str(campaign.repetition), f"{campaign.n_runs:,}")
+    return [*about, started, campaign.context_hash, campaign.detail or "-"]
 
 
 def _context(context: ContextSummary) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from peva_env.contracts import EndStatus, ExecutionEvent
+from peva_env.contracts import EndReason, EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.contexts import hashes_of, parsed_context
 from peva_env.memory.database import Database, insert
@@ -79,7 +79,8 @@ class DuckDBMemoryStore:
         self.database.open()
         with self.database.transaction("mark crashed sessions") as connection:
             connection.execute(
-                "UPDATE run_sessions SET status = ? WHERE status = ?", [EndStatus.CRASHED, EndStatus.RUNNING]
+                "UPDATE run_sessions SET status = ?, detail = ? WHERE status = ?",
+                [EndStatus.CRASHED, f"{EndReason.KILLED}: found by the next start", EndStatus.RUNNING],
             )
 
     def close(self) -> None:

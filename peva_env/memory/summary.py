@@ -18,7 +18,10 @@ from peva_env.rules import judge_again
 
 @dataclass(frozen=True, slots=True)
 class CampaignSummary:
-    """One campaign; times are seconds since the epoch, ``ended_at`` None while it runs or if it was killed."""
+    """One campaign; times are seconds since the epoch, ``ended_at`` None while it runs or if it was killed.
+
+    ``detail`` says why it ended, None while it runs; see ``peva_env.records.EndReason``.
+    """
 
     run_id: str
     status: str
@@ -28,6 +31,7 @@ class CampaignSummary:
     started_at: float
     ended_at: float | None
     n_runs: int
+    detail: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ def summarize_memory(connection: duckdb.DuckDBPyConnection, rules: AskedRules = 
     show_as_read(connection)
     campaigns = connection.execute(
         "SELECT s.run_id, s.status, s.agent, s.repetition, s.context_hash, s.started_at, s.ended_at, "
-        "count(e.run_id) FILTER (kind = 'measured') FROM run_sessions s LEFT JOIN execution_events e USING (run_id) "
+        "count(e.run_id) FILTER (kind = 'measured'), s.detail "
+        "FROM run_sessions s LEFT JOIN execution_events e USING (run_id) "
         "GROUP BY ALL ORDER BY s.started_at, s.run_id"
     ).fetchall()
     counts = _counts(connection)

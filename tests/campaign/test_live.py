@@ -421,3 +421,5 @@ def test_only_the_configurations_that_are_named_are_measured() -> None:
     assert code == 0
     assert sorted(rates for rates, *_ in runs()) == [[10, 20], [20]]
     assert "complete: 2 configurations measured, 0 skipped, 0 unknown" in output
+    assert "why it ended: complete: every configuration was measured\n" in output
+    assert query("SELECT detail FROM run_sessions") == [("complete: every configuration was measured",)]

@@ -223,6 +223,8 @@ def test_info_shows_campaigns_contexts_and_counts() -> None:
     assert ["light", "1", "2", "0", "0", "a,", "b"] in [line[1:] for line in lines]
     told = json.loads(peva("memory", "info", "m.duckdb", "--json").stdout)
     assert (told["n_configs"], told["campaigns"][0]["run_id"]) == (1, run_id)
+    assert told["campaigns"][0]["detail"].startswith("imported; ")
+    assert told["campaigns"][0]["detail"] in shown
     assert told["size_bytes"] == Path("m.duckdb").stat().st_size
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from peva_env import __version__
+from peva_env.contracts import ending_text
 from peva_env.maps import CampaignRecord, NodeMap
 from peva_env.report.texts.formats import Entry
 from peva_env.system import moment_text
@@ -24,7 +25,7 @@ def campaign_row(campaign: CampaignRecord) -> Sequence[str]:
     """Return a campaign as texts under ``CAMPAIGN_COLUMNS``."""
     values = (
         campaign.run_id,
-        campaign.status + (f": {campaign.detail}" if campaign.detail else ""),
+        ending_text(campaign.status, campaign.detail),
         campaign.agent,
         campaign.seed,
         campaign.selection_mode,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from peva_env.config import LATENCIES, limit_text
-from peva_env.contracts import Verdict
+from peva_env.contracts import Verdict, ending_text
 from peva_env.maps import NodeMap
 from peva_env.report.data import Cell, cell_codes
 from peva_env.report.texts.formats import Entry, count_text, isolated, span_text
@@ -53,6 +53,8 @@ def campaign_settings(node_map: NodeMap) -> Iterator[Entry]:
     yield "inferred", _DOMINANCE[node_map.known.dominance]
     agents = dict.fromkeys(campaign.agent for campaign in node_map.campaigns if campaign.agent)
     yield "agent", ", ".join(agents) or "none recorded"
+    for campaign in node_map.campaigns[-1:]:
+        yield "ended", ending_text(campaign.status, campaign.detail)
 
 
 def map_counts(node_map: NodeMap) -> Iterator[Entry]:

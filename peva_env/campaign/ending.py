@@ -1,0 +1,45 @@
+"""Why a campaign ended, in words: a reason, a colon, and the particulars."""
+
+from peva_env.campaign.budget import Budget
+from peva_env.contracts import EndReason, EndStatus
+from peva_env.inference import MonotoneMap
+
+
+def why_ended(status: EndStatus, known: MonotoneMap, budget: Budget) -> str | None:
+    """Return why a campaign ended with this status; None of a failure, whose error says it."""
+    if status is EndStatus.FAILED:
+        return None
+    return _why_complete(known) if status is EndStatus.COMPLETE else _why_incomplete(status, known, budget)
+
+
+def _why_incomplete(status: EndStatus, known: MonotoneMap, budget: Budget) -> str:
+    left = f"{known.n_unknown:,} configuration{' is' if known.n_unknown == 1 else 's are'} unknown"
+    if status is EndStatus.BUDGET:
+        return f"{_spent(budget)}, {left}"
+    if status is EndStatus.STOPPED:
+        return f"{EndReason.NO_CHOICE}: the agent picks nothing more, {left}"
+    return f"{EndReason.INTERRUPTED}: {left}"
+
+
+def _why_complete(known: MonotoneMap) -> str:
+    apart, n_all = known.quarantined(), f"all {known.n_configs:,} verdicts"
+    if apart:
+        return (
+            f"{EndReason.NOISE}: {len(apart):,} configurations contradict each other after all their runs, the rest is "
+            "proved"
+        )
+    n_measured = len(known.measured)
+    if n_measured >= known.n_configs:
+        return f"{EndReason.COMPLETE}: every configuration was measured"
+    if known.labels is None or known.dominance == "one_sided":
+        return f"{EndReason.PROVED}: {n_measured:,} measured configurations prove {n_all}"
+    return f"{EndReason.PROVED}: {len(known.certificate()):,} of {n_measured:,} measured configurations prove {n_all}"
+
+
+def _spent(budget: Budget) -> str:
+    runs_left, seconds_left = budget.left
+    if not runs_left:
+        return f"{EndReason.RUNS}: all {budget.runs:,} are spent"
+    if not seconds_left:
+        return f"{EndReason.SECONDS}: all {budget.seconds:,g} s are spent"
+    return f"{EndReason.STEPS}: all {budget.steps:,} are spent"
