@@ -1,7 +1,8 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
 Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training``, ``report``,
-``rewards``, ``rewards-teach`` and ``diff-luck``, which take longer or need an extra.
+``rewards``, ``rewards-teach``, ``diff-luck``, ``refining``, ``scouting`` and ``scouted-agents``, which take longer or need
+an extra.
 """
 
 import sys
@@ -15,10 +16,13 @@ from benchmarks import (
     memory_million,
     memory_speed,
     offline_speed,
+    refining,
     replay_speed,
     report_page,
     rewards,
     rewards_teach,
+    scouted_agents,
+    scouting,
     simulated_speed,
     space_speed,
     step_overhead,
@@ -46,6 +50,9 @@ _LONG = {
     "rewards": rewards.main,
     "rewards-teach": rewards_teach.main,
     "diff-luck": diff_luck.main,
+    "refining": refining.main,
+    "scouting": scouting.main,
+    "scouted-agents": scouted_agents.main,
 }
 
 for name in sys.argv[1:] or _ALL:
