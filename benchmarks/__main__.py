@@ -1,8 +1,8 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
 Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training``, ``report``,
-``rewards``, ``rewards-teach``, ``diff-luck``, ``refining``, ``scouting`` and ``scouted-agents``, which take longer or need
-an extra.
+``rewards``, ``rewards-teach``, ``diff-luck``, ``confirm``, ``refining``, ``scouting`` and ``scouted-agents``, which
+take longer or need an extra.
 """
 
 import sys
@@ -11,6 +11,7 @@ from benchmarks import (
     agents_speed,
     campaign_memory,
     candidate_speed,
+    confirm,
     diff_luck,
     import_time,
     memory_million,
@@ -53,6 +54,7 @@ _LONG = {
     "refining": refining.main,
     "scouting": scouting.main,
     "scouted-agents": scouted_agents.main,
+    "confirm": confirm.main,
 }
 
 for name in sys.argv[1:] or _ALL:

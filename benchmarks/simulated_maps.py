@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from peva_env.campaign.confirmation import Confirmation
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EndStatus, ExecutionEvent
 from peva_env.inference import UNKNOWN_LABEL, Blocks, MonotoneMap
@@ -77,6 +78,17 @@ class SimulatedCampaign:
                 self.known.quarantine(*(one for one in [config] if one in self.known.disputed()))
             if self.known.n_unknown:
                 self.measure(self._middle(), self.iterations)
+
+    def confirm(self, level: float) -> None:
+        """Run the certificate's configurations again until each verdict is confirmed, or has its most runs."""
+        confirmation = Confirmation(level, OverloadConfig(), _DURATION_S, self.known)
+        while True:
+            self.complete()
+            confirmation.begin(run for own in self.runs.values() for run in own)
+            config = confirmation.next()
+            if config is None:
+                return
+            self.measure(config, 1)
 
     def node_map(self) -> NodeMap:
         """Return the map as ``peva_env.maps.read_map`` reads it from a memory."""

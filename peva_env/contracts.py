@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from peva_env.records import (
     NOT_RUN,
+    UNEVEN,
     EndReason,
     EndStatus,
     EventKind,
@@ -37,6 +38,7 @@ from peva_env.space import Config, ConfigKey, ConfigSpace
 
 __all__ = [
     "NOT_RUN",
+    "UNEVEN",
     "Agent",
     "AgentWithDominance",
     "CampaignObserver",

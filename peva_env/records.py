@@ -69,6 +69,7 @@ class EndReason(StrEnum):
     """Why a search ended. The detail of its session begins with the reason; a colon and the particulars follow.
 
     ``COMPLETE``: every configuration was measured, or every ray scouted. ``PROVED``: what was measured proves the rest.
+    ``CONFIRMED``: and the verdicts of the certificate have the confidence that was asked for.
     ``NOISE``: the rest contradicts itself, after all its runs. ``RUNS``, ``SECONDS``, ``STEPS``: which budget is spent.
     ``NO_CHOICE``: the agent picks no further configuration. ``KILLED``: found by the next start of peva-env. A failed
     search has its error as the detail.
@@ -76,6 +77,7 @@ class EndReason(StrEnum):
 
     COMPLETE = "complete"
     PROVED = "certificate proved"
+    CONFIRMED = "certificate confirmed"
     NOISE = "nothing left above noise"
     RUNS = "budget of runs"
     SECONDS = "budget of seconds"
@@ -83,6 +85,10 @@ class EndReason(StrEnum):
     NO_CHOICE = "no further choice"
     INTERRUPTED = "interrupted"
     KILLED = "killed"
+
+
+UNEVEN = "more runs of some configurations"
+"""Part of the detail of a search that ran some configurations more often than it was to run all."""
 
 
 def ending_text(status: str, detail: str | None) -> str:

@@ -66,7 +66,8 @@ class Campaign:
     ``n_judged_anew`` counts the configurations of the history with runs that were judged anew, because the overload
     rules have changed since. ``truth`` returns the true labels (N,), or raises ``ConfigError`` where nobody knows them.
     ``measure_again``: known configurations are run again. ``refinement``: the plan grows when the map of its grid is
-    complete. ``end_detail`` says why the campaign ended, once it has.
+    complete. ``is_chosen``: only some configurations of the plan are run. ``end_detail`` says why the campaign ended,
+    once it has.
     """
 
     known: MonotoneMap
@@ -82,6 +83,7 @@ class Campaign:
     truth: Callable[[], NDArray[np.int8]] = nobody_knows
     measure_again: bool = False
     refinement: Refinement | None = None
+    is_chosen: bool = False
     status: EndStatus = EndStatus.RUNNING
     end_detail: str | None = None
 
@@ -102,7 +104,8 @@ class Campaign:
         if outcome.verdict is not None:
             for observer in self.observers:
                 observer.concluded(self.known.space.config(index), outcome.verdict, outcome.resolved)
-        self._restart_schedulers(outcome)
+        if outcome.n_suspect:
+            self._restart_schedulers()
         outcome = outcome.with_due(self.run_due(rng))
         self._grow()
         return outcome
@@ -114,8 +117,10 @@ class Campaign:
             InvalidRunError: a run stayed INVALID after every retry.
             CanaryError: the canary stayed overloaded.
         """
+        n_unknown = self.known.n_unknown
         outcome = self.executor.run_due(rng, self.observers)
-        self._restart_schedulers(outcome)
+        if outcome.n_suspect or self.known.n_unknown > n_unknown:
+            self._restart_schedulers()
         return outcome
 
     def resume(self, rng: np.random.Generator) -> ConfigOutcome:
@@ -133,10 +138,9 @@ class Campaign:
         for index in self.known.count_also(self.refinement.cells(self.known)).tolist():
             self.executor.record_known(index)
 
-    def _restart_schedulers(self, outcome: ConfigOutcome) -> None:
-        """After suspect runs, known configurations are unknown again: a new context makes schedulers begin anew."""
-        if outcome.n_suspect:
-            self.context = replace(self.context)
+    def _restart_schedulers(self) -> None:
+        """Let schedulers begin anew, by a new context: known configurations are unknown again."""
+        self.context = replace(self.context)
 
     def skip_reason(self, index: int) -> str | None:
         """Return the reason for not running a configuration, or None if it has to be run."""
@@ -167,7 +171,9 @@ class Campaign:
         """
         if self.status is EndStatus.RUNNING:
             self.status = EndStatus.FAILED  # stays so if the executor raises
-            self.end_detail = detail or why_ended(status, self.known, self.budget)
+            self.end_detail = detail or why_ended(
+                status, self.known, self.budget, self.executor.confirmation, is_chosen=self.is_chosen
+            )
             self.executor.end(status, self.end_detail)
             self.status = status
 

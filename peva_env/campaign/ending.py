@@ -1,15 +1,35 @@
 """Why a campaign ended, in words: a reason, a colon, and the particulars."""
 
 from peva_env.campaign.budget import Budget
-from peva_env.contracts import EndReason, EndStatus
+from peva_env.campaign.confirmation import MOST_RUNS, Confirmation
+from peva_env.contracts import UNEVEN, EndReason, EndStatus
 from peva_env.inference import MonotoneMap
 
 
-def why_ended(status: EndStatus, known: MonotoneMap, budget: Budget) -> str | None:
-    """Return why a campaign ended with this status; None of a failure, whose error says it."""
+def why_ended(
+    status: EndStatus,
+    known: MonotoneMap,
+    budget: Budget,
+    confirmation: Confirmation | None = None,
+    *,
+    is_chosen: bool = False,
+) -> str | None:
+    """Return why a campaign ended with this status; None of a failure, whose error says it.
+
+    Args:
+        status: how it ended.
+        known: its map.
+        budget: what it could spend.
+        confirmation: what confirms its map, if anything.
+        is_chosen: whether it measured some configurations of the plan only.
+    """
     if status is EndStatus.FAILED:
         return None
-    return _why_complete(known) if status is EndStatus.COMPLETE else _why_incomplete(status, known, budget)
+    if status is not EndStatus.COMPLETE:
+        why = _why_incomplete(status, known, budget)
+    else:
+        why = _why_complete(known) if confirmation is None else _why_confirmed(known, confirmation)
+    return f"{why}, with {UNEVEN}" if is_chosen or confirmation is not None else why
 
 
 def _why_incomplete(status: EndStatus, known: MonotoneMap, budget: Budget) -> str:
@@ -34,6 +54,14 @@ def _why_complete(known: MonotoneMap) -> str:
     if known.labels is None or known.dominance == "one_sided":
         return f"{EndReason.PROVED}: {n_measured:,} measured configurations prove {n_all}"
     return f"{EndReason.PROVED}: {len(known.certificate()):,} of {n_measured:,} measured configurations prove {n_all}"
+
+
+def _why_confirmed(known: MonotoneMap, confirmation: Confirmation) -> str:
+    n, n_open = len(known.certificate()), len(confirmation.unconfirmed())
+    if n_open:
+        near = f"{n_open:,} of {n:,} lie so near a limit that {MOST_RUNS} runs do not confirm them"
+        return f"{_why_complete(known)}; {near}"
+    return f"{EndReason.CONFIRMED}: each of its {n:,} verdicts has a confidence of {confirmation.level:g}"
 
 
 def _spent(budget: Budget) -> str:

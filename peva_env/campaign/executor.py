@@ -12,6 +12,7 @@ from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import quarantine_finished
 from peva_env.campaign.canary import Canary
+from peva_env.campaign.confirmation import Confirmation
 from peva_env.campaign.disagreement import Disagreements
 from peva_env.campaign.node_check import NodeCheck, require_valid
 from peva_env.campaign.not_run import NotRunRecorder
@@ -57,6 +58,7 @@ class DfaasConfigExecutor:
     on_end: Callable[[EndStatus, str | None], None] = lambda _status, _detail: None
     iterations: int = 1
     canary: Canary | None = None
+    confirmation: Confirmation | None = None
     _not_run: NotRunRecorder = field(init=False)
     _suspicion: Suspicion | None = field(init=False, default=None)
     _check: NodeCheck | None = field(init=False, default=None)
@@ -93,6 +95,8 @@ class DfaasConfigExecutor:
             self._record_inferred(self.known.labels.nonzero()[0])
         since_complete = {event.config_key for event in history if event.ended_at > self.memory.completed_at}
         self._finish_near([config_pairs(key) for key in complete if key in since_complete])
+        if self.confirmation:
+            self.confirmation.begin(self.memory.history() if self._n_marked else history)
 
     def execute(self, index: int, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
         """Run the missing iterations of an unknown configuration, or a known one once more.
@@ -110,26 +114,40 @@ class DfaasConfigExecutor:
         return self._measure(config, rng, observers, once_more=self.known.verdict(config) is not None)
 
     def run_due(self, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
-        """Finish what is not final any more; then, if nothing is unknown, let the canary confirm the last runs."""
-        due = ConfigOutcome()
-        while self._to_finish and not self.budget.exhausted:
-            key = next(iter(self._to_finish))
-            if key in self.known.measured:
-                outcome = self._measure(config_pairs(key), rng, observers)
-                due = due.with_due(outcome)
-                if outcome.verdict is None:
-                    break
-                for observer in observers:
-                    observer.concluded(config_pairs(key), outcome.verdict, outcome.resolved)
-            self._to_finish.pop(key, None)
+        """Finish what is not final any more; then, if nothing is unknown, confirm the certificate and the last runs."""
+        due = self._finish(rng, observers)
+        while self._to_confirm is not None and not self.budget.exhausted:
+            due = due.with_due(self._measured(self._to_confirm, rng, observers, once_more=True))
+            due = due.with_due(self._finish(rng, observers))
         if self._check and self.known.n_unknown == 0 and self._check.has_unconfirmed:
             due = due.with_due(self._check_node(self._check, rng, observers))
         return due
 
+    def _finish(self, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
+        """Run what measured configurations lack whose verdicts are not final any more."""
+        due = ConfigOutcome()
+        while self._to_finish and not self.budget.exhausted:
+            key = next(iter(self._to_finish))
+            if key in self.known.measured:
+                outcome = self._measured(config_pairs(key), rng, observers)
+                due = due.with_due(outcome)
+                if outcome.verdict is None:
+                    break
+            self._to_finish.pop(key, None)
+        return due
+
+    @property
+    def _to_confirm(self) -> Config | None:
+        """The configuration of the certificate to run again; None if there is none, or the map is not complete."""
+        if self.confirmation is None or self.known.n_unknown or self._to_finish:
+            return None
+        return self.confirmation.next()
+
     @property
     def has_due(self) -> bool:
-        """Whether a verdict is not final any more, or runs wait for a canary to confirm them."""
-        return bool(self._to_finish) or (self._check is not None and self._check.has_unconfirmed)
+        """Whether a verdict is not final any more, or waits for more runs or for a canary to confirm it."""
+        is_unsure = self._check is not None and self._check.has_unconfirmed
+        return bool(self._to_finish) or is_unsure or self._to_confirm is not None
 
     def record_known(self, index: int) -> None:
         """Record once that a known configuration was not run."""
@@ -152,6 +170,21 @@ class DfaasConfigExecutor:
             return
         self.memory.close_session(status, detail)
         self.memory.checkpoint()
+
+    def _measured(
+        self,
+        config: Config,
+        rng: np.random.Generator,
+        observers: Sequence[CampaignObserver],
+        *,
+        once_more: bool = False,
+    ) -> ConfigOutcome:
+        """Measure a configuration that no action asked for, and tell the observers its verdict."""
+        outcome = self._measure(config, rng, observers, once_more=once_more)
+        if outcome.verdict is not None:
+            for observer in observers:
+                observer.concluded(config, outcome.verdict, outcome.resolved)
+        return outcome
 
     def _measure(
         self,
@@ -179,6 +212,7 @@ class DfaasConfigExecutor:
                 self.artifacts.record_complete(key)
             newly = self._conclude(config, verdict, observers)
         marked = ConfigOutcome(n_suspect=self._n_marked - n_marked)
+        self._forget_suspects(marked)
         return self._outcome(events, verdict, newly).with_due(due).with_due(marked)
 
     @property
@@ -190,7 +224,14 @@ class DfaasConfigExecutor:
     ) -> ConfigOutcome:
         n_marked = self._n_marked
         events = check.run(partial(self._run_canary, rng, observers), observers)
-        return replace(self._outcome(events), n_suspect=self._n_marked - n_marked)
+        outcome = replace(self._outcome(events), n_suspect=self._n_marked - n_marked)
+        self._forget_suspects(outcome)
+        return outcome
+
+    def _forget_suspects(self, outcome: ConfigOutcome) -> None:
+        """Let the confirmation begin anew if runs became suspect."""
+        if self.confirmation and outcome.n_suspect:
+            self.confirmation.begin(self.memory.history())
 
     def _run_canary(
         self, rng: np.random.Generator, observers: Sequence[CampaignObserver], config: Config, rested_s: float
@@ -238,6 +279,8 @@ class DfaasConfigExecutor:
             self.artifacts.record_run(event)
             if self.canary:
                 self.canary.record(event)
+            if self.confirmation:
+                self.confirmation.record(event)
         for observer in observers:
             observer.measured(event)
         return event

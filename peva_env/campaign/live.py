@@ -17,6 +17,7 @@ from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import Campaign, CompleteConfigs
 from peva_env.campaign.canary import Canary
+from peva_env.campaign.confirmation import Confirmation
 from peva_env.campaign.executor import DfaasConfigExecutor
 from peva_env.campaign.factories import make_memory, make_platform, make_source, measurement_context
 from peva_env.campaign.host import require_options
@@ -154,6 +155,19 @@ class LiveCampaigns:
         rest_s = config.cooldown.max_wait_seconds
         return Canary(config.canary, config.iterations, rest_s) if config.canary.is_on else None
 
+    def _confirmation(self, known: MonotoneMap) -> Confirmation | None:
+        """Return what confirms the map at its end, if the configuration asks for it.
+
+        Raises:
+            ConfigError: the plan is too large for a certificate.
+        """
+        config = self._config
+        if config.confirm is None:
+            return None
+        if known.labels is None:
+            raise ConfigError(f"confirm: the plan has {known.n_configs:,} configurations, too many for a certificate")
+        return Confirmation(config.confirm, config.overload, config.duration_s, known)
+
     def _counted_at_first(self, history: Sequence[ExecutionEvent]) -> NDArray[np.bool_] | None:
         """Return the configurations that count when a campaign begins, (N,); None for all."""
         if self.refinement is not None:
@@ -187,6 +201,7 @@ class LiveCampaigns:
             budget=budget,
             iterations=self._config.iterations,
             canary=self._canary(),
+            confirmation=self._confirmation(known),
         )
         executor.restore(history)
         if executor.canary:
@@ -207,6 +222,7 @@ class LiveCampaigns:
             history=(*scouted, *history),
             read_history=lambda: [*scouted, *self.memory.history()],
             n_judged_anew=sum(config_pairs(key) in self.space for key in self.memory.judged_anew),
+            is_chosen=self._chosen is not None,
             observers=(self._annotations,) if self._annotations else (),
             refinement=self.refinement,
         )

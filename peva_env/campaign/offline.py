@@ -134,6 +134,10 @@ class EpisodeExecutor:
         return _NOTHING_DUE
 
     @property
+    def confirmation(self) -> None:
+        """None: an offline campaign confirms nothing."""
+
+    @property
     def has_due(self) -> bool:
         """False: offline nothing is due."""
         return False

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from peva_env.campaign.confirmation import Confirmation
 from peva_env.contracts import CampaignObserver, EndStatus, ExecutionEvent, PolicyAlgorithm, Verdict
 from peva_env.observation import Measurement
 
@@ -66,6 +67,11 @@ class Executor(Protocol):
 
     def run_due(self, rng: np.random.Generator, observers: Sequence[CampaignObserver]) -> ConfigOutcome:
         """Run what is due whatever is chosen next, within the budget; nothing offline."""
+        ...
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """What confirms the certificate of a complete map, if that is asked for."""
         ...
 
     @property

@@ -95,6 +95,10 @@ def run(
         str | None,
         typer.Option(metavar="PERCENT", help="When the map is complete: measure each limit as exactly as this, as 5%."),
     ] = None,
+    confirm: Annotated[
+        float | None,
+        typer.Option(help="Run the map's certificate again until its verdicts have this confidence, such as 0.95."),
+    ] = None,
     repetition: Annotated[
         int | None,
         typer.Option(min=1, max=MAX_REPETITION, help="Start or continue repetition N: measure everything again."),
@@ -108,7 +112,12 @@ def run(
     """
     console = make_console()
     settings = _with_options(
-        asked_settings(config, url), dominance=dominance, repeats=repeats, early_abort=early_abort, refine=refine
+        asked_settings(config, url),
+        dominance=dominance,
+        repeats=repeats,
+        early_abort=early_abort,
+        refine=refine,
+        confirm=confirm,
     )
     if algorithm == "":
         raise ConfigError("--algorithm '': must be module:Class, for example my_policies:Greedy")

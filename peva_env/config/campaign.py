@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
+from peva_env.config.confidence import LEVEL_WANTED, is_level
 from peva_env.config.duration import WANTED, duration_seconds
 from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
 from peva_env.config.overload import OverloadConfig
@@ -53,6 +54,10 @@ class DfaasConfig(Section):
     )
     refine: str | None = Field(
         None, description="when the map is complete: how exactly each limit is measured then, for example 5%"
+    )
+    confirm: float | None = Field(
+        None,
+        description="run the certificate of a complete map again until its verdicts have this confidence, such as 0.95",
     )
     early_abort: bool = Field(
         False, description="end a run as soon as its remaining requests can no longer prevent the verdict OVERLOADED"
@@ -157,6 +162,13 @@ class DfaasConfig(Section):
     def warm_up_s(self) -> float:
         """Length of the warm-up of a run in seconds; 0 without one."""
         return duration_seconds(self.warm_up) if self.warm_up else 0.0
+
+    @field_validator("confirm")
+    @classmethod
+    def _is_level(cls, level: float | None) -> float | None:
+        if level is not None and not is_level(level):
+            raise ValueError(LEVEL_WANTED)
+        return level
 
     @field_validator("duration", "timeout", "warm_up", mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from peva_env.space import Config, ConfigKey, config_key, config_pairs, no_lower
 
 type Basis = Literal["measured", "inferred", "contradicted", "predicted"]
 
+_PROVED = ("measured", "inferred")
 _EVEN = 0.5
 
 
@@ -52,7 +53,9 @@ class LoadAnswer:
     ``overloaded`` is the probability of overload, 0 or 1 where the configuration is measured or inferred; ``verdict``
     is the more likely verdict. ``because`` are the measured configurations from which the verdict follows, or that
     contradict each other; ``nearest`` the nearest measured configuration of each verdict. ``beyond`` are the functions
-    whose rate is higher than any measured rate of theirs: a prediction there is a guess.
+    whose rate is higher than any measured rate of theirs: a prediction there is a guess. ``confidence`` is that of the
+    verdict of ``because``, 0..1, None where the configuration is neither measured nor inferred, or its runs have no
+    margins; see ``peva_env.rules.evidence``.
     """
 
     config: Config
@@ -63,6 +66,7 @@ class LoadAnswer:
     nearest: tuple[Neighbour, ...]
     headroom: tuple[Headroom, ...]
     beyond: tuple[str, ...]
+    confidence: float | None
 
 
 def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
@@ -94,7 +98,13 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
         nearest=tuple(_nearest(node_map, asked)),
         headroom=tuple(_headroom(known, name, configs, judge) for name, configs in steps.items() if len(configs) > 1),
         beyond=tuple(_beyond(node_map, asked)),
+        confidence=_confidence(node_map, because[0]) if basis in _PROVED else None,
     )
+
+
+def _confidence(node_map: NodeMap, config: Config) -> float | None:
+    evidence = node_map.evidence[config_key(config)]
+    return None if evidence.margin is None else evidence.confidence
 
 
 def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float]:

@@ -1,6 +1,7 @@
 """The map that follows from runs: which dominance it uses, and which contradictions remain in quarantine."""
 
 from collections.abc import Mapping, Sequence
+from statistics import multimode
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,12 @@ DOMINANCE_RULES: tuple[Dominance, ...] = ("one_sided", "within_sets", "two_sided
 
 
 def map_of_runs(
-    space: ConfigSpace, runs: RunsByConfig, rule: Dominance, recorded: NDArray[np.bool_] | None = None
+    space: ConfigSpace,
+    runs: RunsByConfig,
+    rule: Dominance,
+    recorded: NDArray[np.bool_] | None = None,
+    *,
+    is_uneven: bool = False,
 ) -> MonotoneMap:
     """Return the map in which each configuration has the majority verdict of its runs.
 
@@ -30,18 +36,21 @@ def map_of_runs(
         runs: the valid runs.
         rule: how verdicts are inferred.
         recorded: (N,), which configurations count; None for all.
+        is_uneven: whether some configurations were run more often than was asked for all.
     """
     known = MonotoneMap(space, dominance=rule, recorded=recorded)
     known.update_all({key: majority(run.verdict for run in own) for key, own in runs.items()})
     disputed = known.disputed()
     if disputed:
-        asked = expected_runs(known, runs)
+        asked = expected_runs(known, runs, is_uneven=is_uneven)
         known.quarantine(*(config for config in disputed if len(runs[config_key(config)]) >= 2 * asked))
     return known
 
 
-def expected_runs(known: MonotoneMap, runs: RunsByConfig) -> int:
+def expected_runs(known: MonotoneMap, runs: RunsByConfig, *, is_uneven: bool = False) -> int:
     """Return the expected valid runs of a configuration: the largest number of valid runs of any undisputed one.
+
+    Where some were run more often than was asked for all, it is the most common number.
 
     A disputed configuration was run again, so it does not count. If all are disputed, the smallest number counts; 0
     without runs.
@@ -49,6 +58,8 @@ def expected_runs(known: MonotoneMap, runs: RunsByConfig) -> int:
     pairs = ((one.overloaded, one.ok) for one in known.disputes() if one.state != "settled")
     disputed = {config_key(config) for pair in pairs for config in pair}
     undisputed = [len(own) for key, own in runs.items() if key not in disputed]
+    if is_uneven and undisputed:
+        return min(multimode(undisputed))
     return max(undisputed) if undisputed else min(map(len, runs.values()), default=0)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from peva_env.contracts import EndStatus, ExecutionEvent
+from peva_env.contracts import UNEVEN, EndStatus, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.maps.map_of_runs import expected_runs
 from peva_env.memory import is_suspect, node_name, rules_in
@@ -70,7 +70,7 @@ class NodeMap:
     @property
     def iterations(self) -> int:
         """The largest number of valid runs of any undisputed configuration: how often each was to be measured."""
-        return expected_runs(self.known, self.runs)
+        return expected_runs(self.known, self.runs, is_uneven=are_uneven(self.campaigns))
 
     @property
     def is_running(self) -> bool:
@@ -96,6 +96,11 @@ class NodeMap:
 def are_complete(campaigns: Sequence[CampaignRecord]) -> bool:
     """Tell whether the last of some campaigns left nothing unknown; true if there is no campaign."""
     return all(campaign.status == EndStatus.COMPLETE for campaign in campaigns[-1:])
+
+
+def are_uneven(campaigns: Iterable[CampaignRecord]) -> bool:
+    """Tell whether any of some campaigns ran some configurations more often than others, such as to confirm them."""
+    return any(UNEVEN in (campaign.detail or "") for campaign in campaigns)
 
 
 def valid_runs(events: Iterable[ExecutionEvent]) -> dict[ConfigKey, list[ExecutionEvent]]:

@@ -14,7 +14,7 @@ from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError
 from peva_env.maps.judging import judge_runs
 from peva_env.maps.map_of_runs import DOMINANCE_RULES, RunsByConfig, map_of_runs, weakest_dominance
-from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, valid_runs
+from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, are_uneven, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, SessionRules, reading, session_rules, show_as_read
@@ -59,7 +59,7 @@ class StoredMap:
             context=judged.context,
             repetition=self.repetition,
             campaigns=self.campaigns,
-            known=map_of_runs(self.space, runs, self.dominance, self.counted),
+            known=map_of_runs(self.space, runs, self.dominance, self.counted, is_uneven=are_uneven(self.campaigns)),
             events=inside,
             canaries=tuple(self.canaries),
             notes=(*self.notes, *judged.notes, *notes),

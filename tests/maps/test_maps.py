@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from peva_env.config import OverloadConfig
-from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import UNEVEN, EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.inference import MonotoneMap
 from peva_env.maps import NodeMap, ask, cartesian_configs, compare, predict, read_map
@@ -163,6 +163,24 @@ def test_what_is_contradicted_is_in_quarantine_once_it_was_run_twice_as_often(me
     twice = read_map(remember(tmp_path / "twice.duckdb", contradiction(2), status=EndStatus.INTERRUPTED))
     assert [one.state for one in twice.known.disputes()] == ["quarantine"]
     assert twice.known.verdict(pair(20, 20)) is OK
+
+
+def test_more_runs_of_some_are_not_expected_of_all(memory: Path, tmp_path: Path) -> None:
+    others = [*(event([("a", 10)], i) for i in range(1, 9)), event([("b", 10)]), event([("b", 20)])]
+    events = [*contradiction(2), *others]
+    even = read_map(remember(memory, events))
+    assert (even.iterations, [one.state for one in even.known.disputes()]) == (9, ["open"])
+    uneven = read_map(remember(tmp_path / "uneven.duckdb", events, detail=f"certificate confirmed, with {UNEVEN}"))
+    assert (uneven.iterations, [one.state for one in uneven.known.disputes()]) == (1, ["quarantine"])
+
+
+def test_an_answer_tells_how_sure_its_verdict_is(memory: Path) -> None:
+    events = [clear_run(pair(20, 20), OK, i, margin=0.02) for i in range(3)]
+    node_map = read_map(remember(memory, events), configs=[pair(10, 10), pair(20, 30)], dominance="within_sets")
+    inferred, predicted = ask(node_map, pair(10, 10)), ask(node_map, pair(20, 30))
+    assert inferred.confidence == node_map.evidence[config_key(pair(20, 20))].confidence
+    assert inferred.confidence == pytest.approx(0.876, abs=0.001)  # 0.02 / 0.03 x sqrt(3) = 1.155
+    assert (predicted.basis, predicted.confidence) == ("predicted", None)
 
 
 def test_a_map_in_quarantine_compares_as_it_is(memory: Path, tmp_path: Path) -> None:

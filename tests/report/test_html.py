@@ -226,6 +226,16 @@ def test_a_share_is_written_one_way() -> None:
     assert not re.search(r"\d%", told(page_of(one)))
 
 
+def test_the_least_sure_verdict_of_the_certificate_is_told() -> None:
+    clear, near = (
+        runs([("a", rate)], verdict, margin=margin)
+        for rate, verdict, margin in ((10, Verdict.OK, 0.2), (20, Verdict.OVERLOADED, -0.03))
+    )
+    one = node_map(ConfigSpace({"a": [10, 20, 30]}), [*clear, *near], context={})
+    said = "Each of these verdicts is at least 84.1 % sure; the least sure is that of a 20."
+    assert said in certificate.certificate_text(one)
+
+
 def test_a_name_written_from_the_right_is_isolated() -> None:
     space = ConfigSpace({"אבג": [10], "a": [10]}, max_functions=3)
     assert formats.load_text([("a", 10), ("אבג", 10)]) == "a 10 + \u2068אבג\u2069 10"

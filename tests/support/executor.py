@@ -12,9 +12,10 @@ from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import Campaign as Running
 from peva_env.campaign.campaign import CompleteConfigs
 from peva_env.campaign.canary import Canary
+from peva_env.campaign.confirmation import Confirmation
 from peva_env.campaign.executor import DfaasConfigExecutor, DfaasRunContext
 from peva_env.campaign.protocols import ConfigOutcome
-from peva_env.config import CanaryConfig
+from peva_env.config import CanaryConfig, OverloadConfig
 from peva_env.contracts import CampaignObserver, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.memory import DuckDBMemoryStore
@@ -44,6 +45,7 @@ class Campaign:
     is_certain: Callable[[ExecutionEvent], bool] | None = None
     observers: tuple[CampaignObserver, ...] = ()
     every_runs: int | None = None
+    confirm: float | None = None
     rests: list[float] = field(default_factory=list)
 
     def __enter__(self) -> "Campaign":
@@ -70,6 +72,7 @@ class Campaign:
             budget=self.budget,
             iterations=self.iterations,
             canary=self._canary() if self.every_runs else None,
+            confirmation=Confirmation(self.confirm, OverloadConfig(), 2.0, known) if self.confirm else None,
         )
         self.executor.restore(history)
         self.running = Running(

@@ -36,6 +36,7 @@ def remember(
     events: Iterable[ExecutionEvent],
     *,
     status: EndStatus = EndStatus.COMPLETE,
+    detail: str | None = None,
     context_hash: str = "ctx",
     run_id: str = "run",
     repetition: int = 1,
@@ -47,7 +48,7 @@ def remember(
         [replace(one, context_hash=context_hash, run_id=run_id, repetition=repetition) for one in events]
     )
     if status is not EndStatus.RUNNING:
-        store.close_session(run_id, status)
+        store.close_session(run_id, status, detail)
     store.close()
     return path
 

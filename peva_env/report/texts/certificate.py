@@ -1,13 +1,13 @@
 """The highest OK loads, the certificate and the contradictions of a map, as texts of a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from peva_env.contracts import Verdict
 from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps import NodeMap
-from peva_env.report.texts.formats import count_text
+from peva_env.report.texts.formats import count_text, load_text
 from peva_env.report.texts.summary import scope_text
-from peva_env.space import Config, config_pairs
+from peva_env.space import Config, config_key, config_pairs
 
 _MAX_GROUPED = 20_000
 """Largest number of unknown configurations for which the runs left are computed; ten times as many take minutes."""
@@ -34,7 +34,18 @@ def certificate_text(node_map: NodeMap) -> str:
         alone = f", except {n_alone:,} measured configurations that contradict each other"
         n_known = count_text(known.n_configs - known.n_unknown, "configuration")
         said = f"Everything known, {n_known}, follows from {lowest} and {highest}{alone if n_alone else ''}."
-    return f"{said} {_left(known, scope_text(node_map))}"
+    return " ".join([said, *_least_sure(node_map), _left(known, scope_text(node_map))])
+
+
+def _least_sure(node_map: NodeMap) -> Iterator[str]:
+    """Say how sure the verdicts of the certificate are, if there is one."""
+    overloaded, ok = node_map.known.frontier()
+    told = ((node_map.evidence[config_key(config)], config) for config in (*overloaded, *ok))
+    proofs = [(evidence.confidence, config) for evidence, config in told if evidence.margin is not None]
+    if proofs:
+        confidence, config = min(proofs)
+        least = f"the least sure is that of {load_text(config)}"
+        yield f"Each of these verdicts is at least {100 * confidence:.1f} % sure; {least}."
 
 
 def _left(known: MonotoneMap, scope: str) -> str:
