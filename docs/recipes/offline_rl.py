@@ -2,7 +2,7 @@
 
 IQL is that of Kostrikov, Nair and Levine, "Offline reinforcement learning with implicit Q-learning" (2022), TD3+BC that
 of Fujimoto and Gu, "A minimalist approach to offline reinforcement learning" (2021), for actions that are rows. Run it
-with ``python docs/recipes/offline_rl.py [TRAINING_STEPS]``.
+with ``python docs/recipes/offline_rl.py [TRAINING_STEPS [EPISODES [TEST_NODES]]]``.
 """
 
 import copy
@@ -17,7 +17,7 @@ from torch import nn
 
 ENV = {"rates_rps": {"a": range(0, 201, 20), "b": range(0, 201, 20)}, "budget_runs": 16, "view": "candidates"}
 EXPORT = ["--sim", "random", "--rates", "a=0:200:20", "--rates", "b=0:200:20", "--budget-runs", "16"]
-EXPORT += ["--view", "candidates", "--agent", "learnt:0.3,uniform:0.7", "--epsilon", "0.1", "--episodes", "200"]
+EXPORT += ["--view", "candidates", "--agent", "learnt:0.3,uniform:0.7", "--epsilon", "0.1"]
 BATCH, GAMMA, EXPECTILE, TEMPERATURE, MAX_WEIGHT, TRACKING, RATE = 128, 0.99, 0.8, 10.0, 100.0, 0.01, 1e-3
 ALPHA, ACTOR_EVERY = 2.5, 2
 
@@ -137,11 +137,11 @@ def td3_bc(data, n_steps, n_features):
     return actor
 
 
-def play(actor, n_episodes=256):
+def play(actor, n_nodes):
     """Return the mean return of the likeliest actions on nodes that are in no dataset."""
-    env = gymnasium.make_vec("peva_env:peva/FaasSim-v1", n_episodes, "vector_entry_point", **ENV)
+    env = gymnasium.make_vec("peva_env:peva/FaasSim-v1", n_nodes, "vector_entry_point", **ENV)
     observation, info = env.reset(seed=1_000_000)
-    returns, running = np.zeros(n_episodes), np.ones(n_episodes, bool)
+    returns, running = np.zeros(n_nodes), np.ones(n_nodes, bool)
     while running.any():
         with torch.no_grad():
             action = log_probs(actor, inputs(observation), torch.as_tensor(info["action_mask"]).bool()).argmax(dim=1)
@@ -151,9 +151,11 @@ def play(actor, n_episodes=256):
     return returns.mean()
 
 
-def main(n_steps=2048):
+def main(n_steps=2048, n_episodes=200, n_nodes=256):
     torch.manual_seed(0)
-    subprocess.run(["peva-env", "export", "--minari", "peva/offline-v0", "--force", *EXPORT], check=True)
+    torch.set_num_threads(1)  # with networks this small, more threads mostly wait for each other
+    ask = [*EXPORT, "--episodes", str(n_episodes)]
+    subprocess.run(["peva-env", "export", "--minari", "peva/offline-v0", "--force", *ask], check=True)
     dataset = minari.load_dataset("peva/offline-v0")
     played = {"learnt": [], "uniform": []}
     for metadata in dataset.storage.get_episode_metadata(range(len(dataset))):
@@ -162,9 +164,9 @@ def main(n_steps=2048):
         print(f"mean return of {name} in the dataset {np.mean(returns):+.3f}")
     data = load(dataset)
     n_features = data[0].shape[2]
-    print(f"mean return of an untrained network {play(Rows(n_features)):+.3f}")
+    print(f"mean return of an untrained network {play(Rows(n_features), n_nodes):+.3f}")
     for name, learn in (("behaviour cloning", clone), ("IQL", iql), ("TD3+BC", td3_bc)):
-        print(f"mean return of {name} {play(learn(data, n_steps, n_features)):+.3f}", flush=True)
+        print(f"mean return of {name} {play(learn(data, n_steps, n_features), n_nodes):+.3f}", flush=True)
 
 
 if __name__ == "__main__":
