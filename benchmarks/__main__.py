@@ -1,8 +1,8 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
 Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training``, ``report``,
-``rewards``, ``rewards-teach``, ``diff-luck``, ``confirm``, ``refining``, ``scouting`` and ``scouted-agents``, which
-take longer or need an extra.
+``rewards``, ``rewards-teach``, ``diff-luck``, ``confirm``, ``refining``, ``scouting``, ``scouted-agents`` and
+``twin``, which take longer or need an extra.
 """
 
 import sys
@@ -29,6 +29,7 @@ from benchmarks import (
     step_overhead,
     training,
     truth,
+    twin,
 )
 
 _ALL = {
@@ -55,6 +56,7 @@ _LONG = {
     "scouting": scouting.main,
     "scouted-agents": scouted_agents.main,
     "confirm": confirm.main,
+    "twin": twin.main,
 }
 
 for name in sys.argv[1:] or _ALL:

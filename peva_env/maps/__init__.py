@@ -18,6 +18,7 @@ from peva_env.maps.reading import StoredMap, read_map, read_stored
 from peva_env.maps.savings import Savings, cartesian_configs, savings_of
 from peva_env.maps.shared_side import Proof, SharedSide
 from peva_env.maps.snippets import SNIPPETS, snippet
+from peva_env.maps.twin import Twin, TwinCapacity, TwinFit, twin_capacity, twin_labels, twin_of
 
 __all__ = [
     "LEVEL",
@@ -40,6 +41,9 @@ __all__ = [
     "Savings",
     "SharedSide",
     "StoredMap",
+    "Twin",
+    "TwinCapacity",
+    "TwinFit",
     "ask",
     "capacities",
     "cartesian_configs",
@@ -51,5 +55,8 @@ __all__ = [
     "read_stored",
     "savings_of",
     "snippet",
+    "twin_capacity",
+    "twin_labels",
+    "twin_of",
     "valid_runs",
 ]

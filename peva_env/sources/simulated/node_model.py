@@ -3,13 +3,14 @@
 Notation: ``n`` nodes (or one node under ``n`` loads), ``F`` functions; arrays are (F, n) or (n,), and a single node is
 (F, 1) or (1,), which broadcasts. Function ``f`` is offered ``r`` requests/s and has ``c`` slots. Each
 request needs ``d`` s of CPU, and holds its slot for ``z`` s more. The node has ``C`` cores; the load generator has a
-timeout of ``T`` s, and hence ``r T`` virtual users. ``rho`` is the share of the cores in use.
+timeout of ``T`` s, and hence ``r T`` virtual users. ``rho`` is the share of the cores in use, ``b`` the share in use
+without load.
 
     m_f        = min(c_f, r_f T)                             upper bound of its requests in flight
     x_f        = min(r_f, m_f / (d_f + z_f))                 upper bound of its admitted requests/s
-    rho        = min(1, sum of x_f d_f / C)                  share of the cores in use
+    rho        = min(1, b + sum of x_f d_f / C)              share of the cores in use
     sigma(rho) = 1 + ErlangC(C, C rho) / (C (1 - rho))       stretch of a CPU phase against an idle node
-    s          = min(sigma(rho), max(1, sum of m_f / C))     the same, with at most the admitted requests waiting
+    s          = min(sigma(rho), max(1, sum of m_f / C) / (1 - b))   with at most the admitted requests waiting
     h_f        = d_f s + z_f                                 time for which a request holds its slot
     a_f        = r_f h_f / m_f                               demand on its slots (or virtual users), 1 = all
     success_f  = 1 / (1 + a_f^16)^(1/16)                     = min(1, 1 / a_f), with its edge rounded
@@ -56,13 +57,14 @@ _LN_SHARE = {50: 0.6931471805599453, 90: 2.302585092994046, 95: 2.99573227355399
 class Nodes:
     """Parameters of ``n`` nodes with ``F`` functions each: one array, so that one assignment replaces a node."""
 
-    rows: Floats  # (2 + 5 F, n), in the order of the properties
+    rows: Floats  # (3 + 5 F, n), in the order of the properties
 
     @classmethod
-    def of(cls, *, cores: Floats, ram_bytes: Floats, **of_functions: Floats) -> Self:
+    def of(cls, *, cores: Floats, ram_bytes: Floats, idle: Floats | None = None, **of_functions: Floats) -> Self:
         """Return nodes by their parameters (n,), and by those of their functions (F, n), named as the properties."""
         names = ("cpu_s", "held_s", "slots", "base_bytes", "request_bytes")
-        return cls(np.vstack([cores, ram_bytes, *(of_functions[name] for name in names)]))
+        without_load = np.zeros_like(cores) if idle is None else idle
+        return cls(np.vstack([cores, ram_bytes, without_load, *(of_functions[name] for name in names)]))
 
     @property
     def cores(self) -> Floats:
@@ -75,6 +77,12 @@ class Nodes:
         """RAM of the node, (n,)."""
         ram_bytes: Floats = self.rows[1]
         return ram_bytes
+
+    @property
+    def idle(self) -> Floats:
+        """Share of the cores that is in use without load, below 1, (n,)."""
+        idle: Floats = self.rows[2]
+        return idle
 
     @property
     def cpu_s(self) -> Floats:
@@ -106,8 +114,8 @@ class Nodes:
         self.rows[:, where] = others.rows.take(where, axis=1)
 
     def _of_functions(self, number: int) -> Floats:
-        n_functions = len(self.rows) // 5
-        rows: Floats = self.rows[2 + number * n_functions :][:n_functions]
+        n_functions = (len(self.rows) - 3) // 5
+        rows: Floats = self.rows[3 + number * n_functions :][:n_functions]
         return rows
 
 
@@ -144,9 +152,9 @@ def serve(nodes: Nodes, rates_rps: Floats, slowness: Floats, timeout_s: float) -
     held_s = nodes.held_s * slowness
     limit = np.minimum(nodes.slots, rates_rps * timeout_s)
     admitted_rps = np.minimum(rates_rps, limit / (cpu_s + held_s))
-    busy = np.minimum(in_order(admitted_rps * cpu_s) / nodes.cores, 1.0)
+    busy = np.minimum(in_order(admitted_rps * cpu_s) / nodes.cores + nodes.idle, 1.0)
     crowd = np.maximum(in_order(limit), nodes.cores)
-    stretch = np.minimum(1 / _speed(_first_cells(nodes.cores), busy), crowd / nodes.cores)
+    stretch = np.minimum(1 / _speed(_first_cells(nodes.cores), busy), crowd / (nodes.cores * (1.0 - nodes.idle)))
     stretched_s = cpu_s * stretch
     asked = rates_rps * (stretched_s + held_s)
     in_flight = np.minimum(asked, limit)

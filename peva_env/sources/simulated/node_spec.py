@@ -1,6 +1,8 @@
 """A simulated node as plain data: cores, memory, and the needs of a request to each function."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ class SimulatedNode(Section):
 
     cores: int = Field(ge=1, le=MAX_CORES)
     ram_mib: float = Field(ge=1, le=1e9)
+    idle_cpu_pct: float = Field(0, ge=0, le=95, description="CPU in use without load, percent of all cores")
     functions: dict[str, SimulatedFunction] = Field(min_length=1)
 
 
@@ -48,19 +51,31 @@ measured: CPU time by what a request used there, that of the server included; se
 
 
 def parse_node(node: Mapping[str, Any] | str) -> SimulatedNode:
-    """Validate a node given as plain data, or by the name of a preset.
+    """Validate a node given as plain data, by the name of a preset, or by the path of a JSON file.
 
     Raises:
-        ConfigError: a key or value is wrong, or the preset is unknown; the message is one line that names it.
+        ConfigError: a key or value is wrong, the preset is unknown, or the file cannot be read; the message is one line
+            that names it.
     """
-    if isinstance(node, str):
+    if isinstance(node, str) and node.endswith(".json"):
+        node = _read(node)
+    elif isinstance(node, str):
         if node not in PRESETS:
-            raise ConfigError(f"node = {node!r}: must be one of {', '.join(sorted(PRESETS))}, 'random', or a mapping")
+            presets = ", ".join(sorted(PRESETS))
+            raise ConfigError(f"node = {node!r}: must be one of {presets}, 'random', a .json file, or a mapping")
         node = PRESETS[node]
     try:
         return SimulatedNode.model_validate(node)
     except ValidationError as error:
         raise ConfigError(_first(error)) from error
+
+
+def _read(path: str) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is no JSON"
+        raise ConfigError(f"node = {path!r}: cannot be read: {why}; `peva-env twin --out {path}` writes one") from error
 
 
 def build_node(node: SimulatedNode, functions: Sequence[str]) -> Nodes:
@@ -80,6 +95,7 @@ def build_node(node: SimulatedNode, functions: Sequence[str]) -> Nodes:
     return Nodes.of(
         cores=np.array([node.cores], np.float64),
         ram_bytes=np.array([node.ram_mib * _MIB]),
+        idle=np.array([node.idle_cpu_pct / 100]),
         cpu_s=column("cpu_ms", 1e-3),
         held_s=column("io_ms", 1e-3) + OVERHEAD_S,
         slots=column("concurrency"),

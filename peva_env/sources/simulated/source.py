@@ -86,7 +86,7 @@ class SimulatedSource:
             cpu_pct=float(runs.cpu_pct[0]),
             ram_bytes=int(runs.served.memory[0] * ram_bytes),
             ram_pct=float(runs.ram_pct[0]),
-            idle_cpu_pct=0.0,
+            idle_cpu_pct=float(100 * self.episode.nodes.idle[0]),
             idle_ram_bytes=int(idle_bytes),
             idle_ram_pct=float(100 * idle_bytes / ram_bytes),
         )
