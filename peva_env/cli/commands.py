@@ -24,6 +24,7 @@ from peva_env.cli import report as cli_report
 from peva_env.cli import scout as cli_scout
 from peva_env.cli import slo as cli_slo
 from peva_env.cli import train as cli_train
+from peva_env.cli import trend as cli_trend
 from peva_env.cli import twin as cli_twin
 from peva_env.cli.campaign import CampaignRun, campaigns
 from peva_env.cli.configuration import ConfigOption, warn_of_short_runs
@@ -179,6 +180,7 @@ app.command()(cli_slo.slo)
 app.command()(cli_limits.limits)
 app.command()(cli_twin.twin)
 app.command()(cli_diff.diff)
+app.command()(cli_trend.trend)
 app.command()(cli_report.report)
 
 

@@ -14,6 +14,7 @@ from peva_env.console.refining import print_refined_limits
 from peva_env.console.scouting import ScoutProgress, print_steps
 from peva_env.console.table import print_table
 from peva_env.console.text import config_text, duration_text, make_console, print_notes, say
+from peva_env.console.trend import print_trend
 from peva_env.console.twin import print_twin
 from peva_env.console.verdicts import print_verdicts
 
@@ -40,6 +41,7 @@ __all__ = [
     "print_refined_limits",
     "print_steps",
     "print_table",
+    "print_trend",
     "print_twin",
     "print_verdicts",
     "say",

@@ -9,6 +9,7 @@ What must always hold:
 
 from peva_env.maps.answers import Headroom, LoadAnswer, Neighbour, ask
 from peva_env.maps.capacity import Capacity, capacities
+from peva_env.maps.change_points import ChangePoint
 from peva_env.maps.deciding import DecidingRuns, deciding_runs
 from peva_env.maps.difference import LEVEL, Change, MapDifference, compare
 from peva_env.maps.limits import Box, FunctionLimit, Limits, MixLimit, SafeMix, limits_of
@@ -18,15 +19,18 @@ from peva_env.maps.reading import StoredMap, read_map, read_stored
 from peva_env.maps.savings import Savings, cartesian_configs, savings_of
 from peva_env.maps.shared_side import Proof, SharedSide
 from peva_env.maps.snippets import SNIPPETS, snippet
+from peva_env.maps.trend import TOTAL, Trend, TrendPoint, trend_of
 from peva_env.maps.twin import Twin, TwinCapacity, TwinFit, twin_capacity, twin_labels, twin_of
 
 __all__ = [
     "LEVEL",
     "SNIPPETS",
+    "TOTAL",
     "Box",
     "CampaignRecord",
     "Capacity",
     "Change",
+    "ChangePoint",
     "DecidingRuns",
     "FunctionLimit",
     "Headroom",
@@ -41,6 +45,8 @@ __all__ = [
     "Savings",
     "SharedSide",
     "StoredMap",
+    "Trend",
+    "TrendPoint",
     "Twin",
     "TwinCapacity",
     "TwinFit",
@@ -55,6 +61,7 @@ __all__ = [
     "read_stored",
     "savings_of",
     "snippet",
+    "trend_of",
     "twin_capacity",
     "twin_labels",
     "twin_of",

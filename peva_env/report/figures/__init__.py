@@ -2,6 +2,7 @@
 
 from peva_env.report.figures.campaign_timeline import campaign_timeline
 from peva_env.report.figures.capacity_curve import capacity_curve
+from peva_env.report.figures.capacity_trend import capacity_trend
 from peva_env.report.figures.load_curves import load_curves
 from peva_env.report.figures.overload_map import overload_map, overload_maps
 from peva_env.report.figures.scouting_curve import scouting_curve
@@ -13,6 +14,7 @@ __all__ = [
     "as_written",
     "campaign_timeline",
     "capacity_curve",
+    "capacity_trend",
     "load_curves",
     "new_axes",
     "overload_map",
