@@ -97,7 +97,7 @@ def diff(
     if target and config and deciding.configs:
         _write_plan(target, config, deciding, after)
     if as_json:
-        write(json.dumps(_as_data(was, became, difference, deciding), indent=2))
+        write(json.dumps(difference_data(was, became, difference, deciding), indent=2))
     else:
         console = make_console()
         print_difference(console, str(before), str(after), difference)
@@ -128,7 +128,7 @@ def _require_two_maps(was: NodeMap, became: NodeMap) -> None:
         )
 
 
-def _as_data(was: NodeMap, became: NodeMap, difference: MapDifference, deciding: DecidingRuns) -> dict[str, Any]:
+def difference_data(was: NodeMap, became: NodeMap, difference: MapDifference, deciding: DecidingRuns) -> dict[str, Any]:
     """Return a difference as plain data: counts, each changed or undecided configuration, and what would decide it."""
     about = {
         when: {"memory": one.memory, "node": one.node, "context_hash": one.context_hash, "repetition": one.repetition}

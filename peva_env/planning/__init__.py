@@ -27,6 +27,7 @@ from peva_env.planning.scouting import (
     scouted_config,
     together,
     with_placeholder_rates,
+    with_rates,
 )
 from peva_env.planning.updates import PolicyUpdates, UpdateSchedule
 
@@ -61,4 +62,5 @@ __all__ = [
     "too_short_for",
     "trainer",
     "with_placeholder_rates",
+    "with_rates",
 ]
