@@ -25,7 +25,7 @@ ROOMS = [
     ["peva_agents.loop", "peva_agents.policy_agent"],
     ["peva_agents.beliefs", "peva_agents.models", "peva_agents.rivals"],
     [f"peva_agents.{name}" for name in ("cartesian", "uniform", "bisection", "staircase", "bandit")],
-    [f"peva_agents.{name}" for name in ("level_set", "learnt", "sb3")],
+    [f"peva_agents.{name}" for name in ("level_set", "learnt", "recheck", "sb3")],
     ["peva_agents.arena", "peva_agents.training"],
 ]
 """From the top down. A room may import what stands in a line above it, and, within a line, what comes before it."""

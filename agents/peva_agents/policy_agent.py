@@ -16,7 +16,7 @@ from peva_env.contracts import (
     PredictingPolicy,
     PreparedPolicy,
 )
-from peva_env.errors import PolicyError
+from peva_env.errors import PevaError, PolicyError
 from peva_env.planning import Candidates, load_policy_algorithm
 from peva_env.space import Config, ConfigSpace, config_key
 
@@ -160,6 +160,8 @@ class PolicyAgent:
     def _guarded(self, method: str, call: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return call(*args, **kwargs)
+        except PevaError as error:  # it says in one line what is wrong
+            raise PolicyError(f"policy {self.name}: {error}") from error
         except Exception as error:
             raise PolicyError(f"policy {self.name} failed in {method}: {error!r}") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from peva_env.config import PLATFORM_GROUP, DfaasConfig, OverloadConfig
-from peva_env.contracts import ExecutionEvent
+from peva_env.contracts import ExecutionEvent, Ledger
 from peva_env.errors import ConfigError, PevaError, PlatformLoadError
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger, context_hash, digest
 from peva_env.memory.parquet import ParquetCheckpoint
@@ -162,15 +162,16 @@ def make_metrics(config: DfaasConfig) -> PrometheusMetrics:
     )
 
 
-def make_memory(config: DfaasConfig) -> InProcessMemoryEngine:
-    """Build the memory of a configuration; nothing is opened."""
+def make_memory(config: DfaasConfig, ledger: Ledger | None = None) -> InProcessMemoryEngine:
+    """Build the memory of a configuration, by default with its own ledger; nothing is opened."""
     memory = config.memory
     store = DuckDBMemoryStore(memory.db_path, schema_version=memory.schema_version)
     preload_dir = Path(memory.preload_core_parquet_dir) if memory.preload_core_parquet_dir else None
     debug_dir = preload_dir.parent / "debug" if preload_dir and memory.preload_raw_debug else None
     return InProcessMemoryEngine(
         store,
-        ledger=RunLedger(
+        ledger=ledger
+        or RunLedger(
             config.iterations,
             is_certain=partial(_is_certain, config.overload) if config.repeats == "adaptive" else None,
         ),

@@ -23,7 +23,7 @@ from peva_env.campaign.factories import make_memory, make_platform, make_source,
 from peva_env.campaign.host import require_options
 from peva_env.campaign.scouting import with_scouted_rates
 from peva_env.config import DfaasConfig
-from peva_env.contracts import DfaasRunContext, ExecutionEvent
+from peva_env.contracts import DfaasRunContext, ExecutionEvent, Ledger
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
 from peva_env.memory import MAX_REPETITION, REFINED, Session, digest, left_as_it_was, rules_in, scouted_steps
@@ -33,10 +33,22 @@ from peva_env.space import Dominance, config_pairs
 
 
 class LiveCampaigns:
-    """The host of live campaigns: owns the node, the memory and the artifacts."""
+    """The host of live campaigns: owns the node, the memory and the artifacts.
+
+    Args:
+        config: the configuration.
+        budget_runs: k6 runs that a campaign may spend.
+        budget_seconds: seconds of machine time that it may spend.
+        ledger: decides how many runs a configuration needs; by default those that the configuration asks for.
+    """
 
     def __init__(
-        self, config: DfaasConfig, *, budget_runs: int | None = None, budget_seconds: float | None = None
+        self,
+        config: DfaasConfig,
+        *,
+        budget_runs: int | None = None,
+        budget_seconds: float | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         config = with_scouted_rates(config)
         planner = DfaasPlanBuilder(config)
@@ -46,7 +58,7 @@ class LiveCampaigns:
             self.refinement = Refinement(self.space, config.refine_share)
             self.space = self.refinement.space
         self.output_dir = Path(config.output_dir)
-        self.memory = make_memory(config)
+        self.memory = make_memory(config, ledger)
         self._config = config
         self._budget = (budget_runs, budget_seconds)
         self._platform = make_platform(config)

@@ -20,6 +20,7 @@ from peva_env.cli import diff as cli_diff
 from peva_env.cli import export as cli_export
 from peva_env.cli import limits as cli_limits
 from peva_env.cli import memory as cli_memory
+from peva_env.cli import recheck as cli_recheck
 from peva_env.cli import report as cli_report
 from peva_env.cli import scout as cli_scout
 from peva_env.cli import slo as cli_slo
@@ -181,6 +182,7 @@ app.command()(cli_limits.limits)
 app.command()(cli_twin.twin)
 app.command()(cli_diff.diff)
 app.command()(cli_trend.trend)
+app.command()(cli_recheck.recheck)
 app.command()(cli_report.report)
 
 

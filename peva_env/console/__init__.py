@@ -10,6 +10,7 @@ from peva_env.console.output import complain, guard_output, tell_warnings, write
 from peva_env.console.overload_map import map_text, print_map
 from peva_env.console.plan import print_plan
 from peva_env.console.progress import CampaignProgress
+from peva_env.console.recheck import print_recheck
 from peva_env.console.refining import print_refined_limits
 from peva_env.console.scouting import ScoutProgress, print_steps
 from peva_env.console.table import print_table
@@ -38,6 +39,7 @@ __all__ = [
     "print_memory",
     "print_notes",
     "print_plan",
+    "print_recheck",
     "print_refined_limits",
     "print_steps",
     "print_table",

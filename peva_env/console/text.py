@@ -45,11 +45,12 @@ def sure_text(confidence: float) -> str:
     return f"over {_SUREST:.1%} sure" if confidence > _SUREST else f"{confidence:.1%} sure"
 
 
-def make_console() -> Console:
-    """Return the console of standard output; without standard output, as in a service, it prints nothing."""
-    if sys.stdout is None:
+def make_console(*, errors: bool = False) -> Console:
+    """Return the console of standard output, or of standard error; without it, as in a service, it prints nothing."""
+    stream = sys.stderr if errors else sys.stdout
+    if stream is None:
         return Console(file=io.StringIO(), quiet=True)
-    return Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+    return Console(stderr=errors, width=None if stream.isatty() else _FILE_WIDTH)
 
 
 def say(console: Console, line: str | Text) -> None:

@@ -16,6 +16,7 @@ from peva_env.maps.limits import Box, FunctionLimit, Limits, MixLimit, SafeMix, 
 from peva_env.maps.node_map import CampaignRecord, NodeMap, valid_runs
 from peva_env.maps.prediction import predict
 from peva_env.maps.reading import StoredMap, read_map, read_stored
+from peva_env.maps.recheck import Recheck, recheck_of
 from peva_env.maps.savings import Savings, cartesian_configs, savings_of
 from peva_env.maps.shared_side import Proof, SharedSide
 from peva_env.maps.snippets import SNIPPETS, snippet
@@ -41,6 +42,7 @@ __all__ = [
     "Neighbour",
     "NodeMap",
     "Proof",
+    "Recheck",
     "SafeMix",
     "Savings",
     "SharedSide",
@@ -59,6 +61,7 @@ __all__ = [
     "predict",
     "read_map",
     "read_stored",
+    "recheck_of",
     "savings_of",
     "snippet",
     "trend_of",
