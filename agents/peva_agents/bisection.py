@@ -19,6 +19,9 @@ from peva_env.space import Config
 _SURE = 0.02
 """Probabilities are clipped to this value and its complement: a scouting is never certain."""
 
+_OF_PLACE = 0.5
+"""Weight of the logit from the counts, tuned on simulated nodes."""
+
 
 class BisectionPolicy(NoOpPolicy):
     """Maximizes the number of candidates that the worse of the two verdicts resolves, under two-sided dominance.
@@ -33,7 +36,9 @@ class BisectionPolicy(NoOpPolicy):
 
         (p above + (1 - p) below) sqrt(p (1 - p))
 
-    as ``level_set`` does: the expected number of resolved candidates times the standard deviation of the verdict.
+    as ``level_set`` does: the expected number of resolved candidates times the standard deviation of the verdict. The
+    logit of ``p`` also has a part from the counts, ``log(below / above)``: what was measured outweighs the scouting,
+    whose rays say little about mixes that are far from them.
 
     Args:
         seed: seed of the random tie-breaking.
@@ -62,7 +67,9 @@ class BisectionPolicy(NoOpPolicy):
     def _expected(
         self, scouted: ScoutedFrontier, counted: Candidates, below: CountArray, above: CountArray
     ) -> NDArray[np.float64]:
-        p = scouted.likely(self._reach.rates_rps(counted)).clip(_SURE, 1 - _SURE)
+        likely = scouted.likely(self._reach.rates_rps(counted)).clip(_SURE, 1 - _SURE)
+        odds = likely / (1 - likely) * (below / above) ** _OF_PLACE
+        p = odds / (1 + odds)
         gain: NDArray[np.float64] = (p * above + (1 - p) * below) * np.sqrt(p * (1 - p))
         return gain
 
