@@ -137,6 +137,18 @@ def test_a_model_chooses_among_the_rows_that_the_view_shows(model: Path) -> None
     assert agent.choose_row(observation, {"action_mask": np.zeros(64, np.int8)}) is None
 
 
+def test_a_model_compares_more_candidates_than_it_was_trained_with(model: Path) -> None:
+    env: PevaEnv = make_sim_env("random", noise=0.0)
+    observation, info = env.reset(seed=2)
+    agent = SB3Agent(DfaasConfig(seed=5), path=model)
+    agent.begin(env)
+    all_of_them = CampaignRows(env, 512, 5)
+    scores = load_scores(model)(all_of_them.look(observation))[0]
+    best = all_of_them.config(int(scores.argmax()))
+    assert best is not None
+    assert agent.act(observation, info) == env.space.index(best)
+
+
 def test_a_model_may_draw_its_actions_by_their_probabilities(model: Path) -> None:
     env: PevaEnv = make_sim_env("random", rates_rps=TINY["rates_rps"], noise=0.0)
 
