@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 
 from peva_env.sources.simulated.node_model import OVERHEAD_S, Floats, Nodes, Served, serve
 
-_SUCCESS, _LOG_LATENCY, _CPU = 0.03, 0.15, 0.03
+_SUCCESS, _LOG_LATENCY, _CPU = 0.02, 0.3, 0.05
 _PRIOR = 10.0
 """Unit of the prior: a factor of e to the tenth power counts as much as one residual of 1."""
 
 _LEAST_SUCCESS = 0.5
-"""Below this success rate a latency is that of few, chosen requests, and is left out."""
+"""Below this success rate a latency is that of few, chosen requests, and tells nothing of the slots."""
+
+_UNHINDERED = 0.98
+"""Below this success rate a latency may hold the time in a queue, which the model does not have, and is left out."""
 
 _SHORT_OF_SLOTS = 0.985
 _HEADROOM = 1.5
@@ -92,10 +95,11 @@ class _Search:
     cores: int
 
     def best(self) -> Fit:
-        """Return the best fit with whole numbers of slots."""
-        start = self._start()
-        free = np.ones(len(start), np.bool_)
-        point = self._descend(start, start, free)
+        """Return the best fit with whole numbers of slots, from two starts: latencies with and without a queue."""
+        starts = [self._start(has_queue) for has_queue in (False, True)]
+        free = np.ones(len(starts[0]), np.bool_)
+        ends = [(self._descend(start, start, free), start) for start in starts]
+        point, start = min(ends, key=lambda end: float(_loss(self._residuals(*end)).sum()))
         slots = slice(2 * (len(start) // 3), None)
         point[slots] = np.log(np.maximum(1, np.rint(np.exp(point[slots]))))
         free[slots] = False
@@ -144,7 +148,7 @@ class _Search:
         runs, served = self.runs, self._serve(self._nodes(point))
         success = (served.success - runs.success)[runs.rates_rps > 0] / _SUCCESS
         mean_s = served.mean_s(self.timeout_s)
-        told = (runs.rates_rps > 0) & (runs.success >= _LEAST_SUCCESS) & ~np.isnan(runs.mean_s)
+        told = (runs.rates_rps > 0) & (runs.success >= _UNHINDERED) & ~np.isnan(runs.mean_s)
         latency = np.log(mean_s[told] / runs.mean_s[told]) / _LOG_LATENCY
         metered = ~np.isnan(runs.cpu)
         cpu = (served.busy - runs.cpu)[metered] / _CPU
@@ -167,8 +171,12 @@ class _Search:
             request_bytes=nothing,
         )
 
-    def _start(self) -> Floats:
-        """Return where the search starts: CPU times by a linear fit, I/O times and slots by Little's law."""
+    def _start(self, has_queue: bool) -> Floats:
+        """Return where the search starts: CPU times by a linear fit, I/O times and slots by Little's law.
+
+        With a queue in front of its slots, the latency of a function short of slots is not the time that it holds one.
+        The fastest latencies are.
+        """
         runs = self.runs
         n_functions = len(runs.rates_rps)
         metered = ~np.isnan(runs.cpu)
@@ -179,13 +187,17 @@ class _Search:
         fastest_s = np.nanquantile(np.where(runs.rates_rps > 0, runs.mean_s, np.nan), 0.1, axis=1)
         cpu_s = np.clip(cpu_s, _LEAST_S, np.maximum(fastest_s, 2 * _LEAST_S))
         io_s = np.maximum(fastest_s - cpu_s - OVERHEAD_S, 10 * _LEAST_S)
-        return np.log(np.concatenate([cpu_s, io_s, [self._slots(f) for f in range(n_functions)]]))
+        return np.log(np.concatenate([cpu_s, io_s, self._slots(fastest_s if has_queue else None)]))
 
-    def _slots(self, f: int) -> float:
-        in_flight, success = self.runs.in_flight[f], self.runs.success[f]
-        short = (success < _SHORT_OF_SLOTS) & (success > _LEAST_SUCCESS) & ~np.isnan(in_flight)
-        slots = float(np.median(in_flight[short])) if short.any() else _HEADROOM * float(np.nanmax(in_flight))
-        return max(1.0, slots)
+    def _slots(self, held_s: Floats | None) -> list[float]:
+        """Return the slots of each function (F,): the median of the requests in flight when it was short of slots."""
+        runs, slots = self.runs, []
+        in_flight = runs.in_flight if held_s is None else runs.rates_rps * runs.success * held_s[:, None]
+        for of_function, success in zip(in_flight, runs.success, strict=True):
+            short = (success < _SHORT_OF_SLOTS) & (success > _LEAST_SUCCESS) & ~np.isnan(of_function)
+            usual = np.median(of_function[short]) if short.any() else _HEADROOM * np.nanmax(of_function)
+            slots.append(max(1.0, float(usual)))
+        return slots
 
 
 def _loss(residuals: Floats) -> Floats:
