@@ -66,8 +66,8 @@ class Campaign:
     ``n_judged_anew`` counts the configurations of the history with runs that were judged anew, because the overload
     rules have changed since. ``truth`` returns the true labels (N,), or raises ``ConfigError`` where nobody knows them.
     ``measure_again``: known configurations are run again. ``refinement``: the plan grows when the map of its grid is
-    complete. ``is_chosen``: only some configurations of the plan are run. ``end_detail`` says why the campaign ended,
-    once it has.
+    complete. ``goes_on_with_some``: only some configurations of the plan are run, and others were before.
+    ``end_detail`` says why the campaign ended, once it has.
     """
 
     known: MonotoneMap
@@ -83,7 +83,7 @@ class Campaign:
     truth: Callable[[], NDArray[np.int8]] = nobody_knows
     measure_again: bool = False
     refinement: Refinement | None = None
-    is_chosen: bool = False
+    goes_on_with_some: bool = False
     status: EndStatus = EndStatus.RUNNING
     end_detail: str | None = None
 
@@ -172,7 +172,7 @@ class Campaign:
         if self.status is EndStatus.RUNNING:
             self.status = EndStatus.FAILED  # stays so if the executor raises
             self.end_detail = detail or why_ended(
-                status, self.known, self.budget, self.executor.confirmation, is_chosen=self.is_chosen
+                status, self.known, self.budget, self.executor.confirmation, goes_on_with_some=self.goes_on_with_some
             )
             self.executor.end(status, self.end_detail)
             self.status = status

@@ -26,12 +26,15 @@ class Confirmation:
         rules: judge the runs.
         duration_s: the planned length of a run.
         known: the map.
+
+    ``has_begun`` tells whether any configuration had to be run again.
     """
 
     level: float
     rules: OverloadConfig
     duration_s: float
     known: MonotoneMap
+    has_begun: bool = field(init=False, default=False)
     _runs: dict[ConfigKey, list[tuple[Verdict, RunMargins]]] = field(init=False, default_factory=dict)
 
     def begin(self, history: Iterable[ExecutionEvent]) -> None:
@@ -49,6 +52,7 @@ class Confirmation:
     def next(self) -> Config | None:
         """Return the configuration to run next, the least sure one; None if none is left."""
         open_ones = [(config, one) for config, one in self._certificate() if self._is_open(one)]
+        self.has_begun |= bool(open_ones)
         return min(open_ones, key=lambda pair: pair[1].confidence)[0] if open_ones else None
 
     def unconfirmed(self) -> list[Config]:

@@ -12,7 +12,7 @@ def why_ended(
     budget: Budget,
     confirmation: Confirmation | None = None,
     *,
-    is_chosen: bool = False,
+    goes_on_with_some: bool = False,
 ) -> str | None:
     """Return why a campaign ended with this status; None of a failure, whose error says it.
 
@@ -21,7 +21,7 @@ def why_ended(
         known: its map.
         budget: what it could spend.
         confirmation: what confirms its map, if anything.
-        is_chosen: whether it measured some configurations of the plan only.
+        goes_on_with_some: whether it ran some configurations of the plan only, after a campaign of others.
     """
     if status is EndStatus.FAILED:
         return None
@@ -29,7 +29,8 @@ def why_ended(
         why = _why_incomplete(status, known, budget)
     else:
         why = _why_complete(known) if confirmation is None else _why_confirmed(known, confirmation)
-    return f"{why}, with {UNEVEN}" if is_chosen or confirmation is not None else why
+    is_uneven = goes_on_with_some or (confirmation is not None and confirmation.has_begun)
+    return f"{why}, with {UNEVEN}" if is_uneven else why
 
 
 def _why_incomplete(status: EndStatus, known: MonotoneMap, budget: Budget) -> str:

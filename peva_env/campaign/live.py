@@ -234,7 +234,7 @@ class LiveCampaigns:
             history=(*scouted, *history),
             read_history=lambda: [*scouted, *self.memory.history()],
             n_judged_anew=sum(config_pairs(key) in self.space for key in self.memory.judged_anew),
-            is_chosen=self._chosen is not None,
+            goes_on_with_some=self._chosen is not None and bool(history),
             observers=(self._annotations,) if self._annotations else (),
             refinement=self.refinement,
         )

@@ -3,7 +3,9 @@
 import pytest
 
 from peva_env.campaign.budget import Budget
+from peva_env.campaign.confirmation import Confirmation
 from peva_env.campaign.ending import why_ended
+from peva_env.config import OverloadConfig
 from peva_env.contracts import EndReason, EndStatus, Verdict, ending_text
 from peva_env.inference import MonotoneMap
 from peva_env.space import ConfigSpace, Dominance
@@ -69,3 +71,11 @@ def test_an_agent_that_stops_an_interruption_and_a_failure() -> None:
 def test_a_status_and_its_reason_are_one_text() -> None:
     assert ending_text(EndStatus.COMPLETE, f"{EndReason.PROVED}: all") == "complete: certificate proved: all"
     assert ending_text(EndStatus.RUNNING, None) == "running"
+
+
+def test_more_runs_of_some_configurations_are_told() -> None:
+    known = line({20: OK})
+    said = why_ended(EndStatus.INTERRUPTED, known, Budget(), goes_on_with_some=True)
+    assert said == "interrupted: 3 configurations are unknown, with more runs of some configurations"
+    unused = Confirmation(0.95, OverloadConfig(), 2.0, known)
+    assert why_ended(EndStatus.INTERRUPTED, known, Budget(), unused) == "interrupted: 3 configurations are unknown"
