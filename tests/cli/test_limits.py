@@ -12,12 +12,18 @@ from tests.support.forkserver import peva
 from tests.support.maps import OVERLOADED, RATES, remember, remember_latencies, square
 
 
-@pytest.fixture(autouse=True)
-def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a memory where a campaign puts it by default, and work there."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a memory where a campaign puts it by default."""
+    folder = tmp_path_factory.mktemp("limits")
     alone = [event([(name, rate)]) for name in "ab" for rate in RATES]
-    return remember(tmp_path / "peva-results" / "peva_faas.duckdb", [*square(40), *alone])
+    remember(folder / "peva-results" / "peva_faas.duckdb", [*square(40), *alone])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _work_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
 
 
 def test_limits_are_told_as_text() -> None:
@@ -41,10 +47,9 @@ def test_json_and_yaml_have_the_same() -> None:
     assert data["highest"][0] == {"rates_rps": {"a": 10, "b": 30}, "total_rps": 40, "n_runs": 1, "n_overloaded": 0}
 
 
-def test_another_rule_gives_other_limits(memory: Path) -> None:
-    memory.unlink()
-    remember_latencies(memory)
-    arguments = ("limits", "--dominance", "two_sided", "--json")
+def test_another_rule_gives_other_limits(tmp_path: Path) -> None:
+    memory = str(remember_latencies(tmp_path / "m.duckdb"))
+    arguments = ("limits", "--memory", memory, "--dominance", "two_sided", "--json")
     limits = [
         [one["limit_rps"] for one in json.loads(peva(*arguments, *rule).stdout)["box"]["limits"]]
         for rule in ((), ("--rule", "p95_ms_max=80"))
@@ -75,9 +80,8 @@ def test_what_is_wrong_is_told_in_one_line(arguments: list[str], problem: str) -
     assert problem in complaint(peva("limits", *arguments), 2)
 
 
-def test_a_memory_without_ok_runs_says_that_nothing_is_safe(memory: Path) -> None:
-    memory.unlink()
-    remember(memory, [event([("a", 10)], verdict=OVERLOADED)])
-    ended = peva("limits")
+def test_a_memory_without_ok_runs_says_that_nothing_is_safe(tmp_path: Path) -> None:
+    memory = remember(tmp_path / "m.duckdb", [event([("a", 10)], verdict=OVERLOADED)])
+    ended = peva("limits", "--memory", str(memory))
     assert ended.returncode == 0
     assert "note: nothing is proved OK, so no load is known to be safe: measure lower rates" in ended.stdout
