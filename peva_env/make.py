@@ -117,8 +117,8 @@ def make_sim_env(
     """Build ``peva/FaasSim-v1``: a simulated node. All arguments are plain data; nothing is written.
 
     Args:
-        node: ``"random"``, a new node for each episode; ``"local"``, the local node of the quick start; or plain data
-            of your own node, see ``peva_env.sources.simulated.node_spec``.
+        node: ``"random"``, a new node for each episode; ``"local"``, the local node of the quick start; or your own
+            node: plain data, see ``peva_env.sources.simulated.node_spec``, or the path of a ``.json`` file of it.
         rates_rps: rates of each function; by default functions ``a`` and ``b``, 0 to 200 step 10.
         min_functions: the smallest number of functions in a configuration; all of them unless given.
         max_functions: **exclusive** upper bound of that number; by default one more than the number of functions.

@@ -34,7 +34,9 @@ class TrainingConfig(BaseModel):
     )
     data: Names = Field(None, min_length=1, description="A folder of core Parquet, or the name of a dataset")
     sim: str | dict[str, Any] | None = Field(
-        None, description="random: a new simulated node each episode; local: the simulated local node in each episode"
+        None,
+        description="random: a new simulated node each episode; local: the simulated local node in each episode; "
+        "a .json file: the node of peva-env twin in each episode",
     )
     rates_rps: Annotated[
         dict[str, list[int]] | None,

@@ -32,7 +32,8 @@ class SimulatedWorld:
     Args:
         rates_rps: rates of each function in requests per second.
         node: ``"random"``, the name of a preset (``"local"``), or plain data as
-            ``peva_env.sources.simulated.node_spec`` has it. Functions of the node without rates are not deployed.
+            ``peva_env.sources.simulated.node_spec`` has it, or the path of a ``.json`` file of it.
+            Functions of the node without rates are not deployed.
         min_functions: the smallest number of functions in a configuration.
         max_functions: exclusive upper bound of that number; by default one more than the number of functions.
         noise: standard deviation of the relative slowness of a run.
