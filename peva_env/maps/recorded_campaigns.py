@@ -81,7 +81,7 @@ class RecordedCampaigns:
         row = self.connection.execute(query, self._parameters).fetchone()
         try:
             context = json.loads((row and row[0]) or "{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MemoryStoreError(f"memory {self.memory}: context {self.context_hash} is no JSON") from error
         return {key: value for key, value in context.items() if key != REFINED} if isinstance(context, dict) else {}
 

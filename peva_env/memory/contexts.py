@@ -93,7 +93,7 @@ def parsed_context(context_json: str | None) -> dict[str, Any]:
     """Return a context from its JSON text; empty if the text is no JSON object."""
     try:
         context = json.loads(context_json or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return context if isinstance(context, dict) else {}
 

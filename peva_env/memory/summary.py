@@ -132,7 +132,7 @@ def _described(context_json: str | None) -> tuple[str, list[str]]:
     try:
         context: Any = json.loads(context_json or "{}")
         return node_name(context) or "?", sorted(context.get("functions", {}))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return "?", []
 
 

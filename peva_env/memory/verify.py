@@ -46,7 +46,7 @@ def _contexts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     for run_id, stored, text in sessions:
         try:
             possible = possible_hashes(json.loads(text))
-        except (AttributeError, TypeError, ValueError):
+        except (AttributeError, TypeError, ValueError, RecursionError):
             yield Discrepancy("run_sessions", run_id, "context_json", str(text), "JSON")
             continue
         if stored not in possible:

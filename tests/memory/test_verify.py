@@ -111,6 +111,7 @@ DAMAGE = [
     ("k6_raw_summaries SET run_id = 'lost'", "run_id", "lost", "a row of execution_events"),
     ("run_sessions SET context_hash = 'other'", "context_hash", "other", HASH),
     ("run_sessions SET context_json = '{'", "context_json", "{", "JSON"),
+    ("run_sessions SET context_json = repeat('[', 100000)", "context_json", "[" * 100_000, "JSON"),
 ]  # fmt: skip
 RAW = "config_id = (SELECT config_id FROM k6_raw_summaries) AND iteration = 0"
 

@@ -48,7 +48,7 @@ class CampaignIdentity:
         """Return what tells the campaign from another one of its name."""
         try:
             node = node_name(json.loads(self.context_json or "{}"))
-        except (AttributeError, ValueError):
+        except (AttributeError, ValueError, RecursionError):
             node = None
         begun = moment_text(self.started_at)
         return f"node {node or 'unknown'}, context {self.context_hash}, repetition {self.repetition}, begun {begun}"

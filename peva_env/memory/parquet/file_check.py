@@ -4,6 +4,7 @@ A few kilobytes of Parquet can unpack to billions of rows, or to a long text in 
 needs is estimated before it is loaded; the estimate itself unpacks nothing.
 """
 
+import os
 from pathlib import Path
 
 import duckdb
@@ -31,9 +32,13 @@ def check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, sc
         SchemaMismatchError: its schema version or its columns differ.
         MemoryStoreError: it is missing, cannot be read, or needs more memory than is free.
     """
+    if os.path.lexists(path) and not path.is_file():  # a pipe would be waited for
+        raise MemoryStoreError(f"cannot preload {path}: is not a file")
     try:
         _check_label(connection, path, schema_version)
         _check_columns(connection, table, path)
+        if table == "memory_schema_meta":
+            _check_rows(connection, path, schema_version)
         _check_size(connection, table, path)
     except duckdb.Error as error:
         raise MemoryStoreError(f"cannot preload {path}: {duckdb_problem(error)}") from error
@@ -46,6 +51,18 @@ def _check_label(connection: duckdb.DuckDBPyConnection, path: Path, schema_versi
     if labels != [(schema_version,)]:
         found = labels[0][0] if labels else "missing"
         raise SchemaMismatchError(f"cannot preload {path}: schema_version is {found}, {schema_version!r} is asked for")
+
+
+def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, schema_version: str) -> None:
+    """Raise ``SchemaMismatchError`` if a row is of another schema: a memory with two labels could not be opened."""
+    other = connection.execute(
+        f"SELECT schema_version FROM read_parquet({one_file(path)}) WHERE schema_version IS DISTINCT FROM ? LIMIT 1",  # noqa: S608
+        [schema_version],
+    ).fetchone()
+    if other:
+        raise SchemaMismatchError(
+            f"cannot preload {path}: it has a row of schema_version {other[0]!r}, {schema_version!r} is asked for"
+        )
 
 
 def _check_columns(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:

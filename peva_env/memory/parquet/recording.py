@@ -174,7 +174,7 @@ def _contexts(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> C
     for name, text in connection.execute(query).fetchall():
         try:
             context = json.loads(text or "{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MemoryStoreError(f"recording {recording_title(paths)}: context {name} is no JSON") from error
         contexts[str(name)] = dict(context) if isinstance(context, dict) else {}
     return contexts

@@ -43,6 +43,12 @@ _LINKS = (
 """A table, the table that has a row for each of its rows, and the column that both share. An event that was stored
 without a campaign has no session."""
 
+_FILLED = {
+    "run_sessions": ("context_hash", "context_json"),
+    "execution_events": ("kind", "verdict", "context_hash"),
+}
+"""Columns that every reader relies on, and that every row has which peva-env has written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -83,8 +89,8 @@ def merge_tables(
 
     Raises:
         MemoryStoreError: two campaigns have one ``run_id``, two rows of one key differ, a row lacks a row of another
-            table that it belongs to, raw summaries do not fit their events, or an input cannot be read or holds a key
-            twice; nothing is changed.
+            table that it belongs to, or a value that each row has; raw summaries do not fit their events; or an input
+            cannot be read or holds a key twice; nothing is changed.
     """
     with database.transaction(purpose) as connection:
         counts = [_Merge(connection, database.path, one, same_by or {}).run(rename=rename) for one in inputs]
@@ -108,6 +114,7 @@ class _Merge:
 
     def run(self, *, rename: bool) -> dict[str, MergeCount]:
         """Check all rows, then insert them."""
+        self._check_filled()
         if "run_sessions" in self._sources and "run_sessions" not in self._same_by:
             self._settle_names(rename=rename)
         for table, source in self._sources.items():
@@ -117,6 +124,17 @@ class _Merge:
         if "k6_raw_summaries" in self._sources:
             self._check_summaries(self._sources["k6_raw_summaries"])
         return counts
+
+    def _check_filled(self) -> None:
+        """Raise ``MemoryStoreError`` if a row lacks what every reader relies on."""
+        for table in _FILLED.keys() & self._sources.keys():
+            for column in _FILLED[table]:
+                n_empty = self._count(f"(FROM {self._sources[table]} WHERE {column} IS NULL)")
+                if n_empty:
+                    raise MemoryStoreError(
+                        f"{self._problem}: {n_empty:,} rows of its {table} have no {column}; it is damaged, or not "
+                        "written by peva-env: export that memory again"
+                    )
 
     def _settle_names(self, *, rename: bool) -> None:
         names, clashes = settle_names(

@@ -1,5 +1,6 @@
 """The checkpoint: a memory as Parquet folders, and such folders merged into a memory whole or not at all."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -254,6 +255,24 @@ def lose_the_events(core: Path) -> None:
     rewrite(core, "execution_events", "FROM t LIMIT 0", "peva_faas_mem_v1")
 
 
+def lose_the_kinds(core: Path) -> None:
+    rewrite(core, "execution_events", "SELECT * REPLACE (NULL::VARCHAR AS kind) FROM t", "peva_faas_mem_v1")
+
+
+def lose_the_contexts(core: Path) -> None:
+    rewrite(core, "run_sessions", "SELECT * REPLACE (NULL::VARCHAR AS context_hash) FROM t", "peva_faas_mem_v1")
+
+
+def add_a_label(core: Path) -> None:
+    more = "FROM t UNION ALL SELECT * REPLACE ('peva_faas_mem_v0' AS schema_version) FROM t"
+    rewrite(core, "memory_schema_meta", more, "peva_faas_mem_v1")
+
+
+def put_a_pipe_in_its_place(core: Path) -> None:
+    lose_a_file(core)
+    os.mkfifo(core / "policy_updates.parquet")
+
+
 SPOILERS = [
     (truncate, MemoryStoreError, "execution_events.parquet"),
     (damage_a_page, MemoryStoreError, "core"),
@@ -261,6 +280,7 @@ SPOILERS = [
     (lose_every_file, MemoryStoreError, "memory_schema_meta.parquet"),
     (put_text_in_its_place, MemoryStoreError, "run_sessions.parquet"),
     (another_label, SchemaMismatchError, "schema_version is peva_faas_mem_v0"),
+    (add_a_label, SchemaMismatchError, "has a row of schema_version 'peva_faas_mem_v0'"),
     (no_label, SchemaMismatchError, "schema_version is missing"),
     (another_column, SchemaMismatchError, "has loss DOUBLE where score DOUBLE should be"),
     (another_type, SchemaMismatchError, "has margin FLOAT where margin DOUBLE should be"),
@@ -280,6 +300,9 @@ SPOILERS = [
         MemoryStoreError,
         "of its config_catalog has no row in execution_events; its files are",
     ),
+    (lose_the_kinds, MemoryStoreError, "rows of its execution_events have no kind; it is damaged, or not written by"),
+    (lose_the_contexts, MemoryStoreError, "rows of its run_sessions have no context_hash; it is damaged, or not"),
+    (put_a_pipe_in_its_place, MemoryStoreError, "policy_updates.parquet: is not a file"),
 ]
 
 
