@@ -15,7 +15,8 @@ _UNUSED_RPS = 1
 def only_configurations(config: DfaasConfig, chosen: Sequence[Config], *, iterations: int, memory: Path) -> DfaasConfig:
     """Return a configuration that measures some configurations only, each until it has ``iterations`` valid runs.
 
-    All else stays as it is, so that the runs have the same context.
+    All else stays as it is, so that the runs have the same context. They are a campaign of their own: the end of the
+    first one stays recorded as it was.
 
     Raises:
         ConfigError: the configuration lacks a function of them.
@@ -34,5 +35,6 @@ def only_configurations(config: DfaasConfig, chosen: Sequence[Config], *, iterat
         configurations=[dict(one) for one in chosen],
         iterations=iterations,
         repeats="all",
+        run_id=None,
         memory={**config.memory.model_dump(mode="json", exclude_unset=True), "db_path": str(memory)},
     )

@@ -134,7 +134,9 @@ def unsure() -> None:
     luck = clear_run(pair(30, 30), OVERLOADED, margin=0.02)
     remember(Path("after.duckdb"), [*square(60)[:-1], luck])
     functions = "[{name: a, method: POST, max_rate: 30}, {name: b}]"
-    Path("c.yml").write_text(f"functions: {functions}\nrate_strategy: {{type: auto}}\nrepeats: adaptive\n")
+    Path("c.yml").write_text(
+        f"functions: {functions}\nrate_strategy: {{type: auto}}\nrepeats: adaptive\nrun_id: mine\n"
+    )
 
 
 @pytest.mark.usefixtures("unsure")
@@ -158,6 +160,7 @@ def test_the_runs_that_would_decide_are_written_as_a_configuration() -> None:
     assert "  peva-env run --config decide.yml --repetition 1\n" in ended.stdout
     plan = load_config("decide.yml")
     assert (plan.configurations, plan.iterations, plan.repeats) == ([{"a": 30, "b": 30}], 7, "all")
+    assert plan.run_id is None
     assert (plan.functions[0].method, plan.memory.db_path) == ("POST", str(Path("after.duckdb").resolve()))
     assert list(DfaasPlanBuilder(plan).build_chosen() or ()) == [pair(30, 30)]
     told = peva("plan", "--config", "decide.yml").stdout
