@@ -84,7 +84,7 @@ def test_a_campaign_scouts_first_and_keeps_its_rates_whatever_is_scouted_later()
     assert bracket.first_overloaded is not None
     # Close to the limit a busy machine makes steps INVALID, and an interval wider.
     assert 0.5 * LIMITED_RPS <= bracket.ok[0][1] <= 1.3 * LIMITED_RPS
-    assert LIMITED_RPS < bracket.first_overloaded[0][1] <= 2 * LIMITED_RPS
+    assert 0.9 * LIMITED_RPS <= bracket.first_overloaded[0][1] <= 2 * LIMITED_RPS
     chosen = rates()
     assert len(chosen[0]) == 4
     assert chosen[0][0] < LIMITED_RPS / 2
