@@ -86,7 +86,7 @@ def export(
         DominanceRule | None, typer.Option(help="Offline: how verdicts are inferred (default: within_sets).")
     ] = None,
     reward: Annotated[
-        str, typer.Option(help="frontier, early, seconds, right, goodput, or module:Class.")
+        str, typer.Option(help="frontier, early, right, goodput, or module:Class.")
     ] = "frontier",
     view: Annotated[str, typer.Option(help="The observations: map, or candidates, 64 of them.")] = MAP,
     epsilon: Annotated[

@@ -20,6 +20,8 @@ _REWARDS: dict[Any, str] = {"candidates": "early", "map": "frontier"}
 
 Names = tuple[str, ...] | None
 
+_USUAL_NOISE = 0.03
+
 _MOST_STEPS = 10**12
 
 
@@ -44,7 +46,7 @@ class TrainingConfig(BaseModel):
     ] = Field(None, description="With --sim: rates of a function, as a=0,20,40 or a=0:200:10")
     min_functions: int | None = Field(None, ge=1, description="With --sim: fewest functions in a configuration")
     max_functions: int | None = Field(None, ge=2, description="With --sim: exclusive upper bound of their number")
-    noise: float = Field(0.03, ge=0, le=1, description="With --sim: noise of a run, as a share from 0 to 1")
+    noise: float = Field(_USUAL_NOISE, ge=0, le=1, description="With --sim: noise of a run, as a share from 0 to 1")
     iterations: int = Field(1, ge=1, le=100, description="Runs of a configuration, whose majority is its verdict")
     train_scenarios: Names = Field(
         None, min_length=1, description="With --data: maps to learn on, by name, or by prefix as in LIGHT*"
@@ -66,7 +68,7 @@ class TrainingConfig(BaseModel):
         "within_sets", description="How verdicts are inferred: within_sets, two_sided, or one_sided, as live"
     )
     reward: str = Field(
-        "", description="frontier, early, seconds, right, goodput, or module:Class (default: early; map: frontier)"
+        "", description="frontier, early, right, goodput, or module:Class (default: early; map: frontier)"
     )
     reward_kwargs: Annotated[dict[str, Any], NO_OPTION] = Field(
         default_factory=dict, description="Arguments of the reward"
@@ -104,6 +106,8 @@ class TrainingConfig(BaseModel):
             raise ValueError("give --data (a folder or the name of a dataset), --sim random, or both")
         if self.data is not None and self.sim is not None and self.view == "map":
             raise ValueError("--data and --sim together need --view candidates, which is the same for every space")
+        if self.sim is None and self.noise != _USUAL_NOISE:
+            raise ValueError("noise belongs to --sim; a recording has noise of its own")
         recorded = ("train_scenarios", "validation_scenarios", "test_scenarios")
         simulated = ("rates_rps", "min_functions", "max_functions")
         for needed, names in (("data", recorded), ("sim", simulated)):

@@ -35,6 +35,7 @@ from tests.support.builders import event, write_recording
         ({"sim": "random", "algo": "a2c"}, "algo = 'a2c': input should be 'maskable-ppo', 'ppo' or 'dqn'"),
         ({"sim": "random", "test_scenarios": ["MID"]}, "test_scenarios belongs to --data"),
         ({"data": ["x"], "rates_rps": {"a": [1]}}, "rates_rps belongs to --sim"),
+        ({"data": ["x"], "noise": 0.1}, "noise belongs to --sim"),
         ({"sim": "random", "budget": 3}, "budget: unknown key; did you mean 'budget_runs'?"),
     ],
 )
