@@ -85,9 +85,7 @@ def export(
     dominance: Annotated[
         DominanceRule | None, typer.Option(help="Offline: how verdicts are inferred (default: within_sets).")
     ] = None,
-    reward: Annotated[
-        str, typer.Option(help="frontier, early, right, goodput, or module:Class.")
-    ] = "frontier",
+    reward: Annotated[str, typer.Option(help="frontier, early, right, goodput, or module:Class.")] = "frontier",
     view: Annotated[str, typer.Option(help="The observations: map, or candidates, 64 of them.")] = MAP,
     epsilon: Annotated[
         float, typer.Option(help="Probability of a step that takes any legal action instead of the agent's.")

@@ -14,6 +14,7 @@ from multiprocessing import active_children, get_context, parent_process
 from peva_agents.arena.episode import EpisodeRecord, record_episode
 from peva_agents.arena.world import Episode
 from peva_env.errors import PevaError
+from peva_env.system import uninterrupted
 
 type Task = tuple[str, Episode]
 """The name of an agent, and the episode that it plays."""
@@ -40,7 +41,7 @@ def play_all(config: str, tasks: Sequence[Task], jobs: int) -> Generator[Episode
     left, waiting = iter(tasks), set[Future[EpisodeRecord]]()
     with _workers(jobs) as pool:
         while True:
-            with _inherited_by_workers():
+            with uninterrupted(), _inherited_by_workers():  # a process that starts must get its data whole
                 waiting |= {
                     pool.submit(record_episode, config, *task) for task in islice(left, _AHEAD * jobs - len(waiting))
                 }

@@ -1,5 +1,6 @@
 """HTTP services as a node: addresses, secrets, first calls, failures and rest, with real servers on 127.0.0.1."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -276,7 +277,7 @@ def test_a_run_begins_when_single_calls_are_fast_again(service: Service) -> None
     service.delay_s = 0.2
     problem = cooldown.wait().problem
     assert problem is not None
-    assert problem.startswith("not at rest after 0 s of cooldown: a single call of app took 2")
+    assert re.match(r"not at rest after \d s of cooldown: a single call of app took [2-9]", problem)
 
     service.delay_s = 0.0
     assert cooldown.wait().problem is None
