@@ -20,6 +20,7 @@ def test_the_machine_is_busy_with_all_programs() -> None:
         assert busy_s() - before == pytest.approx(usable_cores(), rel=0.3)
 
 
+@pytest.mark.alone
 def test_programs_of_low_priority_leave_the_cores_to_others() -> None:
     with busy(usable_cores()):
         time.sleep(0.3)
