@@ -81,7 +81,7 @@ class SimulatedCampaign:
 
     def confirm(self, level: float) -> None:
         """Run the certificate's configurations again until each verdict is confirmed, or has its most runs."""
-        confirmation = Confirmation(level, OverloadConfig(), _DURATION_S, self.known)
+        confirmation = Confirmation(level, OverloadConfig(), _DURATION_S, self.known, self.iterations)
         while True:
             self.complete()
             confirmation.begin(run for own in self.runs.values() for run in own)

@@ -26,15 +26,14 @@ class Confirmation:
         rules: judge the runs.
         duration_s: the planned length of a run.
         known: the map.
-
-    ``has_begun`` tells whether any configuration had to be run again.
+        iterations: valid runs of each configuration without a confirmation.
     """
 
     level: float
     rules: OverloadConfig
     duration_s: float
     known: MonotoneMap
-    has_begun: bool = field(init=False, default=False)
+    iterations: int
     _runs: dict[ConfigKey, list[tuple[Verdict, RunMargins]]] = field(init=False, default_factory=dict)
 
     def begin(self, history: Iterable[ExecutionEvent]) -> None:
@@ -52,8 +51,12 @@ class Confirmation:
     def next(self) -> Config | None:
         """Return the configuration to run next, the least sure one; None if none is left."""
         open_ones = [(config, one) for config, one in self._certificate() if self._is_open(one)]
-        self.has_begun |= bool(open_ones)
         return min(open_ones, key=lambda pair: pair[1].confidence)[0] if open_ones else None
+
+    @property
+    def has_run_more(self) -> bool:
+        """Whether some configurations have more runs than the campaign asks for all, in this start or an earlier one."""
+        return any(len(own) > self.iterations for own in self._runs.values())
 
     def unconfirmed(self) -> list[Config]:
         """Return the configurations of the certificate whose verdicts are not confirmed."""

@@ -29,12 +29,14 @@ def why_ended(
         why = _why_incomplete(status, known, budget)
     else:
         why = _why_complete(known) if confirmation is None else _why_confirmed(known, confirmation)
-    is_uneven = goes_on_with_some or (confirmation is not None and confirmation.has_begun)
+    is_uneven = goes_on_with_some or (confirmation is not None and confirmation.has_run_more)
     return f"{why}, with {UNEVEN}" if is_uneven else why
 
 
 def _why_incomplete(status: EndStatus, known: MonotoneMap, budget: Budget) -> str:
     left = f"{known.n_unknown:,} configuration{' is' if known.n_unknown == 1 else 's are'} unknown"
+    if not known.n_unknown:
+        left = "the map is complete, and not confirmed"
     if status is EndStatus.BUDGET:
         return f"{_spent(budget)}, {left}"
     if status is EndStatus.STOPPED:

@@ -178,7 +178,7 @@ class LiveCampaigns:
             return None
         if known.labels is None:
             raise ConfigError(f"confirm: the plan has {known.n_configs:,} configurations, too many for a certificate")
-        return Confirmation(config.confirm, config.overload, config.duration_s, known)
+        return Confirmation(config.confirm, config.overload, config.duration_s, known, config.iterations)
 
     def _counted_at_first(self, history: Sequence[ExecutionEvent]) -> NDArray[np.bool_] | None:
         """Return the configurations that count when a campaign begins, (N,); None for all."""

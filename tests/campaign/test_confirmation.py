@@ -98,6 +98,23 @@ def test_a_budget_ends_a_confirmation_and_the_next_start_continues_it(tmp_path: 
         assert again.running.ending is EndStatus.COMPLETE
 
 
+def test_only_a_confirmation_that_ran_something_speaks_of_more_runs(tmp_path: Path) -> None:
+    with campaign(tmp_path, {40: lambda _: 0.02}, budget=Budget(runs=3)) as one:
+        complete(one)
+        one.running.end(EndStatus.BUDGET)
+        assert one.running.end_detail == "budget of runs: all 3 are spent, the map is complete, and not confirmed"
+
+
+def test_a_confirmation_that_was_killed_near_its_end_still_speaks_of_more_runs(tmp_path: Path) -> None:
+    with campaign(tmp_path, {40: lambda _: 0.02}) as one:
+        complete(one)
+    with campaign(tmp_path, {40: lambda _: 0.02}) as again:
+        again.running.resume(np.random.default_rng(0))
+        assert again.source.asked == []
+        again.running.end(EndStatus.COMPLETE)
+        assert (again.running.end_detail or "").endswith("with more runs of some configurations")
+
+
 @pytest.mark.parametrize("level", [1.0, 0.5, 0])
 def test_a_confidence_that_no_run_can_reach_is_refused(level: float) -> None:
     with pytest.raises(ConfigError, match=rf"confirm = {level}: must be above 0.5 and below 1, such as 0.95; no"):

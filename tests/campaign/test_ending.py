@@ -77,5 +77,5 @@ def test_more_runs_of_some_configurations_are_told() -> None:
     known = line({20: OK})
     said = why_ended(EndStatus.INTERRUPTED, known, Budget(), goes_on_with_some=True)
     assert said == "interrupted: 3 configurations are unknown, with more runs of some configurations"
-    unused = Confirmation(0.95, OverloadConfig(), 2.0, known)
+    unused = Confirmation(0.95, OverloadConfig(), 2.0, known, 1)
     assert why_ended(EndStatus.INTERRUPTED, known, Budget(), unused) == "interrupted: 3 configurations are unknown"

@@ -72,7 +72,9 @@ class Campaign:
             budget=self.budget,
             iterations=self.iterations,
             canary=self._canary() if self.every_runs else None,
-            confirmation=Confirmation(self.confirm, OverloadConfig(), 2.0, known) if self.confirm else None,
+            confirmation=Confirmation(self.confirm, OverloadConfig(), 2.0, known, self.iterations)
+            if self.confirm
+            else None,
         )
         self.executor.restore(history)
         self.running = Running(
