@@ -55,7 +55,7 @@ class Confirmation:
 
     @property
     def has_run_more(self) -> bool:
-        """Whether some configurations have more runs than the campaign asks for all, in this start or an earlier one."""
+        """Whether some configurations have more runs than is asked of all, in this start or an earlier one."""
         return any(len(own) > self.iterations for own in self._runs.values())
 
     def unconfirmed(self) -> list[Config]:

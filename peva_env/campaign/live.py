@@ -129,8 +129,7 @@ class LiveCampaigns:
         return source, self._artifacts
 
     def _session(self, source: LiveSource, options: Mapping[str, Any]) -> Session:
-        last = self.memory.store.last_repetition(source.context_hash)
-        repetition = options.get("repetition") or (max(1, last) if options.get("warm_start") else last + 1)
+        repetition = options.get("repetition") or self._next_repetition(source.context_hash, options)
         context = measurement_context(self._config, self._platform, source.generator.version)
         if self.refinement:
             grid = self.refinement.grid
@@ -145,6 +144,13 @@ class LiveCampaigns:
             k6_version=source.generator.version,
             package_version=__version__,
         )
+
+    def _next_repetition(self, context_hash: str, options: Mapping[str, Any]) -> int:
+        """Return the repetition to go on with in a warm start, else a new one."""
+        store = self.memory.store
+        if options.get("warm_start"):
+            return max(1, store.last_repetition(context_hash, rechecks=False))
+        return store.last_repetition(context_hash) + 1
 
     def _run_id(self, repetition: int, context: Mapping[str, Any]) -> str:
         """Return the name of a campaign.

@@ -21,7 +21,7 @@ from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.inference import EarlierMap
 from peva_env.maps import NodeMap, Recheck, compare, deciding_runs, read_map, read_stored, recheck_of
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, RecheckLedger
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, RECHECK_AGENT, RecheckLedger
 from peva_env.memory.tensors import TensorCache
 from peva_env.planning import DfaasPlanBuilder, agent_factory, campaign_loop, with_rates
 from peva_env.system import FirstInterrupt
@@ -80,7 +80,12 @@ def _earlier_map(
 ) -> NodeMap:
     """Read the earlier map, judged by the rules of the configuration."""
     stored = read_stored(
-        memory, context=context, repetition=repetition, at_least="within_sets", schema_version=schema_version
+        memory,
+        context=context,
+        repetition=repetition,
+        at_least="within_sets",
+        rechecks=False,
+        schema_version=schema_version,
     )
     of_functions = settings.overload.functions
     there = stored.context.get("functions", of_functions)
@@ -131,13 +136,13 @@ def _measured(
     margins = {key: [run.margin for run in runs if run.margin is not None] for key, runs in before.runs.items()}
     ledger = RecheckLedger(earlier, margins)
     env = PevaEnv(LiveCampaigns(settings, budget_runs=budget_runs, ledger=ledger))
-    make_agent: Callable[..., Any] = agent_factory("recheck")
+    make_agent: Callable[..., Any] = agent_factory(RECHECK_AGENT)
     busy = not_idle()
     progress = CampaignProgress(console, env, settings, f"this machine {busy}" if busy else None)
     say(
         console,
         f"{before.memory}, context {before.context_hash}, repetition {before.repetition}: "
-        f"{earlier.n_certificate} configurations prove its map",
+        f"{earlier.n_certificate} configuration{'s prove' if earlier.n_certificate > 1 else ' proves'} its map",
     )
     agent = make_agent(settings, before=_tensors(before), has_changed=lambda: bool(ledger.certain))
     status = _run(console, env, agent, progress, settings)

@@ -9,7 +9,7 @@ What must always hold:
 
 from peva_env.inference.batch import Reach
 from peva_env.inference.bitsets import Bits, contains, counted, no_sets, packed, singletons, unpacked
-from peva_env.inference.change import Scatter, chance_of_fall
+from peva_env.inference.change import PooledVariance, chance_of_fall
 from peva_env.inference.counting import Blocks, Lattice, above_any, below_any, lattice_size
 from peva_env.inference.earlier_map import EarlierMap
 from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, RateGrid, no_lower_pairs
@@ -29,9 +29,9 @@ __all__ = [
     "EarlierMap",
     "Lattice",
     "MonotoneMap",
+    "PooledVariance",
     "RateGrid",
     "Reach",
-    "Scatter",
     "Status",
     "above_any",
     "below_any",

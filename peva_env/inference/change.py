@@ -12,7 +12,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Scatter:
+class PooledVariance:
     """How far values scatter around the means of their samples: squared deviations, and degrees of freedom."""
 
     squares: float = 0.0
@@ -33,11 +33,11 @@ class Scatter:
         """Return an assumed standard deviation that counts like so many degrees of freedom."""
         return cls(deviation**2 * freedom, freedom)
 
-    def __add__(self, other: "Scatter") -> "Scatter":
-        return Scatter(self.squares + other.squares, self.freedom + other.freedom)
+    def __add__(self, other: "PooledVariance") -> "PooledVariance":
+        return PooledVariance(self.squares + other.squares, self.freedom + other.freedom)
 
 
-def chance_of_fall(before: Sequence[float], after: Sequence[float], scatter: Scatter) -> float:
+def chance_of_fall(before: Sequence[float], after: Sequence[float], scatter: PooledVariance) -> float:
     """Return how likely the mean falls at least this far by chance, 0..1, if nothing has changed: a one-sided p-value.
 
     ``scatter`` is that of single values. Without any degree of freedom, or without values, the result is 1.

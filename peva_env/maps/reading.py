@@ -77,6 +77,7 @@ class Choice(TypedDict, total=False):
     dominance: Dominance | None
     at_least: Dominance
     finer: bool
+    rechecks: bool
     schema_version: str
 
 
@@ -108,6 +109,7 @@ def read_stored(
     dominance: Dominance | None = None,
     at_least: Dominance = "one_sided",
     finer: bool = True,
+    rechecks: bool = True,
     schema_version: str = DEFAULT_SCHEMA_VERSION,
 ) -> StoredMap:
     """Return what a memory holds of a node, to be judged by any rules.
@@ -127,6 +129,7 @@ def read_stored(
             what the campaigns inferred.
         at_least: the weakest rule allowed without ``dominance``.
         finer: whether the map includes the finer rates of a refinement, if there was one.
+        rechecks: whether a re-check can be the repetition that was measured last.
         schema_version: the label that the memory carries.
 
     Raises:
@@ -140,7 +143,7 @@ def read_stored(
     asked = (only or frozenset()) | {name for config in configs for name, _ in config}
     with reading(memory, schema_version) as connection:
         show_as_read(connection)
-        found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked)
+        found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked, rechecks=rechecks)
         context_data, campaigns, runs, canaries = found.context(), found.campaigns(), found.runs(), found.canaries()
         recorded, inferred = found.recorded(only), found.inferred()
         sessions = session_rules(connection)

@@ -11,7 +11,7 @@ from peva_env.contracts import ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.maps.node_map import CampaignRecord
 from peva_env.maps.recorded_space import RecordedRates, read_recorded
-from peva_env.memory import REFINED, read_events
+from peva_env.memory import RECHECK_AGENT, REFINED, read_events
 from peva_env.space import ConfigKey
 
 _MANY = 5
@@ -40,8 +40,12 @@ class RecordedCampaigns:
         context: str | None,
         repetition: int | None,
         functions: frozenset[str],
+        *,
+        rechecks: bool = True,
     ) -> "RecordedCampaigns":
         """Return the campaigns of a context and repetition that have these functions; of several, the last.
+
+        Without ``rechecks`` a repetition that is a re-check is chosen only if it is asked for, or there is no other.
 
         Raises:
             ConfigError: there are none.
@@ -64,6 +68,8 @@ class RecordedCampaigns:
             raise ConfigError(
                 f"memory {memory}: no context has measured {' + '.join(sorted(functions))}; it has: {sets}"
             )
+        if not rechecks:
+            fitting = [one for one in fitting if not one.is_recheck] or fitting
         chosen = fitting[0]
         notes = _not_chosen(chosen, fitting, of_repetition) if context is None else ()
         return cls(connection, memory, chosen.context_hash, chosen.repetition, tuple(notes))
@@ -132,22 +138,25 @@ class RecordedCampaigns:
 
 
 class _Measured(NamedTuple):
-    """A context and repetition, and the functions that were measured in them."""
+    """A context and repetition, the functions that were measured in them, and whether all that was by a re-check."""
 
     context_hash: str
     repetition: int
     functions: frozenset[str]
+    is_recheck: bool
 
 
 def _all(connection: duckdb.DuckDBPyConnection) -> list[_Measured]:
     """Return all contexts and repetitions: the context that was measured last first, and its last repetition."""
     rows = connection.execute(
-        "SELECT context_hash, repetition, list(DISTINCT name) FROM "
-        "(SELECT context_hash, repetition, started_at, unnest(function_names) AS name FROM execution_events "
+        "SELECT context_hash, repetition, list(DISTINCT name), "
+        "bool_and(run_id IN (SELECT run_id FROM run_sessions WHERE agent = ?)) FROM "
+        "(SELECT context_hash, repetition, run_id, started_at, unnest(function_names) AS name FROM execution_events "
         "WHERE kind <> 'scouted') "
-        "GROUP BY 1, 2 ORDER BY max(max(started_at)) OVER (PARTITION BY context_hash) DESC, 1, 2 DESC"
+        "GROUP BY 1, 2 ORDER BY max(max(started_at)) OVER (PARTITION BY context_hash) DESC, 1, 2 DESC",
+        [RECHECK_AGENT],
     ).fetchall()
-    return [_Measured(context_hash, repetition, frozenset(names)) for context_hash, repetition, names in rows]
+    return [_Measured(of_context, repetition, frozenset(names), own) for of_context, repetition, names, own in rows]
 
 
 def _contexts(there: Iterable[_Measured]) -> str:

@@ -16,7 +16,7 @@ from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.recheck_ledger import RecheckLedger
-from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, MAX_REPETITION, TABLES
+from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, MAX_REPETITION, RECHECK_AGENT, TABLES
 from peva_env.memory.scoutings import NO_REPETITION, scouted_steps
 from peva_env.memory.session_rules import SessionRules, judged_by, other_rules, rules_in, session_rules
 from peva_env.memory.snapshot import memory_files, reading
@@ -33,6 +33,7 @@ __all__ = [
     "EVENT_COLUMNS",
     "MAX_REPETITION",
     "NO_REPETITION",
+    "RECHECK_AGENT",
     "REFINED",
     "RULES",
     "SUSPECT",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from peva_env.contracts import ExecutionEvent, Verdict
-from peva_env.inference import EarlierMap, Scatter, chance_of_fall
+from peva_env.inference import EarlierMap, PooledVariance, chance_of_fall
 from peva_env.memory.ledger import RunLedger
 from peva_env.rules import majority
 from peva_env.space import ConfigKey, config_key, config_pairs
@@ -21,7 +21,7 @@ _LEVEL = {Verdict.OVERLOADED: 0.01, Verdict.OK: 0.002}
 """Probability that chance alone makes some loss, or some gain, of an unchanged node certain: each configuration of the
 certificate gets its equal share of it (Bonferroni). Good news can wait for more evidence than bad news."""
 
-_ASSUMED = Scatter.assumed(0.03, 2)
+_ASSUMED = PooledVariance.assumed(0.03, 2)
 """Scatter of margins before any was measured: 3 % of the threshold, which counts like three runs of a configuration."""
 
 _AT_THE_LIMIT = (0.0,)
@@ -53,7 +53,7 @@ class RecheckLedger(RunLedger):
         self._margins_before = margins
         self._most_runs = most_runs
         # Margins of runs that are all OK hardly scatter, since no success is above 1: they would say too little.
-        self._scatter = _ASSUMED + Scatter.of(own for own in margins.values() if min(own, default=0.0) < 0)
+        self._scatter = _ASSUMED + PooledVariance.of(own for own in margins.values() if min(own, default=0.0) < 0)
         super().__init__()
 
     def begin(self, history: Iterable[ExecutionEvent]) -> None:
@@ -114,4 +114,4 @@ class RecheckLedger(RunLedger):
         stored = self._margins_before.get(config_key(basis), ()) if basis else ()
         before, after = stored or _AT_THE_LIMIT, self._margins.get(key, ())
         higher, lower = (before, after) if now is Verdict.OVERLOADED else (after, before)
-        return chance_of_fall(higher, lower, self._scatter + Scatter.of([after]))
+        return chance_of_fall(higher, lower, self._scatter + PooledVariance.of([after]))

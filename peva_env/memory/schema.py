@@ -116,3 +116,6 @@ CORE_TABLES: tuple[str, ...] = tuple(name for name in TABLES if name not in DEBU
 
 IMPORTED = "imported"
 """The agent of campaigns that were imported from files of other tools."""
+
+RECHECK_AGENT = "recheck"
+"""The agent of campaigns that re-check an earlier map."""

@@ -17,6 +17,7 @@ from peva_env.errors import MemoryStoreError
 from peva_env.memory.contexts import hashes_of, parsed_context
 from peva_env.memory.database import Database, insert
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_row, read_events
+from peva_env.memory.schema import RECHECK_AGENT
 from peva_env.memory.session_rules import SessionRules, session_rules
 
 DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
@@ -133,11 +134,15 @@ class DuckDBMemoryStore:
             for event in events
         ]
 
-    def last_repetition(self, context_hash: str) -> int:
-        """Return the highest repetition with an event of this context, 0 if there is none."""
+    def last_repetition(self, context_hash: str, *, rechecks: bool = True) -> int:
+        """Return the highest repetition with an event of this context, 0 if there is none.
+
+        Without ``rechecks`` the events of re-checks do not count: a campaign does not go on with one.
+        """
+        but_rechecks = "" if rechecks else "AND run_id NOT IN (SELECT run_id FROM run_sessions WHERE agent = ?)"
         row = self.database.connection.execute(
-            "SELECT max(repetition) FROM execution_events WHERE list_contains(?, context_hash)",
-            [self._stored_hashes(context_hash)],
+            f"SELECT max(repetition) FROM execution_events WHERE list_contains(?, context_hash) {but_rechecks}",  # noqa: S608
+            [self._stored_hashes(context_hash), *([] if rechecks else [RECHECK_AGENT])],
         ).fetchone()
         return int(row[0]) if row and row[0] is not None else 0
 

@@ -109,6 +109,16 @@ def test_the_last_repetition_is_chosen_unless_another_is_asked_for(memory: Path)
         read_map(memory, repetition=3)
 
 
+def test_a_recheck_is_not_taken_for_the_map_that_is_rechecked_unless_it_is_asked_for_or_alone(memory: Path) -> None:
+    remember(memory, [event([("a", 10)], verdict=OVERLOADED)], run_id="check", repetition=2, agent="recheck")
+    assert read_map(memory, rechecks=False).repetition == 2
+    remember(memory, [event([("a", 10)])])
+    node_map = read_map(memory, rechecks=False)
+    assert (node_map.repetition, node_map.notes) == (1, ("this is repetition 1 of 2",))
+    assert read_map(memory, rechecks=False, repetition=2).repetition == 2
+    assert read_map(memory).repetition == 2
+
+
 def test_a_memory_without_events_and_a_missing_one_say_so(memory: Path) -> None:
     with pytest.raises(MemoryStoreError, match="there is no such file"):
         read_map(memory)

@@ -486,6 +486,15 @@ def test_the_last_repetition_is_that_of_the_same_context(store: DuckDBMemoryStor
     assert store.last_repetition("ctx") == 2
 
 
+def test_a_campaign_does_not_go_on_with_a_recheck(store: DuckDBMemoryStore) -> None:
+    for run_id, repetition in (("first", 1), ("check", 2)):
+        store.open_session(session(run_id, repetition=repetition))
+        store.insert_events([event(run_id=run_id, repetition=repetition)])
+    store.name_agent("check", "recheck")
+    assert store.last_repetition("ctx") == 2
+    assert store.last_repetition("ctx", rechecks=False) == 1
+
+
 # Disks that are full
 
 

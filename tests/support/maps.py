@@ -40,6 +40,7 @@ def remember(
     context_hash: str = "ctx",
     run_id: str = "run",
     repetition: int = 1,
+    agent: str | None = None,
 ) -> Path:
     store = DuckDBMemoryStore(path)
     store.startup()
@@ -47,6 +48,8 @@ def remember(
     store.insert_events(
         [replace(one, context_hash=context_hash, run_id=run_id, repetition=repetition) for one in events]
     )
+    if agent:
+        store.name_agent(run_id, agent)
     if status is not EndStatus.RUNNING:
         store.close_session(run_id, status, detail)
     store.close()
