@@ -208,29 +208,15 @@ class LiveCampaigns:
             output_dir=self.output_dir,
             repetition=session.repetition,
         )
-        executor = DfaasConfigExecutor(
-            source=replace(source, run_id=session.run_id),
-            memory=self.memory,
-            artifacts=artifacts,
-            known=known,
-            context=context,
-            context_hash=session.context_hash,
-            max_invalid_retries=self._config.max_invalid_retries,
-            budget=budget,
-            iterations=self._config.iterations,
-            canary=self._canary(),
-            confirmation=self._confirmation(known),
-        )
+        executor = self._executor(replace(source, run_id=session.run_id), artifacts, known, context, budget)
         executor.restore(history)
         if executor.canary:
             history = self.memory.history()  # with the runs that became suspect just now
         scouted = scouted_steps(self.memory.store.database.connection, session.context_hash)
         if self._annotations:
             executor.on_end = self._annotations.end
-            text = (
-                f"peva-env campaign {session.run_id} on {self._platform.name}: {known.n_unknown} configurations unknown"
-            )
-            self._annotations.begin(session.run_id, text)
+            begins = f"peva-env campaign {session.run_id} on {self._platform.name}"
+            self._annotations.begin(session.run_id, f"{begins}: {known.n_unknown} configurations unknown")
         return Campaign(
             known=known,
             budget=budget,
@@ -243,4 +229,26 @@ class LiveCampaigns:
             goes_on_with_some=self._chosen is not None and bool(history),
             observers=(self._annotations,) if self._annotations else (),
             refinement=self.refinement,
+        )
+
+    def _executor(
+        self,
+        source: LiveSource,
+        artifacts: ArtifactWriter,
+        known: MonotoneMap,
+        context: DfaasRunContext,
+        budget: Budget,
+    ) -> DfaasConfigExecutor:
+        return DfaasConfigExecutor(
+            source=source,
+            memory=self.memory,
+            artifacts=artifacts,
+            known=known,
+            context=context,
+            context_hash=source.context_hash,
+            max_invalid_retries=self._config.max_invalid_retries,
+            budget=budget,
+            iterations=self._config.iterations,
+            canary=self._canary(),
+            confirmation=self._confirmation(known),
         )

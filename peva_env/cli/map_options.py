@@ -16,6 +16,12 @@ DEFAULT_MEMORY = Path("peva-results/peva_faas.duckdb")
 DominanceRule = Literal["one_sided", "within_sets", "two_sided"]
 """``peva_env.inference.grid.Dominance``; older Typers do not look behind the name of a type."""
 
+Inference = Annotated[
+    DominanceRule | None,
+    typer.Option(
+        "--dominance", help="How verdicts are inferred; default: as in the campaign, but at least within_sets."
+    ),
+]
 Context = Annotated[str | None, typer.Option(help="Context hash or prefix; default: the context measured last.")]
 Repetition = Annotated[
     int | None, typer.Option(min=1, max=MAX_REPETITION, help="Number of the repetition; default: the last.")

@@ -12,8 +12,8 @@ from peva_env.cli.map_options import (
     DEFAULT_MEMORY,
     AsJson,
     Context,
-    DominanceRule,
     Functions,
+    Inference,
     Repetition,
     Rule,
     RuleFile,
@@ -54,10 +54,7 @@ def slo(
     context: Context = None,
     repetition: Repetition = None,
     functions: Functions = None,
-    dominance: Annotated[
-        DominanceRule | None,
-        typer.Option(help="How verdicts are inferred; default: as in the campaign, but at least within_sets."),
-    ] = None,
+    dominance: Inference = None,
     as_json: AsJson = False,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peva_env.cli.map_options import AsJson, Context, DominanceRule, Functions, Rule, RuleFile, Schema, names, rules
+from peva_env.cli.map_options import AsJson, Context, Functions, Inference, Rule, RuleFile, Schema, names, rules
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.console import make_console, print_notes, print_trend, say, write
 from peva_env.maps import Trend, read_stored, trend_of
@@ -33,10 +33,7 @@ def trend(
     ] = None,
     context: Context = None,
     functions: Functions = None,
-    dominance: Annotated[
-        DominanceRule | None,
-        typer.Option(help="How verdicts are inferred; default: as in the campaigns, but at least within_sets."),
-    ] = None,
+    dominance: Inference = None,
     rule: Rule = None,
     rule_file: RuleFile = None,
     as_json: AsJson = False,
