@@ -24,7 +24,7 @@ from peva_env.contracts import (
 )
 from peva_env.errors import ConfigError
 from peva_env.inference import LABELS, UNKNOWN_LABEL, MonotoneMap, filled_in
-from peva_env.objectives import Charges, FirstVersion, FrontierObjective, Objective, Step, checked_rewards
+from peva_env.objectives import EpisodeRewards, FrontierObjective, Objective
 from peva_env.observation import (
     Extras,
     LastRun,
@@ -106,8 +106,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self.predictor: PredictingAgent | None = None
         self._extra_actions = actions
         self._objective = objective or FrontierObjective(host.space)
-        self._memo = np.zeros(1)
-        self._charges: Charges
+        self._rewards: EpisodeRewards
         self._campaign: Campaign | None = None
         self._last = no_run_yet(host.space)
         self._extras = extras
@@ -133,7 +132,6 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         self.end(EndStatus.INTERRUPTED)
         self._last = no_run_yet(self.space)
         self._runs.begin(_ONLY)
-        self._memo[:] = 0
         self.outcome = ConfigOutcome()
         self.episode_seed = self._episodes.next(self.np_random, begin=seed is not None)
         self._campaign = self.host.open(options or {}, self.episode_seed)
@@ -142,7 +140,9 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             self._campaign.observers += (self.observer,)
         with self.recording():
             due = self._campaign.resume(self.np_random)
-        self._charges = self._new_charges(self._campaign)
+        budget = self._campaign.budget
+        self._rewards = EpisodeRewards(self._objective, 1, budget.runs, budget.seconds)
+        self._rewards.begin(_ONLY, np.array([self._campaign.known.n_configs]))
         return self._observe(), {**self._campaign.info, **self._info(due, None)}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -370,27 +370,21 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
         likely = self.predictor.predict(candidates) if self.predictor is not None else None
         return filled_in(labels, candidates.indices, likely)
 
-    def _new_charges(self, campaign: Campaign) -> Charges:
-        budget = campaign.budget
-        charges = Charges(1, budget.runs, budget.seconds, only_runs=isinstance(self._objective, FirstVersion))
-        charges.begin(_ONLY, np.array([campaign.known.n_configs]))
-        return charges
-
     def _reward(self, index: int | None, outcome: ConfigOutcome, spent: float, *, is_cut_short: bool) -> float:
         """Return the reward of a step; ``is_cut_short``: the episode ends with unknown configurations."""
         campaign = self._running()
         known, ran = campaign.known, np.array([outcome.n_runs > 0])
-        ended = np.array([is_cut_short])
         measurement = outcome.measurement or self._last.measurement
-        step = Step(
+        rewards = self._rewards.of_step(
+            _ONLY,
+            spent=np.array([spent]),
+            ran=ran,
+            ended=np.array([is_cut_short]),
             resolved=np.array([outcome.resolved / known.n_configs]),
-            spent=self._charges.charge(np.array([spent]), ran, ended, _ONLY),
             labels=np.array([LABELS[outcome.verdict] if outcome.verdict and ran[0] else UNKNOWN_LABEL], np.int8),
             rates_rps=self._rates_rps(index if ran[0] else None),
             values=measurement.values[None],
             mask=measurement.mask[None],
-            ran=ran,
-            ended=ended,
             unknown=np.array([known.n_unknown / known.n_configs]),
             index=np.array([-1 if index is None else index]),
             cost_s=np.array([outcome.cost_s]),
@@ -398,7 +392,7 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
             find_map=lambda: _labels(known)[None],
             find_truth=lambda: campaign.truth()[None],
         )
-        return float(checked_rewards(self._objective, step, self._memo)[0])
+        return float(rewards[0])
 
     def _rates_rps(self, index: int | None) -> NDArray[np.int32]:
         """Return the rates of a configuration, (1, F); 0 for None."""

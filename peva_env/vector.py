@@ -18,7 +18,7 @@ from peva_env.campaign import CampaignState, OfflineSetup, PrefetchedEpisodes, c
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import OK_LABEL
-from peva_env.objectives import Charges, FirstVersion, Step, checked_rewards
+from peva_env.objectives import EpisodeRewards
 from peva_env.observation import Observation
 from peva_env.sources import Outcomes
 from peva_env.space import Config
@@ -79,16 +79,10 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         self.single_action_space = self._view.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._objective = setup.objective
-        self._charges = Charges(
-            num_envs,
-            setup.settings.budget_runs,
-            setup.settings.budget_seconds,
-            only_runs=isinstance(setup.objective, FirstVersion),
-        )
+        limits = setup.settings
+        self._rewards = EpisodeRewards(setup.objective, num_envs, limits.budget_runs, limits.budget_seconds)
         self._episodes = PrefetchedEpisodes(setup.world, num_envs)
         self._indices = np.zeros(num_envs, np.int64)  # the configurations that the last actions named; -1 for none
-        self._memo = np.zeros(num_envs)
         self._ended = np.zeros(num_envs, np.bool_)
         self._has_begun = False
 
@@ -198,10 +192,10 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         rows = stepping.nonzero()[0]
         if rows.size:
             cut_short = truncated | (stops & ~is_complete)
-            rewards[rows] = self._rewards(rows, indices, named, outcomes, left_before - left, legal, cut_short)
+            rewards[rows] = self._rewarded(rows, indices, named, outcomes, left_before - left, legal, cut_short)
         return rewards, terminated, truncated, legal
 
-    def _rewards(
+    def _rewarded(
         self,
         rows: NDArray[np.int64],
         indices: Arrays,
@@ -216,17 +210,18 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
         ``indices`` (n,) are the configurations asked for where ``named`` (n,) is true; ``legal`` (n,) is true where a
         run was made, ``cut_short`` (n,) where the episode ends with unknown configurations.
         """
-        state, memo, ran, ended = self._state, self._memo.take(rows), legal.take(rows), cut_short.take(rows)
+        state, ran = self._state, legal.take(rows)
         n_configs, asked = state.n_configs.take(rows), indices.take(rows)
-        step = Step(
+        return self._rewards.of_step(
+            rows,
+            spent=spent.take(rows),
+            ran=ran,
+            ended=cut_short.take(rows),
             resolved=state.n_resolved.take(rows) / n_configs,
-            spent=self._charges.charge(spent.take(rows), ran, ended, rows),
             labels=outcomes.labels.take(rows) * ran,
             rates_rps=state.rates_rps.take(asked, axis=0) * ran[:, None],
             values=outcomes.values.take(rows, axis=0),
             mask=outcomes.mask.take(rows, axis=0),
-            ran=ran,
-            ended=ended,
             unknown=state.n_unknown.take(rows) / n_configs,
             index=np.where(named.take(rows), asked, -1),
             cost_s=state.cost_s.take(rows),
@@ -234,17 +229,13 @@ class PevaVectorEnv(VectorEnv[Observation, Arrays, Arrays]):
             find_map=lambda: state.map(rows),
             find_truth=lambda: self._episodes.truth(rows),
         )
-        rewards = checked_rewards(self._objective, step, memo)
-        self._memo[rows] = memo
-        return rewards
 
     def _begin(self, where: NDArray[np.int64], scenario: int | None = None) -> None:
         """Begin the next episode of environments ``where``."""
         self._episodes.begin(where, scenario)
         self._state.begin(where, self._episodes.scenarios[where])
-        self._charges.begin(where, self._state.n_configs[where])
+        self._rewards.begin(where, self._state.n_configs[where])
         self._view.begin(where, self._episodes.seeds[where])
-        self._memo[where] = 0
         self._ended[where] = False
         self._has_begun = True
 

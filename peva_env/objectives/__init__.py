@@ -15,7 +15,7 @@ What must always hold:
 - A reward is finite, or the step is an error of one line.
 """
 
-from peva_env.objectives.charges import Charges
+from peva_env.objectives.episode_rewards import EpisodeRewards
 from peva_env.objectives.first_version import ILLEGAL_REWARD, FirstVersion
 from peva_env.objectives.making import OBJECTIVES, make_objective
 from peva_env.objectives.shipped import (
@@ -30,8 +30,8 @@ from peva_env.objectives.step import Objective, Step, checked_rewards
 __all__ = [
     "ILLEGAL_REWARD",
     "OBJECTIVES",
-    "Charges",
     "EarlyObjective",
+    "EpisodeRewards",
     "FirstVersion",
     "FrontierObjective",
     "GoodputObjective",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peva_env.objectives import Charges
+from peva_env.objectives.charges import Charges
 
 ROW = np.zeros(1, np.int64)
 N_CONFIGS = 8
