@@ -5,6 +5,7 @@ The map (``known``) is the only owner of verdicts. Schedulers see ``context.exis
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,8 @@ class Campaign:
     rules have changed since. ``truth`` returns the true labels (N,), or raises ``ConfigError`` where nobody knows them.
     ``measure_again``: known configurations are run again. ``refinement``: the plan grows when the map of its grid is
     complete. ``goes_on_with_some``: only some configurations of the plan are run, and others were before.
-    ``end_detail`` says why the campaign ended, once it has.
+    ``end_detail`` says why the campaign ended, once it has: it is found when it is asked for, because it takes the
+    certificate, and nobody asks for it after an episode offline.
     """
 
     known: MonotoneMap
@@ -85,7 +87,7 @@ class Campaign:
     refinement: Refinement | None = None
     goes_on_with_some: bool = False
     status: EndStatus = EndStatus.RUNNING
-    end_detail: str | None = None
+    _given_detail: str | None = None
 
     def execute(self, index: int, rng: np.random.Generator) -> ConfigOutcome:
         """Measure a configuration (index in plan order), unless it is known or has no record.
@@ -171,11 +173,20 @@ class Campaign:
         """
         if self.status is EndStatus.RUNNING:
             self.status = EndStatus.FAILED  # stays so if the executor raises
-            self.end_detail = detail or why_ended(
-                status, self.known, self.budget, self.executor.confirmation, goes_on_with_some=self.goes_on_with_some
-            )
-            self.executor.end(status, self.end_detail)
+            self._given_detail = detail
+            self.executor.end(status, partial(self._why, status))
             self.status = status
+
+    @property
+    def end_detail(self) -> str | None:
+        """Why the campaign ended; None while it runs."""
+        return None if self.status is EndStatus.RUNNING else self._why(self.status)
+
+    def _why(self, status: EndStatus) -> str | None:
+        if self._given_detail is not None:
+            return self._given_detail
+        confirmation = self.executor.confirmation
+        return why_ended(status, self.known, self.budget, confirmation, goes_on_with_some=self.goes_on_with_some)
 
 
 def quarantine_finished(known: MonotoneMap, has_all_runs: Callable[[Config], bool]) -> list[NDArray[np.int64]]:

@@ -157,11 +157,12 @@ class DfaasConfigExecutor:
         """Make the memory update a policy from now on."""
         self.memory.attach_policy(policy, agent=agent)
 
-    def end(self, status: EndStatus, detail: str | None) -> None:
+    def end(self, status: EndStatus, why: Callable[[], str | None]) -> None:
         """Record the end of the campaign, then write the checkpoint, which so includes the end.
 
         A failed campaign writes no checkpoint: its policy or its memory may be the cause.
         """
+        detail = why()
         self.on_end(status, detail)
         if status is EndStatus.FAILED:
             # The campaign's own error is being raised; an error of the memory must not hide it.

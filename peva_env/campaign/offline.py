@@ -150,7 +150,7 @@ class EpisodeExecutor:
         self.updates.policy = policy
         self._has_policy = True
 
-    def end(self, status: EndStatus, detail: str | None) -> None:  # noqa: ARG002
+    def end(self, status: EndStatus, why: Callable[[], str | None]) -> None:  # noqa: ARG002
         """Update the policy by its pending events, unless the campaign failed: the policy may be the cause."""
         if status is not EndStatus.FAILED:
             self.updates.flush()

@@ -6,7 +6,7 @@ the offline executor looks the outcome up and records nothing. The ``CampaignHos
 the resources that outlive a campaign.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -87,6 +87,6 @@ class Executor(Protocol):
         """Update a policy from now on, in the name of an agent."""
         ...
 
-    def end(self, status: EndStatus, detail: str | None) -> None:
-        """Update the policy by its pending events, unless the campaign failed, and record the end of the campaign."""
+    def end(self, status: EndStatus, why: Callable[[], str | None]) -> None:
+        """Update the policy by its pending events, unless the campaign failed, and record the end and why it came."""
         ...
