@@ -27,8 +27,8 @@ class ScoutProgress:
     def starting(self, configs: Sequence[Config], step_s: float) -> None:
         """Say which steps start."""
         first, last = config_text(configs[0]), config_text(configs[-1])
-        n, at_most = len(configs), duration_text(len(configs) * step_s)
-        say(self._console, f"scouting {first} to {last} rps: {n} steps of {step_s:g} s, {at_most} at most")
+        n, load = len(configs), duration_text(len(configs) * step_s)
+        say(self._console, f"scouting {first} to {last} rps: {n} steps of {step_s:g} s, at most {load} of load")
 
     def stepped(self, event: ExecutionEvent) -> None:
         """Say why a step is INVALID."""

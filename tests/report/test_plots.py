@@ -576,6 +576,7 @@ def test_a_scouting_is_drawn_as_a_breakpoint_test(tmp_path: Path) -> None:
     assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == ([10, 20, 40], [100, 100, 50])
     latency = success.figure.axes[1]
     assert latency.lines[0].get_ydata().tolist() == [50, 50]
+    assert latency.get_ylim()[1] > 50, "the highest marker is not cut off"
     (band,) = success.patches
     assert (band.get_x(), band.get_x() + band.get_width()) == (20, 40)
     write_figure(success, tmp_path / "scout.svg")

@@ -18,7 +18,8 @@ _LOG_FROM = 10
 _TICKS = (1, 2, 5)
 """Labelled rates of each power of ten: a scouting often spans one or two."""
 
-_TOP_PCT = 105
+_HEADROOM = 1.05
+"""Upper end of an axis, as a multiple of its highest value: the curves run along the top."""
 
 _SIZE_INCHES = (6.4, 6.4)
 _MARKERS = {Verdict.OK: "o", Verdict.OVERLOADED: "x"}
@@ -58,14 +59,14 @@ def scouting_curve(events: Sequence[ExecutionEvent]) -> "Axes":
         _draw(latency, [step for step, _ in with_p95], [p95_ms for _, p95_ms in with_p95], colour, "")
         _draw_bracket((success, latency), bracket, colour)
     success.set_ylabel("success (%)")
-    success.set_ylim(0, _TOP_PCT)
+    success.set_ylim(0, 100 * _HEADROOM)
     latency.set_ylabel("p95 latency (ms)")
     values_ms = [p95_ms for event in events if (p95_ms := _p95_ms(event)) is not None]
     if values_ms and max(values_ms) > _LOG_FROM * min(values_ms) > 0:
         latency.set_yscale("log")
         latency.yaxis.set_major_formatter("{x:g}")
     else:
-        latency.set_ylim(bottom=0)
+        latency.set_ylim(0, _HEADROOM * max(values_ms, default=1))
     latency.set_xlabel(as_written("total rate (requests/s)"))
     for axes in (success, latency):
         axes.set_xscale("log")
