@@ -19,17 +19,22 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Import the command line and run it."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    handlers = {number: signal.getsignal(number) for number in numbers}
-    for number, handler in handlers.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, _end)
+    """Import the command line and run it; SIGTERM and SIGHUP end it as Ctrl-C does."""
+    numbers = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN  # nohup, a background job of a shell
+    ]
+    for number in numbers:
+        signal.signal(number, _end)
     from peva_env.cli import main
 
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    main()
+    try:
+        for number in numbers:
+            signal.signal(number, signal.default_int_handler)
+        main()
+    except KeyboardInterrupt:  # before or after the command itself, which handles its own
+        sys.exit(_INTERRUPTED)
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -2,7 +2,6 @@
 
 import math
 import os
-import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -189,9 +188,6 @@ app.command()(cli_report.report)
 def main() -> None:
     """Run the command line; an error that a user can cause is one line on standard error."""
     _fill_standard_descriptors()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
-            signal.signal(number, signal.default_int_handler)  # they end a command as Ctrl-C does
     guard_output()
     tell_warnings()
     os.environ["MPLBACKEND"] = "agg"  # figures go to files: a backend of windows or of Jupyter need not load here

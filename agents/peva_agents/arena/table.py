@@ -66,7 +66,7 @@ def _middle(figure: Mapping[str, float]) -> float:
 
 
 def _total(name: str, row: Mapping[str, Any]) -> list[str]:
-    at_least = "" if row["complete"] == 1 else "≥\N{NO-BREAK SPACE}"
+    at_least = "" if row["complete"] == 1 else "≥\u00a0"  # a no-break space
     ratio = row["runs_per_certificate"]
     return [
         name,
