@@ -20,7 +20,7 @@ from peva_env.campaign.offline_arguments import DEFAULT_BUDGET_RUNS, DEFAULT_RAT
 from peva_env.campaign.offline_setup import OfflineSetup, replay_setup, replay_setups, simulated_setup
 from peva_env.campaign.prefetch import PrefetchedEpisodes
 from peva_env.campaign.protocols import ConfigOutcome
-from peva_env.campaign.scenarios import SomeScenarios, true_labels
+from peva_env.campaign.scenarios import SomeScenarios, select_scenarios, true_labels
 from peva_env.campaign.scouting import Scouting, planned, scout, scouting_rates, with_scouted_rates
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "run_checks",
     "scout",
     "scouting_rates",
+    "select_scenarios",
     "simulated_setup",
     "true_labels",
     "with_scouted_rates",

@@ -1,4 +1,4 @@
-"""For training and testing: a world of selected scenarios, and the true labels of an episode."""
+"""For training and testing: selected scenarios of a world, and the true labels of an episode."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from peva_env.campaign.episode_seeds import episode_seeds, first_seed
 from peva_env.contracts import MeasurementSource
+from peva_env.errors import ConfigError
 from peva_env.sources import Episodes, Indices, Seeds, World
+from peva_env.sources.replay import matching_names
 from peva_env.space import ConfigSpace
 
 
@@ -46,6 +48,23 @@ class SomeScenarios:
     def source(self, seed: int, scenario: int) -> MeasurementSource:
         """Return the measurement source of one episode."""
         return self.world.source(seed, int(self.numbers[scenario]))
+
+
+def select_scenarios(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Return the names that are ``wanted``, by a whole name or by a prefix that ends in ``*``, each once.
+
+    Raises:
+        ConfigError: a wanted name or prefix matches none.
+    """
+    chosen: dict[str, None] = {}
+    for text in wanted:
+        found = matching_names(names, text)
+        if not found:
+            begins = any(name.startswith(text) for name in names)
+            hint = f"for all maps whose names begin so: {text}*" if begins else f"there are: {', '.join(names)}"
+            raise ConfigError(f"scenario {text!r} is not recorded; {hint}")
+        chosen |= dict.fromkeys(found)
+    return list(chosen)
 
 
 def true_labels(world: World, seed: int, scenario: int) -> NDArray[np.int8]:

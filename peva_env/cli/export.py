@@ -76,7 +76,8 @@ def export(
         ),
     ] = None,
     scenarios: Annotated[
-        str | None, typer.Option(help="With --data: maps of the episodes, by name or prefix, separated by commas.")
+        str | None,
+        typer.Option(help="With --data: maps of the episodes, by name or by prefix as LIGHT*, separated by commas."),
     ] = None,
     noise: Annotated[float | None, typer.Option(help="With --sim: noise of a run, as a share (default: 0.03).")] = None,
     iterations: Annotated[

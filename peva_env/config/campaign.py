@@ -11,7 +11,7 @@ from peva_env.config.duration import WANTED, duration_seconds
 from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
 from peva_env.config.overload import OverloadConfig
 from peva_env.config.percent import percent_share
-from peva_env.config.platform import require_addresses, require_platform, without_rules_on_use
+from peva_env.config.platform import require_own_keys, require_platform, without_rules_on_use
 from peva_env.config.rates import AutoRates, LinearRates, RandomRates, RateStrategy, migrate_rates
 from peva_env.config.section import LARGEST_COUNT, Section
 from peva_env.config.sections import (
@@ -261,7 +261,7 @@ class DfaasConfig(Section):
 
     @model_validator(mode="after")
     def _suits_its_platform(self) -> Self:
-        require_addresses(self.functions, self.platform)
+        require_own_keys(self.functions, self.platform)
         if self.platform == "http" and self.prometheus_url is None:
             self.overload = without_rules_on_use(self.overload)
         return self

@@ -28,11 +28,13 @@ def require_platform(platform: str) -> None:
     raise ValueError(f"must be one of {known}, or module:Class, for example my_nodes:MyPlatform")
 
 
-def require_addresses(functions: Sequence[FunctionConfig], platform: str) -> None:
-    """Check that functions have addresses where their platform needs them, and none where it has its own.
+def require_own_keys(functions: Sequence[FunctionConfig], platform: str) -> None:
+    """Check that functions have an address where their platform needs one, and no keys of another platform.
+
+    ``openfaas`` ignores the keys of the local node, as it always did.
 
     Raises:
-        ValueError: a function lacks an address, or has one too many.
+        ValueError: a function lacks an address, or has a key that its platform does not use.
     """
     for i, function in enumerate(functions):
         if platform == "http" and function.url is None:
@@ -40,6 +42,12 @@ def require_addresses(functions: Sequence[FunctionConfig], platform: str) -> Non
                 f"functions[{i}].url: platform http needs the address of {function.name!r}, "
                 "for example http://127.0.0.1:8000/"
             )
+        for key in ("source", "concurrency", "port") if platform == "http" else ():
+            if getattr(function, key) is not None:
+                raise ValueError(
+                    f"functions[{i}].{key}: is for the local node, and platform http starts nothing; "
+                    f"write `platform: local`, or leave {key} out"
+                )
         for key in ("url", "revision_header") if platform in ("local", "openfaas") else ():
             if getattr(function, key) is not None:
                 raise ValueError(

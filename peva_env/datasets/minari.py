@@ -20,6 +20,7 @@ In the candidate view the metadata of the dataset have ``features``: the names o
 Minari is imported when a dataset is written. Its ``DataCollector`` is not used, because it needs jax to append a step.
 """
 
+import os
 import re
 import shutil
 import tempfile
@@ -195,8 +196,12 @@ def require_minari(option: str) -> Any:
     """Return the module of Minari for an option of a command.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: it is not installed, or its folder of datasets has no name.
     """
+    if os.environ.get("MINARI_DATASETS_PATH") == "":
+        raise ConfigError(
+            f"{option}: MINARI_DATASETS_PATH is empty; set it to a folder, or unset it for ~/.minari/datasets"
+        )
     try:
         for name in _NEEDED:
             import_module(name)

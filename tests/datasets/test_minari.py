@@ -190,7 +190,11 @@ def test_what_cannot_be_exported_is_refused_in_one_line(args: list[str], complai
     assert not files(root)
 
 
-@needs_minari
+def test_a_folder_of_datasets_without_a_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", "")
+    assert "MINARI_DATASETS_PATH is empty; set it to a folder" in export("--minari", "peva/mine-v0", *SMALL, code=2)
+
+
 def test_nothing_goes_below_a_dataset_nor_in_the_place_of_a_namespace() -> None:
     pytest.importorskip("minari", reason="needs the `minari` extra")
     export("--minari", "peva-v1/mine-v0", *SMALL)

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from peva_agents.arena import PARTS, Part, part_seeds
-from peva_env.campaign import OfflineSetup, SomeScenarios, replay_setup, replay_setups, simulated_setup
+from peva_env.campaign import (
+    OfflineSetup,
+    SomeScenarios,
+    replay_setup,
+    replay_setups,
+    select_scenarios,
+    simulated_setup,
+)
 from peva_env.config.offline import TrainingConfig
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
@@ -140,7 +147,7 @@ def _recorded(
     """Return the setups of recorded maps, and which maps the parts share, if any."""
     wanted = (config.train_scenarios, config.validation_scenarios, config.test_scenarios)
     if config.view == MAP:
-        only = None if None in wanted else [name.removesuffix("*") for names in wanted for name in names or ()]
+        only = None if None in wanted else [name for names in wanted for name in names or ()]
         wholes: tuple[OfflineSetup, ...] = (replay_setup(list(data), scenarios=only, **settings),)
     else:
         wholes = replay_setups(list(data), **settings)
@@ -178,7 +185,7 @@ def split(
     Raises:
         ConfigError: there is no map of a wanted name, or of a prefix, which ends in ``*``.
     """
-    chosen = [[] if names_wanted is None else _named(names, names_wanted) for names_wanted in wanted]
+    chosen = [[] if names_wanted is None else select_scenarios(names, names_wanted) for names_wanted in wanted]
     taken = {name for part in chosen for name in part}
     order = np.random.default_rng(seed).permutation(len(names))
     left = [names[i] for i in order if names[i] not in taken]
@@ -190,16 +197,3 @@ def split(
             chosen[part], left = left[:n], left[n:]
     train = chosen[0] or left or list(names)
     return train, chosen[1] or train, chosen[2] or train
-
-
-def _named(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    chosen: dict[str, None] = {}
-    for text in wanted:
-        prefix = text.removesuffix("*")
-        found = [name for name in names if name == text or (prefix != text and name.startswith(prefix))]
-        if not found:
-            begins = any(name.startswith(text) for name in names)
-            hint = f"for all maps whose names begin so: {text}*" if begins else f"there are: {', '.join(names)}"
-            raise ConfigError(f"scenario {text!r} is not recorded; {hint}")
-        chosen |= dict.fromkeys(found)
-    return list(chosen)

@@ -86,25 +86,32 @@ def names_by_size(recording: Recording) -> list[list[str]]:
     return [groups[size] for size in sorted(groups)]
 
 
+def matching_names(names: Sequence[str], text: str) -> list[str]:
+    """Return the names of maps that a text selects: a whole name, or a prefix that ends in ``*``."""
+    prefix = text.removesuffix("*")
+    return [name for name in names if name == text or (prefix != text and name.startswith(prefix))]
+
+
 def select_maps(maps: Sequence[RecordedMap], wanted: Sequence[str] | None) -> list[RecordedMap]:
     """Return the maps with these names or prefixes, in the order of ``wanted``; None selects all.
+
+    A prefix may end in ``*``; it need not where no map has it for its whole name.
 
     Raises:
         ConfigError: a name matches no map, or ``wanted`` is empty.
     """
     if wanted is None:
         return list(maps)
-    chosen: dict[str, RecordedMap] = {}
+    named = {recorded_map.name: recorded_map for recorded_map in maps}
+    names, chosen = list(named), dict[str, RecordedMap]()
     for text in wanted:
-        found = [recorded_map for recorded_map in maps if recorded_map.name == text]
-        found = found or [recorded_map for recorded_map in maps if recorded_map.name.startswith(text)]
+        found = matching_names(names, text) or matching_names(names, f"{text}*")
         if not found:
-            names = [recorded_map.name for recorded_map in maps]
             near = get_close_matches(text, names, n=1, cutoff=0.0)
             raise ConfigError(
                 f"scenario {text!r} is not recorded; did you mean {near[0]!r}? There are: {', '.join(names)}"
             )
-        chosen |= {recorded_map.name: recorded_map for recorded_map in found}
+        chosen |= {name: named[name] for name in found}
     if not chosen:
         raise ConfigError("scenarios = []: give at least one name, or omit scenarios for all of them")
     return list(chosen.values())

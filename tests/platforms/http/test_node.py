@@ -59,6 +59,13 @@ class TestHttpNode(PlatformContract):
     ("config", "problem"),
     [
         ({"functions": [{"name": "a"}]}, r"functions\[0\].url: platform http needs the address of 'a'"),
+        *(
+            (
+                {"functions": [{"name": "a", "url": "http://h/", key: value}]},
+                rf"functions\[0\].{key}: is for the local node",
+            )
+            for key, value in {"source": "f.py:f", "concurrency": 4, "port": 8000}.items()
+        ),
         ({"functions": [{"name": "a", "url": "127.0.0.1/a"}]}, "must be an http:// or https:// address"),
         ({"functions": [{"name": "a", "url": "http://me:secret@127.0.0.1/"}]}, "must hold no user name or password"),
         ({"functions": [{"name": "a", "url": "http://127.0.0.1/#x"}]}, "must be an http:// or https:// address"),

@@ -120,6 +120,7 @@ def test_scenarios_are_chosen_by_name_or_by_how_names_begin(tmp_path: Path) -> N
     folder = write_recording(tmp_path, *events, contexts=contexts)
     assert ReplayWorld(folder).scenarios == ("LIGHT:a", "LIGHT:b", "MID:a")
     assert ReplayWorld(folder, scenarios=["LIGHT"]).scenarios == ("LIGHT:a", "LIGHT:b")
+    assert ReplayWorld(folder, scenarios=["LIGHT*"]).scenarios == ("LIGHT:a", "LIGHT:b")
     assert ReplayWorld(folder, scenarios=["MID:a", "LIGHT:a"]).scenarios == ("MID:a", "LIGHT:a")
     with pytest.raises(ConfigError, match=r"'LIGTH:b' is not recorded; did you mean 'LIGHT:b'\? There are: LIGHT:a, L"):
         ReplayWorld(folder, scenarios=["LIGTH:b"])
