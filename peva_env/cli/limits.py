@@ -130,7 +130,9 @@ def _as_data(node_map: NodeMap, found: Limits) -> dict[str, Any]:
             {
                 **asdict(one),
                 "proved_by": one.proved_by and dict(one.proved_by),
+                "confidence": found.confidence([one.proved_by]),
                 "overloaded_by": one.overloaded_by and dict(one.overloaded_by),
+                "overloaded_confidence": found.confidence([one.overloaded_by]),
             }
             for one in found.mixes
         ],
@@ -140,6 +142,7 @@ def _as_data(node_map: NodeMap, found: Limits) -> dict[str, Any]:
             "weights": box.weights,
             "limits": [{**asdict(one), "is_lower_bound": one.is_lower_bound} for one in box.limits],
             "proved_by": list(map(dict, box.proved_by)),
+            "confidence": found.confidence(box.proved_by),
         },
         "notes": [*found.notes, *node_map.notes],
     }

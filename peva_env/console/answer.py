@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from peva_env.console.table import print_table
-from peva_env.console.text import STYLES, config_text, say, sure_text
+from peva_env.console.text import STYLES, confidence_text, config_text, say
 from peva_env.contracts import Verdict
 from peva_env.maps import Headroom, LoadAnswer, Neighbour, NodeMap
 from peva_env.system import one_line
@@ -27,7 +27,7 @@ def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> Non
     if answer.basis == "measured":
         how, because = f"{how}: {_count(because[0])}", ()
     if answer.confidence is not None:
-        how += f", {sure_text(answer.confidence)}"
+        how += f", {confidence_text(answer.confidence)} sure"
     if answer.basis in ("contradicted", "predicted"):
         how += f", overloaded with a probability of {_probability(answer.overloaded)}"
     say(console, Text(f"{config_text(answer.config)}: ") + _verdict(answer.verdict) + Text(f", {how}"))

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.console import Console
 
-from peva_env.console.text import config_text, say, sure_text
+from peva_env.console.text import confidence_text, config_text, say
 from peva_env.maps import Change, DecidingRuns, MapDifference, Proof
 from peva_env.planning import Candidates
 from peva_env.system import one_line
@@ -79,7 +79,7 @@ def _proof(change: Change, proof: Proof | None) -> str:
     runs = f"{proof.verdict} in {proof.n_agreeing} of {proof.n_runs} runs{place}"
     if proof.margin is None:
         return f"{runs}, without a margin"
-    return f"{runs}, margin {proof.margin:+.3f}, {sure_text(proof.confidence)}"
+    return f"{runs}, margin {proof.margin:+.3f}, {confidence_text(proof.confidence)} sure"
 
 
 def _shortened(value: Any) -> str:

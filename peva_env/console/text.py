@@ -40,9 +40,9 @@ def duration_text(seconds: float) -> str:
     return f"{years:,.0f} years" if years < _MANY_YEARS else f"{years:.1e} years"
 
 
-def sure_text(confidence: float) -> str:
-    """Return a confidence as text: ``97.2% sure``, ``over 99.9% sure``."""
-    return f"over {_SUREST:.1%} sure" if confidence > _SUREST else f"{confidence:.1%} sure"
+def confidence_text(confidence: float) -> str:
+    """Return a confidence as text: ``97.2%``, ``over 99.9%``."""
+    return f"over {_SUREST:.1%}" if confidence > _SUREST else f"{confidence:.1%}"
 
 
 def make_console(*, errors: bool = False) -> Console:

@@ -98,13 +98,8 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
         nearest=tuple(_nearest(node_map, asked)),
         headroom=tuple(_headroom(known, name, configs, judge) for name, configs in steps.items() if len(configs) > 1),
         beyond=tuple(_beyond(node_map, asked)),
-        confidence=_confidence(node_map, because[0]) if basis in _PROVED else None,
+        confidence=node_map.confidence(because[0]) if basis in _PROVED else None,
     )
-
-
-def _confidence(node_map: NodeMap, config: Config) -> float | None:
-    evidence = node_map.evidence[config_key(config)]
-    return None if evidence.margin is None else evidence.confidence
 
 
 def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float]:

@@ -10,7 +10,7 @@ from peva_env.inference import MonotoneMap
 from peva_env.maps.map_of_runs import expected_runs
 from peva_env.memory import is_suspect, node_name, rules_in
 from peva_env.rules import Evidence, Scatter, evidence_of, run_margins
-from peva_env.space import ConfigKey
+from peva_env.space import Config, ConfigKey, config_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ class NodeMap:
         margins = {key: [run_margins(run, overload, duration_s) for run in own] for key, own in self.runs.items()}
         scatter = Scatter(margins.values())
         return {key: evidence_of([run.verdict for run in own], margins[key], scatter) for key, own in self.runs.items()}
+
+    def confidence(self, config: Config) -> float | None:
+        """Return how sure the verdict of a measured configuration is, 0..1; None if its runs have no margins."""
+        evidence = self.evidence[config_key(config)]
+        return None if evidence.margin is None else evidence.confidence
 
     @property
     def iterations(self) -> int:

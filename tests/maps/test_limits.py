@@ -16,7 +16,7 @@ from peva_env.maps import limits_of, read_map
 from peva_env.maps.limits.box import largest_box
 from peva_env.maps.limits.safe_region import SafeRegion
 from peva_env.memory import mark
-from peva_env.space import Config, ConfigSpace, Dominance
+from peva_env.space import Config, ConfigSpace, Dominance, config_key
 from tests.support.builders import event
 from tests.support.maps import OK, OVERLOADED, RATES, node_map_of, pair, remember, square
 
@@ -36,6 +36,26 @@ def test_the_highest_mixes_are_the_maximal_ok_ones_with_their_runs() -> None:
         (40, 1, 0),
         (40, 3, 1),
     ]
+
+
+def test_limits_are_as_sure_as_the_least_sure_verdict_that_proves_them() -> None:
+    doubtful = [replace(one, margin=0.01) if one.config_key[1] == (20, 20) else one for one in square(40)]
+    found = limits_of(node_map_of([*doubtful, *alone(30)]), [{"a": 1, "b": 1}, {"a": 1, "b": 3}])
+
+    sure = {config_key(mix.config): mix.confidence for mix in found.highest}
+    even, uneven = (found.confidence([mix.proved_by]) for mix in found.mixes)
+    assert even is not None
+    assert uneven is not None
+    assert 0.5 < even < 0.7 < 0.99 < uneven
+    assert (even, uneven) == (sure[config_key(pair(20, 20))], sure[config_key(pair(10, 30))])
+    assert found.box is not None
+    assert found.confidence(found.box.proved_by) == even
+
+
+def test_runs_without_margins_tell_no_confidence() -> None:
+    found = limits_of(node_map_of([replace(one, margin=None) for one in [*square(40), *alone(30)]]), [{"a": 1, "b": 1}])
+    assert {mix.confidence for mix in found.highest} == {None}
+    assert found.confidence([found.mixes[0].proved_by, None]) is None
 
 
 def test_a_limit_for_each_function_is_safe_whatever_the_other_does() -> None:

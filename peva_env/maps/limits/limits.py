@@ -1,6 +1,6 @@
 """The limits of a node, from its map: what to allow, with remarks on what they rest on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from peva_env.contracts import Verdict
@@ -8,7 +8,7 @@ from peva_env.maps.limits.box import Box, largest_box
 from peva_env.maps.limits.multiples import MixLimit, largest_multiple
 from peva_env.maps.limits.safe_region import SafeRegion
 from peva_env.maps.node_map import NodeMap
-from peva_env.space import Config, config_key, config_text
+from peva_env.space import Config, ConfigKey, config_key, config_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class SafeMix:
     total_rps: int
     n_runs: int
     n_overloaded: int
+    confidence: float | None
+    """How sure its verdict is, 0..1: see ``peva_env.rules.evidence``; None if its runs have no margins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,21 @@ class Limits:
     """The safe loads of a node.
 
     ``highest`` are the highest OK configurations, the highest total rate first. ``mixes`` are the multiples of the
-    mixes in question. ``box`` has a limit for each function; None if no box is proved OK. ``notes`` are remarks for
-    users, a line each.
+    mixes in question. ``box`` has a limit for each function; None if no box is proved OK. ``confidences`` say how sure
+    the verdicts are that prove the mixes and the box, where their runs have margins. ``notes`` are remarks for users, a
+    line each.
     """
 
     highest: tuple[SafeMix, ...]
     mixes: tuple[MixLimit, ...]
     box: Box | None
+    confidences: Mapping[ConfigKey, float]
     notes: tuple[str, ...]
+
+    def confidence(self, proofs: Iterable[Config | None]) -> float | None:
+        """Return how sure the least sure of some proofs is, 0..1; None if none of them tells."""
+        told = (self.confidences.get(config_key(config)) for config in proofs if config)
+        return min((confidence for confidence in told if confidence is not None), default=None)
 
 
 def limits_of(
@@ -51,10 +60,13 @@ def limits_of(
     """
     region = SafeRegion(node_map.known)
     box = largest_box(region, weights)
+    multiples = tuple(largest_multiple(region, mix) for mix in mixes)
+    proofs = [config for one in multiples for config in (one.proved_by, one.overloaded_by) if config]
     return Limits(
         highest=tuple(_highest(node_map, region)),
-        mixes=tuple(largest_multiple(region, mix) for mix in mixes),
+        mixes=multiples,
         box=box,
+        confidences=dict(_confidences(node_map, [*proofs, *(box.proved_by if box else ())])),
         notes=tuple(_notes(node_map, region, has_box=box is not None)),
     )
 
@@ -64,8 +76,16 @@ def _highest(node_map: NodeMap, region: SafeRegion) -> list[SafeMix]:
     for config in region.ok:
         runs = node_map.runs[config_key(config)]
         n_overloaded = sum(run.verdict is Verdict.OVERLOADED for run in runs)
-        mixes.append(SafeMix(config, sum(rate for _, rate in config), len(runs), n_overloaded))
+        total_rps = sum(rate for _, rate in config)
+        mixes.append(SafeMix(config, total_rps, len(runs), n_overloaded, node_map.confidence(config)))
     return sorted(mixes, key=lambda mix: -mix.total_rps)
+
+
+def _confidences(node_map: NodeMap, proofs: Iterable[Config]) -> Iterator[tuple[ConfigKey, float]]:
+    for config in proofs:
+        confidence = node_map.confidence(config)
+        if confidence is not None:
+            yield config_key(config), confidence
 
 
 def _notes(node_map: NodeMap, region: SafeRegion, *, has_box: bool) -> Iterator[str]:
