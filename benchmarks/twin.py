@@ -1,4 +1,4 @@
-"""How well a twin predicts: frontiers of simulated nodes, and held-out verdicts of recordings.
+"""How well a twin predicts: frontiers of simulated nodes, held-out verdicts of recordings, and runs that it saves.
 
 ``python -m benchmarks twin`` takes some minutes. ``PEVA_TWIN_NODES`` is the number of simulated nodes (100).
 ``PEVA_TWIN_MEMORIES`` names memories of recordings separated by colons, such as ``peva-env memory import-dfaas`` makes;
@@ -6,12 +6,13 @@ without it the recording is ``local-node-v1``.
 
 A twin of a simulated node is fitted to the runs of a campaign of the agent ``learnt`` at 3 % noise. A column is a rate
 of the first function; its frontier is the number of rates of the second one that are OK beside it. On recordings each
-fifth of the configurations is left out in turn: leaving out one at a time would take thousands of fits.
+fifth of the configurations is left out in turn: leaving out one at a time would take thousands of fits. As a prior the
+twin is tried on the same node with other, finer rates, with the agent of ``peva-env run --twin``.
 """
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,18 +23,20 @@ from numpy.typing import NDArray
 
 from peva_agents.learnt import LearntAgent
 from peva_agents.loop import run_campaign
+from peva_agents.recheck import RecheckAgent
 from peva_env import datasets
 from peva_env.config import DfaasConfig, OverloadConfig
 from peva_env.contracts import CampaignObserver, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import OK_LABEL, OVERLOADED_LABEL
-from peva_env.maps import NodeMap, predict, read_map, twin_labels, twin_of
+from peva_env.maps import NodeMap, predict, predicted_runs, read_map, twin_labels, twin_of
 from peva_env.maps.map_of_runs import map_of_runs
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading, show_as_read
+from peva_env.memory.tensors import TensorCache
 from peva_env.sources.simulated import SimulatedWorld
 from peva_env.sources.simulated.node_model import OVERHEAD_S
 from peva_env.sources.simulated.random_nodes import draw_nodes
-from peva_env.space import Config, config_pairs
+from peva_env.space import Config, ConfigSpace, config_pairs
 from tests.support.forkserver import peva
 
 _NODES = int(os.environ.get("PEVA_TWIN_NODES", "100"))
@@ -43,6 +46,7 @@ _FIRST_SEED = 5_000_000
 """No agent was trained, and no constant tuned, on simulated nodes of these seeds."""
 
 _RATES = {name: list(range(10, 201, 10)) for name in "ab"}
+_FINER = {name: list(range(0, 201, 8)) for name in "ab"}
 _CONTEXT: dict[str, Any] = {"duration_s": 30.0, "timeout_s": 5.0, "overload": OverloadConfig().as_context()}
 
 
@@ -67,7 +71,7 @@ def main() -> None:
 
 
 def _print_simulated() -> None:
-    within, same, runs, agreements = [], [], [], []
+    within, same, runs, agreements, prior = [], [], [], [], []
     for seed in range(_FIRST_SEED, _FIRST_SEED + _NODES):
         node_map, truth = _campaign(seed)
         twin = twin_of(node_map)
@@ -77,12 +81,29 @@ def _print_simulated() -> None:
         same += (mine == theirs).tolist()
         runs.append(len(node_map.events))
         agreements.append(twin.fit.agreement)
+        prior.append(_runs_on_finer_rates(seed, twin.node))
     print(
         f"simulated nodes {_NODES}, {np.mean(runs):.1f} runs each; frontier within one level in {np.mean(within):.1%}"
     )
+    alone, with_twin, certificate = np.mean(prior, axis=0)
     print(
         f"of columns, the same in {np.mean(same):.1%}; agreement on measured configurations {np.mean(agreements):.1%}"
     )
+    print(f"finer rates: {alone:.1f} runs of learnt, {with_twin:.1f} with the twin; certificate {certificate:.1f}")
+
+
+def _runs_on_finer_rates(seed: int, twin: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Return the runs of ``learnt`` and of the agent with a prior until the map is complete, and its certificate."""
+    config, node = DfaasConfig(), _random_node(seed)
+    space = ConfigSpace(_FINER, min_functions=2, max_functions=3)
+    predicted = TensorCache.of(predicted_runs(twin, config, space))
+    n_runs = []
+    for agent in (LearntAgent(config), RecheckAgent(config, predicted, completes=True)):
+        env: Any = gymnasium.make("peva/FaasSim-v1", node=node, rates_rps=_FINER, min_functions=2, budget_runs=400)
+        n_runs.append(run_campaign(env, agent, seed=seed + 1).n_runs)
+        certificate = len(env.unwrapped.known.certificate())
+        env.close()
+    return n_runs[0], n_runs[1], certificate
 
 
 def _campaign(seed: int) -> tuple[NodeMap, NDArray[np.int8]]:
@@ -143,6 +164,7 @@ def _recorded() -> Iterator[tuple[str, NodeMap]]:
 
 def _contexts(memory: Path) -> list[tuple[str, int]]:
     with reading(memory, DEFAULT_SCHEMA_VERSION) as connection:
+        show_as_read(connection)
         query = "SELECT DISTINCT context_hash, repetition FROM execution_events WHERE kind = 'measured' ORDER BY ALL"
         return connection.execute(query).fetchall()
 

@@ -28,6 +28,7 @@ from peva_env.cli import trend as cli_trend
 from peva_env.cli import twin as cli_twin
 from peva_env.cli.campaign import CampaignRun, campaigns
 from peva_env.cli.configuration import ConfigOption, warn_of_short_runs
+from peva_env.cli.paths import path_option
 from peva_env.cli.services import UrlOption, asked_settings
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.console import complain, guard_output, make_console, print_plan, say, tell_warnings, write
@@ -75,6 +76,12 @@ def run(
         str | None,
         typer.Option(
             metavar="MODULE:CLASS", help="Your own policy, instead of --agent; it chooses among unknown configurations."
+        ),
+    ] = None,
+    twin: Annotated[
+        Path | None,
+        path_option(
+            help="Measure the limits first that this twin of the node predicts (peva-env twin), without --agent."
         ),
     ] = None,
     budget_runs: Annotated[int | None, typer.Option(min=1, help="Stop after this number of k6 runs.")] = None,
@@ -125,17 +132,23 @@ def run(
         raise ConfigError("--algorithm '': must be module:Class, for example my_policies:Greedy")
     if algorithm and agent != "cartesian":
         raise ConfigError(f"--algorithm {algorithm} is an agent of its own: leave out --agent {agent}")
+    if twin and (algorithm or agent != "cartesian"):
+        other = f"--algorithm {algorithm}" if algorithm else f"--agent {agent}"
+        raise ConfigError(f"--twin {twin} has an agent of its own: leave out {other}")
     if budget_seconds is not None and not math.isfinite(budget_seconds):
         raise ConfigError(f"--budget-seconds {budget_seconds}: must be a finite number; without it there is no limit")
     make_agent = agent_factory(agent) if algorithm is None else own_policy(algorithm)
     if dry_run:
-        print_plan(console, planned(settings))
+        known = planned(settings)
+        if twin and not known.needs_scouting:
+            cli_twin.agent_of(twin, known)
+        print_plan(console, known)
         return
     asked = cli_scout.ready_to_run(console, settings)
     if asked.refine_share is not None:  # before hours of campaign that nothing could refine
         Refinement(DfaasPlanBuilder(asked).build_space(), asked.refine_share)
     settings = asked.model_copy(update={"refine": None})
-    driver = make_agent(settings)
+    driver = cli_twin.agent_of(twin, settings) if twin else make_agent(settings)
     settings = _suited_to(driver, settings)
     warn_of_short_runs(settings)
     interrupts = FirstInterrupt()

@@ -144,7 +144,7 @@ def _measured(
         f"{before.memory}, context {before.context_hash}, repetition {before.repetition}: "
         f"{earlier.n_certificate} configuration{'s prove' if earlier.n_certificate > 1 else ' proves'} its map",
     )
-    agent = make_agent(settings, before=_tensors(before), has_changed=lambda: bool(ledger.certain))
+    agent = make_agent(settings, before=TensorCache.of(before.events), has_changed=lambda: bool(ledger.certain))
     status = _run(console, env, agent, progress, settings)
     last = progress.events[-1]
     after = read_map(
@@ -178,13 +178,6 @@ def _run(console: Console, env: PevaEnv, agent: Any, progress: CampaignProgress,
     finally:
         interrupts.hear_no_more()
         env.close()
-
-
-def _tensors(node_map: NodeMap) -> TensorCache:
-    tensors = TensorCache()
-    for event in node_map.events:
-        tensors.add(event)
-    return tensors
 
 
 def exit_code(found: Recheck, tolerate: float) -> int:

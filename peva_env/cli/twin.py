@@ -1,9 +1,10 @@
-"""The command ``peva-env twin``: a simulated node fitted to what was measured."""
+"""The command ``peva-env twin``: a simulated node fitted to what was measured; and the agent that trusts it first."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,9 +21,13 @@ from peva_env.cli.map_options import (
     rules,
 )
 from peva_env.cli.paths import path_option
+from peva_env.config import DfaasConfig
 from peva_env.console import make_console, print_notes, print_twin, say, write
-from peva_env.maps import read_map, twin_capacity, twin_of
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, memory_files
+from peva_env.errors import ConfigError
+from peva_env.maps import predicted_runs, read_map, twin_capacity, twin_of
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, RECHECK_AGENT, memory_files
+from peva_env.memory.tensors import TensorCache
+from peva_env.planning import DfaasPlanBuilder, agent_factory
 from peva_env.system import output_file, write_text
 
 _MOST_CORES = 127
@@ -70,6 +75,22 @@ def twin(
     print_twin(console, node_map, found, capacities)
     print_notes(console, node_map.notes)
     say(console, f"wrote {out}")
+
+
+def agent_of(path: Path, settings: DfaasConfig) -> Any:
+    """Return the agent that measures first what a twin predicts, and goes on until the map is complete.
+
+    Raises:
+        ConfigError: the file is no simulated node or lacks a function, or the space is too large to list.
+    """
+    space = DfaasPlanBuilder(settings).build_space()
+    if path.suffix != ".json":
+        raise ConfigError(f"--twin {path}: must be a .json file that peva-env twin has written")
+    if not space.is_dense:
+        raise ConfigError(f"--twin {path}: {space.n_configs:,} configurations are too many; give fewer rates")
+    predicted = TensorCache.of(predicted_runs(str(path), settings, space))
+    make_agent: Callable[..., Any] = agent_factory(RECHECK_AGENT)
+    return make_agent(settings, before=predicted, completes=True, name="twin")
 
 
 def _is_node(path: Path) -> bool:

@@ -21,7 +21,7 @@ from peva_env.maps.savings import Savings, cartesian_configs, savings_of
 from peva_env.maps.shared_side import Proof, SharedSide
 from peva_env.maps.snippets import SNIPPETS, snippet
 from peva_env.maps.trend import TOTAL, Trend, TrendPoint, trend_of
-from peva_env.maps.twin import Twin, TwinCapacity, TwinFit, twin_capacity, twin_labels, twin_of
+from peva_env.maps.twin import Twin, TwinCapacity, TwinFit, predicted_runs, twin_capacity, twin_labels, twin_of
 
 __all__ = [
     "LEVEL",
@@ -59,6 +59,7 @@ __all__ = [
     "deciding_runs",
     "limits_of",
     "predict",
+    "predicted_runs",
     "read_map",
     "read_stored",
     "recheck_of",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement
 from peva_env.errors import ConfigError
 from peva_env.inference import LABELS, OK_LABEL, OVERLOADED_LABEL
@@ -88,19 +89,53 @@ def twin_labels(node_map: NodeMap, node: Mapping[str, Any]) -> NDArray[np.int8]:
     Raises:
         ConfigError: the node lacks a function, or is no simulated node.
     """
-    space, context = node_map.known.space, node_map.context
+    context = node_map.context
     rules = context.get(RULES)
-    world = SimulatedWorld(
+    world = _world(
+        node,
+        node_map.known.space,
+        duration_s=_number(context, "duration_s", _USUAL_DURATION_S),
+        timeout_s=_timeout_s(node_map),
+        rules=rules if isinstance(rules, Mapping) else None,
+    )
+    return world.truth(seed=0)
+
+
+def predicted_runs(node: Mapping[str, Any] | str, config: DfaasConfig, space: ConfigSpace) -> list[ExecutionEvent]:
+    """Return one run of each configuration of a campaign on a simulated node without noise, by the campaign's rules.
+
+    Args:
+        node: the node as plain data, or the path of its ``.json`` file.
+        config: the campaign's configuration.
+        space: its space, which is small enough to list.
+
+    Raises:
+        ConfigError: the node lacks a function, or is no simulated node.
+    """
+    rules = config.overload.as_context()
+    world = _world(node, space, duration_s=config.duration_s, timeout_s=config.timeout_s, rules=rules)
+    source, rng = world.source(seed=0), np.random.default_rng(0)
+    return [source.measure(one, iteration=0, rng=rng) for one in space]
+
+
+def _world(
+    node: Mapping[str, Any] | str,
+    space: ConfigSpace,
+    *,
+    duration_s: float,
+    timeout_s: float,
+    rules: Mapping[str, Any] | None,
+) -> SimulatedWorld:
+    return SimulatedWorld(
         dict(zip(space.functions, space.rates_rps, strict=True)),
         node,
         min_functions=space.min_functions,
         max_functions=space.max_functions,
         noise=0.0,
-        duration_s=max(_SHORTEST_S, _number(context, "duration_s", _USUAL_DURATION_S)),
-        timeout_s=_timeout_s(node_map),
-        rules=rules if isinstance(rules, Mapping) else None,
+        duration_s=max(_SHORTEST_S, duration_s),
+        timeout_s=timeout_s,
+        rules=rules,
     )
-    return world.truth(seed=0)
 
 
 @dataclass(frozen=True, slots=True)

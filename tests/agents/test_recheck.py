@@ -24,10 +24,8 @@ OK, OVERLOADED = Verdict.OK, Verdict.OVERLOADED
 
 class TestRecheckPolicy(PolicyContract):
     def make(self) -> PolicyAlgorithm:
-        earlier = TensorCache()
-        earlier.add(event([("env", 20), ("figlet", 20)]))
-        earlier.add(event([("env", 30), ("figlet", 30)], verdict=OVERLOADED))
-        return RecheckPolicy(earlier)
+        both = [("env", 20), ("figlet", 20)], [("env", 30), ("figlet", 30)]
+        return RecheckPolicy(TensorCache.of([event(both[0]), event(both[1], verdict=OVERLOADED)]))
 
 
 def replay(**settings: Any) -> gymnasium.Env[Any, Any]:
@@ -44,12 +42,20 @@ def test_an_unchanged_map_is_proved_by_as_many_measurements_as_its_certificate_h
 
 
 def test_what_the_earlier_map_does_not_know_is_left_alone() -> None:
-    earlier = TensorCache()
-    earlier.add(event([("a", 20), ("b", 20)]))
+    earlier = TensorCache.of([event([("a", 20), ("b", 20)])])
     env = gymnasium.make("peva_env:peva/FaasSim-v1", budget_runs=None, noise=0.0)
     result = run_campaign(env, RecheckAgent(before=earlier), seed=1)
     assert result.n_runs <= 2 * len([0, 10, 20])
     assert result.status is EndStatus.STOPPED
+
+
+def test_a_prior_is_measured_first_and_then_all_that_it_does_not_know() -> None:
+    prior = TensorCache.of([event([("a", 20), ("b", 20)])])
+    env = gymnasium.make("peva_env:peva/FaasSim-v1", budget_runs=None, noise=0.0)
+    agent = RecheckAgent(before=prior, completes=True, name="mine")
+    result = run_campaign(env, agent, seed=1)
+    assert result.status is EndStatus.COMPLETE
+    assert agent.name == "mine"
 
 
 @pytest.mark.parametrize(

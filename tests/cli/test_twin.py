@@ -10,7 +10,8 @@ import pytest
 import peva_env  # noqa: F401 - registers the environments
 from peva_env.errors import ConfigError
 from peva_env.sources.simulated import SimulatedWorld
-from tests.support.commands import complaint
+from tests.support.campaigns import WAITS_50_MS, campaign, function, write
+from tests.support.commands import complaint, files
 from tests.support.forkserver import peva
 from tests.support.maps import LATENCY_CONTEXT, remember_in
 
@@ -57,6 +58,46 @@ def test_an_earlier_twin_is_replaced_and_no_other_file() -> None:
     Path("mine.json").write_text("{}")
     assert "exists and is not a simulated node" in complaint(peva("twin", "--out", "mine.json"), 2)
     assert "is another file of this command" in complaint(peva("twin", "--out", "peva-results/peva_faas.duckdb"), 2)
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (
+            ["--twin", "node.json", "--agent", "learnt"],
+            "node.json has an agent of its own: leave out --agent learnt",
+        ),
+        (["--twin", "node.json", "--algorithm", "my:Own"], "leave out --algorithm my:Own"),
+        (["--twin", "none.json"], "node = 'none.json': cannot be read: No such file or directory"),
+        (["--twin", "local"], "--twin local: must be a .json file that peva-env twin has written"),
+        (["--twin", "empty.json"], "node.cores: is required"),
+        (["--twin", "node.json"], "the simulated node has no function 'quick'; it has a, b"),
+    ],
+)
+def test_a_twin_that_cannot_be_a_prior_is_refused_before_anything_starts(
+    arguments: list[str], problem: str, dry: list[str]
+) -> None:
+    assert peva("twin", "--out", "node.json").returncode == 0
+    Path("empty.json").write_text("{}")
+    write(campaign(rates=[10]))
+    before = files()
+    assert problem in complaint(peva("run", "--config", "peva.yml", *arguments, *dry), 2)
+    assert files() == before
+
+
+@pytest.mark.live
+def test_a_campaign_with_a_twin_measures_the_limits_first_that_it_predicts() -> None:
+    pytest.importorskip("functions_framework")
+    limited = function("limited", WAITS_50_MS, concurrency=5)  # 100 requests/s
+    write(campaign(limited, rates=[20, 40, 60, 180]))
+    own = {"cpu_ms": 1, "io_ms": 50, "concurrency": 5}
+    Path("node.json").write_text(json.dumps({"cores": 2, "ram_mib": 4096, "functions": {"limited": own}}))
+
+    ended = peva("run", "--config", "peva.yml", "--twin", "node.json")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "2 of 2 measured configurations prove all 4 verdicts" in ended.stdout
 
 
 def test_a_node_that_cannot_be_read_is_named() -> None:

@@ -19,6 +19,8 @@ class RecheckAgent(PolicyAgent):
         config: the campaign's configuration.
         before: see ``RecheckPolicy``.
         has_changed: see ``RecheckPolicy``.
+        completes: see ``RecheckPolicy``.
+        name: name of the agent in the memory.
     """
 
     policy: RecheckPolicy
@@ -29,9 +31,12 @@ class RecheckAgent(PolicyAgent):
         before: Tensors | None = None,
         *,
         has_changed: Callable[[], bool] = lambda: True,
+        completes: bool = False,
+        name: str = "recheck",
     ) -> None:
         seed = config.seed if config else None
-        super().__init__(RecheckPolicy(before, seed, has_changed=has_changed), name="recheck", seed=seed)
+        policy = RecheckPolicy(before, seed, has_changed=has_changed, completes=completes)
+        super().__init__(policy, name=name, seed=seed)
 
     def require_space(self, space: ConfigSpace) -> None:
         """Check that the certificate of a map of this space can be computed.
@@ -40,7 +45,7 @@ class RecheckAgent(PolicyAgent):
             PolicyError: the space is too large.
         """
         if not space.is_dense:
-            raise PolicyError(f"agent recheck: {space.n_configs:,} configurations are too many; give fewer rates")
+            raise PolicyError(f"agent {self.name}: {space.n_configs:,} configurations are too many; give fewer rates")
 
     def begin(self, campaign: CampaignView) -> None:
         """Read the earlier map and attach the policy.
@@ -50,7 +55,7 @@ class RecheckAgent(PolicyAgent):
         """
         if campaign.policy_context().dominance == "one_sided":
             raise PolicyError(
-                "agent recheck: dominance one_sided lets an OK configuration prove only itself; set within_sets"
+                f"agent {self.name}: dominance one_sided lets an OK configuration prove only itself; set within_sets"
             )
         super().begin(campaign)
 

@@ -27,6 +27,7 @@ class RecheckPolicy:
         before: the earlier map's measurements; by default all others in the memory, of which the majority counts.
         seed: seed of the search.
         has_changed: whether a verdict has changed for certain; by default any verdict that differs has.
+        completes: whether to search also what the earlier map does not know.
     """
 
     def __init__(
@@ -35,9 +36,11 @@ class RecheckPolicy:
         seed: int | None = None,
         *,
         has_changed: Callable[[], bool] = lambda: True,
+        completes: bool = False,
     ) -> None:
         self._before = before
         self._has_changed = has_changed
+        self._completes = completes
         self._search = LearntPolicy(seed=seed, transfers=True)
 
     def setup(self, context: PolicyContext) -> None:
@@ -60,6 +63,8 @@ class RecheckPolicy:
         left = np.isin(self.certificate.indices, listed.indices)
         if left.any():
             return self.certificate.take(left.nonzero()[0])
+        if self._completes:
+            return listed
         was_known = self.earlier.labels[listed.indices] != UNKNOWN_LABEL
         return listed.take(was_known.nonzero()[0] if self._has_changed() else [])
 

@@ -58,6 +58,14 @@ class TensorCache:
         self._mask = np.zeros(self._features.shape, np.bool_)
         self._by_config = SortedRows()
 
+    @classmethod
+    def of(cls, events: Iterable[ExecutionEvent]) -> Self:
+        """Return a cache of some events."""
+        cache = cls()
+        for event in events:
+            cache.add(event)
+        return cache
+
     def __len__(self) -> int:
         """Return the number of events."""
         return self._size
