@@ -75,7 +75,7 @@ def scouted(steps: Steps, *, max_rate: int = 200, max_time_s: float = 1000.0) ->
 def test_a_ladder_follows_the_climb_and_brackets_the_limit() -> None:
     steps = Steps(lambda rate, _: OVERLOADED if rate > 100 else OK)
     _, bracket = scouted(steps)
-    assert steps.asked == [[5, 10, 20, 40, 80, 160, 200], list(range(80, 161, 10))]
+    assert steps.asked == [[10, 20, 40, 80, 160, 200], list(range(90, 161, 10))]
     assert steps.looked == [True, False], "each step of the climb is judged before the next"
     assert bracket is not None
     assert (bracket.ok, bracket.overloaded) == ([("a", 100)], [("a", 110)])
@@ -103,7 +103,7 @@ def test_after_a_break_the_node_rests_as_long_as_its_queue_may_last(measured: di
 def test_a_step_that_was_invalid_is_offered_again() -> None:
     steps = Steps(lambda rate, n: INVALID if n == 2 else OVERLOADED if rate > 30 else OK)
     _, bracket = scouted(steps)
-    assert steps.asked[:2] == [[5, 10, 20, 40, 80, 160, 200], [20, 40, 80, 160, 200]]
+    assert steps.asked[:2] == [[10, 20, 40, 80, 160, 200], [40, 80, 160, 200]]
     assert bracket is not None
     assert (bracket.ok, bracket.overloaded) == ([("a", 30)], [("a", 32)])
 
@@ -129,7 +129,7 @@ def test_a_ray_without_a_valid_step_is_an_error_of_one_line() -> None:
 def test_steps_for_which_there_is_no_time_are_left_out() -> None:
     steps = Steps(lambda rate, _: OVERLOADED if rate > 100 else OK)
     scout, bracket = scouted(steps, max_time_s=22.0)
-    assert (steps.asked, scout.is_out_of_time) == ([[5, 10, 20, 40]], True)
+    assert (steps.asked, scout.is_out_of_time) == ([[10, 20, 40, 80]], True)
     assert bracket is not None
     assert bracket.first_overloaded is None
     scout, bracket = scouted(Steps(lambda *_: OK), max_time_s=1.0)

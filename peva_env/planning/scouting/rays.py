@@ -8,14 +8,14 @@ from peva_env.config import DfaasConfig
 from peva_env.planning.scouting.brackets import Bracket
 from peva_env.space import Config
 
-_FIRST_RPS = 5
+_FIRST_RPS = 10
 """Rate of the first step of a function. At lower rates a step of some seconds has too few requests to be judged."""
 
 _GROWTH = 2
 _LADDER = 8
 """Steps of a ladder: a limit is then known to within 1/16 to 1/8 of it."""
 
-_TOGETHER = (0.125, 0.25, 0.5, 1.0)
+_TOGETHER = (0.25, 0.5, 1.0)
 """Shares of the limits of single functions at which all are loaded together."""
 
 
@@ -52,7 +52,7 @@ def together(singles: Sequence[Bracket], limits: Limits) -> list[Config]:
 
 
 def ladder(bracket: Bracket) -> list[Config]:
-    """Return the finer steps of a ray: from the highest OK step to the lowest overloaded one, both once more.
+    """Return the finer steps of a ray: from above the highest OK step to the lowest overloaded one, this once more.
 
     There are none if no step was overloaded. Below the first step of a climb the ladder begins above 0.
     """
@@ -60,7 +60,7 @@ def ladder(bracket: Bracket) -> list[Config]:
     if high is None:
         return []
     low = bracket.ok or [(name, 0) for name, _ in high]
-    shares = [i / _LADDER for i in range(_LADDER + 1)]
+    shares = [i / _LADDER for i in range(1, _LADDER + 1)]
     return _unique([
         [(name, round(a + share * (b - a))) for (name, a), (_, b) in zip(low, high, strict=True)] for share in shares
     ])  # fmt: skip

@@ -15,9 +15,9 @@ def found(*steps: tuple[Config, Verdict]) -> list[Bracket]:
 
 
 def test_a_climb_doubles_up_to_its_bound() -> None:
-    assert climb("a", 100) == [[("a", rate)] for rate in (5, 10, 20, 40, 80, 100)]
+    assert climb("a", 100) == [[("a", rate)] for rate in (10, 20, 40, 80, 100)]
     assert climb("a", 3) == [[("a", 3)]]
-    assert climb("a", 5) == [[("a", 5)]]
+    assert climb("a", 10) == [[("a", 10)]]
 
 
 def test_a_ray_is_bounded_by_the_rates_of_its_function_and_of_all() -> None:
@@ -26,9 +26,9 @@ def test_a_ray_is_bounded_by_the_rates_of_its_function_and_of_all() -> None:
     assert tops == {"a": [("a", 20)], "b": [("b", 300)]}
 
 
-def test_a_ladder_holds_both_ends_of_the_bracket() -> None:
+def test_a_ladder_begins_above_the_ok_end_of_the_bracket_and_holds_the_other() -> None:
     (bracket,) = found(([("a", 80)], Verdict.OK), ([("a", 160)], Verdict.OVERLOADED))
-    assert ladder(bracket) == [[("a", rate)] for rate in range(80, 161, 10)]
+    assert ladder(bracket) == [[("a", rate)] for rate in range(90, 161, 10)]
 
 
 def test_a_ladder_below_the_first_step_begins_above_nothing() -> None:
@@ -46,11 +46,11 @@ def test_all_together_grow_in_proportion_to_what_each_bears() -> None:
         ([("a", 80)], Verdict.OK), ([("a", 90)], Verdict.OVERLOADED), ([("b", 1000)], Verdict.OK)
     )  # fmt: skip
     assert together(singles, Limits(1000)) == [
-        [("a", 10), ("b", 125)], [("a", 20), ("b", 250)], [("a", 40), ("b", 500)], [("a", 80), ("b", 1000)]
+        [("a", 20), ("b", 250)], [("a", 40), ("b", 500)], [("a", 80), ("b", 1000)]
     ]  # fmt: skip
     capped = together(singles, Limits(1000, 540))
     assert capped[-1] == [("a", 40), ("b", 500)]
-    assert len(capped) == 3
+    assert len(capped) == 2
 
 
 def test_a_function_that_bears_nothing_or_is_alone_has_no_ray_with_others() -> None:
