@@ -1,4 +1,4 @@
-"""The operating system: clocks, signals, child processes, files, HTTP, loading a user's class, printable text.
+"""The operating system: clocks, signals, child processes, Ray, files, HTTP, loading a user's class, printable text.
 
 What must always hold:
 
@@ -11,6 +11,7 @@ What must always hold:
 
 from peva_env.system import processes
 from peva_env.system.clock import Moment
+from peva_env.system.cluster import ray_cluster
 from peva_env.system.cores import busy_s, urgent_pct, usable_cores, waited_s
 from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
@@ -35,6 +36,7 @@ __all__ = [
     "output_file",
     "output_folder",
     "processes",
+    "ray_cluster",
     "replacing",
     "uninterrupted",
     "urgent_pct",

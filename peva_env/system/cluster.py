@@ -1,0 +1,148 @@
+"""Ray: the one place that starts it on this machine or connects to a cluster.
+
+- Ray is imported only when a cluster is asked for (the extra ``ray``).
+- A cluster that is started here listens on 127.0.0.1 only and wants a token that nobody else has. It has no dashboard,
+  sends no usage report, keeps its files in a temporary folder, and ends with this process, also when that is killed.
+- A cluster that ran before goes on when this process leaves it.
+- Handlers of signals stay as they were: Ray would replace the one of SIGTERM.
+"""
+
+import ipaddress
+import os
+import re
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+from peva_env.errors import ConfigError, PevaError
+from peva_env.system.interrupts import uninterrupted
+from peva_env.system.processes import temporary_folder
+from peva_env.system.text import one_line
+
+LOCAL, AUTO = "local", "auto"
+
+_LOOPBACK = "127.0.0.1"
+_ANSWER_S = 3.0
+_MAX_PORT = 65535
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Else Ray packs the working folder and makes a new environment for each worker when `uv run` started this process.
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+}
+
+_LOOPBACK_STAYS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Else Ray replaces 127.0.0.1 by the address that other machines see, on which nothing listens."""
+
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""The first bytes of a client of HTTP/2, on which gRPC rests, with empty settings (RFC 9113, 3.4)."""
+
+_FRAME_HEADER, _TYPE_AT, _SETTINGS = 9, 3, 4
+"""A frame of HTTP/2 (RFC 9113, 4.1): the length of its header, where its type stands, and the type that comes first."""
+
+
+@contextmanager
+def ray_cluster(address: str = LOCAL, *, namespace: str | None = None) -> Iterator[Any]:
+    """Connect to a Ray cluster while a block runs, and yield the module ``ray``.
+
+    Args:
+        address: ``local`` starts a cluster on this machine, with a CPU for each core, and ends it afterwards; ``auto``
+            is the cluster that runs on this machine, or that of RAY_ADDRESS; otherwise HOST:PORT.
+        namespace: actors with names are found by others in the same namespace only.
+
+    Raises:
+        ConfigError: Ray is not installed, or the address is malformed.
+        PevaError: nothing answers at the address, the cluster has another version of Ray or Python, it refuses the
+            token, or Ray cannot be started.
+    """
+    host = None if address in (LOCAL, AUTO) else _checked(address)
+    os.environ.update(_QUIET)
+    if host is None or _is_loopback(host):
+        os.environ.update(_LOOPBACK_STAYS)
+    ray = _import_ray()
+    with ExitStack() as resources:
+        given: dict[str, Any] = {"address": address}
+        if address == LOCAL:
+            if not any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
+                os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex()
+            folder = resources.enter_context(temporary_folder("peva-ray-"))
+            given |= {"include_dashboard": False, "_node_ip_address": _LOOPBACK, "_temp_dir": str(folder)}
+        resources.callback(_leave, ray)
+        _join(ray, {**given, "log_to_driver": False, "logging_level": "ERROR", "namespace": namespace})
+        yield ray
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise ConfigError("--ray needs ray, which is not installed: pip install 'peva-env[ray]'") from None
+    return ray
+
+
+def _checked(address: str) -> str:
+    """Return the host of an address at which a server of gRPC answers."""
+    host, colon, port = address.rpartition(":")
+    if not (colon and host and port.isdecimal() and 0 < int(port) <= _MAX_PORT) or "/" in host:
+        raise ConfigError(f"--ray {address!r:.100}: must be auto, local or HOST:PORT, such as 127.0.0.1:6379")
+    answer, problem = b"", "what listens there is not Ray"
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S) as connection:
+            connection.sendall(_HELLO)
+            while len(answer) < _FRAME_HEADER and (more := connection.recv(_FRAME_HEADER - len(answer))):
+                answer += more
+    except OSError as error:
+        problem = str(error)
+    if len(answer) < _FRAME_HEADER or answer[_TYPE_AT] != _SETTINGS:
+        raise PevaError(
+            f"--ray {address}: no Ray answers there ({problem}); start it with `ray start --head --port {port}`, or "
+            "leave out the address"
+        )
+    return host
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    return host == "localhost"
+
+
+def _join(ray: Any, given: dict[str, Any]) -> None:
+    where = f"--ray {given['address']}"
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with uninterrupted():
+            ray.init(**given)
+    except ConnectionError as error:
+        told = one_line(str(error))
+        raise PevaError(f"{where}: no Ray runs on this machine ({told}); start it, or use --ray local") from None
+    except ray.exceptions.AuthenticationError as error:
+        told = one_line(str(error))
+        raise PevaError(
+            f"{where}: the cluster refuses this token ({told}); set RAY_AUTH_TOKEN as on its head"
+        ) from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise PevaError(f"{where}: {_explained(str(error))}") from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _leave(ray: Any) -> None:
+    with uninterrupted():
+        ray.shutdown()
+
+
+def _explained(problem: str) -> str:
+    versions = re.findall(r"Ray: (\S+)\s+Python: (\S+)", problem)
+    if len(versions) != 2:
+        return one_line(problem)
+    (ray, python), (own_ray, own_python) = versions
+    return (
+        f"the cluster has Ray {ray} on Python {python}, this is Ray {own_ray} on Python {own_python}; "
+        "install the same versions on all machines"
+    )

@@ -1,0 +1,60 @@
+"""Several raylets of a real Ray on this machine, for tests and benchmarks."""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+_LOOPBACK = "127.0.0.1"
+_STORE_BYTES = 100_000_000
+
+# Read when Ray is imported, so they stand for the whole process.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+
+@contextmanager
+def raylets(*resources: Mapping[str, float], cpus: float = 1) -> Iterator[Any]:
+    """Run a cluster with a raylet for each mapping of resources, the first one at its head; yield Ray's ``Cluster``.
+
+    Its ``address`` is for ``--ray``; ``remove_node`` and the nodes' ``kill_raylet`` take a raylet away.
+    """
+    import logging
+
+    from ray.cluster_utils import Cluster
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    cluster: Any = Cluster()
+    try:
+        for owned in resources:
+            add_raylet(cluster, owned, cpus)
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def add_raylet(cluster: Any, resources: Mapping[str, float], cpus: float = 1) -> Any:
+    """Add a raylet with these resources to a cluster, and return Ray's node."""
+    return cluster.add_node(
+        node_ip_address=_LOOPBACK,
+        include_dashboard=False,
+        num_cpus=cpus,
+        resources=dict(resources),
+        object_store_memory=_STORE_BYTES,
+    )
+
+
+def addresses_listened(pids: Sequence[int]) -> set[str]:
+    """Return the addresses on which these processes listen."""
+    import psutil
+
+    return {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for pid in pids
+        for connection in psutil.Process(pid).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }

@@ -1,0 +1,98 @@
+"""Ray is started here or connected to in one place, on loopback only, and what can go wrong is one line."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from peva_env.errors import ConfigError, PevaError
+from peva_env.system import ray_cluster
+from tests.support.processes import is_gone, wait_until
+from tests.support.raylets import addresses_listened, raylets
+
+ray = pytest.importorskip("ray", reason="needs the `ray` extra")
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with raylets({}, {"stand_a": 1}) as running:
+        yield running
+
+
+def square(number: int) -> tuple[int, int]:
+    return number * number, os.getpid()
+
+
+def test_a_cluster_that_runs_is_joined_and_goes_on(cluster: Any) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    for _ in range(2):
+        with ray_cluster(cluster.address, namespace="ours") as joined:
+            result, pid = joined.get(joined.remote(resources={"stand_a": 1})(square).remote(7))
+            assert result == 49
+            assert pid != os.getpid()
+    assert not ray.is_initialized()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_cluster_with_another_version_is_refused_in_one_line(cluster: Any) -> None:
+    from ray._common.usage import usage_constants
+
+    client = cluster.head_node.get_gcs_client()
+    where = {"key": usage_constants.CLUSTER_METADATA_KEY, "namespace": b"cluster"}
+    true = client.internal_kv_get(where["key"], namespace=where["namespace"])
+    client.internal_kv_put(where["key"], true.replace(ray.__version__.encode(), b"2.7.1"), True, where["namespace"])
+    try:
+        with pytest.raises(PevaError, match=r"has Ray 2\.7\.1 on .* this is Ray .*; install the same"):
+            ray_cluster(cluster.address).__enter__()
+    finally:
+        client.internal_kv_put(where["key"], true, True, where["namespace"])
+    assert not ray.is_initialized()
+
+
+def ours_of_ray() -> set[int]:
+    """Return the processes of Ray below this one; not the guard of temporary folders, which lives as long as we do."""
+    return {child.pid for child in psutil.Process().children(recursive=True) if "ray" in " ".join(child.cmdline())}
+
+
+def test_ray_that_is_started_here_listens_on_loopback_only_and_ends() -> None:
+    before = ours_of_ray()
+    with ray_cluster() as started:
+        assert started.get(started.remote(square).remote(3))[0] == 9
+        pids = ours_of_ray() - before
+        assert addresses_listened(sorted(pids)) == {"127.0.0.1"}
+    assert wait_until(lambda: all(map(is_gone, pids)))
+
+
+def test_an_address_without_an_answer_is_one_line() -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{deaf.getsockname()[1]}"
+        with pytest.raises(PevaError, match=rf"--ray {address}: no Ray answers there \(.*refused\); start it"):
+            ray_cluster(address).__enter__()
+
+
+def test_another_server_is_not_taken_for_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peva_env.system.cluster._ANSWER_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(PevaError, match="no Ray answers there"):
+            ray_cluster(address).__enter__()
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1", ":6379", "127.0.0.1:0", "ray://127.0.0.1:6379", "a:b"])
+def test_a_malformed_address_is_named(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"must be auto, local or HOST:PORT"):
+        ray_cluster(address).__enter__()
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"pip install 'peva-env\[ray\]'"):
+        ray_cluster().__enter__()
