@@ -22,7 +22,7 @@ ROOMS = [
     ["peva_env.campaign", "peva_env.views"],
     ["peva_env.env", "peva_env.vector", "peva_env.wrappers", "peva_env.sb3_vec_env"],
     ["peva_env.maps", "peva_env.console", "peva_env.report", "peva_env.make", "peva_env.testing", "peva_env.cli"],
-    ["peva_agents.loop", "peva_agents.policy_agent"],
+    ["peva_agents.loop", "peva_agents.policy_agent", "peva_agents.turns"],
     ["peva_agents.beliefs", "peva_agents.models", "peva_agents.rivals"],
     [f"peva_agents.{name}" for name in ("cartesian", "uniform", "bisection", "staircase", "bandit")],
     [f"peva_agents.{name}" for name in ("level_set", "learnt", "recheck", "sb3")],

@@ -7,6 +7,7 @@ import typer
 
 from peva_env.cli.model_options import options_of
 from peva_env.cli.paths import path_option
+from peva_env.cli.ray_option import RayOption
 from peva_env.config.offline import ArenaConfig
 from peva_env.console import make_console, say
 from peva_env.planning import arena as find_arena
@@ -24,6 +25,7 @@ def arena(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Number of parallel processes (default: one per core).")
     ] = None,
+    ray: RayOption = None,
 ) -> None:
     """Let agents play the same episodes and compare them with the baselines.
 
@@ -32,7 +34,7 @@ def arena(
     """
     console, interrupts = make_console(), FirstInterrupt()
     try:
-        find_arena()(settings, console=console, out=out, jobs=jobs)
+        find_arena()(settings, console=console, out=out, jobs=jobs, ray=ray)
     except KeyboardInterrupt:
         say(console, "interrupted: what was played is kept; the same command goes on from here")
         raise typer.Exit(_INTERRUPTED) from None

@@ -9,7 +9,6 @@ agent's code, by which a changed agent is noticed.
 import hashlib
 import inspect
 import json
-import os
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -19,12 +18,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from peva_agents.arena.config import agent_names, parse_arena
+from peva_agents.arena.episode import record_episode
 from peva_agents.arena.figure import draw
 from peva_agents.arena.folder import ArenaFolder
-from peva_agents.arena.pool import Task, play_all
 from peva_agents.arena.summary import arena_summary
 from peva_agents.arena.table import markdown, print_tables
-from peva_agents.arena.world import ArenaWorld
+from peva_agents.arena.world import ArenaWorld, Episode
+from peva_agents.turns import Turns, turns
 from peva_env.config import DfaasConfig
 from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError
@@ -33,7 +33,9 @@ from peva_env.planning import agent_factory
 _WRITTEN = ("arena.md", "summary.json", "results.jsonl", "arena.png", "arena.svg")
 
 
-def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | None = None) -> dict[str, Any]:
+def arena(
+    given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | None = None, ray: str | None = None
+) -> dict[str, Any]:
     """Let agents play, or resume an arena that was stopped; print its tables, and return its summary.
 
     Args:
@@ -41,20 +43,22 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
         console: where to show progress and tables.
         out: the folder to write to.
         jobs: processes that play at once; the number of cores by default.
+        ray: a Ray cluster whose workers play instead: ``auto``, ``local`` or HOST:PORT.
 
     Raises:
-        ConfigError: a setting cannot be used, or the folder belongs to another arena.
+        ConfigError: a setting cannot be used, the folder belongs to another arena, or both ``jobs`` and ``ray`` are
+            given.
         MemoryStoreError: a recording cannot be read.
         PolicyError: an agent cannot be loaded, or fails; the episodes played before are kept.
     """
-    config = parse_arena(given)
+    config, players = parse_arena(given), turns(jobs=jobs, ray=ray)
     agents = {name: agent_factory(name)(DfaasConfig(seed=0)) for name in agent_names(config)}
     world = ArenaWorld(config)
     folder = ArenaFolder(out, config, {name: _digest(name, agent) for name, agent in agents.items()})
     if folder.records:
         _say(console, f"{out}: {len(folder.records):,} episodes were played before")
     tasks = [(name, episode) for episode in world.episodes for name in agent_names(config)]
-    _play(config, folder, tasks, console, jobs or os.cpu_count() or 1)
+    _play(config, folder, tasks, console, players)
     summary = arena_summary(config, folder.records)
     folder.write("summary.json", json.dumps(summary, indent=2))
     folder.write("arena.md", markdown(summary))
@@ -68,16 +72,19 @@ def arena(given: Mapping[str, Any], *, console: Console, out: Path, jobs: int | 
     return summary
 
 
-def _play(config: ArenaConfig, folder: ArenaFolder, tasks: list[Task], console: Console, jobs: int) -> None:
+def _play(
+    config: ArenaConfig, folder: ArenaFolder, tasks: list[tuple[str, Episode]], console: Console, players: Turns
+) -> None:
     done = {record.key for record in folder.records}
-    left = [(name, episode) for name, episode in tasks if (name, episode.map, episode.seed) not in done]
+    settings = config.model_dump_json()
+    left = [(settings, name, episode) for name, episode in tasks if (name, episode.map, episode.seed) not in done]
     columns = TextColumn("playing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with (
         Progress(*columns, console=console, disable=not console.is_terminal) as bar,
-        closing(play_all(config.model_dump_json(), left, jobs)) as records,
+        closing(players.map(record_episode, left)) as played,
     ):
         task = bar.add_task("playing", total=len(tasks), completed=len(tasks) - len(left))
-        for record in records:
+        for _, record in played:
             folder.add(record)
             bar.advance(task)
 

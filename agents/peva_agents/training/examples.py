@@ -1,7 +1,8 @@
 """Training examples of the learnt agent's estimate: features of candidates, and whether they were truly overloaded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from peva_agents.uniform import UniformPolicy
 from peva_env.campaign import OfflineSetup, true_labels
 from peva_env.contracts import ExecutionEvent, PolicyContext, PreparedPolicy
 from peva_env.env import PevaEnv
-from peva_env.inference import OVERLOADED_LABEL
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL
 from peva_env.planning import Candidates
 from peva_env.space import Config
 
@@ -80,27 +81,33 @@ class ExampleRecorder:
 
 @dataclass(frozen=True)
 class ExampleCollector:
-    """Plays ``n_campaigns`` in each scenario of some worlds and collects examples, each of the same weight."""
+    """Plays ``n_campaigns`` a round in each scenario of some worlds and collects examples, each of the same weight."""
 
     setup: OfflineSetup
     n_campaigns: int
     weight: float = 1.0
 
-    def collect(self, networks: Networks | None, first_seed: int) -> Iterator[Examples]:
-        """Yield the examples of a round of campaigns, seeded from ``first_seed`` on.
+    def campaigns(self, first_seed: int) -> list[tuple[int, int]]:
+        """Return the number of the scenario and the seed of each campaign of a round, seeded from ``first_seed`` on."""
+        seeds = range(first_seed, first_seed + self.n_campaigns)
+        return [(number, seed) for number in range(len(self.setup.world.scenarios)) for seed in seeds]
 
-        The networks drive the campaigns; without networks, uniform choice and bisection do so in turn. Campaigns whose
-        true map has one label alone are left out.
+    def collect(self, networks: Networks | None, number: int, seed: int) -> list[Examples]:
+        """Return the examples of one campaign; none if its true map has one label alone.
+
+        The networks drive the campaign; without networks, uniform choice or bisection does, by the seed.
         """
-        world = self.setup.world
-        env = PevaEnv(self.setup.campaigns(), self.setup.objective)
-        for number, scenario in enumerate(world.scenarios):
-            for seed in range(first_seed, first_seed + self.n_campaigns):
-                truth = true_labels(world, seed, number)
-                if len(set(truth.tolist()) - {0}) == 2:
-                    recorder = self._recorder(networks, seed, truth)
-                    run_campaign(env, PolicyAgent(recorder), seed=seed, options={"scenario": scenario})
-                    yield from recorder.examples
+        truth = true_labels(self.setup.world, seed, number)
+        if len(set(truth.tolist()) - {0}) < len((OK_LABEL, OVERLOADED_LABEL)):
+            return []
+        recorder = self._recorder(networks, seed, truth)
+        scenario = self.setup.world.scenarios[number]
+        run_campaign(self._env, PolicyAgent(recorder), seed=seed, options={"scenario": scenario})
+        return recorder.examples
+
+    @cached_property
+    def _env(self) -> PevaEnv:
+        return PevaEnv(self.setup.campaigns(), self.setup.objective)
 
     def _recorder(self, networks: Networks | None, seed: int, truth: NDArray[np.int8]) -> ExampleRecorder:
         observer = LearntPolicy(networks or _UNTRAINED, seed)

@@ -9,6 +9,8 @@ maps to which it leads itself. Then the correction is trained: see ``peva_agents
 
 import time
 from collections.abc import Sequence
+from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +22,7 @@ from peva_agents.models import one_thread, require_sb3
 from peva_agents.training.candidates import CorrectionWorld
 from peva_agents.training.examples import ExampleCollector, Examples
 from peva_agents.training.fitting import fit
+from peva_agents.turns import Turns, turns
 from peva_env.campaign import replay_setup, simulated_setup
 
 _LIMIT: dict[str, Any] = {"budget_runs": 400}
@@ -70,6 +73,40 @@ def example_collectors(data: Sequence[str], scenarios: Sequence[str], n_nodes: i
     return collectors
 
 
+@cache
+def _collectors(data: tuple[str, ...], scenarios: tuple[str, ...], n_nodes: int) -> list[ExampleCollector]:
+    """Return the collectors of examples; each worker makes them once."""
+    return example_collectors(data, scenarios, n_nodes)
+
+
+def _collected(worlds: tuple[Any, ...], networks: Networks | None, kind: int, number: int, seed: int) -> list[Examples]:
+    return _collectors(*worlds)[kind].collect(networks, number, seed)
+
+
+def round_of_examples(
+    players: Turns,
+    data: Sequence[str],
+    scenarios: Sequence[str],
+    n_nodes: int,
+    *,
+    networks: Networks | None,
+    first_seed: int,
+) -> list[Examples]:
+    """Return the examples of a round of campaigns, in an order that does not depend on the workers.
+
+    Raises:
+        PevaError: the recordings cannot be read, or have no such scenarios; or a worker died.
+    """
+    worlds = tuple(data), tuple(scenarios), n_nodes
+    campaigns = [
+        (worlds, networks, kind, number, seed)
+        for kind, collector in enumerate(_collectors(*worlds))
+        for number, seed in collector.campaigns(first_seed)
+    ]
+    collected = sorted(players.map(_collected, campaigns), key=itemgetter(0))
+    return [entry for _, entries in collected for entry in entries]
+
+
 def fit_estimate(examples: Sequence[Examples], seed: int, n_steps: int) -> Networks:
     """Fit the estimate to examples; the number of candidates of an entry does not change its weight."""
     weights = [np.full(len(entry.overloaded), entry.weight / len(entry.overloaded)) for entry in examples]
@@ -86,18 +123,20 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of campaigns.")] = 4,
     steps: Annotated[int, typer.Option(min=1, help="Steps of each fit.")] = 6000,
     choices: Annotated[int, typer.Option(min=0, help="Choices that a correction learns from; 0: no correction.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Parallel processes (default: one per core).")] = None,
+    ray: Annotated[str | None, typer.Option(help="A Ray cluster instead: HOST:PORT, auto or local.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of networks and episodes.")] = 0,
 ) -> None:
     """Train the learnt agent's estimate on simulated nodes and recorded maps, then, with --choices, its correction."""
     require_sb3()
     one_thread()
-    collectors, worlds = example_collectors(data, scenarios, nodes), correction_worlds(data, scenarios)
+    players, worlds = turns(jobs=jobs, ray=ray), correction_worlds(data, scenarios)
     examples: list[Examples] = []
     networks: Networks | None = None
     for number in range(rounds):
         began = time.monotonic()
         first_seed = _FIRST_SEED * (1 + seed) + number * 100_000
-        examples += [entry for collector in collectors for entry in collector.collect(networks, first_seed)]
+        examples += round_of_examples(players, data, scenarios, nodes, networks=networks, first_seed=first_seed)
         networks = fit_estimate(examples, seed, steps)
         networks.save(out)
         typer.echo(f"round {number + 1}: {len(examples)} examples, {time.monotonic() - began:.0f} s")

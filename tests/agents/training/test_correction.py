@@ -53,7 +53,8 @@ def test_the_candidates_are_an_environment() -> None:
 
 
 def test_estimate_and_correction_are_trained_and_fit_together(tmp_path: Path) -> None:
-    examples = list(ExampleCollector(nodes(noise=0.0), 2).collect(None, 1))
+    collector = ExampleCollector(nodes(noise=0.0), 2)
+    examples = [entry for number, seed in collector.campaigns(1) for entry in collector.collect(None, number, seed)]
     said: list[str] = []
     world = CorrectionWorld(nodes(), 1.0)
     found = correct(

@@ -1,25 +1,22 @@
-"""Episodes on several processes at once."""
+"""Turns on several processes of this machine."""
 
 import os
 import signal
 import threading
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
+from typing import Any
 
-from peva_agents.arena.episode import EpisodeRecord, record_episode
-from peva_agents.arena.world import Episode
 from peva_env.errors import PevaError
 from peva_env.system import uninterrupted
 
-type Task = tuple[str, Episode]
-"""The name of an agent, and the episode that it plays."""
-
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Environment variables with the number of threads of linear algebra; read when a process loads its libraries."""
 
 _AHEAD = 4
@@ -29,37 +26,34 @@ _HELD = {signal.SIGINT, signal.SIGHUP}
 """Signals that a terminal sends to all processes at once; the workers block them, and the main process ends them."""
 
 
-def play_all(config: str, tasks: Sequence[Task], jobs: int) -> Generator[EpisodeRecord]:
-    """Play the tasks of an arena, whose settings are given as JSON, and yield the record of each episode as it ends.
+@dataclass(frozen=True)
+class ProcessTurns:
+    """Turns on ``jobs`` processes."""
 
-    A record does not depend on ``jobs``, nor on the episodes that its process played before: worlds are the same,
-    agents are made anew, and linear algebra has one thread.
+    jobs: int
 
-    Raises:
-        PevaError: an agent fails, or a process died. The other processes end then.
-    """
-    left, waiting = iter(tasks), set[Future[EpisodeRecord]]()
-    with _workers(jobs) as pool:
-        while True:
-            with uninterrupted(), _inherited_by_workers():  # a process that starts must get its data whole
-                waiting |= {
-                    pool.submit(record_episode, config, *task) for task in islice(left, _AHEAD * jobs - len(waiting))
-                }
-            if not waiting:
-                return
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done if not future.exception())
-            _raise_first(done)
+    def map[R](self, function: Callable[..., R], tasks: Sequence[tuple[Any, ...]]) -> Generator[tuple[int, R]]:
+        """See ``peva_agents.turns.Turns``."""
+        left, waiting = iter(enumerate(tasks)), dict[Future[R], int]()
+        with _workers(self.jobs) as pool:
+            while True:
+                with uninterrupted(), _inherited_by_workers():  # a process that starts must get its data whole
+                    for index, task in islice(left, _AHEAD * self.jobs - len(waiting)):
+                        waiting[pool.submit(function, *task)] = index
+                if not waiting:
+                    return
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                ended = [(waiting.pop(future), future) for future in done]
+                yield from ((index, future.result()) for index, future in ended if not future.exception())
+                _raise_first(future for _, future in ended)
 
 
-def _raise_first(done: Iterable[Future[EpisodeRecord]]) -> None:
+def _raise_first(done: Iterator[Future[Any]]) -> None:
     for future in done:
         try:
             future.result()
         except BrokenProcessPool as error:
-            raise PevaError(
-                "a process of the arena was killed, perhaps for lack of memory; try fewer --jobs"
-            ) from error
+            raise PevaError("a process was killed, perhaps for lack of memory; try fewer --jobs") from error
 
 
 @contextmanager
@@ -79,9 +73,9 @@ def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
 @contextmanager
 def _inherited_by_workers() -> Iterator[None]:
     """Set up what the processes that start now inherit: one thread of linear algebra, and Ctrl-C blocked."""
-    before = {name: os.environ.get(name) for name in _THREADS}
+    before = {name: os.environ.get(name) for name in THREADS}
     held = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         yield
     finally:

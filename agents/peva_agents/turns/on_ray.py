@@ -1,0 +1,60 @@
+"""Turns on the workers of a Ray cluster, a task of Ray each."""
+
+import sys
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from peva_agents.turns.on_processes import THREADS
+from peva_env.errors import PevaError
+from peva_env.system import ray_cluster
+
+_AHEAD = 4
+"""Tasks that are submitted ahead for each CPU of the cluster, so that no worker waits for its next task."""
+
+
+@dataclass(frozen=True)
+class RayTurns:
+    """Turns on a Ray cluster: ``auto``, ``local`` or HOST:PORT, see ``peva_env.system.ray_cluster``.
+
+    A task whose worker or machine dies is done again on another one, three times at most, which is Ray's default. The
+    workers need the same version of this package, and the files that tasks name under the same paths.
+    """
+
+    address: str
+
+    def map[R](self, function: Callable[..., R], tasks: Sequence[tuple[Any, ...]]) -> Generator[tuple[int, R]]:
+        """See ``peva_agents.turns.Turns``."""
+        left, waiting = iter(enumerate(tasks)), dict[Any, int]()
+        with ray_cluster(self.address) as ray:
+            n_cpus = int(ray.cluster_resources().get("CPU", 0))
+            if not n_cpus:
+                raise PevaError(
+                    f"--ray {self.address}: the cluster has no CPU for tasks; start a worker with --num-cpus 1"
+                )
+            turn = ray.remote(_turn).options(runtime_env={"env_vars": dict.fromkeys(THREADS, "1")})
+            while True:
+                for index, task in islice(left, _AHEAD * n_cpus - len(waiting)):
+                    waiting[turn.remote(function, task)] = index
+                if not waiting:
+                    return
+                [ended], _ = ray.wait(list(waiting), num_returns=1)
+                index = waiting.pop(ended)
+                try:
+                    result = ray.get(ended)
+                except ray.exceptions.RayTaskError as error:
+                    raise (error.cause if isinstance(error.cause, PevaError) else error) from None
+                except ray.exceptions.RayError as error:
+                    reason = str(error).partition("\n")[0]
+                    raise PevaError(f"--ray {self.address}: a worker died again and again: {reason}") from error
+                yield index, result
+
+
+def _turn(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+    """Do a task in a worker, where warnings were shown before, and modules of the working folder are found last."""
+    warnings.simplefilter("ignore")
+    if "" not in sys.path:
+        sys.path.append("")
+    return function(*task)
