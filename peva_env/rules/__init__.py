@@ -15,17 +15,33 @@ from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
 from peva_env.rules.evidence import Evidence, RunMargins, Scatter, evidence_of, run_margins
 from peva_env.rules.judge import COUNTS, NOT_MEASURED, Judgement, apply_rules, is_decided, judge, majority
 from peva_env.rules.other_causes import IN_DOUBT, is_in_doubt
+from peva_env.rules.sequential import (
+    LEAST_GROWTH,
+    STOPPED,
+    Ending,
+    Part,
+    Reading,
+    Watch,
+    judge_stopped,
+    slow_ms,
+)
 
 __all__ = [
     "ABORTED",
     "COUNTS",
     "IN_DOUBT",
+    "LEAST_GROWTH",
     "NOT_MEASURED",
+    "STOPPED",
     "ArrayRules",
+    "Ending",
     "Evidence",
     "Judgement",
+    "Part",
+    "Reading",
     "RunMargins",
     "Scatter",
+    "Watch",
     "apply_rules",
     "evidence_of",
     "is_decided",
@@ -33,6 +49,7 @@ __all__ = [
     "judge",
     "judge_aborted",
     "judge_again",
+    "judge_stopped",
     "judge_stored",
     "labels",
     "majority",
@@ -40,4 +57,5 @@ __all__ = [
     "most_failures",
     "run_margins",
     "saturation",
+    "slow_ms",
 ]

@@ -2,7 +2,9 @@
 
 Not every run can be judged by every rule. A run is INVALID under rules that need what was not measured. A run that was
 aborted early is a bound: it is OVERLOADED if the rules would make it so even if the rest of the run had succeeded, and
-INVALID otherwise. A run that was INVALID for another cause than a missing measurement stays INVALID.
+INVALID otherwise. A run that was stopped because its verdict was decided counts under other rules where its values
+decide them, too; else it is INVALID, too short for them. A run that was INVALID for another cause than a missing
+measurement stays INVALID.
 """
 
 from peva_env.config import OverloadConfig
@@ -10,6 +12,7 @@ from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.rules.early_abort import ABORTED, judge_aborted
 from peva_env.rules.judge import NOT_MEASURED, Judgement, judge
 from peva_env.rules.other_causes import IN_DOUBT
+from peva_env.rules.sequential import STOPPED, judge_stopped
 
 _SATURATED_PCT = 80.0
 """CPU use, as percent of all cores, above which k6 may be the bottleneck: 500 requests/s take 20 % of two cores."""
@@ -22,6 +25,8 @@ def judge_stored(event: ExecutionEvent, rules: OverloadConfig, duration_s: float
     """Return the judgement of a stored run by some rules; ``duration_s`` is the planned length of the run."""
     if any(reason.startswith(ABORTED) for reason in event.reasons):
         return judge_aborted(event.functions, event.node, rules, duration_s=duration_s, ran_s=event.duration_s)
+    if any(reason.startswith(STOPPED) for reason in event.reasons):
+        return judge_stopped(event.functions, event.node, rules, duration_s=duration_s, ran_s=event.duration_s)
     return judge(event.functions, event.node, rules)
 
 

@@ -33,7 +33,7 @@ def most_failures(config: Config, duration_s: float, rules: OverloadConfig) -> l
     for name, rate_rps in config:
         own_min = rules.limits_of(name).success_rate_min
         share = min(1.0 if own_min is None else 1 - own_min, of_mean)
-        most.append(math.floor(share * _plan(rate_rps, duration_s) + _ROUNDING))
+        most.append(math.floor(share * planned(rate_rps, duration_s) + _ROUNDING))
     return most
 
 
@@ -69,7 +69,7 @@ def judge_aborted(
 
 
 def _at_best(function: FunctionMeasurement, duration_s: float) -> FunctionMeasurement:
-    plan = _plan(function.rate_rps, duration_s)
+    plan = planned(function.rate_rps, duration_s)
     lost = function.offered - function.succeeded
     unknown: dict[str, Any] = dict.fromkeys(LATENCIES)  # the other requests could have made any latency low
     success_rate = max(0.0, 1 - lost / plan)
@@ -80,5 +80,6 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _plan(rate_rps: int, duration_s: float) -> float:
+def planned(rate_rps: int, duration_s: float) -> float:
+    """Return the most requests that a function is offered in a run."""
     return rate_rps * duration_s + 1

@@ -34,7 +34,7 @@ minimum: with a minimum of 0.95, the largest possible margin is 0.053 of it."""
 _CLEAR_OF_LIMIT = 0.1
 """Clear margin of any other value, as a share of its threshold."""
 
-_CLEARLY_OVER = 0.2
+CLEARLY_OVER = 0.2
 """Distance beyond a threshold of the node, as a share of it, from which an overloaded run is certain."""
 
 
@@ -102,7 +102,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Check:
+class Check:
     """One rule applied to one value: ``margin`` is the distance to the limit as a share of it, negative if it fired.
 
     A value is clear of the limit if its margin is at least ``clear_margin``.
@@ -118,7 +118,7 @@ class _Check:
 
 def judge(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
     """Apply the overload rules to one run."""
-    problems = [*absent(functions), *_not_measured(functions, node, rules)]
+    problems = [*absent(functions), *not_measured(functions, node, rules)]
     if problems:
         return Judgement(Verdict.INVALID, tuple(problems))
     return caused_by_load(functions, lambda measured: apply_rules(measured, node, rules))
@@ -155,9 +155,7 @@ def caused_by_load(
 
 def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> Judgement:
     """Apply the rules to the measured values; do not check whether values are missing or addresses wrong."""
-    checks = list(_function_checks(functions, rules))
-    counted = any(check.fired and check.name.startswith(SUCCESS_OF) for check in checks)
-    checks += _node_checks(functions, node, rules, failures="" if counted else _failures(functions))
+    checks = rule_checks(functions, node, rules)
     fired = [check for check in checks if check.fired]
     return Judgement(
         verdict=Verdict.OVERLOADED if fired else Verdict.OK,
@@ -166,6 +164,13 @@ def apply_rules(functions: Sequence[FunctionMeasurement], node: NodeMeasurement,
         overloaded_functions=tuple(dict.fromkeys(check.function for check in fired if check.function)),
         is_certain=_is_certain(checks) and not (fired and any(restart(functions))),
     )
+
+
+def rule_checks(functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig) -> list[Check]:
+    """Return every rule applied to the measured values; those on values that were not measured are left out."""
+    checks = list(_function_checks(functions, rules))
+    counted = any(check.fired and check.name.startswith(SUCCESS_OF) for check in checks)
+    return checks + list(_node_checks(functions, node, rules, failures="" if counted else _failures(functions)))
 
 
 def majority(verdicts: Iterable[Verdict]) -> Verdict:
@@ -194,9 +199,9 @@ def is_decided(verdicts: Sequence[Verdict], iterations: int, *, is_certain: bool
     return is_certain and 0 in (n_overloaded, n_ok)
 
 
-def _is_certain(checks: Sequence[_Check]) -> bool:
+def _is_certain(checks: Sequence[Check]) -> bool:
     if any(check.fired for check in checks):
-        return any(check.margin <= -_CLEARLY_OVER for check in checks if not check.function)
+        return any(check.margin <= -CLEARLY_OVER for check in checks if not check.function)
     return all(check.margin >= check.clear_margin for check in checks)
 
 
@@ -209,9 +214,10 @@ def absent(functions: Sequence[FunctionMeasurement]) -> Iterator[str]:
             yield f"{function.name} was not there for most of {function.sent} requests: {found}"
 
 
-def _not_measured(
+def not_measured(
     functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
 ) -> Iterator[str]:
+    """Yield a message for each value that a rule is about and that was not measured."""
     for name, value, limit_pct in _uses(node, rules):
         if limit_pct is not None and (value is None or not math.isfinite(value)):
             yield f"{name} of the node{NOT_MEASURED}"
@@ -235,7 +241,7 @@ def _latencies(function: FunctionMeasurement, rules: OverloadConfig) -> Iterator
                 yield f"{latency.removesuffix('_ms')} latency of {function.name}", getattr(function, latency), limit_ms
 
 
-def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadConfig) -> Iterator[_Check]:
+def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadConfig) -> Iterator[Check]:
     for function in functions:
         limits = rules.limits_of(function.name)
         if limits.success_rate_min is not None:
@@ -246,30 +252,30 @@ def _function_checks(functions: Sequence[FunctionMeasurement], rules: OverloadCo
             name = f"replicas of {function.name}"
             text = f"{name} {function.replicas} >= {limits.replicas}"
             margin = (limits.replicas - function.replicas) / limits.replicas
-            yield _Check(name, text, margin, function.replicas >= limits.replicas, function.name)
+            yield Check(name, text, margin, function.replicas >= limits.replicas, function.name)
         if function.backlog and limits.backlog:
             yield _backlog_check(function)
         yield from _latency_checks(function, rules)
 
 
-def _backlog_check(function: FunctionMeasurement) -> _Check:
+def _backlog_check(function: FunctionMeasurement) -> Check:
     excess = function.backlog / function.offered
     served_rps = function.rate_rps * (1 - excess)
     text = f"backlog of {function.name}: it served {served_rps:.1f} of {function.rate_rps} rps, the rest queued up"
-    return _Check(f"backlog of {function.name}", text, -excess, True, function.name)
+    return Check(f"backlog of {function.name}", text, -excess, True, function.name)
 
 
-def _latency_checks(function: FunctionMeasurement, rules: OverloadConfig) -> Iterator[_Check]:
+def _latency_checks(function: FunctionMeasurement, rules: OverloadConfig) -> Iterator[Check]:
     for name, value_ms, limit_ms in _latencies(function, rules):
         if not function.succeeded:
-            yield _Check(name, f"{name}: no request succeeded", NO_LATENCY_MARGIN, True, function.name)
+            yield Check(name, f"{name}: no request succeeded", NO_LATENCY_MARGIN, True, function.name)
         elif value_ms is not None:
             yield _at_most(name, value_ms, limit_ms, "ms", function.name)
 
 
 def _node_checks(
     functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig, failures: str
-) -> Iterator[_Check]:
+) -> Iterator[Check]:
     if rules.success_rate_node_min is not None:
         # Not by sum(), which since Python 3.12 makes good what rounding loses: ``peva_env.rules.arrays`` adds plainly.
         mean_success = reduce(add, (function.success_rate for function in functions)) / len(functions)
@@ -289,13 +295,13 @@ def _failures(functions: Sequence[FunctionMeasurement]) -> str:
     return f"{COUNTS}{lost})" if lost else ""
 
 
-def _at_least(what: str, value: float, limit: float, failures: str, function: str | None = None) -> _Check:
+def _at_least(what: str, value: float, limit: float, failures: str, function: str | None = None) -> Check:
     scale = limit or 1
     clear_margin = _CLEAR_OF_SUCCESS * (1 - limit) / scale
     text = f"{what} {value:.3f} < {limit:g}{failures}"
-    return _Check(what, text, (value - limit) / scale, value < limit, function, clear_margin)
+    return Check(what, text, (value - limit) / scale, value < limit, function, clear_margin)
 
 
-def _at_most(what: str, value: float, limit: float, unit: str, function: str | None = None) -> _Check:
+def _at_most(what: str, value: float, limit: float, unit: str, function: str | None = None) -> Check:
     text = f"{what} {value:.1f} {unit} > {limit:g} {unit}"
-    return _Check(what, text, (limit - value) / (limit or 1), value > limit, function)
+    return Check(what, text, (limit - value) / (limit or 1), value > limit, function)

@@ -21,6 +21,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from peva_env.rules import LEAST_GROWTH
+
 SEGMENTS = 8
 """Parts of a run: enough for a test with six degrees of freedom, and each has requests at low rates, too."""
 
@@ -29,9 +31,6 @@ _LEAST_REQUESTS = 3
 
 _T_LIMIT = 3.14
 """Quantile 0.99 of Student's t distribution with SEGMENTS - 2 degrees of freedom."""
-
-_LEAST_GROWTH = 0.03
-"""Smallest slope, in seconds of latency per second of the run, that counts as growth: 3 % over capacity."""
 
 _LEAST_MS = 25.0
 """Smallest growth of the latency over the run, in ms: less is the noise of a machine."""
@@ -55,12 +54,17 @@ def backlog(medians_ms: Sequence[float | None], counts: Sequence[int], offered: 
     y = np.array([math.nan if median is None else median for median in medians_ms]) / 1000
     x = (np.arange(SEGMENTS) + 0.5) * duration_s / SEGMENTS
     slope, deviation = _line(x, y)
-    if not (slope > _LEAST_GROWTH and slope * duration_s * 1000 > _LEAST_MS and slope > _T_LIMIT * deviation):
+    if not (slope > LEAST_GROWTH and slope * duration_s * 1000 > _LEAST_MS and slope > _T_LIMIT * deviation):
         return 0
     half = SEGMENTS // 2
     if any(_line(x[part], y[part])[0] < _STEADY * slope for part in (slice(half), slice(half, None))):
         return 0  # a step from one latency to another: something else slowed the function down
-    return round(offered * slope / (1 + slope))
+    return backlog_of(slope, offered)
+
+
+def backlog_of(growth: float, offered: int) -> int:
+    """Return how many of the offered requests queue up where the latency grows by ``growth`` s per s."""
+    return round(offered * growth / (1 + growth))
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
