@@ -159,7 +159,8 @@ class ExecutionEvent:
 
     The first reason of an aborted run says that it was aborted (``peva_env.rules.early_abort``). Its ``duration_s`` is
     the time until the abort, its counts and rates are of the requests completed by then, and its margin is an upper
-    bound of the margin of the whole run.
+    bound of the margin of the whole run. So does that of a run that was stopped because its verdict was decided
+    (``peva_env.rules.sequential``), OK or OVERLOADED; its margin is that of the part that was run.
     """
 
     config_key: ConfigKey

@@ -139,6 +139,7 @@ def make_source(config: DfaasConfig, platform: Platform) -> LiveSource:
         warm_up_s=config.warm_up_s,
         rules=config.overload,
         early_abort=config.early_abort,
+        stop_early=config.stop_early is not None,
         context_hash=context_hash(measurement_context(config, platform, generator.version)),
     )
 
@@ -211,6 +212,8 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
     }
     # Keys are omitted where unused: the hash stays that of contexts stored before these options existed.
     options = {name: value for name, value in config.k6_options.items() if name != "cloud"}
-    early_abort = {"early_abort": True} if config.early_abort else {}
+    endings: dict[str, Any] = {"early_abort": True} if config.early_abort else {}
+    if config.stop_early:
+        endings["stop_early"] = config.stop_early
     warm_up = {"warm_up_s": config.warm_up_s} if config.warm_up else {}
-    return context | ({"k6_options": options} if options else {}) | early_abort | warm_up
+    return context | ({"k6_options": options} if options else {}) | endings | warm_up

@@ -100,6 +100,10 @@ def run(
         bool | None,
         typer.Option("--early-abort", help="End a run as soon as the requests left cannot prevent OVERLOADED."),
     ] = None,
+    stop_early: Annotated[
+        str | None,
+        typer.Option(help="sequential: end a run as soon as a sequential test decides its verdict, OK or OVERLOADED."),
+    ] = None,
     refine: Annotated[
         str | None,
         typer.Option(metavar="PERCENT", help="When the map is complete: measure each limit as exactly as this, as 5%."),
@@ -125,6 +129,7 @@ def run(
         dominance=dominance,
         repeats=repeats,
         early_abort=early_abort,
+        stop_early=stop_early,
         refine=refine,
         confirm=confirm,
     )

@@ -31,6 +31,7 @@ from peva_env.space import Dominance
 from peva_env.system import local_path
 
 _SHORTEST_TO_CUT_S = 5.0
+_SHORTEST_TO_STOP_S = 10.0
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -61,6 +62,9 @@ class DfaasConfig(Section):
     )
     early_abort: bool = Field(
         False, description="end a run as soon as its remaining requests can no longer prevent the verdict OVERLOADED"
+    )
+    stop_early: Literal["sequential"] | None = Field(
+        None, description="sequential: end a run as soon as a sequential test decides its verdict, OK or OVERLOADED"
     )
     warm_up: str | None = Field(
         None, description="load before each run that is sent but not judged, for example 2s; default: none"
@@ -312,6 +316,11 @@ class DfaasConfig(Section):
             raise ValueError(
                 f"early_abort: k6 checks every 2 s, too late to shorten runs of duration {self.duration}; "
                 f"set duration to at least {_SHORTEST_TO_CUT_S:g}s, or leave early_abort out"
+            )
+        if self.stop_early and self.duration_s < _SHORTEST_TO_STOP_S:
+            raise ValueError(
+                f"stop_early: needs 6 s to see that no queue grows, too late to shorten runs of duration "
+                f"{self.duration}; set duration to at least {_SHORTEST_TO_STOP_S:g}s, or leave stop_early out"
             )
         return self
 

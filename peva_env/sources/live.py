@@ -10,9 +10,19 @@ from peva_env.config import FunctionConfig, OverloadConfig, request_headers
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms import Cooldown, NodeUsage, Platform, Rest, Usage, steady_window
-from peva_env.rules import NOT_MEASURED, Judgement, judge, judge_aborted, most_failures, saturation
+from peva_env.rules import (
+    NOT_MEASURED,
+    Judgement,
+    judge,
+    judge_aborted,
+    judge_stopped,
+    most_failures,
+    saturation,
+    slow_ms,
+)
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult, Step
 from peva_env.sources.other_programs import crowded_share, doubts, is_crowded
+from peva_env.sources.run_watch import RunWatch
 from peva_env.space import Config, config_key
 from peva_env.system import Moment
 
@@ -33,6 +43,7 @@ class LiveSource:
     context_hash: str
     warm_up_s: float = 0.0  # load before the run that is not judged
     early_abort: bool = False  # end a run as soon as its remaining requests cannot prevent the verdict OVERLOADED
+    stop_early: bool = False  # end a run as soon as a sequential test decides its verdict
     run_id: str = ""  # the campaign's run id, a tag of k6's samples
     clock: Callable[[], Moment] = Moment.now
 
@@ -142,17 +153,29 @@ class LiveSource:
 
     def _load(self, event: ExecutionEvent, config: Config, rest: Rest) -> ExecutionEvent:
         began = self.clock()
+        loads, watch = self._loads(config), self._watch()
+        if watch:
+            loads = [replace(load, slow_ms=slow_ms(load.name, self.rules)) for load in loads]
         try:
             result = self.generator.run(
-                self._loads(config),
+                loads,
                 duration_s=self.duration_s,
                 warm_up_s=self.warm_up_s,
                 tags=self._tags(event),
                 most_failures=self._most_failures(config),
+                watcher=watch.read if watch else None,
             )
         except LoadGeneratorError as error:
             return replace(event, reasons=(str(error),))
+        if watch and result.is_stopped:
+            result = replace(result, functions=watch.with_backlog(result.functions))
         return self._measured(event, rest, result, began)
+
+    def _watch(self) -> RunWatch | None:
+        if not self.stop_early:
+            return None
+        timeout_s = self.generator.timeout_s
+        return RunWatch(self.rules, duration_s=self.duration_s, timeout_s=timeout_s, usage=self.platform.usage)
 
     def _measured(self, event: ExecutionEvent, rest: Rest, result: LoadResult, began: Moment) -> ExecutionEvent:
         """Return the event of a run with what k6 and the platform measured, and its verdict."""
@@ -182,6 +205,8 @@ class LiveSource:
         ran_s = result.aborted_after_s
         if ran_s is None:
             return judge(functions, node, self.rules)
+        if result.is_stopped:
+            return judge_stopped(functions, node, self.rules, duration_s=self.duration_s, ran_s=ran_s)
         return judge_aborted(functions, node, self.rules, duration_s=self.duration_s, ran_s=ran_s)
 
     def _shortage(self, result: LoadResult) -> str | None:

@@ -26,6 +26,7 @@ import numpy as np
 
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
 from peva_env.memory import DuckDBMemoryStore
+from peva_env.rules import STOPPED
 from peva_env.space import Config, config_key
 from peva_env.testing.examples import CONTEXT_HASH
 
@@ -95,7 +96,8 @@ class SourceContract:
 
     def test_a_verdict_that_is_not_ok_has_reasons_and_the_margin_agrees(self) -> None:
         for event in self._events():
-            assert bool(event.reasons) is (event.verdict is not Verdict.OK)
+            is_stopped = event.reasons[:1] != () and event.reasons[0].startswith(STOPPED)
+            assert bool(event.reasons) is (event.verdict is not Verdict.OK or is_stopped)
             if event.verdict is not Verdict.INVALID and event.margin:
                 assert (event.margin < 0) is (event.verdict is Verdict.OVERLOADED)
             assert set(event.overloaded_functions) <= set(event.config_key[0])

@@ -111,6 +111,7 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"repeats": "some"}, "repeats = 'some'"),
         ({"dominance": "both"}, "dominance = 'both'"),
         ({"early_abort": True, "duration": "3s"}, "set duration to at least 5s, or leave early_abort out"),
+        ({"stop_early": "sequential", "duration": "8s"}, "set duration to at least 10s, or leave stop_early out"),
         ({"algorithm_entrypoint": "policies"}, "must be module:Class"),
         ({"memory": {"backend": "sqlite"}}, "memory.backend = 'sqlite'"),
         ({"run_id": "a/b"}, "run_id = 'a/b'"),

@@ -9,11 +9,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from peva_env.config import CooldownConfig, FunctionConfig, OverloadConfig
+from peva_env.config import LATENCIES, CooldownConfig, FunctionConfig, OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, FunctionMeasurement, MeasurementSource, Verdict
 from peva_env.errors import LoadGeneratorError, MetricsError
 from peva_env.platforms import Cooldown, MachineUsage, NodeUsage, Usage
+from peva_env.rules import Reading
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult, Step
+from peva_env.sources.k6.live_counts import Watcher
 from peva_env.sources.live import LiveSource
 from peva_env.system import Moment
 
@@ -66,6 +68,10 @@ class Generator:
         self.meanwhile: Callable[[], None] = lambda: None
         self.changed: Callable[[FunctionMeasurement], FunctionMeasurement] = lambda function: function
         self.warm_ups_s: list[float] = []
+        self.watcher: Watcher | None = None
+        self.slow_ms: list[Sequence[int]] = []
+        self.timeout_s = 5.0
+        self.latency_ms = 20.0
 
     def run(
         self,
@@ -75,12 +81,22 @@ class Generator:
         warm_up_s: float,
         tags: Mapping[str, str],
         most_failures: Sequence[int] | None,
+        watcher: Watcher | None,
     ) -> LoadResult:
         self.meanwhile()
         self.most_failures = most_failures
+        self.watcher, self.slow_ms = watcher, [load.slow_ms for load in loads]
         if self.error:
             raise LoadGeneratorError(self.error)
+        is_stopped = False
+        for ran_s in np.arange(0.5, duration_s, 0.5) if watcher else ():
+            reading = Reading(float(ran_s), tuple(self._measured(load, float(ran_s)) for load in loads))
+            if watcher and watcher(reading, 101.0):
+                self.aborted_after_s, is_stopped = float(ran_s), True
+                break
         functions = tuple(self._measured(load, self.aborted_after_s or duration_s) for load in loads)
+        if is_stopped:
+            return LoadResult(functions, 100.0, 112.0, 101.0, self.cpu_pct, {}, self.aborted_after_s, is_stopped=True)
         return LoadResult(functions, 100.0, 112.0, 101.0, self.cpu_pct, {"metrics": {}}, self.aborted_after_s)
 
     def run_steps(
@@ -104,8 +120,18 @@ class Generator:
         succeeded = round(offered * self.success)
         failed = {self.kind: offered - succeeded}
         held_up = round(offered * self.held_up)
+        latencies: dict[str, Any] = dict.fromkeys(LATENCIES, self.latency_ms)
         measurement = FunctionMeasurement(
-            load.name, load.rate_rps, offered, offered, 0, succeeded, failed, self.success, held_up=held_up
+            load.name,
+            load.rate_rps,
+            offered,
+            offered,
+            0,
+            succeeded,
+            failed,
+            self.success,
+            held_up=held_up,
+            **latencies,
         )
         return self.changed(measurement)
 
@@ -392,6 +418,54 @@ def test_without_early_abort_k6_is_not_asked_to_end_early() -> None:
     generator = Generator()
     measured(generator=generator)
     assert generator.most_failures is None
+
+
+def stopping(node: Node, generator: Generator, **rules: Any) -> ExecutionEvent:
+    """Measure a run of 30 s that may be ended when its verdict is decided."""
+    source = replace(live_source(node, generator), stop_early=True, duration_s=30.0, rules=OverloadConfig(**rules))
+    return source.measure([("f", 50)], iteration=0, rng=np.random.default_rng(0))
+
+
+def test_a_run_that_is_clearly_ok_is_stopped_and_has_the_use_of_its_part() -> None:
+    node, generator = Node(), Generator()
+    event = stopping(node, generator, p95_ms_max=300)
+    assert (event.verdict, event.duration_s) == (Verdict.OK, 11.0)
+    assert event.reasons == ("stopped after 11.0 s of 30 s: clearly OK",)
+    assert generator.slow_ms == [(200,)]
+    assert node.windows[-3:] == [(102.0, 107.0), (107.0, 112.0), (102.0, 112.0)]
+
+
+def test_a_run_that_is_clearly_overloaded_is_stopped_sooner() -> None:
+    event = stopping(Node(), Generator(success=0.5))
+    assert (event.verdict, event.duration_s) == (Verdict.OVERLOADED, 3.0)
+    assert event.reasons[0] == "stopped after 3.0 s of 30 s: clearly overloaded"
+
+
+def test_a_queue_that_grows_is_a_backlog_of_the_stopped_run() -> None:
+    generator = Generator()
+
+    def growing(function: FunctionMeasurement) -> FunctionMeasurement:
+        return replace(function, mean_ms=20.0 + 50 * function.offered / 50)  # as the mean of what grows by 0.1 s per s
+
+    generator.changed = growing
+    event = stopping(Node(), generator)
+    assert (event.verdict, event.duration_s) == (Verdict.OVERLOADED, 8.0)
+    assert event.reasons[1].startswith("backlog of f: it served 45.")
+    assert event.functions[0].backlog == pytest.approx(36, abs=2)
+
+
+def test_a_run_that_cannot_be_measured_meanwhile_goes_on_to_its_end() -> None:
+    node, generator = Node(), Generator()
+    node.use = NodeUsage(missing=("CPU of the node: one scrape",))
+    event = stopping(node, generator)
+    assert (event.verdict, event.duration_s) == (Verdict.INVALID, 30.0)
+    assert generator.aborted_after_s is None
+
+
+def test_without_stop_early_nobody_watches_a_run_and_nothing_is_counted_for_it() -> None:
+    generator = Generator()
+    measured(generator=generator)
+    assert (generator.watcher, generator.slow_ms) == (None, [()])
 
 
 def test_an_invalid_run_names_its_cause_and_not_what_else_is_missing() -> None:

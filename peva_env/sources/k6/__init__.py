@@ -7,6 +7,7 @@ What must always hold:
 - No k6 process outlives its run.
 """
 
+from peva_env.sources.k6.backlog import backlog_of
 from peva_env.sources.k6.binary import find_k6
 from peva_env.sources.k6.plan import FunctionLoad
 from peva_env.sources.k6.result import LoadResult
@@ -19,6 +20,7 @@ __all__ = [
     "FunctionLoad",
     "LoadResult",
     "Step",
+    "backlog_of",
     "find_k6",
     "k6_settings",
 ]

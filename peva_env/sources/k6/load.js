@@ -1,7 +1,7 @@
 // The load of one run, for k6 0.57 and later. Nothing is generated: which scenarios run, how long and at what rate
 // comes as options (k6 --config), what each of them sends comes from the plan file.
 //
-//   PEVA_PLAN     JSON array: [{method, url, body, params, expect}, ...], one request per function
+//   PEVA_PLAN     JSON array: [{method, url, body, params, expect, slow_ms}, ...], one request per function
 //   PEVA_SUMMARY  where the summary is written
 //   PEVA_REQUEST  index into the plan; each scenario sets its own
 //   PEVA_SEGMENT_MS  length of a segment of the run; each has its own latencies
@@ -19,6 +19,7 @@ const INVALID_URL = 1020;
 const requests = new SharedArray('requests', () => JSON.parse(open(__ENV.PEVA_PLAN)));
 const failures = new Counter('peva_failures');
 const latency = new Trend('peva_latency', true); // of successful requests, by the segment in which they were sent
+const slow = new Counter('peva_slow'); // successful requests above a latency
 const stalls = new Trend('peva_stalls', true); // each time during which k6 stood still
 const own = {}; // a SharedArray parses an element at each access: every virtual user keeps those that it sends
 
@@ -37,15 +38,20 @@ export default function () {
   if (response.error_code === INVALID_URL) throw new Error(`${request.url}: ${response.error}`); // nothing was sent
   const kind = failureKind(response, request.expect);
   if (kind) failures.add(1, { kind });
-  else latency.add(response.timings.duration, { segment });
+  else succeeded(response.timings.duration, segment, request.slow_ms);
+}
+
+function succeeded(duration, segment, limits) {
+  latency.add(duration, { segment });
+  for (const above of limits) if (duration > above) slow.add(1, { above });
 }
 
 // Which answers k6 itself counts as expected, and whether it keeps their bodies.
-function prepared({ expect = {}, ...request }) {
+function prepared({ expect = {}, slow_ms = [], ...request }) {
   const params = { ...request.params };
   if (expect.status) params.responseCallback = http.expectedStatuses(...expect.status);
   if (expect.body_contains || expect.body_not_contains) params.responseType = 'text';
-  return { ...request, params, expect };
+  return { ...request, params, expect, slow_ms };
 }
 
 // Sends nothing and waits for no function: what makes a pulse late makes k6's requests late, too. One iteration is all

@@ -49,6 +49,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 class FunctionLoad:
     """The load on one function: ``rate_rps`` requests per second, each the same.
 
+    ``slow_ms`` are latencies in whole ms; k6 counts the successful requests above each.
+
     Raises:
         ConfigError: a value cannot be sent unchanged, for example a header with a line break.
     """
@@ -60,6 +62,7 @@ class FunctionLoad:
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     expect: ExpectConfig | None = None
+    slow_ms: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         """Check that every value reaches the function unchanged."""
@@ -102,6 +105,7 @@ def k6_requests(loads: Sequence[FunctionLoad], timeout_s: float) -> list[dict[st
             "params": {"headers": dict(load.headers), "timeout": timeout_s * 1000, "redirects": 0},
         }
         | ({"expect": load.expect.model_dump(exclude_none=True)} if load.expect else {})
+        | ({"slow_ms": list(load.slow_ms)} if load.slow_ms else {})
         for load in loads
     ]
 
@@ -198,6 +202,7 @@ def _submetrics(name: str, load: FunctionLoad) -> dict[str, str]:
     """Return thresholds that always hold; they put metrics per scenario into the summary, which k6 omits otherwise."""
     counters = [f"{metric}{{scenario:{name}}}" for metric in ("iterations", "dropped_iterations", "http_reqs")]
     counters += [f"peva_failures{{scenario:{name},kind:{kind}}}" for kind in FAILURE_KINDS]
+    counters += [slow_requests(name, slow_ms) for slow_ms in load.slow_ms]
     latencies = [success_latency(name), *(segment_latency(name, segment) for segment in range(SEGMENTS))]
     if load.expect and load.expect.reads_body:
         latencies.append(success_latency(name, read_bodies=True))
@@ -228,6 +233,11 @@ def success_latency(name: str, *, read_bodies: bool = False) -> str:
 def segment_latency(name: str, segment: int) -> str:
     """Return the metric of the latencies of the successful requests that were sent in one segment of the run."""
     return f"peva_latency{{scenario:{name},segment:{segment}}}"
+
+
+def slow_requests(name: str, slow_ms: int) -> str:
+    """Return the metric that counts the successful requests of a scenario whose latency is above ``slow_ms``."""
+    return f"peva_slow{{scenario:{name},above:{slow_ms}}}"
 
 
 def _ends(name: str, most: int) -> Iterator[tuple[str, list[Any]]]:

@@ -11,10 +11,13 @@ from collections.abc import Callable
 _POLL_S = 0.02
 _OPEN_FILES = 65_536
 THRESHOLD_FAILED = 99
+INTERRUPTED = 105
+NO_REST_API = 106
 _EXIT_MEANINGS = {
     THRESHOLD_FAILED: "a threshold failed",
     104: "it refused its configuration",
-    105: "it was interrupted by a signal",
+    INTERRUPTED: "it was interrupted by a signal",
+    NO_REST_API: "its REST API could not be served",
     107: "its script raised an exception",
     108: "its script aborted the test",
     109: "it panicked",

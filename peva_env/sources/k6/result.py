@@ -19,8 +19,9 @@ class LoadResult:
         generator_cpu_pct: k6's own CPU time, initialisation included, as percent of the time of all cores that it may
             use until the load ended: 50 on two cores is one core fully used.
         raw_summary: k6's summary plus ``functions``, which maps scenarios to names.
-        aborted_after_s: how long the load lasted if k6 ended it early; requests that were still waiting then are
+        aborted_after_s: how long the load lasted if it was ended early; requests that were still waiting then are
             counted nowhere.
+        is_stopped: whether it was ended early by who watched its counts, not by a threshold of k6.
     """
 
     functions: tuple[FunctionMeasurement, ...]
@@ -30,3 +31,4 @@ class LoadResult:
     generator_cpu_pct: float | None = None
     raw_summary: dict[str, Any] = field(default_factory=dict, repr=False)
     aborted_after_s: float | None = None
+    is_stopped: bool = False

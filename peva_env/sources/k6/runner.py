@@ -8,16 +8,25 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6.binary import find_k6, k6_environment, k6_version
 from peva_env.sources.k6.cpu_trace import CpuTrace
+from peva_env.sources.k6.live_counts import LOGGER, LiveCounts, Watcher
 from peva_env.sources.k6.log import LogStream, first_error_in
 from peva_env.sources.k6.outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
 from peva_env.sources.k6.plan import STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
-from peva_env.sources.k6.process import THRESHOLD_FAILED, exit_meaning, raise_file_limit, wait
+from peva_env.sources.k6.process import (
+    INTERRUPTED,
+    NO_REST_API,
+    THRESHOLD_FAILED,
+    exit_meaning,
+    raise_file_limit,
+    wait,
+)
 from peva_env.sources.k6.result import LoadResult
 from peva_env.sources.k6.settings import K6Settings, require_accepted
 from peva_env.sources.k6.steps import Step, measured_steps, step_options
@@ -44,11 +53,12 @@ _NOT_IN_FILE_NAMES = re.compile(r"[^0-9A-Za-z._-]")
 
 
 class _End(NamedTuple):
-    """The end of a k6 process: when, the CPU seconds that it used, and whether a threshold ended the run early."""
+    """The end of a k6 process: when, the CPU seconds that it used, and what ended the run early: a threshold, or we."""
 
     at: float
     cpu_s: float
     aborted: bool
+    stopped: bool
     trace: CpuTrace
 
     def cpu_pct(self, start_at: float, length_s: float) -> float | None:
@@ -83,7 +93,7 @@ class K6:
     ) -> None:
         self.binary = binary if binary is not None else find_k6()
         self.version = k6_version(self.binary)
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._max_vus = max_vus
         self._settings = settings or K6Settings()
         self._wall_margin_s = wall_margin_s
@@ -97,6 +107,7 @@ class K6:
         warm_up_s: float = 0.0,
         tags: Mapping[str, str] | None = None,
         most_failures: Sequence[int] | None = None,
+        watcher: Watcher | None = None,
     ) -> LoadResult:
         """Load all functions at once for ``duration_s`` and count the outcome of each request.
 
@@ -109,6 +120,7 @@ class K6:
             tags: tags of this run's samples; their values are part of the names of the files that k6 writes.
             most_failures: one number per function; k6 aborts the run when a function has more failed or more dropped
                 requests.
+            watcher: is told twice a second what k6 has counted, and may end the run.
 
         Raises:
             LoadGeneratorError: k6 failed, hung, or left requests unaccounted for. The message holds k6's first error.
@@ -122,16 +134,17 @@ class K6:
             loads,
             duration_s=duration_s,
             warm_up_s=warm_up_s,
-            timeout_s=self._timeout_s,
+            timeout_s=self.timeout_s,
             max_vus=self._max_vus,
             tags={**self._settings.tags, **(tags or {})},
             most_failures=most_failures,
         )
 
         def result(summary: dict[str, Any], end: _End) -> LoadResult:
-            functions = measurements(loads, summary, duration_s, may_be_early=end.aborted)
+            is_early = end.aborted or end.stopped
+            functions = measurements(loads, summary, duration_s, may_be_early=is_early)
             aborted_after_s = None
-            if end.aborted:
+            if is_early:
                 aborted_after_s = ended_early_after(loads, functions, summary, duration_s, warm_up_s)
             ran_s = aborted_after_s or duration_s
             load_start = load_started_at(summary) + warm_up_s
@@ -142,11 +155,15 @@ class K6:
                 load_started_at=load_start,
                 generator_cpu_pct=_cpu_pct(end.cpu_s, max(0.0, load_start - started_at) + ran_s),
                 aborted_after_s=aborted_after_s,
+                is_stopped=end.stopped and aborted_after_s is not None,
                 raw_summary=summary | {"functions": {scenario(i): load.name for i, load in enumerate(loads)}},
             )
 
         length_s = warm_up_s + duration_s
-        return self._executed(loads, options, length_s, tags or {}, result, may_abort=bool(most_failures))
+        counts = LiveCounts(loads, warm_up_s=warm_up_s, duration_s=duration_s, watcher=watcher) if watcher else None
+        return self._executed(
+            loads, options, length_s, tags or {}, result, may_abort=bool(most_failures), counts=counts
+        )
 
     def run_steps(
         self, steps: Sequence[Step], *, step_s: float, warm_up_s: float = 0.0, tags: Mapping[str, str] | None = None
@@ -170,7 +187,7 @@ class K6:
             steps,
             step_s=step_s,
             warm_up_s=warm_up_s,
-            timeout_s=self._timeout_s,
+            timeout_s=self.timeout_s,
             max_vus=self._max_vus,
             tags={**self._settings.tags, **(tags or {})},
         )
@@ -202,11 +219,12 @@ class K6:
         result: Callable[[dict[str, Any], _End], T],
         *,
         may_abort: bool,
+        counts: LiveCounts | None = None,
     ) -> T:
         """Run k6 in a folder of its own and return the result of its summary; an error holds k6's first error."""
         with processes.temporary_folder("peva-k6-") as folder:
             self._write_plan(folder, loads, options)
-            end = self._execute(folder, load_s, self._outputs(load_s, tags), may_abort=may_abort)
+            end = self._execute(folder, load_s, self._outputs(load_s, tags), may_abort=may_abort, counts=counts)
             try:
                 return result(read_summary(folder / "summary.json"), end)
             except LoadGeneratorError as error:
@@ -218,7 +236,7 @@ class K6:
             options["systemTags"] += CLOUD_SYSTEM_TAGS
         try:
             (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
-            (folder / "plan.json").write_text(json.dumps(k6_requests(loads, self._timeout_s)), encoding="utf-8")
+            (folder / "plan.json").write_text(json.dumps(k6_requests(loads, self.timeout_s)), encoding="utf-8")
         except OSError as error:
             raise LoadGeneratorError(f"k6's plan cannot be written to {folder.parent}: {error.strerror}") from error
 
@@ -235,9 +253,10 @@ class K6:
                 raise LoadGeneratorError(f"{file.parent} cannot be made for k6's files: {error.strerror}") from error
         return outputs
 
-    def _command(self, folder: Path, outputs: RunOutputs) -> list[str | Path]:
+    def _command(self, folder: Path, outputs: RunOutputs, address: str) -> list[str | Path]:
         # --config also keeps k6 from reading the user's own default configuration.
-        command: list[str | Path] = [self.binary, "run", "--quiet", "--no-color", "--no-usage-report", "--address", ""]
+        command: list[str | Path] = [self.binary, "run", "--quiet", "--no-color", "--no-usage-report"]
+        command += ["--address", address]
         # k6 buffers its log in a file, but not on stderr; only the file can be limited to errors.
         log_output = "stderr" if self._settings.log else f"file={folder / 'log.json'},level=error"
         command += ["--log-format", "json", "--log-output", log_output]
@@ -245,31 +264,41 @@ class K6:
         command += ["-e", f"PEVA_PLAN={folder / 'plan.json'}", "-e", f"PEVA_SUMMARY={folder / 'summary.json'}"]
         return [*command, *outputs.arguments, _SCRIPT]
 
-    def _execute(self, folder: Path, load_s: float, outputs: RunOutputs, *, may_abort: bool) -> _End:
+    def _execute(
+        self, folder: Path, load_s: float, outputs: RunOutputs, *, may_abort: bool, counts: LiveCounts | None
+    ) -> _End:
         """Run k6 to its end; no k6 process remains, even after an error."""
-        limit_s = load_s + self._timeout_s + STOP_MARGIN_S + self._wall_margin_s
+        limit_s = load_s + self.timeout_s + STOP_MARGIN_S + self._wall_margin_s
         env = {**k6_environment(self._settings.ca_file), **outputs.env, **self._settings.env, **self._settings.secrets}
         log = LogStream(folder / "stderr.txt", self._settings.secrets) if self._settings.log else None
         with (folder / "stderr.txt").open("wb") as stderr:
             try:
-                process = processes.start(self._command(folder, outputs), env=env, stderr=stderr)
+                command = self._command(folder, outputs, counts.address if counts else "")
+                process = processes.start(command, env=env, stderr=stderr)
             except OSError as error:
                 raise LoadGeneratorError(f"{self.binary} cannot be run: {error.strerror}") from error
             try:
                 raise_file_limit(process.pid)
                 trace = CpuTrace(process.pid)
-                cpu_s = wait(process, limit_s, trace.look, *([log.pass_on] if log else []))
+                looks = [trace.look, *([log.pass_on] if log else [])]
+                if counts:
+                    looks.append(partial(counts.look, process))
+                cpu_s = wait(process, limit_s, *looks)
             finally:
                 processes.stop(process, grace_s=_GRACE_S)
         if log:
             log.end()
         if cpu_s is None:
             raise self._failure(f"k6 did not end within {limit_s:g} s and was killed", folder)
+        if counts and process.returncode == NO_REST_API:  # before any load
+            LOGGER.warning("k6 could not serve its counts at %s, so that this run goes on to its end", counts.address)
+            return self._execute(folder, load_s, outputs, may_abort=may_abort, counts=None)
         aborted = may_abort and process.returncode == THRESHOLD_FAILED
-        if process.returncode and not aborted:
+        stopped = counts is not None and counts.has_ended_k6 and process.returncode == INTERRUPTED
+        if process.returncode and not aborted and not stopped:
             meaning = exit_meaning(process.returncode)
             raise self._failure(f"k6 failed with exit code {process.returncode} ({meaning})", folder)
-        return _End(time.time(), cpu_s, aborted, trace)
+        return _End(time.time(), cpu_s, aborted, stopped, trace)
 
     def _failure(self, problem: str, folder: Path) -> LoadGeneratorError:
         error = first_error_in(folder, self._settings.secrets)

@@ -76,6 +76,7 @@ def test_options_are_part_of_what_makes_measurements_comparable_and_outputs_are_
 
     plain = context()
     assert context(early_abort=True) == plain | {"early_abort": True}
+    assert context(stop_early="sequential") == plain | {"stop_early": "sequential"}
     assert context(early_abort=False, repeats="adaptive", dominance="two_sided", iterations=1) == plain
     assert context(k6_options={"noConnectionReuse": True}) == plain | {"k6_options": {"noConnectionReuse": True}}
     settings = {"k6_outputs": ["json"], "k6_tags": {"a": "b"}, "k6_options": {"cloud": {"projectID": 1}}}

@@ -15,7 +15,7 @@ import pytest
 from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError
-from peva_env.rules import judge
+from peva_env.rules import Reading, judge
 from peva_env.sources.k6 import K6, FunctionLoad
 from peva_env.sources.k6.settings import K6Settings
 from tests.support.http_server import Server
@@ -210,3 +210,33 @@ def test_a_run_that_lasted_to_its_end_is_whole_however_much_of_it_failed(server:
     result = K6(timeout_s=1).run([FunctionLoad("f", 40, server.url("/status/503"))], duration_s=1, most_failures=[2])
     assert result.aborted_after_s is None
     assert abs(result.functions[0].offered - 40) <= 2
+
+
+def test_who_watches_a_run_sees_its_counts_and_can_end_it(server: Server) -> None:
+    fine = FunctionLoad("fine", 60, server.url("/delay/0.05"), slow_ms=(5,))
+    loads = [fine, FunctionLoad("failing", 20, server.url("/status/503")), FunctionLoad("absent", 0, server.url("/"))]
+    readings: list[Reading] = []
+
+    def watch(reading: Reading, started_at: float) -> bool:
+        readings.append(reading)
+        return reading.ran_s > 2.0 and started_at > 0
+
+    result = K6(timeout_s=2).run(loads, duration_s=20, warm_up_s=1, watcher=watch)
+    last = readings[-1]
+    assert result.is_stopped
+    assert result.aborted_after_s is not None
+    assert last.ran_s < result.aborted_after_s < 10
+    assert result.functions[1].failed == {"status_5xx": result.functions[1].sent}
+    for seen, counted in zip(last.functions, result.functions, strict=True):
+        assert seen.offered <= counted.offered
+    assert last.functions[0].offered > 60
+    assert (last.functions[0].mean_ms or 0) > 50
+    assert last.functions[0].p99_ms != 5, "all are slower"
+    assert [one.offered for one in last.functions[2:]] == [0]
+    assert sorted(reading.ran_s for reading in readings) == [reading.ran_s for reading in readings]
+
+
+def test_a_watched_run_that_nobody_ends_is_whole(server: Server) -> None:
+    result = K6(timeout_s=1).run([FunctionLoad("f", 40, server.url("/echo"))], duration_s=2, watcher=lambda *_: False)
+    assert (result.is_stopped, result.aborted_after_s) == (False, None)
+    assert abs(result.functions[0].offered - 80) <= 2
