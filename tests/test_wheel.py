@@ -8,7 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
+import peva_env
 from tests.support.pages import blocks
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +46,12 @@ def wheel(venv: Path) -> Path:
     assert built.returncode == 0, built.stderr
     (path,) = folder.glob("*.whl")
     return path
+
+
+def test_the_version_is_the_same_wherever_it_stands(wheel: Path) -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == peva_env.__version__
+    assert wheel.name.startswith(f"peva_env-{peva_env.__version__}-")
 
 
 def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
