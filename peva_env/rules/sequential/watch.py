@@ -59,7 +59,7 @@ class Reading(NamedTuple):
     """What the generator had counted ``ran_s`` seconds after the start of the counted load.
 
     ``functions`` hold the requests that had ended; their 99th percentile may be an upper bound. ``is_even`` is false
-    if the generator stood still, so that it did not send the requests evenly.
+    if the generator stood still for so long that latencies may be due to that.
     """
 
     ran_s: float

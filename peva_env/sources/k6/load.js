@@ -21,6 +21,7 @@ const failures = new Counter('peva_failures');
 const latency = new Trend('peva_latency', true); // of successful requests, by the segment in which they were sent
 const slow = new Counter('peva_slow'); // successful requests above a latency
 const stalls = new Trend('peva_stalls', true); // each time during which k6 stood still
+const stalled = new Counter('peva_stalled_ms'); // their sum, which k6's REST API does not tell
 const own = {}; // a SharedArray parses an element at each access: every virtual user keeps those that it sends
 
 http.setResponseCallback(http.expectedStatuses({ min: 200, max: 299 }));
@@ -62,7 +63,9 @@ export function pulse() {
     const dueAt = Math.min(now + Number(__ENV.PEVA_PULSE_MS), endsAt);
     sleep((dueAt - now) / 1000);
     now = Date.now();
-    if (now - dueAt > __ENV.PEVA_LATE_MS) stalls.add(now - dueAt);
+    if (now - dueAt <= __ENV.PEVA_LATE_MS) continue;
+    stalls.add(now - dueAt);
+    stalled.add(now - dueAt);
   }
 }
 

@@ -92,7 +92,7 @@ def test_a_reading_has_the_counts_and_latencies_of_each_function() -> None:
     assert (f.offered, f.succeeded, f.failed, f.dropped) == (200, 198, {"status_5xx": 2}, 0)
     assert (f.mean_ms, f.p50_ms, f.p95_ms) == (50, 50, 50)
     assert f.p99_ms == 100, "one of 198 is slower"
-    assert (f.backlog, reading.is_even, g.offered) == (0, True, 0)
+    assert (f.backlog, f.held_up, reading.is_even, g.offered) == (0, 0, True, 0)
     assert watcher.started_at == 2.0, "after the warm-up"
     assert not watcher.signals
 
@@ -102,6 +102,19 @@ def test_the_highest_latency_stands_for_the_99th_percentile_that_is_not_known() 
     with api(watcher.counts, answer_of(n_slow=3)):
         watcher.look()
     assert watcher.readings[0].functions[0].p99_ms == 400
+
+
+@pytest.mark.parametrize(("stalled_ms", "is_even"), [(150, True), (450, False)])
+def test_a_stall_of_two_requests_is_told_and_one_of_more_than_a_hundredth_makes_a_reading_uneven(
+    stalled_ms: int, is_even: bool
+) -> None:
+    watcher, metrics = Watcher(), answer_of()
+    sample = {"type": "counter", "sample": {"count": stalled_ms, "rate": 1.0}}
+    metrics["data"].append({"id": "peva_stalled_ms", "attributes": sample})
+    with api(watcher.counts, metrics):
+        watcher.look()
+    (reading,) = watcher.readings
+    assert (reading.functions[0].held_up, reading.is_even) == (round(stalled_ms / 100), is_even)
 
 
 def test_k6_is_ended_once_by_a_signal() -> None:
