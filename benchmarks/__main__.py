@@ -1,8 +1,8 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
 Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training``, ``report``,
-``rewards``, ``rewards-teach``, ``diff-luck``, ``confirm``, ``refining``, ``scouting``, ``scouted-agents`` and
-``twin``, which take longer or need an extra.
+``rewards``, ``rewards-teach``, ``diff-luck``, ``confirm``, ``refining``, ``scouting``, ``scouted-agents``, ``twin`` and
+``stop-early``, which take longer or need an extra.
 """
 
 import sys
@@ -27,6 +27,7 @@ from benchmarks import (
     simulated_speed,
     space_speed,
     step_overhead,
+    stop_early,
     training,
     truth,
     twin,
@@ -57,6 +58,7 @@ _LONG = {
     "scouted-agents": scouted_agents.main,
     "confirm": confirm.main,
     "twin": twin.main,
+    "stop-early": stop_early.main,
 }
 
 for name in sys.argv[1:] or _ALL:

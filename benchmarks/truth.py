@@ -85,7 +85,7 @@ _STARTS_COLD = """
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """One kind of service: its functions by name, its capacity in requests/s of each, None to measure it."""
 
     name: str
@@ -96,18 +96,18 @@ class _Kind:
 
 
 _QUEUE = {"concurrency": 10_000}
-_KINDS = (
-    _Kind("waits, five at once", {"a": _WAITS}, 100.0, function={"concurrency": 5}),
-    _Kind("one CPU-bound worker", {"a": _COMPUTES}, None, function=_QUEUE),
-    _Kind("a lock without a limit", {"a": _LOCKED}, None, function=_QUEUE),
-    _Kind(
+KINDS = (
+    Kind("waits, five at once", {"a": _WAITS}, 100.0, function={"concurrency": 5}),
+    Kind("one CPU-bound worker", {"a": _COMPUTES}, None, function=_QUEUE),
+    Kind("a lock without a limit", {"a": _LOCKED}, None, function=_QUEUE),
+    Kind(
         "degraded 200s, five at once",
         {"a": _DEGRADES},
         100.0,
         function={"concurrency": 1000, "expect": {"body_not_contains": "busy"}},
     ),
-    _Kind("cold start, five at once", {"a": _STARTS_COLD}, 100.0, {"warm_up": "2s"}, {"concurrency": 5}),
-    _Kind("two functions on one core", {"a": _COMPUTES, "b": _COMPUTES}, None, function=_QUEUE),
+    Kind("cold start, five at once", {"a": _STARTS_COLD}, 100.0, {"warm_up": "2s"}, {"concurrency": 5}),
+    Kind("two functions on one core", {"a": _COMPUTES, "b": _COMPUTES}, None, function=_QUEUE),
 )
 
 
@@ -128,15 +128,24 @@ class _Recorder(CampaignObserver):
 def main() -> None:
     """Print what was found of each kind at each rate, and how much of it is right."""
     right = sure = 0
-    for kind in _KINDS:
+    for kind in KINDS:
         with tempfile.TemporaryDirectory() as folder:
-            own_right, own_sure = _report(kind, *_measure(kind, Path(folder)))
+            own_right, own_sure = _report(kind, *measured(kind, Path(folder), _FACTORS, iterations=_TRIES))
         right, sure = right + own_right, sure + own_sure
     print(f"all: {right} of {sure} verdicts are right ({right / sure:.1%}; target {_TARGET:.0%})", flush=True)
 
 
-def _measure(kind: _Kind, folder: Path) -> tuple[float, Sequence[ExecutionEvent]]:
-    """Return the capacity of a kind in requests/s of each function, and the runs."""
+def measured(
+    kind: Kind, folder: Path, factors: Sequence[float], **settings: Any
+) -> tuple[float, Sequence[ExecutionEvent]]:
+    """Return the capacity of a kind in requests/s of each function, and the runs.
+
+    Args:
+        kind: the functions; a mix has the same rate of each.
+        folder: for their sources and the results.
+        factors: the rates, as multiples of the capacity.
+        settings: keys of the configuration besides those that are the same in all measurements.
+    """
     functions = []
     for name, code in kind.code.items():
         (folder / f"{name}.py").write_text(textwrap.dedent(code), encoding="utf-8")
@@ -144,16 +153,16 @@ def _measure(kind: _Kind, folder: Path) -> tuple[float, Sequence[ExecutionEvent]
     capacity_rps = kind.capacity_rps or _served_rps(functions)
     config = {
         "functions": functions,
-        "rate_strategy": {"type": "custom", "rates": sorted({round(factor * capacity_rps) for factor in _FACTORS})},
+        "rate_strategy": {"type": "custom", "rates": sorted({round(factor * capacity_rps) for factor in factors})},
         "combinations": {"min_functions": len(functions), "max_functions": len(functions) + 1},
         "duration": "5s",
         "timeout": "5s",
-        "iterations": _TRIES,
         "overload": {"cpu_overload_pct_of_capacity": None},
         "cooldown": {"max_wait_seconds": 30, "sleep_step_seconds": 0.3},
         "max_invalid_retries": 5,
         "output_dir": str(folder / "results"),
         **kind.settings,
+        **settings,
     }
     env = make_live_env(config)
     env.observer = recorder = _Recorder()
@@ -189,7 +198,7 @@ def _calls(url: str) -> int:
     return n
 
 
-def _report(kind: _Kind, capacity_rps: float, events: Sequence[ExecutionEvent]) -> tuple[int, int]:
+def _report(kind: Kind, capacity_rps: float, events: Sequence[ExecutionEvent]) -> tuple[int, int]:
     """Print one kind, and return how many verdicts outside the unsure part are right, and how many there are."""
     print(f"{kind.name}: {capacity_rps:.1f} requests/s", flush=True)
     right = sure = 0
