@@ -86,3 +86,24 @@ def test_a_run_that_was_aborted_is_measured_again_only_where_its_bound_decides_n
     _, shown, _ = run()
     assert "1 run measured" in shown
     assert query("SELECT verdict, duration_s FROM execution_events ORDER BY started_at")[-1] == ("OK", 5.0)
+
+
+@pytest.mark.alone
+def test_a_run_that_was_stopped_counts_under_other_rules_that_it_decides() -> None:
+    """Under half of the capacity, and twice of it."""
+    write_campaign([40, 200], {}, stop_early="sequential", duration="20s")
+    code, shown, _ = run()
+    assert code == 0
+    assert "clearly OK" in shown
+    assert "clearly overloaded" in shown
+    lasted_s = [run_s for (run_s,) in query("SELECT duration_s FROM execution_events WHERE kind = 'measured'")]
+    assert max(lasted_s) < 20
+    assert peva_env("memory", "verify", str(MEMORY)).returncode == 0
+
+    assert peva_env("ask", "limited=40", "--rule", "p90_ms_max=1000").stdout.startswith("limited 40: OK, measured")
+    close = peva_env("ask", "limited=40", "--rule", "p90_ms_max=75").stdout
+    assert not close.startswith("limited 40: OK, measured"), close
+
+    write_campaign([40, 200], {"p90_ms_max": 1000}, stop_early="sequential", duration="20s")
+    _, shown, _ = run()
+    assert "2 of 2 configurations judged anew, nothing measured again" in shown

@@ -138,6 +138,8 @@ class Watch:
             for function, growth in zip(last.functions, bounds, strict=True)
             if function.rate_rps
         )
+        if not is_calm and self._rules == without_use:
+            return None
         with_missing = [_with_missing(function, last.ran_s) for function in last.functions]
         middle_s = (_STEADY_FROM_S + last.ran_s) / 2
         first = self._part(with_missing, _STEADY_FROM_S, middle_s)

@@ -185,3 +185,11 @@ def test_a_run_is_looked_at_a_few_times_from_three_seconds_to_nine_tenths() -> N
     times = look_times(30.0)
     assert (times[0], times[-1] <= 27.0, len(times)) == (3.0, True, 16)
     assert look_times(10.0)[-1] <= 9.0
+
+
+def test_the_node_is_not_measured_where_that_could_decide_nothing() -> None:
+    def failing(functions: Sequence[FunctionMeasurement], start_s: float, end_s: float) -> Part:
+        raise AssertionError
+
+    without = OverloadConfig(cpu_overload_pct_of_capacity=None, ram_overload_pct=None)
+    assert ended(Run(lambda at_s: 0.05 + 0.02 * at_s), part=failing, rules=without) is None
