@@ -120,8 +120,7 @@ class Watch:
 
     def _look(self, last: Reading) -> Ending | None:
         without_use = self._rules.without_use()
-        counted = (last.functions, self._recent(last))
-        if all(self._judged(part, NodeMeasurement(), without_use) is Verdict.OVERLOADED for part in counted):
+        if self._is_overloaded(Part(last.functions, NodeMeasurement()), last.ran_s, without_use):
             return Ending(Verdict.OVERLOADED, {})
         if last.ran_s < self._least_ok_s:
             return None
@@ -140,16 +139,28 @@ class Watch:
         )
         if not is_calm and self._rules == without_use:
             return None
-        with_missing = [_with_missing(function, last.ran_s) for function in last.functions]
         middle_s = (_STEADY_FROM_S + last.ran_s) / 2
-        first = self._part(with_missing, _STEADY_FROM_S, middle_s)
-        second = self._part(with_missing, middle_s, last.ran_s)
-        verdicts = {self._judged(part.functions, part.node, self._rules) for part in (first, second)}
-        if verdicts == {Verdict.OVERLOADED}:
+        first = self._part(last.functions, _STEADY_FROM_S, middle_s)
+        second = self._part(last.functions, middle_s, last.ran_s)
+        if all(self._is_overloaded(part, last.ran_s, self._rules) for part in (first, second)):
             return Ending(Verdict.OVERLOADED, {})
-        if verdicts == {Verdict.OK} and is_calm and self._lasts(first, second, middle_s, last.ran_s):
-            return Ending(Verdict.OK, {})
-        return None
+        if not is_calm or not self._lasts(first, second, middle_s, last.ran_s):
+            return None
+        is_ok = all(self._is_ok(part, last.ran_s) for part in (first, second))
+        return Ending(Verdict.OK, {}) if is_ok else None
+
+    def _is_overloaded(self, part: Part, ran_s: float, rules: OverloadConfig) -> bool:
+        """Tell whether a part of a run decides overload, also by the requests of its second half alone."""
+        earlier = [reading for reading in self._readings if reading.ran_s <= ran_s / 2]
+        before = earlier[-1] if earlier else self._readings[0]
+        recent = tuple(map(_since, before.functions, part.functions))
+        return all(
+            self._judged(functions, part.node, rules) is Verdict.OVERLOADED for functions in (part.functions, recent)
+        )
+
+    def _is_ok(self, part: Part, ran_s: float) -> bool:
+        functions = [_with_missing(function, ran_s) for function in part.functions]
+        return self._judged(functions, part.node, self._rules) is Verdict.OK
 
     def _judged(
         self, functions: Sequence[FunctionMeasurement], node: NodeMeasurement, rules: OverloadConfig
@@ -163,13 +174,6 @@ class Watch:
             design_effects={function.name: self._design_effect(f) for f, function in enumerate(functions)},
         )
         return found.verdict if found else None
-
-    def _recent(self, last: Reading) -> tuple[FunctionMeasurement, ...]:
-        """Return the functions with the requests of the second half of the run so far; latencies are of the whole."""
-        before = next(
-            one for one in reversed(self._readings) if one.ran_s <= last.ran_s / 2 or one is self._readings[0]
-        )
-        return tuple(map(_since, before.functions, last.functions))
 
     def _design_effect(self, f: int) -> float:
         counts = [(one.functions[f].offered, one.functions[f].succeeded) for one in self._readings]
@@ -225,7 +229,7 @@ def look_times(duration_s: float) -> list[float]:
 
 
 def _since(before: FunctionMeasurement, now: FunctionMeasurement) -> FunctionMeasurement:
-    """Return a function with the requests that ended after an earlier reading."""
+    """Return a function with the requests that ended after an earlier reading; latencies are of all."""
     offered, succeeded = now.offered - before.offered, now.succeeded - before.succeeded
     return replace(
         now,

@@ -193,3 +193,18 @@ def test_the_node_is_not_measured_where_that_could_decide_nothing() -> None:
 
     without = OverloadConfig(cpu_overload_pct_of_capacity=None, ram_overload_pct=None)
     assert ended(Run(lambda at_s: 0.05 + 0.02 * at_s), part=failing, rules=without) is None
+
+
+def test_requests_that_take_longer_than_others_are_no_overload() -> None:
+    """One request in four takes longer than the run so far."""
+    run = Run()
+    whole = run.readings
+
+    def late(name: str = "f") -> list[FunctionMeasurement]:
+        return [
+            replace(one, offered=3 * one.offered // 4, sent=3 * one.sent // 4, succeeded=3 * one.succeeded // 4)
+            for one in whole(name)
+        ]
+
+    run.readings = late  # type: ignore[method-assign]
+    assert ended(run) is None
