@@ -282,7 +282,7 @@ class K6:
                 trace = CpuTrace(process.pid)
                 looks = [trace.look, *([log.pass_on] if log else [])]
                 if counts:
-                    looks.append(partial(counts.look, process))
+                    looks.append(partial(counts.look, process.pid))
                 cpu_s = wait(process, limit_s, *looks)
             finally:
                 processes.stop(process, grace_s=_GRACE_S)
