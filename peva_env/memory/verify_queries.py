@@ -1,7 +1,8 @@
 """The checks of a memory in SQL: each query returns table, key, column, stored and recomputed value of differences."""
 
 from collections.abc import Iterator
-from itertools import chain
+from enum import StrEnum
+from itertools import chain, repeat
 
 from peva_env.contracts import NOT_RUN, EventKind, Verdict
 from peva_env.memory.raw_summaries import misfits
@@ -20,19 +21,47 @@ _PER_FUNCTION = tuple(
 )
 
 
-def _column(table: str, key: str, column: str, recomputed: str, *, where: str = "true") -> str:
+def _column(
+    table: str, key: str, column: str, recomputed: str, *, where: str = "true", source: str | None = None
+) -> str:
     return (
-        f"SELECT '{table}', {key}, '{column}', {column}, {recomputed} FROM {table} e "  # noqa: S608
+        f"SELECT '{table}', {key}, '{column}', {column}, {recomputed} FROM {source or table} e "  # noqa: S608
         f"WHERE {column} IS DISTINCT FROM {recomputed} AND {where} ORDER BY 2"
     )
 
 
-def _length(column: str) -> str:
-    """Check that every list has a value for each function, or none for a skip or a run without measurements."""
+def event_queries(source: str) -> Iterator[str]:
+    """Yield the checks that every reader relies on, for the events of an SQL relation (the text after FROM).
+
+    A configuration has its id and at least one function, each named once, in sorted order and with a rate of at least
+    0; kind and verdict are known; and every list has a value for each function, or none for a skip or a run without
+    measurements.
+    """
+    expected = {
+        "config_id": _CONFIG_ID,
+        "function_names": "if(len(function_names) > 0, list_sort(list_distinct(function_names)), ['a function'])",
+        "rates_rps": "list_transform(rates_rps, lambda rate: greatest(coalesce(rate, 0), 0))",
+    }
+    for column, recomputed in expected.items():
+        yield _column("execution_events", _EVENT_KEY, column, recomputed, source=source)
+    yield from map(_length, _PER_FUNCTION, repeat(source))
+    yield _known("kind", EventKind, source)
+    yield _known("verdict", Verdict, source)
+
+
+def _length(column: str, source: str) -> str:
     n = "len(function_names)" if column == "rates_rps" else "if(len(offered) = 0, 0, len(function_names))"
     return (
         f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', concat(len({column}), ' values'), "  # noqa: S608
-        f"concat({n}, ' values') FROM execution_events e WHERE len({column}) IS DISTINCT FROM {n} ORDER BY 2"
+        f"concat({n}, ' values') FROM {source} e WHERE len({column}) IS DISTINCT FROM {n} ORDER BY 2"
+    )
+
+
+def _known(column: str, values: type[StrEnum], source: str) -> str:
+    known = ", ".join(f"'{value}'" for value in values)
+    return (
+        f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', {column}, 'one of {', '.join(values)}' "  # noqa: S608
+        f"FROM {source} e WHERE {column} IN ({known}) IS NOT TRUE ORDER BY 2"
     )
 
 
@@ -98,10 +127,8 @@ QUERIES: tuple[str, ...] = (
     _column("config_catalog", "e.config_id", "n_functions", "len(function_names)"),
     _column("config_catalog", "e.config_id", "total_rate_rps", "list_sum(rates_rps)"),
     _column("config_catalog", "e.config_id", "function_names", "list_sort(function_names)"),
-    _column("execution_events", _EVENT_KEY, "config_id", _CONFIG_ID),
-    _column("execution_events", _EVENT_KEY, "function_names", "list_sort(function_names)"),
+    *event_queries("execution_events"),
     *chain.from_iterable(_not_run(verdict, *mark) for verdict, mark in NOT_RUN.items()),
-    *map(_length, _PER_FUNCTION),
     _OFFERED,
     _SUCCESS,
     *map(_of_session, ("context_hash", "repetition")),

@@ -17,6 +17,7 @@ from peva_env.memory.parquet.campaign_names import NameClash, campaigns, settle_
 from peva_env.memory.parquet.table_export import quoted
 from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import TABLES
+from peva_env.memory.verify_queries import event_queries
 
 _RENAMED = "renamed_campaigns"
 
@@ -89,8 +90,8 @@ def merge_tables(
 
     Raises:
         MemoryStoreError: two campaigns have one ``run_id``, two rows of one key differ, a row lacks a row of another
-            table that it belongs to, or a value that each row has; raw summaries do not fit their events; or an input
-            cannot be read or holds a key twice; nothing is changed.
+            table that it belongs to, or a value that each row has; an event is none that a memory writes; raw summaries
+            do not fit their events; or an input cannot be read or holds a key twice; nothing is changed.
     """
     with database.transaction(purpose) as connection:
         counts = [_Merge(connection, database.path, one, same_by or {}).run(rename=rename) for one in inputs]
@@ -115,6 +116,7 @@ class _Merge:
     def run(self, *, rename: bool) -> dict[str, MergeCount]:
         """Check all rows, then insert them."""
         self._check_filled()
+        self._check_events()
         if "run_sessions" in self._sources and "run_sessions" not in self._same_by:
             self._settle_names(rename=rename)
         for table, source in self._sources.items():
@@ -135,6 +137,19 @@ class _Merge:
                         f"{self._problem}: {n_empty:,} rows of its {table} have no {column}; it is damaged, or not "
                         "written by peva-env: export that memory again"
                     )
+
+    def _check_events(self) -> None:
+        """Raise ``MemoryStoreError`` if an event is none that a memory writes."""
+        if "execution_events" not in self._sources:
+            return
+        for query in event_queries(self._sources["execution_events"]):
+            wrong = self._connection.execute(f"FROM ({query}) LIMIT 1").fetchone()
+            if wrong:
+                table, key, column, stored, expected = wrong
+                raise MemoryStoreError(
+                    f"{self._problem}: {column} of event {key} is {stored} instead of {expected}; {table} is damaged, "
+                    "or not written by peva-env: export that memory again"
+                )
 
     def _settle_names(self, *, rename: bool) -> None:
         names, clashes = settle_names(

@@ -263,6 +263,15 @@ def lose_the_contexts(core: Path) -> None:
     rewrite(core, "run_sessions", "SELECT * REPLACE (NULL::VARCHAR AS context_hash) FROM t", "peva_faas_mem_v1")
 
 
+def events_with(column: str, value: str) -> Callable[[Path], None]:
+    def spoil(core: Path) -> None:
+        query = f"SELECT * REPLACE ({value} AS {column}) FROM t"  # noqa: S608
+        rewrite(core, "execution_events", query, "peva_faas_mem_v1")
+
+    spoil.__name__ = f"{column} {value}"
+    return spoil
+
+
 def add_a_label(core: Path) -> None:
     more = "FROM t UNION ALL SELECT * REPLACE ('peva_faas_mem_v0' AS schema_version) FROM t"
     rewrite(core, "memory_schema_meta", more, "peva_faas_mem_v1")
@@ -303,6 +312,13 @@ SPOILERS = [
     (lose_the_kinds, MemoryStoreError, "rows of its execution_events have no kind; it is damaged, or not written by"),
     (lose_the_contexts, MemoryStoreError, "rows of its run_sessions have no context_hash; it is damaged, or not"),
     (put_a_pipe_in_its_place, MemoryStoreError, "policy_updates.parquet: is not a file"),
+    (events_with("config_id", "'0123456789ab'"), MemoryStoreError, "config_id of event .* is 0123456789ab instead of"),
+    (events_with("function_names", "['b', 'a']"), MemoryStoreError, "of event .* is .* instead of"),
+    (events_with("function_names", "[NULL]::VARCHAR[]"), MemoryStoreError, "of event .* is .* instead of"),
+    (events_with("rates_rps", "[-10]::INTEGER[]"), MemoryStoreError, "of event .* instead of"),
+    (events_with("success_rate", "[]::DOUBLE[]"), MemoryStoreError, "success_rate of event .* is 0 values instead of"),
+    (events_with("kind", "'guessed'"), MemoryStoreError, "kind of event .* is guessed instead of one of measured, "),
+    (events_with("verdict", "'MAYBE'"), MemoryStoreError, "verdict of event .* is MAYBE instead of one of OK, "),
 ]
 
 
