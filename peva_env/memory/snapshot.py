@@ -86,7 +86,7 @@ def _log(path: Path) -> Path:
 def memory_files(path: Path) -> list[Path]:
     """Return a memory's file and the names of those that DuckDB writes beside it: no other output may have them."""
     paths = {path, Path(os.path.realpath(path))}
-    return [one.with_name(f"{one.name}{end}") for one in paths for end in _ENDINGS]
+    return [Path(f"{one}{end}") for one in paths for end in _ENDINGS]  # a folder as / or . has no name to change
 
 
 def _state(path: Path) -> tuple[int, int]:

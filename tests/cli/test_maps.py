@@ -96,6 +96,20 @@ def test_a_memory_that_is_not_there_is_named() -> None:
     assert "memory peva-results/peva_faas.duckdb: there is no such file" in complaint(peva("ask", "a=1"), 1)
 
 
+@pytest.mark.parametrize("folder", ["/", "."])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["report", "--out", "map.html"],
+        ["twin", "--out", "node.json"],
+        ["slo", "p95_ms_max=200", "--figure", "slo.svg"],
+    ],
+)
+def test_a_folder_in_place_of_a_memory_is_refused_in_one_line(args: list[str], folder: str) -> None:
+    line = complaint(peva(*args, "--memory", folder), code=1)
+    assert "is a folder; name the file in it" in line
+
+
 def test_a_node_that_bears_less_ends_with_3_unless_that_is_tolerated() -> None:
     remember(Path("before.duckdb"), square(50))
     remember(Path("after.duckdb"), square(40))
