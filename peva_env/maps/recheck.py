@@ -7,7 +7,7 @@ import numpy as np
 
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
-from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, EarlierMap, MonotoneMap
+from peva_env.inference import LABELS, OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, EarlierMap, MonotoneMap
 from peva_env.space import Config, ConfigKey, config_pairs
 
 
@@ -19,7 +19,8 @@ class Recheck:
     number of those that prove it, ``n_agreed`` the number of these that are known again with their earlier verdict, and
     ``n_unproved`` the number of configurations whose verdict is not known again. ``lost`` and ``gained`` are measured
     configurations whose verdict has changed for certain; ``unsure`` those that differ, but not by more than chance.
-    ``lost_share`` is the share of what was OK, and is known again, that is overloaded now, 0..1.
+    ``lost_share`` is the share of all that was OK that is overloaded now, 0..1; what is not known again counts as not
+    lost, unless it is in ``lost``.
     ``is_finished`` is false if the budget ended before the certificate was measured, or a change was searched.
     """
 
@@ -65,7 +66,9 @@ def recheck_of(
     if known.labels is None:
         raise ConfigError(f"{known.space.n_configs:,} configurations are too many to list")
     was_known = earlier.labels != UNKNOWN_LABEL
-    now = known.labels[earlier.labels == OK_LABEL]
+    now = known.labels.copy()
+    now[[known.space.index(config_pairs(key)) for key in certain]] = [LABELS[verdict] for verdict in certain.values()]
+    was_ok = earlier.labels == OK_LABEL
     certificate = [*earlier.overloaded, *earlier.ok]
     return Recheck(
         n_configs=int(np.count_nonzero(was_known)),
@@ -76,6 +79,6 @@ def recheck_of(
         lost=tuple(config_pairs(key) for key, verdict in certain.items() if verdict is Verdict.OVERLOADED),
         gained=tuple(config_pairs(key) for key, verdict in certain.items() if verdict is Verdict.OK),
         unsure=tuple(map(config_pairs, unsure)),
-        lost_share=int(np.count_nonzero(now == OVERLOADED_LABEL)) / max(1, int(np.count_nonzero(now != UNKNOWN_LABEL))),
+        lost_share=int(np.count_nonzero(was_ok & (now == OVERLOADED_LABEL))) / max(1, int(np.count_nonzero(was_ok))),
         is_finished=is_finished,
     )
