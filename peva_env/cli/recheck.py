@@ -24,6 +24,7 @@ from peva_env.maps import NodeMap, Recheck, compare, deciding_runs, read_map, re
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, RECHECK_AGENT, RecheckLedger
 from peva_env.memory.tensors import TensorCache
 from peva_env.planning import DfaasPlanBuilder, agent_factory, campaign_loop, with_rates
+from peva_env.space import ConfigSpace
 from peva_env.system import FirstInterrupt
 
 GAINED = 4
@@ -59,7 +60,7 @@ def recheck(
     """
     settings = asked_settings(config, url)
     before = _earlier_map(memory, settings, context, repetition, schema_version)
-    settings = _suited(settings, before)
+    settings = suited(settings, before)
     warn_of_short_runs(settings)
     console = make_console(errors=as_json)
     after, found = _measured(console, settings, before, budget_runs)
@@ -95,8 +96,10 @@ def _earlier_map(
     return stored.judged(rules)
 
 
-def _suited(settings: DfaasConfig, before: NodeMap) -> DfaasConfig:
+def suited(settings: DfaasConfig, before: NodeMap) -> DfaasConfig:
     """Return the configuration of the re-check: single runs, and the earlier rates where others would be scouted.
+
+    What says which configurations a campaign measures, and what it measures after them, has no effect on a re-check.
 
     Raises:
         ConfigError: a rate would have to be scouted, or verdicts are inferred one-sidedly.
@@ -107,7 +110,7 @@ def _suited(settings: DfaasConfig, before: NodeMap) -> DfaasConfig:
         )
     if settings.needs_scouting:
         settings = with_rates(settings, _earlier_rates(settings, before), where="rates of the earlier map")
-    data = settings.model_dump(mode="json", exclude_unset=True)
+    data = settings.model_dump(mode="json", exclude_unset=True, exclude={"configurations", "refine", "confirm"})
     single = {"iterations": 1, "repeats": "all", "dominance": settings.dominance or "within_sets"}
     return parse_config({**data, **single}, where="recheck")
 
@@ -131,7 +134,7 @@ def _measured(
 ) -> tuple[NodeMap, Recheck]:
     """Run the campaign, and return its map and what was found."""
     space = DfaasPlanBuilder(settings).build_space()
-    assert settings.dominance is not None  # noqa: S101 - see _suited
+    assert settings.dominance is not None  # noqa: S101 - see suited
     earlier = EarlierMap(before.known.measured, space, settings.dominance)
     margins = {key: [run.margin for run in runs if run.margin is not None] for key, runs in before.runs.items()}
     ledger = RecheckLedger(earlier, margins)
@@ -144,6 +147,8 @@ def _measured(
         f"{before.memory}, context {before.context_hash}, repetition {before.repetition}: "
         f"{earlier.n_certificate} configuration{'s prove' if earlier.n_certificate > 1 else ' proves'} its map",
     )
+    for line in left_out(before, space):
+        say(console, line)
     agent = make_agent(settings, before=TensorCache.of(before.events), has_changed=lambda: bool(ledger.certain))
     status = _run(console, env, agent, progress, settings)
     last = progress.events[-1]
@@ -164,6 +169,13 @@ def _measured(
         is_finished=status is not EndStatus.BUDGET,
     )
     return after, found
+
+
+def left_out(before: NodeMap, space: ConfigSpace) -> list[str]:
+    """Return a line on the functions of the earlier map that the plan of a re-check does not have, if there are any."""
+    gone = sorted(set(before.known.space.functions) - set(space.functions))
+    what = f"left out: the configurations of the earlier map with {', '.join(gone)}"
+    return [f"{what}, which the configuration no longer has"] if gone else []
 
 
 def _run(console: Console, env: PevaEnv, agent: Any, progress: CampaignProgress, settings: DfaasConfig) -> EndStatus:

@@ -26,7 +26,7 @@ def _lines(found: Recheck) -> Iterator[str]:
     else:
         fewest = "as few" if found.n_runs == found.n_certificate else f"{found.n_certificate} are as few"
         yield (
-            f"held: {agreed}: the whole earlier map of {found.n_configs:,} configurations is proved again; {runs}, "
+            f"held: {agreed}: all {found.n_configs:,} verdicts of the earlier map are proved again; {runs}, "
             f"{fewest} as any sound method needs"
         )
     if found.n_unproved:

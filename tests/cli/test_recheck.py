@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from peva_env.cli.recheck import exit_code
-from peva_env.maps import Recheck
+from peva_env.cli.recheck import exit_code, left_out, suited
+from peva_env.config import parse_config
+from peva_env.maps import Recheck, read_map
+from peva_env.space import ConfigSpace
 from tests.support.campaigns import WAITS_50_MS, campaign, function, write
 from tests.support.commands import complaint, files
 from tests.support.forkserver import peva
-from tests.support.maps import remember, square
+from tests.support.maps import RATES, remember, square
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +51,23 @@ def test_a_memory_without_a_valid_run_has_no_map_to_recheck() -> None:
     assert "there is no such file" in complaint(recheck(), 1)
     remember(Path("m.duckdb"), [])
     assert "it has no measured events yet" in complaint(recheck(), 2)
+
+
+@pytest.mark.parametrize("others", [{"refine": "5%", "confirm": 0.95}, {"configurations": [{"a": 20}]}])
+def test_keys_for_what_else_a_campaign_measures_have_no_effect_on_a_recheck(others: dict[str, Any]) -> None:
+    before = read_map(remember(Path("m.duckdb"), square(40)))
+    plain = campaign({"name": "a"}, {"name": "b"}, rates=[10, 20], dominance="within_sets", repeats="all")
+    others |= {"iterations": 3, "repeats": "adaptive"}
+    asked, usual = (parse_config(one, where="peva.yml") for one in (plain | others, plain))
+    assert suited(asked, before) == usual
+
+
+def test_functions_that_are_gone_are_named_and_the_result_does_not_speak_for_them() -> None:
+    before = read_map(remember(Path("m.duckdb"), square(40)))
+    assert left_out(before, ConfigSpace({"a": RATES})) == [
+        "left out: the configurations of the earlier map with b, which the configuration no longer has"
+    ]
+    assert left_out(before, ConfigSpace({"a": RATES, "b": RATES, "c": RATES})) == []
 
 
 def found(**values: Any) -> Recheck:
@@ -92,7 +111,7 @@ def test_a_recheck_tells_a_node_that_bears_as_much_from_one_that_bears_less_or_m
     held = recheck(memory="baseline/peva_faas.duckdb")
     assert (held.returncode, held.stderr) == (0, "")
     assert held.stdout.splitlines()[-1] == (
-        "held: 2 of the 2 configurations of the certificate agree: the whole earlier map of 3 configurations is proved "
+        "held: 2 of the 2 configurations of the certificate agree: all 3 verdicts of the earlier map are proved "
         "again; 2 runs, as few as any sound method needs"
     )
 
