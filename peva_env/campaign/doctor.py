@@ -82,7 +82,7 @@ def _check(name: str, find: Callable[[], str]) -> Check:
 
 def _k6(config: DfaasConfig) -> str:
     generator = make_generator(config)
-    return f"k6 {generator.version} at {generator.binary}"
+    return f"k6 {generator.version} {generator.where}"
 
 
 def _node_checks(config: DfaasConfig) -> Iterator[Check]:

@@ -71,7 +71,8 @@ class LiveSource:
             step_s: duration of a step in seconds.
             tag: the value of the tag ``scouting`` of k6's samples.
             one_by_one: whether each step is a process of k6, so that the first one that is not OK by any rule ends the
-                steps; else they are one process, which only sees failures.
+                steps; else they are one process, which only sees failures. Several generators always go step by step,
+                for none of them sees the failures of the others.
 
         Returns:
             An event of the kind ``scouted`` for each step that was run. If k6 or the node failed, there is one event,
@@ -85,7 +86,7 @@ class LiveSource:
         if problem:
             events = [replace(failed, reasons=(problem,))]
         else:
-            offer = source._one_by_one if one_by_one else source._steps
+            offer = source._one_by_one if one_by_one or self.generator.n_generators > 1 else source._steps
             events = offer(failed, configs, rest, tag)
         self._tell_cooldown(events)
         cost_s = time.monotonic() - began
@@ -95,8 +96,9 @@ class LiveSource:
         return [replace(event, ended_at=event.started_at + event.duration_s) for event in (first, *later)]
 
     def close(self) -> None:
-        """Stop the node."""
+        """Stop the node and the generators."""
         self.platform.stop()
+        self.generator.close()
 
     def _tell_cooldown(self, events: Sequence[ExecutionEvent]) -> None:
         """Let the next cooldown be also for other programs, if they spoilt a run."""
@@ -251,7 +253,8 @@ def _saturation(judgement: Judgement, result: LoadResult) -> str | None:
     """Return why a run that is not OK says nothing about the node: the load generator was at its limit; else None."""
     if judgement.verdict is Verdict.OK:
         return None
-    return saturation(result.generator_cpu_pct)
+    problem = saturation(result.generator_cpu_pct)
+    return f"{result.busiest}: {problem}" if problem and result.busiest else problem
 
 
 def _causes(judgement: Judgement, functions: Sequence[FunctionMeasurement], usage: NodeUsage) -> Sequence[str]:

@@ -5,6 +5,7 @@ What must always hold:
 - Every request that was due is accounted for: succeeded, failed or dropped.
 - A fault of k6 itself is an error or part of the result, so that it is never charged to the node.
 - No k6 process outlives its run.
+- A run from several k6 counts as a run from one does, or names the k6 that failed.
 """
 
 from peva_env.sources.k6.backlog import backlog_of
@@ -13,12 +14,15 @@ from peva_env.sources.k6.plan import FunctionLoad
 from peva_env.sources.k6.result import LoadResult
 from peva_env.sources.k6.runner import K6
 from peva_env.sources.k6.settings import k6_settings
+from peva_env.sources.k6.shards import Generators, LocalPlace
 from peva_env.sources.k6.steps import Step
 
 __all__ = [
     "K6",
     "FunctionLoad",
+    "Generators",
     "LoadResult",
+    "LocalPlace",
     "Step",
     "backlog_of",
     "find_k6",

@@ -1,11 +1,28 @@
 """The CPU time that a process had used at several moments, for its use during parts of its life."""
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import psutil
 
 _INTERVAL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CpuUse:
+    """The CPU seconds of a process: in all, and until several moments ``at`` in seconds since the epoch."""
+
+    total_s: float
+    at: tuple[float, ...] = ()
+    until_then_s: tuple[float, ...] = ()
+
+    def used_s(self, start_at: float, end_at: float) -> float | None:
+        """Return the CPU seconds used between two moments in seconds since the epoch; None without a reading."""
+        if not self.at:
+            return None
+        start, end = np.interp([start_at, end_at], self.at, self.until_then_s)
+        return float(end - start)
 
 
 class CpuTrace:
@@ -28,9 +45,6 @@ class CpuTrace:
         self._at.append(now)
         self._cpu_s.append(used.user + used.system)
 
-    def used_s(self, start_at: float, end_at: float) -> float | None:
-        """Return the CPU seconds used between two moments in seconds since the epoch; None without a reading."""
-        if not self._at:
-            return None
-        start, end = np.interp([start_at, end_at], self._at, self._cpu_s)
-        return float(end - start)
+    def use(self, cpu_s: float) -> CpuUse:
+        """Return what was read of a process that used ``cpu_s`` in all."""
+        return CpuUse(cpu_s, tuple(self._at), tuple(self._cpu_s))

@@ -9,8 +9,6 @@ Whatever goes wrong with reading, the run goes on to its end.
 
 import json
 import logging
-import os
-import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -63,8 +61,8 @@ class LiveCounts:
         self._next_at = 0.0
         self._n_failures = 0
 
-    def look(self, pid: int) -> None:
-        """Read the counts, unless they were read just now; end k6, the child ``pid``, if the watcher says so."""
+    def look(self, end: Callable[[], None]) -> None:
+        """Read the counts, unless they were read just now; call ``end``, which ends k6, if the watcher says so."""
         if time.monotonic() < self._next_at:
             return
         self._next_at = time.monotonic() + _INTERVAL_S
@@ -85,7 +83,7 @@ class LiveCounts:
         if reading and self._watcher(reading, (self._load_started_at or 0.0) + self._warm_up_s):
             self.has_ended_k6 = True
             self._next_at = float("inf")
-            os.kill(pid, signal.SIGINT)  # Popen's own method would reap a k6 that has just ended
+            end()
 
     def _give_up(self, problem: str) -> None:
         LOGGER.warning("k6's counts cannot be read, so that this run goes on to its end: %s", problem)

@@ -3,6 +3,7 @@
 //
 //   PEVA_PLAN     JSON array: [{method, url, body, params, expect, slow_ms}, ...], one request per function
 //   PEVA_SUMMARY  where the summary is written
+//   PEVA_GATE     address that says when to begin; without it the load begins at once
 //   PEVA_REQUEST  index into the plan; each scenario sets its own
 //   PEVA_SEGMENT_MS  length of a segment of the run; each has its own latencies
 //   PEVA_RUN_MS, PEVA_PULSE_MS, PEVA_LATE_MS  length of the run, time between two pulses, and how late one may be
@@ -26,9 +27,16 @@ const own = {}; // a SharedArray parses an element at each access: every virtual
 
 http.setResponseCallback(http.expectedStatuses({ min: 200, max: 299 }));
 
-// Runs after the virtual users are initialised, just before the scenarios start.
+// Runs after the virtual users are initialised, just before the scenarios start. Where several k6 share one run, each
+// asks at its gate when to begin, and is answered when all of them are ready.
 export function setup() {
-  return { load_started_ms: Date.now() };
+  if (!__ENV.PEVA_GATE) return { load_started_ms: Date.now() };
+  const ready_ms = Date.now();
+  const params = { timeout: '120s', responseType: 'text', responseCallback: http.expectedStatuses(200) };
+  const { status, body } = http.get(__ENV.PEVA_GATE, params);
+  if (status !== 200) throw new Error('it was not told when to begin');
+  sleep(Math.max(0, Number(body) - Date.now()) / 1000);
+  return { ready_ms, load_started_ms: Date.now() };
 }
 
 export default function () {

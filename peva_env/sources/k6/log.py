@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,15 @@ _QUERY = re.compile(r'(\bhttps?://[^\s"?]*)\?(?:\\.|[^\s"\\])*')
 """An address up to its query string, which may hold a key; k6 quotes addresses as Go does."""
 _ERRORS = ("error", "fatal", "panic")
 _WARNINGS = ("warn", "warning")
+
+
+Tell = Callable[[int, str], None]
+"""Takes a line of k6's log, with its level."""
+
+
+def tell(level: int, line: str) -> None:
+    """Pass a line of k6 on to ``LOGGER``."""
+    LOGGER.log(level, "k6: %s", line)
 
 
 class _Line(NamedTuple):
@@ -51,15 +60,16 @@ def redacted(text: str, secrets: Mapping[str, str]) -> str:
 
 
 class LogStream:
-    """Passes warnings and errors on to ``LOGGER`` while k6 writes them to a file.
+    """Passes warnings and errors on to ``tell`` while k6 writes them to a file.
 
     k6 warns of each failed request, hundreds of times a second. So of lines that differ only in their numbers, only the
     first is passed on, and at most 20 lines per run. The other lines are counted.
     """
 
-    def __init__(self, path: Path, secrets: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, secrets: Mapping[str, str], tell: Tell) -> None:
         self._path = path
         self._secrets = secrets
+        self._tell = tell
         self._position = 0
         self._seen: set[str] = set()
         self._held_back = 0
@@ -77,7 +87,7 @@ class LogStream:
         """Pass on the last lines, and log how many were held back."""
         self.pass_on()
         if self._held_back:
-            LOGGER.warning("k6: %d more lines like these in this run", self._held_back)
+            self._tell(logging.WARNING, f"{self._held_back} more lines like these in this run")
 
     def _line(self, line: _Line) -> None:
         if line.level not in _ERRORS + _WARNINGS:
@@ -88,7 +98,7 @@ class LogStream:
             return
         self._seen.add(alike)
         level = logging.ERROR if line.level in _ERRORS else logging.WARNING
-        LOGGER.log(level, "k6: %s", redacted(line.message, self._secrets)[:_MESSAGE_LENGTH])
+        self._tell(level, redacted(line.message, self._secrets)[:_MESSAGE_LENGTH])
 
 
 def _parsed(text: str) -> _Line:

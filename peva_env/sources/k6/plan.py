@@ -39,6 +39,12 @@ STOP_MARGIN_S = 1.0
 """Seconds after the last timeout at which k6 aborts running requests. Aborted requests would be missing from all
 counts, so the margin is generous. It costs no time, since k6 ends with the last request."""
 
+TREND_STATS = ("avg", "med", "p(90)", "p(95)", "p(99)", "count")
+"""The statistics of latencies that the summary holds."""
+
+STALLS = "peva_stalls"
+"""The metric of the times during which k6 stood still, in ms."""
+
 _PULSE_MS = 50
 _LATE_MS = 50
 
@@ -121,15 +127,20 @@ def k6_options(
     most_failures: Sequence[int] | None = None,
     step: str = "",
     start_s: float = 0.0,
+    generators: int = 1,
 ) -> dict[str, Any]:
     """Return k6's options: one scenario per function with load, and the metrics that the summary must hold.
+
+    ``generators`` is the number of k6 that share the run. The options are those of the whole run, which k6's execution
+    segments divide; ``max_vus`` is the limit of each.
 
     With ``most_failures``, one number per function, k6 aborts the run when a function has more failed requests, or more
     dropped requests, than its number. k6 checks every two seconds.
 
     ``step`` names a step of a stepped run, which begins ``start_s`` seconds after the start of the load.
     """
-    vus = virtual_users([load.rate_rps for load in loads], timeout_s=timeout_s, max_vus=max_vus)
+    shares_rps = [load.rate_rps / generators for load in loads]
+    vus = [generators * n for n in virtual_users(shares_rps, timeout_s=timeout_s, max_vus=max_vus)]
     active = [index for index, load in enumerate(loads) if load.rate_rps]
 
     def constant_load(index: int, start_s: float, length_s: float) -> dict[str, Any]:
@@ -151,7 +162,7 @@ def k6_options(
     scenarios = {scenario(index, step): constant_load(index, measured_s, duration_s) for index in active}
     submetrics = (_submetrics(scenario(index, step), loads[index]) for index in active)
     return {
-        "scenarios": warm_up | scenarios | {_pulse_scenario(step): _pulse(measured_s, duration_s)},
+        "scenarios": warm_up | scenarios | {_pulse_scenario(step): _pulse(measured_s, duration_s, generators)},
         "thresholds": {name: [rule] for metrics in submetrics for name, rule in metrics.items()}
         | {stalls(step): ["avg>=0"]}
         | {
@@ -162,12 +173,12 @@ def k6_options(
         },
         "discardResponseBodies": True,
         "systemTags": ["expected_response", "scenario"],
-        "summaryTrendStats": ["avg", "med", "p(90)", "p(95)", "p(99)", "count"],
+        "summaryTrendStats": list(TREND_STATS),
         "tags": dict(tags),
     }
 
 
-def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -> list[int]:
+def virtual_users(rates_rps: Sequence[float], *, timeout_s: float, max_vus: int) -> list[int]:
     """Return the number of virtual users of each function.
 
     ``rate * timeout + 1`` are enough to send every request on time even if all of them time out. If that is more than
@@ -179,7 +190,7 @@ def virtual_users(rates_rps: Sequence[int], *, timeout_s: float, max_vus: int) -
     return [max(1, int(count * share)) if count else 0 for count in needed]
 
 
-def _pulse(start_s: float, duration_s: float) -> dict[str, Any]:
+def _pulse(start_s: float, duration_s: float, generators: int) -> dict[str, Any]:
     """Return a scenario that sends nothing; it wakes every 50 ms, and too late only if k6 itself is late.
 
     After a stall k6 starts all due iterations at once. The node then gets a burst of requests, which the counts of the
@@ -190,7 +201,7 @@ def _pulse(start_s: float, duration_s: float) -> dict[str, Any]:
         "executor": "per-vu-iterations",
         "exec": "pulse",
         "startTime": _milliseconds(start_s),
-        "vus": 1,
+        "vus": generators,  # one of each k6
         "iterations": 1,
         "maxDuration": _milliseconds(duration_s + STOP_MARGIN_S),
         "gracefulStop": "0s",
@@ -211,7 +222,7 @@ def _submetrics(name: str, load: FunctionLoad) -> dict[str, str]:
 
 def stalls(step: str = "") -> str:
     """Return the metric of the times during which k6 stood still, in ms; see ``_pulse``."""
-    return f"peva_stalls{{scenario:{_pulse_scenario(step)}}}" if step else "peva_stalls"
+    return f"{STALLS}{{scenario:{_pulse_scenario(step)}}}" if step else STALLS
 
 
 def _pulse_scenario(step: str) -> str:

@@ -45,10 +45,22 @@ def raise_file_limit(pid: int) -> None:
                 return
 
 
-def wait(process: subprocess.Popen[bytes], limit_s: float, *looks: Callable[[], None]) -> float | None:
-    """Return the CPU seconds that a process used until it ended, None if it did not end within ``limit_s``.
+def interrupt(pid: int) -> None:
+    """Let k6 end its load at once, with a summary."""
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        os.kill(pid, signal.SIGINT)
 
-    Meanwhile ``looks`` are called fifty times a second.
+
+def wait(
+    process: subprocess.Popen[bytes],
+    limit_s: float,
+    *looks: Callable[[], None],
+    until: Callable[[], bool] = lambda: False,
+) -> float | None:
+    """Return the CPU seconds that a process used until it ended.
+
+    None if it did not end within ``limit_s``, or before ``until`` was true. Meanwhile ``looks`` are called fifty times
+    a second.
 
     ``wait4`` gives the CPU time of this child alone; ``RUSAGE_CHILDREN`` would include children of other threads.
     """
@@ -60,5 +72,7 @@ def wait(process: subprocess.Popen[bytes], limit_s: float, *looks: Callable[[], 
             return usage.ru_utime + usage.ru_stime
         for look in looks:
             look()
+        if until():
+            return None
         time.sleep(_POLL_S)
     return None

@@ -17,11 +17,13 @@ class LoadResult:
         load_started_at: when k6 had initialised its virtual users and began to send, by its own clock (it runs
             ``setup()`` just before).
         generator_cpu_pct: k6's own CPU time, initialisation included, as percent of the time of all cores that it may
-            use until the load ended: 50 on two cores is one core fully used.
+            use until the load ended: 50 on two cores is one core fully used. Of several generators, that of all on
+            the machine where they used most.
         raw_summary: k6's summary plus ``functions``, which maps scenarios to names.
         aborted_after_s: how long the load lasted if it was ended early; requests that were still waiting then are
             counted nowhere.
         is_stopped: whether it was ended early by who watched its counts, not by a threshold of k6.
+        busiest: of several generators, the names of those on the machine where they used most.
     """
 
     functions: tuple[FunctionMeasurement, ...]
@@ -32,3 +34,4 @@ class LoadResult:
     raw_summary: dict[str, Any] = field(default_factory=dict, repr=False)
     aborted_after_s: float | None = None
     is_stopped: bool = False
+    busiest: str = ""

@@ -40,10 +40,11 @@ def step_options(
     timeout_s: float,
     max_vus: int,
     tags: Mapping[str, str],
+    generators: int = 1,
 ) -> dict[str, Any]:
     """Return k6's options for steps of ``step_s`` seconds each; a warm-up at the rates of the first step comes first.
 
-    ``max_vus`` is the upper limit of the virtual users of each step.
+    ``max_vus`` is the upper limit of the virtual users of each step; for ``generators`` see ``k6_options``.
     """
     merged: dict[str, Any] = {}
     for number, step in enumerate(steps):
@@ -57,6 +58,7 @@ def step_options(
             most_failures=step.most_failures,
             step=_name(number),
             start_s=_start_s(number, step_s, warm_up_s) if number else 0.0,
+            generators=generators,
         )
         for section in ("scenarios", "thresholds"):
             options[section] = merged.get(section, {}) | options[section]

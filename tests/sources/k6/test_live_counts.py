@@ -2,7 +2,6 @@
 
 import json
 import logging
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from peva_env.sources.k6.plan import k6_options
 from tests.sources.k6.test_runner import GOLDEN, GOLDEN_LOADS
 from tests.support.k6 import fake_k6
 
-PID = 4_000_000
 LOADS = [FunctionLoad("f", 10, "http://127.0.0.1:9/", slow_ms=(100, 300)), FunctionLoad("g", 0, "http://127.0.0.1:9/")]
 
 
@@ -67,17 +65,9 @@ def api(counts: LiveCounts, metrics: Any, setup: Any = None) -> Iterator[None]:
         server.server_close()
 
 
-@pytest.fixture(autouse=True)
-def signals(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Signals that would have been sent, with the process ids."""
-    sent: list[tuple[int, int]] = []
-    monkeypatch.setattr("peva_env.sources.k6.live_counts.os.kill", lambda pid, number: sent.append((pid, number)))
-    return sent
-
-
 class Watcher:
     def __init__(self, *, ends: bool = False) -> None:
-        self.ends, self.readings, self.started_at = ends, [], -1.0  # type: ignore[var-annotated]
+        self.ends, self.readings, self.started_at, self.n_ended = ends, [], -1.0, 0  # type: ignore[var-annotated]
         self.counts = LiveCounts(LOADS, warm_up_s=2.0, duration_s=30.0, watcher=self.watch)
 
     def watch(self, reading: Reading, started_at: float) -> bool:
@@ -87,10 +77,13 @@ class Watcher:
 
     def look(self) -> None:
         self.counts._next_at = 0.0
-        self.counts.look(PID)
+        self.counts.look(self.end)
+
+    def end(self) -> None:
+        self.n_ended += 1
 
 
-def test_a_reading_has_the_counts_and_latencies_of_each_function(signals: list[tuple[int, int]]) -> None:
+def test_a_reading_has_the_counts_and_latencies_of_each_function() -> None:
     watcher = Watcher()
     with api(watcher.counts, answer_of(n_slow=1)):
         watcher.look()
@@ -101,7 +94,7 @@ def test_a_reading_has_the_counts_and_latencies_of_each_function(signals: list[t
     assert f.p99_ms == 100, "one of 198 is slower"
     assert (f.backlog, f.held_up, reading.is_even, g.offered) == (0, 0, True, 0)
     assert watcher.started_at == 2.0, "after the warm-up"
-    assert not signals
+    assert not watcher.n_ended
 
 
 def test_the_highest_latency_stands_for_the_99th_percentile_that_is_not_known() -> None:
@@ -124,12 +117,12 @@ def test_a_stall_of_two_requests_is_told_and_one_of_more_than_a_hundredth_makes_
     assert (reading.functions[0].held_up, reading.is_even) == (round(stalled_ms / 100), is_even)
 
 
-def test_k6_is_ended_once_by_a_signal(signals: list[tuple[int, int]]) -> None:
+def test_k6_is_ended_once() -> None:
     watcher = Watcher(ends=True)
     with api(watcher.counts, answer_of()):
         watcher.look()
-        watcher.counts.look(PID)
-    assert signals == [(PID, signal.SIGINT)]
+        watcher.counts.look(watcher.end)
+    assert watcher.n_ended == 1
     assert watcher.counts.has_ended_k6
 
 
@@ -153,7 +146,7 @@ def test_before_the_load_has_begun_there_is_nothing_to_tell() -> None:
     ],
 )
 def test_a_k6_that_answers_otherwise_is_not_read_any_more_and_the_run_goes_on(
-    metrics: Any, problem: str, caplog: pytest.LogCaptureFixture, signals: list[tuple[int, int]]
+    metrics: Any, problem: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     watcher = Watcher(ends=True)
     with api(watcher.counts, metrics), caplog.at_level(logging.WARNING, logger="peva_env.k6"):
@@ -161,20 +154,18 @@ def test_a_k6_that_answers_otherwise_is_not_read_any_more_and_the_run_goes_on(
     (line,) = caplog.messages
     assert line.startswith("k6's counts cannot be read, so that this run goes on to its end: ")
     assert problem in line
-    assert not signals
+    assert not watcher.n_ended
     assert watcher.counts._next_at == float("inf")
 
 
-def test_a_k6_that_does_not_answer_is_asked_for_ten_seconds(
-    caplog: pytest.LogCaptureFixture, signals: list[tuple[int, int]]
-) -> None:
+def test_a_k6_that_does_not_answer_is_asked_for_ten_seconds(caplog: pytest.LogCaptureFixture) -> None:
     watcher = Watcher(ends=True)
     for _ in range(19):
         watcher.look()
     assert not caplog.messages
     watcher.look()
     assert "refuses connections" in caplog.messages[0]
-    assert not signals
+    assert not watcher.n_ended
 
 
 def test_a_k6_that_cannot_serve_its_counts_runs_to_the_end_without(

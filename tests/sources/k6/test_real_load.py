@@ -16,7 +16,7 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import LoadGeneratorError
 from peva_env.rules import Reading, judge
-from peva_env.sources.k6 import K6, FunctionLoad
+from peva_env.sources.k6 import K6, FunctionLoad, find_k6
 from peva_env.sources.k6.settings import K6Settings
 from tests.support.http_server import Server
 from tests.support.k6 import running_k6
@@ -107,7 +107,7 @@ def test_files_that_k6_may_not_open_are_told_from_refused_connections(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limited = tmp_path / "k6"
-    real = K6(timeout_s=1).binary
+    real = find_k6()
     limited.write_text(f'#!/bin/sh\n[ "$1" = run ] && sleep 0.3 && ulimit -n 64\nexec {real} "$@"\n')
     limited.chmod(0o755)
     monkeypatch.setenv("PEVA_ENV_K6", str(limited))
@@ -120,7 +120,7 @@ def test_files_that_k6_may_not_open_are_told_from_refused_connections(
 
 
 WITHOUT_PORTS = """
-from peva_env.sources.k6 import K6, FunctionLoad
+from peva_env.sources.k6 import K6, FunctionLoad, find_k6
 from tests.support.http_server import Server
 
 server = Server()
