@@ -1,8 +1,8 @@
 """Run the benchmarks that are named: ``python -m benchmarks [space memory import step offline ...]``.
 
 Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training``, ``report``,
-``rewards``, ``rewards-teach``, ``diff-luck``, ``confirm``, ``refining``, ``scouting``, ``scouted-agents``, ``twin`` and
-``stop-early``, which take longer or need an extra.
+``rewards``, ``rewards-teach``, ``diff-luck``, ``confirm``, ``refining``, ``scouting``, ``scouted-agents``,
+``generators``, ``twin`` and ``stop-early``, which take longer or need an extra.
 """
 
 import sys
@@ -13,6 +13,7 @@ from benchmarks import (
     candidate_speed,
     confirm,
     diff_luck,
+    generators,
     import_time,
     memory_million,
     memory_speed,
@@ -53,6 +54,7 @@ _LONG = {
     "rewards": rewards.main,
     "rewards-teach": rewards_teach.main,
     "diff-luck": diff_luck.main,
+    "generators": generators.main,
     "refining": refining.main,
     "scouting": scouting.main,
     "scouted-agents": scouted_agents.main,

@@ -15,6 +15,7 @@ from peva_env.campaign.factories import (
     make_deployed_functions,
     make_gateway,
     make_generator,
+    make_generators,
     make_metrics,
     make_platform,
     make_services,
@@ -26,6 +27,7 @@ from peva_env.memory import Database
 from peva_env.planning import DfaasPlanBuilder, hidden_overload, load_policy_algorithm, too_short_for
 from peva_env.platforms.http import HttpService
 from peva_env.platforms.openfaas import DeployedFunction
+from peva_env.sources.k6 import borne_rps
 
 _RPS_PER_CORE = 250
 """Measured: up to this rate k6 and the functions share one core without disturbing each other."""
@@ -59,6 +61,8 @@ def run_checks(config: DfaasConfig) -> Iterator[Check]:
     yield _check("output_dir", lambda: _writable(Path(config.output_dir)))
     yield _check("memory", lambda: _memory(config))
     yield _check("load", lambda: _load(config))
+    if config.generators > 1:
+        yield _check("generators", lambda: _generators(config))
     yield _check("machine", lambda: not_idle() or "is idle")
 
 
@@ -81,8 +85,8 @@ def _check(name: str, find: Callable[[], str]) -> Check:
 
 
 def _k6(config: DfaasConfig) -> str:
-    generator = make_generator(config)
-    return f"k6 {generator.version} {generator.where}"
+    with closing(make_generator(config)) as generator:
+        return f"k6 {generator.version} {generator.where}"
 
 
 def _node_checks(config: DfaasConfig) -> Iterator[Check]:
@@ -164,9 +168,7 @@ def _load(config: DfaasConfig) -> str:
     if config.needs_scouting:
         max_rate = scouting_rates(config).max_rate
         return f"a scouting finds the rates; it offers up to {max_rate} requests/s to each function"
-    space = DfaasPlanBuilder(config).build_space()
-    highest = sorted((rates[-1] for rates in space.rates_rps), reverse=True)
-    total_rps = sum(highest[: space.max_functions - 1])
+    total_rps = _heaviest_rps(config)
     max_rps = _RPS_PER_CORE * (psutil.cpu_count() or 1)
     if config.platform == "local" and total_rps > max_rps:
         raise PevaError(
@@ -175,3 +177,22 @@ def _load(config: DfaasConfig) -> str:
         )
     problems = [problem for problem in (too_short_for(config), hidden_overload(config)) if problem]
     return "; ".join([f"up to {total_rps} requests/s", *problems])
+
+
+def _generators(config: DfaasConfig) -> str:
+    with closing(make_generators(config)) as generators:
+        borne = borne_rps(generators)
+    config = planned(config)
+    asked_rps = scouting_rates(config).max_rate if config.needs_scouting else _heaviest_rps(config)
+    bear = f"{generators.n} generators bear {borne:,} requests/s together"
+    if asked_rps > borne:
+        raise PevaError(
+            f"{bear}, and the plan offers up to {asked_rps:,}; offer less or use more machines, else runs are INVALID"
+        )
+    return bear
+
+
+def _heaviest_rps(config: DfaasConfig) -> int:
+    space = DfaasPlanBuilder(config).build_space()
+    highest = sorted((rates[-1] for rates in space.rates_rps), reverse=True)
+    return sum(highest[: space.max_functions - 1])

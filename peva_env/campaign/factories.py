@@ -19,7 +19,7 @@ from peva_env.platforms.openfaas import DeployedFunction, Gateway, OpenFaasNode,
 from peva_env.platforms.prometheus import DEFAULT_NAMESPACE, Prometheus, PrometheusMetrics, load_queries
 from peva_env.rules import apply_rules, is_in_doubt
 from peva_env.sources import LiveSource
-from peva_env.sources.k6 import K6, find_k6, k6_settings
+from peva_env.sources.k6 import K6, Generators, LocalPlace, RayPlace, find_k6, k6_settings
 from peva_env.system import load_class
 
 _CONTRACT = ("name", "min_window_s", "start", "stop", "url", "describe", "usage", "failure")
@@ -116,9 +116,31 @@ def make_generator(config: DfaasConfig) -> K6:
 
     Raises:
         LoadGeneratorError: no usable k6 was found.
-        ConfigError: k6 refuses an output, a variable or an option, or a variable is not set.
+        ConfigError: k6 refuses an output, a variable or an option, a variable is not set, or generators do not suit.
     """
-    return K6(find_k6(config.k6_path), timeout_s=config.timeout_s, settings=k6_settings(config))
+    settings = k6_settings(config)
+    if config.ray is None and config.generators == 1:
+        return K6(find_k6(config.k6_path), timeout_s=config.timeout_s, settings=settings)
+    generators = make_generators(config)
+    try:
+        generator = K6(timeout_s=config.timeout_s, settings=settings, generators=generators)
+        if config.platform == "local":
+            generators.require_on_this_machine()
+        return generator
+    except BaseException:
+        generators.close()
+        raise
+
+
+def make_generators(config: DfaasConfig) -> Generators:
+    """Build the k6 that share each run, on this machine or on those of Ray.
+
+    Raises:
+        ConfigError: the machines cannot be used; see ``RayPlace``.
+    """
+    if config.ray is not None:
+        return Generators(RayPlace(config.generators, config.ray, config.k6_path))
+    return Generators(LocalPlace(config.generators, config.k6_path))
 
 
 def make_source(config: DfaasConfig, platform: Platform) -> LiveSource:
@@ -216,4 +238,5 @@ def measurement_context(config: DfaasConfig, platform: Platform, generator_versi
     if config.stop_early:
         endings["stop_early"] = config.stop_early
     warm_up = {"warm_up_s": config.warm_up_s} if config.warm_up else {}
-    return context | ({"k6_options": options} if options else {}) | endings | warm_up
+    generators = {"generators": config.generators} if config.generators > 1 else {}
+    return context | ({"k6_options": options} if options else {}) | endings | warm_up | generators

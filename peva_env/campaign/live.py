@@ -103,6 +103,8 @@ class LiveCampaigns:
 
     def close(self) -> None:
         """Stop the node and close the memory; may be called twice."""
+        if self._source:
+            self._source.close()
         self._platform.stop()
         self.memory.close()
         self._source = None
@@ -114,7 +116,7 @@ class LiveCampaigns:
         if self._source is not None and self._artifacts is not None and self._platform.failure() is None:
             return self._source, self._artifacts
         self.close()  # a node whose function died is restarted
-        source = make_source(self._config, self._platform)
+        self._source = source = make_source(self._config, self._platform)
         grafana = self._config.grafana
         self._annotations = GrafanaAnnotations(grafana, grafana_token(grafana)) if grafana else None
         self._platform.start()
@@ -125,7 +127,6 @@ class LiveCampaigns:
             except BaseException:
                 self.memory.close()
                 raise
-        self._source = source
         return source, self._artifacts
 
     def _session(self, source: LiveSource, options: Mapping[str, Any]) -> Session:

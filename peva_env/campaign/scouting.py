@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,9 +54,9 @@ def scout(config: DfaasConfig, observer: ScoutObserver) -> Scouting:
     platform = make_platform(config)
     source = make_source(config, platform)
     store = make_memory(config).store
-    session = _session(config, source)
-    platform.start()
     try:
+        session = _session(config, source)
+        platform.start()
         with left_as_it_was(config.memory.db_path):
             store.startup()
             store.open_session(session)
@@ -65,7 +66,7 @@ def scout(config: DfaasConfig, observer: ScoutObserver) -> Scouting:
         decides = bool(deciding) and deciding[0].run_id == session.run_id
         return Scouting(events, status is EndStatus.COMPLETE, decides)
     finally:
-        platform.stop()
+        source.close()
         store.close()
 
 
@@ -104,7 +105,8 @@ def scouting_rates(config: DfaasConfig) -> AutoRates:
 def _stored_steps(config: DfaasConfig) -> list[ExecutionEvent]:
     if not Path(config.memory.db_path).exists():
         return []
-    context = measurement_context(config, make_platform(config), make_generator(config).version)
+    with closing(make_generator(config)) as generator:
+        context = measurement_context(config, make_platform(config), generator.version)
     with reading(config.memory.db_path, config.memory.schema_version) as connection:
         return scouted_steps(connection, context_hash(context))
 

@@ -12,7 +12,7 @@ from peva_env.config.campaign import DfaasConfig
 from peva_env.config.confidence import require_level
 from peva_env.config.duration import duration_seconds
 from peva_env.config.explain import explain_problem
-from peva_env.config.k6 import FILE_OUTPUTS
+from peva_env.config.k6 import FILE_OUTPUTS, GENERATOR_TAG
 from peva_env.config.loading import load_config, parse_config, read_mapping, validated
 from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverloadConfig, OverloadConfig
 from peva_env.config.percent import percent_share
@@ -46,6 +46,7 @@ from peva_env.config.sections import (
 
 __all__ = [
     "FILE_OUTPUTS",
+    "GENERATOR_TAG",
     "LARGEST_COUNT",
     "LATENCIES",
     "LONGEST_S",

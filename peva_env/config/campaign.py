@@ -8,7 +8,15 @@ from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, field_va
 
 from peva_env.config.confidence import LEVEL_WANTED, is_level
 from peva_env.config.duration import WANTED, duration_seconds
-from peva_env.config.k6 import as_text, require_environment, require_options, require_outputs, require_tags
+from peva_env.config.k6 import (
+    MOST_GENERATORS,
+    as_text,
+    require_environment,
+    require_options,
+    require_outputs,
+    require_shareable,
+    require_tags,
+)
 from peva_env.config.overload import OverloadConfig
 from peva_env.config.percent import percent_share
 from peva_env.config.platform import require_own_keys, require_platform, without_rules_on_use
@@ -114,6 +122,12 @@ class DfaasConfig(Section):
         description="for a function's power: a regular expression of its process ids or command lines",
     )
     k6_path: str | None = Field(None, description="path of the k6 binary, if it is not on the PATH")
+    generators: int = Field(
+        1, ge=1, le=MOST_GENERATORS, description="k6 that share each run: processes here, or on the machines of `ray`"
+    )
+    ray: str | None = Field(
+        None, min_length=1, description="Ray cluster whose machines send the load: auto or HOST:PORT; default: this one"
+    )
     k6_outputs: list[str] = Field(
         default_factory=list, description="outputs of k6's samples, in the form of its option --out"
     )
@@ -322,6 +336,10 @@ class DfaasConfig(Section):
                 f"stop_early: needs 6 s to see that no queue grows, too late to shorten runs of duration "
                 f"{self.duration}; set duration to at least {_SHORTEST_TO_STOP_S:g}s, or leave stop_early out"
             )
+        if self.stop_early and (self.generators > 1 or self.ray):
+            raise ValueError(
+                "stop_early: reads the counts of one k6 on this machine; leave it out, or generators and ray"
+            )
         return self
 
     @model_validator(mode="after")
@@ -340,6 +358,9 @@ class DfaasConfig(Section):
         require_environment(self.k6_env, self.k6_env_from)
         require_tags(self.k6_tags)
         require_options(self.k6_options)
+        require_shareable(
+            self.generators, self.ray, outputs=self.k6_outputs, tags=self.k6_tags, dashboard=self.k6_dashboard
+        )
         return self
 
     def _heaviest_total_rate(self) -> int:

@@ -29,6 +29,12 @@ OPTIONS = (
 )  # fmt: skip
 """Allowed k6 options, by their JSON names: they set how requests reach their target."""
 
+GENERATOR_TAG = "generator"
+"""The tag of the samples of each generator, where several share a run."""
+
+MOST_GENERATORS = 100
+"""More k6 than share a run in any known test; beyond, a wrong number is likelier."""
+
 _SYSTEM_TAGS = ("expected_response", "kind", "scenario")
 _SECRET_NAME = re.compile("token|password|secret|authorization|api[-_]?key", re.IGNORECASE)
 _SECRET_HEADER = re.compile("authorization|api[-_]?key|bearer ", re.IGNORECASE)
@@ -128,6 +134,36 @@ def require_options(options: Iterable[str]) -> None:
             nearest = get_close_matches(option, OPTIONS, n=1)
             reason = f"did you mean {nearest[0]!r}?" if nearest else f"allowed options: {', '.join(OPTIONS)}"
         raise ValueError(f"k6_options.{option}: is not passed to k6: {reason}")
+
+
+def require_shareable(
+    generators: int, ray: str | None, *, outputs: Iterable[str], tags: Iterable[str], dashboard: bool
+) -> None:
+    """Check that outputs and tags suit a run that is shared by several k6, perhaps on other machines.
+
+    Raises:
+        ValueError: one does not.
+    """
+    kinds = [output.partition("=")[0] for output in outputs]
+    if generators > 1 and GENERATOR_TAG in tags:
+        raise ValueError(
+            f"k6_tags.{GENERATOR_TAG}: tells the samples of {generators} generators apart; choose another name"
+        )
+    if generators > 1 and "cloud" in kinds:
+        raise ValueError(
+            f"k6_outputs: cloud makes a test of its own of each of {generators} generators; leave it out, or set "
+            "generators: 1"
+        )
+    if ray is None:
+        return
+    if not re.fullmatch(r"auto|[^/\s]+:\d{1,5}", ray):
+        raise ValueError(f"ray = {ray!r}: must be auto or HOST:PORT, such as 10.0.0.5:6379")
+    files = [kind for kind in kinds if kind in FILE_OUTPUTS] + (["k6_dashboard"] if dashboard else [])
+    if files:
+        raise ValueError(
+            f"ray: {files[0]} would be written on the machines of the generators; leave it out, or use an output that "
+            "sends, such as experimental-prometheus-rw"
+        )
 
 
 def as_text(value: Any) -> Any:

@@ -112,6 +112,20 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"dominance": "both"}, "dominance = 'both'"),
         ({"early_abort": True, "duration": "3s"}, "set duration to at least 5s, or leave early_abort out"),
         ({"stop_early": "sequential", "duration": "8s"}, "set duration to at least 10s, or leave stop_early out"),
+        *(
+            ({"stop_early": "sequential", "duration": "30s", **many}, "stop_early: reads the counts of one k6")
+            for many in ({"generators": 2}, {"ray": "auto"})
+        ),
+        ({"generators": 0}, "generators = 0"),
+        ({"generators": 101}, "generators = 101"),
+        (
+            {"generators": 2, "k6_tags": {"generator": "a"}},
+            "k6_tags.generator: tells the samples of 2 generators apart",
+        ),
+        ({"generators": 2, "k6_outputs": ["cloud"]}, "cloud makes a test of its own of each of 2 generators"),
+        ({"ray": "10.0.0.5"}, "ray = '10.0.0.5': must be auto or HOST:PORT"),
+        ({"ray": "auto", "k6_outputs": ["json"]}, "ray: json would be written on the machines of the generators"),
+        ({"ray": "auto", "k6_dashboard": True}, "ray: k6_dashboard would be written on the machines"),
         ({"algorithm_entrypoint": "policies"}, "must be module:Class"),
         ({"memory": {"backend": "sqlite"}}, "memory.backend = 'sqlite'"),
         ({"run_id": "a/b"}, "run_id = 'a/b'"),

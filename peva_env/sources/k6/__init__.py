@@ -10,11 +10,12 @@ What must always hold:
 
 from peva_env.sources.k6.backlog import backlog_of
 from peva_env.sources.k6.binary import find_k6
+from peva_env.sources.k6.calibration import borne_rps
 from peva_env.sources.k6.plan import FunctionLoad
 from peva_env.sources.k6.result import LoadResult
 from peva_env.sources.k6.runner import K6
 from peva_env.sources.k6.settings import k6_settings
-from peva_env.sources.k6.shards import Generators, LocalPlace
+from peva_env.sources.k6.shards import Generators, LocalPlace, RayPlace
 from peva_env.sources.k6.steps import Step
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "Generators",
     "LoadResult",
     "LocalPlace",
+    "RayPlace",
     "Step",
     "backlog_of",
+    "borne_rps",
     "find_k6",
     "k6_settings",
 ]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from peva_env.config import FILE_OUTPUTS, DfaasConfig
@@ -16,7 +15,6 @@ from peva_env.sources.k6.log import first_error
 from peva_env.sources.k6.outputs import run_outputs
 from peva_env.system import processes
 
-_NONE: Mapping[str, Any] = MappingProxyType({})
 _OTEL_TYPE, _OTEL_PROTOCOL = "K6_OTEL_EXPORTER_TYPE", "K6_OTEL_EXPORTER_PROTOCOL"
 _WITHOUT_OTEL_TYPE = 2
 """The major version of k6 since which the first variable has no meaning; the second has none before."""
@@ -42,10 +40,10 @@ class K6Settings:
     """
 
     outputs: Sequence[str] = ()
-    tags: Mapping[str, str] = field(default_factory=lambda: _NONE)
-    env: Mapping[str, str] = field(default_factory=lambda: _NONE)
-    secrets: Mapping[str, str] = field(default_factory=lambda: _NONE, repr=False)
-    options: Mapping[str, Any] = field(default_factory=lambda: _NONE)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = Path("k6")
     ca_file: Path | None = None
     dashboard: bool = False

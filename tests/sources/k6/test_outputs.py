@@ -79,6 +79,8 @@ def test_options_are_part_of_what_makes_measurements_comparable_and_outputs_are_
     assert context(stop_early="sequential") == plain | {"stop_early": "sequential"}
     assert context(early_abort=False, repeats="adaptive", dominance="two_sided", iterations=1) == plain
     assert context(k6_options={"noConnectionReuse": True}) == plain | {"k6_options": {"noConnectionReuse": True}}
+    assert context(generators=2) == plain | {"generators": 2}
+    assert context(generators=1, ray="auto") == plain
     settings = {"k6_outputs": ["json"], "k6_tags": {"a": "b"}, "k6_options": {"cloud": {"projectID": 1}}}
     assert context(**settings, k6_log=True, k6_dashboard=True) == plain
 

@@ -10,6 +10,7 @@ What must always hold:
 
 from peva_env.sources.k6.shards.generators import Generators
 from peva_env.sources.k6.shards.local import LocalPlace
+from peva_env.sources.k6.shards.on_ray import RayPlace
 from peva_env.sources.k6.shards.place import Place
 
-__all__ = ["Generators", "LocalPlace", "Place"]
+__all__ = ["Generators", "LocalPlace", "Place", "RayPlace"]

@@ -1,18 +1,20 @@
 """The shards of one run: prepared together, begun at one moment, ended together, merged."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from peva_env.config import GENERATOR_TAG
 from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.sources.k6.execution import Ended, Job, Share
 from peva_env.sources.k6.log import tell
 from peva_env.sources.k6.settings import K6Settings
 from peva_env.sources.k6.shards.merge import SHARD_TREND_STATS, merged
 from peva_env.sources.k6.shards.place import Place
-from peva_env.sources.k6.shards.worker import About, WorkerEnd
+from peva_env.sources.k6.shards.worker import About, WorkerEnd, this_machine
 
 _READY_S = 30.0
 """Time for all k6 to start and to initialise their virtual users, on a machine under load."""
@@ -37,10 +39,16 @@ _ASKED_THE_TIME = 5
 
 
 class Generators:
-    """Several k6 that share each run; a job for one k6 is divided by k6's execution segments."""
+    """Several k6 that share each run; a job for one k6 is divided by k6's execution segments.
 
-    def __init__(self, place: Place) -> None:
+    Args:
+        place: where they are.
+        urls: an address for each generator, to which it sends everything; default: the addresses of the job.
+    """
+
+    def __init__(self, place: Place, urls: Sequence[str] = ()) -> None:
         self._place = place
+        self._urls = urls
         self._about: list[About] = []
 
     @property
@@ -74,7 +82,29 @@ class Generators:
         Raises:
             ConfigError: it does not.
         """
-        self._answers({0: self._place.call(0, "require_accepted", settings)}, _READY_S)
+        self._answers(self._ask("require_accepted", lambda _: (settings,)), _READY_S)
+
+    def require_on_this_machine(self) -> None:
+        """Check that all generators are on this machine.
+
+        Raises:
+            ConfigError: one is not.
+        """
+        for about, name in zip(self._about, self._place.names, strict=True):
+            if about.machine != this_machine():
+                raise ConfigError(
+                    f"ray: {name} is another machine, from which the local node cannot be reached; measure a node of "
+                    "platform http or openfaas, or leave out ray"
+                )
+
+    @contextmanager
+    def against_own_servers(self) -> Iterator["Generators"]:
+        """Give these generators for runs in which each loads a small server beside it."""
+        try:
+            ports = self._all("serve", _READY_S)
+            yield Generators(self._place, [f"http://127.0.0.1:{port}/" for port in ports])
+        finally:
+            self._all("end_serving", _READY_S)
 
     def close(self) -> None:
         """End all generators."""
@@ -108,7 +138,7 @@ class Generators:
 
     def _share(self, job: Job, index: int) -> Job:
         """Return the share of a generator; its samples have a tag of their own, and its files names of their own."""
-        n, tags = self.n, {"generator": str(index + 1)}
+        n, tags = self.n, {GENERATOR_TAG: str(index + 1)}
         options = {
             **job.options,
             "executionSegment": f"{index}/{n}:{index + 1}/{n}",
@@ -116,7 +146,8 @@ class Generators:
             "summaryTrendStats": SHARD_TREND_STATS,
             "tags": {**job.options["tags"], **tags},
         }
-        return replace(job, options=options, tags={**job.tags, "generator": f"g{index + 1}"})
+        requests = [{**request, "url": self._urls[index]} if self._urls else request for request in job.requests]
+        return replace(job, options=options, requests=requests, tags={**job.tags, GENERATOR_TAG: f"g{index + 1}"})
 
     def _clock(self, index: int) -> tuple[float, float]:
         """Return how far the clock of a generator is ahead of ours, and how long the way there and back took.

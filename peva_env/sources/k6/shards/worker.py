@@ -1,18 +1,22 @@
 """One generator, where it runs: it starts k6, lets it wait at its gate, and returns what became of it."""
 
 import socket
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from peva_env.errors import LoadGeneratorError
+from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.sources.k6.binary import find_k6, k6_version
 from peva_env.sources.k6.execution import End, Execution, Job
 from peva_env.sources.k6.gate import Gate
 from peva_env.sources.k6.settings import K6Settings, require_accepted
-from peva_env.system import Moment
+from peva_env.system import Moment, processes
 
+_SERVER = Path(__file__).with_name("server.py")
+_SERVER_S = 10.0
+_POLL_S = 0.02
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -30,6 +34,11 @@ class WorkerEnd(NamedTuple):
     log: tuple[tuple[int, str], ...]
 
 
+def this_machine() -> str:
+    """Return a name of this machine that other machines do not have."""
+    return _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else socket.gethostname()
+
+
 class Worker:
     """Sends one share of each run. ``stop`` may be called while another method is at work.
 
@@ -42,6 +51,7 @@ class Worker:
         self._execution: Execution | None = None
         self._ready: tuple[Gate, Execution] | None = None
         self._stack = ExitStack()  # closes both
+        self._server = ExitStack()
         self._log: list[tuple[int, str]] = []
         self._about: About | None = None
 
@@ -52,17 +62,40 @@ class Worker:
             LoadGeneratorError: there is no usable k6 here.
         """
         if self._about is None:
-            machine = _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else socket.gethostname()
-            self._about = About(k6_version(find_k6(self._k6)), machine)
+            self._about = About(k6_version(find_k6(self._k6)), this_machine())
         return self._about
 
     def require_accepted(self, settings: K6Settings) -> None:
-        """Check that k6 accepts its settings.
+        """Check that k6 accepts its settings here.
 
         Raises:
-            ConfigError: it does not.
+            ConfigError: it does not, or the certificate to trust is not on this machine.
         """
+        if settings.ca_file and not settings.ca_file.exists():
+            raise ConfigError(f"ca_file: {settings.ca_file} is not on the machine of the generator; put it there")
         require_accepted(find_k6(self._k6), self.about().version, settings)
+
+    def serve(self) -> int:
+        """Start a small server on 127.0.0.1 that answers everything at once, and return its port.
+
+        Raises:
+            LoadGeneratorError: it cannot be started.
+        """
+        with ExitStack() as stack:
+            folder = stack.enter_context(processes.temporary_folder("peva-server-"))
+            server = processes.start([sys.executable, "-I", _SERVER, folder / "port"])
+            stack.callback(processes.stop, server)
+            deadline = time.monotonic() + _SERVER_S
+            while not (folder / "port").exists():
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise LoadGeneratorError("the server for its calibration cannot be started")
+                time.sleep(_POLL_S)
+            self._server = stack.pop_all()
+            return int((folder / "port").read_text(encoding="ascii"))
+
+    def end_serving(self) -> None:
+        """End the server, if there is one."""
+        self._server.close()
 
     def now(self) -> float:
         """Return the time of this machine's clock, in seconds since the epoch."""

@@ -155,7 +155,8 @@ def test_a_scouting_offers_each_step_from_all_generators(server: Server) -> None
         source = live_source(node, "fetch", shared(2), duration_s=2)
         events = source.scout([[("fetch", rate)] for rate in (10, 20, 400, 800)], step_s=2, tag="one")
     assert [event.config_pairs[0][1] for event in events] == [10, 20, 400]
-    assert [event.verdict for event in events] == [Verdict.OK, Verdict.OK, Verdict.OVERLOADED]
+    assert [event.verdict for event in events[:2]] == [Verdict.OK, Verdict.OK]
+    assert events[2].verdict is not Verdict.OK  # INVALID if another program disturbs it
     assert events[0].functions[0].offered in (20, 21)
 
 
