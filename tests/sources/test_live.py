@@ -57,6 +57,8 @@ class Node:
 class Generator:
     """Succeeds with a share of the load, or raises; ``meanwhile`` happens while it runs."""
 
+    n_generators = 1
+
     def __init__(
         self, success: float = 1.0, cpu_pct: float | None = 5.0, error: str | None = None, held_up: float = 0.0
     ) -> None:
@@ -98,6 +100,9 @@ class Generator:
         if is_stopped:
             return LoadResult(functions, 100.0, 112.0, 101.0, self.cpu_pct, {}, self.aborted_after_s, is_stopped=True)
         return LoadResult(functions, 100.0, 112.0, 101.0, self.cpu_pct, {"metrics": {}}, self.aborted_after_s)
+
+    def close(self) -> None:
+        pass
 
     def run_steps(
         self, steps: Sequence[Step], *, step_s: float, warm_up_s: float, tags: Mapping[str, str]
@@ -555,3 +560,24 @@ def test_a_climb_ends_at_the_first_step_that_is_overloaded_by_any_rule(rule: str
     assert [event.verdict for event in events] == [Verdict.OK, Verdict.OK, Verdict.OVERLOADED]
     assert rule in events[-1].reasons[0]
     assert (generator.warm_ups_s, generator.tags) == ([2.0, 0.0, 0.0], {"scouting": "1-2"})
+
+
+# Several generators
+
+
+def test_a_saturated_run_names_the_generators_of_the_machine() -> None:
+    class Saturated(Generator):
+        def run(self, *args: Any, **options: Any) -> LoadResult:
+            return replace(super().run(*args, **options), busiest="generator 2 of 4 on 10.0.0.7")
+
+    (reason,) = measured(Node(), Saturated(success=0.5, cpu_pct=93.0)).reasons
+    assert reason.startswith(
+        "generator 2 of 4 on 10.0.0.7: the load generator was saturated: k6 used 93 % of all cores"
+    )
+
+
+def test_several_generators_are_scouted_step_by_step() -> None:
+    generator = Generator()
+    generator.n_generators = 4
+    events = scouted(Node(), generator)
+    assert len(events) == len(generator.warm_ups_s) > 1
