@@ -1,6 +1,5 @@
 """A campaign goes on under other overload rules: with the real command line, the real k6 and real functions."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,8 @@ import pytest
 
 pytest.importorskip("functions_framework")
 
-from tests.support.campaigns import COMMAND, MEMORY, WAITS_50_MS, campaign, function, query, run, runs, write
+from tests.support.campaigns import MEMORY, WAITS_50_MS, campaign, function, query, run, runs, write
+from tests.support.forkserver import peva
 
 pytestmark = pytest.mark.live
 
@@ -22,10 +22,6 @@ def write_campaign(rates: list[int], overload: dict[str, Any], **settings: Any) 
     success = {"success_rate_function_min": 0.8, "success_rate_node_min": 0.8}
     limited = function("limited", WAITS_50_MS, concurrency=5)
     write(campaign(limited, rates=rates, overload=success | overload, **settings))
-
-
-def peva_env(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(COMMAND), *arguments], capture_output=True, text=True)
 
 
 @pytest.mark.alone
@@ -46,10 +42,10 @@ def test_other_rules_judge_anew_and_only_what_the_new_map_lacks_is_measured() ->
     assert len(runs()) == 2
     assert query("SELECT count(DISTINCT context_hash) FROM run_sessions") == [(1,)]
 
-    assert peva_env("memory", "verify", str(MEMORY)).returncode == 0
+    assert peva("memory", "verify", str(MEMORY)).returncode == 0
     assert len(Path("peva-results/results.csv").read_text().splitlines()) == 3, "no row is written twice"
-    assert peva_env("ask", "limited=20").stdout.startswith("limited 20: OK, measured")
-    assert peva_env("ask", "limited=20", "--rule", "p50_ms_max=5").stdout.startswith("limited 20: OVERLOADED, measured")
+    assert peva("ask", "limited=20").stdout.startswith("limited 20: OK, measured")
+    assert peva("ask", "limited=20", "--rule", "p50_ms_max=5").stdout.startswith("limited 20: OVERLOADED, measured")
 
 
 def test_a_campaign_of_a_name_has_another_name_under_other_rules() -> None:
@@ -78,7 +74,7 @@ def test_a_run_that_was_aborted_is_measured_again_only_where_its_bound_decides_n
     assert lasted_s < 5
 
     strict = ["--rule", "success_rate_node_min=0.85", "--rule", "success_rate_function_min=0.85"]
-    assert peva_env("ask", "limited=200", *strict).stdout.startswith("limited 200: OVERLOADED, measured")
+    assert peva("ask", "limited=200", *strict).stdout.startswith("limited 200: OVERLOADED, measured")
 
     write_campaign(
         [200], {"success_rate_node_min": None, "success_rate_function_min": None}, early_abort=True, duration="5s"

@@ -28,7 +28,6 @@ from peva_env.platforms.local import LocalNode
 from peva_env.sources.k6 import K6
 from tests.support.campaigns import (
     AT_ONCE,
-    COMMAND,
     EVENTS,
     MEMORY,
     WAITS_50_MS,
@@ -45,6 +44,7 @@ from tests.support.campaigns import (
     statuses,
     write,
 )
+from tests.support.forkserver import peva
 from tests.support.live import measured
 from tests.support.processes import is_gone, wait_until
 
@@ -364,8 +364,7 @@ def test_a_queue_without_a_limit_is_overload_although_every_request_is_answered(
     verdicts = dict(query("SELECT rates_rps[1], verdict FROM execution_events"))
     assert verdicts == {10: "OK", 40: "OVERLOADED"}
     assert "backlog of serial: it served " in shown
-    asked = [str(COMMAND), "ask", "serial=40", "--rule", "backlog=false"]
-    assert "serial 40: OK, measured" in subprocess.run(asked, capture_output=True, text=True).stdout
+    assert "serial 40: OK, measured" in peva("ask", "serial=40", "--rule", "backlog=false").stdout
 
 
 def test_certain_verdicts_cost_one_run_and_certain_overload_a_part_of_one() -> None:
@@ -384,7 +383,7 @@ def test_certain_verdicts_cost_one_run_and_certain_overload_a_part_of_one() -> N
     assert "aborted after " in shown
     assert run(*options)[0] == 0
     assert len(runs()) == 2, "all of it is complete"
-    verified = subprocess.run([str(COMMAND), "memory", "verify", str(MEMORY)], capture_output=True, text=True)
+    verified = peva("memory", "verify", str(MEMORY))
     assert verified.returncode == 0, verified.stdout
 
 

@@ -1,7 +1,6 @@
 """Scoutings of the real command line: real k6, real functions on 127.0.0.1."""
 
 import signal
-import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading, scouted_steps
 from peva_env.planning import DfaasPlanBuilder, brackets
 from tests.support.campaigns import (
     AT_ONCE,
-    COMMAND,
     MEMORY,
     WAITS_50_MS,
     campaign,
@@ -31,6 +29,7 @@ from tests.support.campaigns import (
     statuses,
     write,
 )
+from tests.support.forkserver import peva
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.live
@@ -55,9 +54,7 @@ def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scout(*args: str) -> tuple[int, str, str]:
-    assert COMMAND is not None
-    command = [COMMAND, "scout", "--config", "peva.yml", *args]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    ended = peva("scout", "--config", "peva.yml", *args)
     return ended.returncode, ended.stdout, ended.stderr
 
 

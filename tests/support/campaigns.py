@@ -12,10 +12,11 @@ import duckdb
 import psutil
 import yaml
 
+from tests.support.forkserver import LIMIT_S, peva
+
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
 MEMORY = Path("peva-results/peva_faas.duckdb")
 EVENTS = Path("peva-results/events.jsonl")
-CAMPAIGN_LIMIT_S = 120
 WAITS_50_MS = """
     import asyncio
     async def handle(request):
@@ -49,6 +50,7 @@ def write(config: dict[str, Any]) -> None:
 
 
 def start(*args: str, **environment: str) -> subprocess.Popen[str]:
+    """Start the installed command, for a test that sends signals to it or watches what it starts."""
     assert COMMAND is not None
     command = [COMMAND, "run", "--config", "peva.yml", *args]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -58,7 +60,7 @@ def start(*args: str, **environment: str) -> subprocess.Popen[str]:
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Return exit code, standard output and standard error."""
     try:
-        output, errors = process.communicate(timeout=CAMPAIGN_LIMIT_S)
+        output, errors = process.communicate(timeout=LIMIT_S)
     finally:
         process.kill()
     assert "Traceback" not in errors
@@ -66,7 +68,10 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def run(*args: str) -> tuple[int, str, str]:
-    return finish(start(*args))
+    """Run a campaign in a process of its own; return exit code, standard output and standard error."""
+    ended = peva("run", "--config", "peva.yml", *args)
+    assert "Traceback" not in ended.stderr
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 def one_line(errors: str) -> str:

@@ -5,7 +5,6 @@ certain time. It is well again when the canary has failed often enough.
 """
 
 import json
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,9 @@ from peva_env.contracts import Verdict
 from peva_env.maps import read_map
 from peva_env.memory import reading, verify
 from tests.support.campaigns import (
-    COMMAND,
     EVENTS,
     MEMORY,
     campaign,
-    finish,
     function,
     one_line,
     query,
@@ -31,6 +28,7 @@ from tests.support.campaigns import (
     statuses,
     write,
 )
+from tests.support.forkserver import peva
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.live
@@ -99,8 +97,7 @@ def test_what_a_bad_node_said_is_suspect_and_measured_again() -> None:
     assert "canary one 5: OVERLOADED  success of one 0.000 < 0.8" in output
     assert "suspect: two 5: the canary one 5 rps was OVERLOADED after this run" in output
     assert "of these runs 5 were canaries; 1 runs became suspect" in output
-    assert COMMAND is not None
-    info = subprocess.run([COMMAND, "memory", "info", str(MEMORY)], capture_output=True, text=True, check=True).stdout
+    info = peva("memory", "info", str(MEMORY)).stdout
     assert "4 canary OK, 1 canary OVERLOADED" in info
     assert "1 suspect INVALID" in info
     again = run()
@@ -116,7 +113,7 @@ def test_kill_9_while_the_node_is_unwell_leaves_no_false_verdict() -> None:
     process.kill()
     process.communicate()
     n_marks = query("SELECT count(*) FROM execution_events WHERE kind = 'suspect'")[0][0]
-    code, _, errors = finish(start())
+    code, _, errors = run()
     assert (code, errors) == (0, "")
     assert statuses() == ["crashed", "complete"]
     assert query("SELECT count(*) FROM execution_events WHERE kind = 'suspect'")[0][0] >= max(1, n_marks)

@@ -1,8 +1,6 @@
 """Whole campaigns on plain HTTP services: real k6, the real command line."""
 
 import json
-import os
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -11,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.campaigns import COMMAND, EVENTS, MEMORY, query
+from tests.support.campaigns import EVENTS, MEMORY, query
+from tests.support.forkserver import Ended, peva
 from tests.support.gateway import throw_away_ca
 from tests.support.services import Service, serving
 
@@ -23,14 +22,7 @@ def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def peva_env(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "TOKEN": "s3cr3t"}
-    return subprocess.run([str(COMMAND), *arguments], capture_output=True, text=True, env=environment)
-
-
-def run(
-    service: Service, *, function: dict[str, Any] | None = None, **settings: Any
-) -> subprocess.CompletedProcess[str]:
+def run(service: Service, *, function: dict[str, Any] | None = None, **settings: Any) -> Ended:
     config = {
         "platform": "http",
         "functions": [{"name": "app", "url": f"{service.url}/", **(function or {})}],
@@ -43,7 +35,7 @@ def run(
         **settings,
     }
     Path("peva.yml").write_text(yaml.safe_dump(config))
-    return peva_env("run", "--config", "peva.yml")
+    return peva("run", "--config", "peva.yml", TOKEN="s3cr3t")  # noqa: S106 - nobody's
 
 
 @pytest.mark.alone
@@ -51,7 +43,7 @@ def test_a_service_is_measured_and_another_objective_is_answered_without_load() 
     with serving(Service(delay_s=0.03)) as service:
         ended = run(service, function={"headers_env": {"Authorization": "TOKEN"}})
         n_requests = len(service.requests)
-    asked = peva_env("ask", "app=40", "--rule", "p95_ms_max=20").stdout
+    asked = peva("ask", "app=40", "--rule", "p95_ms_max=20").stdout
 
     assert (ended.returncode, ended.stderr.count("\n")) == (0, 1), ended.stderr
     assert "nothing measures CPU and RAM (no prometheus_url); there is no rule on them" in ended.stderr
@@ -85,7 +77,7 @@ def test_a_service_that_dies_during_a_run_is_not_overloaded() -> None:
         watching = threading.Thread(target=stop_after_ten_requests)
         watching.start()
         ending = threading.Thread(target=lambda: results.append(run(service, max_invalid_retries=0)))
-        results: list[subprocess.CompletedProcess[str]] = []
+        results: list[Ended] = []
         ending.start()
         assert done.wait(30)
     ending.join()
@@ -102,9 +94,9 @@ def test_doctor_calls_each_service() -> None:
         functions = [{"name": "good", "url": f"{service.url}/"}, {"name": "bad", "url": f"{service.url}/?x=1"}]
         Path("peva.yml").write_text(yaml.safe_dump({"platform": "http", "functions": functions}))
         service.status = 200
-        fine = peva_env("doctor", "--config", "peva.yml")
+        fine = peva("doctor", "--config", "peva.yml")
         service.status = 404
-        broken = peva_env("doctor", "--config", "peva.yml")
+        broken = peva("doctor", "--config", "peva.yml")
 
     assert fine.returncode == 0, fine.stdout
     assert f"ok     function good: answers at {service.url}/" in fine.stdout
