@@ -102,7 +102,7 @@ def test_it_is_what_single_environments_are(mode: AutoresetMode, dominance: str,
     assert_same(expected, found)
     assert_same_infos(expected_infos, infos)
     n_ended = 0
-    for _ in range(60):
+    for _ in range(40):
         actions = masked_choice(infos, rng)
         (_, _, terminated, truncated, expected_infos), infos = stepped(reference, vector, actions)
         ended = terminated | truncated

@@ -124,7 +124,7 @@ def test_side_by_side_is_what_single_environments_are(name: str, k: int) -> None
     rng = np.random.default_rng(0)
     observations, infos = many.reset(seed=7)
     expected = [single.reset(seed=7 + i) for i, single in enumerate(singles)]
-    for _ in range(60):
+    for _ in range(40):
         for i, (observation, info) in enumerate(expected):
             for part, own in observation.items():
                 np.testing.assert_allclose(observations[part][i], own, rtol=1e-5, atol=1e-6, err_msg=part)

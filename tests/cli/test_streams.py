@@ -42,15 +42,22 @@ WRITE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _memories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def memories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("memories")
     for name, bound in (("é", 30), ("ö", 20)):
         low, high = [(FUNCTION, 10)], [(FUNCTION, bound)]
-        remember(Path(f"{name}.duckdb"), [event(low), event(high, verdict=Verdict.OVERLOADED)], context_hash=name)
+        remember(folder / f"{name}.duckdb", [event(low), event(high, verdict=Verdict.OVERLOADED)], context_hash=name)
+    return folder
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.fixture(autouse=True)
+def _cwd(memories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(memories, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_every_command_works_whatever_the_encoding_of_its_output(encoding: str) -> None:
     for args in READ + WRITE:
         ended = peva(*args, PYTHONIOENCODING=encoding)

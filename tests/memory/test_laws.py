@@ -82,7 +82,7 @@ def shown(cache: TensorCache) -> dict[str, Any]:
 # Parquet and merges
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(given_events=some_events)
 def test_from_store_to_parquet_to_store_is_the_identity_and_twice_is_once(given_events: list[ExecutionEvent]) -> None:
     with memory() as first, memory() as second:
@@ -100,7 +100,7 @@ def key(one: ExecutionEvent) -> tuple[str, int, int, str]:
     return one.event_key
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data(), theirs=some_events, ours=some_events)
 def test_merging_commutes(data: st.DataObject, theirs: list[ExecutionEvent], ours: list[ExecutionEvent]) -> None:
     known = {one.event_key for one in theirs}

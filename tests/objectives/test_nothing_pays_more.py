@@ -19,12 +19,15 @@ WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
     "simulated": ("peva/FaasSim-v1", {"rates_rps": {"a": list(range(0, 201, 20)), "b": list(range(0, 201, 20))}}),
     "recorded": ("peva/FaasReplay-v1", {}),
 }
+MAX_STEPS = 120
+"""Many more than it takes to complete a map, so that a stalling episode spends any budget and goes on for a while."""
+
 BUDGETS: dict[str, dict[str, Any]] = {
     "runs": {"budget_runs": 16},
-    "more runs than it takes": {"budget_runs": 100},
-    "seconds": {"budget_runs": None, "budget_seconds": 700.0},
+    "more runs than it takes": {"budget_runs": 100, "max_steps": MAX_STEPS},
+    "seconds": {"budget_runs": None, "budget_seconds": 700.0, "max_steps": MAX_STEPS},
     "both": {"budget_runs": 16, "budget_seconds": 400.0, "max_steps": 40},
-    "none": {"budget_runs": None},
+    "none": {"budget_runs": None, "max_steps": MAX_STEPS},
 }
 EPISODES = range(1)
 

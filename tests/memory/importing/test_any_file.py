@@ -150,7 +150,7 @@ def store() -> Iterator[DuckDBMemoryStore]:
 NODES = count()
 
 
-@settings(max_examples=35, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(**CHANGED)
 def test_what_is_read_can_be_imported_and_verified(
     store: DuckDBMemoryStore, tmp_path: Path, changes: list[Change], is_packed: bool
