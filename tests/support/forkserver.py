@@ -16,6 +16,12 @@ PROCESSES.set_forkserver_preload(
         "tests.memory.test_crash",
         "tests.campaign.faults.test_killed",
         "peva_env.cli.commands",
+        # What commands import only when they need it.
+        "numpy.ma",
+        "peva_agents.arena",
+        "peva_agents.learnt",
+        "rich._emoji_codes",
+        "typer.rich_utils",
     ]
 )
 
