@@ -64,9 +64,13 @@ def _copy(path: Path, copy: Path) -> None:
         log_copy.unlink(missing_ok=True)
         if log.exists():
             _copy_if_there(log, log_copy)
-        if _state(path) == before and abs(time.time() - before[0] / 1e9) > _SETTLED_S:
+        unsettled_s = _SETTLED_S - abs(time.time() - before[0] / 1e9)
+        if _state(path) != before:
+            time.sleep(_PAUSE_S)
+        elif unsettled_s < 0:
             return
-        time.sleep(_PAUSE_S)
+        else:
+            time.sleep(unsettled_s)
     raise MemoryStoreError(f"memory {path}: it changed during each of {_ATTEMPTS} copies; try again")
 
 
