@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -76,8 +77,13 @@ def imports_of(module: str) -> Iterator[str]:
                 yield node.module
 
 
+@cache
+def imported(module: str) -> frozenset[str]:
+    return frozenset(imports_of(module))
+
+
 def ours(module: str) -> set[str]:
-    return {name for name in imports_of(module) if name.split(".")[0] in PACKAGES}
+    return {name for name in imported(module) if name.split(".")[0] in PACKAGES}
 
 
 def room_of(module: str) -> str:
@@ -89,24 +95,33 @@ def room_around(module: str) -> str:
 
 
 IN_ROOMS = [module for module in MODULES if module not in PACKAGES]
+OF_ENV = [module for module in IN_ROOMS if module.startswith("peva_env.")]
+OF_AGENTS = [module for module in IN_ROOMS if module.startswith("peva_agents.")]
 
 
 def test_every_room_has_its_place() -> None:
     assert {room_of(module) for module in IN_ROOMS} == RANK.keys()
 
 
-@pytest.mark.parametrize("module", IN_ROOMS)
-def test_a_room_imports_only_rooms_above_it(module: str) -> None:
-    below = {name for name in ours(module) - PACKAGES.keys() if RANK[room_of(name)] > RANK[room_of(module)]}
-    assert not below, f"{module} imports {below}, which stand below it"
+def test_a_room_imports_only_rooms_above_it() -> None:
+    below = [
+        f"{module} imports {name}, which stands below it"
+        for module in IN_ROOMS
+        for name in ours(module) - PACKAGES.keys()
+        if RANK[room_of(name)] > RANK[room_of(module)]
+    ]
+    assert below == []
 
 
-@pytest.mark.parametrize("module", IN_ROOMS)
-def test_a_room_is_entered_by_its_door(module: str) -> None:
+def test_a_room_is_entered_by_its_door() -> None:
     """A file in a room is imported by that room and by the rooms within it; others import the room itself."""
-    files = {name for name in ours(module) - DOORS if room_around(name) in DOORS}
-    past = [name for name in files if not f"{module}.".startswith(f"{room_around(name)}.")]
-    assert not past, f"{module} imports {past} past their doors"
+    past = [
+        f"{module} imports {name} past its door"
+        for module in IN_ROOMS
+        for name in ours(module) - DOORS
+        if room_around(name) in DOORS and not f"{module}.".startswith(f"{room_around(name)}.")
+    ]
+    assert past == []
 
 
 @pytest.mark.parametrize("room", sorted({room_of(module) for module in IN_ROOMS}))
@@ -132,22 +147,23 @@ def test_a_door_says_what_its_room_is_for_and_lists_its_names(door: str) -> None
     assert len(listed_in(door)) == len(LISTED[door])
 
 
-@pytest.mark.parametrize("module", [module for module in IN_ROOMS if module.startswith("peva_env.")])
-def test_peva_env_never_imports_agents(module: str) -> None:
-    assert not [name for name in ours(module) if name.startswith("peva_agents")]
+def test_peva_env_never_imports_agents() -> None:
+    assert [module for module in OF_ENV if any(name.startswith("peva_agents") for name in ours(module))] == []
 
 
-@pytest.mark.parametrize("module", [module for module in IN_ROOMS if module.startswith("peva_agents.")])
-def test_agents_see_contracts_and_space_never_memory_or_sources(module: str) -> None:
-    seen = {room_of(name).removeprefix("peva_env.") for name in ours(module) if name.startswith("peva_env.")}
-    trains = room_of(module) in {"peva_agents.arena", "peva_agents.training"}
-    assert seen <= (FOR_TRAINERS if trains else FOR_AGENTS)
+def test_agents_see_contracts_and_space_never_memory_or_sources() -> None:
+    hidden = []
+    for module in OF_AGENTS:
+        seen = {room_of(name).removeprefix("peva_env.") for name in ours(module) if name.startswith("peva_env.")}
+        trains = room_of(module) in {"peva_agents.arena", "peva_agents.training"}
+        hidden += [f"{module} imports {name}" for name in seen - (FOR_TRAINERS if trains else FOR_AGENTS)]
+    assert hidden == []
 
 
-@pytest.mark.parametrize("module", [module for module in IN_ROOMS if module.startswith("peva_env.")])
-def test_only_the_vec_env_imports_what_trains(module: str) -> None:
-    heavy = {"stable_baselines3", "sb3_contrib", "torch"} & {name.split(".")[0] for name in imports_of(module)}
-    assert not heavy or module == "peva_env.sb3_vec_env"
+def test_only_the_vec_env_imports_what_trains() -> None:
+    heavy = {"stable_baselines3", "sb3_contrib", "torch"}
+    importing = [module for module in OF_ENV if heavy & {name.split(".")[0] for name in imported(module)}]
+    assert importing == ["peva_env.sb3_vec_env"]
 
 
 def run_python(code: str) -> str:

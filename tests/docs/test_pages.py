@@ -225,19 +225,17 @@ def test_a_pipeline_is_yaml_of_some_twenty_lines_that_calls_commands_that_there_
         assert len(text.splitlines()) < 26
 
 
-LINKS = [
-    (path, target)
-    for path in [*(f"docs/{page}.md" for page in PAGES), "README.md", "CONTRIBUTING.md"]
-    for target in links((ROOT / path).read_text(encoding="utf-8"))
-]
-
-
-@pytest.mark.parametrize(("path", "target"), LINKS, ids=[" ".join(link) for link in LINKS])
-def test_a_link_leads_to_a_file_and_a_heading_in_it(path: str, target: str) -> None:
+def is_dead(path: Path, target: str) -> bool:
+    """Tell whether a link on the page at ``path`` leads to no file, or to no heading in it."""
     file, _, anchor = target.partition("#")
-    linked = (ROOT / path).parent / file if file else ROOT / path
-    assert linked.is_file()
-    assert not anchor or anchor in anchors(linked.read_text(encoding="utf-8"))
+    linked = path.parent / file if file else path
+    return not linked.is_file() or (bool(anchor) and anchor not in anchors(linked.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("page", [*(f"docs/{page}.md" for page in PAGES), "README.md", "CONTRIBUTING.md"])
+def test_every_link_leads_to_a_file_and_a_heading_in_it(page: str) -> None:
+    targets = links((ROOT / page).read_text(encoding="utf-8"))
+    assert [target for target in targets if is_dead(ROOT / page, target)] == []
 
 
 def test_every_page_is_in_the_contents() -> None:
