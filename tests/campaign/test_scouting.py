@@ -89,9 +89,9 @@ def test_a_campaign_scouts_first_and_keeps_its_rates_whatever_is_scouted_later()
     kinds = query("SELECT kind, repetition, count(*) FROM execution_events GROUP BY ALL ORDER BY ALL")
     assert [(kind, repetition) for kind, repetition, _ in kinds] == [("measured", 1), ("scouted", 0)]
 
-    code, output, _ = scout("--max-rate", "10")
+    code, output, _ = scout("--max-rate", "4")
     assert code == 0
-    assert "limited: never overloaded, up to limited 10 rps" in output
+    assert "limited: never overloaded, up to limited 4 rps" in output
     assert "note: a campaign of this context has begun: its rates stay those of an earlier scouting" in output
     assert rates() == chosen
     code, output, errors = run("--budget-runs", "1")
