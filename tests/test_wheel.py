@@ -82,8 +82,9 @@ def test_it_works_beside_a_package_that_is_imported_as_agents(wheel: Path, tmp_p
     for last in (wheel, NEIGHBOUR):
         install(last)
         code = "from agents import Agent; from peva_agents.cartesian import CartesianAgent"
-        command = [folder / "bin" / "python", "-c", code]
-        imported = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120)
+        imported = subprocess.run(
+            [folder / "bin" / "python", "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120
+        )
         assert imported.returncode == 0, imported.stderr
 
 
