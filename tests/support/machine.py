@@ -7,7 +7,8 @@ Without xdist the tests run one after the other. With it (``-n``), there are two
 - *computing* workers run everything else. They have a low priority, so that k6 is not late for them.
 
 A worker gets a file of tests at a time, since the tests of a file share fixtures. Files come in the order in which
-pytest collects them: those with long tests stand in folders, and the short ones at the root of ``tests`` fill the end.
+pytest collects them, but those at the root of ``tests`` first: some of them take long, and the many files in folders
+fill the end better.
 
 A lock makes ``alone`` true however the tests are started: each test holds it shared, an ``alone`` test exclusively. The
 lock file is the same for every pytest of this user, so two test runs on one machine keep apart, too.
@@ -80,6 +81,12 @@ def _group(item: pytest.Item) -> str:
     return f"{WAITING if waits else COMPUTING}:{item.nodeid.partition('::')[0]}"
 
 
+def next_group(names: Iterable[str], kinds: Iterable[str]) -> str | None:
+    """Return the group that a worker gets next: of the first of its kinds that is left, files at the root first."""
+    left = sorted(names, key=lambda name: name.count("/") > 1)  # stable
+    return next((name for kind in kinds for name in left if name.partition(":")[0] == kind), None)
+
+
 class TwoKinds(LoadScopeScheduling):
     """Hands groups of tests to the workers of their kind."""
 
@@ -111,4 +118,4 @@ class TwoKinds(LoadScopeScheduling):
     def _next_group(self, node: WorkerController) -> str | None:
         waiting = [worker for worker in self.nodes if kind_of_worker(worker.gateway.id) == WAITING]
         kinds = (WAITING, COMPUTING, ALONE) if node in waiting or not waiting else (COMPUTING,)
-        return next((name for kind in kinds for name in self.workqueue if name.partition(":")[0] == kind), None)
+        return next_group(self.workqueue, kinds)

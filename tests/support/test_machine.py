@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 from signal import SIGINT
 
+import pytest
+
+from tests.support.machine import ALONE, COMPUTING, WAITING, next_group
+
 ROOT = Path(__file__).parents[2]
 
 LOGS = """
@@ -45,6 +49,22 @@ def test_a_test_marked_alone_runs_beside_no_other(tmp_path: Path) -> None:
     others = [span for name in files if name != "a_alone" for span in spans(tmp_path / f"test_{name}.log")]
     assert len(others) == 3
     assert all(end <= began_at or ended_at <= start for start, end in others)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "first"),
+    [
+        ((COMPUTING,), "computes:tests/test_z.py"),
+        ((WAITING, COMPUTING, ALONE), "waits:tests/a/test_a.py"),
+        ((ALONE,), "alone"),
+        (("unknown",), None),
+    ],
+)
+def test_a_worker_gets_the_first_of_its_kinds_and_files_at_the_root_before_those_in_folders(
+    kinds: tuple[str, ...], first: str | None
+) -> None:
+    groups = ["computes:tests/a/test_a.py", "waits:tests/a/test_a.py", "waits:tests/b/test_b.py"]
+    assert next_group([*groups, "computes:tests/test_z.py", "alone"], kinds) == first
 
 
 def test_a_background_job_whose_ctrl_c_is_ignored_can_interrupt_what_it_starts() -> None:
