@@ -44,7 +44,7 @@ def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def installed(*args: str) -> Ended:
-    """Run the command that was installed, from the very start."""
+    """Run the command that was installed, from the very start of Python."""
     assert COMMAND is not None
     return subprocess.run([COMMAND, *args], capture_output=True, text=True, timeout=60, check=False)
 
@@ -104,9 +104,9 @@ def test_without_a_command_there_is_help_not_a_campaign() -> None:
 
 
 def test_what_init_writes_is_the_quick_start_at_rates_that_a_scouting_finds() -> None:
-    written = installed("init")
+    written = peva("init")
     assert (written.returncode, written.stdout) == (0, "wrote peva.yml; now: peva-env run --config peva.yml\n")
-    planned, quick_start = installed("run", "-c", "peva.yml", "--dry-run"), installed("run", "--dry-run")
+    planned, quick_start = peva("run", "-c", "peva.yml", "--dry-run"), peva("run", "--dry-run")
     assert planned.returncode == quick_start.returncode == 0
     assert "configurations of 1 to 2 functions" in quick_start.stdout
     assert "fetch: 12 rates, found by a scouting before the first run" in planned.stdout
@@ -177,7 +177,7 @@ def test_plan_of_an_astronomic_space_is_instant() -> None:
 
 def test_doctor_finds_a_healthy_machine_healthy() -> None:
     needs_node()
-    ended = installed("doctor", "-c", write(SMALL))
+    ended = peva("doctor", "-c", write(SMALL))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert [line.split()[:2] for line in ended.stdout.splitlines()] == [
         ["ok", f"{name}:"] for name in ("k6", "node", "policy", "output_dir", "memory", "load", "machine")
@@ -189,8 +189,8 @@ def test_doctor_finds_a_healthy_machine_healthy() -> None:
 def test_other_work_on_the_machine_is_told_before_a_campaign_and_by_the_doctor() -> None:
     needs_node()
     with busy((os.cpu_count() or 1) // 4 + 1):
-        doctor = installed("doctor", "-c", write(SMALL))
-        run = installed("run", "-c", write(SMALL), "--budget-runs", "1")
+        doctor = peva("doctor", "-c", write(SMALL))
+        run = peva("run", "-c", write(SMALL), "--budget-runs", "1")
     assert "machine: is not idle: its programs use " in doctor.stdout
     assert run.stdout.startswith("this machine is not idle: its programs use ")
 

@@ -26,6 +26,7 @@ from peva_agents.arena.table import markdown
 from peva_agents.arena.world import ArenaWorld
 from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError, PolicyError
+from tests.support.forkserver import peva
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
 ROOT = Path(__file__).parents[3]
@@ -289,9 +290,8 @@ def test_the_command_ends_whole_and_without_a_traceback(
     assert 0 < len(folder.records) < len(BASELINES) * 300
 
 
-def test_the_command_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
-    assert COMMAND is not None
-    command = [COMMAND, "arena", "--sim", "random:3", "--budgets", "5,x"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+def test_the_command_says_in_one_line_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = peva("arena", "--sim", "random:3", "--budgets", "5,x")
     assert done.returncode == 2
     assert done.stderr == "peva-env: --budgets '5,x': must be numbers of runs, as in 12,25,50\n"
