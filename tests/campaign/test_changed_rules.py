@@ -94,10 +94,10 @@ def test_a_run_that_was_stopped_counts_under_other_rules_that_it_decides() -> No
     assert "clearly overloaded" in shown
     lasted_s = [run_s for (run_s,) in query("SELECT duration_s FROM execution_events WHERE kind = 'measured'")]
     assert max(lasted_s) < 20
-    assert peva_env("memory", "verify", str(MEMORY)).returncode == 0
+    assert peva("memory", "verify", str(MEMORY)).returncode == 0
 
-    assert peva_env("ask", "limited=40", "--rule", "p90_ms_max=1000").stdout.startswith("limited 40: OK, measured")
-    close = peva_env("ask", "limited=40", "--rule", "p90_ms_max=75").stdout
+    assert peva("ask", "limited=40", "--rule", "p90_ms_max=1000").stdout.startswith("limited 40: OK, measured")
+    close = peva("ask", "limited=40", "--rule", "p90_ms_max=75").stdout
     assert not close.startswith("limited 40: OK, measured"), close
 
     write_campaign([40, 200], {"p90_ms_max": 1000}, stop_early="sequential", duration="20s")
