@@ -152,5 +152,7 @@ def test_a_scouting_that_was_cut_off_decides_nothing_and_a_function_that_never_a
     assert one_line(errors).startswith(
         "peva-env: rate_strategy.type auto: broken: overloaded at its lowest step, broken 1"
     )
-    assert one_line(errors).endswith("no rates can be chosen: mend the function, or write its rates yourself")
+    assert one_line(errors).endswith(
+        "no rates can be chosen: mend the function and scout again with `peva-env scout`, or write its rates yourself"
+    )
     assert statuses() == ["crashed", "complete"]

@@ -77,8 +77,8 @@ def _rates(name: str, bracket: Bracket | None, n: int, max_rate: int | None) -> 
         raise ConfigError(f"rate_strategy.type auto: no step of {name} was valid: scout again with `peva-env scout`")
     if bracket.highest_ok is None:
         raise ConfigError(
-            f"rate_strategy.type auto: {outcome_text(bracket)}; no rates can be chosen: mend the function, or "
-            "write its rates yourself"
+            f"rate_strategy.type auto: {outcome_text(bracket)}; no rates can be chosen: mend the function and "
+            "scout again with `peva-env scout`, or write its rates yourself"
         )
     limit_rps = bracket.limit_rps()
     if bracket.first_overloaded is None:
