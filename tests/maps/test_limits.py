@@ -18,7 +18,7 @@ from peva_env.maps.limits.safe_region import SafeRegion
 from peva_env.memory import mark
 from peva_env.space import Config, ConfigSpace, Dominance, config_key
 from tests.support.builders import event
-from tests.support.maps import OK, OVERLOADED, RATES, node_map_of, pair, remember, square
+from tests.support.maps import OK, OVERLOADED, RATES, clear_run, node_map_of, pair, remember, square
 
 
 def alone(limit: int) -> list[ExecutionEvent]:
@@ -50,6 +50,14 @@ def test_limits_are_as_sure_as_the_least_sure_verdict_that_proves_them() -> None
     assert (even, uneven) == (sure[config_key(pair(20, 20))], sure[config_key(pair(10, 30))])
     assert found.box is not None
     assert found.confidence(found.box.proved_by) == even
+
+
+def test_a_highest_mix_against_which_the_margins_of_its_runs_speak_is_named() -> None:
+    even = [clear_run(pair(20, 20), verdict, i, margin=0.01) for i, verdict in enumerate((OK, OK))]
+    against = clear_run(pair(20, 20), OVERLOADED, 2, margin=0.2)
+    runs = [one for one in square(40) if one.config_key[1] != (20, 20)]
+    (note,) = limits_of(node_map_of([*runs, *even, against])).notes[1:]
+    assert note.startswith("the margins speak against these mixes, though most of their runs were OK: a 20 rps + b 20")
 
 
 def test_runs_without_margins_tell_no_confidence() -> None:

@@ -62,8 +62,11 @@ def known() -> NodeMap:
 
 @pytest.mark.parametrize("program", SNIPPETS)
 def test_a_snippet_says_what_it_rests_on(program: str, known: NodeMap) -> None:
-    heading = written(program, known).splitlines()[0]
-    assert "node n, context ctx, repetition 1" in heading
+    heading = written(program, known).splitlines()[:5]
+    assert "node n, context ctx, repetition 1" in heading[0]
+    sure = r"which was OK with a confidence of (over )?0\.\d+\."
+    for line, proof in zip(heading[2:], ("a 40 rps + b 20 rps", "a 40 rps", "b 20 rps"), strict=True):
+        assert re.fullmatch(rf"(#|//) Follows from {re.escape(proof)}, {sure}", line)
 
 
 def test_a_limit_that_is_a_lower_bound_and_a_function_without_limit_are_said() -> None:

@@ -67,7 +67,7 @@ def limits_of(
         mixes=multiples,
         box=box,
         confidences=dict(_confidences(node_map, [*proofs, *(box.proved_by if box else ())])),
-        notes=tuple(_notes(node_map, region, has_box=box is not None)),
+        notes=(*_notes(node_map, region, has_box=box is not None), *_doubts(node_map, region)),
     )
 
 
@@ -86,6 +86,17 @@ def _confidences(node_map: NodeMap, proofs: Iterable[Config]) -> Iterator[tuple[
         confidence = node_map.confidence(config)
         if confidence is not None:
             yield config_key(config), confidence
+
+
+def _doubts(node_map: NodeMap, region: SafeRegion) -> Iterator[str]:
+    """Yield a remark on highest mixes whose majority is OK, while the margins of their runs speak against it."""
+    confidences = {config_text(config): node_map.confidence(config) for config in region.ok}
+    doubtful = [mix for mix, confidence in confidences.items() if confidence is not None and confidence < 1 / 2]
+    if doubtful:
+        yield (
+            f"the margins speak against these mixes, though most of their runs were OK: {', '.join(doubtful)}; "
+            "`peva-env run --confirm 0.95` runs them again"
+        )
 
 
 def _notes(node_map: NodeMap, region: SafeRegion, *, has_box: bool) -> Iterator[str]:

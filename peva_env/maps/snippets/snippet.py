@@ -10,6 +10,7 @@ from peva_env.maps.snippets.functions import Limited, limited_functions
 from peva_env.maps.snippets.k6 import k6_script
 from peva_env.maps.snippets.platforms import knative, openfaas
 from peva_env.maps.snippets.proxies import envoy, haproxy, nginx
+from peva_env.space import config_text
 from peva_env.system import one_line
 
 _WRITERS: Mapping[str, Callable[[list[Limited], Mapping[str, Any]], str]] = {
@@ -54,6 +55,14 @@ def _heading(node_map: NodeMap, box: Box) -> Iterator[str]:
         f"peva-env limits: node {node_map.node}, context {node_map.context_hash}, repetition {node_map.repetition}."
     )
     yield "Each function may be called at any rate up to its limit, whatever the others do within theirs."
+    for config in box.proved_by:
+        confidence = node_map.confidence(config)
+        sure = (
+            ""
+            if confidence is None
+            else f" with a confidence of {'over ' if confidence > 0.999 else ''}{min(confidence, 0.999):.3f}"
+        )
+        yield one_line(f"Follows from {config_text(config)}, which was OK{sure}.")
     yield "The paths are assumptions: adapt them."
     for limit in box.limits:
         if not limit.limit_rps:
