@@ -2,6 +2,8 @@
 
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -59,14 +61,26 @@ def doctor(config: ConfigOption = None) -> None:
 
 def init(path: Annotated[Path, path_argument(help="The file to write.")] = Path("peva.yml")) -> None:
     """Write a commented sample configuration: the quick start, at rates that a scouting finds."""
+    text = make.SAMPLE_CONFIG.read_text(encoding="utf-8").replace(_QUICK_RATES, _SCOUTED_RATES)
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(make.SAMPLE_CONFIG.read_text(encoding="utf-8").replace(_QUICK_RATES, _SCOUTED_RATES))
+        with path.open("x", encoding="utf-8") as file, _removed_on_error(path):
+            file.write(text)
+            file.flush()
     except FileExistsError:
         raise ConfigError(f"{path} is there already; give another name") from None
     except OSError as error:
         raise PevaError(f"{path}: cannot be written: {error.strerror}") from error
     write(f"wrote {path}; now: peva-env run --config {path}")
+
+
+@contextmanager
+def _removed_on_error(path: Path) -> Iterator[None]:
+    """Remove a file that could not be written: it would be in the way of the next try."""
+    try:
+        yield
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def show_config(

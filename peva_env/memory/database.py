@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import json
 import os
 import re
 import stat
@@ -19,6 +20,9 @@ from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
 from peva_env.system import local_path
+
+_WRAPPED = re.compile(r'\{"exception_type":.*"exception_message":"(?P<message>(?:[^"\\]|\\.)*)"')
+"""An error of a thread of DuckDB within the text of another error, as JSON."""
 
 _LOCK_HOLDER = re.compile(r"lock is held in (?:(?P<program>.+) \(PID (?P<pid>\d+)\)|PID (?P<bare_pid>\d+))")
 _NO_LOCK = re.compile(r'Could not set lock on file ".*?": (?P<reason>[^.,]+)')
@@ -270,6 +274,9 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
 def duckdb_problem(error: duckdb.Error) -> str:
     """Return DuckDB's error message as one line, with advice where there is any."""
     text = str(error).splitlines()[0]
+    wrapped = _WRAPPED.search(text)
+    if wrapped:
+        text = str(json.loads(f'"{wrapped["message"]}"', strict=False))
     holder = _LOCK_HOLDER.search(text)
     if holder:
         return f"in use by {_named(holder)}; wait for it, stop it, or choose another db_path"

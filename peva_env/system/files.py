@@ -14,16 +14,18 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder; the file that the block writes there becomes ``path`` at its end.
 
     Readers see the old file or the complete new one, also after a crash: the new one is on disk before it is renamed,
-    and the rename before this returns. When the block raises, the old file stays and the temporary one is removed. A
-    killed process leaves the temporary file behind.
+    and the rename before this returns. When the block raises, the old file stays and the temporary one is removed; an
+    error of the operating system then names ``path``. A killed process leaves the temporary file behind.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
         _sync(partial)
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.strerror and str(error.filename or partial) == str(partial):
+            error.filename = str(path)  # a full disk names no file; and nobody knows the temporary one
         raise
     _sync(path.parent)
 

@@ -21,8 +21,10 @@ from peva_env.cli import commands as cli
 from peva_env.config import load_config
 from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
+from tests.support.builders import event, full, small_disk
 from tests.support.commands import complaint, files, write_hiding_modules
 from tests.support.forkserver import Ended, peva
+from tests.support.maps import remember
 from tests.support.processes import busy, wait_until
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
@@ -124,6 +126,22 @@ def test_init_never_overwrites() -> None:
 
 def test_init_says_where_it_cannot_write() -> None:
     assert "nowhere/peva.yml: cannot be written" in complaint(peva("init", "nowhere/peva.yml"), 1)
+
+
+def test_init_leaves_no_part_of_a_file_on_a_full_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        with full(disk):
+            assert "No space left on device" in complaint(peva("init", str(disk / "peva.yml")), 1)
+        assert list(disk.iterdir()) == []
+        assert peva("init", str(disk / "peva.yml")).returncode == 0
+
+
+def test_a_full_disk_is_named_with_the_file(tmp_path: Path) -> None:
+    memory = str(remember(tmp_path / "m.duckdb", [event()]))
+    with small_disk(tmp_path / "disk") as disk, full(disk):
+        line = complaint(peva("memory", "export", memory, "--core", str(disk / "core")), 1)
+    assert line.endswith("No space left on device")
+    assert "exception" not in line
 
 
 def test_every_key_of_the_sample_is_a_key_also_where_it_is_commented_out() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from peva_env.system import replacing, write_text
+from tests.support.builders import full, small_disk
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
@@ -31,6 +32,19 @@ def test_a_block_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "a.txt"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file") as caught:
+        write_text(tmp_path / "none" / "a.txt", "new")
+    assert caught.value.filename == str(tmp_path / "none" / "a.txt")
+    with (
+        small_disk(tmp_path / "disk") as disk,
+        full(disk),
+        pytest.raises(OSError, match="No space left on device") as caught,
+    ):
+        write_text(disk / "a.txt", "new" * 10_000)
+    assert caught.value.filename == str(disk / "a.txt")
 
 
 def test_a_text_ends_with_a_newline(tmp_path: Path) -> None:
