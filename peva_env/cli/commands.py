@@ -209,6 +209,8 @@ def main() -> None:
     guard_output()
     tell_warnings()
     os.environ["MPLBACKEND"] = "agg"  # figures go to files: a backend of windows or of Jupyter need not load here
+    if os.environ.get("COLUMNS") == "0":  # as some terminals without a size say: Rich would print nothing at all
+        del os.environ["COLUMNS"]
     sys.path.append("")  # module:Class finds the user's own modules; last, so that none of them hides an installed one
     try:
         _require_text()

@@ -57,6 +57,13 @@ def _cwd(memories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
 
 
+def test_a_terminal_without_a_width_is_told_what_is_wrong() -> None:
+    ended = peva("run", "--budget-runs", "0", COLUMNS="0")
+    assert ended.returncode == 2
+    assert "--budget-runs" in ended.stderr
+    assert "--budget-runs" in peva("run", "--help", COLUMNS="0").stdout
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_every_command_works_whatever_the_encoding_of_its_output(encoding: str) -> None:
     for args in READ + WRITE:
