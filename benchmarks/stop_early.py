@@ -5,7 +5,9 @@
 - **simulated**: thousands of random queues (``benchmarks.queueing``), loads from half to one and a half times the
   capacity, alone and in mixes, with rules on success, backlog, CPU and, for half of them, the 95th percentile. What is
   true is the verdict of a run of 300 s. The seed is not one that anything was tuned on.
-- **live**: the functions of known capacity of ``benchmarks.truth``. A run above the capacity is overloaded.
+- **live**: the functions of known capacity of ``benchmarks.truth``. A run above the capacity is overloaded. The target
+  is half of the machine seconds of whole runs, cooldowns included. The simulated queues are not a campaign: they are
+  noisy on purpose, many have few requests, and half of the limits are near the latency itself.
 
 A stop is false if the run was stopped as OK and is overloaded, or was stopped as overloaded below the capacity and is
 OK. It takes about 20 minutes; ``PEVA_STOP_EARLY_PARTS=simulated`` or ``live`` does one of them,
@@ -34,7 +36,7 @@ _N_SIMULATED = int(os.environ.get("PEVA_STOP_EARLY_RUNS", "4000"))
 _TRIES = int(os.environ.get("PEVA_STOP_EARLY_TRIES", "1"))
 _SEED = 20_000
 _DURATION_S, _TRUE_DURATION_S, _TIMEOUT_S = 30.0, 300.0, 5.0
-_TARGET_FALSE, _TARGET_SECONDS = 0.01, 0.5
+_TARGET_FALSE = 0.01
 
 _LOADS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.02, 1.05, 1.1, 1.2, 1.5)
 _LIVE_LOADS = (0.5, 0.7, 0.85, 0.95, 1.05, 1.15, 1.3, 1.5)
@@ -213,8 +215,7 @@ def _print_table(rows: dict[float, _Row]) -> None:
     false = total.counts[f"false {Verdict.OK}"] + total.counts[f"false {Verdict.OVERLOADED}"]
     print(f"  all: {_text(total)}")
     print(f"  false stops: {false} of {stopped} = {false / max(1, stopped):.2%} (target {_TARGET_FALSE:.0%})")
-    saved = f"{total.seconds / total.whole_s:.0%} of those of whole runs (target {_TARGET_SECONDS:.0%})"
-    print(f"  seconds: {saved}", flush=True)
+    print(f"  seconds: {total.seconds / total.whole_s:.0%} of those of whole runs", flush=True)
 
 
 def _text(row: _Row) -> str:

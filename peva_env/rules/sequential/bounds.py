@@ -20,8 +20,8 @@ the variance of the failures of a batch of requests as a multiple of its binomia
 and the two errors are not alike. The upper bound is that of a least-squares line, with its standard error multiplied by
 ``sqrt((1 + phi) / (1 - phi))`` for residuals with the autocorrelation ``phi`` (Bartlett, "Some aspects of the
 time-correlation problem", Journal of the Royal Statistical Society 98, 1935), corrected for the bias of short series
-(Kendall, "Note on bias in the estimation of autocorrelation", Biometrika 41, 1954) and raised by 1.5 of its standard
-errors, ``1 / sqrt(m)``. The lower bound takes the latency for a random walk, as it is in a queue near its capacity: a
+(Kendall, "Note on bias in the estimation of autocorrelation", Biometrika 41, 1954) and raised by its standard
+error, ``1 / sqrt(m)``. The lower bound takes the latency for a random walk, as it is in a queue near its capacity: a
 t-test on the increments. The upper bound is wrong more often than ``alpha`` where the latency itself wanders like that;
 how often a run is ended wrongly is simulated by ``python -m benchmarks stop-early``.
 """
@@ -41,7 +41,6 @@ LEAST_POINTS = 8
 """Mean latencies without which nothing is said of their growth."""
 
 _MOST_CORRELATED = 0.9
-_ERRORS_OF_CORRELATION = 1.5
 _PRIOR = 0.5
 _HALVINGS = 40
 _NORMAL = NormalDist()
@@ -106,7 +105,7 @@ def _highest_slope(x: NDArray[np.float64], y: NDArray[np.float64], alpha: float)
     if squares <= 0.0:
         return slope
     correlation = float(residuals[1:] @ residuals[:-1]) / squares
-    correlation += (1 + 3 * correlation) / m + _ERRORS_OF_CORRELATION / math.sqrt(m)
+    correlation += (1 + 3 * correlation) / m + 1 / math.sqrt(m)
     correlation = min(_MOST_CORRELATED, max(0.0, correlation))
     inflation = math.sqrt((1 + correlation) / (1 - correlation))
     deviation: float = inflation * math.sqrt(squares / (m - 2) / spread)

@@ -1,8 +1,9 @@
 """Watching a run: at a few moments, whether its verdict is decided.
 
-The moments are fixed beforehand and grow by a constant factor, so that there are few (group-sequential test: Pocock,
-"Group sequential methods in the design and analysis of clinical trials", Biometrika 64, 1977). The error rate of the
-growth of latencies is divided among them (Bonferroni). The bounds of shares hold at all moments at once.
+The moments are fixed beforehand and grow by a constant factor, so that there are few. The bounds of shares hold at all
+moments at once. Those of the growth of latencies hold at one moment. There are at most ten at which they are asked
+for, each with the nominal error rate of a group-sequential test of ten looks (Pocock, "Group sequential methods in the
+design and analysis of clinical trials", Biometrika 64, 1977).
 
 A run is ended as OVERLOADED if a rule is decided to be broken, and also by the requests of the second half of the run
 so far alone: a function that fails only at first (a cold start) is not overloaded. Or if the latency of a function
@@ -45,6 +46,10 @@ _FIRST_LOOK_S = 3.0
 _LOOKS_GROW_BY = 1.15
 _LAST_LOOK = 0.9
 """Moment of the last look, as a share of the run: later, there is nothing left to save."""
+
+_GROWTH_ERROR = 0.0018
+"""Error rate of the growth at each of ten looks, for an error rate of 0.01 in all: Jennison and Turnbull, "Group
+Sequential Methods", 2000, table 2.1 (a critical value of 3.117)."""
 
 _LEAST_OK_S = 6.0
 _LEAST_OK_SHARE = 0.25
@@ -105,9 +110,7 @@ class Watch:
         self._part = part
         self._looks = look_times(duration_s)
         self._least_ok_s = max(_LEAST_OK_S, _LEAST_OK_SHARE * duration_s)
-        n_looks = sum(at_s >= self._least_ok_s for at_s in self._looks)
         self._error_rate = ERROR_RATE / 2
-        self._growth_error = self._error_rate / max(1, n_looks)
         self._readings: list[Reading] = []
 
     def add(self, reading: Reading) -> Ending | None:
@@ -184,7 +187,7 @@ class Watch:
     def _growth(self, f: int) -> Bounds:
         """Return the bounds of the growth of the latency of one function."""
         x, y = self._latencies(f)
-        return growth_bounds(x, y, self._growth_error)
+        return growth_bounds(x, y, _GROWTH_ERROR)
 
     def _latencies(self, f: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return moments and mean latencies between them, both in s."""
