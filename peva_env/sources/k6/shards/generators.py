@@ -50,6 +50,7 @@ class Generators:
         self._place = place
         self._urls = urls
         self._about: list[About] = []
+        self._version = ""
 
     @property
     def n(self) -> int:
@@ -57,15 +58,16 @@ class Generators:
         return len(self._place.names)
 
     def version(self) -> str:
-        """Return the version of k6, the same everywhere.
+        """Return the version of k6, the same everywhere, also after a lost generator was replaced.
 
         Raises:
             LoadGeneratorError: a generator is lost or has no usable k6.
             ConfigError: the versions differ.
         """
-        self._place.renew()
+        if not self._place.renew() and self._version:
+            return self._version
         self._about = self._all("about", _READY_S)
-        versions: dict[str, str] = {}
+        versions = {self._version: "the generator before"} if self._version else {}
         for about, name in zip(self._about, self._place.names, strict=True):
             versions.setdefault(about.version, name)
         if len(versions) > 1:
@@ -74,7 +76,8 @@ class Generators:
                 f"generators: {here} has k6 {one}, but {there} has k6 {other}; install one version everywhere, since "
                 "runs of different generators cannot be compared"
             )
-        return next(iter(versions))
+        self._version = next(iter(versions))
+        return self._version
 
     def require_accepted(self, settings: K6Settings) -> None:
         """Check that k6 accepts its settings.

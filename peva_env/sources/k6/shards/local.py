@@ -22,8 +22,9 @@ class LocalPlace:
         self._workers = [Worker(k6) for _ in range(n)]
         self._threads = ThreadPoolExecutor(_CALLS_AT_ONCE * n, thread_name_prefix="peva-k6")
 
-    def renew(self) -> None:
+    def renew(self) -> bool:
         """Do nothing: a process of k6 is new in each run."""
+        return False
 
     def call(self, index: int, method: str, *arguments: Any) -> Future[Any]:
         """Call a method of a generator in a thread."""

@@ -60,8 +60,8 @@ class RayPlace:
         """Ray's names of the nodes that the generators are on."""
         return list(self._nodes.values())
 
-    def renew(self) -> None:
-        """Replace lost generators.
+    def renew(self) -> bool:
+        """Replace lost generators, and return whether there were any.
 
         Raises:
             LoadGeneratorError: Ray has no other node, or does not start an actor on it.
@@ -87,6 +87,7 @@ class RayPlace:
                 f"generator {i + 1} of {self._n}: Ray had no free CPU for it on {self._addresses[i]} within "
                 f"{_PLACED_S:g} s; does another program use this Ray?"
             )
+        return bool(missing)
 
     def call(self, index: int, method: str, *arguments: Any) -> Future[Any]:
         """Call a method of a generator's actor."""

@@ -13,8 +13,8 @@ class Place(Protocol):
         """The names of the generators in messages, in order."""
         ...
 
-    def renew(self) -> None:
-        """Replace generators that were lost; called before each run.
+    def renew(self) -> bool:
+        """Replace generators that were lost, and return whether any is new; called before each run.
 
         Raises:
             LoadGeneratorError: there is no other.

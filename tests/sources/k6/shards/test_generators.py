@@ -27,13 +27,14 @@ class FakePlace:
     versions: dict[int, str] = field(default_factory=dict)
     machines: dict[int, str] = field(default_factory=dict)
     fails: dict[tuple[int, str], Exception] = field(default_factory=dict)
+    is_renewed: bool = False
     aborted: frozenset[int] = frozenset()
     calls: list[tuple[int, str]] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     names: tuple[str, ...] = ("generator 1 of 3", "generator 2 of 3", "generator 3 of 3")
 
-    def renew(self) -> None:
-        self.calls.append((-1, "renew"))
+    def renew(self) -> bool:
+        return self.is_renewed
 
     def close(self) -> None:
         self.calls.append((-1, "close"))
@@ -115,6 +116,15 @@ def test_different_versions_of_k6_are_refused() -> None:
         ConfigError, match=r"^generators: generator 1 of 3 has k6 1\.1\.0, but generator 2 of 3 has k6 "
     ):
         Generators(FakePlace(versions={1: "2.0.0"})).version()
+
+
+def test_one_that_takes_the_place_of_another_must_have_its_version() -> None:
+    place = FakePlace()
+    generators = Generators(place)
+    assert generators.version() == "1.1.0"
+    place.is_renewed, place.versions = True, dict.fromkeys(range(3), "2.0.0")
+    with pytest.raises(ConfigError, match=r"the generator before has k6 1\.1\.0, but generator 1 of 3 has k6 2\.0\.0"):
+        generators.execute(JOB)
 
 
 def test_one_that_ends_early_ends_the_others() -> None:
