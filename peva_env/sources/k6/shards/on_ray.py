@@ -37,6 +37,7 @@ class RayPlace:
         self._actors: dict[int, Any] = {}
         self._nodes: dict[int, str] = {}
         self._addresses: dict[int, str] = {}
+        self._lost_on: set[str] = set()
         try:
             self._ray = self._joined(address)
             n_workers = len(self._workers())
@@ -72,22 +73,15 @@ class RayPlace:
             self._lose(i)
         for taken in self._nodes.values():
             workers.pop(next(at for at, node in enumerate(workers) if node["NodeID"] == taken))
-        missing = [i for i in range(self._n) if i not in self._actors]
-        if len(workers) < len(missing):
-            raise LoadGeneratorError(f"generator {missing[0] + 1} of {self._n} is lost, and Ray has no other worker")
-        for i, node in zip(missing, workers, strict=False):
-            self._actors[i], self._nodes[i] = self._actor_on(node), node["NodeID"]
-            self._addresses[i] = node["NodeManagerAddress"]
-        asked = {self._actors[i].now.remote(): i for i in missing}
-        _, waiting = self._ray.wait(list(asked), num_returns=len(asked), timeout=_PLACED_S) if asked else ([], [])
-        for i in map(asked.__getitem__, waiting):
-            self._ray.kill(self._actors[i])
-            self._lose(i)
-            raise LoadGeneratorError(
-                f"generator {i + 1} of {self._n}: Ray had no free CPU for it on {self._addresses[i]} within "
-                f"{_PLACED_S:g} s; does another program use this Ray?"
-            )
-        return bool(missing)
+        workers.sort(key=lambda node: node["NodeID"] in self._lost_on)  # Ray may not know yet that it has ended
+        is_new = len(self._actors) < self._n
+        while missing := [i for i in range(self._n) if i not in self._actors]:
+            if len(workers) < len(missing):
+                raise LoadGeneratorError(
+                    f"generator {missing[0] + 1} of {self._n} is lost, and Ray has no other worker"
+                )
+            self._begin({i: workers.pop(0) for i in missing})
+        return is_new
 
     def call(self, index: int, method: str, *arguments: Any) -> Future[Any]:
         """Call a method of a generator's actor."""
@@ -127,6 +121,33 @@ class RayPlace:
         nodes = [node for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
         return nodes * int(nodes[0]["Resources"]["CPU"]) if len(nodes) == 1 else nodes
 
+    def _begin(self, nodes: Mapping[int, Mapping[str, Any]]) -> None:
+        """Start generators on nodes; those whose node has ended are lost at once.
+
+        Raises:
+            LoadGeneratorError: Ray has no CPU for one.
+        """
+        for i, node in nodes.items():
+            self._actors[i], self._nodes[i] = self._actor_on(node), node["NodeID"]
+            self._addresses[i] = node["NodeManagerAddress"]
+        asked = {self._actors[i].now.remote(): i for i in nodes}
+        answered, waiting = self._ray.wait(list(asked), num_returns=len(asked), timeout=_PLACED_S)
+        for one in answered:
+            try:
+                self._ray.get(one)
+            except self._ray.exceptions.RayError:
+                self._lose(asked[one])
+        without_cpu = [asked[one] for one in waiting]
+        for i in without_cpu:
+            self._ray.kill(self._actors[i])
+            self._lose(i)
+        if without_cpu:
+            i = without_cpu[0]
+            raise LoadGeneratorError(
+                f"generator {i + 1} of {self._n}: Ray had no free CPU for it on {self._addresses[i]} within "
+                f"{_PLACED_S:g} s; does another program use this Ray?"
+            )
+
     def _actor_on(self, node: Mapping[str, Any]) -> Any:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -136,4 +157,4 @@ class RayPlace:
 
     def _lose(self, index: int) -> None:
         self._actors.pop(index, None)
-        self._nodes.pop(index, None)
+        self._lost_on.add(self._nodes.pop(index, ""))
