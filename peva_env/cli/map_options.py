@@ -42,7 +42,17 @@ RuleFile = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Schema = Annotated[str, typer.Option("--schema-version", help="Schema label that the memory must have.")]
+
+
+def _label(text: str) -> str:
+    if not text:  # a memory with such a label could be made, but no configuration could name it
+        raise typer.BadParameter("a label must not be empty; leave the option out for the default")
+    return text
+
+
+Schema = Annotated[
+    str, typer.Option("--schema-version", help="Schema label that the memory must have.", callback=_label)
+]
 
 
 def names(functions: str | None) -> list[str] | None:

@@ -357,6 +357,16 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(args: list[str], sai
     assert files() == before
 
 
+def test_a_label_that_no_configuration_can_name_makes_no_memory() -> None:
+    Path("t.csv").write_text("rate,share\n10,1\n")
+    Path("map.yml").write_text("functions: [{name: f, rate_rps: rate, success_rate: share}]\n")
+    args = ["t.csv", "--map", "map.yml", "--node", "n", "--duration", "1s", "--without", "cpu", "--without", "ram"]
+    ended = peva("memory", "import-table", *args, "--memory", "new.duckdb", "--schema-version", "")
+    assert ended.returncode == 2
+    assert "must not be empty" in " ".join(ended.stderr.split())
+    assert not Path("new.duckdb").exists()
+
+
 def test_a_name_from_a_stranger_cannot_lead_the_terminal_astray() -> None:
     store = DuckDBMemoryStore("m.duckdb")
     store.startup()
