@@ -15,12 +15,21 @@ from peva_env.cli.map_options import DEFAULT_MEMORY, AsJson, Context, Repetition
 from peva_env.cli.paths import path_option
 from peva_env.cli.services import UrlOption, asked_settings
 from peva_env.config import DfaasConfig, OverloadConfig, parse_config
-from peva_env.console import CampaignProgress, make_console, print_difference, print_notes, print_recheck, say, write
+from peva_env.console import (
+    CampaignProgress,
+    make_console,
+    print_context_changes,
+    print_difference,
+    print_notes,
+    print_recheck,
+    say,
+    write,
+)
 from peva_env.contracts import EndStatus
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.inference import EarlierMap
-from peva_env.maps import NodeMap, Recheck, compare, deciding_runs, read_map, read_stored, recheck_of
+from peva_env.maps import MapDifference, NodeMap, Recheck, compare, deciding_runs, read_map, read_stored, recheck_of
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, RECHECK_AGENT, RecheckLedger
 from peva_env.memory.tensors import TensorCache
 from peva_env.planning import DfaasPlanBuilder, agent_factory, campaign_loop, with_rates
@@ -69,8 +78,7 @@ def recheck(
         data = difference_data(before, after, difference, deciding_runs(difference))
         write(json.dumps({**data, "recheck": _as_data(found)}, indent=2))
     else:
-        if found.has_changed or found.unsure:
-            print_difference(console, before.memory, after.memory, difference)
+        print_comparison(console, before, after, difference, found)
         print_notes(console, (*before.notes, *after.notes))
         print_recheck(console, found)
     raise typer.Exit(exit_code(found, tolerate))
@@ -190,6 +198,16 @@ def _run(console: Console, env: PevaEnv, agent: Any, progress: CampaignProgress,
     finally:
         interrupts.hear_no_more()
         env.close()
+
+
+def print_comparison(
+    console: Console, before: NodeMap, after: NodeMap, difference: MapDifference, found: Recheck
+) -> None:
+    """Print how the map of the re-check differs from the earlier one; if it does not, how their contexts differ."""
+    if found.has_changed or found.unsure:
+        print_difference(console, before.memory, after.memory, difference)
+    else:
+        print_context_changes(console, difference)
 
 
 def exit_code(found: Recheck, tolerate: float) -> int:

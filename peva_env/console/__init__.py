@@ -2,7 +2,7 @@
 
 from peva_env.console.answer import print_answer
 from peva_env.console.capacity import print_capacities
-from peva_env.console.difference import print_deciding_runs, print_difference
+from peva_env.console.difference import print_context_changes, print_deciding_runs, print_difference
 from peva_env.console.disputes import print_disputes
 from peva_env.console.limits import print_limits
 from peva_env.console.memory import print_import, print_memory
@@ -30,6 +30,7 @@ __all__ = [
     "map_text",
     "print_answer",
     "print_capacities",
+    "print_context_changes",
     "print_deciding_runs",
     "print_difference",
     "print_disputes",

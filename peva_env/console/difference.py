@@ -34,6 +34,11 @@ def print_difference(console: Console, before: str, after: str, difference: MapD
     )
     if difference.left_out:
         say(console, f"  functions that only one of them has: {', '.join(map(one_line, difference.left_out))}")
+    print_context_changes(console, difference)
+
+
+def print_context_changes(console: Console, difference: MapDifference) -> None:
+    """Print the entries of the contexts of two maps that differ."""
     for name, was, became in difference.changes:
         say(console, f"  context: {one_line(name)}: {_shortened(was)} -> {_shortened(became)}")
 

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from peva_env.cli.recheck import exit_code, left_out, suited
+from peva_env.cli.recheck import exit_code, left_out, print_comparison, suited
 from peva_env.config import parse_config
-from peva_env.maps import Recheck, read_map
+from peva_env.console import make_console
+from peva_env.maps import Recheck, compare, read_map
 from peva_env.space import ConfigSpace
 from tests.support.campaigns import WAITS_50_MS, campaign, function, write
 from tests.support.commands import complaint, files
 from tests.support.forkserver import peva
-from tests.support.maps import RATES, remember, square
+from tests.support.maps import RATES, node_map_of, remember, square
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +69,12 @@ def test_functions_that_are_gone_are_named_and_the_result_does_not_speak_for_the
         "left out: the configurations of the earlier map with b, which the configuration no longer has"
     ]
     assert left_out(before, ConfigSpace({"a": RATES, "b": RATES, "c": RATES})) == []
+
+
+def test_a_map_that_held_is_told_with_what_differs_in_how_it_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = (node_map_of(square(40), context={"duration_s": length_s}) for length_s in (5.0, 8.0))
+    print_comparison(make_console(), before, after, compare(before, after), found())
+    assert capsys.readouterr().out == "  context: duration_s: 5.0 -> 8.0\n"
 
 
 def found(**values: Any) -> Recheck:
