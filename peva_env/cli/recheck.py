@@ -13,7 +13,7 @@ from peva_env.cli.configuration import ConfigOption, warn_of_short_runs
 from peva_env.cli.diff import LOST, difference_data
 from peva_env.cli.map_options import DEFAULT_MEMORY, AsJson, Context, Repetition, Schema
 from peva_env.cli.paths import path_option
-from peva_env.cli.services import UrlOption, asked_settings
+from peva_env.cli.services import RecheckUrlOption, asked_settings
 from peva_env.config import DfaasConfig, OverloadConfig, parse_config
 from peva_env.console import (
     CampaignProgress,
@@ -48,7 +48,7 @@ _INTERRUPTED = 130
 def recheck(
     memory: Annotated[Path, path_option(help="The memory that holds the earlier map.")] = DEFAULT_MEMORY,
     config: ConfigOption = None,
-    url: UrlOption = None,
+    url: RecheckUrlOption = None,
     context: Context = None,
     repetition: Repetition = None,
     tolerate: Annotated[

@@ -18,11 +18,11 @@ _LONGEST_NAME = 60
 _PAIR = 3
 """Exclusive number of functions in a configuration: each alone, and all pairs."""
 
-UrlOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="URL", help="Instead of --config: the address of a service; may be repeated. Rates are scouted first."
-    ),
+_INSTEAD = "Instead of --config: the address of a service; may be repeated."
+
+UrlOption = Annotated[list[str] | None, typer.Option(metavar="URL", help=f"{_INSTEAD} Rates are scouted first.")]
+RecheckUrlOption = Annotated[
+    list[str] | None, typer.Option(metavar="URL", help=f"{_INSTEAD} Rates are those of the earlier map.")
 ]
 
 

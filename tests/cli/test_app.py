@@ -107,6 +107,7 @@ def test_without_a_command_there_is_help_not_a_campaign() -> None:
 
 def test_what_init_writes_is_the_quick_start_at_rates_that_a_scouting_finds() -> None:
     written = peva("init")
+    assert "without --config runs this at the custom rates 40, 80, 150 and 220" in Path("peva.yml").read_text()
     assert (written.returncode, written.stdout) == (0, "wrote peva.yml; now: peva-env run --config peva.yml\n")
     planned, quick_start = peva("run", "-c", "peva.yml", "--dry-run"), peva("run", "--dry-run")
     assert planned.returncode == quick_start.returncode == 0
