@@ -114,6 +114,16 @@ def test_weights_shift_the_limits() -> None:
     assert box.weights == {"a": 5, "b": 1}
 
 
+@pytest.mark.parametrize("heaviest", [1e9, 1e308])
+def test_only_the_ratio_of_weights_matters(heaviest: float) -> None:
+    runs = [*square(40), *alone(30)]
+    node_map = node_map_of(runs)
+    small, large = (limits_of(node_map, weights={"a": weight, "b": weight / 5}).box for weight in (5.0, heaviest))
+    assert small is not None
+    assert large is not None
+    assert large.limits == small.limits
+
+
 def test_functions_that_are_never_safe_together_share_no_box() -> None:
     box = limits_of(node_map_of([*square(0), *alone(20)])).box
     assert box is not None

@@ -71,10 +71,12 @@ def largest_box(region: SafeRegion, weights: Mapping[str, float] | None = None) 
     if weights is not None:
         require_positive("weight", weights, region.functions)
     all_weights = dict.fromkeys(region.functions, 1.0) | dict(weights or {})
+    heaviest = max(all_weights.values())
+    shares = {name: weight / heaviest for name, weight in all_weights.items()}  # so that no size loses its precision
     for size in range(len(region.functions), 0, -1):
-        boxes = [box for names in combinations(region.functions, size) if (box := _best(region, names, all_weights))]
+        boxes = [box for names in combinations(region.functions, size) if (box := _best(region, names, shares))]
         if boxes:
-            return _described(region, max(boxes, key=lambda box: _size(box, all_weights)), all_weights)
+            return _described(region, max(boxes, key=lambda box: _size(box, shares)), all_weights)
     return None
 
 
