@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from peva_env.contracts import ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.maps.node_map import CampaignRecord
 from peva_env.maps.recorded_space import RecordedRates, read_recorded
@@ -45,7 +45,8 @@ class RecordedCampaigns:
     ) -> "RecordedCampaigns":
         """Return the campaigns of a context and repetition that have these functions; of several, the last.
 
-        Without ``rechecks`` a repetition that is a re-check is chosen only if it is asked for, or there is no other.
+        A re-check that was cut off, and without ``rechecks`` any, is chosen only if it is asked for, or there is no
+        other repetition: it knows little of the map.
 
         Raises:
             ConfigError: there are none.
@@ -68,8 +69,7 @@ class RecordedCampaigns:
             raise ConfigError(
                 f"memory {memory}: no context has measured {' + '.join(sorted(functions))}; it has: {sets}"
             )
-        if not rechecks:
-            fitting = [one for one in fitting if not one.is_recheck] or fitting
+        fitting = [one for one in fitting if not (one.is_cut_off if rechecks else one.is_recheck)] or fitting
         chosen = fitting[0]
         notes = _not_chosen(chosen, fitting, of_repetition) if context is None else ()
         return cls(connection, memory, chosen.context_hash, chosen.repetition, tuple(notes))
@@ -138,25 +138,32 @@ class RecordedCampaigns:
 
 
 class _Measured(NamedTuple):
-    """A context and repetition, the functions that were measured in them, and whether all that was by a re-check."""
+    """A context and repetition, the functions that were measured in them, and whether all that was by a re-check.
+
+    ``is_cut_off`` is a re-check that has not ended by itself.
+    """
 
     context_hash: str
     repetition: int
     functions: frozenset[str]
     is_recheck: bool
+    is_cut_off: bool
 
 
 def _all(connection: duckdb.DuckDBPyConnection) -> list[_Measured]:
     """Return all contexts and repetitions: the context that was measured last first, and its last repetition."""
     rows = connection.execute(
         "SELECT context_hash, repetition, list(DISTINCT name), "
-        "bool_and(run_id IN (SELECT run_id FROM run_sessions WHERE agent = ?)) FROM "
+        "bool_and(run_id IN (SELECT run_id FROM run_sessions WHERE agent = ?)), "
+        "bool_and(run_id IN (SELECT run_id FROM run_sessions WHERE agent = ? AND status NOT IN (?, ?))) FROM "
         "(SELECT context_hash, repetition, run_id, started_at, unnest(function_names) AS name FROM execution_events "
         "WHERE kind <> 'scouted') "
         "GROUP BY 1, 2 ORDER BY max(max(started_at)) OVER (PARTITION BY context_hash) DESC, 1, 2 DESC",
-        [RECHECK_AGENT],
+        [RECHECK_AGENT, RECHECK_AGENT, EndStatus.COMPLETE, EndStatus.STOPPED],
     ).fetchall()
-    return [_Measured(of_context, repetition, frozenset(names), own) for of_context, repetition, names, own in rows]
+    return [
+        _Measured(of_context, repetition, frozenset(names), *which) for of_context, repetition, names, *which in rows
+    ]
 
 
 def _contexts(there: Iterable[_Measured]) -> str:
@@ -172,6 +179,7 @@ def _not_chosen(chosen: _Measured, fitting: Sequence[_Measured], there: Sequence
     others = [one for one in fitting if one.context_hash != chosen.context_hash]
     if others:
         yield f"this is context {chosen.context_hash} alone; the memory has others: {_contexts(others)}"
-    last = max(one.repetition for one in there if one.context_hash == chosen.context_hash)
-    if chosen.repetition != last:
-        yield f"this is repetition {chosen.repetition} of {last}"
+    last = max((one for one in there if one.context_hash == chosen.context_hash), key=lambda one: one.repetition)
+    if chosen.repetition != last.repetition:
+        cut_off = "; the last is a re-check that was cut off" if last.is_cut_off else ""
+        yield f"this is repetition {chosen.repetition} of {last.repetition}{cut_off}"

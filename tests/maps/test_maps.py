@@ -478,3 +478,18 @@ def test_the_rules_of_the_last_campaign_judge_the_runs_of_all(tmp_path: Path) ->
     assert node_map.context["overload"]["p95_ms_max"] == 70
     assert "judged anew by the rules of the last campaign: 9 runs of campaigns with other rules" in node_map.notes
     assert read_map(path, rules=OverloadConfig()).known.verdict(pair(30, 30)) is OK
+
+
+@pytest.mark.parametrize("status", [EndStatus.BUDGET, EndStatus.INTERRUPTED, EndStatus.RUNNING])
+def test_a_recheck_that_was_cut_off_does_not_hide_the_map_that_it_checked(tmp_path: Path, status: EndStatus) -> None:
+    whole, again = square(40), [clear_run(pair(10, 20), OK)]
+    path = remember(tmp_path / "m.duckdb", whole)
+    remember(path, again, run_id="again", repetition=2, agent="recheck", status=status)
+    assert (read_map(path).repetition, read_map(path, repetition=2).repetition) == (1, 2)
+    assert "this is repetition 1 of 2; the last is a re-check that was cut off" in read_map(path).notes
+
+
+def test_a_recheck_that_ended_is_the_last_map(tmp_path: Path) -> None:
+    path = remember(tmp_path / "m.duckdb", square(40))
+    remember(path, square(30), run_id="again", repetition=2, agent="recheck", status=EndStatus.STOPPED)
+    assert read_map(path).repetition == 2
