@@ -2,7 +2,7 @@
 
 Without a name all of them run but ``memory-million``, ``replay``, ``truth``, ``steps``, ``training``, ``report``,
 ``rewards``, ``rewards-teach``, ``diff-luck``, ``confirm``, ``refining``, ``scouting``, ``scouted-agents``,
-``generators``, ``twin`` and ``stop-early``, which take longer or need an extra.
+``generators``, ``twin``, ``stop-early`` and ``fleet``, which take longer or need an extra.
 """
 
 import sys
@@ -13,6 +13,7 @@ from benchmarks import (
     candidate_speed,
     confirm,
     diff_luck,
+    fleet,
     generators,
     import_time,
     memory_million,
@@ -61,6 +62,7 @@ _LONG = {
     "confirm": confirm.main,
     "twin": twin.main,
     "stop-early": stop_early.main,
+    "fleet": fleet.main,
 }
 
 for name in sys.argv[1:] or _ALL:

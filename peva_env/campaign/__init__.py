@@ -13,6 +13,7 @@ from peva_env.campaign.campaign import Campaign
 from peva_env.campaign.doctor import not_idle, run_checks
 from peva_env.campaign.episode_seeds import EpisodeSeeds
 from peva_env.campaign.executor import DfaasConfigExecutor
+from peva_env.campaign.factories import make_generator
 from peva_env.campaign.host import CampaignHost
 from peva_env.campaign.live import LiveCampaigns
 from peva_env.campaign.offline import chosen_scenario
@@ -39,6 +40,7 @@ __all__ = [
     "Scouting",
     "SomeScenarios",
     "chosen_scenario",
+    "make_generator",
     "not_idle",
     "planned",
     "replay_setup",

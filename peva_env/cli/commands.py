@@ -17,6 +17,7 @@ from peva_env.cli import ask as cli_ask
 from peva_env.cli import configuration as cli_configuration
 from peva_env.cli import diff as cli_diff
 from peva_env.cli import export as cli_export
+from peva_env.cli import fleet as cli_fleet
 from peva_env.cli import limits as cli_limits
 from peva_env.cli import memory as cli_memory
 from peva_env.cli import recheck as cli_recheck
@@ -28,11 +29,12 @@ from peva_env.cli import trend as cli_trend
 from peva_env.cli import twin as cli_twin
 from peva_env.cli.campaign import CampaignRun, campaigns
 from peva_env.cli.configuration import ConfigOption, warn_of_short_runs
+from peva_env.cli.exit_codes import EXIT_CODES
 from peva_env.cli.paths import path_option
 from peva_env.cli.services import UrlOption, asked_settings
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.console import complain, guard_output, make_console, print_plan, say, tell_warnings, write
-from peva_env.contracts import AgentWithDominance, EndStatus, SpaceBoundAgent
+from peva_env.contracts import AgentWithDominance, SpaceBoundAgent
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
 from peva_env.memory import MAX_REPETITION
@@ -43,14 +45,6 @@ _STDERR = 2
 
 _BISECTS = "bisection"
 """The agent that refines: of the finer rates of a limit it measures the middle one."""
-
-EXIT_CODES = {
-    EndStatus.COMPLETE: 0,
-    EndStatus.STOPPED: 0,
-    EndStatus.BUDGET: 3,
-    EndStatus.INTERRUPTED: 130,
-    EndStatus.FAILED: 1,
-}
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -191,6 +185,7 @@ app.command()(cli_configuration.init)
 app.command(name="config")(cli_configuration.show_config)
 app.command()(cli_export.export)
 app.add_typer(cli_memory.app, name="memory")
+app.add_typer(cli_fleet.app, name="fleet")
 app.command()(cli_train.train)
 app.command()(cli_arena.arena)
 app.command()(cli_ask.ask)

@@ -13,7 +13,7 @@ from peva_env.config.confidence import require_level
 from peva_env.config.duration import duration_seconds
 from peva_env.config.explain import explain_problem
 from peva_env.config.k6 import FILE_OUTPUTS, GENERATOR_TAG
-from peva_env.config.loading import load_config, parse_config, read_mapping, validated
+from peva_env.config.loading import load_config, parse_config, parse_config_beside, read_mapping, validated
 from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverloadConfig, OverloadConfig
 from peva_env.config.percent import percent_share
 from peva_env.config.platform import PLATFORM_GROUP, PLATFORMS
@@ -78,6 +78,7 @@ __all__ = [
     "load_config",
     "merged_changes",
     "parse_config",
+    "parse_config_beside",
     "percent_share",
     "read_mapping",
     "read_rules",

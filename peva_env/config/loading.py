@@ -1,5 +1,6 @@
 """Reading and validating the configuration file, of this project or of PEVA-FAAS."""
 
+import copy
 import itertools
 import json
 import math
@@ -110,11 +111,21 @@ def load_config(path: str | Path) -> DfaasConfig:
         if ignored:
             told = one_line(f"{path}: these PEVA-FAAS keys mean nothing here: {', '.join(ignored)}")
             warnings.warn(told, UserWarning, 2)
+    return parse_config_beside(data, path, where=str(path))
+
+
+def parse_config_beside(data: Mapping[str, Any], path: Path, *, where: str) -> DfaasConfig:
+    """Validate plain data whose paths are relative to a file; ``where`` is the beginning of error messages.
+
+    Raises:
+        ConfigError: a key or value is wrong.
+    """
+    own = copy.deepcopy(dict(data))
     try:
-        _resolve_paths(data, path)
+        _resolve_paths(own, path)
     except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    return parse_config(data, where=str(path))
+        raise ConfigError(f"{where}: {error}") from error
+    return parse_config(own, where=where)
 
 
 def _resolve_paths(data: dict[str, Any], config: Path) -> None:

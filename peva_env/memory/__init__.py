@@ -11,7 +11,7 @@ What must always hold:
 """
 
 from peva_env.memory.contexts import REFINED, RULES, context_hash, digest, node_name, parsed_context, show_as_read
-from peva_env.memory.database import Database
+from peva_env.memory.database import Database, is_in_use
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.ledger import RunLedger
@@ -52,6 +52,7 @@ __all__ = [
     "context_hash",
     "digest",
     "event_row",
+    "is_in_use",
     "is_suspect",
     "judged_by",
     "left_as_it_was",

@@ -11,7 +11,7 @@ from peva_env.planning.candidates import Candidates
 from peva_env.planning.chosen import only_configurations
 from peva_env.planning.legal_only import LegalOnly
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
-from peva_env.planning.plugins import agent_factory, arena, campaign_loop, own_policy, trainer
+from peva_env.planning.plugins import agent_factory, arena, campaign_loop, fleet_command, own_policy, trainer
 from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
 from peva_env.planning.refining import Limit, Refinement, finer_rates
 from peva_env.planning.resolution import hidden_overload, too_short_for
@@ -50,6 +50,7 @@ __all__ = [
     "campaign_loop",
     "climb",
     "finer_rates",
+    "fleet_command",
     "hidden_overload",
     "ladder",
     "load_policy_algorithm",

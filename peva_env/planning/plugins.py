@@ -52,6 +52,12 @@ def arena() -> Callable[..., Any]:
     return compare
 
 
+def fleet_command(name: str) -> Callable[..., Any]:
+    """Return a command of fleets (entry points ``run``, ``status``, ``stop``, ``merge`` of ``peva_env.fleets``)."""
+    command: Callable[..., Any] = entry_points(group="peva_env.fleets")[name].load()
+    return command
+
+
 def campaign_loop() -> Callable[..., Any]:
     """Return the loop that runs every agent on every environment (entry point ``campaign`` of ``peva_env.loops``)."""
     loop: EntryPoint = entry_points(group="peva_env.loops")["campaign"]

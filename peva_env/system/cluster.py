@@ -117,13 +117,12 @@ def _join(ray: Any, given: dict[str, Any]) -> None:
     try:
         with uninterrupted():
             ray.init(**given)
-    except ConnectionError as error:
-        told = one_line(str(error))
-        raise PevaError(f"{where}: no Ray runs on this machine ({told}); start it, or use --ray local") from None
-    except ray.exceptions.AuthenticationError as error:
-        told = one_line(str(error))
+    except (ConnectionError, ray.exceptions.AuthenticationError) as error:
+        told = one_line(str(error)).partition(". ")[0]
+        if given["address"] == AUTO and not os.environ.get("RAY_ADDRESS"):
+            raise PevaError(f"{where}: no Ray runs on this machine ({told}); start it, or use --ray local") from None
         raise PevaError(
-            f"{where}: the cluster refuses this token ({told}); set RAY_AUTH_TOKEN as on its head"
+            f"{where}: the cluster does not take this process ({told}); is RAY_AUTH_TOKEN the one of its head?"
         ) from None
     except (OSError, RuntimeError, ValueError) as error:
         raise PevaError(f"{where}: {_explained(str(error))}") from error

@@ -14,6 +14,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from peva_agents.fleet import load_fleet
 from peva_env.cli import app
 from peva_env.cli.memory import app as memory
 from peva_env.config import DfaasConfig, parse_config
@@ -192,17 +193,27 @@ def test_every_block_is_fenced_and_says_its_language(page: str) -> None:
 PIPELINES = {"howto/recheck"}
 """Pages whose YAML is of continuous integration, and no configuration."""
 
+FLEETS = {"howto/measure-many-nodes"}
+"""Pages whose YAML is of fleets."""
+
 YAML_BLOCKS = [
     (page, block.text)
     for page, text in PAGES.items()
     for block in blocks(text)
-    if block.language == "yaml" and page not in PIPELINES
+    if block.language == "yaml" and page not in PIPELINES | FLEETS
 ]
 
 
 @pytest.mark.parametrize(("page", "text"), YAML_BLOCKS, ids=[page for page, _ in YAML_BLOCKS])
 def test_every_yaml_block_is_a_configuration(page: str, text: str) -> None:
     parse_config(yaml.safe_load(text))
+
+
+def test_the_first_file_of_the_page_on_fleets_is_one(tmp_path: Path) -> None:
+    (page,) = FLEETS
+    path = tmp_path / "fleet.yml"
+    path.write_text(next(block.text for block in blocks(PAGES[page]) if block.language == "yaml"))
+    assert [node.name for node in load_fleet(path).nodes] == ["small", "middle", "large"]
 
 
 def commands_in(data: Any) -> Iterator[str]:

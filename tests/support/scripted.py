@@ -103,7 +103,7 @@ class ScriptedHost:
         repetition = 1 if options.get("warm_start") else self._campaigns
         refinement, grid = self.refinement, self.refinement and self.refinement.grid
         mark = {REFINED: dict(zip(grid.functions, map(list, grid.rates_rps), strict=True))} if grid else {}
-        session = Session(f"run-{'refined-' if refinement else ''}{self._campaigns}", repetition, "c", mark)
+        session = self.session(self._campaigns, repetition, mark)
         history = self.memory.open_session(session)
         recorded = refinement.counted_at_first(history) if refinement else None
         known = MonotoneMap(self.space, dominance=self.dominance, recorded=recorded)
@@ -120,13 +120,17 @@ class ScriptedHost:
             artifacts=ArtifactWriter(self._folder, self.space.functions),
             known=known,
             context=context,
-            context_hash="c",
+            context_hash=session.context_hash,
             max_invalid_retries=0,
             budget=budget,
             on_end=lambda status, detail: self.ended.append((status, detail)),
         )
         executor.restore(history)
         return Campaign(known, budget, executor, context, self.memory.tensors, tuple(history), refinement=refinement)
+
+    def session(self, number: int, repetition: int, mark: Mapping[str, Any]) -> Session:
+        """Return the session of campaign ``number``."""
+        return Session(f"run-{'refined-' if self.refinement else ''}{number}", repetition, "c", mark)
 
     def config_data(self) -> dict[str, Any]:
         return {}

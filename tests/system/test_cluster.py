@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -68,6 +69,30 @@ def test_ray_that_is_started_here_listens_on_loopback_only_and_ends() -> None:
         pids = ours_of_ray() - before
         assert addresses_listened(sorted(pids)) == {"127.0.0.1"}
     assert wait_until(lambda: all(map(is_gone, pids)))
+
+
+def test_ray_that_is_started_here_wants_a_token() -> None:
+    stranger = """
+import os, sys
+os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="0" * 64)
+from peva_env.errors import PevaError
+from peva_env.system import ray_cluster
+try:
+    ray_cluster(sys.argv[1]).__enter__()
+except PevaError as error:
+    sys.exit(str(error))
+"""
+    with ray_cluster() as started:
+        address = started.get_runtime_context().gcs_address
+        tried = subprocess.run([sys.executable, "-c", stranger, address], capture_output=True, text=True, timeout=100)
+    assert tried.returncode == 1
+    assert "the cluster does not take this process" in tried.stderr
+    assert "is RAY_AUTH_TOKEN the one of its head?" in tried.stderr
+
+
+def test_nothing_is_reported(cluster: Any) -> None:
+    with ray_cluster(cluster.address):
+        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 def test_an_address_without_an_answer_is_one_line() -> None:

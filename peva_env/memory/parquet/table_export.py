@@ -13,10 +13,13 @@ from peva_env.memory.schema import TABLES
 from peva_env.system import output_file, replacing
 
 
-def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path) -> None:
+def export_tables(
+    connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path, *, run_ids: Sequence[str] | None = None
+) -> None:
     """Write tables to a folder, one file each; each replaces the older file only when all are complete.
 
-    Each file carries the schema version and the hashes of all contexts in its metadata.
+    Each file carries the schema version and the hashes of all contexts in its metadata. With ``run_ids`` the rows of
+    other campaigns are left out.
 
     Raises:
         ConfigError: a file of such a name is there, but was not exported.
@@ -32,7 +35,7 @@ def export_tables(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], 
             # that its events name.
             partials = [renames.enter_context(replacing(folder / f"{table}.parquet")) for table in reversed(tables)]
             for table, partial in zip(tables, reversed(partials), strict=True):
-                _copy_out(connection, table, partial, metadata)
+                _copy_out(connection, table, partial, metadata, run_ids)
     except duckdb.Error as error:
         raise MemoryStoreError(f"cannot export to {folder}: {duckdb_problem(error)}") from error
     except OSError as error:
@@ -58,12 +61,25 @@ def _is_exported(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
     return ("schema_version",) in keys
 
 
-def _copy_out(connection: duckdb.DuckDBPyConnection, table: str, path: Path, metadata: str) -> None:
+def _copy_out(
+    connection: duckdb.DuckDBPyConnection, table: str, path: Path, metadata: str, run_ids: Sequence[str] | None
+) -> None:
     order = ", ".join(TABLES[table].key)
+    where = "" if run_ids is None else _where(table, run_ids)
     connection.execute(
-        f"COPY (SELECT * FROM {table} ORDER BY {order}) TO {quoted(path)} "  # noqa: S608
+        f"COPY (SELECT * FROM {table} {where} ORDER BY {order}) TO {quoted(path)} "  # noqa: S608
         f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {metadata})"
     )
+
+
+def _where(table: str, run_ids: Sequence[str]) -> str:
+    """Return the condition for the rows of campaigns; of the catalogue, for the configurations of their events."""
+    of_campaigns = f"run_id IN ({', '.join(map(quoted, run_ids))})" if run_ids else "false"
+    if "run_id" in TABLES[table].columns:
+        return f"WHERE {of_campaigns}"
+    if "config_id" in TABLES[table].columns:
+        return f"WHERE config_id IN (SELECT config_id FROM execution_events WHERE {of_campaigns})"  # noqa: S608
+    return ""
 
 
 def _metadata(connection: duckdb.DuckDBPyConnection) -> str:

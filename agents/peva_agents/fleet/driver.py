@@ -1,0 +1,285 @@
+"""The driver of a fleet: starts a Ray actor for each node, stores what they send, and says which of them may run next.
+
+- One actor has a name for each node, so a cluster never has two campaigns on one node.
+- An event is in the fleet's memory before its node forgets it: the node sends it again until the driver asks for the
+  next one.
+- A worker that is lost is replaced by Ray; its campaign begins again with what the fleet's memory has. A driver that is
+  lost takes its actors with it; the next start first gets what they had no time to send.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from peva_agents.fleet.exchange import merge, packed
+from peva_agents.fleet.file import FleetNode, FleetPlan
+from peva_agents.fleet.news import News, NodeState, Phase
+from peva_agents.fleet.node import NodeCampaign, Orders
+from peva_agents.fleet.shares import LoadShares
+from peva_env.contracts import EventKind, ExecutionEvent
+from peva_env.errors import PevaError
+from peva_env.memory import DuckDBMemoryStore
+
+NAMESPACE = "peva-env-fleet"
+
+TRANSFERS = "learnt-transfer"
+"""The agent that learns from other nodes, so that it is given their measurements."""
+
+_NEWS_WAIT_S = 5.0
+_TICK_S = 0.5
+_AGAIN_S = 0.5
+_NAME_FREE_S = 30.0
+"""How long a cluster may take to notice that an earlier driver is gone."""
+
+_MAX_LOSSES = 40
+"""Consecutive failures of an actor without any news, after which its node counts as failed: some 20 s."""
+
+_A_PLACE = 0.001
+"""How much of a node's resource its actor takes: a resource says where a campaign may run, and not how many."""
+
+
+class _Member:
+    """A node of the fleet, its actor, and what the driver waits for."""
+
+    def __init__(self, node: FleetNode) -> None:
+        self.node = node
+        self.actor: Any = None
+        self.waits_for: Any = None  # a reference of Ray
+        self.is_begun = False
+        self.again_at = 0.0
+        self.n_losses = 0
+        self.after, self.version, self.n_granted = 0, 0, 0
+        self.state = NodeState()
+
+    @property
+    def asks(self) -> bool:
+        return self.state.phase is Phase.WAITING and self.state.n_asked >= self.n_granted and not self.is_loaded
+
+    @property
+    def is_loaded(self) -> bool:
+        if self.state.phase.is_end or not self.n_granted:
+            return False
+        return self.state.n_asked < self.n_granted or self.state.phase is not Phase.WAITING
+
+    def lost(self) -> None:
+        self.is_begun, self.waits_for = False, None
+        self.after, self.version, self.n_granted = 0, 0, 0
+        self.again_at, self.n_losses = time.monotonic() + _AGAIN_S, self.n_losses + 1
+        self.state = replace(self.state, phase=Phase.RESTARTING, n_asked=0, detail="its worker was lost")
+
+
+class FleetDriver:
+    """Runs the campaigns of a fleet.
+
+    Args:
+        plan: what is to be measured.
+        ray: the module, connected to a cluster in the namespace ``NAMESPACE``.
+        store: the started memory of the fleet.
+        make_env: opens the environment of a node; default: the live one.
+    """
+
+    def __init__(
+        self, plan: FleetPlan, ray: Any, store: DuckDBMemoryStore, make_env: Callable[..., Any] | None = None
+    ) -> None:
+        self._plan, self._ray, self._store, self._make_env = plan, ray, store, make_env
+        self._members = {node.name: _Member(node) for node in plan.nodes}
+        self._resolved = dict.fromkeys(self._members, 0)
+        self.shares = LoadShares(self._members, max_loaded=plan.max_loaded, budget_s=plan.budget_s)
+        self._ends_as: Phase | None = None
+        self.n_events = 0
+
+    @property
+    def states(self) -> Mapping[str, NodeState]:
+        """The state of each node, by name, in the order of the file."""
+        return {name: member.state for name, member in self._members.items()}
+
+    def start(self) -> None:
+        """Create the actors, which wait for their turn.
+
+        Raises:
+            PevaError: no machine has the resource of a node, or another fleet measures one of the nodes.
+        """
+        there = {name for name in self._ray.cluster_resources() if ":" not in name} - {"CPU", "memory"}
+        there.discard("object_store_memory")
+        for member in self._members.values():
+            resource = member.node.resource
+            if resource is not None and resource not in there:
+                raise PevaError(
+                    f"node {member.node.name}: no machine of the cluster has the resource {resource!r} (there are: "
+                    f"{', '.join(sorted(there)) or 'none'}); start one with "
+                    f"ray start --address ... --resources '{{\"{resource}\": 1}}'"
+                )
+        for member in self._members.values():
+            member.actor = self._actor(member.node)
+
+    def run(self, tell: Callable[[], None]) -> None:
+        """Run until all campaigns have ended; ``tell`` is called after each step.
+
+        Raises:
+            KeyboardInterrupt: the fleet was interrupted; call ``stop``, and this again.
+            MemoryStoreError: the fleet's memory cannot be written.
+        """
+        while not all(member.state.phase.is_end for member in self._members.values()):
+            if self.shares.is_spent:
+                self.stop(Phase.BUDGET)
+            self._grant()
+            self._listen()
+            tell()
+
+    def stop(self, why: Phase = Phase.INTERRUPTED) -> None:
+        """Let no campaign begin another run; runs in progress are finished and stored."""
+        if self._ends_as is None:
+            self._ends_as = why
+            for member in self._members.values():
+                if member.is_begun:
+                    member.actor.stop.remote()
+                elif not member.state.phase.is_end:
+                    self._end(member, why, "its campaign had not begun")
+
+    def _actor(self, node: FleetNode) -> Any:
+        actor = self._ray.remote(NodeCampaign).options(
+            name=f"node {node.name}",
+            num_cpus=0,
+            resources={node.resource: _A_PLACE} if node.resource else None,
+            max_restarts=-1,
+            max_concurrency=8,
+        )
+        arguments = [] if self._make_env is None else [self._make_env]
+        give_up_at = time.monotonic() + _NAME_FREE_S
+        while True:
+            try:
+                return actor.remote(*arguments)
+            except ValueError as error:  # the name is taken
+                if time.monotonic() > give_up_at:
+                    raise PevaError(
+                        f"node {node.name}: another fleet on this cluster measures a node of this name; wait for it, "
+                        "stop it with peva-env fleet stop, or give the node another name"
+                    ) from error
+            time.sleep(_AGAIN_S)
+
+    def _grant(self) -> None:
+        if self._ends_as is not None:
+            return
+        asking = [name for name, member in self._members.items() if member.asks or self._is_to_begin(member)]
+        for name in self.shares.next(asking, [name for name, member in self._members.items() if member.is_loaded]):
+            member = self._members[name]
+            member.n_granted += 1
+            if member.is_begun:
+                member.actor.grant.remote(member.n_granted)
+            else:
+                member.is_begun = True
+                member.state = replace(member.state, phase=Phase.STARTING, detail="")
+                member.waits_for = member.actor.begin.remote(self._orders(member.node))
+
+    def _is_to_begin(self, member: _Member) -> bool:
+        waits = member.state.phase in (Phase.WAITING, Phase.RESTARTING)
+        return waits and not member.is_begun and time.monotonic() >= member.again_at
+
+    def _orders(self, node: FleetNode) -> Orders:
+        rows = self._store.database.connection.execute(
+            "SELECT run_id, k6_version FROM run_sessions ORDER BY started_at"
+        ).fetchall()
+        all_of = self._plan.agent == TRANSFERS
+        known = [run_id for run_id, _ in rows if all_of or node_of(run_id) == node.name]
+        versions = [version for _, version in rows if version]
+        run_id = f"{node.name}.{time.strftime('%Y%m%dT%H%M%S')}"
+        return Orders(node, self._plan.agent, run_id, packed(self._store, known), versions[-1] if versions else None)
+
+    def _listen(self) -> None:
+        """Wait for news, store all events that have come in one transaction, and ask for the next."""
+        waiting = {member.waits_for: member for member in self._members.values() if member.waits_for is not None}
+        if not waiting:
+            time.sleep(_AGAIN_S)
+            return
+        ready, _ = self._ray.wait(list(waiting), num_returns=1, timeout=_TICK_S)
+        if ready:
+            ready, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+        heard = []
+        for reference in ready:
+            news = self._heard(waiting[reference], reference)
+            if news is not None:
+                heard.append((waiting[reference], news))
+        self._store_all(heard)
+        for member, news in heard:
+            self._follow(member, news)
+
+    def _heard(self, member: _Member, reference: Any) -> News | None:
+        member.waits_for = None
+        errors = self._ray.exceptions
+        try:
+            news: News | None = self._ray.get(reference)
+        except errors.RayTaskError as error:
+            self._end(member, Phase.FAILED, str(error.cause))
+            return None
+        except errors.RayError as error:
+            member.lost()
+            if member.n_losses > _MAX_LOSSES or self._ends_as is not None:
+                ends_as = Phase.FAILED if self._ends_as is None else self._ends_as
+                self._end(member, ends_as, f"its worker was lost: {str(error).partition(chr(10))[0]}")
+            return None
+        if news is None:  # it has begun
+            self._ask(member)
+        elif not news.is_begun:  # a worker in place of a lost one
+            member.lost()
+            return None
+        return news
+
+    def _store_all(self, heard: list[tuple[_Member, News]]) -> None:
+        events: list[ExecutionEvent] = []
+        for member, news in heard:
+            for item in news.items[max(0, member.after - news.first) :]:
+                if isinstance(item, ExecutionEvent):
+                    events.append(item)
+                else:
+                    merge(self._store, item)
+        if events:
+            self._store.insert_events(events)
+            self.n_events += len(events)
+
+    def _follow(self, member: _Member, news: News) -> None:
+        for item in news.items[max(0, member.after - news.first) :]:
+            if isinstance(item, ExecutionEvent) and item.kind in (EventKind.MEASURED, EventKind.CANARY):
+                name = member.node.name
+                resolved = news.state.n_resolved - self._resolved[name]
+                self._resolved[name] = news.state.n_resolved
+                self.shares.charge(name, item.cost_s, max(0, resolved))
+        member.after = max(member.after, news.first + len(news.items))
+        member.version, member.n_losses = news.version, 0
+        if news.state.phase.is_end and self._ends_as is not None and news.state.phase is Phase.INTERRUPTED:
+            self._end(member, self._ends_as, _WHY.get(self._ends_as, news.state.detail))
+        elif not member.state.phase.is_end:
+            member.state = news.state
+            self._require_own_target(member, news)
+        if not member.state.phase.is_end:
+            self._ask(member)
+
+    def _ask(self, member: _Member) -> None:
+        if self._ends_as is not None:
+            member.actor.stop.remote()  # also a campaign that began anew meanwhile
+        member.waits_for = member.actor.news.remote(member.after, member.version, _NEWS_WAIT_S)
+
+    def _require_own_target(self, member: _Member, news: News) -> None:
+        """End a campaign whose target is that of another node: one of them would take the other's runs for its own."""
+        if all(isinstance(item, ExecutionEvent) for item in news.items):
+            return
+        rows = self._store.database.connection.execute("SELECT run_id, context_hash FROM run_sessions").fetchall()
+        own = {context for run_id, context in rows if node_of(run_id) == member.node.name}
+        others = sorted({node_of(run_id) for run_id, context in rows if context in own} - {member.node.name})
+        if others and member.state.phase is not Phase.COMPLETE:
+            member.actor.stop.remote()
+            self._end(
+                member, Phase.FAILED, f"is the same target as node {others[0]}: leave one of them out of the file"
+            )
+
+    def _end(self, member: _Member, phase: Phase, detail: str) -> None:
+        member.waits_for = None
+        member.state = replace(member.state, phase=phase, detail=detail)
+
+
+_WHY = {Phase.BUDGET: "the machine time of the fleet is spent"}
+
+
+def node_of(run_id: str) -> str:
+    """Return the name of the node of a campaign of a fleet."""
+    return run_id.partition(".")[0]

@@ -1,0 +1,158 @@
+"""The four commands of a fleet: run, status, stop, merge."""
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+
+from peva_agents.fleet.driver import NAMESPACE, FleetDriver
+from peva_agents.fleet.file import FleetPlan, load_fleet
+from peva_agents.fleet.news import Phase
+from peva_agents.fleet.status import FleetStatus, read_status, write_status
+from peva_agents.fleet.view import FleetView, node_table
+from peva_env.console import duration_text, say
+from peva_env.contracts import EndStatus
+from peva_env.errors import PevaError
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
+from peva_env.memory.parquet import merge_memories
+from peva_env.planning import agent_factory
+from peva_env.system import output_folder, ray_cluster
+
+_STATUS_EVERY_S = 1.0
+_POLL_S = 0.2
+
+
+def run(
+    file: Path,
+    *,
+    console: Console,
+    ray: str | None = None,
+    budget_seconds: float | None = None,
+    make_env: Callable[..., Any] | None = None,
+) -> EndStatus:
+    """Measure the nodes of a file, or go on where a fleet was stopped or killed; return how the fleet ended.
+
+    Args:
+        file: see ``peva_agents.fleet.file``.
+        console: where to show the nodes.
+        ray: a Ray cluster: ``auto``, ``local`` or HOST:PORT; by default one is started here.
+        budget_seconds: machine time for all nodes together, in place of the file's.
+        make_env: opens the environment of a node, in place of the live one.
+
+    Raises:
+        ConfigError: the file or the address cannot be used, Ray is not installed, or the folder is another's.
+        PevaError: Ray does not answer, another fleet measures one of the nodes, or the memory cannot be used.
+    """
+    plan = load_fleet(file)
+    if budget_seconds is not None:
+        plan = replace(plan, budget_s=budget_seconds)
+    for node in plan.nodes:
+        agent_factory(plan.agent)(node.settings)  # before anything is started
+    output_folder("output_dir", plan.folder, what="fleet", mark=plan.memory.name)
+    with ExitStack() as resources:
+        store = resources.enter_context(writing(plan.memory, DEFAULT_SCHEMA_VERSION))
+        driver = FleetDriver(
+            plan, resources.enter_context(ray_cluster(ray or "local", namespace=NAMESPACE)), store, make_env
+        )
+        driver.start()
+        with FleetView(console) as view:
+            _drive(plan, driver, view, console)
+    console.print(node_table(driver.states))
+    say(console, f"{driver.n_events:,} runs, {duration_text(driver.shares.spent_s)} of machine time")
+    say(console, f"  {plan.memory}")
+    return _ending([state.phase for state in driver.states.values()])
+
+
+def _drive(plan: FleetPlan, driver: FleetDriver, view: FleetView, console: Console) -> None:
+    told_at = 0.0
+
+    def tell() -> None:
+        nonlocal told_at
+        view.show(driver.states)
+        if time.monotonic() - told_at > _STATUS_EVERY_S:
+            told_at = time.monotonic()
+            write_status(_status_path(plan), driver.states, driver.shares.spent_s, plan.budget_s)
+
+    tell()
+    try:
+        driver.run(tell)
+    except KeyboardInterrupt:
+        say(console, "stopping: runs in progress are finished first; the same command goes on from there")
+        driver.stop()
+        driver.run(tell)
+    finally:
+        write_status(_status_path(plan), driver.states, driver.shares.spent_s, plan.budget_s)
+        view.show(driver.states)
+
+
+def _ending(phases: Sequence[Phase]) -> EndStatus:
+    """Return how a fleet ended: the worst end of its nodes."""
+    worst = (Phase.FAILED, Phase.INTERRUPTED, Phase.BUDGET, Phase.STOPPED)
+    return EndStatus(str(next((phase for phase in worst if phase in phases), Phase.COMPLETE)))
+
+
+def status(file: Path, *, console: Console) -> None:
+    """Print the nodes of a fleet that runs, or as they were when it ended.
+
+    Raises:
+        ConfigError: the file cannot be used.
+        PevaError: the fleet has not run yet.
+    """
+    found = read_status(_status_path(load_fleet(file)))
+    console.print(node_table(found.nodes))
+    limit = "" if found.budget_s is None else f" of {duration_text(found.budget_s)}"
+    say(console, f"{duration_text(found.spent_s)}{limit} of machine time; {_driver_text(found)}")
+
+
+def _driver_text(found: FleetStatus) -> str:
+    if found.driver is not None:
+        return f"process {found.pid} drives the fleet"
+    if all(state.phase.is_end for state in found.nodes.values()):
+        return "the fleet has ended"
+    age_s = time.time() - found.written_at
+    return f"no process drives the fleet since {duration_text(age_s)}: peva-env fleet run goes on"
+
+
+def stop(file: Path, *, console: Console) -> None:
+    """End a fleet in order, and wait until it has ended.
+
+    Raises:
+        ConfigError: the file cannot be used.
+        PevaError: the fleet does not run on this machine.
+    """
+    found = read_status(_status_path(load_fleet(file)))
+    driver = found.driver
+    if driver is None:
+        raise PevaError(
+            f"{file}: no process on this machine drives this fleet (the last one: {found.pid} on {found.host})"
+        )
+    driver.send_signal(signal.SIGTERM)
+    say(console, f"process {found.pid} stops the fleet: runs in progress are finished first")
+    while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(_POLL_S)
+
+
+def merge(file: Path, memories: Sequence[Path], *, console: Console) -> None:
+    """Merge memories into that of a fleet: the given ones, or those of its nodes that are on this machine.
+
+    Raises:
+        ConfigError: the file cannot be used.
+        MemoryStoreError: a memory cannot be read, or conflicts; nothing is changed.
+    """
+    plan = load_fleet(file)
+    found = list(memories) or [path for node in plan.nodes if (path := plan.memory_of(node.name)).exists()]
+    if not found:
+        raise PevaError(f"{plan.folder}: no node has a memory on this machine; name the memories to merge")
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        counts = merge_memories(store, found)
+    say(console, f"{plan.memory}: {counts['execution_events'].inserted:,} new events from {len(found)} memories")
+
+
+def _status_path(plan: FleetPlan) -> Path:
+    return plan.folder / "status.json"

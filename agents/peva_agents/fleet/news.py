@@ -1,0 +1,64 @@
+"""What a node tells the driver of its fleet."""
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from peva_agents.fleet.exchange import Tables
+from peva_env.contracts import ExecutionEvent
+
+
+class Phase(StrEnum):
+    """What a node is doing; the last five are ends."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    MEASURING = "measuring"
+    RESTARTING = "restarting"
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    BUDGET = "budget"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the campaign has ended."""
+        return self not in (Phase.WAITING, Phase.STARTING, Phase.MEASURING, Phase.RESTARTING)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """The state of a node.
+
+    ``n_asked`` is the number of runs for which it has asked; ``n_measured`` and ``n_left`` are configurations, and
+    ``n_resolved`` those that became known in this start; ``left_s`` is the machine time that is left at most; ``last``
+    is the last verdict, and ``detail`` says why a campaign ended.
+    """
+
+    phase: Phase = Phase.WAITING
+    n_asked: int = 0
+    n_measured: int = 0
+    n_left: int | None = None
+    n_resolved: int = 0
+    left_s: float | None = None
+    last: str = ""
+    detail: str = ""
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the state as plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is new: ``items`` from number ``first`` on, in order, and the state as version ``version``.
+
+    An item is an event of a run, or tables: all of the node's own memory when a campaign begins and when it ends.
+    """
+
+    is_begun: bool
+    version: int = 0
+    state: NodeState = field(default_factory=NodeState)
+    first: int = 0
+    items: tuple[ExecutionEvent | Tables, ...] = ()

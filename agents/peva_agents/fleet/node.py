@@ -1,0 +1,233 @@
+"""A node's campaign on the machine that loads it, as a Ray actor: a thread for the campaign, and calls beside it."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from peva_agents.fleet.exchange import Tables, merge, packed
+from peva_agents.fleet.file import FleetNode
+from peva_agents.fleet.news import News, NodeState, Phase
+from peva_agents.loop import run_campaign
+from peva_env.campaign import make_generator
+from peva_env.config import DfaasConfig, parse_config
+from peva_env.contracts import AgentWithDominance, ExecutionEvent, SpaceBoundAgent, Verdict
+from peva_env.env import PevaEnv
+from peva_env.errors import LoadGeneratorError, PevaError
+from peva_env.memory import DuckDBMemoryStore, is_in_use, writing
+from peva_env.planning import DfaasPlanBuilder, agent_factory
+from peva_env.space import Config, config_text
+
+_LOST_WORKER_S = 30.0
+_PAUSE_S = 0.2
+
+
+class Stopped(SystemExit):
+    """The fleet stops a campaign before its next run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the driver gives a node that begins.
+
+    ``run_id`` names its campaign, ``known`` are tables of the fleet's memory: what was measured of the node, and what
+    it may learn from others. ``k6_version`` is the one with which the fleet measures; None if nothing is measured.
+    """
+
+    node: FleetNode
+    agent: str
+    run_id: str
+    known: Tables
+    k6_version: str | None = None
+
+
+def live_env(orders: Orders, settings: DfaasConfig) -> gymnasium.Env[Any, Any]:
+    """Return the live environment of a node.
+
+    Raises:
+        LoadGeneratorError: this machine has no k6, or another version than the fleet.
+    """
+    version = make_generator(settings).version
+    if orders.k6_version not in (None, version):
+        raise LoadGeneratorError(
+            f"this machine has k6 {version}, and the fleet measures with k6 {orders.k6_version}, so that its runs "
+            f"could not be compared; install k6 {orders.k6_version} here, or begin another output_dir"
+        )
+    return gymnasium.make("peva/FaasLive-v1", config=settings.model_dump(mode="json", exclude_unset=True))
+
+
+class NodeCampaign:
+    """Runs the campaign of one node and keeps what is new until the driver has it.
+
+    The node's own memory has each run before the driver hears of it, so neither a lost driver nor a lost worker loses a
+    finished run. Calls come from several threads.
+
+    Args:
+        make_env: opens the environment of a node.
+    """
+
+    def __init__(self, make_env: Callable[[Orders, DfaasConfig], gymnasium.Env[Any, Any]] = live_env) -> None:
+        self._make_env = make_env
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._state = NodeState()
+        self._version = 0
+        self._first = 0
+        self._items: list[ExecutionEvent | Tables] = []
+        self._n_granted = 0
+        self._is_stopping = False
+        self._env: PevaEnv | None = None
+        self._session_known = False
+        self._costs_s: list[float] = []
+        self._iterations = 1
+
+    def begin(self, orders: Orders) -> None:
+        """Begin the campaign, with leave for its first run; no-op if it has begun."""
+        with self._changed:
+            if self._thread is None:
+                self._n_granted = 1
+                self._thread = threading.Thread(target=self._run, args=(orders,), daemon=True)
+                self._thread.start()
+
+    def news(self, after: int, version: int, wait_s: float) -> News:
+        """Return the items from number ``after`` on, and forget earlier ones: the driver has stored them.
+
+        Waits up to ``wait_s`` for an item, or for a state that is newer than ``version``.
+        """
+        with self._changed:
+            if self._thread is None:
+                return News(is_begun=False)
+            del self._items[: max(0, after - self._first)]
+            self._first = max(self._first, after)
+            self._changed.wait_for(lambda: self._items or self._version > version, wait_s)
+            return News(True, self._version, self._state, self._first, tuple(self._items))
+
+    def grant(self, n_runs: int) -> None:
+        """Allow the first ``n_runs`` runs of this campaign."""
+        with self._changed:
+            self._n_granted = max(self._n_granted, n_runs)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End the campaign before its next run."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+
+    def starting(self, config: Config, iteration: int) -> None:
+        """Wait for leave to run. Part of ``CampaignObserver``, as the two methods below."""
+        if not self._session_known:
+            self._send_tables()
+        with self._changed:
+            self._update(phase=Phase.WAITING, n_asked=self._state.n_asked + 1, **self._counts())
+            self._changed.wait_for(lambda: self._is_stopping or self._n_granted >= self._state.n_asked)
+            if self._is_stopping:
+                raise Stopped("the fleet was stopped")
+            self._update(phase=Phase.MEASURING, detail=f"{config_text(config)} (run {iteration + 1})")
+
+    def measured(self, event: ExecutionEvent) -> None:
+        """Send the event of a run."""
+        self._costs_s.append(event.cost_s)
+        with self._changed:
+            self._items.append(event)
+            self._update(phase=Phase.WAITING)
+
+    def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:
+        """Tell a verdict."""
+        with self._changed:
+            last, n_resolved = f"{config_text(config)}: {verdict}", self._state.n_resolved + resolved
+            self._update(last=last, n_resolved=n_resolved, **self._counts())
+
+    def suspected(self, marks: Sequence[ExecutionEvent]) -> None:
+        """Send marks of suspect runs."""
+        with self._changed:
+            self._items += marks
+            self._update()
+
+    def _run(self, orders: Orders) -> None:
+        if "" not in sys.path:
+            sys.path.append("")  # module:Class finds the user's own modules, as on the command line
+        try:
+            phase, detail = self._campaign(orders)
+        except Stopped as stop:
+            phase, detail = Phase.INTERRUPTED, str(stop)
+        except PevaError as error:
+            phase, detail = Phase.FAILED, str(error)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the driver must hear of it
+            phase, detail = Phase.FAILED, repr(error)
+        with self._changed:
+            self._update(phase=phase, detail=detail, **self._counts())
+
+    def _campaign(self, orders: Orders) -> tuple[Phase, str]:
+        own = orders.node.settings
+        self._iterations = own.iterations
+        self._tell(phase=Phase.STARTING)
+        self._wait_for(Path(own.memory.db_path))
+        with writing(own.memory.db_path, own.memory.schema_version) as store:
+            mine = _run_ids(store)
+            merge(store, orders.known)
+            if mine:  # also what an earlier start had no time to send
+                self._send(packed(store, mine))
+        settings = parse_config({**own.model_dump(mode="json", exclude_unset=True), "run_id": orders.run_id})
+        agent = agent_factory(orders.agent)(settings)
+        if isinstance(agent, SpaceBoundAgent):
+            agent.require_space(DfaasPlanBuilder(settings).build_space())
+        usual = agent.dominance if isinstance(agent, AgentWithDominance) else "one_sided"
+        env = self._make_env(orders, settings.model_copy(update={"dominance": settings.dominance or usual}))
+        self._env = env.unwrapped  # type: ignore[assignment]
+        assert isinstance(self._env, PevaEnv)  # noqa: S101 - the id is ours
+        self._env.observer = self
+        try:
+            result = run_campaign(env, agent, seed=settings.seed, options={"warm_start": True})
+        finally:
+            self._session_known = True
+            env.close()
+            with writing(own.memory.db_path, own.memory.schema_version) as store:
+                self._send(packed(store, [run_id for run_id in _run_ids(store) if run_id.startswith(orders.run_id)]))
+        return Phase(str(result.status)), self._env.ending
+
+    def _wait_for(self, memory: Path) -> None:
+        """Wait for a worker that was lost, but has not yet noticed, to end: it still has the memory of the node."""
+        for _ in range(round(_LOST_WORKER_S / _PAUSE_S)):
+            if not (memory.exists() and is_in_use(memory)):
+                return
+            time.sleep(_PAUSE_S)
+
+    def _send_tables(self) -> None:
+        """Send the row of the campaign that has begun, whose events could not be understood without it."""
+        assert self._env is not None  # noqa: S101 - its campaign is about to run
+        memory: Any = self._env.host
+        store: DuckDBMemoryStore = memory.memory.store
+        self._send(packed(store, [self._env.run_context.run_id]))
+        self._session_known = True
+
+    def _send(self, tables: Tables) -> None:
+        with self._changed:
+            self._items.append(tables)
+            self._update()
+
+    def _tell(self, **changes: Any) -> None:
+        with self._changed:
+            self._update(**changes)
+
+    def _update(self, **changes: Any) -> None:
+        self._state = replace(self._state, **changes)
+        self._version += 1
+        self._changed.notify_all()
+
+    def _counts(self) -> dict[str, Any]:
+        if self._env is None or not self._env.has_begun:
+            return {}
+        known, costs_s = self._env.known, self._costs_s
+        mean_s = sum(costs_s) / len(costs_s) if costs_s else None
+        left_s = None if mean_s is None else known.n_unknown * self._iterations * mean_s
+        return {"n_measured": len(known.measured), "n_left": known.n_unknown, "left_s": left_s}
+
+
+def _run_ids(store: DuckDBMemoryStore) -> list[str]:
+    return [run_id for (run_id,) in store.database.connection.execute("SELECT run_id FROM run_sessions").fetchall()]

@@ -1,0 +1,63 @@
+"""The nodes of a fleet as a table, a line a node."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from peva_agents.fleet.news import NodeState, Phase
+from peva_env.console import duration_text, say
+
+_STYLES = {Phase.COMPLETE: "green", Phase.FAILED: "red", Phase.MEASURING: "bold", Phase.RESTARTING: "yellow"}
+
+
+def node_table(states: Mapping[str, NodeState]) -> Table:
+    """Return a table with a line for each node."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("node", "state", "measured", "left", "time left", "last verdict"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("now")  # the only one that gives way in a narrow terminal; it is cut there, not wrapped
+    for name, state in states.items():
+        table.add_row(
+            Text(name),
+            Text(str(state.phase), _STYLES.get(state.phase, "")),
+            f"{state.n_measured:,}",
+            "" if state.n_left is None else f"{state.n_left:,}",
+            "" if state.left_s is None or state.phase.is_end else duration_text(state.left_s),
+            Text(state.last),
+            Text(state.detail, no_wrap=True, overflow="ellipsis"),
+        )
+    return table
+
+
+class FleetView:
+    """Shows a running fleet: a table redrawn in a terminal, a line for each verdict and change elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._told: dict[str, tuple[str, Phase]] = {}
+
+    def __enter__(self) -> "FleetView":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, states: Mapping[str, NodeState]) -> None:
+        """Show the states as they are now."""
+        if self._live:
+            self._live.update(node_table(states), refresh=True)
+            return
+        for name, state in states.items():
+            last, phase = self._told.get(name, ("", Phase.WAITING))
+            if state.last != last:
+                say(self._console, f"{name}: {state.last}  {state.n_measured} measured, {state.n_left} left")
+            if state.phase is not phase and (state.phase.is_end or state.phase is Phase.RESTARTING):
+                say(self._console, f"{name}: {state.phase}{f': {state.detail}' if state.detail else ''}")
+            self._told[name] = (state.last, state.phase)

@@ -1,0 +1,63 @@
+"""The file of a fleet, and what is wrong with it in one line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from peva_agents.fleet import load_fleet
+from peva_env.errors import ConfigError
+
+GRID = {
+    "rate_strategy": {"type": "custom", "rates": [20, 40]},
+    "combinations": {"min_functions": 1, "max_functions": 2},
+}
+
+
+def write(folder: Path, **keys: Any) -> Path:
+    path = folder / "fleet.yml"
+    path.write_text(yaml.safe_dump({"defaults": GRID, "nodes": [{"name": "a"}], **keys}))
+    return path
+
+
+def test_a_node_is_the_defaults_with_what_differs(tmp_path: Path) -> None:
+    own = {"name": "b", "resource": "near-b", "duration": "7s", "cooldown": {"rest_seconds": 3}}
+    path = write(tmp_path, defaults=GRID | {"cooldown": {"max_wait_seconds": 9}}, nodes=[{"name": "a"}, own])
+    plan = load_fleet(path)
+    a, b = plan.nodes
+    assert (a.name, a.resource, a.settings.duration) == ("a", None, "30s")
+    assert (b.name, b.resource, b.settings.duration) == ("b", "near-b", "7s")
+    assert (b.settings.cooldown.max_wait_seconds, b.settings.cooldown.rest_seconds) == (9, 3)
+    assert plan.folder.is_absolute()
+    assert Path(b.settings.memory.db_path) == plan.memory_of("b")
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    functions = [{"name": "f", "source": "code/f.py:main"}]
+    plan = load_fleet(write(tmp_path, nodes=[{"name": "a", "functions": functions}]))
+    assert plan.nodes[0].settings.functions[0].source == str(tmp_path / "code/f.py:main")
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"nodes": [{"name": "a"}, {"name": "a"}]}, r"the name 'a' is there twice"),
+        ({"nodes": [{"name": "a.b"}]}, r"name = 'a\.b' must begin"),
+        ({"nodes": [{}]}, r"name = None must begin"),
+        ({"nodes": []}, r"nodes = .*must not be empty"),
+        ({"nodes": [{"name": "a", "resource": 3}]}, r"node a: resource = 3 must be the name of a Ray resource"),
+        ({"nodes": [{"name": "a", "durations": "3s"}]}, r"node a: .*durations"),
+        ({"nodes": [{"name": "a", "output_dir": "x"}]}, r"node a: leave out output_dir"),
+        ({"nodes": [{"name": "a", "memory": {"db_path": "x"}}]}, r"node a: leave out memory\.db_path"),
+        ({"nodes": [{"name": "a", "rate_strategy": {"type": "auto"}}]}, r"node a: .*rate"),
+        ({"max_loaded": 0}, r"max_loaded"),
+        ({"budget_seconds": -1}, r"budget_seconds"),
+        ({"node": []}, r"node"),
+    ],
+)
+def test_what_is_wrong_is_one_line(keys: dict[str, Any], problem: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=problem) as caught:
+        load_fleet(write(tmp_path, **keys))
+    assert str(caught.value).startswith(str(tmp_path / "fleet.yml"))
+    assert "\n" not in str(caught.value)
