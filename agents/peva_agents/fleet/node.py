@@ -189,7 +189,7 @@ class NodeCampaign:
             env.close()
             with writing(own.memory.db_path, own.memory.schema_version) as store:
                 self._send(packed(store, [run_id for run_id in _run_ids(store) if run_id.startswith(orders.run_id)]))
-        return Phase(str(result.status)), self._env.ending
+        return Phase(str(result.status)), self._env.ending.removeprefix(f"{result.status}: ")
 
     def _wait_for(self, memory: Path) -> None:
         """Wait for a worker that was lost, but has not yet noticed, to end: it still has the memory of the node."""

@@ -115,6 +115,18 @@ def test_a_budget_ends_the_fleet_and_a_later_start_completes_it(cluster: Any, tm
     check_maps(path)
 
 
+def test_a_node_begins_with_what_others_measured_before(cluster: Any, tmp_path: Path) -> None:
+    path = write_fleet(tmp_path, agent="learnt-transfer", max_loaded=1)
+    assert run_here(path, cluster)[0] is EndStatus.COMPLETE
+    plan = load_fleet(path)
+    known = {}
+    for name in CAPACITY:
+        with reading(plan.memory_of(name), DEFAULT_SCHEMA_VERSION) as connection:
+            known[name] = stored_runs(connection)
+    assert [len(known[name]) for name in CAPACITY] == [1, 2, 3]
+    assert sorted(known["large"]["small"]) == sorted(known["small"]["small"])
+
+
 def test_a_node_that_fails_leaves_the_others_alone(cluster: Any, tmp_path: Path) -> None:
     path = write_fleet(tmp_path)
     given = yaml.safe_load(path.read_text())

@@ -1,0 +1,80 @@
+"""A node's campaign in its actor, without Ray."""
+
+from pathlib import Path
+
+import pytest
+
+from peva_agents.fleet import NodeCampaign, NodeState, Orders, Phase, load_fleet
+from peva_agents.fleet.exchange import Tables, merge, packed
+from peva_env.contracts import ExecutionEvent
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
+from tests.agents.fleet.test_file import write
+from tests.support.fleet_nodes import sleeping_env, started_runs, stored_runs
+
+
+def play(
+    campaign: NodeCampaign, *, n_granted: int | None = None
+) -> tuple[NodeState, list[ExecutionEvent], list[Tables]]:
+    """Listen to a campaign until it ends, and stop it after some runs."""
+    events: list[ExecutionEvent] = []
+    tables: list[Tables] = []
+    after = version = 0
+    while True:
+        news = campaign.news(after, version, 5.0)
+        for item in news.items:
+            (events if isinstance(item, ExecutionEvent) else tables).append(item)  # type: ignore[arg-type]
+        after, version = news.first + len(news.items), news.version
+        if n_granted is None or news.state.n_asked < n_granted:
+            campaign.grant(news.state.n_asked + 1)
+        elif news.state.n_asked > n_granted:
+            campaign.stop()
+        if news.state.phase.is_end and not news.items:
+            return news.state, events, tables
+
+
+def orders(path: Path, known: Tables, *, run_id: str = "a.1", k6_version: str | None = None) -> Orders:
+    return Orders(load_fleet(path).nodes[0], "cartesian", run_id, known, k6_version)
+
+
+def nothing(folder: Path) -> Tables:
+    with writing(folder / "empty.duckdb", DEFAULT_SCHEMA_VERSION) as store:
+        return packed(store)
+
+
+def test_what_a_node_sends_makes_its_memory_anew(tmp_path: Path) -> None:
+    path = write(tmp_path, output_dir=str(tmp_path / "out"))
+    campaign = NodeCampaign(sleeping_env)
+    assert not campaign.news(0, 0, 0.0).is_begun
+    campaign.begin(orders(path, nothing(tmp_path)))
+    state, events, tables = play(campaign)
+    assert (state.phase, state.n_measured, state.n_left) == (Phase.COMPLETE, 1, 0)
+    with writing(tmp_path / "fleet.duckdb", DEFAULT_SCHEMA_VERSION) as store:
+        merge(store, tables[0])
+        store.insert_events(events)
+        for each in (*tables, *tables):
+            merge(store, each)
+        assert stored_runs(store.database.connection) == {"a": started_runs(tmp_path / "out", "a")}
+
+
+def test_a_stopped_campaign_goes_on_from_what_the_fleet_knows_when_its_own_memory_is_gone(tmp_path: Path) -> None:
+    functions = [{"name": "f", "concurrency": 9}]
+    path = write(tmp_path, output_dir=str(tmp_path / "out"), nodes=[{"name": "a", "functions": functions}])
+    first = NodeCampaign(sleeping_env)
+    first.begin(orders(path, nothing(tmp_path)))
+    state, events, tables = play(first, n_granted=1)
+    assert (state.phase, len(events)) == (Phase.INTERRUPTED, 1)
+    load_fleet(path).memory_of("a").unlink()
+    second = NodeCampaign(sleeping_env)
+    second.begin(orders(path, tables[-1], run_id="a.2"))
+    state, events, _ = play(second)
+    assert (state.phase, state.n_measured, len(events)) == (Phase.COMPLETE, 2, 1)
+    assert len(started_runs(tmp_path / "out", "a")) == 2
+
+
+def test_a_machine_with_another_k6_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("functions_framework")
+    campaign = NodeCampaign()
+    campaign.begin(orders(write(tmp_path, output_dir=str(tmp_path / "out")), nothing(tmp_path), k6_version="0.0.1"))
+    state, events, _ = play(campaign)
+    assert (state.phase, events) == (Phase.FAILED, [])
+    assert "the fleet measures with k6 0.0.1, so that its runs could not be compared" in state.detail
