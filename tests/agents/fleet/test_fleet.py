@@ -156,6 +156,18 @@ def test_two_fleets_on_one_memory_are_refused(cluster: Any, tmp_path: Path) -> N
         run_here(path, cluster)
 
 
+def test_a_node_that_another_fleet_measures_is_refused(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peva_agents.fleet.driver._NAME_FREE_S", 1.0)
+    path, other = write_fleet(tmp_path, duration="5s"), tmp_path / "other"
+    other.mkdir()
+    with driving(path, cluster) as driver:
+        driver.wait_for_runs(1)
+        with pytest.raises(PevaError, match=r"node small: another fleet on this cluster measures a node of this name"):
+            run_here(write_fleet(other), cluster)
+
+
 def test_memories_of_nodes_are_merged_by_hand(cluster: Any, tmp_path: Path) -> None:
     path = write_fleet(tmp_path)
     run_here(path, cluster)
