@@ -166,6 +166,10 @@ class DuckDBMemoryStore:
         """Return the overload rules of each campaign whose context holds them, by run_id."""
         return session_rules(self.database.connection)
 
+    def append_only(self) -> None:
+        """Only append to DuckDB's log from now on, until a campaign ends or the file is closed: see ``_LOG_ONLY``."""
+        self.database.connection.execute(_LOG_ONLY)
+
     def open_session(self, session: Session) -> None:
         """Record that a campaign starts, or continues if its run_id and context are known.
 
@@ -181,7 +185,7 @@ class DuckDBMemoryStore:
                 f"memory {self.database.path}: run_id {session.run_id!r} is that of a campaign of another context "
                 "or repetition; choose another run_id, or leave it out"
             )
-        self.database.connection.execute(_LOG_ONLY)
+        self.append_only()
         with self.database.transaction("open a session") as connection:
             if known:
                 connection.execute(

@@ -33,7 +33,7 @@ _NAME_FREE_S = 30.0
 """How long a cluster may take to notice that an earlier driver is gone."""
 
 _MAX_LOSSES = 40
-"""Consecutive failures of an actor without any news, after which its node counts as failed: some 20 s."""
+"""Deaths of an actor without any news between them, after which its node counts as failed: some 20 s."""
 
 _A_PLACE = 0.001
 """How much of a node's resource its actor takes: a resource says where a campaign may run, and not how many."""
@@ -62,10 +62,11 @@ class _Member:
             return False
         return self.state.n_asked < self.n_granted or self.state.phase is not Phase.WAITING
 
-    def lost(self) -> None:
+    def lost(self, *, counts: bool = True) -> None:
+        """Begin anew with another worker; ``counts`` unless it is only that no machine has room for one yet."""
         self.is_begun, self.waits_for = False, None
         self.after, self.version, self.n_granted = 0, 0, 0
-        self.again_at, self.n_losses = time.monotonic() + _AGAIN_S, self.n_losses + 1
+        self.again_at, self.n_losses = time.monotonic() + _AGAIN_S, self.n_losses + counts
         self.state = replace(self.state, phase=Phase.RESTARTING, n_asked=0, detail="its worker was lost")
 
 
@@ -213,7 +214,7 @@ class FleetDriver:
             self._end(member, Phase.FAILED, str(error.cause))
             return None
         except errors.RayError as error:
-            member.lost()
+            member.lost(counts=not isinstance(error, errors.ActorUnavailableError))
             if member.n_losses > _MAX_LOSSES or self._ends_as is not None:
                 ends_as = Phase.FAILED if self._ends_as is None else self._ends_as
                 self._end(member, ends_as, f"its worker was lost: {str(error).partition(chr(10))[0]}")

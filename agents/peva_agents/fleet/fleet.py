@@ -57,6 +57,7 @@ def run(
     output_folder("output_dir", plan.folder, what="fleet", mark=plan.memory.name)
     with ExitStack() as resources:
         store = resources.enter_context(writing(plan.memory, DEFAULT_SCHEMA_VERSION))
+        store.append_only()
         driver = FleetDriver(
             plan, resources.enter_context(ray_cluster(ray or "local", namespace=NAMESPACE)), store, make_env
         )
