@@ -9,6 +9,7 @@ from peva_env.errors import MetricsError
 from peva_env.platforms import NodeUsage, Usage
 from peva_env.rules import Ending, Part, Reading, Watch
 from peva_env.sources.k6 import backlog_of
+from peva_env.sources.other_programs import crowded_share
 
 
 class RunWatch:
@@ -31,12 +32,14 @@ class RunWatch:
     ) -> None:
         self.ending: Ending | None = None
         self._started_at = 0.0
+        self._generator_cpu_pct = 0.0
         self._usage = usage
         self._watch = Watch(rules, duration_s=duration_s, timeout_s=timeout_s, part=self._part)
 
     def read(self, reading: Reading, started_at: float) -> bool:
         """Take what k6 has counted since ``started_at``, and tell whether the run is to be ended."""
         self._started_at = started_at
+        self._generator_cpu_pct = reading.generator_cpu_pct
         self.ending = self._watch.add(reading)
         return self.ending is not None
 
@@ -55,5 +58,10 @@ class RunWatch:
             usage = self._usage(self._started_at + start_s, self._started_at + end_s)
         except MetricsError:  # the run goes on, and its end says so
             return Part(functions, NodeMeasurement())
-        used = [replace(one, replicas=usage.functions.get(one.name, Usage()).replicas) for one in functions]
+        used = [self._with_usage(one, usage) for one in functions]
         return Part(used, NodeMeasurement(cpu_pct=usage.node.cpu_pct, ram_pct=usage.node.ram_pct))
+
+    def _with_usage(self, function: FunctionMeasurement, usage: NodeUsage) -> FunctionMeasurement:
+        used = usage.functions.get(function.name, Usage())
+        share = crowded_share(used, usage, self._generator_cpu_pct)
+        return replace(function, replicas=used.replicas, crowded_out=round(function.offered * share))

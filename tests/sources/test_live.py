@@ -446,6 +446,14 @@ def test_a_run_that_is_clearly_overloaded_is_stopped_sooner() -> None:
     assert event.reasons[0] == "stopped after 3.0 s of 30 s: clearly overloaded"
 
 
+def test_an_overload_that_other_programs_may_explain_stops_no_run() -> None:
+    node = Node()
+    used = Usage(20.0, 2**20, replicas=1, waiting_pct=25.0)
+    node.use = NodeUsage(Usage(20.0, 2**20, 10.0), {"f": used}, machine=MachineUsage(100.0, 20.0))
+    event = stopping(node, Generator(success=0.7))
+    assert event.duration_s == 30.0
+
+
 def test_a_queue_that_grows_is_a_backlog_of_the_stopped_run() -> None:
     generator = Generator()
 

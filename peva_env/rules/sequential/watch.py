@@ -63,17 +63,19 @@ _LAG_S = 0.1
 class Reading(NamedTuple):
     """What the generator had counted ``ran_s`` seconds after the start of the counted load.
 
-    ``functions`` hold the requests that had ended; their 99th percentile may be an upper bound. ``is_even`` is false
+    ``functions`` hold the requests that had ended; their 99th percentile may be an upper bound. ``generator_cpu_pct``
+    is the generator's own CPU use, in percent of all cores. ``is_even`` is false
     if the generator stood still for so long that latencies may be due to that.
     """
 
     ran_s: float
     functions: tuple[FunctionMeasurement, ...]
     is_even: bool = True
+    generator_cpu_pct: float = 0.0
 
 
 class Part(NamedTuple):
-    """A part of a run: its functions with their replicas, and the use of the node."""
+    """A part of a run: its functions with replicas and what other programs crowded out, and the use of the node."""
 
     functions: Sequence[FunctionMeasurement]
     node: NodeMeasurement
@@ -93,7 +95,8 @@ class Watch:
         rules: the overload rules.
         duration_s: the planned length of the run.
         timeout_s: the timeout of a request.
-        part: gives the functions their replicas, and measures the node, from one second of the counted load to another.
+        part: gives the functions their replicas and what other programs crowded out, and measures the node, from one
+            second of the counted load to another.
     """
 
     def __init__(
@@ -124,7 +127,10 @@ class Watch:
     def _look(self, last: Reading) -> Ending | None:
         without_use = self._rules.without_use()
         if self._is_overloaded(Part(last.functions, NodeMeasurement()), last.ran_s, without_use):
-            return Ending(Verdict.OVERLOADED, {})
+            # Only now is the node asked: other programs may explain it.
+            part = self._part(last.functions, _STEADY_FROM_S, last.ran_s)
+            if self._is_overloaded(part, last.ran_s, without_use):
+                return Ending(Verdict.OVERLOADED, {})
         if last.ran_s < self._least_ok_s:
             return None
         bounds = [self._growth(f) for f in range(len(last.functions))]

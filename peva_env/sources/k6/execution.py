@@ -243,7 +243,7 @@ class Execution:
     ) -> float | None:
         own = [self._trace.look, *([self._log.pass_on] if self._log else [])]
         if self._counts:
-            own.append(partial(self._counts.look, self.interrupt))
+            own.append(partial(self._counts.look, self.interrupt, self._trace))
         return wait(self._process, limit_s, *own, *looks, until=until)
 
     def _fault(self) -> str | None:

@@ -18,9 +18,10 @@ from typing import Any
 from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import LoadGeneratorError
 from peva_env.rules import Reading
+from peva_env.sources.k6.cpu_trace import CpuTrace
 from peva_env.sources.k6.plan import FunctionLoad, scenario, slow_requests, stalls
 from peva_env.sources.k6.summary import load_started_at, measurements
-from peva_env.system import HttpClient, NoResponseError
+from peva_env.system import HttpClient, NoResponseError, usable_cores
 
 LOGGER = logging.getLogger("peva_env.k6")
 
@@ -61,13 +62,13 @@ class LiveCounts:
         self._next_at = 0.0
         self._n_failures = 0
 
-    def look(self, end: Callable[[], None]) -> None:
+    def look(self, end: Callable[[], None], trace: CpuTrace) -> None:
         """Read the counts, unless they were read just now; call ``end``, which ends k6, if the watcher says so."""
         if time.monotonic() < self._next_at:
             return
         self._next_at = time.monotonic() + _INTERVAL_S
         try:
-            reading = self._read()
+            reading = self._read(trace)
         except NoResponseError as error:
             self._n_failures += 1
             if self._n_failures >= _MOST_FAILURES:
@@ -89,7 +90,7 @@ class LiveCounts:
         LOGGER.warning("k6's counts cannot be read, so that this run goes on to its end: %s", problem)
         self._next_at = float("inf")
 
-    def _read(self) -> Reading | None:
+    def _read(self, trace: CpuTrace) -> Reading | None:
         """Return the counts; None before the counted load has begun."""
         if self._load_started_at is None:
             setup = self._answer("/v1/setup")["data"]["attributes"]
@@ -111,6 +112,9 @@ class LiveCounts:
         return Reading(
             ran_s,
             tuple(self._with_p99(index, function, metrics) for index, function in enumerate(functions)),
+            generator_cpu_pct=100
+            * (trace.use(0.0).used_s(time.time() - ran_s, time.time()) or 0.0)
+            / (ran_s * usable_cores()),
             is_even=all(function.held_up <= _MOST_HELD_UP * function.offered for function in functions),
         )
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from peva_env.rules import Reading
 from peva_env.sources.k6 import K6, FunctionLoad, live_counts
+from peva_env.sources.k6.cpu_trace import CpuTrace
 from peva_env.sources.k6.live_counts import LiveCounts
 from peva_env.sources.k6.plan import k6_options
 from tests.sources.k6.test_runner import GOLDEN, GOLDEN_LOADS
@@ -77,7 +79,7 @@ class Watcher:
 
     def look(self) -> None:
         self.counts._next_at = 0.0
-        self.counts.look(self.end)
+        self.counts.look(self.end, CpuTrace(os.getpid()))
 
     def end(self) -> None:
         self.n_ended += 1
@@ -121,7 +123,7 @@ def test_k6_is_ended_once() -> None:
     watcher = Watcher(ends=True)
     with api(watcher.counts, answer_of()):
         watcher.look()
-        watcher.counts.look(watcher.end)
+        watcher.counts.look(watcher.end, CpuTrace(os.getpid()))
     assert watcher.n_ended == 1
     assert watcher.counts.has_ended_k6
 
