@@ -28,8 +28,7 @@ from benchmarks.truth import KINDS, Kind, measured
 from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.errors import PevaError
-from peva_env.rules import STOPPED, Part, Reading, Watch, judge, judge_stopped
-from peva_env.sources.k6 import backlog_of
+from peva_env.rules import STOPPED, Part, Reading, Watch, backlog_of, judge, judge_stopped
 
 _PARTS = os.environ.get("PEVA_STOP_EARLY_PARTS", "simulated,live").split(",")
 _N_SIMULATED = int(os.environ.get("PEVA_STOP_EARLY_RUNS", "4000"))

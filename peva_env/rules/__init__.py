@@ -22,6 +22,7 @@ from peva_env.rules.sequential import (
     Part,
     Reading,
     Watch,
+    backlog_of,
     judge_stopped,
     slow_ms,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Scatter",
     "Watch",
     "apply_rules",
+    "backlog_of",
     "evidence_of",
     "is_decided",
     "is_in_doubt",

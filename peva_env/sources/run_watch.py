@@ -7,8 +7,7 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
 from peva_env.errors import MetricsError
 from peva_env.platforms import NodeUsage, Usage
-from peva_env.rules import Ending, Part, Reading, Watch
-from peva_env.sources.k6 import backlog_of
+from peva_env.rules import Ending, Part, Reading, Watch, backlog_of
 from peva_env.sources.other_programs import crowded_share
 
 

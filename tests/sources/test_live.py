@@ -452,6 +452,9 @@ def test_an_overload_that_other_programs_may_explain_stops_no_run() -> None:
     node.use = NodeUsage(Usage(20.0, 2**20, 10.0), {"f": used}, machine=MachineUsage(100.0, 20.0))
     event = stopping(node, Generator(success=0.7))
     assert event.duration_s == 30.0
+    generator = Generator()
+    generator.changed = lambda function: replace(function, mean_ms=20.0 + function.offered)
+    assert stopping(node, generator).duration_s == 30.0, "the queue may grow because of them"
 
 
 def test_a_queue_that_grows_is_a_backlog_of_the_stopped_run() -> None:

@@ -8,7 +8,19 @@ What must always hold:
 - What is stored of an ended run decides its verdict (``judge_stopped``), so that it can be recomputed at any time.
 """
 
+from peva_env.rules.sequential.bounds import backlog_of
 from peva_env.rules.sequential.part import ERROR_RATE, STOPPED, judge_stopped, slow_ms
 from peva_env.rules.sequential.watch import LEAST_GROWTH, Ending, Part, Reading, Watch
 
-__all__ = ["ERROR_RATE", "LEAST_GROWTH", "STOPPED", "Ending", "Part", "Reading", "Watch", "judge_stopped", "slow_ms"]
+__all__ = [
+    "ERROR_RATE",
+    "LEAST_GROWTH",
+    "STOPPED",
+    "Ending",
+    "Part",
+    "Reading",
+    "Watch",
+    "backlog_of",
+    "judge_stopped",
+    "slow_ms",
+]

@@ -95,6 +95,11 @@ def growth_bounds(x: NDArray[np.float64], y: NDArray[np.float64], alpha: float) 
     return Bounds(_lowest_drift(x, y, alpha), _highest_slope(x, y, alpha))
 
 
+def backlog_of(growth: float, offered: int) -> int:
+    """Return how many of the offered requests queue up where the latency grows by ``growth`` s per s."""
+    return round(offered * growth / (1 + growth))
+
+
 def _highest_slope(x: NDArray[np.float64], y: NDArray[np.float64], alpha: float) -> float:
     m = len(x)
     centred = x - x.mean()

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from peva_env.config import OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.rules.judge import Judgement
-from peva_env.rules.sequential.bounds import Bounds, design_effect, growth_bounds
+from peva_env.rules.sequential.bounds import Bounds, backlog_of, design_effect, growth_bounds
 from peva_env.rules.sequential.part import ERROR_RATE, allowed_ms, judge_part
 
 LEAST_GROWTH = 0.03
@@ -139,7 +139,7 @@ class Watch:
             for function, growth in zip(last.functions, bounds, strict=True)
             if growth.low > LEAST_GROWTH and self._rules.limits_of(function.name).backlog
         }
-        if growing:
+        if growing and self._has_backlog(growing, last):
             return Ending(Verdict.OVERLOADED, growing)
         is_calm = all(
             self._is_calm(function, growth, last.ran_s)
@@ -157,6 +157,15 @@ class Watch:
             return None
         is_ok = all(self._is_ok(part, last.ran_s) for part in (first, second))
         return Ending(Verdict.OK, {}) if is_ok else None
+
+    def _has_backlog(self, growing: dict[str, float], last: Reading) -> bool:
+        """Tell whether growing queues are overload, or other programs may explain them."""
+        part = self._part(last.functions, _STEADY_FROM_S, last.ran_s)
+        functions = [
+            replace(function, backlog=backlog_of(growing.get(function.name, 0.0), function.offered))
+            for function in part.functions
+        ]
+        return self._judged(functions, NodeMeasurement(), self._rules.without_use()) is Verdict.OVERLOADED
 
     def _is_overloaded(self, part: Part, ran_s: float, rules: OverloadConfig) -> bool:
         """Tell whether a part of a run decides overload, also by the requests of its second half alone."""

@@ -8,7 +8,6 @@ What must always hold:
 - A run from several k6 counts as a run from one does, or names the k6 that failed.
 """
 
-from peva_env.sources.k6.backlog import backlog_of
 from peva_env.sources.k6.binary import find_k6
 from peva_env.sources.k6.calibration import borne_rps
 from peva_env.sources.k6.plan import FunctionLoad
@@ -26,7 +25,6 @@ __all__ = [
     "LocalPlace",
     "RayPlace",
     "Step",
-    "backlog_of",
     "borne_rps",
     "find_k6",
     "k6_settings",

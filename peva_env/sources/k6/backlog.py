@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.rules import LEAST_GROWTH
+from peva_env.rules import LEAST_GROWTH, backlog_of
 
 SEGMENTS = 8
 """Parts of a run: enough for a test with six degrees of freedom, and each has requests at low rates, too."""
@@ -60,11 +60,6 @@ def backlog(medians_ms: Sequence[float | None], counts: Sequence[int], offered: 
     if any(_line(x[part], y[part])[0] < _STEADY * slope for part in (slice(half), slice(half, None))):
         return 0  # a step from one latency to another: something else slowed the function down
     return backlog_of(slope, offered)
-
-
-def backlog_of(growth: float, offered: int) -> int:
-    """Return how many of the offered requests queue up where the latency grows by ``growth`` s per s."""
-    return round(offered * growth / (1 + growth))
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
