@@ -257,6 +257,8 @@ def _since(before: FunctionMeasurement, now: FunctionMeasurement) -> FunctionMea
         succeeded=succeeded,
         failed={kind: more for kind, n in now.failed.items() if (more := n - before.failed.get(kind, 0)) > 0},
         success_rate=succeeded / offered if offered else 1.0,
+        held_up=now.held_up - before.held_up,
+        crowded_out=round(now.crowded_out * offered / now.offered) if now.offered else 0,
     )
 
 

@@ -208,3 +208,15 @@ def test_requests_that_take_longer_than_others_are_no_overload() -> None:
 
     run.readings = late  # type: ignore[method-assign]
     assert ended(run) is None
+
+
+def test_other_programs_explain_a_part_of_the_failures_only() -> None:
+    """One request in ten met a function without a core, which explains up to 15 % of refusals."""
+
+    def crowded(functions: Sequence[FunctionMeasurement], start_s: float, end_s: float) -> Part:
+        return Part([replace(one, crowded_out=one.offered // 10) for one in functions], CALM)
+
+    assert ended(Run(success=lambda _: 0.85), part=crowded) is None
+    found = ended(Run(success=lambda _: 0.6), part=crowded)
+    assert found is not None
+    assert (found[0], found[1] < 5) == (Verdict.OVERLOADED, True)
