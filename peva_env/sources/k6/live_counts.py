@@ -109,12 +109,12 @@ class LiveCounts:
         stalled_ms = metrics.get("peva_stalled_ms", {"values": {"count": 0}})["values"]["count"]
         metrics[stalls()] = {"values": {"avg": stalled_ms, "count": 1}}
         functions = measurements(self._loads, {"metrics": metrics}, self._duration_s, may_be_early=True)
+        now = time.time()
+        used_s = trace.use(0.0).used_s(now - ran_s, now) or 0.0
         return Reading(
             ran_s,
             tuple(self._with_p99(index, function, metrics) for index, function in enumerate(functions)),
-            generator_cpu_pct=100
-            * (trace.use(0.0).used_s(time.time() - ran_s, time.time()) or 0.0)
-            / (ran_s * usable_cores()),
+            generator_cpu_pct=100 * used_s / (ran_s * usable_cores()),
             is_even=all(function.held_up <= _MOST_HELD_UP * function.offered for function in functions),
         )
 
