@@ -92,7 +92,7 @@ def _verdicts(n: int, url: str) -> None:
     right = sum(verdicts[rate][Verdict.OK if rate < _CAPACITY_RPS else Verdict.OVERLOADED] for rate in certain)
     invalid = sum(count[Verdict.INVALID] for count in verdicts.values())
     print(f"{n} generator(s): {right} of {_RUNS * len(certain)} verdicts right, {invalid} INVALID of all", flush=True)
-    print("  " + "  ".join(f"{rate}: {'/'.join(f'{v[0]}{k}' for v, k in verdicts[rate].items())}" for rate in verdicts))
+    print("  " + "  ".join(f"{rate}: {'/'.join(f'{k} {v}' for v, k in verdicts[rate].items())}" for rate in verdicts))
     print(f"  requests beyond the plan: {dict(sorted(beyond_plan.items()))}")
     if overheads_s:
         median, worst = statistics.median(overheads_s), max(overheads_s)
