@@ -129,11 +129,14 @@ class FleetDriver:
             tell()
 
     def stop(self, why: Phase = Phase.INTERRUPTED) -> None:
-        """Let no campaign begin another run; runs in progress are finished and stored."""
+        """Let no campaign begin another run; runs in progress are finished and stored.
+
+        A node that was never heard of has ended then: it may be waiting for a machine that does not come.
+        """
         if self._ends_as is None:
             self._ends_as = why
             for member in self._members.values():
-                if member.is_begun:
+                if member.is_begun and member.version:
                     member.actor.stop.remote()
                 elif not member.state.phase.is_end:
                     self._end(member, why, "its campaign had not begun")
