@@ -214,9 +214,12 @@ def _print_table(rows: dict[float, _Row]) -> None:
     false = total.counts[f"false {Verdict.OK}"] + total.counts[f"false {Verdict.OVERLOADED}"]
     print(f"  all: {_text(total)}")
     print(f"  false stops: {false} of {stopped} = {false / max(1, stopped):.2%} (target {_TARGET_FALSE:.0%})")
-    print(f"  seconds: {total.seconds / total.whole_s:.0%} of those of whole runs", flush=True)
+    if total.n:
+        print(f"  seconds: {total.seconds / total.whole_s:.0%} of those of whole runs", flush=True)
 
 
 def _text(row: _Row) -> str:
     counts = ", ".join(f"{n} {what}" for what, n in sorted(row.counts.items()) if n)
+    if not row.n:
+        return "no runs"
     return f"{row.n} runs, {row.seconds / row.n:.1f} s of {row.whole_s / row.n:.1f} s each: {counts}"
