@@ -136,7 +136,7 @@ def main() -> None:
 
 
 def measured(
-    kind: Kind, folder: Path, factors: Sequence[float], **settings: Any
+    kind: Kind, folder: Path, factors: Sequence[float], *, rest_s: float = 0.0, **settings: Any
 ) -> tuple[float, Sequence[ExecutionEvent]]:
     """Return the capacity of a kind in requests/s of each function, and the runs.
 
@@ -144,6 +144,7 @@ def measured(
         kind: the functions; a mix has the same rate of each.
         folder: for their sources and the results.
         factors: the rates, as multiples of the capacity.
+        rest_s: seconds of rest after an overloaded run: a queue that shows neither in CPU nor in RAM is served then.
         settings: keys of the configuration besides those that are the same in all measurements.
     """
     functions = []
@@ -172,6 +173,8 @@ def measured(
             range(env.space.n_configs)
         ):  # from below, an overloaded rate would settle the rest
             if len({rate for _, rate in env.space.config(config_index)}) == 1:
+                if recorder.events and recorder.events[-1].verdict is Verdict.OVERLOADED:
+                    time.sleep(rest_s)
                 env.step(config_index)
     finally:
         env.close()
