@@ -106,6 +106,8 @@ def test_a_memory_that_is_not_there_is_named() -> None:
     ],
 )
 def test_a_folder_in_place_of_a_memory_is_refused_in_one_line(args: list[str], folder: str) -> None:
+    if "--figure" in args:
+        pytest.importorskip("matplotlib", reason="needs the `report` extra")
     line = complaint(peva(*args, "--memory", folder), code=1)
     assert "is a folder; name the file in it" in line
 
