@@ -36,10 +36,16 @@ class RunWatch:
         self._watch = Watch(rules, duration_s=duration_s, timeout_s=timeout_s, part=self._part)
 
     def read(self, reading: Reading, started_at: float) -> bool:
-        """Take what k6 has counted since ``started_at``, and tell whether the run is to be ended."""
+        """Take what k6 has counted since ``started_at``, and tell whether the run is to be ended.
+
+        A run goes on while the node cannot be measured: other programs may explain what the counts show.
+        """
         self._started_at = started_at
         self._generator_cpu_pct = reading.generator_cpu_pct
-        self.ending = self._watch.add(reading)
+        try:
+            self.ending = self._watch.add(reading)
+        except MetricsError:  # if it lasts, the verdict of the whole run says so
+            return False
         return self.ending is not None
 
     def with_backlog(self, functions: Sequence[FunctionMeasurement]) -> tuple[FunctionMeasurement, ...]:
@@ -53,10 +59,7 @@ class RunWatch:
         )
 
     def _part(self, functions: Sequence[FunctionMeasurement], start_s: float, end_s: float) -> Part:
-        try:
-            usage = self._usage(self._started_at + start_s, self._started_at + end_s)
-        except MetricsError:  # the run goes on, and its end says so
-            return Part(functions, NodeMeasurement())
+        usage = self._usage(self._started_at + start_s, self._started_at + end_s)
         used = [self._with_usage(one, usage) for one in functions]
         return Part(used, NodeMeasurement(cpu_pct=usage.node.cpu_pct, ram_pct=usage.node.ram_pct))
 

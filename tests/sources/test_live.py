@@ -457,6 +457,14 @@ def test_an_overload_that_other_programs_may_explain_stops_no_run() -> None:
     assert stopping(node, generator).duration_s == 30.0, "the queue may grow because of them"
 
 
+@pytest.mark.parametrize("success", [0.5, 1.0])
+def test_a_run_is_not_stopped_while_the_node_cannot_be_measured(success: float) -> None:
+    node, generator = Node(), Generator(success=success)
+    generator.meanwhile = lambda: setattr(node, "unreachable", "Prometheus is gone")
+    assert stopping(node, generator).duration_s == 30.0
+    assert generator.aborted_after_s is None, "other programs may explain what nothing measures"
+
+
 def test_a_queue_that_grows_is_a_backlog_of_the_stopped_run() -> None:
     generator = Generator()
 
