@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -43,6 +44,7 @@ from peva_env.system import FirstInterrupt
 
 _STDERR = 2
 
+_DEFAULT_AGENT = "cartesian"
 _BISECTS = "bisection"
 """The agent that refines: of the finer rates of a limit it measures the middle one."""
 
@@ -65,7 +67,7 @@ def run(
     url: UrlOption = None,
     agent: Annotated[
         str, typer.Option(help="The agent that chooses what is measured next: a name, a model file, or module:Class.")
-    ] = "cartesian",
+    ] = _DEFAULT_AGENT,
     algorithm: Annotated[
         str | None,
         typer.Option(
@@ -127,27 +129,20 @@ def run(
         refine=refine,
         confirm=confirm,
     )
-    if algorithm == "":
-        raise ConfigError("--algorithm '': must be module:Class, for example my_policies:Greedy")
-    if algorithm and agent != "cartesian":
-        raise ConfigError(f"--algorithm {algorithm} is an agent of its own: leave out --agent {agent}")
-    if twin and (algorithm or agent != "cartesian"):
-        other = f"--algorithm {algorithm}" if algorithm else f"--agent {agent}"
-        raise ConfigError(f"--twin {twin} has an agent of its own: leave out {other}")
+    make_agent = _chosen_agent(agent, algorithm, twin)
     if budget_seconds is not None and not math.isfinite(budget_seconds):
         raise ConfigError(f"--budget-seconds {budget_seconds}: must be a finite number; without it there is no limit")
-    make_agent = agent_factory(agent) if algorithm is None else own_policy(algorithm)
     if dry_run:
         known = planned(settings)
         if twin and not known.needs_scouting:
-            cli_twin.agent_of(twin, known)
+            make_agent(known)
         print_plan(console, known)
         return
     asked = cli_scout.ready_to_run(console, settings)
     if asked.refine_share is not None:  # before hours of campaign that nothing could refine
         Refinement(DfaasPlanBuilder(asked).build_space(), asked.refine_share)
     settings = asked.model_copy(update={"refine": None})
-    driver = cli_twin.agent_of(twin, settings) if twin else make_agent(settings)
+    driver = make_agent(settings)
     settings = _suited_to(driver, settings)
     warn_of_short_runs(settings)
     interrupts = FirstInterrupt()
@@ -163,6 +158,25 @@ def run(
     options = {"repetition": repetition} if repetition else {"warm_start": True}
     then = partial(_refining, console, asked) if asked.refine else None
     raise typer.Exit(EXIT_CODES[campaigns(console, first, options, interrupts, then)])
+
+
+def _chosen_agent(agent: str, algorithm: str | None, twin: Path | None) -> Callable[[DfaasConfig], Any]:
+    """Return the factory of the agent that the options name.
+
+    Raises:
+        ConfigError: they name two, or one that there is not.
+        PolicyError: the agent cannot be loaded.
+    """
+    if algorithm == "":
+        raise ConfigError("--algorithm '': must be module:Class, for example my_policies:Greedy")
+    if algorithm and agent != _DEFAULT_AGENT:
+        raise ConfigError(f"--algorithm {algorithm} is an agent of its own: leave out --agent {agent}")
+    if twin and (algorithm or agent != _DEFAULT_AGENT):
+        other = f"--algorithm {algorithm}" if algorithm else f"--agent {agent}"
+        raise ConfigError(f"--twin {twin} has an agent of its own: leave out {other}")
+    if twin:
+        return partial(cli_twin.agent_of, twin)
+    return own_policy(algorithm) if algorithm else agent_factory(agent)
 
 
 def _refining(console: Console, settings: DfaasConfig, complete: PevaEnv) -> CampaignRun | None:
