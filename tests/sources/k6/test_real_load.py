@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from ast import literal_eval
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ from tests.support.prometheus_server import free_port
 pytestmark = pytest.mark.live
 
 CALM = NodeMeasurement(cpu_pct=20.0, ram_pct=30.0)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
 
 
 def measure(url: str, rate_rps: int, *, timeout_s: float = 1.0, max_vus: int = 500) -> FunctionMeasurement:

@@ -6,7 +6,6 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,6 @@ from tests.support.http_server import Server
 from tests.support.prometheus_server import free_port
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
 
 
 class Collector(ThreadingHTTPServer):

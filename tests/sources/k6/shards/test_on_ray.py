@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,6 @@ from tests.support.raylets import raylets
 pytest.importorskip("ray", reason="needs the `ray` extra")
 
 pytestmark = [pytest.mark.ray, pytest.mark.live, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="module")
@@ -44,28 +38,22 @@ def test_an_address_without_ray_is_one_line() -> None:
 
 
 def test_a_worker_without_k6_is_named(cluster: Any) -> None:
-    generators = Generators(RayPlace(2, cluster.address, "/nowhere/k6"))
-    try:
-        with pytest.raises(
-            LoadGeneratorError, match=r"^generator \d of 2 on 127\.0\.0\.1: k6_path = '/nowhere/k6': is not"
-        ):
-            K6(timeout_s=1, generators=generators)
-    finally:
-        generators.close()
+    with (
+        closing(Generators(RayPlace(2, cluster.address, "/nowhere/k6"))) as generators,
+        pytest.raises(LoadGeneratorError, match=r"^generator \d of 2 on 127\.0\.0\.1: k6_path = '/nowhere/k6': is not"),
+    ):
+        K6(timeout_s=1, generators=generators)
 
 
 def test_workers_with_different_versions_of_k6_are_refused(cluster: Any, tmp_path: Path) -> None:
     path = tmp_path / "k6"
     path.write_text(f"#!/bin/sh\nmkdir {tmp_path}/first 2>/dev/null && echo k6 v1.1.0 || echo k6 v1.0.0\n")
     path.chmod(0o755)
-    generators = Generators(RayPlace(2, cluster.address, str(path)))
-    try:
-        with pytest.raises(
-            ConfigError, match=r"^generators: generator 1 of 2 on 127\.0\.0\.1 has k6 1\.\d\.0, but gen"
-        ):
-            K6(timeout_s=1, generators=generators)
-    finally:
-        generators.close()
+    with (
+        closing(Generators(RayPlace(2, cluster.address, str(path)))) as generators,
+        pytest.raises(ConfigError, match=r"^generators: generator 1 of 2 on 127\.0\.0\.1 has k6 1\.\d\.0, but gen"),
+    ):
+        K6(timeout_s=1, generators=generators)
 
 
 def test_a_run_counts_to_the_request_and_a_lost_generator_is_named_and_replaced(cluster: Any, server: Server) -> None:
