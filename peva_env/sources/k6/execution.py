@@ -181,7 +181,8 @@ class Execution:
             stderr = stack.enter_context((self._folder / "stderr.txt").open("wb"))
             self._log = LogStream(self._folder / "stderr.txt", settings.secrets, self._tell) if settings.log else None
             try:
-                self._process = processes.start(self._command(outputs), env=env, stderr=stderr)
+                # k6 has no handler for SIGINT while it starts or writes its summary: an interrupt would end it there.
+                self._process = processes.start(self._command(outputs), env=env, stderr=stderr, blocked=[signal.SIGINT])
             except OSError as error:
                 raise LoadGeneratorError(f"{self._binary} cannot be run: {error.strerror}") from error
             stack.callback(processes.stop, self._process, grace_s=_GRACE_S)
@@ -252,8 +253,8 @@ class Execution:
         may_end = {0}
         if self._job.may_abort:
             may_end.add(THRESHOLD_FAILED)
-        if self._interrupted:  # by the signal itself if k6 was ending already, after its summary
-            may_end |= {INTERRUPTED, -signal.SIGINT}
+        if self._interrupted:
+            may_end.add(INTERRUPTED)
         return None if code in may_end else f"k6 failed with exit code {code} ({exit_meaning(code)})"
 
     def _write_plan(self) -> None:

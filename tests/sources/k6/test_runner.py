@@ -15,11 +15,12 @@ from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.sources.k6 import runner as k6_module
 from peva_env.sources.k6.binary import find_k6, k6_version
+from peva_env.sources.k6.execution import Execution, Job
 from peva_env.sources.k6.plan import FAILURE_KINDS, FunctionLoad, k6_options, k6_requests, virtual_users
 from peva_env.sources.k6.runner import K6
 from peva_env.sources.k6.settings import K6Settings
 from peva_env.sources.k6.summary import load_started_at, measurements, read_summary
-from tests.support.k6 import fake_k6, run_fake
+from tests.support.k6 import LOAD, fake_k6, run_fake
 from tests.support.processes import is_gone, wait_until
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("k6-*-summary.json"))
@@ -282,6 +283,30 @@ def test_a_killed_k6_is_an_error(tmp_path: Path) -> None:
 def test_an_end_without_a_proper_summary_is_an_error(script: str, problem: str, tmp_path: Path) -> None:
     with pytest.raises(LoadGeneratorError, match=problem):
         run_fake(tmp_path, script)
+
+
+ENDING_K6 = """#!{python} -S
+import pathlib, signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would also be one
+pathlib.Path({ending!r}).touch()
+time.sleep(0.3)
+[summary] = [word.partition("=")[2] for word in sys.argv if word.startswith("PEVA_SUMMARY=")]
+pathlib.Path(summary).write_bytes(pathlib.Path({golden!r}).read_bytes())
+"""
+"""Not a shell script: a shell unblocks all signals."""
+
+
+def test_an_interrupt_while_k6_writes_its_summary_costs_no_summary(tmp_path: Path) -> None:
+    k6, ending = tmp_path / "k6", tmp_path / "ending"
+    k6.write_text(ENDING_K6.format(python=sys.executable, ending=str(ending), golden=str(GOLDEN[0])))
+    k6.chmod(0o755)
+    options = k6_options([LOAD], duration_s=0.1, timeout_s=1, max_vus=1, tags={})
+    job = Job(options, [], {}, load_s=0.1, limit_s=5.0, may_abort=False, settings=K6Settings())
+    with Execution(k6, job) as execution:
+        assert wait_until(ending.exists)
+        execution.interrupt()
+        end = execution.end(5.0)
+    assert "metrics" in end.summary
 
 
 def test_a_k6_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
