@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -133,18 +133,16 @@ def start(
     pass_fds: Sequence[int] = (),
     stdout: int | IO[Any] | None = subprocess.DEVNULL,
     stderr: int | IO[Any] | None = subprocess.DEVNULL,
-    blocked: Collection[signal.Signals] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a child that ends with this process at the latest; call ``stop`` even if it has ended by itself.
 
-    It does not read our standard input. The caller closes pipes requested with ``subprocess.PIPE``. Signals that are
-    ``blocked`` wait until the child asks for them: they never end it where it has no handler.
+    It does not read our standard input. The caller closes pipes requested with ``subprocess.PIPE``.
 
     Raises:
         OSError: the program cannot be started.
     """
     _guard.ensure()
-    with uninterrupted(), _blocking(blocked):  # else a Ctrl-C between the two would leave an unregistered child
+    with uninterrupted():  # else a Ctrl-C between the two would leave an unregistered child
         process = subprocess.Popen(
             args,
             stdin=subprocess.DEVNULL,
@@ -157,16 +155,6 @@ def start(
         )
         _guard.add(process.pid)
     return process
-
-
-@contextlib.contextmanager
-def _blocking(signals: Collection[signal.Signals]) -> Iterator[None]:
-    """Block signals for this thread; a child inherits what is blocked."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from peva_env.sources.k6.live_counts import LiveCounts
 from peva_env.sources.k6.log import LOGGER, LogStream, Tell, first_error_in, tell
 from peva_env.sources.k6.outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
 from peva_env.sources.k6.process import (
+    DEAF_BUT_FOR_HANDLERS,
     INTERRUPTED,
     NO_REST_API,
     THRESHOLD_FAILED,
@@ -181,8 +181,7 @@ class Execution:
             stderr = stack.enter_context((self._folder / "stderr.txt").open("wb"))
             self._log = LogStream(self._folder / "stderr.txt", settings.secrets, self._tell) if settings.log else None
             try:
-                # k6 has no handler for SIGINT while it starts or writes its summary: an interrupt would end it there.
-                self._process = processes.start(self._command(outputs), env=env, stderr=stderr, blocked=[signal.SIGINT])
+                self._process = processes.start(self._command(outputs), env=env, stderr=stderr)
             except OSError as error:
                 raise LoadGeneratorError(f"{self._binary} cannot be run: {error.strerror}") from error
             stack.callback(processes.stop, self._process, grace_s=_GRACE_S)
@@ -283,7 +282,8 @@ class Execution:
     def _command(self, outputs: RunOutputs) -> list[str | Path]:
         folder = self._folder
         # --config also keeps k6 from reading the user's own default configuration.
-        command: list[str | Path] = [self._binary, "run", "--quiet", "--no-color", "--no-usage-report"]
+        command: list[str | Path] = [*DEAF_BUT_FOR_HANDLERS, self._binary, "run"]
+        command += ["--quiet", "--no-color", "--no-usage-report"]
         command += ["--address", self._counts.address if self._counts else ""]
         # k6 buffers its log in a file, but not on stderr; only the file can be limited to errors.
         log_output = "stderr" if self._job.settings.log else f"file={folder / 'log.json'},level=error"

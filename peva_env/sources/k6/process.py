@@ -13,6 +13,12 @@ _OPEN_FILES = 65_536
 THRESHOLD_FAILED = 99
 INTERRUPTED = 105
 NO_REST_API = 106
+DEAF_BUT_FOR_HANDLERS = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+"""What comes before the command of k6, so that SIGINT does nothing while k6 has no handler for it.
+
+k6 handles SIGINT only while it sends; while it starts or writes its summary, an interrupt would end it without one.
+Go keeps a SIGINT ignored that was ignored at its start (https://pkg.go.dev/os/signal), but does not keep it blocked.
+"""
 _EXIT_MEANINGS = {
     THRESHOLD_FAILED: "a threshold failed",
     104: "it refused its configuration",
@@ -21,6 +27,8 @@ _EXIT_MEANINGS = {
     107: "its script raised an exception",
     108: "its script aborted the test",
     109: "it panicked",
+    126: "its binary cannot be executed",
+    127: "its binary is gone",
     255: "it refused its arguments or an output",
     -9: "it was killed, perhaps for want of memory",
 }

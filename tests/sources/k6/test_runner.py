@@ -285,25 +285,12 @@ def test_an_end_without_a_proper_summary_is_an_error(script: str, problem: str, 
         run_fake(tmp_path, script)
 
 
-ENDING_K6 = """#!{python} -S
-import pathlib, signal, sys, time
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would also be one
-pathlib.Path({ending!r}).touch()
-time.sleep(0.3)
-[summary] = [word.partition("=")[2] for word in sys.argv if word.startswith("PEVA_SUMMARY=")]
-pathlib.Path(summary).write_bytes(pathlib.Path({golden!r}).read_bytes())
-"""
-"""Not a shell script: a shell unblocks all signals."""
-
-
-def test_an_interrupt_while_k6_writes_its_summary_costs_no_summary(tmp_path: Path) -> None:
-    k6, ending = tmp_path / "k6", tmp_path / "ending"
-    k6.write_text(ENDING_K6.format(python=sys.executable, ending=str(ending), golden=str(GOLDEN[0])))
-    k6.chmod(0o755)
+def test_an_interrupt_while_k6_has_no_handler_costs_no_summary(tmp_path: Path) -> None:
+    script = f"""touch {tmp_path}/ending; sleep 0.3; cp {GOLDEN[0]} "$summary" """
     options = k6_options([LOAD], duration_s=0.1, timeout_s=1, max_vus=1, tags={})
     job = Job(options, [], {}, load_s=0.1, limit_s=5.0, may_abort=False, settings=K6Settings())
-    with Execution(k6, job) as execution:
-        assert wait_until(ending.exists)
+    with Execution(fake_k6(tmp_path / "k6", script), job) as execution:
+        assert wait_until((tmp_path / "ending").exists)
         execution.interrupt()
         end = execution.end(5.0)
     assert "metrics" in end.summary
