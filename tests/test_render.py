@@ -13,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 from peva_env.errors import ConfigError
 from peva_env.make import make_live_env, make_sim_env
+from peva_env.system import install_text
 
 IDS = ["peva/FaasSim-v1", "peva/FaasReplay-v1", "peva/FaasLive-v1"]
 SMALL: dict[str, Any] = {"rates_rps": {"a": [50, 100, 150], "b": [50, 100]}, "budget_runs": 4}
@@ -111,7 +112,8 @@ def test_without_matplotlib_the_first_picture_names_the_extra(tmp_path: Path) ->
         "env.reset(seed=0); env.step(0); env.unwrapped.render()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stderr.splitlines()[-1].endswith("not installed: pip install 'peva-env[report]'")
+    problem = f"figures need matplotlib, which is not installed: {install_text('report')}"
+    assert done.stderr.splitlines()[-1].endswith(problem)
 
 
 @pytest.mark.train

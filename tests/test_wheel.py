@@ -128,23 +128,35 @@ def test_what_the_readme_shows_works_where_only_the_wheel_is_installed(
     if base is None:
         pytest.skip(f"needs Python {version}")
     assert uv("venv", "-q", "--python", base, folder).returncode == 0
-    installed = uv("pip", "install", "-q", "--python", folder, f"peva-env[local,report] @ {wheel.as_uri()}")
+    installed = uv("pip", "install", "-q", "--python", folder, f"peva-env[local] @ {wheel.as_uri()}")
     assert installed.returncode == 0, installed.stderr
     (tmp_path / "peva.yml").write_text(CAMPAIGN)
-    for command in (
-        ["python", "-c", MAKE],
-        ["peva-env", "run", "--config", "peva.yml"],
-        ["peva-env", "ask", "fetch=7"],
-        ["peva-env", "report", "--memory", "peva-results/peva_faas.duckdb"],
-        ["peva-env", "arena", "--sim", "random:1", "--agents", "bisection", "--budgets", "5", "--jobs", "1"],
-        *(["python", "-c", block] for block in README_BLOCKS if version != OWN_VERSION),
-    ):
-        done = subprocess.run(
-            [folder / "bin" / command[0], *command[1:]],
-            env={**os.environ, "MPLBACKEND": "agg"},
+    environment = {name: value for name, value in os.environ.items() if name != "UV_RUN_RECURSION_DEPTH"}
+
+    def called(command: str | list[str | Path]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            env={**environment, "MPLBACKEND": "agg"},
+            shell=isinstance(command, str),
             capture_output=True,
             text=True,
             cwd=tmp_path,
             timeout=120,
         )
+
+    def output(command: str | list[str | Path]) -> str:
+        done = called(command)
         assert done.returncode == 0, (command, done.stderr)
+        return done.stdout
+
+    program = folder / "bin" / "peva-env"
+    output([folder / "bin" / "python", "-c", MAKE])
+    report = output([program, "run", "--config", "peva.yml"]).partition("\nas a page: ")[2]
+    refused = called(report)
+    assert refused.returncode == 2
+    output(refused.stderr.partition("not installed: ")[2])  # copied as it was printed
+    output(report)
+    output([program, "ask", "fetch=7"])
+    output([program, "arena", "--sim", "random:1", "--agents", "bisection", "--budgets", "5", "--jobs", "1"])
+    for block in README_BLOCKS if version != OWN_VERSION else []:
+        output([folder / "bin" / "python", "-c", block])

@@ -10,6 +10,7 @@ from peva_env.config import DfaasConfig
 from peva_env.console import (
     CampaignProgress,
     duration_text,
+    offer,
     print_disputes,
     print_map,
     print_refined_limits,
@@ -20,7 +21,7 @@ from peva_env.contracts import EndStatus, EventKind
 from peva_env.env import PevaEnv
 from peva_env.memory import as_read
 from peva_env.planning import campaign_loop
-from peva_env.system import FirstInterrupt
+from peva_env.system import FirstInterrupt, command_text
 
 
 class CampaignRun:
@@ -134,4 +135,5 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
             "nothing was left to run: --repetition measures all again, another output_dir begins anew",
         )
     if any(event.kind is not EventKind.SCOUTED for event in events.values()):
-        say(console, f"as a page: peva-env report --memory {settings.memory.db_path}")
+        report = command_text("report", "--memory", settings.memory.db_path, extra="report")
+        offer(console, "as a page", report)

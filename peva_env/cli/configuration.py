@@ -17,6 +17,7 @@ from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, print_plan, say, write
 from peva_env.errors import ConfigError, PevaError
 from peva_env.planning import hidden_overload, too_short_for
+from peva_env.system import command_text
 
 _QUICK_RATES = "  type: custom\n  rates: [40, 80, 150, 220]\n"
 _SCOUTED_RATES = "  type: auto\n  levels: 12\n"
@@ -70,7 +71,7 @@ def init(path: Annotated[Path, path_argument(help="The file to write.")] = Path(
         raise ConfigError(f"{path} is there already; give another name") from None
     except OSError as error:
         raise PevaError(f"{path}: cannot be written: {error.strerror}") from error
-    write(f"wrote {path}; now: peva-env run --config {path}")
+    write(f"wrote {path}; now: {command_text('run', '--config', path, extra='local')}")
 
 
 @contextmanager

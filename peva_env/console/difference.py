@@ -4,10 +4,10 @@ from typing import Any
 
 from rich.console import Console
 
-from peva_env.console.text import confidence_text, config_text, say
+from peva_env.console.text import confidence_text, config_text, offer, say
 from peva_env.maps import Change, DecidingRuns, MapDifference, Proof
 from peva_env.planning import Candidates
-from peva_env.system import one_line
+from peva_env.system import command_text, one_line
 
 _MAX_SHOWN = 20
 _MOST_LETTERS = 40
@@ -55,7 +55,7 @@ def print_deciding_runs(
             + ("; --plan writes them as a configuration" if plan is None else ", on the node as it is now:"),
         )
         if plan is not None:
-            say(console, f"  peva-env run --config {plan} --repetition {repetition}")
+            offer(console, "  run", command_text("run", "--config", plan, "--repetition", str(repetition)))
     if deciding.n_only_before:
         say(
             console,

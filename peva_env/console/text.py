@@ -58,6 +58,11 @@ def say(console: Console, line: str | Text) -> None:
     console.print(line, soft_wrap=not console.is_terminal, highlight=False, markup=False)
 
 
+def offer(console: Console, what: str, command: str) -> None:
+    """Print a command to copy. It is not wrapped: a shell would take each line for a command."""
+    console.print(Text(f"{what}: ", "dim") + Text(command), soft_wrap=True)
+
+
 def print_notes(console: Console, notes: Iterable[str]) -> None:
     """Print the notes of a map."""
     for note in notes:

@@ -40,7 +40,7 @@ from peva_env.datasets.behaviour import Behaviour
 from peva_env.datasets.compact import make_compact, readable_space
 from peva_env.datasets.recorder import Recorder
 from peva_env.errors import ConfigError, PolicyError
-from peva_env.system import uninterrupted
+from peva_env.system import install_text, uninterrupted
 
 type Drive = Callable[..., Any]
 """Lets an agent drive an environment from ``seed`` to the end, as the loop of ``campaign_loop`` does."""
@@ -206,7 +206,9 @@ def require_minari(option: str) -> Any:
         for name in _NEEDED:
             import_module(name)
     except ImportError as error:
-        raise ConfigError(f"{option} needs the `minari` extra: pip install 'peva-env[minari]' ({error})") from error
+        raise ConfigError(
+            f"{option} needs Minari, which is not installed ({error}): {install_text('minari')}"
+        ) from error
     return import_module("minari")
 
 

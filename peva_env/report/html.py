@@ -19,7 +19,7 @@ from peva_env.errors import ConfigError, PevaError, PolicyError
 from peva_env.maps import NodeMap, predict, savings_of
 from peva_env.report.data import Cell, cell_codes, map_data, run_data
 from peva_env.report.texts import certificate, load_text, provenance, savings, sentence_text, summary
-from peva_env.system import begins_with, moment_text, output_file, replacing
+from peva_env.system import begins_with, install_text, moment_text, output_file, replacing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -110,7 +110,7 @@ def _environment() -> "Environment":
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
     except ImportError:
-        raise ConfigError("a report needs jinja2, which is not installed: pip install 'peva-env[report]'") from None
+        raise ConfigError(f"a report needs jinja2, which is not installed: {install_text('report')}") from None
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -122,7 +122,7 @@ def _plotly_script() -> str:
     try:
         from plotly.offline import get_plotlyjs
     except ImportError:
-        raise ConfigError("a report needs plotly, which is not installed: pip install 'peva-env[report]'") from None
+        raise ConfigError(f"a report needs plotly, which is not installed: {install_text('report')}") from None
     return str(get_plotlyjs())
 
 

@@ -1,4 +1,4 @@
-"""The operating system: clocks, signals, child processes, Ray, files, HTTP, loading a user's class, printable text.
+"""The operating system: clocks, signals, child processes, Ray, files, HTTP, a user's class, text, commands.
 
 What must always hold:
 
@@ -6,6 +6,7 @@ What must always hold:
 - Every failure is a ``PevaError`` or an exception of Python's own, never a silent default.
 - A file that is replaced is complete at any moment, also after a crash.
 - A command writes a new file, or replaces an earlier output of its own, never another file.
+- A command that is printed works when it is copied.
 - A child process and a temporary folder never outlive this process.
 """
 
@@ -16,6 +17,7 @@ from peva_env.system.cores import busy_s, urgent_pct, usable_cores, waited_s
 from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
+from peva_env.system.invocation import command_text, install_text
 from peva_env.system.loading import load_class
 from peva_env.system.outputs import begins_with, output_file, output_folder
 from peva_env.system.text import moment_text, one_line
@@ -29,6 +31,8 @@ __all__ = [
     "Retry",
     "begins_with",
     "busy_s",
+    "command_text",
+    "install_text",
     "load_class",
     "local_path",
     "moment_text",

@@ -20,6 +20,7 @@ from typing import Any
 
 from peva_env.errors import ConfigError, PevaError
 from peva_env.system.interrupts import uninterrupted
+from peva_env.system.invocation import install_text
 from peva_env.system.processes import temporary_folder
 from peva_env.system.text import one_line
 
@@ -80,7 +81,7 @@ def _import_ray() -> Any:
     try:
         import ray
     except ModuleNotFoundError:
-        raise ConfigError("--ray needs ray, which is not installed: pip install 'peva-env[ray]'") from None
+        raise ConfigError(f"--ray needs ray, which is not installed: {install_text('ray')}") from None
     return ray
 
 

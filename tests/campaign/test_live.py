@@ -26,6 +26,7 @@ from peva_env.make import make_live_env
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading
 from peva_env.platforms.local import LocalNode
 from peva_env.sources.k6 import K6
+from peva_env.system import command_text
 from tests.support.campaigns import (
     AT_ONCE,
     EVENTS,
@@ -112,7 +113,8 @@ def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_not
     assert "complete: 7 configurations measured, 1 skipped, 0 unknown; 7 runs took" in output
     shown = output.split("runs took")[1].splitlines()[1:]
     assert all(Path(line.strip()).exists() for line in shown if line.startswith("  "))
-    assert shown[-1] == "as a page: peva-env report --memory peva-results/peva_faas.duckdb"
+    report = command_text("report", "--memory", "peva-results/peva_faas.duckdb", extra="report")
+    assert shown[-1] == f"as a page: {report}"
 
     code, output, errors = run()
     assert (code, errors) == (0, "")

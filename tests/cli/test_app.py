@@ -21,6 +21,7 @@ from peva_env.cli import commands as cli
 from peva_env.config import load_config
 from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
+from peva_env.system import command_text
 from tests.support.builders import event, full, small_disk
 from tests.support.commands import complaint, files, write_hiding_modules
 from tests.support.forkserver import Ended, peva
@@ -106,9 +107,9 @@ def test_without_a_command_there_is_help_not_a_campaign() -> None:
 
 
 def test_what_init_writes_is_the_quick_start_at_rates_that_a_scouting_finds() -> None:
-    written = peva("init")
+    written, command = peva("init"), command_text("run", "--config", "peva.yml", extra="local")
     assert "without --config runs this at the custom rates 40, 80, 150 and 220" in Path("peva.yml").read_text()
-    assert (written.returncode, written.stdout) == (0, "wrote peva.yml; now: peva-env run --config peva.yml\n")
+    assert (written.returncode, written.stdout) == (0, f"wrote peva.yml; now: {command}\n")
     planned, quick_start = peva("run", "-c", "peva.yml", "--dry-run"), peva("run", "--dry-run")
     assert planned.returncode == quick_start.returncode == 0
     assert "configurations of 1 to 2 functions" in quick_start.stdout

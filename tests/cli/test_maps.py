@@ -8,6 +8,7 @@ import pytest
 from peva_env.config import load_config
 from peva_env.contracts import EndStatus, Verdict
 from peva_env.planning import DfaasPlanBuilder
+from peva_env.system import command_text
 from tests.support.builders import event
 from tests.support.commands import complaint
 from tests.support.forkserver import peva
@@ -173,7 +174,7 @@ def test_luck_is_no_loss_and_a_comparison_of_too_little_ends_with_5() -> None:
 def test_the_runs_that_would_decide_are_written_as_a_configuration() -> None:
     diff = ("diff", "before.duckdb", "after.duckdb", "--plan", "decide.yml")
     ended = peva(*diff, "--config", "c.yml")
-    assert "  peva-env run --config decide.yml --repetition 1\n" in ended.stdout
+    assert f"  run: {command_text('run', '--config', 'decide.yml', '--repetition', '1')}\n" in ended.stdout
     plan = load_config("decide.yml")
     assert (plan.configurations, plan.iterations, plan.repeats) == ([{"a": 30, "b": 30}], 7, "all")
     assert plan.run_id is None

@@ -29,6 +29,7 @@ from peva_env.report.data.run_data import run_data
 from peva_env.report.html import render, write_report
 from peva_env.report.texts import certificate, formats, savings, summary
 from peva_env.space import Config, ConfigSpace, Dominance
+from peva_env.system import install_text
 from tests.support.builders import full, function, small_disk, without_privileges
 from tests.support.report_maps import CONTEXT, node_map, overloaded_from, remember, runs
 
@@ -610,4 +611,4 @@ def test_a_library_that_is_missing_is_named_with_the_extra(library: str, monkeyp
         monkeypatch.delitem(sys.modules, f"{library}.offline")
     with pytest.raises(ConfigError) as caught:
         render(node_map(SPACE, some()), made_at=0)
-    assert str(caught.value) == f"a report needs {library}, which is not installed: pip install 'peva-env[report]'"
+    assert str(caught.value) == f"a report needs {library}, which is not installed: {install_text('report')}"

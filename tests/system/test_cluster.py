@@ -1,6 +1,7 @@
 """Ray is started here or connected to in one place, on loopback only, and what can go wrong is one line."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import psutil
 import pytest
 
 from peva_env.errors import ConfigError, PevaError
-from peva_env.system import ray_cluster
+from peva_env.system import install_text, ray_cluster
 from tests.support.processes import is_gone, wait_until
 from tests.support.raylets import addresses_listened, raylets
 
@@ -119,5 +120,5 @@ def test_a_malformed_address_is_named(address: str) -> None:
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ConfigError, match=r"pip install 'peva-env\[ray\]'"):
+    with pytest.raises(ConfigError, match=re.escape(f"which is not installed: {install_text('ray')}")):
         ray_cluster().__enter__()

@@ -5,6 +5,7 @@ import importlib.util
 from typing import Any
 
 from peva_env.errors import ConfigError
+from peva_env.system import install_text
 from peva_env.views import CANDIDATES
 
 _CLASSES = {
@@ -26,7 +27,7 @@ def require_sb3() -> None:
     """
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(f"training needs {missing[0]}, which is not installed: pip install 'peva-env[train]'")
+        raise ConfigError(f"training needs {missing[0]}, which is not installed: {install_text('train')}")
 
 
 def one_thread() -> None:

@@ -36,8 +36,9 @@ from peva_agents.training.hyperparameters import build, hyperparameters
 from peva_agents.training.learning_curve import LearningCurve
 from peva_agents.training.worlds import TrainingWorlds, training_worlds
 from peva_env.config.offline import TrainingConfig
+from peva_env.console import offer
 from peva_env.errors import ConfigError
-from peva_env.system import write_text
+from peva_env.system import command_text, write_text
 from peva_env.views import CANDIDATES, DEFAULT_K
 
 DEFAULT_OUT = Path("peva-training")
@@ -176,7 +177,8 @@ class Training:
         self._say(verdict)
         self._say(f"{self.folder}: best_model.zip, model.zip, evaluation.md, learning_curve.csv, tensorboard/")
         which = "any space" if self._config.view == CANDIDATES else "a space of this shape"
-        self._say(f"use it live on {which}: peva-env run --agent {self.folder / 'best_model.zip'}")
+        use = command_text("run", "--agent", self.folder / "best_model.zip", extra="local")
+        offer(self._console, f"use it live on {which}", use)
 
     def _save(self, model: Any, name: str) -> None:
         save(model, self.folder / name, self._described)

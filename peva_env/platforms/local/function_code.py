@@ -10,6 +10,7 @@ from pathlib import Path
 from peva_env.config import FunctionConfig
 from peva_env.errors import PlatformError
 from peva_env.platforms.local.functions import SAMPLES
+from peva_env.system import install_text
 
 DEFAULT_CONCURRENCY = 8
 """Requests served at once, unless the configuration or the sample says otherwise."""
@@ -77,8 +78,7 @@ def _require_runtime() -> None:
     missing = [module for module in _RUNTIME if importlib.util.find_spec(module) is None]
     if missing:
         raise PlatformError(
-            f"the local node cannot run functions, {' and '.join(missing)} cannot be imported: "
-            f"pip install 'peva-env[local]'"
+            f"the local node cannot run functions, {' and '.join(missing)} cannot be imported: {install_text('local')}"
         )
 
 

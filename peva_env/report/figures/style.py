@@ -6,6 +6,7 @@ The colours are those of Okabe and Ito, "Color universal design" (2008).
 from typing import TYPE_CHECKING
 
 from peva_env.errors import ConfigError
+from peva_env.system import install_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise ConfigError("figures need matplotlib, which is not installed: pip install 'peva-env[report]'") from None
+        raise ConfigError(f"figures need matplotlib, which is not installed: {install_text('report')}") from None
 
 
 def new_axes(size_inches: tuple[float, float] = _SIZE_INCHES) -> "Axes":

