@@ -10,7 +10,7 @@ What must always hold:
 from peva_env.campaign.batch import CampaignState
 from peva_env.campaign.budget import Budget, require_positive
 from peva_env.campaign.campaign import Campaign
-from peva_env.campaign.doctor import not_idle, run_checks
+from peva_env.campaign.doctor import Check, not_idle, run_checks
 from peva_env.campaign.episode_seeds import EpisodeSeeds
 from peva_env.campaign.executor import DfaasConfigExecutor
 from peva_env.campaign.factories import make_generator
@@ -31,6 +31,7 @@ __all__ = [
     "Campaign",
     "CampaignHost",
     "CampaignState",
+    "Check",
     "ConfigOutcome",
     "DfaasConfigExecutor",
     "EpisodeSeeds",

@@ -51,17 +51,20 @@ class Check:
     detail: str
 
 
-def run_checks(config: DfaasConfig) -> Iterator[Check]:
-    """Check k6, the node, the policy, the paths and the load, one after the other; no file or process remains."""
+def run_checks(config: DfaasConfig, *, starts_node: bool = True) -> Iterator[Check]:
+    """Check k6, the node, the policy, the paths and the load, one after the other; no file or process remains.
+
+    Without ``starts_node``, nothing is started but k6, to ask for its version, and no request is sent.
+    """
     yield _check("k6", lambda: _k6(config))
-    yield from _node_checks(config)
+    yield from _node_checks(config) if starts_node else [_check("node", lambda: _unstarted(config))]
     yield _check("policy", lambda: _policy(config))
-    if config.grafana:
+    if config.grafana and starts_node:
         yield _check("grafana", functools.partial(_grafana, config.grafana))
     yield _check("output_dir", lambda: _writable(Path(config.output_dir)))
     yield _check("memory", lambda: _memory(config))
     yield _check("load", lambda: _load(config))
-    if config.generators > 1:
+    if config.generators > 1 and starts_node:
         yield _check("generators", lambda: _generators(config))
     yield _check("machine", lambda: not_idle() or "is idle")
 
@@ -136,6 +139,10 @@ def _node(config: DfaasConfig) -> str:
         return f"{platform.name} serves {', '.join(function.name for function in config.functions)}"
     finally:
         platform.stop()
+
+
+def _unstarted(config: DfaasConfig) -> str:
+    return f"{make_platform(config).name} is not started; peva-env doctor starts it"
 
 
 def _policy(config: DfaasConfig) -> str:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from peva_env import __version__
-from peva_env.campaign import not_idle, planned
+from peva_env.campaign import not_idle, planned, run_checks
 from peva_env.cli import arena as cli_arena
 from peva_env.cli import ask as cli_ask
 from peva_env.cli import configuration as cli_configuration
@@ -29,7 +29,7 @@ from peva_env.cli import train as cli_train
 from peva_env.cli import trend as cli_trend
 from peva_env.cli import twin as cli_twin
 from peva_env.cli.campaign import CampaignRun, campaigns
-from peva_env.cli.configuration import ConfigOption, warn_of_short_runs
+from peva_env.cli.configuration import ConfigOption, print_checks, warn_of_short_runs
 from peva_env.cli.exit_codes import EXIT_CODES
 from peva_env.cli.paths import path_option
 from peva_env.cli.services import UrlOption, asked_settings
@@ -112,7 +112,10 @@ def run(
         int | None,
         typer.Option(min=1, max=MAX_REPETITION, help="Start or continue repetition N: measure everything again."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and its cost; start nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show the plan and its cost, and check all that a run needs; start no node."),
+    ] = False,
 ) -> None:
     """Run a campaign, or continue one that was stopped.
 
@@ -132,13 +135,10 @@ def run(
     make_agent = _chosen_agent(agent, algorithm, twin)
     if budget_seconds is not None and not math.isfinite(budget_seconds):
         raise ConfigError(f"--budget-seconds {budget_seconds}: must be a finite number; without it there is no limit")
-    if dry_run:
-        known = planned(settings)
-        if twin and not known.needs_scouting:
-            make_agent(known)
-        print_plan(console, known)
+    asked = planned(settings) if dry_run else cli_scout.ready_to_run(console, settings)
+    if asked.needs_scouting:
+        _try_run(console, asked)
         return
-    asked = cli_scout.ready_to_run(console, settings)
     if asked.refine_share is not None:  # before hours of campaign that nothing could refine
         Refinement(DfaasPlanBuilder(asked).build_space(), asked.refine_share)
     settings = asked.model_copy(update={"refine": None})
@@ -156,8 +156,22 @@ def run(
         first_line=f"this machine {busy}" if busy else None,
     )
     options = {"repetition": repetition} if repetition else {"warm_start": True}
+    if dry_run:
+        _try_run(console, settings.model_copy(update={"refine": asked.refine}))
+        return
     then = partial(_refining, console, asked) if asked.refine else None
     raise typer.Exit(EXIT_CODES[campaigns(console, first, options, interrupts, then)])
+
+
+def _try_run(console: Console, settings: DfaasConfig) -> None:
+    """Print the plan of a campaign, and the checks that it would begin with, as far as they start no node.
+
+    Raises:
+        typer.Exit: a check failed.
+    """
+    print_plan(console, settings)
+    if not print_checks(console, run_checks(settings, starts_node=False)):
+        raise typer.Exit(1)
 
 
 def _chosen_agent(agent: str, algorithm: str | None, twin: Path | None) -> Callable[[DfaasConfig], Any]:

@@ -2,16 +2,17 @@
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from peva_env import make
-from peva_env.campaign import planned, run_checks
+from peva_env.campaign import Check, planned, run_checks
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, print_plan, say, write
@@ -51,13 +52,17 @@ def plan(config: ConfigOption = None) -> None:
 
 def doctor(config: ConfigOption = None) -> None:
     """Check k6, the node or the gateway, its metrics, and the paths; say how to fix each failure."""
-    console = make_console()
-    failed = False
-    for check in run_checks(load_settings(config)):
-        failed |= not check.passed
+    raise typer.Exit(0 if print_checks(make_console(), run_checks(load_settings(config))) else 1)
+
+
+def print_checks(console: Console, checks: Iterable[Check]) -> bool:
+    """Print the outcome of each check as it comes; return whether all passed."""
+    all_passed = True
+    for check in checks:
+        all_passed &= check.passed
         mark = Text("ok    ", "green") if check.passed else Text("FAILED", "red")
         say(console, mark + Text(f" {check.name}: {check.detail}"))
-    raise typer.Exit(1 if failed else 0)
+    return all_passed
 
 
 def init(path: Annotated[Path, path_argument(help="The file to write.")] = Path("peva.yml")) -> None:

@@ -120,6 +120,23 @@ def test_what_init_writes_is_the_quick_start_at_rates_that_a_scouting_finds() ->
     assert files() == {Path.cwd() / "peva.yml"}  # a dry run writes nothing
 
 
+def test_a_dry_run_checks_what_the_run_would_check_and_starts_no_node(tmp_path: Path) -> None:
+    shown = peva("run", "--dry-run", "--agent", "bisection", "--refine", "10%").stdout.splitlines()
+    assert {"then finer rates along the frontier, until each limit is known to 10%"} <= set(shown)
+    assert [line.split()[1] for line in shown if line.startswith("ok ")] == [
+        f"{name}:" for name in ("k6", "node", "policy", "output_dir", "memory", "load", "machine")
+    ]
+    path = tmp_path / "bad.yml"
+    path.write_text("functions: [{name: fetch}]\nk6_path: /nowhere/k6\nmemory: {db_path: notes.txt}\n")
+    Path("notes.txt").write_text("mine")
+    failed = peva("run", "--dry-run", "--config", str(path))
+    assert failed.returncode == 1
+    assert [line.split()[1] for line in failed.stdout.splitlines() if line.startswith("FAILED")] == ["k6:", "memory:"]
+    for wrong in (["--agent", "none-such"], ["--refine", "0%"], ["--budget-seconds", "inf"]):
+        assert complaint(peva("run", "--dry-run", *wrong), 2) == complaint(peva("run", *wrong), 2)
+    assert not Path("peva-results").exists()
+
+
 def test_init_never_overwrites() -> None:
     mine = write("mine: 1\n")
     assert complaint(peva("init", mine), 2) == "peva-env: peva.yml is there already; give another name"
