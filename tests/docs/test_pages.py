@@ -34,38 +34,32 @@ def library_of(code: str) -> str | None:
 
 
 PYTHON_BLOCKS = [block.text for block in blocks(README) if block.language == "python"]
-LIVE_BLOCKS = [code for code in PYTHON_BLOCKS if library_of(code) is None]
-OTHER_BLOCKS = [pytest.param(code, id=str(library_of(code))) for code in PYTHON_BLOCKS if library_of(code)]
-
-
-KEYS_EXPLAINED_IN = {"README": README, "reference/configuration": PAGES["reference/configuration"]}
+KEYS = PAGES["reference/configuration"]
 MEMORY_EXPLAINED_IN = {"README": README, "explanation/memory": PAGES["explanation/memory"]}
 SECTIONS = ["functions", "cooldown", "overload", "memory", "combinations", "openfaas", "grafana"]
 
 
-@pytest.mark.parametrize("where", KEYS_EXPLAINED_IN)
 @pytest.mark.parametrize("key", DfaasConfig.model_fields)
-def test_every_key_is_explained(key: str, where: str) -> None:
-    assert re.search(rf"^\| [^|]*`{key}`", KEYS_EXPLAINED_IN[where], re.MULTILINE)
+def test_every_key_is_explained(key: str) -> None:
+    assert re.search(rf"^\| [^|]*`{key}`", KEYS, re.MULTILINE)
 
 
-@pytest.mark.parametrize("where", KEYS_EXPLAINED_IN)
 @pytest.mark.parametrize("section", SECTIONS)
-def test_every_key_of_a_section_is_explained(section: str, where: str) -> None:
-    row = next(line for line in KEYS_EXPLAINED_IN[where].splitlines() if line.startswith(f"| `{section}`"))
+def test_every_key_of_a_section_is_explained(section: str) -> None:
+    row = next(line for line in KEYS.splitlines() if line.startswith(f"| `{section}`"))
     schema = DfaasConfig.model_json_schema()
     part = schema["properties"][section]
     name = (part.get("items") or (part.get("allOf") or part.get("anyOf", [part]))[0])["$ref"].rpartition("/")[2]
     assert [key for key in schema["$defs"][name]["properties"] if key not in row] == []
 
 
-@pytest.mark.parametrize(("group", "said"), [(app, "`peva-env {}`"), (memory, "`peva-env memory {} ")])
-def test_the_readme_names_every_command(group: typer.Typer, said: str) -> None:
+@pytest.mark.parametrize(("group", "said"), [(app, "`peva-env {}`"), (memory, "`peva-env memory {}`")])
+def test_the_page_on_commands_names_every_command(group: typer.Typer, said: str) -> None:
     names = [
         command.name or str(command.callback and command.callback.__name__) for command in group.registered_commands
     ]
     assert names
-    assert [name for name in names if said.format(name) not in README] == []
+    assert [name for name in names if said.format(name) not in PAGES["reference/commands"]] == []
 
 
 @pytest.mark.parametrize("where", MEMORY_EXPLAINED_IN)
@@ -74,28 +68,12 @@ def test_what_existing_users_ask_is_explained(words: str, where: str) -> None:
     assert words in MEMORY_EXPLAINED_IN[where]
 
 
-def run_block(code: str, folder: Path) -> None:
-    """Run a block of the README in a process of its own; it shows verdicts of both kinds."""
-    environment = {**os.environ, "MPLBACKEND": "agg"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
-    )
+@pytest.mark.parametrize("code", PYTHON_BLOCKS)
+def test_a_python_block_of_the_readme_runs_and_shows_verdicts_of_both_kinds(code: str, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "OK" in done.stdout
     assert "OVERLOADED" in done.stdout
-
-
-@pytest.mark.live
-@pytest.mark.alone
-def test_the_python_blocks_of_the_readme_run_one_after_the_other(tmp_path: Path) -> None:
-    for code in LIVE_BLOCKS:
-        run_block(code, tmp_path)
-
-
-@pytest.mark.parametrize("code", OTHER_BLOCKS)
-def test_a_python_block_of_the_readme_that_needs_an_extra_runs(code: str, tmp_path: Path) -> None:
-    pytest.importorskip(str(library_of(code)))
-    run_block(code, tmp_path)
 
 
 @pytest.mark.train
@@ -198,7 +176,7 @@ FLEETS = {"howto/measure-many-nodes"}
 
 YAML_BLOCKS = [
     (page, block.text)
-    for page, text in PAGES.items()
+    for page, text in {**PAGES, "README": README}.items()
     for block in blocks(text)
     if block.language == "yaml" and page not in PIPELINES | FLEETS
 ]
