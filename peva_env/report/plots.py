@@ -34,6 +34,10 @@ __all__ = [
 ]
 
 _LINES = ("-", "--", ":")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_MARKER = 4
+_THICKEST, _THINNEST = 4.0, 1.2
+"""Widths of the first and the last line, in points: a line that lies on another one hides only its middle."""
 
 BUDGET_FIGURES = {
     "proved_accuracy": "correct configurations, proved (%)",
@@ -64,12 +68,23 @@ def budget_curves(data: Mapping[str, Any], ax: "Axes | None" = None, *, figure: 
     if not data["budgets"]:
         raise ConfigError("budgets: the arena has no results at any budget, so there is nothing to draw")
     ax = ax or new_axes()
-    for number, agent in enumerate(dict.fromkeys(row["agent"] for row in data["budgets"])):
+    agents = list(dict.fromkeys(row["agent"] for row in data["budgets"]))
+    for number, agent in enumerate(agents):
         rows = [row for row in data["budgets"] if row["agent"] == agent]
         runs = [row["budget"] for row in rows]
         iqm, low, high = ([100 * row[figure][name] for row in rows] for name in ("iqm", "low", "high"))
         colour, line = COLOURS[number % len(COLOURS)], _LINES[number // len(COLOURS) % len(_LINES)]
-        ax.plot(runs, iqm, color=colour, linestyle=line, marker="o", markersize=3, label=_label(agent))
+        width = _THINNEST + (_THICKEST - _THINNEST) * (len(agents) - 1 - number) / max(1, len(agents) - 1)
+        ax.plot(
+            runs,
+            iqm,
+            color=colour,
+            linestyle=line,
+            linewidth=width,
+            marker=_MARKERS[number % len(_MARKERS)],
+            markersize=_MARKER,
+            label=_label(agent),
+        )
         ax.fill_between(runs, low, high, color=colour, alpha=FAINT, linewidth=0)
     _name_axes(ax, data["arena"]["budgets"], BUDGET_FIGURES[figure])
     return ax

@@ -15,6 +15,9 @@ REFERENCE = "cartesian"
 BASELINES = (REFERENCE, "uniform", "bisection")
 """The agents that always play."""
 
+_BUDGETS = (1, 3, 6, 12, 25, 50, 100, 200, 400)
+_MOST_BUDGETS = 6
+
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {"data": {"seeds": 20, "min_recorded": 1}, "sim": {"noise": 0.03}}
 """The defaults of settings that only one kind of world has."""
 
@@ -38,6 +41,11 @@ def parse_arena(given: Mapping[str, Any]) -> ArenaConfig:
         if problem["loc"] == ("sim",):
             raise ConfigError(f"--sim {problem['input']!r}: must be random:K, K nodes, as in random:100") from error
         raise ConfigError(explain_problem(problem, ArenaConfig)) from error
+
+
+def fitting_budgets(n_configs: int) -> tuple[int, ...]:
+    """Return numbers of runs that are less than the configurations of a map, at most six, each about twice the last."""
+    return tuple(budget for budget in _BUDGETS if budget < n_configs)[-_MOST_BUDGETS:] or (1,)
 
 
 def reading_points(budgets: Sequence[int], most_runs: int) -> frozenset[int]:

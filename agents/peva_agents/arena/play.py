@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from peva_agents.arena.config import agent_names, parse_arena
+from peva_agents.arena.config import agent_names, fitting_budgets, parse_arena
 from peva_agents.arena.episode import record_episode
 from peva_agents.arena.figure import draw
 from peva_agents.arena.folder import ArenaFolder
@@ -54,6 +54,8 @@ def arena(
     config, players = parse_arena(given), turns(jobs=jobs, ray=ray)
     agents = {name: agent_factory(name)(DfaasConfig(seed=0)) for name in agent_names(config)}
     world = ArenaWorld(config)
+    if not config.budgets:
+        config = config.model_copy(update={"budgets": fitting_budgets(world.most_recorded)})
     folder = ArenaFolder(out, config, {name: _digest(name, agent) for name, agent in agents.items()})
     if folder.records:
         _say(console, f"{out}: {len(folder.records):,} episodes were played before")

@@ -26,15 +26,17 @@ _BUDGET_TABLES = (
 
 
 def tables(summary: Mapping[str, Any]) -> Iterator[TextTable]:
-    """Return the tables of a summary of ``peva_agents.arena.summary``."""
+    """Return the tables of a summary of ``peva_agents.arena.summary``, each once."""
     budgets = summary["arena"]["budgets"]
     names = {row["agent"]: row["agent"] + ("" if row["predicts"] else "*") for row in summary["totals"]}
+    seen: list[list[list[str]]] = []
     for key, figure, title in _BUDGET_TABLES:
         rows = [
             [name, *(_percent(row[figure]) for row in summary[key] if row["agent"] == agent)]
             for agent, name in names.items()
         ]
-        if summary[key]:
+        if summary[key] and rows not in seen:  # all maps may be overloaded often, and no agent may predict
+            seen.append(rows)
             yield TextTable(f"{title}, after so many runs", ["agent", *map(str, budgets)], rows)
     heads = ["agent", "complete", "runs", "of cartesian's", "seconds", "of cartesian's", "runs / certificate"]
     heads += ["seconds to cartesian's F1", "reached"]

@@ -56,6 +56,12 @@ class ArenaWorld:
         self.truth = lru_cache(maxsize=256)(self._truth)
         self.episodes = self._nodes() if config.sim else self._recorded()
 
+    @property
+    def most_recorded(self) -> int:
+        """The configurations of the largest map."""
+        numbers = range(len(self._setup.world.scenarios))
+        return max(int(np.count_nonzero(self._setup.world.recorded(np.array([number])))) for number in numbers)
+
     def env(self, dominance: str, *, limited: bool) -> PevaEnv:
         """Return an environment with a kind of dominance; if ``limited``, episodes end after ``max_runs``."""
         key = dominance, limited

@@ -40,7 +40,7 @@ class ArenaConfig(BaseModel):
         3, ge=1, le=100, description="k6 runs of each configuration; the majority decides its verdict"
     )
     budgets: Annotated[tuple[Annotated[int, Field(le=LARGEST_COUNT)], ...], CommandOption(parse=parse_budgets)] = Field(
-        (12, 25, 50, 100, 200, 400), min_length=1, description="Numbers of runs after which maps are compared"
+        (), description="Numbers of runs after which maps are compared (default: numbers that suit the largest map)"
     )
     max_runs: int | None = Field(
         None, ge=1, description="Most runs of an episode, except for the cartesian agent (default: no limit)"
@@ -59,7 +59,7 @@ class ArenaConfig(BaseModel):
     @model_validator(mode="after")
     def _ascending_budgets(self) -> "ArenaConfig":
         budgets = self.budgets
-        if budgets[0] < 1 or any(later <= one for one, later in pairwise(budgets)):
+        if (budgets and budgets[0] < 1) or any(later <= one for one, later in pairwise(budgets)):
             raise ValueError(f"budgets {list(budgets)}: must be numbers of runs of at least 1, ascending")
         return self
 

@@ -17,12 +17,12 @@ import psutil
 import pytest
 from rich.console import Console
 
-from peva_agents.arena.config import BASELINES, parse_arena, reading_points
+from peva_agents.arena.config import BASELINES, fitting_budgets, parse_arena, reading_points
 from peva_agents.arena.episode import FIGURES, EpisodeRecord, arena_world, record_episode
 from peva_agents.arena.folder import ArenaFolder
 from peva_agents.arena.play import arena
 from peva_agents.arena.summary import arena_summary
-from peva_agents.arena.table import markdown
+from peva_agents.arena.table import markdown, tables
 from peva_agents.arena.world import ArenaWorld
 from peva_env.config.offline import ArenaConfig
 from peva_env.errors import ConfigError, PolicyError
@@ -129,7 +129,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"data": ["x"], "noise": 0.1}, "noise belongs to --sim; leave it out"),
     ({"sim": "random:3", "budgets": [0, 5]}, "budgets .0, 5.: must be numbers of runs of at least 1, ascending"),
     ({"sim": "random:3", "budgets": [5, 5]}, "budgets .5, 5.: must be numbers"),
-    ({"sim": "random:3", "budgets": []}, "budgets = "),
     ({"sim": "random:3", "budgets": [10**400]}, "budgets.0. = 10.*0: input should be less than or equal"),
     ({"sim": "random:3", "agents": ["unifrom"]}, "'unifrom': there is no such agent; there are: bandit"),
     ({"data": ["local-node-v1"], "min_recorded": 1000}, "--min-recorded 1000: no map has so many .* has 168"),
@@ -190,6 +189,23 @@ def test_looks_are_at_the_budgets_and_after_each_tenth_more() -> None:
     points = sorted(reading_points((12, 400), 150))
     assert points[:14] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
     assert points[-3:] == [136, 149, 400]
+
+
+@pytest.mark.parametrize(
+    ("n_configs", "budgets"),
+    [(1, (1,)), (24, (1, 3, 6, 12)), (168, (3, 6, 12, 25, 50, 100)), (9_261, (12, 25, 50, 100, 200, 400))],
+)
+def test_budgets_that_are_not_given_suit_the_largest_map(n_configs: int, budgets: tuple[int, ...]) -> None:
+    assert fitting_budgets(n_configs) == budgets
+
+
+def test_no_table_is_printed_twice() -> None:
+    config = parse_arena({"data": ["x"], "budgets": [12]})
+    titles = [table.title for table in tables(arena_summary(config, EPISODES))]
+    assert titles == [
+        "Accuracy of what is proved, after so many runs",
+        "Until the map is complete",
+    ]  # the figures of this arena are all the same
 
 
 def episode(agent: str, number: int, runs: list[float], f1: list[float], **changes: Any) -> EpisodeRecord:
