@@ -11,6 +11,7 @@ from rich.console import Console
 
 from peva_agents.arena import arena
 
+BUDGETS = (12, 25, 50, 100)
 AGENTS = ("staircase", "bandit", "level_set", "learnt")
 
 type Summary = dict[str, Any]
@@ -30,7 +31,8 @@ def main(
     agents = [*against, *(["learnt-transfer"] if prior else [])]
     recorded: Summary = {"agents": agents, "data": data, "min_recorded": min_recorded, "seeds": seeds}
     recorded |= {name: value for name, value in (("scenarios", scenarios), ("prior", prior)) if value}
-    simulated: Summary = {"agents": against, "sim": f"random:{nodes}"}
+    recorded |= {"budgets": BUDGETS}
+    simulated: Summary = {"agents": against, "sim": f"random:{nodes}", "budgets": BUDGETS}
     arenas = {
         "recorded": recorded,
         "recorded-once": recorded | {"iterations": 1},
@@ -54,9 +56,9 @@ def _rows(summary: Summary, totals: dict[str, Any]) -> list[tuple[str, list[str]
     certificates = sum(one["certificate"] for one in summary["maps"]) / len(summary["maps"])
     return [
         ("runs until complete, of cartesian's", _each(totals, "runs_share", "mean")),
-        ("proved accuracy, 12 / 25 / 50 / 100 runs", _at(everywhere, totals, "proved_accuracy")),
-        ("predicted accuracy, 12 / 25 / 50 / 100 runs", _at(everywhere, totals, "predicted_accuracy")),
-        ("predicted F1, maps >= 5 % overloaded, 12 / 25 / 50 / 100", _at(often, totals, "predicted_f1")),
+        *_at(everywhere, totals, "proved_accuracy", "proved accuracy"),
+        *_at(everywhere, totals, "predicted_accuracy", "predicted accuracy"),
+        *_at(often, totals, "predicted_f1", "predicted F1, maps >= 5 % overloaded"),
         ("runs / certificate, interquartile mean", _each(totals, "runs_per_certificate", "iqm")),
         ("runs / certificate, ratio of sums", [f"{row['runs'] / certificates:.2f}" for row in totals.values()]),
         ("machine seconds until complete, of cartesian's", _each(totals, "cost_share", "mean")),
@@ -69,12 +71,13 @@ def _each(totals: dict[str, Any], figure: str, kind: str) -> list[str]:
     return [f"{row[figure][kind]:.3f}" for row in totals.values()]
 
 
-def _at(rows: list[Summary], agents: dict[str, Any], figure: str) -> list[str]:
-    """Return a figure's plain means at four budgets, a cell an agent."""
-    if not rows:
-        return ["-"] * len(agents)
+def _at(rows: list[Summary], agents: dict[str, Any], figure: str, title: str) -> list[tuple[str, list[str]]]:
+    """Return a figure's plain means at four budgets: a row a budget, a cell an agent."""
     found = {(row["agent"], row["budget"]): row[figure]["mean"] for row in rows}
-    return [" / ".join(f"{found[agent, budget]:.3f}" for budget in (12, 25, 50, 100)) for agent in agents]
+    return [
+        (f"{title}, after {budget} runs", [f"{found[agent, budget]:.3f}" for agent in agents])
+        for budget in (BUDGETS if rows else ())
+    ]
 
 
 if __name__ == "__main__":

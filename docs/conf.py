@@ -54,7 +54,7 @@ toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
 html_title = f"peva-env {__version__}"
-html_static_path = ["_static", "after-16-runs-dark.svg"]
+html_static_path = ["_static", "after-16-runs-dark.svg", "results-dark.svg"]
 html_css_files = ["site.css"]
 html_show_copyright = False
 

@@ -36,7 +36,7 @@ __all__ = [
 _LINES = ("-", "--", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _MARKER = 4
-_THICKEST, _THINNEST = 4.0, 1.2
+_THICKEST, _THINNEST = 3.0, 1.2
 """Widths of the first and the last line, in points: a line that lies on another one hides only its middle."""
 
 BUDGET_FIGURES = {
