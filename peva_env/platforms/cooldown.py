@@ -72,12 +72,17 @@ class Cooldown:
         self._sleep = sleep
         self._others_pct = others_pct
         self._is_crowded = False
+        self._queue_s = 0.0
         self._baseline: _Baseline | None = None
         self._latencies = IdleLatencies()
 
     def expect_crowd(self) -> None:
         """Let the next wait be also for other programs on this machine, which have just spoilt a run."""
         self._is_crowded = True
+
+    def expect_queue(self, seconds: float) -> None:
+        """Let the next wait last so long at least: the node may still serve requests, which its use need not show."""
+        self._queue_s = seconds
 
     def wait(self) -> Rest:
         """Return when the node is idle, or after ``max_wait_seconds`` and one last measurement.
@@ -88,8 +93,10 @@ class Cooldown:
         A node that cannot be measured is measured again, like a busy node; a node with a failure ends the wait.
         """
         began = time.monotonic()
-        if self._config.rest_seconds:
-            self._sleep(self._config.rest_seconds)
+        rest_s = max(self._config.rest_seconds, min(self._queue_s, self._config.max_wait_seconds))
+        self._queue_s = 0.0
+        if rest_s:
+            self._sleep(rest_s)
         if self._is_crowded:
             self._is_crowded = False
             self._await_cores(began)

@@ -21,6 +21,7 @@ from peva_env.rules import (
     slow_ms,
 )
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult, Step
+from peva_env.sources.leftovers import queue_left_s
 from peva_env.sources.other_programs import crowded_share, doubts, is_crowded
 from peva_env.sources.run_watch import RunWatch
 from peva_env.space import Config, config_key
@@ -55,6 +56,7 @@ class LiveSource:
         event = replace(self._unmeasured(config, began_at), iteration=iteration, cooldown_s=rest.waited_s)
         event = replace(event, reasons=(problem,)) if problem else self._load(event, config, rest)
         self._tell_cooldown([event])
+        self.cooldown.expect_queue(queue_left_s(event.functions, self.warm_up_s + event.duration_s))
         cost_s = time.monotonic() - began
         return replace(event, ended_at=began_at + cost_s, cost_s=cost_s)
 

@@ -207,6 +207,15 @@ def test_after_other_programs_spoilt_a_run_the_next_one_waits_until_they_leave_t
     assert (rest.wait().problem, len(busy_pct)) == (None, 1), "it waits once"
 
 
+def test_a_queue_that_the_node_may_still_serve_is_waited_for_once_and_within_limits() -> None:
+    cooling, pauses = cooldown(ScriptedNode(used(3)), max_wait_seconds=20, rest_seconds=2)
+    for queue_s in (0.0, 7.5, 1.0, 1000.0):
+        cooling.expect_queue(queue_s)
+        cooling.wait()
+    cooling.wait()
+    assert pauses == [2, 7.5, 2, 20, 2]
+
+
 def test_other_programs_that_stay_do_not_keep_a_run_from_its_try() -> None:
     node = ScriptedNode(used(3))
     rest = Cooldown(node, CooldownConfig(max_wait_seconds=0), others_pct=lambda _: 90.0)
