@@ -249,6 +249,38 @@ def test_beside_the_panel_the_pointer_needs_no_label(report: Report) -> None:
     assert not report.page.locator("#tooltip").is_visible()
 
 
+def test_the_panel_says_what_it_is_for_until_somebody_points_at_a_cell(open_report: Open) -> None:
+    report = open_report(some())
+    assert "Point at a cell of the map" in report.text("#cell")
+    report.page.locator("#plot").focus()
+    report.page.keyboard.press("ArrowRight")
+    assert "Point at a cell of the map" not in report.text("#cell")
+
+
+def test_the_frontier_lies_between_ok_and_overloaded(open_report: Open) -> None:
+    space = ConfigSpace({"a": [10, 20, 30, 40], "b": [10, 20, 30]}, max_functions=3)
+    some_of_it = [config for i, config in enumerate(space) if i % 4]
+    report = open_report(node_map(space, [run for one in some_of_it for run in runs(one, overloaded_from(50)(one))]))
+    rows = [[drawn(number).strip("()") for number in row] for row in report.z()]
+    across = {(x - 0.5, y) for y, row in enumerate(rows) for x in range(1, len(row)) if meet(row[x - 1], row[x])}
+    upwards = {(x, y - 0.5) for y in range(1, len(rows)) for x in range(5) if meet(rows[y - 1][x], rows[y][x])}
+    proved, likely = (
+        {tuple(middle) for middle in line}
+        for line in report.page.evaluate(
+            """document.getElementById('plot').data.slice(-2).map(({x, y}) => x.flatMap(
+            (at, i) => (i % 3 ? [] : [[(at + x[i + 1]) / 2, (y[i] + y[i + 1]) / 2]])))"""
+        )
+    )
+    assert proved == across | upwards != set()
+    assert not proved & likely
+    for said in ("frontier: OK below, overloaded above", "frontier, predicted"):
+        assert said in report.text("#legend")
+
+
+def meet(one: str, other: str) -> bool:
+    return {one, other} == {"OK", "over"}
+
+
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
@@ -516,6 +548,13 @@ def test_no_width_needs_scrolling_sideways(report: Report, width: int) -> None:
     assert plot["x"] + plot["width"] <= width
 
 
+def test_a_table_that_is_wider_than_the_page_says_that_it_scrolls(report: Report) -> None:
+    hint = "getComputedStyle(document.querySelector('#configurations-table > .scroll'), '::before').content"
+    report.await_truth(f"{hint} === 'none'")
+    report.page.set_viewport_size({"width": 380, "height": 900})
+    report.await_truth(f"{hint}.includes('Scroll sideways')")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everything_is_readable_in_the_light_and_in_the_dark(report: Report, scheme: str) -> None:
     report.page.emulate_media(color_scheme=scheme)
@@ -586,7 +625,7 @@ def test_of_a_million_cells_some_are_drawn_and_it_says_which(open_report: Open) 
     assert "Some measured configurations are not drawn" in report.text("#drawn")
     report.page.locator("#plot").focus()
     report.page.keyboard.press("Home")
-    assert "unknown" in report.text("#cell")
+    report.await_text("#cell", "unknown")
     assert report.page.locator("#cell button").count() == 0  # it is not listed
     report.page.keyboard.press("Enter")
     assert report.focused() == "plot"

@@ -78,7 +78,17 @@ function drawLegend() {
     legendEntry(fill[kind], mark[kind], LETTERS[SYMBOLS[kind]] ?? "", `${CELL_TEXTS[kind]}: ${count(counts[kind])}`));
   const text = `predicted, with the probability of overload in %: ${count(nPredicted)}`;
   if (nPredicted) entries.push(legendEntry(shade(0.85), ink, "%", text));
+  const isThere = (...kinds) => kinds.some((kind) => counts[kind]);
+  const ok = isThere(OK_MEASURED, OK_INFERRED), overloaded = isThere(OVERLOADED_MEASURED, OVERLOADED_INFERRED);
+  if (ok && overloaded) entries.push(legendLine("solid", "frontier: OK below, overloaded above"));
+  if (nPredicted) entries.push(legendLine("dotted", "frontier, predicted"));
   document.getElementById("legend").replaceChildren(...entries);
+}
+
+function legendLine(style, text) {
+  const key = make("span", { class: "key line", "aria-hidden": "true" });
+  key.style.borderTopStyle = style;
+  return make("li", {}, key, text);
 }
 
 function legendEntry(fill, ink, letter, text) {

@@ -21,6 +21,8 @@ const CELL_TEXTS = {
   [OVERLOADED_INFERRED]: "inferred overloaded",
 };
 
+const SIDES = { [OK_MEASURED]: -1, [OK_INFERRED]: -1, [OVERLOADED_MEASURED]: 1, [OVERLOADED_INFERRED]: 1 };
+
 const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
 
 function unpack(column) {
@@ -173,6 +175,29 @@ const areAllListed = cells.length <= MAX_LISTED;
 const isListed = (index) => areAllListed || rowOf[index] >= 0;
 
 const isOfMap = (index) => index >= 0 && cells[index] !== ABSENT;
+
+// The side of the frontier that a configuration is on: -1 OK, 1 overloaded, 0 neither. `likely`: where it is not known,
+// that of its prediction.
+function sideOf(index, likely = false) {
+  if (!isOfMap(index)) return 0;
+  if (likely && isPredicted(index)) return predicted[index] >= 50 ? 1 : -1;
+  return SIDES[cells[index]] ?? 0;
+}
+
+// The edges of a grid of configurations at which OK and overloaded meet: [x0, y0, x1, y1], the middle of a cell being
+// whole numbers. `likely`: only those that follow from a prediction.
+function frontierEdges(grid, likely = false) {
+  const edges = [];
+  const meet = (one, other) => {
+    const isProved = sideOf(one) * sideOf(other) < 0;
+    return likely ? !isProved && sideOf(one, true) * sideOf(other, true) < 0 : isProved;
+  };
+  grid.forEach((row, y) => row.forEach((index, x) => {
+    if (x && meet(row[x - 1], index)) edges.push([x - 0.5, y - 0.5, x - 0.5, y + 0.5]);
+    if (y && meet(grid[y - 1][x], index)) edges.push([x - 0.5, y - 0.5, x + 0.5, y - 0.5]);
+  }));
+  return edges;
+}
 
 // The state of a configuration in words.
 function statusText(index) {

@@ -39,9 +39,6 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// Call a function that nobody waits for, after the page is shown.
-const whenIdle = (call) => (window.requestIdleCallback ? requestIdleCallback(call) : setTimeout(call));
-
 const button = (text, onclick, attributes = {}) => make("button", { type: "button", onclick, ...attributes }, text);
 
 const listOf = (texts) => make("ul", { class: "reasons" }, ...texts.map((text) => make("li", {}, text)));
@@ -52,5 +49,13 @@ const descriptionList = (entries, className = null) => make("dl", { class: class
 
 // A table that may be wider than the page scrolls inside its own region, by keyboard too.
 function scrolling(label, table) {
-  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
+  return hinted(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table));
+}
+
+// Mark a region while its content is wider, so that the style sheet can say that it scrolls: phones show no scroll bar.
+function hinted(region) {
+  const sizes = new ResizeObserver(() => region.classList.toggle("scrolls", region.scrollWidth > region.clientWidth));
+  sizes.observe(region);
+  sizes.observe(region.firstElementChild);
+  return region;
 }

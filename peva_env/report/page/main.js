@@ -1,3 +1,4 @@
+document.querySelectorAll(".scroll").forEach(hinted);
 const configurations = new Configurations((index) => explorer.show(index));
 const jump = (index) => configurations.jump(index);
 const explorer = new MapExplorer(jump);

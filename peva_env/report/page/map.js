@@ -3,8 +3,9 @@
 const MAX_LEVELS_DRAWN = 150;
 const MIN_MARKED_PX = 9;
 const MIN_NUMBERED_PX = 26;
-const MAX_CELL_PX = 64;
-const MAX_HEIGHT_PX = 560;
+const MAX_CELL_WIDTH_PX = 120;
+const MAX_CELL_HEIGHT_PX = 64;
+const MAX_HEIGHT_PX = 600;
 const LETTER_PX = 7;
 
 class MapExplorer {
@@ -16,6 +17,7 @@ class MapExplorer {
     this.tooltip = document.getElementById("tooltip");
     this.jump = jump;
     this.cursor = [0, 0];  // column, row
+    this.isPointed = false;  // the panel has its placeholder until somebody points at a cell
     this.controls = new Controls(document.getElementById("controls"), () => this.changed());
     this.selectCells();
     this.cursor = this.firstCell();
@@ -25,7 +27,6 @@ class MapExplorer {
     this.plot.addEventListener("keydown", (event) => this.key(event));
     this.table.addEventListener("toggle", () => this.drawTable());
     this.redraw();
-    whenIdle(() => this.updatePanel());
   }
 
   changed() {
@@ -77,17 +78,17 @@ class MapExplorer {
     const { x, y } = this.controls, nx = this.xLevels.length, ny = this.yLevels.length;
     const wide = (i, levels) => 10 + 8 * Math.max(...levels.map((level) => this.tick(i, level).length));
     const left = y === null ? 12 : 32 + wide(y, this.yLevels);
-    const cellPx = Math.min(MAX_CELL_PX, (width - left - 12) / nx);
-    const rowPx = Math.min(MAX_CELL_PX, Math.max(cellPx, 24), MAX_HEIGHT_PX / ny);
+    const cellPx = Math.min(MAX_CELL_WIDTH_PX, (width - left - 12) / nx);
+    const rowPx = Math.min(MAX_CELL_HEIGHT_PX, Math.max(cellPx, 24), MAX_HEIGHT_PX / ny);
     const margin = { l: left, r: 12, t: 8, b: 56 };
     const layout = plotLayout({
       width: cellPx * nx + margin.l + margin.r, height: rowPx * ny + margin.t + margin.b, margin,
-      hovermode: "closest", shapes: [this.cursorShape()],
+      hovermode: "closest", shapes: this.cursorShapes(),
       xaxis: this.plotAxis(x, this.xLevels, wide(x, this.xLevels), cellPx),
       yaxis: y === null ? { visible: false, range: [-0.5, 0.5] } : this.plotAxis(y, this.yLevels, 18, rowPx),
     });
     const smallest = Math.min(cellPx, rowPx);
-    Plotly.react(this.plot, [this.heat(smallest), ...this.marks(smallest)], layout, PLOT_OPTIONS);
+    Plotly.react(this.plot, [this.heat(smallest), ...this.marks(smallest), ...this.frontiers()], layout, PLOT_OPTIONS);
     if (!this.isListening) this.listen();
     this.updateNote();
   }
@@ -139,6 +140,17 @@ class MapExplorer {
     ];
   }
 
+  // The lines between OK and overloaded: what is proved, and what is predicted.
+  frontiers() {
+    return [false, true].map((likely) => {
+      const edges = frontierEdges(this.grid, likely);
+      return {
+        type: "scatter", mode: "lines", hoverinfo: "skip", line: { color: palette().ink, width: 3, dash: likely ? "dot" : "solid" },
+        x: edges.flatMap(([x0, , x1]) => [x0, x1, null]), y: edges.flatMap(([, y0, , y1]) => [y0, y1, null]),
+      };
+    });
+  }
+
   tick = (i, level) => (level ? String(space.rates[i][level - 1]) : "none");
 
   // An axis with as many labels, and as much of its name, as fit.
@@ -152,10 +164,12 @@ class MapExplorer {
     };
   }
 
-  cursorShape() {
-    const [x, y] = this.cursor;
-    const line = { color: palette().cursor, width: 3 };
-    return { type: "rect", x0: x - 0.5, x1: x + 0.5, y0: y - 0.5, y1: y + 0.5, line };
+  // The cell that the panel is about: a frame with a halo, which stands out from the frontier.
+  cursorShapes() {
+    if (!this.isPointed) return [];
+    const [x, y] = this.cursor, { cursor, halo } = palette();
+    const frame = (line) => ({ type: "rect", x0: x - 0.5, x1: x + 0.5, y0: y - 0.5, y1: y + 0.5, line });
+    return [frame({ color: halo, width: 7 }), frame({ color: cursor, width: 3 })];
   }
 
   get chosen() {
@@ -163,9 +177,10 @@ class MapExplorer {
   }
 
   moveTo(x, y) {
-    if (x === this.cursor[0] && y === this.cursor[1]) return;
+    if (this.isPointed && x === this.cursor[0] && y === this.cursor[1]) return;
+    this.isPointed = true;
     this.cursor = [x, y];
-    Plotly.relayout(this.plot, { shapes: [this.cursorShape()] });
+    Plotly.relayout(this.plot, { shapes: this.cursorShapes() });
     this.updatePanel();
   }
 
@@ -203,6 +218,7 @@ class MapExplorer {
 
   // Show everything about the cell under the cursor in the panel.
   updatePanel() {
+    if (!this.isPointed) return;
     const index = this.chosen;
     if (isOfMap(index)) return this.panel.replaceChildren(...panelElements(index, () => this.enter()));
     const levels = this.levels(this.xLevels[this.cursor[0]], this.yLevels[this.cursor[1]]);

@@ -11,14 +11,14 @@ const ofKinds = (...colours) => Object.fromEntries(KINDS.map((kind, i) => [kind,
 
 // The fills and marks of UNKNOWN, CONTRADICTED, OK and OVERLOADED, measured and inferred, in the order of KINDS.
 const LIGHT = {
-  ink: "#1b1f24", grid: "#d0d4d9", cursor: "#000000",
+  ink: "#1b1f24", grid: "#d0d4d9", cursor: "#000000", halo: "#ffffff",
   fill: ofKinds("#cfd3d8", "#cc79a7", "#0072b2", "#a6d0ea", "#d55e00", "#f5c19d"),
   mark: ofKinds("#1b1f24", "#000000", "#ffffff", "#00466e", "#ffffff", "#7a3600"),
   predicted: ["#e4f1f9", "#f3f3f3", "#fcebdd"],
   parts: { cooldown: "#56b4e9", load: "#d55e00", overhead: "#999999" },
 };
 const DARK = {
-  ink: "#e6e8eb", grid: "#3b4048", cursor: "#ffffff",
+  ink: "#e6e8eb", grid: "#3b4048", cursor: "#ffffff", halo: "#14171b",
   fill: ofKinds("#555b63", "#cc79a7", "#56b4e9", "#1c5a82", "#e8792b", "#7d4013"),
   mark: ofKinds("#e6e8eb", "#000000", "#00263c", "#bfe3f8", "#331500", "#ffd9bd"),
   predicted: ["#15303f", "#2c2f33", "#3c2a1c"],
