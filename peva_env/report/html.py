@@ -28,7 +28,19 @@ MAX_PREDICTED = 50_000
 """Largest number of unknown configurations that are predicted: many more would take minutes."""
 
 _PAGE = Path(__file__).with_name("page")
-_SCRIPTS = ("elements", "data", "table", "theme", "controls", "cell", "map", "configurations", "timeline", "main")
+_SCRIPTS = (
+    "elements",
+    "data",
+    "table",
+    "theme",
+    "controls",
+    "cell",
+    "slices",
+    "map",
+    "configurations",
+    "timeline",
+    "main",
+)
 _MARK = b"<!doctype html>\n<!-- peva-env report -->"
 """The first bytes of every report; a file without them is not overwritten."""
 

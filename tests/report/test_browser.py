@@ -230,6 +230,21 @@ def test_a_slider_and_the_axes_change_what_is_drawn(report: Report) -> None:
     report.page.select_option("#axis-x", str(X))
 
 
+def test_small_maps_show_the_other_loads_and_lead_to_them(report: Report) -> None:
+    small = report.page.locator(".slice")
+    assert small.count() == 1 + len(SPACE.rates_rps[OTHER])
+    for number, load in ((0, "c not loaded"), (3, "c 10 rps")):
+        small.nth(number).click()
+        assert f"At {load}." in report.text("#drawn")
+        assert load in small.nth(number).inner_text()
+        assert [one.get_attribute("aria-pressed") for one in small.all()].index("true") == number
+        cells = Counter(drawn(one).strip("()") for row in report.z() for one in row)
+        assert f"{cells['OK']} OK, {cells['over']} overloaded" in small.nth(number).inner_text()
+    assert small.first.evaluate(
+        "one => one.querySelector('canvas').getContext('2d').getImageData(10, 10, 1, 1).data[3]"
+    )
+
+
 def test_pointing_at_a_cell_shows_the_numbers_behind_it(report: Report) -> None:
     report.page.set_viewport_size({"width": 800, "height": 900})
     report.page.mouse.move(*report.find("OK"))

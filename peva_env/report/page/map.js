@@ -27,12 +27,14 @@ class MapExplorer {
     this.plot.addEventListener("keydown", (event) => this.key(event));
     this.table.addEventListener("toggle", () => this.drawTable());
     this.redraw();
+    this.slices = new Slices(this);
   }
 
   changed() {
     this.selectCells();
     this.redraw();
     this.drawTable();
+    this.slices.draw();
     this.updatePanel();
   }
 
@@ -41,7 +43,7 @@ class MapExplorer {
     const { x, y } = this.controls;
     this.xLevels = this.drawnLevels(x);
     this.yLevels = y === null ? [0] : this.drawnLevels(y);
-    this.grid = this.yLevels.map((yLevel) => this.xLevels.map((xLevel) => space.index(this.levels(xLevel, yLevel))));
+    this.grid = this.gridAt(this.controls.levels);
     const [x0, y0] = this.cursor;
     this.cursor = [Math.min(x0, this.xLevels.length - 1), Math.min(y0, this.yLevels.length - 1)];
   }
@@ -61,8 +63,13 @@ class MapExplorer {
     return Array.from({ length: n + 1 }, (_, level) => level).filter(isDrawn);
   }
 
-  levels(xLevel, yLevel) {
-    const { x, y, levels } = this.controls;
+  // Return the configurations of the drawn rates, row by row, at given levels of the other functions.
+  gridAt(levels) {
+    return this.yLevels.map((yLevel) => this.xLevels.map((xLevel) => space.index(this.levels(xLevel, yLevel, levels))));
+  }
+
+  levels(xLevel, yLevel, levels = this.controls.levels) {
+    const { x, y } = this.controls;
     return levels.map((level, i) => (i === x ? xLevel : i === y ? yLevel : level));
   }
 
@@ -240,8 +247,19 @@ class MapExplorer {
     document.getElementById("drawn").textContent = sentences.join(" ");
   }
 
-  others() {
-    const { x, y, levels } = this.controls;
+  // Draw the map at given levels of the other functions.
+  showLoad(levels) {
+    const { x, y } = this.controls, own = this.controls.levels;
+    this.controls.show(levels.map((level, i) => (i === x || i === y ? own[i] : level)));
+  }
+
+  isShown(levels) {
+    const { x, y } = this.controls, own = this.controls.levels;
+    return levels.every((level, i) => i === x || i === y || level === own[i]);
+  }
+
+  others(levels = this.controls.levels) {
+    const { x, y } = this.controls;
     return space.functions.flatMap((name, i) => (i === x || i === y ? [] : [`${isolated(name)} ${levelText(i, levels[i])}`]));
   }
 
