@@ -14,7 +14,7 @@ from peva_env.console.recheck import print_recheck
 from peva_env.console.refining import print_refined_limits
 from peva_env.console.scouting import ScoutProgress, print_steps
 from peva_env.console.table import print_table
-from peva_env.console.text import config_text, duration_text, make_console, offer, print_notes, say
+from peva_env.console.text import confidence_text, config_text, duration_text, make_console, offer, print_notes, say
 from peva_env.console.trend import print_trend
 from peva_env.console.twin import print_twin
 from peva_env.console.verdicts import print_verdicts
@@ -23,6 +23,7 @@ __all__ = [
     "CampaignProgress",
     "ScoutProgress",
     "complain",
+    "confidence_text",
     "config_text",
     "duration_text",
     "guard_output",

@@ -7,6 +7,7 @@ What must always hold:
 - A change between two maps counts only where the runs of both exclude chance.
 """
 
+from peva_env.maps.added_functions import WHY_ADDING_HELPS, AddedFunction, added_functions, is_above_fewer
 from peva_env.maps.answers import Headroom, LoadAnswer, Neighbour, ask
 from peva_env.maps.capacity import Capacity, capacities
 from peva_env.maps.change_points import ChangePoint
@@ -27,6 +28,8 @@ __all__ = [
     "LEVEL",
     "SNIPPETS",
     "TOTAL",
+    "WHY_ADDING_HELPS",
+    "AddedFunction",
     "Box",
     "CampaignRecord",
     "Capacity",
@@ -52,11 +55,13 @@ __all__ = [
     "Twin",
     "TwinCapacity",
     "TwinFit",
+    "added_functions",
     "ask",
     "capacities",
     "cartesian_configs",
     "compare",
     "deciding_runs",
+    "is_above_fewer",
     "limits_of",
     "predict",
     "predicted_runs",

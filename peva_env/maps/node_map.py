@@ -9,7 +9,7 @@ from peva_env.contracts import UNEVEN, EndStatus, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.maps.map_of_runs import expected_runs
 from peva_env.memory import is_suspect, node_name, rules_in
-from peva_env.rules import Evidence, Scatter, evidence_of, run_margins
+from peva_env.rules import Evidence, RunMargins, Scatter, evidence_of, run_margins
 from peva_env.space import Config, ConfigKey, config_key
 
 
@@ -35,7 +35,8 @@ class NodeMap:
 
     ``known`` holds the verdicts; ``events`` are the measured runs of its configurations, INVALID ones included, in the
     order of their measurement. ``notes`` are remarks for users, a line each, such as what was left out. The
-    ``canaries`` are runs that tested the node only.
+    ``canaries`` are runs that tested the node only, the ``scouted`` ones the steps of the scouting that decided the
+    rates; both have the verdicts of their time.
     """
 
     memory: str
@@ -47,6 +48,7 @@ class NodeMap:
     events: tuple[ExecutionEvent, ...]
     notes: tuple[str, ...] = ()
     canaries: tuple[ExecutionEvent, ...] = ()
+    scouted: tuple[ExecutionEvent, ...] = ()
 
     @property
     def node(self) -> str:
@@ -59,11 +61,16 @@ class NodeMap:
         return valid_runs(self.events)
 
     @cached_property
-    def evidence(self) -> Mapping[ConfigKey, Evidence]:
-        """What the runs of each measured configuration say, and how surely; their scatter is that of this map."""
+    def rule_margins(self) -> Mapping[ConfigKey, Sequence[RunMargins]]:
+        """The margin of each rule in the valid runs of each measured configuration, in the order of ``runs``."""
         rules = rules_in(self.context)
         overload, duration_s = (rules.overload, rules.duration_s) if rules else (None, 0.0)
-        margins = {key: [run_margins(run, overload, duration_s) for run in own] for key, own in self.runs.items()}
+        return {key: [run_margins(run, overload, duration_s) for run in own] for key, own in self.runs.items()}
+
+    @cached_property
+    def evidence(self) -> Mapping[ConfigKey, Evidence]:
+        """What the runs of each measured configuration say, and how surely; their scatter is that of this map."""
+        margins = self.rule_margins
         scatter = Scatter(margins.values())
         return {key: evidence_of([run.verdict for run in own], margins[key], scatter) for key, own in self.runs.items()}
 

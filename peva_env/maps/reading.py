@@ -17,7 +17,7 @@ from peva_env.maps.map_of_runs import DOMINANCE_RULES, RunsByConfig, map_of_runs
 from peva_env.maps.node_map import CampaignRecord, NodeMap, are_complete, are_uneven, valid_runs
 from peva_env.maps.recorded_campaigns import RecordedCampaigns
 from peva_env.maps.recorded_space import recorded_space
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, SessionRules, reading, session_rules, show_as_read
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, SessionRules, reading, scouted_steps, session_rules, show_as_read
 from peva_env.rules import IN_DOUBT, is_in_doubt
 from peva_env.space import Config, ConfigSpace, Dominance
 
@@ -27,7 +27,8 @@ class StoredMap:
     """What a memory holds of one context and repetition. ``judged`` makes the map of it under some rules.
 
     ``runs`` are the measured runs and ``canaries`` the canaries, with the verdicts of their time, but suspect runs are
-    INVALID. ``counted`` (N,) are the configurations that count.
+    INVALID. ``scouted`` are the steps of the scouting that decided the rates. ``counted`` (N,) are the configurations
+    that count.
     """
 
     memory: str
@@ -42,6 +43,7 @@ class StoredMap:
     counted: NDArray[np.bool_] | None
     dominance: Dominance
     notes: tuple[str, ...]
+    scouted: Sequence[ExecutionEvent] = ()
 
     def judged(self, rules: AskedRules = None) -> NodeMap:
         """Return the map under some rules; those of the last campaign, unless others are given.
@@ -62,6 +64,7 @@ class StoredMap:
             known=map_of_runs(self.space, runs, self.dominance, self.counted, is_uneven=are_uneven(self.campaigns)),
             events=inside,
             canaries=tuple(self.canaries),
+            scouted=tuple(self.scouted),
             notes=(*self.notes, *judged.notes, *notes),
         )
 
@@ -145,6 +148,7 @@ def read_stored(
         show_as_read(connection)
         found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked, rechecks=rechecks)
         context_data, campaigns, runs, canaries = found.context(), found.campaigns(), found.runs(), found.canaries()
+        scouted = scouted_steps(connection, found.context_hash)
         recorded, inferred = found.recorded(only), found.inferred()
         sessions = session_rules(connection)
     recorded = recorded if finer else recorded.of_plan()
@@ -166,6 +170,7 @@ def read_stored(
         sessions=sessions,
         runs=runs,
         canaries=canaries,
+        scouted=scouted,
         space=space,
         counted=None if counts_all or not space.is_dense else recorded.counts_in(space),
         dominance=dominance or weakest,

@@ -18,7 +18,16 @@ from peva_env import __version__
 from peva_env.errors import ConfigError, PevaError, PolicyError
 from peva_env.maps import NodeMap, predict, savings_of
 from peva_env.report.data import Cell, cell_codes, map_data, run_data
-from peva_env.report.texts import certificate, load_text, provenance, savings, sentence_text, summary
+from peva_env.report.texts import (
+    certificate,
+    failures,
+    headline,
+    load_text,
+    provenance,
+    savings,
+    sentence_text,
+    summary,
+)
 from peva_env.system import begins_with, install_text, moment_text, output_file, replacing
 
 if TYPE_CHECKING:
@@ -38,6 +47,7 @@ _SCRIPTS = (
     "slices",
     "map",
     "configurations",
+    "curves",
     "timeline",
     "main",
 )
@@ -96,7 +106,9 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
         map=node_map,
         notes=[*node_map.notes, *notes],
         summary=summary,
+        headline=headline,
         certificate=certificate,
+        failures=failures,
         savings=savings,
         savings_of=savings_of,
         provenance=provenance,

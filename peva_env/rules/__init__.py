@@ -12,8 +12,18 @@ What must always hold:
 from peva_env.rules.again import judge_again, judge_stored, saturation
 from peva_env.rules.arrays import ArrayRules, labels, majority_labels
 from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
-from peva_env.rules.evidence import Evidence, RunMargins, Scatter, evidence_of, run_margins
-from peva_env.rules.judge import COUNTS, NOT_MEASURED, Judgement, apply_rules, is_decided, judge, majority
+from peva_env.rules.evidence import WHOLE_RUN, Evidence, RunMargins, Scatter, evidence_of, run_margins
+from peva_env.rules.judge import (
+    COUNTS,
+    MEAN_SUCCESS,
+    NOT_MEASURED,
+    SUCCESS_OF,
+    Judgement,
+    apply_rules,
+    is_decided,
+    judge,
+    majority,
+)
 from peva_env.rules.other_causes import IN_DOUBT, is_in_doubt
 from peva_env.rules.sequential import (
     LEAST_GROWTH,
@@ -32,8 +42,11 @@ __all__ = [
     "COUNTS",
     "IN_DOUBT",
     "LEAST_GROWTH",
+    "MEAN_SUCCESS",
     "NOT_MEASURED",
     "STOPPED",
+    "SUCCESS_OF",
+    "WHOLE_RUN",
     "ArrayRules",
     "Ending",
     "Evidence",

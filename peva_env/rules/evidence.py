@@ -43,7 +43,7 @@ queueing model of ``peva_env.sources.simulated``, whose success is 0.957 at its 
 _N_NEAREST = 20
 """Configurations over which a scatter is pooled. With fewer than this, the scatter itself would be left to chance."""
 
-_WHOLE_RUN = "run"
+WHOLE_RUN = "run"
 """Name of the one margin of a run whose rules are not known."""
 
 _SUCCESS_KINDS = (SUCCESS_OF.partition(" of ")[0], MEAN_SUCCESS)
@@ -137,7 +137,7 @@ def run_margins(event: ExecutionEvent, rules: OverloadConfig | None, duration_s:
     """
     found = judge_stored(event, rules, duration_s).margins if rules and event.functions else {}
     if rules is None or not found:
-        return {} if event.margin is None else {_WHOLE_RUN: RuleMargin(event.margin)}
+        return {} if event.margin is None else {WHOLE_RUN: RuleMargin(event.margin)}
     counted = dict(_counted(event.functions, rules))
     return {name: RuleMargin(margin, counted.get(name, 0.0)) for name, margin in found.items()}
 

@@ -4,7 +4,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from peva_env.console.text import config_text
-from peva_env.contracts import ExecutionEvent, Verdict
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.data.cells import cell_codes
 from peva_env.report.data.map_data import inferred_from
 from peva_env.report.html import write_report
 from peva_env.rules import majority
 from peva_env.space import Config, ConfigSpace, config_key, config_pairs
-from tests.support.report_maps import node_map, overloaded_from, runs
+from tests.support.report_maps import CONTEXT, node_map, overloaded_from, runs
 
 for needed in ("jinja2", "plotly"):
     pytest.importorskip(needed, reason="needs the extra report")
@@ -352,13 +352,14 @@ def test_the_keyboard_meets_everything_in_order_and_sees_where_it_is(report: Rep
     report.page.locator("a").first.focus()
     assert report.focused() == "Skip to the report"
     met = []
-    for _ in range(12):
+    for _ in range(14):
         report.page.keyboard.press("Tab")
         met.append(report.focused())
         style = "getComputedStyle(document.activeElement).outlineStyle"
         assert report.page.evaluate(style) != "none", met[-1]
-    assert met[:7] == ["Summary", "Map", "Frontier", "Configurations", "Timeline", "Contradictions", "Provenance"]
-    assert met[7:12] == ["and 1 more", "axis-x", "axis-y", f"level-{OTHER}", "plot"]
+    sections = ["Summary", "Map", "Curves", "Frontier", "Configurations", "Failures", "Timeline", "Contradictions"]
+    assert met[:9] == [*sections, "Provenance"]
+    assert met[9:14] == ["and 1 more", "axis-x", "axis-y", f"level-{OTHER}", "plot"]
 
 
 def test_the_table_beneath_says_what_the_map_shows(report: Report) -> None:
@@ -515,6 +516,58 @@ def test_the_timeline_has_the_sums_of_all_runs(report: Report) -> None:
         assert is_shown(whole, *((seconds / 60, " min") if seconds >= 60 else (seconds, " s")))
         assert is_shown(each, seconds / len(events), " s")
         assert is_shown(share, 100 * seconds / sums["machine time"], " %")
+
+
+def test_curves_show_the_runs_of_each_function_the_objective_and_the_scouting(open_report: Open) -> None:
+    space = ConfigSpace({"a": [10, 20, 30], "b": [10, 20]}, max_functions=3)
+    events = [run for config in space for run in runs(config, overloaded_from(40)(config), 2)]
+    steps = [
+        replace(run, kind=EventKind.SCOUTED)
+        for rate in (10, 40)
+        for run in runs([("a", rate)], NODE([("a", rate + 30)]))
+    ]
+    context = CONTEXT | {"overload": {"p95_ms_max": 60.0, "success_rate_function_min": 0.9}}
+    report = open_report(node_map(space, events, context=context, scouted=tuple(steps)))
+    report.page.locator("#curves").scroll_into_view_if_needed()
+    traces = "[...document.querySelectorAll('{} .plot')].map(({{data}}) => data.map(({{x, y}}) => [[...x], [...y]]))"
+    for host, n_plots in (("#curves-plots", 2), ("#scouting-plots", 1)):
+        report.page.locator(f"{host} .plot").last.scroll_into_view_if_needed()
+        report.await_truth(f"document.querySelectorAll('{host} .main-svg').length >= {n_plots}")
+    (of_a, _), (scouted,) = (report.page.evaluate(traces.format(host)) for host in ("#curves-plots", "#scouting-plots"))
+    assert [sorted(x) for x, _ in of_a[:2]] == [[10] * 6 + [20] * 4 + [30] * 2, [20] * 2 + [30] * 4]
+    assert of_a[2] == [[10, 20, 30], [57, 58, 59]]  # the medians of the runs alone
+    assert of_a[3][1] == [60, 60]
+    assert "objective 60 ms" in report.text("#curves-plots .curve:first-child")
+    assert [x for x, _ in scouted[:2]] == [[10], [40]]
+    assert "the limit is between a 10 rps and a 40 rps" in report.text("#scouting-plots")
+    report.page.select_option("#quantity", label="successful requests (% of offered)")
+    (of_a, _) = report.page.evaluate(traces.format("#curves-plots"))
+    assert of_a[3][1] == [90, 90]
+    assert max(of_a[0][1]) == pytest.approx(99, abs=0.01)
+    assert report.problems == []
+
+
+def test_canaries_and_suspect_runs_stand_above_the_timeline_and_drift_below_it(open_report: Open) -> None:
+    space = ConfigSpace({"a": [10, 20, 30]})
+    suspect = runs([("a", 30)], Verdict.INVALID, reasons=("suspect: the canary failed",))
+    events = [*runs([("a", 10)], Verdict.OK, 4), *runs([("a", 20)], Verdict.OK, 4), *suspect]
+    one = node_map(space, events)
+    made = [*runs([("a", 10)], Verdict.OK, 2), *runs([("a", 10)], Verdict.OVERLOADED, first=2)]
+    canaries = [
+        replace(run, kind=EventKind.CANARY, started_at=one.events[3 * i].started_at - 1) for i, run in enumerate(made)
+    ]
+    report = open_report(replace(one, canaries=tuple(canaries)))
+    report.page.locator("#timeline-plot").scroll_into_view_if_needed()
+    report.page.wait_for_selector("#drift-plot .main-svg")
+    marks = report.page.evaluate(
+        "document.getElementById('timeline-plot').data.slice(3).map(({name, x}) => [name, [...x]])"
+    )
+    assert marks == [["canary OK", [0.5, 3.5]], ["canary OVERLOADED", [6.5]], ["suspect run", [9]]]
+    assert "The p95 latency of the canary was 56.0 ms in the first third and 60.0 ms in the last" in report.text(
+        "#drift"
+    )
+    assert "idle" not in report.text("#drift-text")
+    assert report.problems == []
 
 
 def test_configurations_are_searched_sorted_and_turned(report: Report) -> None:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, MonotoneMap
 from peva_env.maps import NodeMap
+from peva_env.report.data.canary_data import canary_data
 from peva_env.report.data.cells import Cell, cell_codes
+from peva_env.report.data.curve_data import curve_data
 from peva_env.report.data.packing import packed
 from peva_env.report.data.run_data import summary_data
 
@@ -41,6 +43,8 @@ def map_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = None
         "nProofOverloaded": len(known.frontier()[0]),
         "evidence": packed(inferred_from(known, cells, proof), "u4"),
         "disputes": [[*map(known.space.index, (one.overloaded, one.ok)), one.state] for one in known.disputes()],
+        "curves": curve_data(node_map),
+        "canaries": canary_data(node_map),
         "campaigns": [campaign.run_id for campaign in node_map.campaigns],
         "nRuns": len(node_map.events),
         **summary_data(node_map),

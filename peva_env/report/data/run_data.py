@@ -7,8 +7,10 @@ measurement, and a row for each run and function.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
+from peva_env.config import LATENCIES
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.data.packing import packed, packed_column
@@ -17,6 +19,11 @@ from peva_env.space import ConfigKey, config_pairs
 
 VERDICTS = (Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID)
 """A verdict is stored as its index here; ``data.js`` has the same list."""
+
+
+def column_name(latency: str) -> str:
+    """Return the name of a latency's column: ``p95Ms`` for ``p95_ms``."""
+    return latency.replace("_ms", "Ms")
 
 
 def summary_data(node_map: NodeMap) -> dict[str, Any]:
@@ -41,6 +48,7 @@ def summary_data(node_map: NodeMap) -> dict[str, Any]:
             "cpuPct": means(lambda run: [run.node.cpu_pct]),
             "ramPct": means(lambda run: [run.node.ram_pct]),
             "margin": means(lambda run: [run.margin]),
+            "confidence": packed_column((_confidence(node_map, key) for key in keys), "f4"),
         },
     }
 
@@ -66,6 +74,7 @@ def run_data(node_map: NodeMap) -> dict[str, Any]:
             "margin": runs("f4", lambda event: event.margin),
             "cpuPct": runs("f4", lambda event: event.node.cpu_pct),
             "ramPct": runs("f4", lambda event: event.node.ram_pct),
+            "idleCpuPct": runs("f4", lambda event: event.node.idle_cpu_pct),
             "startedAt": runs("f8", lambda event: event.started_at),
             "cooldownS": runs("f4", lambda event: event.cooldown_s),
             "durationS": runs("f4", lambda event: event.duration_s),
@@ -87,11 +96,14 @@ def _function_data(events: Sequence[ExecutionEvent]) -> dict[str, dict[str, str]
         "offered": functions("f8", lambda one: one.offered),
         "dropped": functions("f8", lambda one: one.dropped),
         "success": functions("f4", lambda one: one.success_rate),
-        "p50Ms": functions("f4", lambda one: one.p50_ms),
-        "p95Ms": functions("f4", lambda one: one.p95_ms),
+        **{column_name(name): functions("f4", attrgetter(name)) for name in LATENCIES},
         "cpuPct": functions("f4", lambda one: one.cpu_pct),
         "replicas": functions("f4", lambda one: one.replicas),
     }
+
+
+def _confidence(node_map: NodeMap, key: ConfigKey) -> float | None:
+    return node_map.confidence(config_pairs(key)) if key in node_map.runs else None
 
 
 def _keys(node_map: NodeMap) -> Sequence[ConfigKey]:

@@ -46,6 +46,7 @@ function numbersOf(one) {
     ["CPU", fixed(one.cpuPct, 1, " %")],
     ["RAM", fixed(one.ramPct, 1, " %")],
     ["margin", signed(one.margin, 3)],
+    ["confidence", confidenceText(one.confidence)],
   ];
 }
 

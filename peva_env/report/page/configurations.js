@@ -151,7 +151,9 @@ function drawFrontier(jump) {
   }
   const sort = (index) => nKnownBy.get(index) ?? 0;
   const knownBy = { title: "inferred from it", numeric: true, wide: true, sort, cell: (index) => count(sort(index)) };
-  const columns = [configColumn(linkTo(jump)), ...NUMBERS, knownBy];
+  const confidence = numberColumn("confidence", "confidence", (one) => confidenceText(one.confidence));
+  const numbers = NUMBERS.filter(({ title }) => title !== "RAM %");
+  const columns = [configColumn(linkTo(jump)), ...numbers, confidence, knownBy];
   const draw = (id, label, items) => new PagedTable(document.getElementById(id), { label, columns, items });
   const all = Array.from(proof);
   draw("overloaded-table", "The lowest overloaded configurations", all.slice(0, data.nProofOverloaded));

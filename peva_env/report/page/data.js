@@ -104,6 +104,7 @@ class Space {
 }
 
 const space = new Space(data);
+const { nRuns } = data;
 const cells = unpack(data.cells);
 const predicted = unpack(data.predicted);
 const proof = unpack(data.proof);

@@ -8,6 +8,12 @@ function signed(number, digits) {
   return `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(digits)}`;
 }
 
+const SUREST = 0.999;
+
+function confidenceText(share) {
+  return share > SUREST ? `over ${fixed(100 * SUREST, 1, " %")}` : fixed(100 * share, 1, " %");
+}
+
 function duration(seconds) {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   return seconds < 3600 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;

@@ -4,4 +4,5 @@ const jump = (index) => configurations.jump(index);
 const explorer = new MapExplorer(jump);
 drawFrontier(jump);
 drawDisputes(jump);
+new Curves();
 new Timeline();

@@ -89,6 +89,21 @@ function keepDrawn(host, draw) {
   return redraw;
 }
 
+// Call a function once, when an element comes into view or is printed, so that a report opens sooner.
+function whenSeen(element, begin) {
+  let hasBegun = false;
+  const start = () => {
+    if (hasBegun) return;
+    hasBegun = true;
+    begin();
+  };
+  const seen = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) start();
+  }, { rootMargin: "300px" });
+  seen.observe(element);
+  addEventListener("beforeprint", start);
+}
+
 // Tell whether an element's panel stands beside its first child, not below it.
 function hasPanelBeside(host) {
   return host.getElementsByTagName("aside").length > 0 && getComputedStyle(host).gridTemplateColumns.includes(" ");

@@ -1,13 +1,12 @@
 """The highest OK loads, the certificate and the contradictions of a map, as texts of a report."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from peva_env.contracts import Verdict
 from peva_env.inference import Dispute, MonotoneMap
-from peva_env.maps import NodeMap
-from peva_env.report.texts.formats import count_text, load_text
+from peva_env.maps import WHY_ADDING_HELPS, NodeMap, added_functions
+from peva_env.report.texts.formats import confidence_text, count_text, load_text
 from peva_env.report.texts.summary import scope_text
-from peva_env.space import Config, config_key, config_pairs
+from peva_env.space import Config, config_key
 
 _MAX_GROUPED = 20_000
 """Largest number of unknown configurations for which the runs left are computed; ten times as many take minutes."""
@@ -45,7 +44,7 @@ def _least_sure(node_map: NodeMap) -> Iterator[str]:
     if proofs:
         confidence, config = min(proofs)
         least = f"the least sure is that of {load_text(config)}"
-        yield f"Each of these verdicts is at least {100 * confidence:.1f} % sure; {least}."
+        yield f"Each of these verdicts is at least {confidence_text(confidence)} sure; {least}."
 
 
 def _left(known: MonotoneMap, scope: str) -> str:
@@ -76,20 +75,17 @@ def contradictions_text(node_map: NodeMap, disputes: Sequence[Dispute]) -> str:
 
 def _across_sets(node_map: NodeMap) -> str:
     """Say how many OK configurations lie above an overloaded configuration of fewer functions."""
-    known = node_map.known
-    lowest = [dict(config) for config in known.frontier()[0]]
-    measured = (config_pairs(key) for key, verdict in known.measured.items() if verdict is Verdict.OK)
-    n_above = sum(any(_is_above_with_more_functions(dict(config), one) for one in lowest) for config in measured)
     only = "Only configurations of the same functions are compared."
-    if not n_above:
-        return only
-    return (
-        f"{only} {count_text(n_above, 'measured configuration')} that {'is' if n_above == 1 else 'are'} OK would lie "
-        "above an overloaded one of fewer functions: a function with a high success rate raises the mean success, so "
-        "this is not a contradiction."
-    )
+    return " ".join([only, *added_functions_text(node_map)])
 
 
-def _is_above_with_more_functions(high: Mapping[str, int], low: Mapping[str, int]) -> bool:
-    """Tell whether one configuration loads all functions of another one at least as much, and others beside."""
-    return len(high) > len(low) and all(high.get(name, -1) >= rate for name, rate in low.items())
+def added_functions_text(node_map: NodeMap) -> Iterator[str]:
+    """Say how many OK configurations lie above an overloaded one of fewer functions, name one, and say why."""
+    found = added_functions(node_map.known)
+    if found:
+        ok, overloaded = min(found, key=lambda one: (len(one.ok), one))
+        n = count_text(len(found), "measured configuration")
+        yield (
+            f"{n} {'is' if len(found) == 1 else 'are'} OK although fewer functions at no higher rates are overloaded, "
+            f"such as {load_text(ok)} above {load_text(overloaded)}: {WHY_ADDING_HELPS}. This is no contradiction."
+        )

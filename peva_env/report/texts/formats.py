@@ -2,6 +2,7 @@
 
 import math
 
+from peva_env import console
 from peva_env.console import duration_text
 from peva_env.space import Config, config_text
 
@@ -22,6 +23,11 @@ def span_text(seconds: float) -> str:
 def sentence_text(note: str) -> str:
     """Return a note as a sentence: a capital letter first, a full stop last unless it ends with an ellipsis."""
     return note[:1].upper() + (note[1:] if note.endswith("...") else f"{note[1:].rstrip('.')}.")
+
+
+def confidence_text(confidence: float) -> str:
+    """Return a confidence as the page writes it: ``97.2 %``, ``over 99.9 %``."""
+    return console.confidence_text(confidence).replace("%", " %")
 
 
 def isolated(name: str) -> str:

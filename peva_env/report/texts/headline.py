@@ -1,0 +1,100 @@
+"""The result of a campaign in two or three sentences that can be read aloud."""
+
+from collections import Counter
+from collections.abc import Iterator
+from statistics import fmean
+
+from peva_env.config import LATENCIES
+from peva_env.contracts import Verdict
+from peva_env.maps import NodeMap, is_above_fewer
+from peva_env.memory import rules_in
+from peva_env.report.texts.certificate import highest_ok
+from peva_env.report.texts.formats import confidence_text, isolated, load_text
+from peva_env.rules import MEAN_SUCCESS, SUCCESS_OF, WHOLE_RUN
+from peva_env.space import Config, config_key
+
+_P95 = LATENCIES.index("p95_ms")
+
+_BROKEN = {
+    SUCCESS_OF: "failed requests of {}",
+    MEAN_SUCCESS: "the mean success of its functions",
+    "node CPU": "the CPU of the node",
+    "node RAM": "the RAM of the node",
+    "backlog of ": "a queue of {} that grows",
+    "replicas of ": "the replicas of {}",
+}
+"""What a rule that fired says, by the beginning of its name; a latency rule is named as it is."""
+
+
+def headline(node_map: NodeMap) -> Iterator[str]:
+    """Yield what the node bears, what breaks first, and how much of the map is known."""
+    highest = highest_ok(node_map)
+    # A mix that the node bears only because it has a further function would mislead whoever plans with the sentence.
+    plain = [config for config in highest if not is_above_fewer(node_map.known, config)] or highest
+    yield _bears(node_map, plain[0]) if plain else f"No load that {isolated(node_map.node)} bears was found."
+    broken = _breaks_first(node_map)
+    if broken:
+        yield broken
+    known = node_map.known
+    n_known, n_measured = known.n_configs - known.n_unknown, len(node_map.runs)
+    what = "All" if not known.n_unknown else f"{n_known:,} of"
+    are = "is" if known.n_configs == 1 else "are"
+    yield f"{what} {known.n_configs:,} configurations of the map {are} known; {n_measured:,} were measured."
+
+
+def _bears(node_map: NodeMap, config: Config) -> str:
+    confidence = node_map.confidence(config)
+    sure = "" if confidence is None else f" ({confidence_text(confidence)} sure)"
+    together = " together" if len(config) > 1 else ""
+    load = f"{load_text(config)} requests/s{together}"
+    return f"{isolated(node_map.node)} bears {load}{_latency(node_map, config)}{sure}."
+
+
+def _latency(node_map: NodeMap, config: Config) -> str:
+    """Return the objective on the p95 latency, or without one the p95 latency that was measured."""
+    rules = rules_in(node_map.context)
+    limits = {rules.overload.limits_of(name).latencies_ms[_P95] for name, _ in config} if rules else {None}
+    if len(limits) == 1 and None not in limits:
+        return f", with p95 latency under {limits.pop():g} ms"
+    if limits != {None}:
+        return ", within the latency objective of each function"
+    runs = node_map.runs[config_key(config)]
+    per_run = ([one.p95_ms for one in run.functions if one.p95_ms is not None] for run in runs)
+    highest = [max(latencies_ms) for latencies_ms in per_run if latencies_ms]
+    return f", with p95 latency at {fmean(highest):.0f} ms" if highest else ""
+
+
+def _breaks_first(node_map: NodeMap) -> str:
+    """Say which rule fires in most of the lowest overloaded configurations, and name the lowest of them."""
+    lowest, _ = node_map.known.frontier()
+    fired = [(config, rule) for config in lowest for rule in _rules_of(node_map, config)]
+    if not fired:
+        return ""
+    counts = Counter(rule for _, rule in fired)
+    most = max(counts, key=lambda rule: (counts[rule], rule != MEAN_SUCCESS))  # which says less than a function
+    of_it = (config for config, rule in fired if rule == most)
+    example = min(of_it, key=lambda config: sum(rate for _, rate in config))
+    runs = node_map.runs[config_key(example)]
+    n = sum(run.verdict is Verdict.OVERLOADED for run in runs)
+    return f"It breaks first by {_broken(most)}: {load_text(example)} was overloaded in {n} of {len(runs)} runs."
+
+
+def _rules_of(node_map: NodeMap, config: Config) -> list[str]:
+    """Return the rules that fired in most overloaded runs of a configuration."""
+    key = config_key(config)
+    runs = zip(node_map.runs[key], node_map.rule_margins[key], strict=True)
+    overloaded = [margins for run, margins in runs if run.verdict is Verdict.OVERLOADED]
+    counts = Counter(rule for margins in overloaded for rule, one in margins.items() if one.margin < 0)
+    fired = [rule for rule, n in counts.items() if 2 * n > len(overloaded) and rule != WHOLE_RUN]
+    if len(config) == 1:  # the mean is that of this function
+        fired = [f"{SUCCESS_OF}{config[0][0]}" if rule == MEAN_SUCCESS else rule for rule in fired]
+    of_functions = [rule for rule in fired if rule.startswith(SUCCESS_OF)]
+    return list(dict.fromkeys(rule for rule in fired if rule != MEAN_SUCCESS or not of_functions))
+
+
+def _broken(rule: str) -> str:
+    for start, text in _BROKEN.items():
+        if rule.startswith(start):
+            return text.format(isolated(rule.removeprefix(start)))
+    kind, of, function = rule.partition(" of ")
+    return f"{kind}{of}{isolated(function)}"
