@@ -27,7 +27,7 @@ from peva_env.errors import ConfigError
 from peva_env.maps import read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, memory_files
 from peva_env.planning import DfaasPlanBuilder
-from peva_env.report import report_file, write_report
+from peva_env.report import figure_file, map_figure, report_file, write_figure, write_report
 from peva_env.space import DENSE_LIMIT, ConfigSpace
 
 _NO_PLAN = (
@@ -53,6 +53,9 @@ def report(
         Path | None,
         path_option("--config", "-c", help="Configuration of the campaign: the map then spans the whole plan."),
     ] = None,
+    figure: Annotated[
+        Path | None, path_option(help="Draw the map into this file as well, .svg or .png: for a slide or a wiki.")
+    ] = None,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
     """Write the map of a node as one self-contained HTML file, which needs no network.
@@ -60,6 +63,8 @@ def report(
     Exit code 1 on an error, 2 on wrong usage; the file is then left as it was.
     """
     report_file(out, inputs=memory_files(memory))  # before the map is read
+    if figure is not None:
+        figure_file(figure, inputs=memory_files(memory))
     space, notes = (None, ()) if config is None else _plan(config)
     read = partial(
         read_map,
@@ -78,7 +83,11 @@ def report(
     if config is None and not node_map.is_complete:
         notes = (_NO_PLAN,)
     write_report(replace(node_map, notes=(*notes, *node_map.notes)), out)
-    say(make_console(), f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    console = make_console()
+    say(console, f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    if figure is not None:
+        write_figure(map_figure(node_map), figure)
+        say(console, f"wrote {figure}")
 
 
 def _nothing_of_plan(plan: ConfigSpace, recorded: ConfigSpace, memory: Path) -> str:

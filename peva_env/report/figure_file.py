@@ -51,7 +51,9 @@ def write_figure(ax: "Axes", path: Path) -> None:
     assert isinstance(figure, Figure)  # noqa: S101 - not the axes of a figure within a figure
     try:
         with replacing(target) as partial:
-            figure.savefig(partial, format=path.suffix[1:], metadata={_NAMES_THE_WRITER[path.suffix]: _WRITER})
+            figure.savefig(
+                partial, format=path.suffix[1:], bbox_inches="tight", metadata={_NAMES_THE_WRITER[path.suffix]: _WRITER}
+            )
     except OSError as error:
         raise PevaError(f"--figure {path}: cannot be written: {error.strerror}") from error
     finally:

@@ -7,17 +7,15 @@ texts, never markup; and the page's Content-Security-Policy allows only the two 
 import base64
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from peva_env import __version__
-from peva_env.errors import ConfigError, PevaError, PolicyError
-from peva_env.maps import NodeMap, predict, savings_of
-from peva_env.report.data import Cell, cell_codes, map_data, run_data
+from peva_env.errors import ConfigError, PevaError
+from peva_env.maps import NodeMap, savings_of
+from peva_env.report.data import map_data, run_data
+from peva_env.report.predictions import predictions
 from peva_env.report.texts import (
     certificate,
     failures,
@@ -32,9 +30,6 @@ from peva_env.system import begins_with, install_text, moment_text, output_file,
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-MAX_PREDICTED = 50_000
-"""Largest number of unknown configurations that are predicted: many more would take minutes."""
 
 _PAGE = Path(__file__).with_name("page")
 _SCRIPTS = (
@@ -93,7 +88,7 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
         ConfigError: jinja2 or plotly is not installed.
     """
     environment, plotly_script = _environment(), _plotly_script()
-    probabilities, notes = _probabilities(node_map)
+    probabilities, notes = predictions(node_map)
     script = "".join((_PAGE / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
     text: str = environment.get_template("page.html.j2").render(
         version=__version__,
@@ -115,19 +110,6 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
         made_at=made_at,
     )
     return text
-
-
-def _probabilities(node_map: NodeMap) -> tuple[NDArray[np.float64] | None, Sequence[str]]:
-    """Return the probability of overload of each unknown configuration, or None, and notes that say why."""
-    unknown = np.flatnonzero(cell_codes(node_map.known) == Cell.UNKNOWN)
-    if not unknown.size or not node_map.runs:
-        return None, []
-    if unknown.size > MAX_PREDICTED:
-        return None, [f"{unknown.size:,} configurations are unknown, too many to predict each"]
-    try:
-        return predict(node_map, [node_map.known.space.config(int(index)) for index in unknown]), []
-    except (ConfigError, PevaError, PolicyError) as error:
-        return None, [f"unknown configurations are not predicted: {error}"]
 
 
 def _environment() -> "Environment":

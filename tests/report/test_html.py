@@ -22,7 +22,7 @@ from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, PevaError
 from peva_env.inference import Status
 from peva_env.maps import CampaignRecord, NodeMap, savings_of
-from peva_env.report import html
+from peva_env.report import html, map_figure
 from peva_env.report.data.cells import Cell
 from peva_env.report.data.map_data import map_data
 from peva_env.report.data.run_data import run_data
@@ -437,6 +437,26 @@ def test_the_command_writes_a_report_and_replaces_an_older_one(memory: Path, tmp
     assert {path.name for path in tmp_path.iterdir()} == {"m.duckdb", "r.html"}
 
 
+@pytest.mark.parametrize(("name", "begin"), [("m.svg", b"<?xml"), ("m.png", b"\x89PNG")])
+def test_the_map_is_drawn_into_a_file_of_its_own(memory: Path, tmp_path: Path, name: str, begin: bytes) -> None:
+    figure = tmp_path / name
+    code, said = report("--memory", str(memory), "--out", str(tmp_path / "r.html"), "--figure", str(figure))
+    assert (code, said.splitlines()[1]) == (0, f"wrote {figure}")
+    assert figure.read_bytes().startswith(begin)
+
+
+def test_three_functions_are_drawn_as_small_maps(tmp_path: Path) -> None:
+    space = ConfigSpace({"a": [10, 20], "b": [10, 20], "c": [10, 20]}, max_functions=4)
+    panels = map_figure(node_map(space, measured(*space))).figure.axes
+    assert [ax.get_title() for ax in panels] == ["c not loaded", "c at 10 rps", "c at 20 rps"]
+
+
+def test_a_figure_of_another_kind_is_refused_before_the_report_is_written(memory: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r.html"
+    code, said = report("--memory", str(memory), "--out", str(out), "--figure", str(tmp_path / "m.pdf"))
+    assert (code, said.endswith("must end in .svg or .png"), out.exists()) == (2, True, False)
+
+
 def _umask() -> int:
     import os
 
@@ -447,7 +467,7 @@ def _umask() -> int:
 
 def test_the_command_explains_its_options() -> None:
     code, said = report("--help")
-    options = ("--memory", "--out", "--context", "--repetition", "--functions", "--dominance", "--config")
+    options = ("--memory", "--out", "--context", "--repetition", "--functions", "--dominance", "--config", "--figure")
     assert code == 0
     assert [option for option in options if option not in said] == []
 

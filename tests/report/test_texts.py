@@ -84,6 +84,15 @@ def test_failures_are_counted_by_function_and_kind_by_rule_and_by_why_a_run_meas
     assert found.invalid == [("k6 failed", "2")]
 
 
+def test_invalid_runs_whose_reasons_differ_in_a_number_only_are_of_one_kind() -> None:
+    lost = [runs([("a", 10)], Verdict.INVALID, reasons=(f"k6 stood still for {n} % of the run",))[0] for n in (7, 8.5)]
+    other = runs([("a", 10)], Verdict.INVALID, reasons=("the gateway answers 10.0.0.1: 5xx",))
+    assert failures_of(by_objective(*lost, *other)).invalid == [
+        ("k6 stood still for N % of the run", "2"),
+        ("the gateway answers N: 5xx", "1"),
+    ]
+
+
 def test_without_failures_there_are_no_tables() -> None:
     found = failures_of(by_objective(*slow([("a", 10)], 40)))
     assert found.text == "Of 300 requests that valid runs offered, none failed."

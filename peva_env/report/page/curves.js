@@ -104,7 +104,7 @@ function drawCurve(plot, width, points, quantity, i) {
   const { ink, fill } = palette(), common = { type: "scatter", hoverinfo: "skip" };
   const values = points[quantity.key].map((one) => (finite(one) ? quantity.scale * one : NaN)), there = values.filter(finite);
   const rule = data.curves.limits[quantity.key]?.[i] ?? null, limit = rule === null ? null : quantity.scale * rule;
-  const low = Math.min(...points.rps), high = Math.max(...points.rps);
+  const high = Math.max(0, ...points.rps);
   const marks = [OK_MEASURED, OVERLOADED_MEASURED].map((kind, verdict) => {
     const own = points.rps.flatMap((_, at) => (points.verdict[at] === verdict && finite(values[at]) ? [at] : []));
     return {
@@ -117,7 +117,7 @@ function drawCurve(plot, width, points, quantity, i) {
     };
   });
   const line = { ...common, mode: "lines", line: { color: ink, width: 1.5 }, ...curveLine(points, values) };
-  const rules = { ...common, mode: "lines+text", line: { color: ink, width: 2, dash: "dash" }, x: [low, high], y: [limit, limit],
+  const rules = { ...common, mode: "lines+text", line: { color: ink, width: 2, dash: "dash" }, x: [0, high], y: [limit, limit],
     text: ["", `${/Ms$/.test(quantity.key) ? "objective" : "limit"} ${limit}${quantity.unit}`], textposition: "top left", visible: limit !== null };
   const top = Math.max(...there, limit ?? 0, quantity.top ?? 0), bottom = Math.min(...there);
   const isLog = quantity.top === null && bottom > 0 && top > LOG_FROM * bottom;
