@@ -45,7 +45,7 @@ def test_text_shows_the_map_and_what_it_took(view: str) -> None:
     env.reset(seed=0)
     first, *rest = env.render().splitlines()
     assert first == "0 of 6 configurations known after 0 of 4 runs"
-    assert "Overload map (rps): a down, b across" in rest
+    assert "Overload map (rps): a across, b upwards" in rest
     *_, info = env.step(0)
     text = env.render()
     assert text.startswith(f"{info['n_resolved']} of 6 configurations known after 1 of 4 runs\n")

@@ -103,16 +103,16 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
     events = {event.event_key: event for event in (*campaign.history, *progress.events, *progress.marks)}
     if campaign.refinement is None:
         print_verdicts(console, as_read(events.values()), known.measured)
-        print_map(console, known)
+        print_map(console, known, (event.config_pairs for event in events.values() if event.kind is EventKind.MEASURED))
     else:
         print_refined_limits(console, campaign.refinement, known)
     print_disputes(console, known.disputes())
     measured = len(known.measured) - len(known.disputed())
-    skipped = max(0, known.n_configs - known.n_unknown - measured)
+    inferred = max(0, known.n_configs - known.n_unknown - measured)
     took = duration_text(sum(event.cost_s for event in progress.events))
     say(
         console,
-        f"\n{campaign.status}: {measured} configurations measured, {skipped} skipped, "
+        f"\n{campaign.status}: {measured} configurations measured, {inferred} inferred, "
         f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
     )
     say(console, f"why it ended: {campaign.ending}")

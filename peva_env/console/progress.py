@@ -97,12 +97,13 @@ class CampaignProgress:
 
     def _counts(self) -> str:
         if not self._env.has_begun:
-            return "0 done"
+            return "0 measured"
         known = self._env.known
-        done, left = len(known.measured) - len(known.disputed()), known.n_unknown
-        skipped = max(0, known.n_configs - done - left)
+        measured, left = len(known.measured) - len(known.disputed()), known.n_unknown
+        inferred = max(0, known.n_configs - measured - left)
         left_s = max(0, left * self._iterations - len(self._valid)) * self._mean_run_s()
-        return f"{done:,} done, {skipped:,} skipped, {left:,} left (about {duration_text(left_s)} or less)"
+        left_text = f"{left:,} left (about {duration_text(left_s)} or less)"
+        return f"{measured:,} measured, {inferred:,} inferred, {left_text}"
 
     def _mean_run_s(self) -> float:
         costs = [event.cost_s for event in self.events]

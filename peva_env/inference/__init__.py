@@ -9,6 +9,7 @@ What must always hold:
 
 from peva_env.inference.batch import Reach
 from peva_env.inference.bitsets import Bits, contains, counted, no_sets, packed, singletons, unpacked
+from peva_env.inference.cells import CELL_NAMES, Cell, cell_codes, cell_of
 from peva_env.inference.change import PooledVariance, chance_of_fall
 from peva_env.inference.counting import Blocks, Lattice, above_any, below_any, lattice_size
 from peva_env.inference.earlier_map import EarlierMap
@@ -18,6 +19,7 @@ from peva_env.inference.predicted import filled_in
 from peva_env.inference.records import Dispute, Status
 
 __all__ = [
+    "CELL_NAMES",
     "LABELS",
     "OK_LABEL",
     "OVERLOADED_LABEL",
@@ -25,6 +27,7 @@ __all__ = [
     "VERDICTS",
     "Bits",
     "Blocks",
+    "Cell",
     "Dispute",
     "EarlierMap",
     "Lattice",
@@ -35,6 +38,8 @@ __all__ = [
     "Status",
     "above_any",
     "below_any",
+    "cell_codes",
+    "cell_of",
     "chance_of_fall",
     "contains",
     "counted",

@@ -10,7 +10,7 @@ from peva_env.inference import MonotoneMap
 from peva_env.maps.map_of_runs import expected_runs
 from peva_env.memory import is_suspect, node_name, rules_in
 from peva_env.rules import Evidence, RunMargins, Scatter, evidence_of, run_margins
-from peva_env.space import Config, ConfigKey, config_key
+from peva_env.space import Config, ConfigKey, config_key, config_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,11 @@ class NodeMap:
     def runs(self) -> dict[ConfigKey, list[ExecutionEvent]]:
         """The valid runs of each measured configuration."""
         return valid_runs(self.events)
+
+    @property
+    def begun(self) -> Sequence[Config]:
+        """The configurations that were run, whether or not a run of them is valid."""
+        return [config_pairs(key) for key in dict.fromkeys(event.config_key for event in self.events)]
 
     @cached_property
     def rule_margins(self) -> Mapping[ConfigKey, Sequence[RunMargins]]:

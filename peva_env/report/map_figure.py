@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from peva_env.errors import ConfigError
+from peva_env.inference import Cell, cell_codes
 from peva_env.maps import NodeMap
-from peva_env.report.data import Cell, cell_codes
 from peva_env.report.figures import overload_map, overload_maps, require_matplotlib
 from peva_env.report.predictions import predictions
 
@@ -29,7 +29,7 @@ def map_figure(node_map: NodeMap) -> "Axes":
     predicted, (likely, _) = None, predictions(node_map)
     if likely is not None:
         predicted = np.full(known.space.n_configs, np.nan)
-        predicted[cell_codes(known) == Cell.UNKNOWN] = likely
+        predicted[cell_codes(known, node_map.begun) == Cell.UNKNOWN] = likely
     if len(known.space.functions) <= _PAIR or known.space.max_functions <= _PAIR:
-        return overload_map(known, predicted=predicted)
-    return overload_maps(known, predicted=predicted)[0]
+        return overload_map(known, predicted=predicted, begun=node_map.begun)
+    return overload_maps(known, predicted=predicted, begun=node_map.begun)[0]

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError, PevaError, PolicyError
+from peva_env.inference import Cell, cell_codes
 from peva_env.maps import NodeMap, predict
-from peva_env.report.data import Cell, cell_codes
 
 MAX_PREDICTED = 50_000
 """Largest number of unknown configurations that are predicted: many more would take minutes."""
@@ -15,7 +15,7 @@ MAX_PREDICTED = 50_000
 
 def predictions(node_map: NodeMap) -> tuple[NDArray[np.float64] | None, Sequence[str]]:
     """Return the probability of overload of each unknown configuration, (n_unknown,), or None and notes on why."""
-    unknown = np.flatnonzero(cell_codes(node_map.known) == Cell.UNKNOWN)
+    unknown = np.flatnonzero(cell_codes(node_map.known, node_map.begun) == Cell.UNKNOWN)
     if not unknown.size or not node_map.runs:
         return None, []
     if unknown.size > MAX_PREDICTED:

@@ -28,13 +28,13 @@ def write_campaign(rates: list[int], overload: dict[str, Any], **settings: Any) 
 def test_other_rules_judge_anew_and_only_what_the_new_map_lacks_is_measured() -> None:
     write_campaign([10, 20], {"p50_ms_max": 5})
     _, shown, _ = run()
-    assert "1 configurations measured, 1 skipped, 0 unknown" in shown, "10 takes more than 50 ms, so 20 is skipped"
+    assert "1 configurations measured, 1 inferred, 0 unknown" in shown, "10 takes more than 50 ms, so 20 is skipped"
 
     write_campaign([10, 20], {"p50_ms_max": 500})
     code, shown, errors = run()
     assert (code, errors) == (0, "")
     assert "the overload rules have changed: 1 of 2 configurations judged anew, 1 run measured" in shown
-    assert "2 configurations measured, 0 skipped, 0 unknown; 1 runs took" in shown
+    assert "2 configurations measured, 0 inferred, 0 unknown; 1 runs took" in shown
 
     write_campaign([10, 20], {})
     _, shown, _ = run()

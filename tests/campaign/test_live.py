@@ -107,10 +107,10 @@ def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_not
     assert index[1:] == [[str(names), str(rates), "results.csv"] for names, rates, _ in measured]
 
     lines = [line.split() for line in output.splitlines()]
-    assert "\n2 done, 0 skipped, 6 left (about" in output
+    assert "\n2 measured, 0 inferred, 6 left (about" in output
     assert ["180", "X", "X", "x"] in lines
     assert ["20", "o", "o", "o"] in lines
-    assert "complete: 7 configurations measured, 1 skipped, 0 unknown; 7 runs took" in output
+    assert "complete: 7 configurations measured, 1 inferred, 0 unknown; 7 runs took" in output
     shown = output.split("runs took")[1].splitlines()[1:]
     assert all(Path(line.strip()).exists() for line in shown if line.startswith("  "))
     report = command_text("report", "--memory", "peva-results/peva_faas.duckdb", extra="report")
@@ -118,7 +118,7 @@ def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_not
 
     code, output, errors = run()
     assert (code, errors) == (0, "")
-    assert "complete: 7 configurations measured, 1 skipped, 0 unknown; 0 runs took 0s" in output
+    assert "complete: 7 configurations measured, 1 inferred, 0 unknown; 0 runs took 0s" in output
     assert "nothing was left to run: --repetition measures all again" in output
     assert n_events() == len(runs()) == 7
     assert len(Path("peva-results/skipped.csv").read_text().splitlines()) == 2
@@ -186,7 +186,7 @@ def test_a_spent_budget_ends_a_campaign_which_a_later_one_completes() -> None:
     write(campaign(rates=[10, 20, 30, 40]))
     code, output, _ = run("--budget-runs", "2")
     assert (code, len(runs()), statuses()) == (3, 2, ["budget"])
-    assert "budget: 2 configurations measured, 0 skipped, 2 unknown" in output
+    assert "budget: 2 configurations measured, 0 inferred, 2 unknown" in output
     assert run("--budget-seconds", "0.5")[0] == 3
     assert (len(runs()), statuses()) == (3, ["budget", "budget"])
     assert run()[0] == 0
@@ -421,6 +421,6 @@ def test_only_the_configurations_that_are_named_are_measured() -> None:
     code, output, _ = run("--agent", "cartesian")
     assert code == 0
     assert sorted(rates for rates, *_ in runs()) == [[10, 20], [20]]
-    assert "complete: 2 configurations measured, 0 skipped, 0 unknown" in output
+    assert "complete: 2 configurations measured, 0 inferred, 0 unknown" in output
     assert "why it ended: complete: every configuration was measured\n" in output
     assert query("SELECT detail FROM run_sessions") == [("complete: every configuration was measured",)]

@@ -70,32 +70,54 @@ def test_a_configuration_reads_like_a_sum() -> None:
     assert config_text([("checkout", 80), ("fetch", 40)]) == "checkout 80 + fetch 40"
 
 
-def test_the_map_of_two_functions_tells_measured_inferred_unknown_and_alone() -> None:
+def test_the_map_of_two_functions_has_the_first_across_and_rates_rising_upwards() -> None:
     space = ConfigSpace({"a": [10, 20], "b": [10, 20, 30]}, max_functions=3)
     state = known(space, ok=[[("a", 10)], [("a", 10), ("b", 10)]], overloaded=[[("a", 10), ("b", 20)]])
-    assert drawn(state)[:-1] == [
-        "Overload map (rps): a down, b across",
-        "       none    10    20    30",
-        "  20      ?     ?     x     x",
-        "  10      o     o     X     x",
-        "none            ?     ?     ?",
+    assert drawn(state) == [
+        "Overload map (rps): a across, b upwards",
+        "       none    10    20",
+        "  30      ?     x     x",
+        "  20      ?     X     x",
+        "  10      ?     O     ?",
+        "none            O     ?",
+        "O measured OK  X measured overloaded  x inferred overloaded  ? unknown",
     ]
+
+
+def test_the_legend_of_the_map_has_each_state_that_is_drawn() -> None:
+    state = MonotoneMap(ConfigSpace({"a": [10, 20, 30, 40, 50, 60, 70, 80]}), dominance="within_sets")
+    verdicts = {20: Verdict.OK, 40: Verdict.OVERLOADED, 60: Verdict.OK, 80: Verdict.OVERLOADED}
+    state.update_all({(("a",), (rate,)): verdict for rate, verdict in verdicts.items()})
+    console, text = screen(80)
+    print_map(console, state, begun=[[("a", 70)], [("a", 20)]])
+    *_, cells, legend = text.getvalue().splitlines()
+    assert cells.split()[1:] == ["o", "O", "?", "!", "!", "!", "~", "X"]
+    assert legend == ("O measured OK  o inferred OK  X measured overloaded  ! contradicted  ~ incomplete  ? unknown")
+
+
+def test_a_mix_that_a_further_function_makes_ok_is_explained_below_the_map() -> None:
+    space = ConfigSpace({"a": [10, 20], "b": [10, 20]}, max_functions=3)
+    *_, last = drawn(known(space, ok=[[("a", 20), ("b", 10)]], overloaded=[[("a", 20)]]), 200)
+    assert last == (
+        "a 20 + b 10 is OK above a 20, which is overloaded: adding a function can make a mix OK, because the rule on "
+        "the mean success averages over the functions of a mix"
+    )
 
 
 def test_the_map_of_functions_alone_has_one_row_each() -> None:
     space = ConfigSpace({"a": [10, 20], "b": [10], "c": [20]}, max_functions=2)
     lines = drawn(known(space, ok=[[("a", 10)]], overloaded=[[("a", 20)]]))
-    assert lines[1:-1] == ["    10  20", "a    o   X", "b    ?", "c        ?"]
+    assert lines[1:-1] == ["    10  20", "a    O   X", "b    ?", "c        ?"]
 
 
 def test_the_map_of_a_plan_of_pairs_has_no_rows_for_functions_alone() -> None:
     space = ConfigSpace({"a": [10], "b": [10, 20]}, min_functions=2, max_functions=3)
-    assert drawn(known(space))[1:-1] == ["     10  20", "10    ?   ?"]
+    assert drawn(known(space))[1:-1] == ["     10", "20    ?", "10    ?"]
 
 
 @pytest.mark.parametrize(("n_rates", "width"), [(21, 60), (21, 80), (40, 50), (50, 300)])
 def test_a_map_of_many_rates_fits_the_terminal(n_rates: int, width: int) -> None:
-    space = ConfigSpace({"a": [10, 20], "b": range(0, 10 * n_rates, 10)}, max_functions=3)
+    space = ConfigSpace({"a": range(0, 10 * n_rates, 10), "b": [10, 20]}, max_functions=3)
     lines = drawn(known(space), width)
     assert max(map(len, lines[:-1])) <= width
     assert lines[-4].replace(" ", "") == "20" + "?" * (n_rates + 1)
@@ -167,7 +189,7 @@ def test_without_a_terminal_a_verdict_is_one_whole_line_with_counts_and_reasons(
             shown.measured(event([("f", 20)], verdict, why, cost_s=2))
         shown.concluded([("f", 20)], Verdict.OVERLOADED, resolved=2)
     assert text.getvalue() == (
-        "1 done, 1 skipped, 1 left (about 6s or less)  f 20: OVERLOADED  slow; 1 above it need not be run\n"
+        "1 measured, 1 inferred, 1 left (about 6s or less)  f 20: OVERLOADED  slow; 1 above it need not be run\n"
     )
 
 
@@ -177,7 +199,7 @@ def test_a_contradiction_is_told_when_it_is_found_and_when_it_is_settled() -> No
     shown = progress(console, state)
     state.update([("f", 10)], Verdict.OVERLOADED)
     state.update([("f", 20)], Verdict.OK)
-    assert shown._counts().startswith("0 done, 0 skipped, 3 left")
+    assert shown._counts().startswith("0 measured, 0 inferred, 3 left")
     for verdict, again in ((Verdict.OK, False), (Verdict.OVERLOADED, False), (Verdict.OVERLOADED, True)):
         state.update([("f", 20)], verdict)
         shown.concluded([("f", 20)], verdict, resolved=1 + again)
@@ -185,7 +207,7 @@ def test_a_contradiction_is_told_when_it_is_found_and_when_it_is_settled() -> No
     assert lines[1] == "contradiction: f 10 was OVERLOADED and f 20 OK: will be measured again"
     assert lines[3] == "contradiction: f 10 was OVERLOADED and f 20 OK: measured again, and one verdict changed"
     assert len(lines) == 5
-    assert shown._counts().startswith("2 done, 1 skipped, 0 left")
+    assert shown._counts().startswith("2 measured, 1 inferred, 0 left")
 
 
 def test_an_invalid_run_is_shown_when_it_happens() -> None:

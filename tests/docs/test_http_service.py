@@ -159,6 +159,6 @@ def test_a_configuration_of_the_page_measures_a_platform_that_answers_as_documen
         ended = peva("run", "--config", "peva.yml", WEB_ACTION_SECRET="s3cr3t")  # noqa: S106 - nobody's
 
     assert ended.returncode == 0, ended.stderr
-    assert "complete: 2 configurations measured, 0 skipped, 0 unknown" in ended.stdout
+    assert "complete: 2 configurations measured, 0 inferred, 0 unknown" in ended.stdout
     assert "OVERLOADED" not in ended.stdout
     assert b"s3cr3t" not in b"".join(path.read_bytes() for path in Path().rglob("*") if path.is_file())

@@ -15,8 +15,8 @@ import pytest
 
 from peva_env.console.text import config_text
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.inference import cell_codes
 from peva_env.maps import NodeMap
-from peva_env.report.data.cells import cell_codes
 from peva_env.report.data.map_data import inferred_from
 from peva_env.report.html import write_report
 from peva_env.rules import majority
@@ -41,8 +41,8 @@ SPACE = ConfigSpace({"a": [10, 20, 30, 40], EVIL: [10, 20, 30], "c": [0, 5, 10, 
 X, Y, OTHER = range(3)  # as the page begins: across, upwards, and on the slider
 NODE = overloaded_from(60)
 SPLIT: Config = [("a", 20)]
-DRAWN = ["?", "contradicted", "OK", "(OK)", "over", "(over)"]
-"""What plotly is given for a cell, by its number; from 6 on it is predicted."""
+DRAWN = ["OK", "(OK)", "over", "(over)", "contradicted", "incomplete", "?"]
+"""What plotly is given for a cell, by its number; from 7 on it is predicted."""
 
 CONTRAST = """() => {
   const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
@@ -468,7 +468,7 @@ def test_what_follows_from_a_configuration_lies_on_its_other_side(report: Report
         assert (is_ok, rates.keys()) == (verdict == "inferred OK", of.keys())
         assert all(int(rates[one]) <= int(of[one]) if is_ok else int(rates[one]) >= int(of[one]) for one in of)
         n_inferred += 1
-    cells = cell_codes(known)
+    cells = cell_codes(known, some().begun)
     sides = known.frontier()
     proof = [known.space.index(config) for side in sides for config in side]
     follows = Counter(inferred_from(known, cells, proof).tolist())
@@ -679,7 +679,7 @@ def test_one_function_has_a_map_of_one_row(open_report: Open) -> None:
     name = "<b>so</b>&amp;"  # which plotly would read as markup
     space = ConfigSpace({name: [10, 20, 30]})
     report = open_report(node_map(space, [run for config in space for run in runs(config, NODE(config))]), width=380)
-    assert report.z() == [[2, 2, 2]]
+    assert report.z() == [[0, 0, 0]]
     assert report.page.locator("#plot .xtitle").evaluate("one => one.textContent") == f"{name} (rps)"
     assert report.page.locator("#controls select, #controls input").count() == 0
     assert report.problems == []

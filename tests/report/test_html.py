@@ -20,10 +20,9 @@ from typer.testing import CliRunner
 from peva_env.cli import commands as cli
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, PevaError
-from peva_env.inference import Status
+from peva_env.inference import Cell, Status
 from peva_env.maps import CampaignRecord, NodeMap, savings_of
 from peva_env.report import html, map_figure
-from peva_env.report.data.cells import Cell
 from peva_env.report.data.map_data import map_data
 from peva_env.report.data.run_data import run_data
 from peva_env.report.html import render, write_report

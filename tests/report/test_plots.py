@@ -95,13 +95,13 @@ def test_a_map_of_two_functions_tells_measured_inferred_and_unknown() -> None:
     _, ax = pyplot.subplots()
     assert overload_map(PARTLY, ax) is ax
     assert fills(ax) == [
-        [OUTSIDE, INFERRED_OK, INFERRED_OK, UNKNOWN],
-        [INFERRED_OK, INFERRED_OK, MEASURED_OK, UNKNOWN],
-        [UNKNOWN, UNKNOWN, UNKNOWN, MEASURED_OVERLOADED],
-        [UNKNOWN, UNKNOWN, UNKNOWN, INFERRED_OVERLOADED],
+        [OUTSIDE, INFERRED_OK, UNKNOWN, UNKNOWN],
+        [INFERRED_OK, INFERRED_OK, UNKNOWN, UNKNOWN],
+        [INFERRED_OK, MEASURED_OK, UNKNOWN, UNKNOWN],
+        [UNKNOWN, UNKNOWN, MEASURED_OVERLOADED, INFERRED_OVERLOADED],
     ]
-    assert marks(ax, "measured OK") == [(1, 2)]
-    assert marks(ax, "measured overloaded") == [(2, 3)]
+    assert marks(ax, "measured OK") == [(2, 1)]
+    assert marks(ax, "measured overloaded") == [(3, 2)]
     assert legend(ax) == [
         "measured OK",
         "inferred OK",
@@ -109,20 +109,26 @@ def test_a_map_of_two_functions_tells_measured_inferred_and_unknown() -> None:
         "inferred overloaded",
         "unknown",
     ]
-    assert (ax.get_ylabel(), ax.get_xlabel(), ax.get_title()) == ("a (rps)", "b (rps)", "")
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("a (rps)", "b (rps)", "")
     assert ticks(ax.xaxis) == ticks(ax.yaxis) == ["none", "10", "20", "30"]
 
 
-def test_the_first_function_is_drawn_down_and_the_second_across() -> None:
+def test_the_first_function_is_drawn_across_and_the_second_upwards() -> None:
     ax = overload_map(PARTLY, functions=["b", "a"])
-    assert (ax.get_ylabel(), ax.get_xlabel()) == ("b (rps)", "a (rps)")
-    assert marks(ax, "measured OK") == [(2, 1)]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("b (rps)", "a (rps)")
+    assert marks(ax, "measured OK") == [(1, 2)]
+
+
+def test_what_was_run_without_a_verdict_is_incomplete() -> None:
+    ax = overload_map(PARTLY, begun=[[("a", 30)], [("a", 10)]])
+    assert marks(ax, "incomplete") == [(0, 3)]
+    assert legend(ax)[-2:] == ["incomplete", "unknown"]
 
 
 def test_the_frontier_runs_where_ok_and_overloaded_meet() -> None:
     known = known_of({"a": [10, 20], "b": [10, 20]}, {(("a", 20), ("b", 10)): OVERLOADED, (("a", 10), ("b", 20)): OK})
     ax = overload_map(known)
-    assert edges(ax) == {((0.5, 1.5), (1.5, 1.5)), ((1.5, 1.5), (2.5, 1.5))}
+    assert edges(ax) == {((1.5, 0.5), (1.5, 1.5)), ((1.5, 1.5), (1.5, 2.5))}
     assert legend(ax)[-1] == "frontier"
 
 
@@ -133,16 +139,16 @@ def test_what_is_unknown_is_shaded_by_its_prediction() -> None:
     assert len(squares.get_paths()) == PARTLY.n_unknown == len(marks(ax, "predicted"))
     shades = dict(zip(marks(ax, "predicted"), squares.get_facecolor().tolist(), strict=True))
     ok, overloaded = (np.array(colors.to_rgba(colour)) for colour in (INFERRED_OK, MEASURED_OVERLOADED))
-    assert shades[3, 2] == pytest.approx((ok + 5 * overloaded) / 6)  # 30 + 20 of 60
-    assert ((0.5, 1.5), (0.5, 2.5)) in edges(ax, "frontier, predicted")  # from 20 to 30 of 60
+    assert shades[2, 3] == pytest.approx((ok + 5 * overloaded) / 6)  # 30 + 20 of 60
+    assert ((1.5, 0.5), (2.5, 0.5)) in edges(ax, "frontier, predicted")  # from 20 to 30 of 60
     assert legend(ax)[-2:] == ["predicted: 0, 50, 100 %\nlikely overloaded", "frontier, predicted"]
 
 
 def test_what_is_contradicted_is_hatched() -> None:
     known = known_of(PAIR, {(("a", 10), ("b", 10)): OVERLOADED, (("a", 20), ("b", 10)): OK})
     ax = overload_map(known)
-    assert marks(ax, "contradicted") == [(1, 1), (2, 1)]
-    assert fills(ax)[1][1] == fills(ax)[2][1] == CONTRADICTED
+    assert marks(ax, "contradicted") == [(1, 1), (1, 2)]
+    assert fills(ax)[1][1] == fills(ax)[1][2] == CONTRADICTED
     (hatched,) = (one for one in ax.collections if one.get_label() == "contradicted")
     assert hatched.get_hatch()
 
@@ -151,8 +157,8 @@ def test_measurements_in_quarantine_are_hatched_over_their_verdicts() -> None:
     known = known_of(PAIR, {(("a", 10), ("b", 10)): OVERLOADED, (("a", 20), ("b", 10)): OK, (("a", 30),): OVERLOADED})
     known.quarantine(*known.disputed())
     ax = overload_map(known)
-    assert marks(ax, "measured, contradicted") == [(1, 1), (2, 1)]
-    assert [fills(ax)[row][1] for row in (1, 2)] == [MEASURED_OVERLOADED, MEASURED_OK]
+    assert marks(ax, "measured, contradicted") == [(1, 1), (1, 2)]
+    assert [fills(ax)[1][column] for column in (1, 2)] == [MEASURED_OVERLOADED, MEASURED_OK]
     (hatched,) = (one for one in ax.collections if one.get_label() == "measured, contradicted")
     assert hatched.get_hatch()
     assert "measured, contradicted" in legend(ax)
@@ -221,8 +227,8 @@ def test_maps_of_three_functions_are_one_for_each_rate_of_the_third() -> None:
     figure = panels[0].figure
     assert legend(figure) == ["measured overloaded", "inferred overloaded", "unknown"]
     assert not figure.get_suptitle()
-    assert [ax.get_ylabel() for ax in panels] == ["a (rps)", "", ""]
-    assert [ax.get_xlabel() for ax in panels] == ["b (rps)"] * 3
+    assert [ax.get_ylabel() for ax in panels] == ["b (rps)", "", ""]
+    assert [ax.get_xlabel() for ax in panels] == ["a (rps)"] * 3
 
 
 def test_where_only_some_maps_are_drawn_the_title_says_so() -> None:
@@ -266,7 +272,7 @@ def test_a_dollar_in_a_name_begins_no_formula() -> None:
 
 def test_maps_of_a_plan_of_pairs_are_one_for_each_pair() -> None:
     panels = overload_maps(known_of(TRIO, {}))
-    names = [(ax.get_ylabel(), ax.get_xlabel()) for ax in panels]
+    names = [(ax.get_xlabel(), ax.get_ylabel()) for ax in panels]
     assert names == [("a (rps)", "b (rps)"), ("a (rps)", "c (rps)"), ("b (rps)", "c (rps)")]
 
 

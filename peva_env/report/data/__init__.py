@@ -1,13 +1,9 @@
 """The data of a report's page and of the figures, as arrays computed from maps and events."""
 
-from peva_env.report.data.cells import Cell, cell_codes, cell_of
 from peva_env.report.data.map_data import map_data
 from peva_env.report.data.run_data import run_data
 
 __all__ = [
-    "Cell",
-    "cell_codes",
-    "cell_of",
     "map_data",
     "run_data",
 ]

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, MonotoneMap
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, Cell, MonotoneMap, cell_codes
 from peva_env.maps import NodeMap
 from peva_env.report.data.canary_data import canary_data
-from peva_env.report.data.cells import Cell, cell_codes
 from peva_env.report.data.curve_data import curve_data
 from peva_env.report.data.packing import packed
 from peva_env.report.data.run_data import summary_data
@@ -30,7 +29,7 @@ def map_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = None
         probabilities: the probability of overload of each unknown configuration, (n_unknown,); None for no prediction.
     """
     known = node_map.known
-    cells = cell_codes(known)
+    cells = cell_codes(known, node_map.begun)
     proof = [known.space.index(config) for config in chain(*known.frontier())]
     return {
         "functions": known.space.functions,

@@ -11,39 +11,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.report.data import Cell
+from peva_env.inference import CELL_NAMES, Cell
 from peva_env.report.figures.map_slice import FRONTIER, LIKELY_FRONTIER, NOT_LOADED, Edge, MapSlice
 from peva_env.report.figures.style import BLACK, LETTERS_AN_INCH, PALE_GREY, SKY, VERMILION, YELLOW
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PALE_SKY, _PALE_VERMILION, _PALEST_GREY = "#B5DDF4", "#E08D4D", "#EEEEEE"
+_PALE_SKY, _PALE_VERMILION, _PALEST_GREY, _MIDDLE_GREY = "#B5DDF4", "#E08D4D", "#EEEEEE", "#CCCCCC"
 _FILLS = {
     Cell.ABSENT: "#FFFFFF00",
     Cell.UNKNOWN: _PALEST_GREY,
+    Cell.INCOMPLETE: _MIDDLE_GREY,
     Cell.CONTRADICTED: YELLOW,
     Cell.OK_INFERRED: _PALE_SKY,
     Cell.OK_MEASURED: SKY,
     Cell.OVERLOADED_INFERRED: _PALE_VERMILION,
     Cell.OVERLOADED_MEASURED: VERMILION,
 }
-_NAMES = {
-    Cell.OK_MEASURED: "measured OK",
-    Cell.OK_INFERRED: "inferred OK",
-    Cell.OVERLOADED_MEASURED: "measured overloaded",
-    Cell.OVERLOADED_INFERRED: "inferred overloaded",
-    Cell.CONTRADICTED: "contradicted",
-    Cell.UNKNOWN: "unknown",
-}
-"""The entries of the legend, in their order."""
-
 _FRONTIERS = {FRONTIER: "-", LIKELY_FRONTIER: ":"}
 
-_MARKS = {Cell.OK_MEASURED: "o", Cell.OVERLOADED_MEASURED: "x"}
+_MARKS = {Cell.OK_MEASURED: "o", Cell.OVERLOADED_MEASURED: "x", Cell.INCOMPLETE: "_"}
 _TURN = np.linspace(0, 2 * np.pi, 25)
 _CIRCLE = 0.27 * np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 _CROSS = 0.25 * np.array([[-1, -1], [1, 1], [0, 0], [-1, 1], [1, -1]])
+_DASH = 0.25 * np.array([[-1, 0], [1, 0]])
 _SQUARE = 0.28 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
 _CELL = 0.5 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]])
 """Outlines in cells, whose sides are 1."""
@@ -101,7 +93,7 @@ def legend_of(pieces: Sequence[MapSlice]) -> dict[str, Any]:
     from matplotlib.patches import Patch
 
     present = set(np.concatenate([np.unique(piece.cells) for piece in pieces]).tolist())
-    entries: dict[str, Any] = {name: _cell_handle(cell) for cell, name in _NAMES.items() if cell in present}
+    entries: dict[str, Any] = {name: _cell_handle(cell) for cell, name in CELL_NAMES.items() if cell in present}
     handlers = {}
     if any(piece.quarantined.any() for piece in pieces):
         entries[_QUARANTINED] = Patch(linewidth=0.5, **_HATCHED)
@@ -164,11 +156,12 @@ def _draw_marks(ax: "Axes", piece: MapSlice) -> None:
     ax.tick_params(which="both", length=0)
     cell_inches = min(length / n for length, n in zip(_size_inches(ax), reversed(piece.cells.shape), strict=True))
     linewidth = min(max(cell_inches * _LINE_POINTS_AN_INCH, 0.4), 1.2)
-    for cell, outline in ((Cell.OK_MEASURED, _CIRCLE), (Cell.OVERLOADED_MEASURED, _CROSS)):
+    outlines = {Cell.OK_MEASURED: _CIRCLE, Cell.OVERLOADED_MEASURED: _CROSS, Cell.INCOMPLETE: _DASH}
+    for cell, outline in outlines.items():
         _draw_outlines(
-            ax, piece.cells == cell, outline, _NAMES[cell], facecolor="none", edgecolor=BLACK, linewidth=linewidth
+            ax, piece.cells == cell, outline, CELL_NAMES[cell], facecolor="none", edgecolor=BLACK, linewidth=linewidth
         )
-    contradicted, name = piece.cells == Cell.CONTRADICTED, _NAMES[Cell.CONTRADICTED]
+    contradicted, name = piece.cells == Cell.CONTRADICTED, CELL_NAMES[Cell.CONTRADICTED]
     _draw_outlines(ax, contradicted, _CELL, name, facecolor="none", edgecolor=BLACK, linewidth=0, hatch=_HATCH)
     predicted = np.isfinite(piece.predicted)
     shades = [_shade(share) for share in piece.predicted[predicted]]

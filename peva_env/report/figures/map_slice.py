@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL
-from peva_env.report.data import Cell
+from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, Cell
 
 NOT_LOADED = "none"
 FRONTIER, LIKELY_FRONTIER = "frontier", "frontier, predicted"
@@ -23,6 +22,7 @@ type Edge = tuple[tuple[float, float], tuple[float, float]]
 _SIDES = {
     Cell.ABSENT: UNKNOWN_LABEL,
     Cell.UNKNOWN: UNKNOWN_LABEL,
+    Cell.INCOMPLETE: UNKNOWN_LABEL,
     Cell.CONTRADICTED: UNKNOWN_LABEL,
     Cell.OK_INFERRED: OK_LABEL,
     Cell.OK_MEASURED: OK_LABEL,

@@ -3,15 +3,14 @@
 Notation: ``N`` configurations in plan order; ``R`` rows and ``C`` columns of a slice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
-from peva_env.inference import MonotoneMap
-from peva_env.report.data import Cell, cell_codes, cell_of
+from peva_env.inference import Cell, MonotoneMap, cell_codes, cell_of
 from peva_env.report.figures.map_slice import NOT_LOADED, MapSlice
 from peva_env.report.figures.style import short_name
 from peva_env.space import DENSE_LIMIT, Config, ConfigSpace
@@ -28,15 +27,18 @@ class MapSlicer:
     Args:
         known: the map.
         predicted: (N,), the probability of overload of each configuration, 0..1.
+        begun: configurations that were run; those without a verdict are incomplete.
 
     Raises:
         ConfigError: there are more or fewer predictions than configurations.
     """
 
-    def __init__(self, known: MonotoneMap, predicted: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self, known: MonotoneMap, predicted: NDArray[np.float64] | None = None, begun: Iterable[Config] = ()
+    ) -> None:
         self.space = known.space
         self._known = known
-        self._cells = None if known.labels is None else cell_codes(known)
+        self._cells = None if known.labels is None else cell_codes(known, begun)
         self._quarantined = np.zeros(0 if self._cells is None else self.space.n_configs, np.bool_)
         self._quarantined[[self.space.index(config) for config in known.quarantined()]] = True
         self._predicted = None if predicted is None else np.asarray(predicted, np.float64)
@@ -67,23 +69,23 @@ class MapSlicer:
         return MapSlice(rows, rates, "", column_name, *self._look_up(indices), rows_are_rates=False)
 
     def slice(self, functions: Sequence[str], at: Config) -> MapSlice:
-        """Return the first function's rates down, the second one's across, with the others at the given rates.
+        """Return the first function's rates across, the second one's upwards, with the others at the given rates.
 
         Raises:
             ConfigError: the plan has no such configurations, or too many to draw.
         """
-        down, across = checked_functions(self.space, functions, PAIR)
-        indices = self._indices(down, across, at)
+        across, upwards = checked_functions(self.space, functions, PAIR)
+        indices = self._indices(upwards, across, at)
         present = indices != _OUTSIDE_PLAN
         if not present.any():
             raise ConfigError(
-                f"at: the plan has no configuration of {down} and {across} with {_load_text(at) or 'no other'}"
+                f"at: the plan has no configuration of {across} and {upwards} with {_load_text(at) or 'no other'}"
             )
-        rows, columns = ([NOT_LOADED, *map(str, self._rates(name))] for name in (down, across))
+        rows, columns = ([NOT_LOADED, *map(str, self._rates(name))] for name in (upwards, across))
         is_of_one_size = self.space.min_functions == self.space.max_functions - 1
         top, left = (int(is_of_one_size and not line.any()) for line in (present[0], present[:, 0]))
         rest = [name for name in self.space.functions if name not in functions]
-        names = f"{short_name(down)} (rps)", f"{short_name(across)} (rps)"
+        names = f"{short_name(upwards)} (rps)", f"{short_name(across)} (rps)"
         cells, predicted, quarantined = self._look_up(indices[top:, left:])
         others = _others_text(rest, dict(at))
         return MapSlice(rows[top:], columns[left:], *names, cells, predicted, quarantined, others)
@@ -96,13 +98,13 @@ class MapSlicer:
         if n_rows * n_columns > limit:
             raise ConfigError(f"a map of {n_rows:,} x {n_columns:,} cells is too large to draw; the limit is {limit:,}")
 
-    def _indices(self, down: str, across: str, at: Config) -> NDArray[np.object_]:
+    def _indices(self, upwards: str, across: str, at: Config) -> NDArray[np.object_]:
         """Return the index of each cell's configuration, (R, C), exact for spaces of any size."""
-        rates = {name: self._rates(name) for name in (down, across)}
-        shape = len(rates[down]) + 1, len(rates[across]) + 1
+        rates = {name: self._rates(name) for name in (upwards, across)}
+        shape = len(rates[upwards]) + 1, len(rates[across]) + 1
         self._refuse_too_many(*shape)
         indices = np.full(shape, _OUTSIDE_PLAN, object)
-        for loaded in ((), (down,), (across,), (down, across)):
+        for loaded in ((), (upwards,), (across,), (upwards, across)):
             names = sorted([*loaded, *dict(at)])
             if not self.space.min_functions <= len(names) < self.space.max_functions:
                 continue
@@ -111,9 +113,9 @@ class MapSlicer:
             first = offset + sum(steps[name] * self._rates(name).index(rate) for name, rate in at)
             rows, columns = (
                 steps[name] * np.arange(len(rates[name])).astype(object) if name in loaded else np.array([0], object)
-                for name in (down, across)
+                for name in (upwards, across)
             )
-            place = tuple(slice(1, None) if name in loaded else slice(0, 1) for name in (down, across))
+            place = tuple(slice(1, None) if name in loaded else slice(0, 1) for name in (upwards, across))
             indices[place] = first + rows[:, None] + columns[None, :]
         return indices
 

@@ -1,6 +1,6 @@
 """The overload map of two functions: the state of each configuration, and the frontier."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from peva_env.report.figures.map_drawing import draw_slice, legend_of
 from peva_env.report.figures.map_slice import MapSlice
 from peva_env.report.figures.map_slicer import PAIR, MapSlicer, checked_functions
 from peva_env.report.figures.style import LETTERS_AN_INCH, new_axes, require_matplotlib
+from peva_env.space import Config
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +37,7 @@ def overload_map(
     functions: Sequence[str] | None = None,
     at: Mapping[str, int] | None = None,
     predicted: NDArray[np.float64] | None = None,
+    begun: Iterable[Config] = (),
 ) -> "Axes":
     """Draw the map of two functions: one cell a configuration, evenly spaced, and the frontier.
 
@@ -45,16 +47,17 @@ def overload_map(
     Args:
         known: the map.
         ax: the axes to draw on; None for new ones.
-        functions: the function down and the one across; None for the first two. Of a plan that loads one at a time,
+        functions: the function across and the one upwards; None for the first two. Of a plan that loads one at a time,
             any number.
         at: rates of the other functions, which are not loaded if not named; None for the lowest load of the plan.
         predicted: (N,) in plan order, the probability of overload; drawn where a configuration is unknown.
+        begun: configurations that were run; those without a verdict are incomplete.
 
     Raises:
         ConfigError: there are no such functions, rates or configurations, too many cells, not as many predictions as
             configurations, or matplotlib is not installed.
     """
-    slicer = MapSlicer(known, predicted)
+    slicer = MapSlicer(known, predicted, begun)
     if known.space.max_functions == _SINGLES:
         piece, title = slicer.strips(functions), ""
     else:
@@ -74,6 +77,7 @@ def overload_maps(
     *,
     functions: Sequence[str] | None = None,
     predicted: NDArray[np.float64] | None = None,
+    begun: Iterable[Config] = (),
     max_panels: int = 9,
 ) -> "list[Axes]":
     """Draw a map of three and more functions as small maps of two: one for each load of the others.
@@ -83,8 +87,9 @@ def overload_maps(
 
     Args:
         known: the map.
-        functions: the function down and the one across; None for the first two.
+        functions: the function across and the one upwards; None for the first two.
         predicted: as in ``overload_map``.
+        begun: as in ``overload_map``.
         max_panels: the largest number of maps.
 
     Raises:
@@ -95,7 +100,7 @@ def overload_maps(
         raise ConfigError(f"max_panels: must be at least 1, not {max_panels}")
     if known.space.max_functions == _SINGLES:
         raise ConfigError("the plan loads one function at a time: overload_map draws all of it")
-    pieces, n_all = _pieces(MapSlicer(known, predicted), functions, max_panels)
+    pieces, n_all = _pieces(MapSlicer(known, predicted, begun), functions, max_panels)
     figure, panels = _panels(len(pieces))
     for ax, (piece, title) in zip(panels, pieces, strict=True):
         draw_slice(ax, piece, title)

@@ -53,6 +53,7 @@ function numbersOf(one) {
 const TABLE_TEXTS = {
   [UNKNOWN]: "?",
   [CONTRADICTED]: "contradicted",
+  [INCOMPLETE]: "incomplete",
   [OK_MEASURED]: "OK",
   [OK_INFERRED]: "(OK)",
   [OVERLOADED_MEASURED]: "over",
@@ -66,7 +67,7 @@ function tableText(index) {
 
 // --- the legend
 
-const LETTERS = { circle: "●", "circle-open": "○", x: "✖", "x-thin-open": "×", "diamond-tall": "♦" };
+const LETTERS = { circle: "●", "circle-open": "○", x: "✖", "x-thin-open": "×", "diamond-tall": "♦", "line-ew-open": "–" };
 
 function drawLegend() {
   const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])), { fill, mark, ink } = palette();

@@ -9,6 +9,7 @@ const SELECTIONS = {
   "OVERLOADED": isAny(OVERLOADED_MEASURED, OVERLOADED_INFERRED),
   "inferred": isAny(OK_INFERRED, OVERLOADED_INFERRED),
   "contradicted": isAny(CONTRADICTED),
+  "incomplete": isAny(INCOMPLETE),
   "unknown": isAny(UNKNOWN),
   "with runs that disagree": (index) => isSplit(index),
   "with INVALID runs": (index) => rowOf[index] >= 0 && summaries.nRuns[rowOf[index]] > summaries.nValid[rowOf[index]],

@@ -6,19 +6,20 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-// As in map_data.py and run_data.py.
+// As in peva_env/inference/cells.py, map_data.py and run_data.py.
 const ABSENT = 0, UNKNOWN = 1, CONTRADICTED = 2, OK_MEASURED = 3, OK_INFERRED = 4, OVERLOADED_MEASURED = 5,
-  OVERLOADED_INFERRED = 6;
+  OVERLOADED_INFERRED = 6, INCOMPLETE = 7;
 const NOT_PREDICTED = 255;
 const RUN_VERDICTS = ["OK", "OVERLOADED", "INVALID"];
 
 const CELL_TEXTS = {
-  [UNKNOWN]: "unknown",
-  [CONTRADICTED]: "contradicted",
   [OK_MEASURED]: "measured OK",
   [OK_INFERRED]: "inferred OK",
   [OVERLOADED_MEASURED]: "measured overloaded",
   [OVERLOADED_INFERRED]: "inferred overloaded",
+  [CONTRADICTED]: "contradicted",
+  [INCOMPLETE]: "incomplete",
+  [UNKNOWN]: "unknown",
 };
 
 const SIDES = { [OK_MEASURED]: -1, [OK_INFERRED]: -1, [OVERLOADED_MEASURED]: 1, [OVERLOADED_INFERRED]: 1 };
@@ -205,5 +206,5 @@ function statusText(index) {
   const code = cells[index], one = summaryOf(index);
   const said = one && (one.nValid ? `its runs say ${one.verdict}` : "all its runs were INVALID");
   const is = isPredicted(index) ? `unknown, predicted overloaded with ${predicted[index]} %` : CELL_TEXTS[code];
-  return said && (code === CONTRADICTED || code === UNKNOWN) ? `${is}; ${said}` : is;
+  return said && (code === CONTRADICTED || code === INCOMPLETE) ? `${is}; ${said}` : is;
 }

@@ -6,21 +6,21 @@ const print = matchMedia("print");
 const PRINTED_WIDTH_PX = 660;
 const MIN_WIDTH_PX = 240;
 
-const KINDS = [UNKNOWN, CONTRADICTED, OK_MEASURED, OK_INFERRED, OVERLOADED_MEASURED, OVERLOADED_INFERRED];
+const KINDS = [OK_MEASURED, OK_INFERRED, OVERLOADED_MEASURED, OVERLOADED_INFERRED, CONTRADICTED, INCOMPLETE, UNKNOWN];
 const ofKinds = (...colours) => Object.fromEntries(KINDS.map((kind, i) => [kind, colours[i]]));
 
-// The fills and marks of UNKNOWN, CONTRADICTED, OK and OVERLOADED, measured and inferred, in the order of KINDS.
+// The fills and marks, in the order of KINDS.
 const LIGHT = {
   ink: "#1b1f24", grid: "#d0d4d9", cursor: "#000000", halo: "#ffffff",
-  fill: ofKinds("#cfd3d8", "#cc79a7", "#0072b2", "#a6d0ea", "#d55e00", "#f5c19d"),
-  mark: ofKinds("#1b1f24", "#000000", "#ffffff", "#00466e", "#ffffff", "#7a3600"),
+  fill: ofKinds("#0072b2", "#a6d0ea", "#d55e00", "#f5c19d", "#cc79a7", "#f0e442", "#cfd3d8"),
+  mark: ofKinds("#ffffff", "#00466e", "#ffffff", "#7a3600", "#000000", "#000000", "#1b1f24"),
   predicted: ["#e4f1f9", "#f3f3f3", "#fcebdd"],
   parts: { cooldown: "#56b4e9", load: "#d55e00", overhead: "#999999" },
 };
 const DARK = {
   ink: "#e6e8eb", grid: "#3b4048", cursor: "#ffffff", halo: "#14171b",
-  fill: ofKinds("#555b63", "#cc79a7", "#56b4e9", "#1c5a82", "#e8792b", "#7d4013"),
-  mark: ofKinds("#e6e8eb", "#000000", "#00263c", "#bfe3f8", "#331500", "#ffd9bd"),
+  fill: ofKinds("#56b4e9", "#1c5a82", "#e8792b", "#7d4013", "#cc79a7", "#a89c1e", "#555b63"),
+  mark: ofKinds("#00263c", "#bfe3f8", "#331500", "#ffd9bd", "#000000", "#000000", "#e6e8eb"),
   predicted: ["#15303f", "#2c2f33", "#3c2a1c"],
   parts: { cooldown: "#56b4e9", load: "#e8792b", overhead: "#9aa0a6" },
 };
@@ -33,6 +33,7 @@ const SYMBOLS = {
   [OK_INFERRED]: "circle-open",
   [OVERLOADED_MEASURED]: "x",
   [OVERLOADED_INFERRED]: "x-thin-open",
+  [INCOMPLETE]: "line-ew-open",
 };
 
 // A cell's colour by number: first those of KINDS, then shades of a probability.

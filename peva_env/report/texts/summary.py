@@ -6,8 +6,8 @@ from typing import Any
 
 from peva_env.config import LATENCIES, limit_text
 from peva_env.contracts import Verdict, ending_text
+from peva_env.inference import Cell, cell_codes
 from peva_env.maps import NodeMap
-from peva_env.report.data import Cell, cell_codes
 from peva_env.report.texts.formats import Entry, count_text, isolated, span_text
 from peva_env.system import moment_text
 
@@ -59,11 +59,13 @@ def campaign_settings(node_map: NodeMap) -> Iterator[Entry]:
 
 def map_counts(node_map: NodeMap) -> Iterator[Entry]:
     """Yield the number of configurations in each state."""
-    n_of = Counter(map(Cell, cell_codes(node_map.known).tolist()))
+    n_of = Counter(map(Cell, cell_codes(node_map.known, node_map.begun).tolist()))
     for verdict, measured in ((Verdict.OK, Cell.OK_MEASURED), (Verdict.OVERLOADED, Cell.OVERLOADED_MEASURED)):
         inferred = n_of[Cell(measured + 1)]
         n = n_of[measured] + inferred
         yield str(verdict), f"{n:,}: {n_of[measured]:,} measured, {inferred:,} inferred"
+    if n_of[Cell.INCOMPLETE]:
+        yield "incomplete", f"{n_of[Cell.INCOMPLETE]:,}: run, but too few valid runs for a verdict"
     yield "unknown", f"{n_of[Cell.UNKNOWN]:,}{scope_text(node_map)}"
     if n_of[Cell.CONTRADICTED]:
         yield (

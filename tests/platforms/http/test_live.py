@@ -47,7 +47,7 @@ def test_a_service_is_measured_and_another_objective_is_answered_without_load() 
 
     assert (ended.returncode, ended.stderr.count("\n")) == (0, 1), ended.stderr
     assert "nothing measures CPU and RAM (no prometheus_url); there is no rule on them" in ended.stderr
-    assert "complete: 2 configurations measured, 0 skipped, 0 unknown" in ended.stdout
+    assert "complete: 2 configurations measured, 0 inferred, 0 unknown" in ended.stdout
     assert {headers["authorization"] for _, headers in service.requests} == {"s3cr3t"}
     assert asked.startswith("app 40: OVERLOADED, measured")
     assert "note: no rule on CPU and RAM" in asked

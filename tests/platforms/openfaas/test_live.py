@@ -123,7 +123,7 @@ def test_a_campaign_writes_the_password_nowhere(upstream: str, tmp_path: Path) -
             )
         )
     assert (code, errors) == (0, "")
-    assert "complete: 2 configurations measured, 0 skipped, 0 unknown" in output
+    assert "complete: 2 configurations measured, 0 inferred, 0 unknown" in output
     assert [event["functions"][0]["replicas"] for event in events()] == [2, 2]
     assert not [one for one in gateway.asked if one.startswith("POST /system")]  # nothing was scaled
 

@@ -1,22 +1,25 @@
-"""The state of each configuration, as figures and pages show it.
+"""The state of each configuration, as terminals, figures and pages show it, and the words for it.
 
 Notation: ``N`` configurations in plan order.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import Verdict
-from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, MonotoneMap, Status
+from peva_env.inference.grid import OK_LABEL, OVERLOADED_LABEL
+from peva_env.inference.monotone_map import MonotoneMap
+from peva_env.inference.records import Status
 from peva_env.space import Config, config_key
 
 
 class Cell(IntEnum):
     """The state of a configuration; ``ABSENT``: it is not in the plan, or not in the record.
 
-    ``page/data.js`` has the same numbers.
+    ``page/data.js`` of the report has the same numbers.
     """
 
     ABSENT = 0
@@ -26,7 +29,19 @@ class Cell(IntEnum):
     OK_INFERRED = 4
     OVERLOADED_MEASURED = 5
     OVERLOADED_INFERRED = 6
+    INCOMPLETE = 7
 
+
+CELL_NAMES = {
+    Cell.OK_MEASURED: "measured OK",
+    Cell.OK_INFERRED: "inferred OK",
+    Cell.OVERLOADED_MEASURED: "measured overloaded",
+    Cell.OVERLOADED_INFERRED: "inferred overloaded",
+    Cell.CONTRADICTED: "contradicted",
+    Cell.INCOMPLETE: "incomplete",
+    Cell.UNKNOWN: "unknown",
+}
+"""The words of legends, in their order."""
 
 _OF_LABEL = {
     OK_LABEL: (Cell.OK_MEASURED, Cell.OK_INFERRED),
@@ -35,8 +50,12 @@ _OF_LABEL = {
 _OF_VERDICT = {Verdict.OK: _OF_LABEL[OK_LABEL], Verdict.OVERLOADED: _OF_LABEL[OVERLOADED_LABEL]}
 
 
-def cell_codes(known: MonotoneMap) -> NDArray[np.uint8]:
+def cell_codes(known: MonotoneMap, begun: Iterable[Config] = ()) -> NDArray[np.uint8]:
     """Return the ``Cell`` of each configuration, (N,).
+
+    Args:
+        known: the map.
+        begun: configurations of the space that were run; those without a verdict are incomplete.
 
     Raises:
         ValueError: the space is beyond ``DENSE_LIMIT``.
@@ -46,6 +65,10 @@ def cell_codes(known: MonotoneMap) -> NDArray[np.uint8]:
     for label, (measured, inferred) in _OF_LABEL.items():
         cells[labels == label] = measured
         cells[(labels == label) & (status == Status.INFERRED)] = inferred
+    for config in begun:
+        index = known.space.index(config)
+        if cells[index] == Cell.UNKNOWN:
+            cells[index] = Cell.INCOMPLETE
     cells[status == Status.CONTRADICTED] = Cell.CONTRADICTED
     if known.recorded is not None:
         cells[~known.recorded] = Cell.ABSENT
