@@ -35,7 +35,7 @@ def diff(
     functions: Functions = None,
     context: Annotated[
         tuple[str, str] | None,
-        typer.Option(help="Contexts before and after: hashes or prefixes; default: those measured last."),
+        typer.Option(help="Names of nodes, or context hashes or prefixes, before and after; default: measured last."),
     ] = None,
     repetition: Annotated[
         tuple[int, int] | None, typer.Option(help="Repetitions before and after; default: the last.")

@@ -22,7 +22,10 @@ Inference = Annotated[
         "--dominance", help="How verdicts are inferred; default: as in the campaign, but at least within_sets."
     ),
 ]
-Context = Annotated[str | None, typer.Option(help="Context hash or prefix; default: the context measured last.")]
+Context = Annotated[
+    str | None,
+    typer.Option(help="Name of a node, or context hash or prefix; default: the context measured last."),
+]
 Repetition = Annotated[
     int | None, typer.Option(min=1, max=MAX_REPETITION, help="Number of the repetition; default: the last.")
 ]

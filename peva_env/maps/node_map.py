@@ -8,7 +8,7 @@ from typing import Any
 from peva_env.contracts import UNEVEN, EndStatus, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.maps.map_of_runs import expected_runs
-from peva_env.memory import is_suspect, node_name, rules_in
+from peva_env.memory import fleet_node, is_suspect, node_name, rules_in
 from peva_env.rules import Evidence, RunMargins, Scatter, evidence_of, run_margins
 from peva_env.space import Config, ConfigKey, config_key, config_pairs
 
@@ -52,8 +52,9 @@ class NodeMap:
 
     @property
     def node(self) -> str:
-        """The node's name."""
-        return node_name(self.context) or self.context_hash
+        """The node's name: that in its fleet, or else that in its context."""
+        last = self.campaigns[-1].run_id if self.campaigns else ""
+        return fleet_node(last) or node_name(self.context) or self.context_hash
 
     @cached_property
     def runs(self) -> dict[ConfigKey, list[ExecutionEvent]]:

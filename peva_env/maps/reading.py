@@ -122,8 +122,8 @@ def read_stored(
 
     Args:
         memory: the DuckDB file; a campaign may be running on it.
-        context: hash of the context, or a prefix of it; None for the context measured last that has all functions in
-            question.
+        context: name of a node, or hash of a context or a prefix of one; None for the context measured last that has
+            all functions in question.
         repetition: its number; None for the last that has these functions.
         functions: the functions of the map; None for all recorded ones.
         configs: configurations that the map must include, whether they were measured or not.

@@ -11,7 +11,7 @@ from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.maps.node_map import CampaignRecord
 from peva_env.maps.recorded_space import RecordedRates, read_recorded
-from peva_env.memory import RECHECK_AGENT, REFINED, read_events
+from peva_env.memory import RECHECK_AGENT, REFINED, fleet_node, node_name, parsed_context, read_events
 from peva_env.space import ConfigKey
 
 _MANY = 5
@@ -45,6 +45,8 @@ class RecordedCampaigns:
     ) -> "RecordedCampaigns":
         """Return the campaigns of a context and repetition that have these functions; of several, the last.
 
+        ``context`` is the name of a node, or a context hash or a prefix of one; a name goes before a prefix.
+
         A re-check that was cut off, and without ``rechecks`` any, is chosen only if it is asked for, or there is no
         other repetition: it knows little of the map.
 
@@ -52,13 +54,17 @@ class RecordedCampaigns:
             ConfigError: there are none.
         """
         if context == "":
-            raise ConfigError("context '': must be a context hash or the first digits of one")
+            raise ConfigError("context '': must be the name of a node, or a context hash or the first digits of one")
         there = _all(connection)
         if not there:
             raise ConfigError(f"memory {memory}: it has no measured events yet; `peva-env run` measures some")
-        of_context = [one for one in there if one.context_hash.startswith(context or "")]
+        of_node = [one for one in there if one.node == context]
+        of_context = of_node or [one for one in there if one.context_hash.startswith(context or "")]
         if not of_context:
-            raise ConfigError(f"memory {memory}: no context hash begins with {context!r}; it has: {_contexts(there)}")
+            raise ConfigError(
+                f"memory {memory}: no node is called {context!r} and no context hash begins with it; it has: "
+                f"{_contexts(there)}"
+            )
         of_repetition = [one for one in of_context if repetition in (None, one.repetition)]
         if not of_repetition:
             numbers = ", ".join(str(number) for number in sorted({one.repetition for one in of_context}))
@@ -71,8 +77,13 @@ class RecordedCampaigns:
             )
         fitting = [one for one in fitting if not (one.is_cut_off if rechecks else one.is_recheck)] or fitting
         chosen = fitting[0]
-        notes = _not_chosen(chosen, fitting, of_repetition) if context is None else ()
+        notes = _not_chosen(chosen, fitting, of_repetition) if context is None or of_node else ()
         return cls(connection, memory, chosen.context_hash, chosen.repetition, tuple(notes))
+
+    @staticmethod
+    def nodes(connection: duckdb.DuckDBPyConnection, functions: frozenset[str]) -> list[str]:
+        """Return the names of the nodes that have these functions, in alphabetical order."""
+        return sorted({one.node for one in _all(connection) if functions <= one.functions})
 
     def context(self) -> Mapping[str, Any]:
         """Return the context as plain data, with the rules of the last campaign; empty if no session holds it.
@@ -138,11 +149,12 @@ class RecordedCampaigns:
 
 
 class _Measured(NamedTuple):
-    """A context and repetition, the functions that were measured in them, and whether all that was by a re-check.
+    """A context and repetition, its node, the functions that were measured, and whether all that was by a re-check.
 
     ``is_cut_off`` is a re-check that has not ended by itself.
     """
 
+    node: str
     context_hash: str
     repetition: int
     functions: frozenset[str]
@@ -161,13 +173,28 @@ def _all(connection: duckdb.DuckDBPyConnection) -> list[_Measured]:
         "GROUP BY 1, 2 ORDER BY max(max(started_at)) OVER (PARTITION BY context_hash) DESC, 1, 2 DESC",
         [RECHECK_AGENT, RECHECK_AGENT, EndStatus.COMPLETE, EndStatus.STOPPED],
     ).fetchall()
+    nodes = _nodes(connection)
     return [
-        _Measured(of_context, repetition, frozenset(names), *which) for of_context, repetition, names, *which in rows
+        _Measured(nodes.get(of_context, of_context), of_context, repetition, frozenset(names), *which)
+        for of_context, repetition, names, *which in rows
     ]
 
 
+def _nodes(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the name of the node of each context: that in its fleet, or else that in the context itself."""
+    query = "SELECT context_hash, run_id, context_json FROM run_sessions ORDER BY started_at, run_id"
+    return {
+        of_context: fleet_node(run_id) or node_name(parsed_context(text)) or of_context
+        for of_context, run_id, text in connection.execute(query).fetchall()
+    }
+
+
 def _contexts(there: Iterable[_Measured]) -> str:
-    return _some(list(dict.fromkeys(one.context_hash for one in there)))
+    return _some(list(dict.fromkeys(map(_context, there))))
+
+
+def _context(one: _Measured) -> str:
+    return one.context_hash if one.node == one.context_hash else f"{one.context_hash} ({one.node})"
 
 
 def _some(names: Sequence[str]) -> str:
@@ -178,7 +205,7 @@ def _not_chosen(chosen: _Measured, fitting: Sequence[_Measured], there: Sequence
     """Yield notes that name the other contexts and repetitions, when the user has not chosen one."""
     others = [one for one in fitting if one.context_hash != chosen.context_hash]
     if others:
-        yield f"this is context {chosen.context_hash} alone; the memory has others: {_contexts(others)}"
+        yield f"this is context {_context(chosen)} alone; the memory has others: {_contexts(others)}"
     last = max((one for one in there if one.context_hash == chosen.context_hash), key=lambda one: one.repetition)
     if chosen.repetition != last.repetition:
         cut_off = "; the last is a re-check that was cut off" if last.is_cut_off else ""

@@ -14,6 +14,7 @@ from peva_env.memory.contexts import REFINED, RULES, context_hash, digest, node_
 from peva_env.memory.database import Database, is_in_use
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
+from peva_env.memory.fleet_names import fleet_node, fleet_run_id
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.recheck_ledger import RecheckLedger
 from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, MAX_REPETITION, RECHECK_AGENT, TABLES
@@ -52,6 +53,8 @@ __all__ = [
     "context_hash",
     "digest",
     "event_row",
+    "fleet_node",
+    "fleet_run_id",
     "is_in_use",
     "is_suspect",
     "judged_by",

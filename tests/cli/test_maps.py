@@ -86,7 +86,7 @@ def test_an_answer_is_printed_as_json(memory: str) -> None:
         (["a=99999999999"], "write a function and whole requests per second"),
         (["a=1", "a=2"], "a is named twice"),
         (["c=1"], "no context has measured c; it has: a, b"),
-        (["a=1", "--context", "x"], "no context hash begins with 'x'; it has: ctx"),
+        (["a=1", "--context", "x"], "no node is called 'x' and no context hash begins with it; it has: ctx"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused_in_one_line(memory: str, args: list[str], said: str) -> None:

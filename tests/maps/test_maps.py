@@ -96,8 +96,21 @@ def test_the_last_context_that_has_the_functions_is_chosen_and_said(memory: Path
     assert read_map(memory, context="oldes").notes == ()
     with pytest.raises(ConfigError, match="no context has measured a \\+ b; it has: a or b"):
         read_map(memory, configs=[pair(10, 10)])
-    with pytest.raises(ConfigError, match="no context hash begins with 'x'; it has: newer, older, oldest"):
+    with pytest.raises(ConfigError, match="no context hash begins with it; it has: newer, older, oldest"):
         read_map(memory, context="x")
+
+
+def test_a_node_of_a_fleet_is_chosen_by_its_name(memory: Path) -> None:
+    remember(memory, [event([("a", 10)], started_at=2.0)], context_hash="c1", run_id="small.20261129T100000")
+    remember(memory, [event([("a", 20)], started_at=3.0)], context_hash="c2", run_id="large.20261129T100000")
+    remember(memory, [event([("a", 30)], started_at=1.0)], context_hash="c0", run_id="small.20261128T100000-refined")
+    small = read_map(memory, context="small")
+    assert (small.node, small.context_hash) == ("small", "c1")
+    assert small.notes == ("this is context c1 (small) alone; the memory has others: c0 (small)",)
+    assert (read_map(memory, context="c2").node, read_map(memory, context="large").notes) == ("large", ())
+    problem = r"no node is called 'smal' .* it has: c2 \(large\), c1 \(small\), c0 \(small\)"
+    with pytest.raises(ConfigError, match=problem):
+        read_map(memory, context="smal")
 
 
 def test_the_last_repetition_is_chosen_unless_another_is_asked_for(memory: Path) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from peva_agents.fleet import Orders, node_of
+from peva_agents.fleet import Orders
 from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.env import PevaEnv
-from peva_env.memory import DuckDBMemoryStore, Session
+from peva_env.memory import DuckDBMemoryStore, Session, fleet_node
 from peva_env.planning import DfaasPlanBuilder
 from peva_env.space import Config, config_text
 from tests.support.engines import make_engine
@@ -94,5 +94,5 @@ def stored_runs(connection: Any) -> dict[str, list[str]]:
     query = "SELECT run_id, function_names, rates_rps, iteration FROM execution_events WHERE kind = 'measured'"
     for run_id, names, rates, iteration in connection.execute(query).fetchall():
         run = f"{config_text(list(zip(names, rates, strict=True)))} {iteration}"
-        found.setdefault(node_of(run_id), []).append(run)
+        found.setdefault(fleet_node(run_id) or run_id, []).append(run)
     return found

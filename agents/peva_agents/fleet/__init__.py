@@ -9,7 +9,7 @@ What must always hold:
 - A node starts a run only with the leave of the driver, so that limits hold for the fleet as a whole.
 """
 
-from peva_agents.fleet.driver import FleetDriver, node_of
+from peva_agents.fleet.driver import FleetDriver
 from peva_agents.fleet.file import FleetNode, FleetPlan, load_fleet
 from peva_agents.fleet.fleet import merge, run, status, stop
 from peva_agents.fleet.news import NodeState, Phase
@@ -27,7 +27,6 @@ __all__ = [
     "Phase",
     "load_fleet",
     "merge",
-    "node_of",
     "run",
     "status",
     "stop",

@@ -19,7 +19,7 @@ from peva_agents.fleet.node import NodeCampaign, Orders
 from peva_agents.fleet.shares import LoadShares
 from peva_env.contracts import EventKind, ExecutionEvent
 from peva_env.errors import PevaError
-from peva_env.memory import DuckDBMemoryStore
+from peva_env.memory import DuckDBMemoryStore, fleet_node, fleet_run_id
 
 NAMESPACE = "peva-env-fleet"
 
@@ -185,10 +185,10 @@ class FleetDriver:
             "SELECT run_id, k6_version FROM run_sessions ORDER BY started_at"
         ).fetchall()
         all_of = self._plan.agent == TRANSFERS
-        known = [run_id for run_id, _ in rows if all_of or node_of(run_id) == node.name]
+        known = [run_id for run_id, _ in rows if all_of or fleet_node(run_id) == node.name]
         versions = [version for _, version in rows if version]
-        run_id = f"{node.name}.{time.strftime('%Y%m%dT%H%M%S')}"
-        return Orders(node, self._plan.agent, run_id, packed(self._store, known), versions[-1] if versions else None)
+        k6_version = versions[-1] if versions else None
+        return Orders(node, self._plan.agent, fleet_run_id(node.name), packed(self._store, known), k6_version)
 
     def _listen(self) -> None:
         """Wait for news, store all events that have come in one transaction, and ask for the next."""
@@ -268,8 +268,9 @@ class FleetDriver:
         if all(isinstance(item, ExecutionEvent) for item in news.items):
             return
         rows = self._store.database.connection.execute("SELECT run_id, context_hash FROM run_sessions").fetchall()
-        own = {context for run_id, context in rows if node_of(run_id) == member.node.name}
-        others = sorted({node_of(run_id) for run_id, context in rows if context in own} - {member.node.name})
+        own = {context for run_id, context in rows if fleet_node(run_id) == member.node.name}
+        nodes = {fleet_node(run_id) or run_id for run_id, context in rows if context in own}
+        others = sorted(nodes - {member.node.name})
         if others and member.state.phase is not Phase.COMPLETE:
             member.actor.stop.remote()
             self._end(
@@ -282,8 +283,3 @@ class FleetDriver:
 
 
 _WHY = {Phase.BUDGET: "the machine time of the fleet is spent"}
-
-
-def node_of(run_id: str) -> str:
-    """Return the name of the node of a campaign of a fleet."""
-    return run_id.partition(".")[0]

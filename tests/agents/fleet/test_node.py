@@ -32,7 +32,7 @@ def play(
             return news.state, events, tables
 
 
-def orders(path: Path, known: Tables, *, run_id: str = "a.1", k6_version: str | None = None) -> Orders:
+def orders(path: Path, known: Tables, *, run_id: str = "a.20261129T100000", k6_version: str | None = None) -> Orders:
     return Orders(load_fleet(path).nodes[0], "cartesian", run_id, known, k6_version)
 
 
@@ -65,7 +65,7 @@ def test_a_stopped_campaign_goes_on_from_what_the_fleet_knows_when_its_own_memor
     assert (state.phase, len(events)) == (Phase.INTERRUPTED, 1)
     load_fleet(path).memory_of("a").unlink()
     second = NodeCampaign(sleeping_env)
-    second.begin(orders(path, tables[-1], run_id="a.2"))
+    second.begin(orders(path, tables[-1], run_id="a.20261129T100001"))
     state, events, _ = play(second)
     assert (state.phase, state.n_measured, len(events)) == (Phase.COMPLETE, 2, 1)
     assert len(started_runs(tmp_path / "out", "a")) == 2
