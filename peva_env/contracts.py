@@ -371,7 +371,7 @@ class AgentWithDominance(Protocol):
 class Agent(AgentWithDominance, Protocol):
     """Chooses the next action of a campaign; ``name`` is its name in the memory and in the arena.
 
-    Three more methods are optional: see ``SpaceBoundAgent``, ``PredictingAgent`` and ``CandidateAgent``.
+    More methods are optional: see ``SpaceBoundAgent``, ``PredictingAgent``, ``TransferringAgent``, ``CandidateAgent``.
     """
 
     name: str
@@ -410,6 +410,19 @@ class PredictingAgent(Protocol):
 
         Called at any time after ``begin``. A call must not change the agent's next action.
         """
+        ...
+
+
+@runtime_checkable
+class TransferringAgent(Protocol):
+    """An agent that also learns from other campaigns, such as those on the other nodes of a fleet."""
+
+    def learn_elsewhere(self, events: Sequence[ExecutionEvent]) -> None:
+        """Learn from runs of other campaigns, of which the memory may not know; called between two choices."""
+        ...
+
+    def alone(self, seed: int) -> PolicyAlgorithm:
+        """Return a new policy that chooses as this agent does, without learning elsewhere."""
         ...
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from peva_agents.beliefs import Comparison, Networks, Prior, correction_inputs
 from peva_agents.policy_agent import PolicyAgent
 from peva_env.config import DfaasConfig, OverloadConfig
-from peva_env.contracts import ExecutionEvent, PolicyContext
+from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext
 from peva_env.features import Counts, Features, Measured, Reach, highest_rps, valid_runs, valid_steps
 from peva_env.planning import Candidates
 from peva_env.space import Config
@@ -84,6 +84,11 @@ class LearntPolicy:
         """Learn from several runs."""
         self._measured.learn(events)
         self._features = None
+
+    def learn_elsewhere(self, events: Sequence[ExecutionEvent]) -> None:
+        """Learn from runs of other campaigns; no-op unless this policy transfers."""
+        if self._prior:
+            self._prior.add(events)
 
     def predict(self, configs: Sequence[Config]) -> Floats:
         """Return each configuration's probability of being overloaded, as if ``configs`` were all unknown ones."""
@@ -156,11 +161,21 @@ class LearntAgent(PolicyAgent):
         seed = config.seed if config else None
         networks = Networks.load(Path(path)) if path else None
         name = "learnt-transfer" if transfers else "learnt"
-        super().__init__(LearntPolicy(networks, seed, transfers=transfers), name=name, seed=seed)
+        self.learnt = LearntPolicy(networks, seed, transfers=transfers)
+        super().__init__(self.learnt, name=name, seed=seed)
 
 
 class TransferAgent(LearntAgent):
     """The learnt agent with ``transfers``: it also uses measurements of other nodes, or of fewer functions."""
 
     def __init__(self, config: DfaasConfig | None = None, path: Path | str | None = None) -> None:
+        self._path = path
         super().__init__(config, path, transfers=True)
+
+    def learn_elsewhere(self, events: Sequence[ExecutionEvent]) -> None:
+        """Learn from runs of other campaigns, such as those on the other nodes of a fleet."""
+        self.learnt.learn_elsewhere(events)
+
+    def alone(self, seed: int) -> PolicyAlgorithm:
+        """Return the learnt policy without transfer."""
+        return LearntPolicy(Networks.load(Path(self._path)) if self._path else None, seed)

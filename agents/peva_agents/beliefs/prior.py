@@ -6,12 +6,14 @@ were right in this campaign. A larger node serves higher rates of every function
 factor for which most votes are right.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from peva_env.contracts import Tensors
+from peva_env.contracts import ExecutionEvent, Tensors
 from peva_env.features import Measurements, highest_rps
-from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, no_lower_pairs
+from peva_env.inference import LABELS, OK_LABEL, OVERLOADED_LABEL, no_lower_pairs
 from peva_env.rules import majority_labels
 from peva_env.space import ConfigSpace
 
@@ -35,10 +37,23 @@ class Prior:
     """
 
     def __init__(self, tensors: Tensors, space: ConfigSpace, own: Floats) -> None:
-        rates, labels = _majorities(*_shares(tensors, space))
+        self._space = space
+        rates, labels = _shares(tensors, space)
         known = set(map(tuple, own.tolist()))
         earlier = np.array([tuple(row) not in known for row in rates.tolist()], np.bool_)
-        rates, labels = rates[earlier], labels[earlier]
+        self._fit(rates[earlier], labels[earlier])
+
+    def add(self, events: Iterable[ExecutionEvent]) -> None:
+        """Add valid runs of other campaigns; those with functions that the space does not have are left out."""
+        added = [event for event in events if event.is_valid and set(event.config_key[0]) <= set(self._space.functions)]
+        if added:
+            rates = self._space.rates_of(event.config_pairs for event in added) / highest_rps(self._space)
+            labels = np.array([LABELS[event.verdict] for event in added], np.int8)
+            self._fit(np.concatenate([self._rates, rates]), np.concatenate([self._labels, labels]))
+
+    def _fit(self, rates: Floats, labels: NDArray[np.int8]) -> None:
+        self._rates, self._labels = rates, labels
+        rates, labels = _majorities(rates, labels)
         self._ok = _extremes(rates[labels < 0], OK_LABEL)
         self._overloaded = _extremes(rates[labels > 0], OVERLOADED_LABEL)
 

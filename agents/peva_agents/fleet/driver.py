@@ -8,6 +8,7 @@
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,14 +18,12 @@ from peva_agents.fleet.file import FleetNode, FleetPlan
 from peva_agents.fleet.news import News, NodeState, Phase
 from peva_agents.fleet.node import NodeCampaign, Orders
 from peva_agents.fleet.shares import LoadShares
-from peva_env.contracts import EventKind, ExecutionEvent
+from peva_env.contracts import EventKind, ExecutionEvent, TransferringAgent
 from peva_env.errors import PevaError
 from peva_env.memory import DuckDBMemoryStore, fleet_node, fleet_run_id
+from peva_env.planning import agent_factory
 
 NAMESPACE = "peva-env-fleet"
-
-TRANSFERS = "learnt-transfer"
-"""The agent that learns from other nodes, so that it is given their measurements."""
 
 _NEWS_WAIT_S = 5.0
 _TICK_S = 0.5
@@ -34,6 +33,9 @@ _NAME_FREE_S = 30.0
 
 _MAX_LOSSES = 40
 """Deaths of an actor without any news between them, after which its node counts as failed: some 20 s."""
+
+_MOST_LESSONS = 256
+"""Largest number of other nodes' runs that come with a leave to run; of more, the latest."""
 
 _A_PLACE = 0.001
 """How much of a node's resource its actor takes: a resource says where a campaign may run, and not how many."""
@@ -50,6 +52,7 @@ class _Member:
         self.again_at = 0.0
         self.n_losses = 0
         self.after, self.version, self.n_granted = 0, 0, 0
+        self.lessons: deque[ExecutionEvent] = deque(maxlen=_MOST_LESSONS)
         self.state = NodeState()
 
     @property
@@ -58,7 +61,7 @@ class _Member:
 
     @property
     def is_loaded(self) -> bool:
-        if self.state.phase.is_end or not self.n_granted:
+        if self.state.phase.is_end or self.state.phase is Phase.COMPARING or not self.n_granted:
             return False
         return self.state.n_asked < self.n_granted or self.state.phase is not Phase.WAITING
 
@@ -86,6 +89,7 @@ class FleetDriver:
         self._plan, self._ray, self._store, self._make_env = plan, ray, store, make_env
         self._members = {node.name: _Member(node) for node in plan.nodes}
         self._resolved = dict.fromkeys(self._members, 0)
+        self._transfers = isinstance(agent_factory(plan.agent)(plan.nodes[0].settings), TransferringAgent)
         self.shares = LoadShares(self._members, max_loaded=plan.max_loaded, budget_s=plan.budget_s)
         self._ends_as: Phase | None = None
         self.n_events = 0
@@ -169,9 +173,11 @@ class FleetDriver:
         for name in self.shares.next(asking, [name for name, member in self._members.items() if member.is_loaded]):
             member = self._members[name]
             member.n_granted += 1
+            lessons = tuple(member.lessons)
+            member.lessons.clear()
             if member.is_begun:
-                member.actor.grant.remote(member.n_granted)
-            else:
+                member.actor.grant.remote(member.n_granted, lessons)
+            else:  # the lessons so far are in the fleet's memory
                 member.is_begun = True
                 member.state = replace(member.state, phase=Phase.STARTING, detail="")
                 member.waits_for = member.actor.begin.remote(self._orders(member.node))
@@ -184,8 +190,7 @@ class FleetDriver:
         rows = self._store.database.connection.execute(
             "SELECT run_id, k6_version FROM run_sessions ORDER BY started_at"
         ).fetchall()
-        all_of = self._plan.agent == TRANSFERS
-        known = [run_id for run_id, _ in rows if all_of or fleet_node(run_id) == node.name]
+        known = [run_id for run_id, _ in rows if self._transfers or fleet_node(run_id) == node.name]
         versions = [version for _, version in rows if version]
         k6_version = versions[-1] if versions else None
         return Orders(node, self._plan.agent, fleet_run_id(node.name), packed(self._store, known), k6_version)
@@ -235,11 +240,19 @@ class FleetDriver:
             for item in news.items[max(0, member.after - news.first) :]:
                 if isinstance(item, ExecutionEvent):
                     events.append(item)
+                    self._teach(member, item)
                 else:
                     merge(self._store, item)
         if events:
             self._store.insert_events(events)
             self.n_events += len(events)
+
+    def _teach(self, member: _Member, event: ExecutionEvent) -> None:
+        """Keep a run of a node for the others until their next choice."""
+        if self._transfers and event.is_valid:
+            for other in self._members.values():
+                if other is not member and other.is_begun and not other.state.phase.is_end:
+                    other.lessons.append(replace(event, raw_summary=None))
 
     def _follow(self, member: _Member, news: News) -> None:
         for item in news.items[max(0, member.after - news.first) :]:

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +13,9 @@ from rich.console import Console
 
 from peva_agents.fleet.driver import NAMESPACE, FleetDriver
 from peva_agents.fleet.file import FleetPlan, load_fleet
-from peva_agents.fleet.news import Phase
+from peva_agents.fleet.news import NodeState, Phase
 from peva_agents.fleet.status import FleetStatus, read_status, write_status
-from peva_agents.fleet.view import FleetView, node_table
+from peva_agents.fleet.view import FleetView, node_table, savings_text
 from peva_env.console import duration_text, say
 from peva_env.contracts import EndStatus
 from peva_env.errors import PevaError
@@ -66,6 +66,7 @@ def run(
             _drive(plan, driver, view, console)
     console.print(node_table(driver.states))
     say(console, f"{driver.n_events:,} runs, {duration_text(driver.shares.spent_s)} of machine time")
+    _say_savings(console, driver.states)
     say(console, f"  {plan.memory}")
     return _ending([state.phase for state in driver.states.values()])
 
@@ -109,6 +110,13 @@ def status(file: Path, *, console: Console) -> None:
     console.print(node_table(found.nodes))
     limit = "" if found.budget_s is None else f" of {duration_text(found.budget_s)}"
     say(console, f"{duration_text(found.spent_s)}{limit} of machine time; {_driver_text(found)}")
+    _say_savings(console, found.nodes)
+
+
+def _say_savings(console: Console, states: Mapping[str, NodeState]) -> None:
+    text = savings_text(states)
+    if text:
+        say(console, text)
 
 
 def _driver_text(found: FleetStatus) -> str:

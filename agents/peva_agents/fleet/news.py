@@ -9,12 +9,13 @@ from peva_env.contracts import ExecutionEvent
 
 
 class Phase(StrEnum):
-    """What a node is doing; the last five are ends."""
+    """What a node is doing; the last five are ends. ``COMPARING``: its map is known, and it computes what was saved."""
 
     WAITING = "waiting"
     STARTING = "starting"
     MEASURING = "measuring"
     RESTARTING = "restarting"
+    COMPARING = "comparing"
     COMPLETE = "complete"
     STOPPED = "stopped"
     BUDGET = "budget"
@@ -24,7 +25,7 @@ class Phase(StrEnum):
     @property
     def is_end(self) -> bool:
         """Whether the campaign has ended."""
-        return self not in (Phase.WAITING, Phase.STARTING, Phase.MEASURING, Phase.RESTARTING)
+        return self in (Phase.COMPLETE, Phase.STOPPED, Phase.BUDGET, Phase.INTERRUPTED, Phase.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class NodeState:
 
     ``n_asked`` is the number of runs for which it has asked; ``n_measured`` and ``n_left`` are configurations, and
     ``n_resolved`` those that became known in this start; ``left_s`` is the machine time that is left at most; ``last``
-    is the last verdict, and ``detail`` says why a campaign ended.
+    is the last verdict, and ``detail`` says why a campaign ended. ``n_alone`` is the number of configurations that the
+    agent would have measured without the other nodes, and ``config_s`` the mean machine time of one; None where that is
+    not known.
     """
 
     phase: Phase = Phase.WAITING
@@ -44,6 +47,8 @@ class NodeState:
     left_s: float | None = None
     last: str = ""
     detail: str = ""
+    n_alone: float | None = None
+    config_s: float | None = None
 
     def as_data(self) -> dict[str, Any]:
         """Return the state as plain data."""

@@ -3,28 +3,42 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 
 from peva_agents.fleet.exchange import Tables, merge, packed
 from peva_agents.fleet.file import FleetNode
 from peva_agents.fleet.news import News, NodeState, Phase
+from peva_agents.fleet.savings import MAX_CONFIGS, n_measured_alone
 from peva_agents.loop import run_campaign
 from peva_env.campaign import make_generator
 from peva_env.config import DfaasConfig, parse_config
-from peva_env.contracts import AgentWithDominance, ExecutionEvent, SpaceBoundAgent, Verdict
+from peva_env.contracts import (
+    Agent,
+    AgentWithDominance,
+    CampaignView,
+    EndStatus,
+    ExecutionEvent,
+    SpaceBoundAgent,
+    TransferringAgent,
+    Verdict,
+)
 from peva_env.env import PevaEnv
 from peva_env.errors import LoadGeneratorError, PevaError
-from peva_env.memory import DuckDBMemoryStore, is_in_use, writing
+from peva_env.inference import MonotoneMap
+from peva_env.memory import DuckDBMemoryStore, is_in_use, read_events, writing
 from peva_env.planning import DfaasPlanBuilder, agent_factory
 from peva_env.space import Config, config_text
 
 _LOST_WORKER_S = 30.0
 _PAUSE_S = 0.2
+
+_PLAYED_AGAIN = 3
+"""How often an agent plays once more without the other nodes, with other seeds: a single game has luck."""
 
 
 class Stopped(SystemExit):
@@ -61,6 +75,13 @@ def live_env(orders: Orders, settings: DfaasConfig) -> gymnasium.Env[Any, Any]:
     return gymnasium.make("peva/FaasLive-v1", config=settings.model_dump(mode="json", exclude_unset=True))
 
 
+class _Begun(NamedTuple):
+    """The map and the name of a campaign, which its environment no longer tells when it has ended."""
+
+    known: MonotoneMap
+    run_id: str
+
+
 class NodeCampaign:
     """Runs the campaign of one node and keeps what is new until the driver has it.
 
@@ -81,6 +102,8 @@ class NodeCampaign:
         self._items: list[ExecutionEvent | Tables] = []
         self._n_granted = 0
         self._is_stopping = False
+        self._has_leave = False
+        self._lessons: list[ExecutionEvent] = []
         self._env: PevaEnv | None = None
         self._session_known = False
         self._costs_s: list[float] = []
@@ -107,10 +130,11 @@ class NodeCampaign:
             self._changed.wait_for(lambda: self._items or self._version > version, wait_s)
             return News(True, self._version, self._state, self._first, tuple(self._items))
 
-    def grant(self, n_runs: int) -> None:
-        """Allow the first ``n_runs`` runs of this campaign."""
+    def grant(self, n_runs: int, lessons: Sequence[ExecutionEvent] = ()) -> None:
+        """Allow the first ``n_runs`` runs of this campaign; ``lessons`` are runs of other nodes since the last call."""
         with self._changed:
             self._n_granted = max(self._n_granted, n_runs)
+            self._lessons += lessons
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -119,15 +143,18 @@ class NodeCampaign:
             self._is_stopping = True
             self._changed.notify_all()
 
-    def starting(self, config: Config, iteration: int) -> None:
-        """Wait for leave to run. Part of ``CampaignObserver``, as the two methods below."""
-        if not self._session_known:
-            self._send_tables()
+    def choosing(self) -> Sequence[ExecutionEvent]:
+        """Wait for leave to run, before a configuration is chosen; return what other nodes have measured meanwhile."""
+        self._wait_for_leave()
         with self._changed:
-            self._update(phase=Phase.WAITING, n_asked=self._state.n_asked + 1, **self._counts())
-            self._changed.wait_for(lambda: self._is_stopping or self._n_granted >= self._state.n_asked)
-            if self._is_stopping:
-                raise Stopped("the fleet was stopped")
+            lessons, self._lessons = self._lessons, []
+        return lessons
+
+    def starting(self, config: Config, iteration: int) -> None:
+        """Wait for leave to run, unless there is. Part of ``CampaignObserver``, as the two methods below."""
+        self._wait_for_leave()
+        with self._changed:
+            self._has_leave = False
             self._update(phase=Phase.MEASURING, detail=f"{config_text(config)} (run {iteration + 1})")
 
     def measured(self, event: ExecutionEvent) -> None:
@@ -183,13 +210,42 @@ class NodeCampaign:
         assert isinstance(self._env, PevaEnv)  # noqa: S101 - the id is ours
         self._env.observer = self
         try:
-            result = run_campaign(env, agent, seed=settings.seed, options={"warm_start": True})
+            listening = _ListeningAgent(agent, self.choosing, usual)
+            result = run_campaign(env, listening, seed=settings.seed, options={"warm_start": True})
         finally:
             self._session_known = True
             env.close()
             with writing(own.memory.db_path, own.memory.schema_version) as store:
                 self._send(packed(store, [run_id for run_id in _run_ids(store) if run_id.startswith(orders.run_id)]))
+        if isinstance(agent, TransferringAgent) and result.status is EndStatus.COMPLETE:
+            self._compare(agent, listening.begun, own)
         return Phase(str(result.status)), self._env.ending.removeprefix(f"{result.status}: ")
+
+    def _compare(self, agent: TransferringAgent, begun: _Begun, own: DfaasConfig) -> None:
+        """Tell how many configurations the agent would have measured without the other nodes."""
+        known, run_id = begun
+        if known.space.n_configs > MAX_CONFIGS:
+            return
+        self._tell(phase=Phase.COMPARING, detail="computes what the other nodes' measurements saved")
+        with writing(own.memory.db_path, own.memory.schema_version) as store:
+            runs = _runs_of(store, run_id)
+        seed = own.seed or 0
+        alone = [n_measured_alone(agent.alone(seed + i), known, runs) for i in range(_PLAYED_AGAIN)]
+        cost_s = sum(run.cost_s for run in runs)
+        self._tell(n_alone=sum(alone) / len(alone), config_s=cost_s / max(1, len(known.measured)))
+
+    def _wait_for_leave(self) -> None:
+        if not self._session_known:
+            self._send_tables()
+        with self._changed:
+            if not self._has_leave:
+                self._update(phase=Phase.WAITING, n_asked=self._state.n_asked + 1, **self._counts())
+                self._changed.wait_for(lambda: self._is_stopping or self._n_granted >= self._state.n_asked)
+                if not self._is_stopping:
+                    self._has_leave = True
+                    self._update(phase=Phase.MEASURING, detail="chooses a configuration")
+            if self._is_stopping:
+                raise Stopped("the fleet was stopped")
 
     def _wait_for(self, memory: Path) -> None:
         """Wait for a worker that was lost, but has not yet noticed, to end: it still has the memory of the node."""
@@ -227,6 +283,32 @@ class NodeCampaign:
         mean_s = sum(costs_s) / len(costs_s) if costs_s else None
         left_s = None if mean_s is None else known.n_unknown * self._iterations * mean_s
         return {"n_measured": len(known.measured), "n_left": known.n_unknown, "left_s": left_s}
+
+
+class _ListeningAgent:
+    """Lets an agent choose when its node may run, with what other nodes have measured until then."""
+
+    def __init__(self, agent: Agent, choosing: Callable[[], Sequence[ExecutionEvent]], dominance: str) -> None:
+        self.name, self.dominance = agent.name, dominance
+        self._agent, self._choosing = agent, choosing
+
+    def begin(self, campaign: CampaignView) -> None:
+        assert isinstance(campaign, PevaEnv)  # noqa: S101 - the id is ours
+        self.begun = _Begun(campaign.known, campaign.run_context.run_id)
+        self._agent.begin(campaign)
+
+    def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:
+        lessons = self._choosing()
+        if lessons and isinstance(self._agent, TransferringAgent):
+            self._agent.learn_elsewhere(lessons)
+        return self._agent.act(observation, info)
+
+
+def _runs_of(store: DuckDBMemoryStore, run_id: str) -> list[ExecutionEvent]:
+    """Return the valid runs of the context and repetition of a campaign."""
+    of_campaign = "(context_hash, repetition) IN (SELECT (context_hash, repetition) FROM run_sessions WHERE run_id = ?)"
+    events = read_events(store.database.connection, f"{of_campaign} AND kind = 'measured'", [run_id])
+    return [event for event in events if event.is_valid]
 
 
 def _run_ids(store: DuckDBMemoryStore) -> list[str]:

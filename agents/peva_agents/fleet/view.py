@@ -18,6 +18,9 @@ def node_table(states: Mapping[str, NodeState]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("node", "state", "measured", "left", "time left", "last verdict"):
         table.add_column(heading, no_wrap=True)
+    is_compared = any(state.n_alone is not None for state in states.values())
+    if is_compared:
+        table.add_column("alone", no_wrap=True)
     table.add_column("now")  # the only one that gives way in a narrow terminal; it is cut there, not wrapped
     for name, state in states.items():
         table.add_row(
@@ -27,9 +30,26 @@ def node_table(states: Mapping[str, NodeState]) -> Table:
             "" if state.n_left is None else f"{state.n_left:,}",
             "" if state.left_s is None or state.phase.is_end else duration_text(state.left_s),
             Text(state.last),
+            *(["" if state.n_alone is None else f"{state.n_alone:,.1f}"] if is_compared else []),
             Text(state.detail, no_wrap=True, overflow="ellipsis"),
         )
     return table
+
+
+def savings_text(states: Mapping[str, NodeState]) -> str:
+    """Say what the measurements of other nodes saved, of the nodes for which that is known; empty if of none."""
+    known = [state for state in states.values() if state.n_alone is not None]
+    if not known:
+        return ""
+    alone = sum(state.n_alone or 0.0 for state in known)
+    saved = alone - sum(state.n_measured for state in known)
+    saved_s = sum(((state.n_alone or 0.0) - state.n_measured) * (state.config_s or 0.0) for state in known)
+    came_to = f"saved {saved:,.1f} of them ({saved / alone:.0%})" if saved >= 0 else f"cost {-saved:,.1f} more"
+    nodes = f"{len(known)} complete node{'s' if len(known) > 1 else ''}"
+    return (
+        f"alone, the agent would have measured {alone:,.1f} configurations of {nodes}: the other nodes' measurements "
+        f"{came_to}, about {duration_text(abs(saved_s))} of machine time"
+    )
 
 
 class FleetView:

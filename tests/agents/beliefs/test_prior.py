@@ -99,3 +99,14 @@ def test_what_the_campaign_measured_itself_does_not_prove_itself_right() -> None
     memory = held(([("a", 30), ("b", 10)], Verdict.OVERLOADED))
     assert Prior(memory, SPACE, NOWHERE).log_odds(rates((40, 40)), own)[0] > 0
     assert Prior(memory, SPACE, own.rates).log_odds(rates((40, 40)), own).tolist() == [0]
+
+
+def test_what_is_added_counts_like_what_was_there_before() -> None:
+    later = [([("a", 30)], Verdict.OVERLOADED), ([("a", 20), ("b", 20)], Verdict.OK), ([("c", 1)], Verdict.OVERLOADED)]
+    grown = Prior(held(), SPACE, NOWHERE)
+    for config, verdict in later:
+        grown.add([example_event(config, 0, verdict)])
+    grown.add([example_event([("a", 10)], 0, Verdict.INVALID)])
+    candidates = rates((30, 10), (10, 20), (20, 40))
+    whole = Prior(EARLIER, SPACE, NOWHERE)
+    assert grown.log_odds(candidates, AGREES).tolist() == whole.log_odds(candidates, AGREES).tolist()

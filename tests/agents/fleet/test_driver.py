@@ -1,11 +1,20 @@
-"""What a driver does with nodes that it has not heard of, without Ray."""
+"""What a driver does with nodes that it has not heard of, and what it tells nodes of each other, without Ray."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from peva_agents.fleet import FleetDriver, Phase, load_fleet
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
+import pytest
+from rich.console import Console
+
+from peva_agents.fleet import FleetDriver, NodeState, Phase, load_fleet
+from peva_agents.fleet.view import node_table, savings_text
+from peva_agents.learnt import TransferAgent
+from peva_env.contracts import ExecutionEvent
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, fleet_node, writing
 from tests.agents.fleet.test_file import write
+from tests.support.fleet_nodes import sleeping_env
+from tests.support.in_process_ray import InProcessRay
 
 
 class SilentActor:
@@ -43,3 +52,66 @@ def test_a_stop_does_not_wait_for_a_machine_that_does_not_come(tmp_path: Path) -
         driver.run(tell)
     assert states == [[Phase.STARTING, Phase.WAITING]]
     assert {state.phase for state in driver.states.values()} == {Phase.INTERRUPTED}
+
+
+RATES = {"rate_strategy": {"type": "custom", "rates": [10, 20, 30, 40, 50, 60]}, "duration": "1s", "iterations": 1}
+
+
+def driven(tmp_path: Path, **keys: Any) -> FleetDriver:
+    """Run a fleet of two nodes, of which one serves twice as much, to its end."""
+    nodes = [{"name": name, "functions": [{"name": "f", "concurrency": n}]} for name, n in (("a", 2), ("b", 4))]
+    path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES, nodes=nodes, **keys)
+    plan = load_fleet(path)
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(plan, InProcessRay(), store, sleeping_env)
+        driver.start()
+        driver.run(lambda: None)
+    return driver
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Return, for each time that an agent learns elsewhere, the nodes of the runs."""
+    lessons: list[list[str]] = []
+
+    def record(_: TransferAgent, events: Sequence[ExecutionEvent]) -> None:
+        lessons.append([str(fleet_node(event.run_id)) for event in events])
+
+    monkeypatch.setattr(TransferAgent, "learn_elsewhere", record)
+    return lessons
+
+
+def test_runs_reach_the_other_nodes_while_they_measure(tmp_path: Path, heard: list[list[str]]) -> None:
+    driver = driven(tmp_path, agent="learnt-transfer")
+    assert {state.phase for state in driver.states.values()} == {Phase.COMPLETE}
+    assert {frozenset(nodes) for nodes in heard} == {frozenset("a"), frozenset("b")}
+
+
+def test_an_agent_that_does_not_transfer_is_told_nothing(tmp_path: Path, heard: list[list[str]]) -> None:
+    states = driven(tmp_path, agent="bisection").states
+    assert heard == []
+    assert {state.n_alone for state in states.values()} == {None}
+    assert savings_text(states) == ""
+
+
+def test_what_transfer_saved_is_told_of_each_node_and_of_all(tmp_path: Path) -> None:
+    states = driven(tmp_path, agent="learnt-transfer").states
+    for state in states.values():
+        assert state.n_alone is not None
+        assert 2 <= state.n_alone <= 6
+        assert state.config_s == pytest.approx(0.1)
+    with (tmp_path / "table.txt").open("w+") as file:
+        Console(file=file, width=160).print(node_table(states))
+        file.seek(0)
+        assert "alone" in file.read()
+
+
+@pytest.mark.parametrize(
+    ("n_measured", "said"),
+    [(8, "saved 2.0 of them (20%), about 1m 00s of machine time"), (11, "cost 1.0 more, about 30s of machine time")],
+)
+def test_savings_are_the_difference_to_the_agent_alone(n_measured: int, said: str) -> None:
+    states = {"a": NodeState(n_measured=n_measured, n_alone=10.0, config_s=30.0), "b": NodeState(n_measured=3)}
+    text = savings_text(states)
+    assert text.startswith("alone, the agent would have measured 10.0 configurations of 1 complete node: ")
+    assert text.endswith(said)
