@@ -1,6 +1,7 @@
 """The notebooks are short, stored without outputs, and listed; ``.ci/run`` executes them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,22 @@ NAMES = [
     "05_compare_agents",
     "06_real_recordings",
     "07_live_k6",
+    "08_from_nothing_to_limits",
+    "09_offline_rl",
+    "10_recheck",
 ]
 MOST_CELLS = 12
+DRAWN = re.compile(
+    r"\b(subplots|budget_curves|campaign_timeline|capacity_curve|capacity_trend|load_curves|overload_maps?|scouting_curve)"
+    r"\("
+)
+"""What makes a figure."""
+
+SHOW = '''def show(figure, alt):
+    """Display a figure with its alternative text."""
+    display(figure, metadata={"image/png": {"alt": alt}})
+    pyplot.close(figure)
+'''
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -59,6 +74,14 @@ def test_a_notebook_uses_public_names_only(path: Path) -> None:
 
 
 @each_notebook
+def test_a_figure_has_an_alternative_text(path: Path) -> None:
+    sources = ["".join(cell["source"]) for cell in code_cells(path)]
+    drawing = [source for source in sources if DRAWN.search(source)]
+    assert all("show(" in source or "alt=" in source for source in drawing)
+    assert SHOW in "\n".join(f"{source}\n" for source in sources)
+
+
+@each_notebook
 def test_a_notebook_is_of_a_form_that_every_jupyter_reads(path: Path) -> None:
     notebook = read(path)
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
@@ -74,5 +97,6 @@ def test_a_notebook_is_listed(path: Path) -> None:
 
 def test_what_sends_real_load_is_tagged() -> None:
     live = [path.stem for path in NOTEBOOKS if "live" in read(path)["metadata"].get("tags", [])]
-    assert live == ["07_live_k6"]
-    assert [path.stem for path in NOTEBOOKS if "FaasLive" in path.read_text(encoding="utf-8")] == live
+    assert live == ["07_live_k6", "08_from_nothing_to_limits", "10_recheck"]
+    sends_load = re.compile(r'FaasLive|peva_env\(\\"(run|recheck)\\"')
+    assert [path.stem for path in NOTEBOOKS if sends_load.search(path.read_text(encoding="utf-8"))] == live
