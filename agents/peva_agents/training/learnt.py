@@ -10,7 +10,7 @@ maps to which it leads itself. Then the correction is trained: see ``peva_agents
 import time
 from collections.abc import Sequence
 from functools import cache
-from operator import itemgetter
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ from peva_agents.models import one_thread, require_sb3
 from peva_agents.training.candidates import CorrectionWorld
 from peva_agents.training.examples import ExampleCollector, Examples
 from peva_agents.training.fitting import fit
-from peva_agents.turns import Turns, turns
+from peva_agents.turns import Turns, in_order, turns
 from peva_env.campaign import replay_setup, simulated_setup
 
 _LIMIT: dict[str, Any] = {"budget_runs": 400}
@@ -103,8 +103,8 @@ def round_of_examples(
         for kind, collector in enumerate(_collectors(*worlds))
         for number, seed in collector.campaigns(first_seed)
     ]
-    collected = sorted(players.map(_collected, campaigns), key=itemgetter(0))
-    return [entry for _, entries in collected for entry in entries]
+    (collected,) = in_order(players, (_collected, campaigns))
+    return list(chain(*collected))
 
 
 def fit_estimate(examples: Sequence[Examples], seed: int, n_steps: int) -> Networks:

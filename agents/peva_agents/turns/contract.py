@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
+from itertools import islice
+from operator import itemgetter
 from typing import Any, Protocol
 
 from peva_agents.turns.on_processes import ProcessTurns
@@ -9,8 +12,20 @@ from peva_agents.turns.on_ray import RayTurns
 from peva_env.errors import ConfigError
 
 
+class Hosted(Protocol):
+    """An object in a worker."""
+
+    def ask(self, method: str, *arguments: Any) -> Callable[[], Any]:
+        """Begin a call of a method; return what waits for its result. Calls are done one after the other.
+
+        Raises:
+            PevaError: the method raised it, or the worker died; here or while its result is waited for.
+        """
+        ...
+
+
 class Turns(Protocol):
-    """Maps a function over tasks."""
+    """Maps a function over tasks, and hosts objects that are asked again and again."""
 
     def map[R](self, function: Callable[..., R], tasks: Sequence[tuple[Any, ...]]) -> Generator[tuple[int, R]]:
         """Call ``function(*task)`` for each task, and yield the index of the task and its result as each ends.
@@ -21,6 +36,33 @@ class Turns(Protocol):
             PevaError: a task raised it, or a worker died.
         """
         ...
+
+    def hosting(
+        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+    ) -> AbstractContextManager[Sequence[Hosted]]:
+        """Keep the object ``function(*task)`` of each task in a worker until the context ends.
+
+        The function stands at the top of an installed module; tasks, arguments and results are pickled.
+
+        Raises:
+            PevaError: a worker cannot be started.
+        """
+        ...
+
+
+def in_order(players: Turns, *maps: tuple[Callable[..., Any], Sequence[tuple[Any, ...]]]) -> list[list[Any]]:
+    """Return the results of maps in the order of their tasks; the workers of all maps are started once.
+
+    Raises:
+        PevaError: a task raised it, or a worker died.
+    """
+    tasks = [(function, task) for function, own in maps for task in own]
+    results = iter([result for _, result in sorted(players.map(_call, tasks), key=itemgetter(0))])
+    return [list(islice(results, len(own))) for _, own in maps]
+
+
+def _call(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+    return function(*task)
 
 
 def turns(*, jobs: int | None = None, ray: str | None = None) -> Turns:

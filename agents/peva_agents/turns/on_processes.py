@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
 from typing import Any
@@ -45,15 +46,64 @@ class ProcessTurns:
                 done, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 ended = [(waiting.pop(future), future) for future in done]
                 yield from ((index, future.result()) for index, future in ended if not future.exception())
-                _raise_first(future for _, future in ended)
+                for _, future in ended:
+                    _result(future)
+
+    @contextmanager
+    def hosting(
+        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+    ) -> Iterator[list["HostedByProcess"]]:
+        """See ``peva_agents.turns.Turns``; each of ``jobs`` processes hosts as many objects, if there are more."""
+        with ExitStack() as stack:
+            pools = [stack.enter_context(_workers(1)) for _ in range(min(self.jobs, len(tasks)))]
+            hosted = [HostedByProcess(pools[number % len(pools)], number) for number in range(len(tasks))]
+            with uninterrupted(), _inherited_by_workers():
+                made = [one.make(function, task) for one, task in zip(hosted, tasks, strict=True)]
+            for future in made:
+                _result(future)
+            yield hosted
 
 
-def _raise_first(done: Iterator[Future[Any]]) -> None:
-    for future in done:
-        try:
-            future.result()
-        except BrokenProcessPool as error:
-            raise PevaError("a process was killed, perhaps for lack of memory; try fewer --jobs") from error
+@dataclass(frozen=True)
+class HostedByProcess:
+    """An object in the only process of a pool; its number is the name of the object there."""
+
+    pool: ProcessPoolExecutor
+    number: int
+
+    def make(self, function: Callable[..., Any], task: tuple[Any, ...]) -> Future[None]:
+        """Begin to make the object."""
+        return self.pool.submit(_make, self.number, function, task)
+
+    def ask(self, method: str, *arguments: Any) -> Callable[[], Any]:
+        """See ``peva_agents.turns.Hosted``."""
+        with _deaths_explained():
+            return partial(_result, self.pool.submit(_call, self.number, method, arguments))
+
+
+_objects: dict[int, Any] = {}
+"""The objects that this process hosts, by their numbers."""
+
+
+def _make(number: int, function: Callable[..., Any], task: tuple[Any, ...]) -> None:
+    _objects[number] = function(*task)
+
+
+def _call(number: int, method: str, arguments: tuple[Any, ...]) -> Any:
+    return getattr(_objects[number], method)(*arguments)
+
+
+def _result(future: Future[Any]) -> Any:
+    with _deaths_explained():
+        return future.result()
+
+
+@contextmanager
+def _deaths_explained() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise PevaError("a process was killed, perhaps for lack of memory; try fewer --jobs") from error
 
 
 @contextmanager

@@ -31,6 +31,38 @@ def dies(_: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Counter:
+    """Counts up from a number that a worker was given."""
+
+    def __init__(self, start: int) -> None:
+        self.count = start
+
+    def add(self, n: int) -> tuple[int, str]:
+        self.count += n
+        return self.count, os.environ["OMP_NUM_THREADS"]
+
+    def fail(self) -> None:
+        raise PolicyError("the counter has no idea")
+
+    def die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def check_hosting(on: Turns) -> None:
+    """Check that hosted objects keep their state, answer in order, and that their errors are told."""
+    with on.hosting(Counter, [(0,), (10,), (20,)]) as counters:
+        first, second = ([counter.ask("add", n) for counter in counters] for n in (1, 2))
+        assert [answer() for answer in reversed(second)] == [(23, "1"), (13, "1"), (3, "1")]
+        assert [answer() for answer in first] == [(1, "1"), (11, "1"), (21, "1")]
+        with pytest.raises(PolicyError, match=r"^the counter has no idea$"):
+            counters[0].ask("fail")()
+        assert counters[0].ask("add", 1)() == (4, "1")
+        with pytest.raises(PevaError, match=r"killed|died"):
+            counters[1].ask("die")()
+    with on.hosting(Counter, []) as nothing:
+        assert nothing == []
+
+
 def check_contract(on: Turns) -> None:
     assert sorted(on.map(power, [(2, n) for n in range(20)])) == [(n, (2**n, "1")) for n in range(20)]
     assert list(on.map(power, [])) == []
@@ -41,6 +73,7 @@ def check_contract(on: Turns) -> None:
     first = on.map(power, [(2, n) for n in range(100)])
     next(first)
     first.close()
+    check_hosting(on)
 
 
 def test_turns_on_processes_keep_the_contract() -> None:
