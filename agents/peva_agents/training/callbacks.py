@@ -1,7 +1,7 @@
 """Callbacks of a training: validation and learning curve, best model and checkpoints, and the progress bar."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from stable_baselines3.common.callbacks import BaseCallback
 
 from peva_agents.training.learning_curve import LearningCurve, Point
+from peva_agents.training.side_by_side import SideBySide
 from peva_agents.training.validation import validate
-from peva_agents.training.worlds import TrainingWorlds
 
 _N_POINTS = 30
 """Number of points of the learning curve; each point is a validation."""
@@ -46,16 +46,16 @@ class ValidationCallback(BaseCallback):
     def __init__(
         self,
         curve: LearningCurve,
-        worlds: TrainingWorlds,
-        n_validation: int,
+        envs: Sequence[SideBySide],
+        seeds: Sequence[int],
         total_steps: int,
         done_steps: int,
         save: Callable[[Any, str], None],
     ) -> None:
         super().__init__()
         self._curve = curve
-        self._worlds = worlds
-        self._seeds = worlds.seeds("validation", n_validation)
+        self._envs = envs
+        self._seeds = seeds
         self._save = save
         self._points = Milestones(total_steps, _N_POINTS, done_steps)
         self._checkpoints = Milestones(total_steps, _N_CHECKPOINTS, done_steps)
@@ -80,7 +80,7 @@ class ValidationCallback(BaseCallback):
 
     def _validate(self, steps: int) -> None:
         self.model.policy.set_training_mode(False)
-        validation = validate(self.model.policy, self._worlds, self._seeds)
+        validation = validate(self.model.policy, self._envs, self._seeds)
         best_before = self._curve.best
         recent = list(self.model.ep_info_buffer or ())
         point = Point(

@@ -15,6 +15,7 @@ from peva_agents.models import NO_SCORE, artefact, load_weights
 from peva_agents.training.demos import demonstrated, require_demos
 from peva_agents.training.teachers import BisectionTeacher, Choices, LearntTeacher, Teacher, choices
 from peva_agents.training.worlds import TrainingWorlds
+from peva_agents.turns import Turns
 from peva_env.config.offline import TEACHERS, TrainingConfig
 from peva_env.errors import ConfigError
 
@@ -46,11 +47,14 @@ def require_start(config: TrainingConfig, worlds: TrainingWorlds) -> None:
         )
 
 
-def start(policy: Any, config: TrainingConfig, worlds: TrainingWorlds, say: Callable[[str], None]) -> None:
+def start(
+    players: Turns, policy: Any, config: TrainingConfig, worlds: TrainingWorlds, say: Callable[[str], None]
+) -> None:
     """Let a policy begin as the settings ask: cloned, with the weights of a model, or as it is.
 
     Raises:
         ConfigError: the dataset cannot be used.
+        PevaError: a worker died.
         PolicyLoadError: the weights of the model do not fit.
     """
     if config.demos is not None:
@@ -58,7 +62,7 @@ def start(policy: Any, config: TrainingConfig, worlds: TrainingWorlds, say: Call
         agreement = clone(policy, taught, config.seed)
         say(f"cloned {config.demos} from {len(taught.likely):,} choices; it agrees with {agreement:.0%} of others")
     elif config.init in TEACHERS:
-        agreement = clone(policy, choices(worlds, _TEACHERS[config.init](), _N_CHOICES), config.seed)
+        agreement = clone(policy, choices(players, _TEACHERS[config.init], _N_CHOICES, config), config.seed)
         say(f"cloned {config.init} from {_N_CHOICES:,} choices; it agrees with {agreement:.0%} of others")
     elif config.init is not None:
         load_weights(policy, Path(config.init))

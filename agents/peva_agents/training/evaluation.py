@@ -5,8 +5,9 @@ known at the end of an episode; *accuracy* is the share of the recorded configur
 that an unknown configuration counts as wrong.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 from peva_agents.arena import Episode, bootstrap, mean, play_episode, resamples
 from peva_agents.bisection import BisectionAgent
 from peva_agents.cartesian import CartesianAgent
-from peva_agents.training.worlds import TrainingWorlds
+from peva_agents.training.worlds import TrainingWorlds, worlds_of
 from peva_agents.uniform import UniformAgent
 from peva_env.campaign import true_labels
 from peva_env.config import DfaasConfig
+from peva_env.config.offline import TrainingConfig
 from peva_env.contracts import Agent
 from peva_env.env import PevaEnv
 from peva_env.space import Dominance
@@ -51,19 +53,41 @@ class TestEpisode:
     n_runs: int
 
 
-def evaluate(models: Mapping[str, MakeAgent], worlds: TrainingWorlds, n_episodes: int) -> Iterator[TestEpisode]:
-    """Let trained agents and the baselines play ``n_episodes`` of each test scenario."""
+def evaluation_tasks(
+    models: Mapping[str, MakeAgent], config: TrainingConfig, worlds: TrainingWorlds
+) -> list[tuple[Any, ...]]:
+    """Return the tasks of ``evaluation_episode``: trained agents and the baselines play each test scenario."""
     entries: dict[str, tuple[MakeAgent, Dominance | None]]
     entries = {**{name: (make_agent, None) for name, make_agent in models.items()}, **_BASELINES}
-    seeds = worlds.seeds("test", n_episodes)
-    for place in places(worlds):
-        world = worlds.setups["test"][place.setup].world
-        truths = [true_labels(world, seed, world.scenarios.index(place.scenario)) for seed in seeds]
-        for agent_name, (make_agent, dominance) in entries.items():
-            env = worlds.single("test", number=place.setup, dominance=dominance)
-            for i, (seed, truth) in enumerate(zip(seeds, truths, strict=True)):
-                player = make_agent(DfaasConfig(seed=i))
-                yield _test_episode(env, player, agent_name, Episode(place.name, place.scenario, seed), truth)
+    settings = config.model_dump_json()
+    return [
+        (settings, name, *entry, place, i, seed)
+        for place in places(worlds)
+        for i, seed in enumerate(worlds.seeds("test", config.evaluation_episodes))
+        for name, entry in entries.items()
+    ]
+
+
+def evaluation_episode(
+    settings: str, name: str, make_agent: MakeAgent, dominance: Dominance | None, place: "Place", number: int, seed: int
+) -> TestEpisode:
+    """Let an agent play a test episode, at the scenario's ``number``-th seed.
+
+    Raises:
+        PevaError: the agent cannot be loaded, or cannot go on.
+    """
+    env, truth = _env(settings, place.setup, dominance), _truth(settings, place, seed)
+    agent = make_agent(DfaasConfig(seed=number))
+    result, scorer = play_episode(env, agent, Episode(place.name, place.scenario, seed), truth)
+    return TestEpisode(
+        agent=name,
+        scenario=place.name,
+        seed=seed,
+        resolved=1 - env.known.n_unknown / env.known.n_configs,
+        accuracy=scorer.readings["proved_accuracy"][-1],
+        reward=result.total_reward,
+        n_runs=result.n_runs,
+    )
 
 
 class Place(NamedTuple):
@@ -86,17 +110,16 @@ def places(worlds: TrainingWorlds) -> list[Place]:
     return found
 
 
-def _test_episode(env: PevaEnv, agent: Agent, name: str, episode: Episode, truth: NDArray[np.int8]) -> TestEpisode:
-    result, scorer = play_episode(env, agent, episode, truth)
-    return TestEpisode(
-        agent=name,
-        scenario=episode.map,
-        seed=episode.seed,
-        resolved=1 - env.known.n_unknown / env.known.n_configs,
-        accuracy=scorer.readings["proved_accuracy"][-1],
-        reward=result.total_reward,
-        n_runs=result.n_runs,
-    )
+@cache
+def _env(settings: str, setup: int, dominance: Dominance | None) -> PevaEnv:
+    return worlds_of(settings).single("test", number=setup, dominance=dominance)
+
+
+@lru_cache(1)
+def _truth(settings: str, place: Place, seed: int) -> NDArray[np.int8]:
+    """Return the true labels of an episode; the tasks of all agents on it come one after the other."""
+    world = worlds_of(settings).setups["test"][place.setup].world
+    return true_labels(world, seed, world.scenarios.index(place.scenario))
 
 
 def evaluation_rows(episodes: Sequence[TestEpisode]) -> list[dict[str, Any]]:

@@ -1,13 +1,18 @@
 """Agents that a policy learns from at the start of a training, and what they choose in campaigns."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import chain
+from math import ceil
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peva_agents.learnt import LearntPolicy
-from peva_agents.training.worlds import TrainingWorlds
+from peva_agents.training.worlds import worlds_of
+from peva_agents.turns import Turns, in_order
+from peva_env.config.offline import TrainingConfig
 from peva_env.observation import Observation
 from peva_env.planning import Candidates
 from peva_env.wrappers import CandidateView
@@ -81,31 +86,69 @@ class Choices(NamedTuple):
     masks: NDArray[np.bool_]  # (n, N)
 
 
-def choices(worlds: TrainingWorlds, teacher: Teacher, n: int) -> Choices:
-    """Collect ``n`` choices of an agent on nodes or maps of the training part, as many in each shape of space."""
+type _Choice = tuple[Observation, NDArray[np.float64], NDArray[np.bool_]]
+
+
+def choices(players: Turns, make_teacher: Callable[[], Teacher], n: int, config: TrainingConfig) -> Choices:
+    """Collect ``n`` choices of an agent on nodes or maps of the training part, as many in each shape of space.
+
+    Raises:
+        PevaError: the agent cannot go on, or a worker died.
+    """
+    settings = config.model_dump_json()
+    worlds = worlds_of(settings)
     n_shapes = len(worlds.spaces)
-    found = []
-    for number in range(n_shapes):
-        view = CandidateView(worlds.single("train", number=number))
-        stream = _stream(view, teacher, iter(worlds.seeds("train", n)), np.random.default_rng(worlds.seed))
-        found += [next(stream) for _ in range((n + number) // n_shapes)]
+    wanted = [(n + number) // n_shapes for number in range(n_shapes)]
+    campaigns: list[list[list[_Choice]]] = [[] for _ in wanted]
+    while missing := _missing_campaigns(campaigns, wanted, config.budget_runs):
+        tasks = [
+            (settings, make_teacher, number, seed)
+            for number, more in missing.items()
+            for seed in worlds.seeds("train", more, first=len(campaigns[number]))
+        ]
+        (played,) = in_order(players, (_campaign, tasks))
+        for (_, _, number, _), campaign in zip(tasks, played, strict=True):
+            campaigns[number].append(campaign)
+    found = [one for own, m in zip(campaigns, wanted, strict=True) for one in list(chain(*own))[:m]]
     observations = {name: np.stack([one[0][name] for one in found]) for name in found[0][0]}
     likely = np.stack([likely for _, likely, _ in found]).astype(np.float32)
     return Choices(observations, likely, np.stack([masks for *_, masks in found]))
 
 
-def _stream(
-    view: CandidateView, teacher: Teacher, seeds: Iterator[int], rng: np.random.Generator
-) -> Iterator[tuple[Observation, NDArray[np.float64], NDArray[np.bool_]]]:
-    for seed in seeds:
-        observation, _ = view.reset(seed=seed)
-        teacher.begin(view)
-        ended = not view.action_masks().any()
-        while not ended:
-            likely, masks = teacher.likely(), view.action_masks()
-            yield observation, likely, masks
-            row = int(likely.argmax())
-            if rng.random() < _ASTRAY:
-                row = int(rng.choice(np.flatnonzero(masks)))
-            observation, _, terminated, truncated, _ = view.step(row)
-            ended = terminated or truncated
+def _missing_campaigns(
+    campaigns: Sequence[Sequence[Sequence[_Choice]]], wanted: Sequence[int], longest: int
+) -> dict[int, int]:
+    """Return how many more campaigns each shape needs, by its number: as many as are missing if they are as long.
+
+    The first are taken to be ``longest``, so that hardly one is played in vain.
+    """
+    missing = {}
+    for number, (own, m) in enumerate(zip(campaigns, wanted, strict=True)):
+        n_found = sum(map(len, own))
+        mean_length = n_found / len(own) if n_found else longest
+        if n_found < m:
+            missing[number] = ceil((m - n_found) / mean_length)
+    return missing
+
+
+def _campaign(settings: str, make_teacher: Callable[[], Teacher], number: int, seed: int) -> list[_Choice]:
+    """Return the choices of an agent in one campaign, which it drives but for steps that are drawn."""
+    view, teacher, rng = _view(settings, number), make_teacher(), np.random.default_rng((number, seed))
+    observation, _ = view.reset(seed=seed)
+    teacher.begin(view)
+    found: list[_Choice] = []
+    ended = not view.action_masks().any()
+    while not ended:
+        likely, masks = teacher.likely(), view.action_masks()
+        found.append((observation, likely, masks))
+        row = int(likely.argmax())
+        if rng.random() < _ASTRAY:
+            row = int(rng.choice(np.flatnonzero(masks)))
+        observation, _, terminated, truncated, _ = view.step(row)
+        ended = terminated or truncated
+    return found
+
+
+@cache
+def _view(settings: str, number: int) -> CandidateView:
+    return CandidateView(worlds_of(settings).single("train", number=number))

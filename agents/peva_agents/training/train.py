@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from peva_agents.arena import PARTS
+from peva_agents.arena import PARTS, Part
 from peva_agents.models import (
     MAP_VIEW,
     candidate_view,
@@ -26,15 +26,17 @@ from peva_agents.models import (
     signature_text,
 )
 from peva_agents.sb3 import SB3Agent
-from peva_agents.training.baselines import validation_verdict
+from peva_agents.training.baselines import validation_return, validation_tasks, validation_verdict
 from peva_agents.training.cloning import require_start, start
 from peva_agents.training.config import parse_training, sized_for, versions
-from peva_agents.training.evaluation import MakeAgent, evaluate, evaluation_rows
+from peva_agents.training.evaluation import MakeAgent, evaluation_episode, evaluation_rows, evaluation_tasks
 from peva_agents.training.evaluation_table import markdown, print_tables
 from peva_agents.training.folder import begin_folder, resumed_config
 from peva_agents.training.hyperparameters import build, hyperparameters
 from peva_agents.training.learning_curve import LearningCurve
+from peva_agents.training.side_by_side import side_by_side
 from peva_agents.training.worlds import TrainingWorlds, training_worlds
+from peva_agents.turns import Turns, in_order, turns
 from peva_env.config.offline import TrainingConfig
 from peva_env.console import offer
 from peva_env.errors import ConfigError
@@ -44,7 +46,15 @@ from peva_env.views import CANDIDATES, DEFAULT_K
 DEFAULT_OUT = Path("peva-training")
 
 
-def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None, resume: Path | None = None) -> Path:
+def train(
+    given: Mapping[str, Any],
+    *,
+    console: Console,
+    out: Path | None = None,
+    resume: Path | None = None,
+    jobs: int | None = None,
+    ray: str | None = None,
+) -> Path:
     """Train a model and compare it with the baselines; return the folder of the training.
 
     Args:
@@ -53,12 +63,16 @@ def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None
         out: the folder of a new training.
         resume: the folder of a stopped training, which goes on from its last checkpoint; settings that are given must
             be those that it was begun with.
+        jobs: processes that play episodes; the number of cores by default. The results do not depend on it.
+        ray: a Ray cluster whose workers play instead: ``auto``, ``local`` or HOST:PORT.
 
     Raises:
-        ConfigError: a setting cannot be used, or a package that training needs is not installed.
+        ConfigError: a setting cannot be used, a package that training needs is not installed, or both ``jobs`` and
+            ``ray`` are given.
         MemoryStoreError: a recording cannot be read.
     """
     require_sb3()
+    players = turns(jobs=jobs, ray=ray)
     if resume is not None and out not in (None, resume):
         raise ConfigError(f"--resume {resume} goes on in its own folder; leave --out out")
     config = resumed_config(resume, given) if resume else parse_training(given)
@@ -76,7 +90,7 @@ def train(given: Mapping[str, Any], *, console: Console, out: Path | None = None
         "net_arch": hyperparameters(config, worlds.space)["net_arch"],
     }
     folder = resume or out or DEFAULT_OUT
-    training = Training(config, worlds, folder, console, described)
+    training = Training(config, worlds, folder, console, described, players)
     training.announce()
     if resume is None:
         begin_folder(folder, described)
@@ -95,16 +109,17 @@ class Training:
         folder: Path,
         console: Console,
         described: Mapping[str, Any],
+        players: Turns,
     ) -> None:
         self.folder = folder
         self._config = config
         self._worlds = worlds
         self._console = console
         self._described = described
+        self._players = players
         self._total_steps = config.total_steps or 0
-        self._env = worlds.learning_env(config.n_envs or 1)
         one_thread()
-        self._model = build(config, self._env, worlds.space, folder / "tensorboard")
+        self._model = build(config, worlds.learning_env(config.n_envs or 1), worlds.space, folder / "tensorboard")
 
     def announce(self) -> None:
         """Print the algorithm, the space, and the scenarios of each part."""
@@ -130,7 +145,7 @@ class Training:
         if done:
             self._say(f"going on from step {done:,}")
         else:
-            start(self._model.policy, self._config, self._worlds, self._say)
+            start(self._players, self._model.policy, self._config, self._worlds, self._say)
         if done < self._total_steps:
             self._learn_from(done, curve)
         self._best = curve.best
@@ -141,21 +156,26 @@ class Training:
 
     def _learn_from(self, done: int, curve: LearningCurve) -> None:
         from peva_agents.training.callbacks import ProgressCallback, ValidationCallback
+        from peva_agents.training.learning_env import learning_env
 
-        self._env.seed(self._worlds.seeds("train", self._env.num_envs, first=done))
-        n_validation = self._config.validation_episodes
-        validation = ValidationCallback(curve, self._worlds, n_validation, self._total_steps, done, self._save)
-        progress = ProgressCallback(self._console, self._total_steps, done, curve)
-        try:
-            self._model.learn(
-                self._total_steps - done,
-                callback=[validation, progress],
-                reset_num_timesteps=not done,
-                tb_log_name=self._config.algo,
-                log_interval=200 if self._config.algo == "dqn" else 1,
-            )
-        finally:
-            progress.stop()
+        n_envs: dict[Part, int] = {"train": self._model.n_envs, "validation": self._config.validation_episodes}
+        with side_by_side(self._players, self._config, self._worlds, n_envs) as envs:
+            env = learning_env(envs["train"])
+            env.seed(self._worlds.seeds("train", env.num_envs, first=done))
+            self._model.set_env(env)
+            seeds = self._worlds.seeds("validation", n_envs["validation"])
+            validation = ValidationCallback(curve, envs["validation"], seeds, self._total_steps, done, self._save)
+            progress = ProgressCallback(self._console, self._total_steps, done, curve)
+            try:
+                self._model.learn(
+                    self._total_steps - done,
+                    callback=[validation, progress],
+                    reset_num_timesteps=not done,
+                    tb_log_name=self._config.algo,
+                    log_interval=200 if self._config.algo == "dqn" else 1,
+                )
+            finally:
+                progress.stop()
 
     def compare(self) -> None:
         """Let the best model and the baselines play the test episodes; print and write the comparison."""
@@ -165,8 +185,12 @@ class Training:
         if algo != "dqn":  # values are no probabilities
             models[f"{algo} sampled"] = partial(make_agent, samples=True)
         with self._console.status("comparing with the baselines"):
-            rows = evaluation_rows(list(evaluate(models, self._worlds, n_episodes)))
-            verdict = validation_verdict(self._best, self._worlds, self._config.validation_episodes)
+            episodes, returns = in_order(
+                self._players,
+                (evaluation_episode, evaluation_tasks(models, self._config, self._worlds)),
+                (validation_return, validation_tasks(self._config, self._worlds)),
+            )
+        rows = evaluation_rows(episodes)
         title = f"{self._config.budget_runs} runs an episode at most, {n_episodes} episodes a scenario"
         kinds = {"nodes": self._config.sim, "maps": self._config.data}
         where = " and ".join(kind for kind, given in kinds.items() if given)
@@ -174,7 +198,7 @@ class Training:
         write_text(self.folder / "evaluation.md", markdown(rows, title, note))
         write_text(self.folder / "evaluation.json", json.dumps({**self._described, "evaluation": rows}, indent=2))
         print_tables(self._console, rows, title, note)
-        self._say(verdict)
+        self._say(validation_verdict(self._best, returns))
         self._say(f"{self.folder}: best_model.zip, model.zip, evaluation.md, learning_curve.csv, tensorboard/")
         which = "any space" if self._config.view == CANDIDATES else "a space of this shape"
         use = command_text("run", "--agent", self.folder / "best_model.zip", extra="local")

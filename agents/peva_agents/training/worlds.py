@@ -6,6 +6,7 @@ the three parts have three remainders modulo 3, so that no episode belongs to tw
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -71,13 +72,18 @@ class TrainingWorlds:
         """Return ``n`` seeds of a part, beginning with its seed number ``first``."""
         return part_seeds(part, n, self.seed * _SEEDS_OF_A_TRAINING + first)
 
+    def sizes(self, part: Part, n_envs: int) -> list[int]:
+        """Return how many of ``n_envs`` environments each shape of space has: nearly as many, and one at least."""
+        n_shapes = len(self.setups[part])
+        return [max(1, (n_envs + i) // n_shapes) for i in range(n_shapes)]
+
+    def vector[V: PevaVectorEnv](self, part: Part, number: int, n_envs: int, kind: type[V]) -> V:
+        """Return environments of a part's setup, side by side."""
+        return kind(n_envs, self.setups[part][number], "SameStep", view=self.view)
+
     def vectors(self, part: Part, n_envs: int) -> list[PevaVectorEnv]:
-        """Return ``n_envs`` environments of a part, side by side: a vector of each shape, of nearly equal sizes."""
-        setups = self.setups[part]
-        sizes = [max(1, (n_envs + i) // len(setups)) for i in range(len(setups))]
-        return [
-            PevaVectorEnv(size, setup, "SameStep", view=self.view) for size, setup in zip(sizes, setups, strict=True)
-        ]
+        """Return ``n_envs`` environments of a part, side by side: a vector of each shape."""
+        return [self.vector(part, number, n, PevaVectorEnv) for number, n in enumerate(self.sizes(part, n_envs))]
 
     def learning_env(self, n_envs: int) -> Any:
         """Return the environments that a model learns on, as a ``VecEnv``."""
@@ -118,6 +124,12 @@ def training_worlds(config: TrainingConfig) -> TrainingWorlds:
         setups = {part: setups[part] + recorded[part] for part in PARTS}
         notes += [note] if note else []
     return TrainingWorlds(config.seed, setups, "; ".join(notes) or None, config.view)
+
+
+@cache
+def worlds_of(settings: str) -> TrainingWorlds:
+    """Return the worlds of a training, given its settings as JSON; a worker builds them once."""
+    return training_worlds(TrainingConfig.model_validate_json(settings))
 
 
 def _simulated(config: TrainingConfig, settings: dict[str, Any]) -> tuple[OfflineSetup, ...]:

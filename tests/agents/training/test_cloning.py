@@ -1,5 +1,6 @@
 """A training may begin as another agent or model."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from peva_agents.models import load_scores
 from peva_agents.training import build, parse_training, sized_for, train, training_worlds
 from peva_agents.training.cloning import clone
 from peva_agents.training.teachers import BisectionTeacher, LearntTeacher, Teacher, choices
-from peva_agents.training.worlds import TrainingWorlds
+from peva_agents.turns import ProcessTurns
 from peva_env.errors import ConfigError, PolicyLoadError
 from peva_env.views import ROW
 
@@ -32,24 +33,23 @@ SMALL: dict[str, Any] = {
 }
 
 
-def worlds(**given: Any) -> TrainingWorlds:
-    return training_worlds(parse_training({**SMALL, **given}))
-
-
 def test_bisection_chooses_what_resolves_most_in_the_worse_case() -> None:
-    taught = choices(worlds(), BisectionTeacher(), 40)
+    taught = choices(ProcessTurns(1), BisectionTeacher, 40, parse_training(SMALL))
     names = [feature.name for feature in ROW]
     counts = [taught.observations["candidates"][:, :, names.index(name)] for name in ("log_below", "log_above")]
     worse = np.minimum(*counts)
     assert (worse[np.arange(40), taught.likely.argmax(axis=1)] >= worse.max(axis=1) - 1e-5).all()
 
 
-@pytest.mark.parametrize("teacher", [BisectionTeacher(), LearntTeacher()], ids=["bisection", "learnt"])
-def test_a_clone_agrees_with_its_agent_more_than_chance_does(teacher: Teacher, tmp_path: Path) -> None:
-    around = worlds(rates_rps={name: list(range(0, 201, 20)) for name in "ab"})
-    config = sized_for(parse_training(SMALL), around.space)
+@pytest.mark.parametrize("make_teacher", [BisectionTeacher, LearntTeacher], ids=["bisection", "learnt"])
+def test_a_clone_agrees_with_its_agent_more_than_chance_does(
+    make_teacher: Callable[[], Teacher], tmp_path: Path
+) -> None:
+    config = parse_training({**SMALL, "rates_rps": {name: list(range(0, 201, 20)) for name in "ab"}})
+    around = training_worlds(config)
+    config = sized_for(config, around.space)
     model = build(config, around.learning_env(4), around.space, tmp_path)
-    taught = choices(around, teacher, 800)
+    taught = choices(ProcessTurns(2), make_teacher, 800, config)
     assert len(taught.likely) == 800
     n_candidates = (taught.observations["candidates"] != 0).any(axis=2).sum(axis=1)
     assert clone(model.policy, taught, 0) > 2 * (1 / n_candidates).mean()
@@ -60,7 +60,7 @@ def test_a_training_begins_with_the_weights_of_a_model(tmp_path: Path) -> None:
     still = {**SMALL["hyperparameters"], "learning_rate": 0}
     given = {**SMALL, "init": str(first), "hyperparameters": still, "seed": 5}
     second = train(given, console=Console(quiet=True), out=tmp_path / "second") / "model.zip"
-    observation = choices(worlds(), BisectionTeacher(), 4).observations
+    observation = choices(ProcessTurns(1), BisectionTeacher, 4, parse_training(SMALL)).observations
     np.testing.assert_array_equal(load_scores(first)(observation), load_scores(second)(observation))
     with pytest.raises(
         ConfigError, match="is a model of maskable-ppo with the view 'candidates', but this training is of"

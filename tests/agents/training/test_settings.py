@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from peva_agents.arena import PARTS
 from peva_agents.models import same_shape, signature, signature_text
-from peva_agents.training.baselines import validation_verdict
+from peva_agents.training.baselines import validation_return, validation_tasks, validation_verdict
 from peva_agents.training.config import parse_training
 from peva_agents.training.evaluation import TestEpisode, evaluation_rows, places
 from peva_agents.training.evaluation_table import markdown
@@ -145,9 +145,11 @@ def test_the_default_reward_is_that_of_the_view() -> None:
 
 def test_the_best_model_is_compared_with_the_baselines_on_the_episodes_that_chose_it() -> None:
     rates = {"a": [0, 50, 100], "b": [0, 50, 100]}
-    worlds = training_worlds(parse_training({"sim": "random", "rates_rps": rates}))
-    assert validation_verdict(0.0, worlds, 3).startswith("mean return on validation: best model 0.000, uniform -0.")
-    said = validation_verdict(-9.0, worlds, 3)
+    config = parse_training({"sim": "random", "rates_rps": rates, "validation_episodes": 3})
+    returns = [validation_return(*task) for task in validation_tasks(config, training_worlds(config))]
+    assert len(returns) == 2 * 3
+    assert validation_verdict(0.0, returns).startswith("mean return on validation: best model 0.000, uniform -0.")
+    said = validation_verdict(-9.0, returns)
     assert said.startswith("the best model does not beat uniform and bisection on validation (best model -9.000, ")
     assert re.search(r"train longer, or use --agent (uniform|bisection)$", said)
 
