@@ -30,11 +30,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a second run leave out what a first one has shown."""
+    parser.addoption("--write-passed", type=Path, metavar="FILE", help="write the names of the tests that pass")
+    parser.addoption("--but-passed", type=Path, metavar="FILE", help="leave out the tests with these names")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """In a worker of xdist: give way to tests that measure."""
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         give_way(worker["workerid"])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if file := config.getoption("--but-passed"):
+        passed = set(file.read_text(encoding="utf-8").splitlines())
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
+        items[:] = [item for item in items if item.nodeid not in passed]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -60,8 +73,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:  # pytest 8.3 does not show its type
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # pytest 8.3 does not show its type
     passed = terminalreporter.stats.get("passed", [])
+    if file := config.getoption("--write-passed"):
+        file.write_text("".join(f"{report.nodeid}\n" for report in passed), encoding="utf-8")
     n_with = {mark: sum(mark in report.keywords for report in passed) for mark in ("live", "prometheus")}
     parts = f"{', '.join(_parts())}; {n_with['live']} tests sent real load, {n_with['prometheus']} asked Prometheus"
     terminalreporter.write_line(f"real parts: {parts}")
