@@ -24,7 +24,7 @@ from peva_env.campaign.scouting import planned, scouting_rates
 from peva_env.config import DfaasConfig, GrafanaConfig
 from peva_env.errors import PevaError
 from peva_env.memory import Database
-from peva_env.planning import DfaasPlanBuilder, hidden_overload, load_policy_algorithm, too_short_for
+from peva_env.planning import DfaasPlanBuilder, Refinement, hidden_overload, load_policy_algorithm, too_short_for
 from peva_env.platforms.http import HttpService
 from peva_env.platforms.openfaas import DeployedFunction
 from peva_env.sources.k6 import borne_rps
@@ -77,6 +77,18 @@ def not_idle() -> str | None:
     return (
         f"is not idle: its programs use {used_pct:.0f} % of the CPU; end them, or verdicts near the frontier may be "
         "wrong"
+    )
+
+
+def too_much_for_this_machine(config: DfaasConfig) -> str | None:
+    """Return why a plan with known rates is too much for k6 and a local node on one machine; None if it is not."""
+    total_rps, n_cores = _heaviest_rps(config), psutil.cpu_count() or 1
+    max_rps = _RPS_PER_CORE * n_cores
+    if config.platform != "local" or total_rps <= max_rps:
+        return None
+    return (
+        f"the plan offers up to {total_rps} requests/s, but k6 and the local node share {n_cores} core(s); stay below "
+        f"{max_rps}, or k6's own CPU load distorts the verdicts"
     )
 
 
@@ -175,15 +187,13 @@ def _load(config: DfaasConfig) -> str:
     if config.needs_scouting:
         max_rate = scouting_rates(config).max_rate
         return f"a scouting finds the rates; it offers up to {max_rate} requests/s to each function"
-    total_rps = _heaviest_rps(config)
-    max_rps = _RPS_PER_CORE * (psutil.cpu_count() or 1)
-    if config.platform == "local" and total_rps > max_rps:
-        raise PevaError(
-            f"the plan offers up to {total_rps} requests/s, but k6 and the local node share {psutil.cpu_count()} "
-            f"core(s); stay below {max_rps}, or k6's own CPU load distorts the verdicts"
-        )
+    if config.refine_share is not None:
+        Refinement(DfaasPlanBuilder(config).build_space(), config.refine_share)
+    problem = too_much_for_this_machine(config)
+    if problem:
+        raise PevaError(problem)
     problems = [problem for problem in (too_short_for(config), hidden_overload(config)) if problem]
-    return "; ".join([f"up to {total_rps} requests/s", *problems])
+    return "; ".join([f"up to {_heaviest_rps(config)} requests/s", *problems])
 
 
 def _generators(config: DfaasConfig) -> str:

@@ -29,7 +29,7 @@ from peva_env.cli import train as cli_train
 from peva_env.cli import trend as cli_trend
 from peva_env.cli import twin as cli_twin
 from peva_env.cli.campaign import CampaignRun, campaigns
-from peva_env.cli.configuration import ConfigOption, print_checks, warn_of_short_runs
+from peva_env.cli.configuration import ConfigOption, print_checks, warn_of_plan
 from peva_env.cli.exit_codes import EXIT_CODES
 from peva_env.cli.paths import path_option
 from peva_env.cli.services import UrlOption, asked_settings
@@ -94,7 +94,7 @@ def run(
     ] = None,
     early_abort: Annotated[
         bool | None,
-        typer.Option("--early-abort", help="End a run as soon as the requests left cannot prevent OVERLOADED."),
+        typer.Option("--early-abort", help="End a run as soon as it is certainly OVERLOADED."),
     ] = None,
     stop_early: Annotated[
         str | None,
@@ -102,7 +102,7 @@ def run(
     ] = None,
     refine: Annotated[
         str | None,
-        typer.Option(metavar="PERCENT", help="When the map is complete: measure each limit as exactly as this, as 5%."),
+        typer.Option(metavar="PERCENT", help="When the map is complete, measure each limit to this precision: 5%."),
     ] = None,
     confirm: Annotated[
         float | None,
@@ -144,7 +144,7 @@ def run(
     settings = asked.model_copy(update={"refine": None})
     driver = make_agent(settings)
     settings = _suited_to(driver, settings)
-    warn_of_short_runs(settings)
+    warn_of_plan(settings)
     interrupts = FirstInterrupt()
     busy = not_idle()
     first = CampaignRun(

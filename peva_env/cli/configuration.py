@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from peva_env import make
-from peva_env.campaign import Check, planned, run_checks
+from peva_env.campaign import Check, planned, run_checks, too_much_for_this_machine
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, print_plan, say, write
@@ -24,6 +24,9 @@ _QUICK_RATES = "  type: custom\n  rates: [40, 80, 150, 220]\n"
 _SCOUTED_RATES = "  type: auto\n  levels: 12\n"
 """In the file that ``init`` writes: the rates of the quick start suit its two functions only."""
 
+_QUICK_HEADER = "# `peva-env run` without --config runs this; "
+_SCOUTED_HEADER = "# `peva-env run --config FILE` runs it, after a scouting of a few minutes that finds the rates; "
+
 ConfigOption = Annotated[
     Path | None, path_option("--config", "-c", help="YAML or JSON file; default: the quick start on the local node.")
 ]
@@ -34,11 +37,11 @@ def load_settings(path: Path | None) -> DfaasConfig:
     return load_config(path or make.SAMPLE_CONFIG)
 
 
-def warn_of_short_runs(settings: DfaasConfig) -> None:
-    """Warn if the runs of a plan are too short for one of its rules, or hide overload, if its rates are known."""
+def warn_of_plan(settings: DfaasConfig) -> None:
+    """Warn of what ``doctor`` finds in a plan whose rates are known: runs too short for a rule, or too much load."""
     if settings.needs_scouting:
         return
-    for problem in (too_short_for(settings), hidden_overload(settings)):
+    for problem in (too_much_for_this_machine(settings), too_short_for(settings), hidden_overload(settings)):
         if problem:
             warnings.warn(problem, UserWarning, stacklevel=2)
 
@@ -46,7 +49,7 @@ def warn_of_short_runs(settings: DfaasConfig) -> None:
 def plan(config: ConfigOption = None) -> None:
     """Show the number of configurations and runs, and the hours they take; start nothing."""
     settings = planned(load_settings(config))
-    warn_of_short_runs(settings)
+    warn_of_plan(settings)
     print_plan(make_console(), settings)
 
 
@@ -67,7 +70,8 @@ def print_checks(console: Console, checks: Iterable[Check]) -> bool:
 
 def init(path: Annotated[Path, path_argument(help="The file to write.")] = Path("peva.yml")) -> None:
     """Write a commented sample configuration: the quick start, at rates that a scouting finds."""
-    text = make.SAMPLE_CONFIG.read_text(encoding="utf-8").replace(_QUICK_RATES, _SCOUTED_RATES)
+    text = make.SAMPLE_CONFIG.read_text(encoding="utf-8")
+    text = text.replace(_QUICK_RATES, _SCOUTED_RATES).replace(_QUICK_HEADER, _SCOUTED_HEADER)
     try:
         with path.open("x", encoding="utf-8") as file, _removed_on_error(path):
             file.write(text)

@@ -60,7 +60,7 @@ def stop(file: FleetFile) -> None:
 @app.command()
 def merge(
     file: FleetFile,
-    memories: Annotated[list[Path] | None, path_argument(help="Default: those of its nodes on this machine.")] = None,
+    memories: Annotated[list[Path] | None, path_argument(help="Default: the nodes' memories on this machine.")] = None,
 ) -> None:
     """Merge the memories of nodes into that of the fleet, such as one that a lost machine could not send."""
     fleet_command("merge")(file, memories or [], console=make_console())

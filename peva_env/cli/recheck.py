@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from peva_env.campaign import LiveCampaigns, not_idle
-from peva_env.cli.configuration import ConfigOption, warn_of_short_runs
+from peva_env.cli.configuration import ConfigOption, warn_of_plan
 from peva_env.cli.diff import LOST, difference_data
 from peva_env.cli.map_options import DEFAULT_MEMORY, AsJson, Context, Repetition, Schema
 from peva_env.cli.paths import path_option
@@ -70,7 +70,7 @@ def recheck(
     settings = asked_settings(config, url)
     before = _earlier_map(memory, settings, context, repetition, schema_version)
     settings = suited(settings, before)
-    warn_of_short_runs(settings)
+    warn_of_plan(settings)
     console = make_console(errors=as_json)
     after, found = _measured(console, settings, before, budget_runs)
     difference = compare(before, after)

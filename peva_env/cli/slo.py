@@ -44,7 +44,8 @@ def slo(
     ] = None,
     memory: Annotated[Path, path_option(help="The memory to ask; a campaign may be running on it.")] = DEFAULT_MEMORY,
     sweep: Annotated[
-        str | None, typer.Option(metavar="KEY=FROM:TO:STEP", help="One rule at several limits: p95_ms_max=50:500:50")
+        str | None,
+        typer.Option(metavar="KEY=FROM:TO:STEP", help="One rule at several limits: p95_ms_max=50:500:50"),
     ] = None,
     rule: Rule = None,
     rule_file: RuleFile = None,

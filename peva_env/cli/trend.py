@@ -23,10 +23,12 @@ def trend(
         list[Path], path_argument(metavar="MEMORY...", help="Memories of one node, at least three, in any order.")
     ],
     tolerate: Annotated[
-        float, typer.Option(min=0, max=100, help="Percent of a capacity that its last change may take: no exit code 3.")
+        float,
+        typer.Option(min=0, max=100, help="Percent of a capacity that may be lost without exit code 3."),
     ] = 0.0,
     level: Annotated[
-        float, typer.Option(min=0.001, max=0.5, help="Probability of a change point in a series without change.")
+        float,
+        typer.Option(min=0.001, max=0.5, help="Significance: how often a series without change may show one."),
     ] = 0.05,
     figure: Annotated[
         Path | None, path_option(help="Draw capacity and changes into this file, .svg or .png (extra report).")

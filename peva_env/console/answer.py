@@ -8,16 +8,24 @@ from rich.text import Text
 from peva_env.console.table import print_table
 from peva_env.console.text import STYLES, confidence_text, config_text, say
 from peva_env.contracts import Verdict
-from peva_env.maps import Headroom, LoadAnswer, Neighbour, NodeMap
+from peva_env.maps import (
+    DOMINANCE_RULES,
+    WHY_ADDING_HELPS,
+    Headroom,
+    LoadAnswer,
+    Neighbour,
+    NodeMap,
+    is_above_fewer,
+)
 from peva_env.system import one_line
 
 _BASIS_TEXTS = {
     "measured": "measured",
-    "inferred": "proved by what was measured",
-    "contradicted": "not proved: measurements contradict each other",
-    "predicted": "not proved: predicted",
+    "inferred": "inferred from what was measured",
+    "contradicted": "contradicted: measurements cannot all be right",
+    "predicted": "predicted, not proved",
 }
-_RATES = ("now", "proved OK up to", "likely OK up to", "proved overloaded from", "highest on the map")
+_RATES = ("now", "proved OK up to", "predicted OK up to", "proved overloaded from", "highest on the map")
 _CERTAIN = 0.95
 
 
@@ -38,10 +46,23 @@ def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> Non
     if answer.headroom:
         say(console, "\nHow far each rate could be raised, the others staying as they are (rps):")
         _print_headroom(console, answer.headroom)
-    say(
-        console,
-        f"\nnode {node_map.node}, context {node_map.context_hash}, repetition {node_map.repetition}, "
-        f"{len(node_map.known.measured):,} configurations measured; inferred {node_map.known.dominance}",
+    if is_above_fewer(node_map.known, answer.config) and answer.verdict is Verdict.OK:
+        say(console, f"\nfewer of these functions at no higher rates are overloaded: {WHY_ADDING_HELPS}")
+    say(console, f"\n{source_text(node_map)}")
+
+
+def source_text(node_map: NodeMap) -> str:
+    """Return the map that an answer is from, by which rule it infers, and why by more than its campaigns did."""
+    dominance, of_campaign = node_map.known.dominance, node_map.campaign_dominance
+    source = (
+        f"node {node_map.node}, context {node_map.context_hash}, repetition {node_map.repetition}, "
+        f"{len(node_map.known.measured):,} configurations measured; inferred {dominance}"
+    )
+    if of_campaign is None or DOMINANCE_RULES.index(dominance) <= DOMINANCE_RULES.index(of_campaign):
+        return source
+    return (
+        f"{source}; the campaign inferred {of_campaign}, which infers less: it could measure instead, a question "
+        f"cannot; --dominance {of_campaign} answers by its rule"
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 
+from peva_env.console.answer import source_text
 from peva_env.console.table import print_table
 from peva_env.console.text import confidence_text, config_text, say
 from peva_env.maps import Box, FunctionLimit, Limits, MixLimit, NodeMap
@@ -21,11 +22,7 @@ def print_limits(console: Console, node_map: NodeMap, limits: Limits) -> None:
         _print_mix(console, mix, limits)
     if limits.box is not None:
         _print_box(console, limits.box, limits)
-    say(
-        console,
-        f"node {node_map.node}, context {node_map.context_hash}, repetition {node_map.repetition}, "
-        f"{len(node_map.known.measured):,} configurations measured; inferred {node_map.known.dominance}",
-    )
+    say(console, source_text(node_map))
 
 
 def _print_highest(console: Console, limits: Limits) -> None:

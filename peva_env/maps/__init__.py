@@ -14,6 +14,7 @@ from peva_env.maps.change_points import ChangePoint
 from peva_env.maps.deciding import DecidingRuns, deciding_runs
 from peva_env.maps.difference import LEVEL, Change, MapDifference, compare
 from peva_env.maps.limits import Box, FunctionLimit, Limits, MixLimit, SafeMix, limits_of
+from peva_env.maps.map_of_runs import DOMINANCE_RULES
 from peva_env.maps.node_map import CampaignRecord, NodeMap, valid_runs
 from peva_env.maps.prediction import predict
 from peva_env.maps.reading import StoredMap, read_map, read_stored
@@ -25,6 +26,7 @@ from peva_env.maps.trend import TOTAL, Trend, TrendPoint, trend_of
 from peva_env.maps.twin import Twin, TwinCapacity, TwinFit, predicted_runs, twin_capacity, twin_labels, twin_of
 
 __all__ = [
+    "DOMINANCE_RULES",
     "LEVEL",
     "SNIPPETS",
     "TOTAL",

@@ -10,7 +10,7 @@ from peva_env.inference import MonotoneMap
 from peva_env.maps.map_of_runs import expected_runs
 from peva_env.memory import fleet_node, is_suspect, node_name, rules_in
 from peva_env.rules import Evidence, RunMargins, Scatter, evidence_of, run_margins
-from peva_env.space import Config, ConfigKey, config_key, config_pairs
+from peva_env.space import Config, ConfigKey, Dominance, config_key, config_pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class NodeMap:
     ``known`` holds the verdicts; ``events`` are the measured runs of its configurations, INVALID ones included, in the
     order of their measurement. ``notes`` are remarks for users, a line each, such as what was left out. The
     ``canaries`` are runs that tested the node only, the ``scouted`` ones the steps of the scouting that decided the
-    rates; both have the verdicts of their time.
+    rates; both have the verdicts of their time. ``campaign_dominance`` is the weakest rule that explains what the
+    campaigns inferred, None if that is not known; that of ``known`` may infer more.
     """
 
     memory: str
@@ -49,6 +50,7 @@ class NodeMap:
     notes: tuple[str, ...] = ()
     canaries: tuple[ExecutionEvent, ...] = ()
     scouted: tuple[ExecutionEvent, ...] = ()
+    campaign_dominance: Dominance | None = None
 
     @property
     def node(self) -> str:

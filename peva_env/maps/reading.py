@@ -28,7 +28,7 @@ class StoredMap:
 
     ``runs`` are the measured runs and ``canaries`` the canaries, with the verdicts of their time, but suspect runs are
     INVALID. ``scouted`` are the steps of the scouting that decided the rates. ``counted`` (N,) are the configurations
-    that count.
+    that count. ``campaign_dominance`` is the weakest rule that explains what the campaigns inferred.
     """
 
     memory: str
@@ -44,6 +44,7 @@ class StoredMap:
     dominance: Dominance
     notes: tuple[str, ...]
     scouted: Sequence[ExecutionEvent] = ()
+    campaign_dominance: Dominance | None = None
 
     def judged(self, rules: AskedRules = None) -> NodeMap:
         """Return the map under some rules; those of the last campaign, unless others are given.
@@ -65,6 +66,7 @@ class StoredMap:
             events=inside,
             canaries=tuple(self.canaries),
             scouted=tuple(self.scouted),
+            campaign_dominance=self.campaign_dominance,
             notes=(*self.notes, *judged.notes, *notes),
         )
 
@@ -160,7 +162,8 @@ def read_stored(
         notes += space_notes
     runs = [event for event in runs if only is None or only.issuperset(event.config_key[0])]
     then = valid_runs(event for event in runs if event.config_pairs in space)
-    weakest = max(weakest_dominance(space, then, inferred), at_least, key=DOMINANCE_RULES.index)
+    of_campaign = weakest_dominance(space, then, inferred)
+    weakest = max(of_campaign, at_least, key=DOMINANCE_RULES.index)
     return StoredMap(
         memory=str(memory),
         context_hash=found.context_hash,
@@ -171,6 +174,7 @@ def read_stored(
         runs=runs,
         canaries=canaries,
         scouted=scouted,
+        campaign_dominance=of_campaign,
         space=space,
         counted=None if counts_all or not space.is_dense else recorded.counts_in(space),
         dominance=dominance or weakest,

@@ -40,14 +40,14 @@ _THICKEST, _THINNEST = 3.0, 1.2
 """Widths of the first and the last line, in points: a line that lies on another one hides only its middle."""
 
 BUDGET_FIGURES = {
-    "proved_accuracy": "correct configurations, proved (%)",
-    "proved_precision": "precision of overloaded, proved (%)",
-    "proved_recall": "recall of overloaded, proved (%)",
-    "proved_f1": "F1 of overloaded, proved (%)",
-    "predicted_accuracy": "correct configurations, predicted (%)",
-    "predicted_precision": "precision of overloaded, predicted (%)",
-    "predicted_recall": "recall of overloaded, predicted (%)",
-    "predicted_f1": "F1 of overloaded, predicted (%)",
+    "proved_accuracy": "correctly classified (%), proved",
+    "proved_precision": "precision of overloaded (%), proved",
+    "proved_recall": "recall of overloaded (%), proved",
+    "proved_f1": "F1 of overloaded (%), proved",
+    "predicted_accuracy": "correctly classified (%), predicted",
+    "predicted_precision": "precision of overloaded (%), predicted",
+    "predicted_recall": "recall of overloaded (%), predicted",
+    "predicted_f1": "F1 of overloaded (%), predicted",
 }
 """The figures that ``budget_curves`` can draw, and the label of the axis of each."""
 

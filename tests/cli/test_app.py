@@ -108,7 +108,9 @@ def test_without_a_command_there_is_help_not_a_campaign() -> None:
 
 def test_what_init_writes_is_the_quick_start_at_rates_that_a_scouting_finds() -> None:
     written, command = peva("init"), command_text("run", "--config", "peva.yml", extra="local")
-    assert "without --config runs this at the custom rates 40, 80, 150 and 220" in Path("peva.yml").read_text()
+    header = Path("peva.yml").read_text().splitlines()[:2]
+    assert header[1].startswith("# `peva-env run --config FILE` runs it, after a scouting of a few minutes that finds")
+    assert "without --config" not in "".join(header)
     assert (written.returncode, written.stdout) == (0, f"wrote peva.yml; now: {command}\n")
     planned, quick_start = peva("run", "-c", "peva.yml", "--dry-run"), peva("run", "--dry-run")
     assert planned.returncode == quick_start.returncode == 0
@@ -230,6 +232,16 @@ def test_other_work_on_the_machine_is_told_before_a_campaign_and_by_the_doctor()
         run = peva("run", "-c", write(SMALL), "--budget-runs", "1")
     assert "machine: is not idle: its programs use " in doctor.stdout
     assert run.stdout.startswith("this machine is not idle: its programs use ")
+
+
+def test_run_warns_of_what_the_doctor_finds_in_the_plan() -> None:
+    heavy = write(SMALL | {"rate_strategy": {"type": "custom", "rates": [100_000]}})
+    doctor, run, plan = peva("doctor", "-c", heavy), peva("run", "-c", heavy, "--dry-run"), peva("plan", "-c", heavy)
+    (failed,) = (line for line in doctor.stdout.splitlines() if line.startswith("FAILED load"))
+    problem = failed.removeprefix("FAILED load: ")
+    assert "k6's own CPU load distorts the verdicts" in problem
+    for ended in (run, plan):
+        assert f"peva-env: warning: {problem}" in ended.stderr.splitlines()
 
 
 def test_doctor_says_what_to_do_about_each_failure() -> None:

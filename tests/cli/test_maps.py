@@ -32,19 +32,32 @@ def test_a_question_is_answered_from_the_memory_of_this_folder(memory: str) -> N
     ended = peva("ask", "b=20", "a=15")
     assert (ended.returncode, ended.stderr) == (0, "")
     first, follows, ok, overloaded, _, title, _, a, *_ = ended.stdout.splitlines()
-    assert first == "a 15 + b 20: OK, proved by what was measured"
+    assert first == "a 15 + b 20: OK, inferred from what was measured"
     assert follows.strip() == "follows from: a 20 + b 20 was OK in 3 of 3 runs"
     assert ok.strip() == "nearest: a 20 + b 20 was OK in 3 of 3 runs"
     assert overloaded.strip() == "nearest: a 30 + b 20 was OVERLOADED in 1 of 1 runs"
     assert "could be raised" in title
     assert a.split() == ["a", "15", "20", "20", "30", "30"]
-    assert "context ctx, repetition 1, 2 configurations measured; inferred within_sets" in ended.stdout
+    assert ended.stdout.splitlines()[-1] == (
+        "node ctx, context ctx, repetition 1, 2 configurations measured; inferred within_sets; the campaign inferred "
+        "one_sided, which infers less: it could measure instead, a question cannot; --dominance one_sided answers by "
+        "its rule"
+    )
+    assert peva("ask", "b=20", "a=20", "--dominance", "one_sided").stdout.endswith("measured; inferred one_sided\n")
+
+
+def test_a_mix_that_a_further_function_makes_ok_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "peva-results" / "peva_faas.duckdb"
+    remember(path, [event([("a", 20)], verdict=OVERLOADED), event(pair(20, 20))])
+    explained = "fewer of these functions at no higher rates are overloaded: adding a function can make a mix OK"
+    assert explained in peva("ask", "a=20", "b=20").stdout
+    assert explained not in peva("ask", "a=20").stdout
 
 
 def test_what_was_measured_and_what_is_predicted_say_so(memory: str) -> None:
     assert peva("ask", "a=30", "b=20").stdout.startswith("a 30 + b 20: OVERLOADED, measured: 1 of 1 runs\n")
     predicted = peva("ask", "a=20", "b=21").stdout.splitlines()[0]
-    assert "not proved: predicted, overloaded with a probability of" in predicted
+    assert "predicted, not proved, overloaded with a probability of" in predicted
 
 
 def test_a_rate_beyond_all_that_was_measured_is_called_a_guess(memory: str) -> None:

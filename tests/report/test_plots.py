@@ -373,7 +373,7 @@ def test_runs_are_points_by_their_verdict_with_a_median_line() -> None:
     assert points(ax, OVERLOADED) == [(10, 10)]
     (line,) = ax.get_lines()
     assert line.get_xydata().tolist() == [[10, 10], [20, 20]]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("a (rps offered)", "95 % of successful requests within (ms)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("a (rps offered)", "p95 latency of successful requests (ms)")
     assert legend(ax) == ["OK", "OVERLOADED", "median"]
     assert ax.get_title() == "of 4 runs left out: 1 INVALID"
 
@@ -537,11 +537,11 @@ def test_a_sweep_is_drawn_over_its_limits_and_what_is_not_known_is_a_gap() -> No
     ax = capacity_curve([capacity("p95_ms_max=50", None), capacity("p95_ms_max=100", 40)], sweep="p95_ms_max")
 
     lines = {line.get_label(): line.get_xydata() for line in ax.get_lines()}
-    assert lines["total, measured OK"].tolist() == [[50, 0], [100, 40]]
-    assert lines["not overloaded, or unknown, up to"].tolist() == [[50, 60], [100, 60]]
+    assert lines["highest total measured OK"].tolist() == [[50, 0], [100, 40]]
+    assert lines["highest total not overloaded, or unknown"].tolist() == [[50, 60], [100, 60]]
     assert lines["a"][1].tolist() == [100, 30]
     assert np.isnan(lines["a"][0][1])
-    assert ax.get_xlabel() == "p95_ms_max"
+    assert ax.get_xlabel() == "objective: limit of p95_ms_max"
 
 
 def test_objectives_of_any_name_stand_side_by_side() -> None:

@@ -33,14 +33,14 @@ def capacity_curve(found: Sequence[Capacity], ax: "Axes | None" = None, *, sweep
             ax.plot(at, rates, color=colour, marker=".", linestyle=":", label=short_name(name))
     totals = [float(one.total_rps or 0) for one in found]
     most = [_or_gap(one.most_rps) for one in found]
-    ax.plot(at, most, color=GREY, linestyle="--", label="not overloaded, or unknown, up to")
-    ax.plot(at, totals, color=BLACK, marker="o", label="total, measured OK")
+    ax.plot(at, most, color=GREY, linestyle="--", label="highest total not overloaded, or unknown")
+    ax.plot(at, totals, color=BLACK, marker="o", label="highest total measured OK")
     ax.fill_between(at, totals, most, color=GREY, alpha=FAINT, linewidth=0)
     if sweep:
-        ax.set_xlabel(as_written(sweep))
+        ax.set_xlabel(as_written(f"objective: limit of {sweep}"))
     else:
         ax.set_xticks(at, [as_written(label) for label in labels], rotation=30, ha="right")
-    ax.set_ylabel("requests/s")
+    ax.set_ylabel("offered requests/s")
     ax.set_ylim(bottom=0)
     ax.grid(alpha=FAINT)
     ax.legend(frameon=False)

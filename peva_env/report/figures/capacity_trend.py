@@ -37,7 +37,7 @@ def capacity_trend(trend: Trend, ax: "Axes | None" = None) -> "Axes":
     for index in sorted({change.index for changes in trend.changes.values() for change in changes}):
         ax.axvline(index - 0.5, color=GREY, linestyle="--")
     ax.set_xticks(at, [moment_text(point.started_at)[:16] for point in trend.points], rotation=30, ha="right")
-    ax.set_ylabel("requests/s, measured OK")
+    ax.set_ylabel("highest rate measured OK (requests/s)")
     ax.set_ylim(bottom=0)
     ax.grid(alpha=FAINT)
     ax.legend(frameon=False)

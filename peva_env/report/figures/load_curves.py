@@ -47,7 +47,7 @@ _QUANTITIES = {
         lambda limits, _: limits.latencies_ms[LATENCIES.index("mean_ms")],
     ),
     "p95_ms": _Quantity(
-        "95 % of successful requests within (ms)",
+        "p95 latency of successful requests (ms)",
         lambda _, function: function.p95_ms,
         lambda limits, _: limits.latencies_ms[LATENCIES.index("p95_ms")],
     ),

@@ -257,7 +257,7 @@ def test_the_curves_are_drawn_onto_given_axes(played: Path) -> None:
     assert budget_curves(summary, ax, figure="predicted_f1") is ax
     assert [line.get_label() for line in ax.get_lines()] == [*BASELINES, GUESSING]
     assert list(ax.get_lines()[0].get_xdata()) == [5, 12, 400]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("runs", "F1 of overloaded, predicted (%)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("runs", "F1 of overloaded (%), predicted")
     pyplot.close(figure)
     with pytest.raises(ConfigError, match="figure 'f1': must be one of proved_accuracy"):
         budget_curves(summary, ax, figure="f1")
