@@ -92,6 +92,7 @@ def train(
     folder = resume or out or DEFAULT_OUT
     training = Training(config, worlds, folder, console, described, players)
     training.announce()
+    players.require_workers()
     if resume is None:
         begin_folder(folder, described)
     training.learn()

@@ -37,6 +37,15 @@ class Turns(Protocol):
         """
         ...
 
+    def require_workers(self) -> None:
+        """Check that there are workers, before anything is written that they are needed for.
+
+        Raises:
+            ConfigError: Ray is not installed, or its address is malformed.
+            PevaError: the Ray cluster does not answer, has no CPU, or has another version.
+        """
+        ...
+
     def hosting(
         self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
     ) -> AbstractContextManager[Sequence[Hosted]]:

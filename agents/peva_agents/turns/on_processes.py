@@ -49,6 +49,9 @@ class ProcessTurns:
                 for _, future in ended:
                     _result(future)
 
+    def require_workers(self) -> None:
+        """Do nothing: processes can always be started."""
+
     @contextmanager
     def hosting(
         self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]

@@ -33,11 +33,7 @@ class RayTurns:
         """See ``peva_agents.turns.Turns``."""
         left, waiting = iter(enumerate(tasks)), dict[Any, int]()
         with ray_cluster(self.address) as ray:
-            n_cpus = int(ray.cluster_resources().get("CPU", 0))
-            if not n_cpus:
-                raise PevaError(
-                    f"--ray {self.address}: the cluster has no CPU for tasks; start a worker with --num-cpus 1"
-                )
+            n_cpus = self._n_cpus(ray)
             turn = ray.remote(_turn).options(runtime_env=_ONE_THREAD)
             while True:
                 for index, task in islice(left, _AHEAD * n_cpus - len(waiting)):
@@ -47,6 +43,11 @@ class RayTurns:
                 [ended], _ = ray.wait(list(waiting), num_returns=1)
                 index = waiting.pop(ended)
                 yield index, self._result(ray, ended)
+
+    def require_workers(self) -> None:
+        """See ``peva_agents.turns.Turns``."""
+        with ray_cluster(self.address) as ray:
+            self._n_cpus(ray)
 
     @contextmanager
     def hosting(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[list["HostedOnRay"]]:
@@ -59,6 +60,12 @@ class RayTurns:
             finally:
                 for actor in actors:
                     ray.kill(actor)
+
+    def _n_cpus(self, ray: Any) -> int:
+        n_cpus = int(ray.cluster_resources().get("CPU", 0))
+        if not n_cpus:
+            raise PevaError(f"--ray {self.address}: the cluster has no CPU for tasks; start a worker with --num-cpus 1")
+        return n_cpus
 
     def _result(self, ray: Any, reference: Any) -> Any:
         try:

@@ -15,7 +15,7 @@ from peva_agents.training import parse_training, train, training_worlds
 from peva_agents.training.side_by_side import SideBySide, side_by_side
 from peva_agents.training.teachers import LearntTeacher, choices
 from peva_agents.turns import ProcessTurns
-from peva_env.errors import ConfigError
+from peva_env.errors import ConfigError, PevaError
 from tests.support.raylets import raylets
 
 pytestmark = pytest.mark.train
@@ -79,6 +79,13 @@ def test_environments_in_workers_step_as_those_here() -> None:
 def test_jobs_and_ray_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--jobs 2 is for processes of this machine"):
         train(TWO_SHAPES, console=Console(quiet=True), out=tmp_path / "out", jobs=2, ray="local")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cluster_that_does_not_answer_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs the `ray` extra")
+    with pytest.raises(PevaError, match=r"^--ray 127\.0\.0\.1:1: no Ray answers there"):
+        train(TWO_SHAPES, console=Console(quiet=True), out=tmp_path / "out", ray="127.0.0.1:1")
     assert not (tmp_path / "out").exists()
 
 
