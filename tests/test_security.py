@@ -1,8 +1,10 @@
 """What a hostile input, a file from a stranger or a forgotten secret could do, and that it does not."""
 
+import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,13 +77,24 @@ def test_only_a_web_address_is_ever_loaded(url: str) -> None:
         FunctionLoad("a", 1, url)
 
 
-@given(st.lists(HOSTILE, min_size=1, max_size=3, unique=True), HOSTILE)
-def test_the_memory_takes_every_text_for_a_text(names: list[str], reason: str) -> None:
-    stored: ExecutionEvent = event([(name, 1) for name in names], reasons=(reason,))
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def texts() -> Iterator[DuckDBMemoryStore]:
     with closing(started(Path(":memory:"))) as store:
         store.open_session(session())
-        store.insert_events([stored])
-        assert store.events(stored.context_hash) == [stored]
+        yield store
+
+
+@given(st.lists(HOSTILE, min_size=1, max_size=3, unique=True), HOSTILE)
+def test_the_memory_takes_every_text_for_a_text(texts: DuckDBMemoryStore, names: list[str], reason: str) -> None:
+    context = f"ctx-{next(NUMBERS)}"
+    stored: ExecutionEvent = event(
+        [(name, 1) for name in names], reasons=(reason,), context_hash=context, run_id=f"run-{context}"
+    )
+    texts.insert_events([stored])
+    assert texts.events(context) == [stored]
 
 
 @pytest.mark.parametrize("run_id", ["../x", "a/b", "", ".hidden", "a b", "a;b", "a\nb"])
@@ -207,11 +220,11 @@ def test_a_small_file_that_unfolds_to_more_than_the_memory_is_refused(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unfolds: str
 ) -> None:
     path = exported / "execution_events.parquet"
-    bomb(path, f"SELECT rows.{unfolds} FROM rows, range(2100)")  # noqa: S608
-    assert path.stat().st_size < 700_000
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**30))
+    bomb(path, f"SELECT rows.{unfolds} FROM rows, range(1100)")  # noqa: S608
+    assert path.stat().st_size < 350_000
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10**9))
     with closing(started(tmp_path / "to.duckdb")) as store:
-        with pytest.raises(MemoryStoreError, match="its 2,100 rows need about 2 GiB of memory, 1 GiB are free"):
+        with pytest.raises(MemoryStoreError, match="its 1,100 rows need about 1 GiB of memory, 1 GiB are free"):
             ParquetCheckpoint(store, core_dir=exported).preload_core()
         assert store.database.connection.execute("SELECT count(*) FROM run_sessions").fetchall() == [(0,)]
 

@@ -295,7 +295,7 @@ def test_observers_are_told_what_became_suspect(tmp_path: Path) -> None:
 # Killed
 
 
-@pytest.mark.parametrize("runs_before_kill", range(1, 30, 2))
+@pytest.mark.parametrize("runs_before_kill", range(1, 30, 3))
 def test_a_campaign_killed_after_any_run_still_knows_what_is_suspect(tmp_path: Path, runs_before_kill: int) -> None:
     """The process ends at the start of a run, as if it was killed: nothing is closed but the file."""
     node = Node(bad=until_two_canaries_failed(6, 15))

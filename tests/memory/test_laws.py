@@ -82,7 +82,7 @@ def shown(cache: TensorCache) -> dict[str, Any]:
 # Parquet and merges
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(given_events=some_events)
 def test_from_store_to_parquet_to_store_is_the_identity_and_twice_is_once(given_events: list[ExecutionEvent]) -> None:
     with memory() as first, memory() as second:
@@ -100,7 +100,7 @@ def key(one: ExecutionEvent) -> tuple[str, int, int, str]:
     return one.event_key
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(data=st.data(), theirs=some_events, ours=some_events)
 def test_merging_commutes(data: st.DataObject, theirs: list[ExecutionEvent], ours: list[ExecutionEvent]) -> None:
     known = {one.event_key for one in theirs}
@@ -119,7 +119,7 @@ def test_merging_commutes(data: st.DataObject, theirs: list[ExecutionEvent], our
 # The tensor cache
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(given_events=some_events, split=st.integers(0, 6))
 def test_a_rebuilt_cache_is_one_that_grew_and_may_go_on_growing(given_events: list[ExecutionEvent], split: int) -> None:
     with memory() as store:

@@ -339,7 +339,7 @@ def test_a_memory_open_in_this_very_process_is_refused_and_its_session_still_run
 # Events
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_event=events())
 def test_what_is_stored_comes_back_as_it_was(store: DuckDBMemoryStore, given_event: ExecutionEvent) -> None:
     query(store, "DELETE FROM execution_events")

@@ -50,7 +50,7 @@ def measured(own: list[FunctionRun | None]) -> list[FunctionMeasurement]:
     ]
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @example([([(rate, 100, 100, 1.0, 1.0) for rate in (1.0, 0.705453012616379, 0.2851894571118652)], 0.0, 0.0)],
          OverloadConfig(success_rate_node_min=1))  # fmt: skip
 @given(st.lists(RUNS, min_size=1, max_size=5), RULES | st.just(OverloadConfig()))

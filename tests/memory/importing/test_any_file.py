@@ -102,7 +102,7 @@ def changed(
 CHANGED = {"changes": st.lists(CHANGES, max_size=4), "is_packed": st.booleans()}
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(**CHANGED)
 def test_every_line_is_read_or_refused_by_its_number(tmp_path: Path, changes: list[Change], is_packed: bool) -> None:
     path = tmp_path / STAMPED
@@ -110,7 +110,7 @@ def test_every_line_is_read_or_refused_by_its_number(tmp_path: Path, changes: li
     require_each(read_recording(read_csv(path), UNITS, OverloadConfig()), header, below)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(**CHANGED)
 def test_every_line_of_a_table_is_read_or_refused_unless_a_column_is_missing(
     tmp_path: Path, changes: list[Change], is_packed: bool
@@ -150,7 +150,7 @@ def store() -> Iterator[DuckDBMemoryStore]:
 NODES = count()
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(**CHANGED)
 def test_what_is_read_can_be_imported_and_verified(
     store: DuckDBMemoryStore, tmp_path: Path, changes: list[Change], is_packed: bool
@@ -169,7 +169,7 @@ def test_what_was_imported_is_consistent(store: DuckDBMemoryStore) -> None:
     assert list(verify(store.database.connection)) == []
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.sampled_from('a",;|\t\r\n 1'), max_size=60))
 def test_every_line_that_is_not_blank_is_a_record(tmp_path: Path, text: str) -> None:
     path = tmp_path / "any.csv"

@@ -117,7 +117,7 @@ def stored(store: DuckDBMemoryStore) -> set[tuple[Any, ...]]:
     return {tuple(map(repr, row)) for row in rows}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(drawn=memories, rename=st.booleans())
 def test_every_event_of_every_memory_is_there_or_the_whole_is_refused(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[list[Drawn]], rename: bool

@@ -38,7 +38,7 @@ def rewrite(path: Path, query: str, label: str = "peva_faas_mem_v1") -> None:
         connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, KV_METADATA {{schema_version: '{label}'}})")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(given_events=st.lists(events(), max_size=6, unique_by=lambda one: one.event_key))
 def test_it_holds_what_the_memory_held_number_by_number(
     tmp_path_factory: pytest.TempPathFactory, given_events: list[ExecutionEvent]
@@ -78,7 +78,7 @@ def test_several_folders_are_one_recording_whatever_their_order(tmp_path: Path) 
     assert there.contexts == {"ctx": {"node": {"name": "N"}}}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(events(), min_size=1, max_size=4), st.lists(events(), min_size=1, max_size=4), st.data())
 def test_joined_folders_hold_what_a_merge_of_them_holds(
     tmp_path_factory: pytest.TempPathFactory,

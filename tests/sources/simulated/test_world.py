@@ -119,7 +119,7 @@ def test_episodes_are_replaced_where_they_are_told(node: Any) -> None:
 # --- the truth ----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2**64 - 1))
 def test_the_truth_of_a_random_node_is_monotone_and_has_both_verdicts(seed: int) -> None:
     truth = mixes(seed, SimulatedWorld(RATES, min_functions=2))
@@ -146,7 +146,7 @@ NODE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(NODE, st.data())
 def test_the_truth_of_any_node_is_monotone_and_is_what_is_measured_without_noise(
     node: Any, data: st.DataObject
