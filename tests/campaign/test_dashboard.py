@@ -54,7 +54,7 @@ class Prometheus:
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("prometheus")
-    with real_prometheus(folder, [], "--web.enable-remote-write-receiver") as running:
+    with real_prometheus(folder, [], "--web.enable-remote-write-receiver", history_s=2) as running:
         server = Prometheus(running.url, running.node)
         began_at = time.time()
         load(f"{server.url}/api/v1/write")
@@ -76,14 +76,15 @@ def load(remote_write_url: str) -> None:
     server = Server()
     try:
         settings = K6Settings(
-            outputs=["experimental-prometheus-rw"], env={"K6_PROMETHEUS_RW_SERVER_URL": remote_write_url}
+            outputs=["experimental-prometheus-rw"],
+            env={"K6_PROMETHEUS_RW_SERVER_URL": remote_write_url, "K6_PROMETHEUS_RW_PUSH_INTERVAL": "1s"},
         )
         loads = [
             FunctionLoad("fine", 20, server.url("/delay/0")),
             FunctionLoad("failing", 10, server.url("/status/500")),
             FunctionLoad("slow", 20, server.url("/delay/0.5")),
         ]
-        result = K6(timeout_s=1, max_vus=12, settings=settings).run(loads, duration_s=5, tags=TAGS)
+        result = K6(timeout_s=1, max_vus=12, settings=settings).run(loads, duration_s=3, tags=TAGS)
         assert result.functions[2].dropped > 0
     finally:
         server.close()

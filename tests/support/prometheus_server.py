@@ -24,7 +24,7 @@ from peva_env.platforms.prometheus import Prometheus
 _BINARIES = ("prometheus", "prometheus-node-exporter")
 _READY_S = 30.0
 _TRIES = 3
-_MIN_HISTORY_S = 9.0
+_HISTORY_S = 9.0
 
 Page = Callable[[float], str]
 """What a made-up target answers, seconds after its start. One that raises ``LookupError`` cannot be scraped then."""
@@ -51,7 +51,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def real_prometheus(folder: Path, targets: list[Target], *options: str) -> Iterator[Server]:
+def real_prometheus(
+    folder: Path, targets: list[Target], *options: str, history_s: float = _HISTORY_S
+) -> Iterator[Server]:
     """Start Prometheus, the node exporter and made-up targets, until there is history; end all of them."""
     for binary in _BINARIES:
         if shutil.which(binary) is None:
@@ -62,7 +64,7 @@ def real_prometheus(folder: Path, targets: list[Target], *options: str) -> Itera
         jobs = [_made_up_job(i, target, exporter) for i, target in enumerate(targets)]
         prometheus, port, node = running.enter_context(_on_free_ports(folder, jobs, options))
         url = f"http://127.0.0.1:{port}"
-        _await_history(url, prometheus, folder)
+        _await_history(url, prometheus, folder, history_s)
         yield Server(url, prometheus.pid, node, began_at)
 
 
@@ -145,12 +147,12 @@ def _made_up_job(i: int, target: Target, exporter: str) -> dict[str, Any]:
     }
 
 
-def _await_history(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait until the real node has been scraped for some seconds."""
+def _await_history(url: str, process: subprocess.Popen[bytes], folder: Path, history_s: float) -> None:
+    """Wait until the real node has been scraped for some seconds, once a second."""
     client = Prometheus(url, round_timeout_s=_READY_S)
     try:
         deadline = time.monotonic() + _READY_S
-        text = f"count_over_time(up{{job='node'}}[1m]) >= {_MIN_HISTORY_S}"
+        text = f"count_over_time(up{{job='node'}}[1m]) >= {history_s}"
         while not client.query(text, name="history"):
             assert process.poll() is None, (folder / "prometheus.log").read_text()
             assert time.monotonic() < deadline, "Prometheus has not scraped the node exporter"

@@ -83,7 +83,7 @@ def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_prometheus_measures_the_node_and_its_death_makes_a_run_invalid(gateway: StandIn, tmp_path: Path) -> None:
-    with real_prometheus(tmp_path, []) as server:
+    with real_prometheus(tmp_path, [], history_s=3) as server:
         measured(gateway, server)
         dies(gateway, server)
 
