@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from peva_env.contracts import Agent, ExecutionEvent, MeasurementSource, MemoryE
 from peva_env.env import PevaEnv
 from peva_env.make import make_sim_env
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, RunLedger
+from peva_env.memory.parquet import Recording, load_recording
 from peva_env.planning import NoOpPolicy
 from peva_env.sources import RepeatedWorld, UnitedWorld
 from peva_env.sources.replay import ReplayWorld
@@ -40,6 +42,12 @@ from peva_env.testing import (
 from tests.support.builders import session
 from tests.support.engines import make_engine
 from tests.support.scripted import ScriptedSource
+
+
+@cache
+def recording() -> Recording:
+    """Return the recording that ships, read once; each world arranges it anew."""
+    return load_recording(datasets.load("local-node-v1"))
 
 
 class TestMemoryInAFile(MemoryContract):
@@ -93,7 +101,7 @@ class TestReplaySource(SourceContract):
     deterministic = True
 
     def make(self) -> MeasurementSource:
-        return ReplayWorld(datasets.load("local-node-v1")).source(2**63 + 1, 0)
+        return ReplayWorld(recording()).source(2**63 + 1, 0)
 
     def configs(self) -> Sequence[Config]:
         return [[("checkout", 20)], [("primes", 165)], [("checkout", 160), ("primes", 165)], [("checkout", 240)]]
@@ -240,22 +248,21 @@ class TestSimulatedWorld(WorldContract):
 
 class TestReplayWorld(WorldContract):
     def make(self) -> ReplayWorld:
-        return ReplayWorld(datasets.load("local-node-v1"))
+        return ReplayWorld(recording())
 
 
 class TestRepeatedWorld(WorldContract):
     def make(self) -> RepeatedWorld:
-        return RepeatedWorld(ReplayWorld(datasets.load("local-node-v1")), 3)
+        return RepeatedWorld(ReplayWorld(recording()), 3)
 
 
 class TestUnitedWorld(WorldContract):
     def make(self) -> UnitedWorld:
-        folder = datasets.load("local-node-v1")
         objectives: dict[str, Mapping[str, Any]] = {"strict": {"p95_ms_max": 30}, "loose": {"p95_ms_max": 60}}
-        return UnitedWorld({name: ReplayWorld(folder, overload=rules) for name, rules in objectives.items()})
+        return UnitedWorld({name: ReplayWorld(recording(), overload=rules) for name, rules in objectives.items()})
 
 
 class TestSomeScenarios(WorldContract):
     def make(self) -> SomeScenarios:
-        world = ReplayWorld(datasets.load("local-node-v1"))
+        world = ReplayWorld(recording())
         return SomeScenarios(world, world.scenarios[:1])

@@ -19,7 +19,7 @@ from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, stream_
 from peva_env.memory.parquet.recording_files import (
     BY_KEY,
     VALID,
-    check_folders,
+    open_checked,
     open_recording,
     recording_title,
 )
@@ -156,8 +156,7 @@ def load_recording(
     paths = tuple(sorted({os.path.realpath(folder): Path(folder) for folder in given}.values()))
     if not paths:
         raise ConfigError("no recording is named; `peva-env memory export MEMORY --core FOLDER` writes one")
-    check_folders(paths, schema_version)
-    with open_recording(paths) as connection:
+    with open_checked(paths, schema_version) as connection:
         batches = connection.sql(f"{EVENT_QUERY} {BY_KEY}").to_arrow_reader(_BATCH_ROWS)
         parts = [rows_of_batch(batch) for batch in batches if batch.num_rows]
         contexts, sessions = _contexts(connection, paths), session_rules(connection)

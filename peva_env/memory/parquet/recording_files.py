@@ -36,8 +36,9 @@ _SOUND = f"""
 """
 
 
-def check_folders(paths: Sequence[Path], schema_version: str) -> None:
-    """Check the files before they are loaded.
+@contextmanager
+def open_checked(paths: Sequence[Path], schema_version: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Check the files of folders that are loaded for the first time, then yield a connection as ``open_recording``.
 
     Raises:
         ConfigError: a folder or a file is missing.
@@ -47,17 +48,9 @@ def check_folders(paths: Sequence[Path], schema_version: str) -> None:
     for path in paths:
         _check_folder(path)
     with _connected(paths) as connection:
-        for path in paths:
-            for table in _TABLES:
-                check_file(connection, table, path / f"{table}.parquet", schema_version)
-        events = parquet_source("execution_events", paths)
-        query = f"SELECT count(*) FROM {events} WHERE {VALID} AND NOT coalesce({_SOUND}, false)"  # noqa: S608
-        ((n_unsound,),) = connection.execute(query).fetchall()
-    if n_unsound:
-        raise MemoryStoreError(
-            f"recording {recording_title(paths)}: {n_unsound:,} events are impossible: a verdict is OK or OVERLOADED, "
-            "and functions are sorted, each named once, with a rate of at least 0"
-        )
+        _check_files(connection, paths, schema_version)
+        _show_recording(connection, paths)
+        yield connection
 
 
 @contextmanager
@@ -72,14 +65,32 @@ def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]
         MemoryStoreError: a file cannot be read.
     """
     with _connected(paths) as connection:
-        events = parquet_source("execution_events", paths)
-        if len(paths) > 1:
-            events = _each_once(connection, events)
-        events = relation_as_read(connection, events)
-        sessions = parquet_source("run_sessions", paths)
-        tables = {"run_sessions": sessions, "execution_events": events}
-        show_with_present_hashes(connection, tables, earlier_hashes(connection, sessions))
+        _show_recording(connection, paths)
         yield connection
+
+
+def _check_files(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], schema_version: str) -> None:
+    for path in paths:
+        for table in _TABLES:
+            check_file(connection, table, path / f"{table}.parquet", schema_version)
+    events = parquet_source("execution_events", paths)
+    query = f"SELECT count(*) FROM {events} WHERE {VALID} AND NOT coalesce({_SOUND}, false)"  # noqa: S608
+    ((n_unsound,),) = connection.execute(query).fetchall()
+    if n_unsound:
+        raise MemoryStoreError(
+            f"recording {recording_title(paths)}: {n_unsound:,} events are impossible: a verdict is OK or OVERLOADED, "
+            "and functions are sorted, each named once, with a rate of at least 0"
+        )
+
+
+def _show_recording(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    events = parquet_source("execution_events", paths)
+    if len(paths) > 1:
+        events = _each_once(connection, events)
+    events = relation_as_read(connection, events)
+    sessions = parquet_source("run_sessions", paths)
+    tables = {"run_sessions": sessions, "execution_events": events}
+    show_with_present_hashes(connection, tables, earlier_hashes(connection, sessions))
 
 
 def parquet_source(table: str, paths: Sequence[Path]) -> str:

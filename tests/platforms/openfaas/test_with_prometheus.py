@@ -14,6 +14,7 @@ import yaml
 
 from peva_env.config import parse_config
 from peva_env.platforms.local import LocalNode
+from tests.support.forkserver import peva
 from tests.support.gateway import Served, StandIn
 from tests.support.gateway import serving as serving_gateway
 from tests.support.prometheus_server import Server, free_port, real_prometheus
@@ -47,6 +48,13 @@ def campaign(gateway: StandIn, prometheus: str, **settings: Any) -> dict[str, An
         "overload": {"cpu_overload_pct_of_capacity": 100, "ram_overload_pct": 100},
         **settings,
     }
+
+
+def run(config: dict[str, Any]) -> tuple[int, str]:
+    """Run a campaign; return exit code and standard error."""
+    Path("peva.yml").write_text(yaml.safe_dump(config))
+    ended = peva("run", "--config", "peva.yml")
+    return ended.returncode, ended.stderr
 
 
 def start(config: dict[str, Any]) -> subprocess.Popen[str]:
@@ -89,7 +97,7 @@ def test_prometheus_measures_the_node_and_its_death_makes_a_run_invalid(gateway:
 
 
 def measured(gateway: StandIn, server: Server) -> None:
-    code, errors = finish(start(campaign(gateway, server.url, output_dir="measured")))
+    code, errors = run(campaign(gateway, server.url, output_dir="measured"))
     assert (code, errors) == (0, WITHOUT)
     event = last_event("measured")
     assert event["verdict"] == "OK"
@@ -120,7 +128,7 @@ def dies(gateway: StandIn, server: Server) -> None:
 
 
 def test_a_prometheus_that_is_not_there_is_told_before_any_load(gateway: StandIn) -> None:
-    code, errors = finish(start(campaign(gateway, f"http://127.0.0.1:{free_port()}")))
+    code, errors = run(campaign(gateway, f"http://127.0.0.1:{free_port()}"))
     assert code == 1
     assert errors.count("\n") == 1
     assert "is it running" in errors
