@@ -1,5 +1,6 @@
 """Events as rows of ``execution_events``, and back."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -11,7 +12,17 @@ from peva_env.errors import MemoryStoreError
 from peva_env.memory.schema import TABLES
 from peva_env.space import config_pairs
 
-EVENT_COLUMNS = tuple(TABLES["execution_events"].columns)
+_KINDS = TABLES["execution_events"].columns
+
+EVENT_COLUMNS = tuple(_KINDS)
+
+MAY_BE_MISSING = (
+    *("margin", "mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "generator_cpu_pct"),
+    *("function_cpu_pct", "function_ram_bytes", "function_power_uw", "replicas"),
+    *("cpu_pct", "ram_bytes", "ram_pct", "power_uw"),
+    *("idle_cpu_pct", "idle_ram_bytes", "idle_ram_pct", "idle_power_uw"),
+)
+"""The columns of what may not have been measured, in a list not of every function."""
 
 _FUNCTION_COLUMNS = {
     "name": "function_names",
@@ -22,13 +33,13 @@ _FUNCTION_COLUMNS = {
 }
 """Columns of a function's values whose name differs from the field's."""
 
-_BESIDE_FAILED = ("backlog", "held_up", "crowded_out")
+BESIDE_FAILED = ("backlog", "held_up", "crowded_out")
 """Counts of requests without a column in the strict schema: they are stored beside the counts of ``failed``."""
 
 _FUNCTION_FIELDS = {
     field.name: _FUNCTION_COLUMNS.get(field.name, field.name)
     for field in fields(FunctionMeasurement)
-    if field.name not in _BESIDE_FAILED
+    if field.name not in BESIDE_FAILED
 }
 _NODE_FIELDS = tuple(field.name for field in fields(NodeMeasurement))
 _PLAIN_FIELDS = tuple(
@@ -45,10 +56,11 @@ _TIMES = ("started_at", "ended_at", "duration_s", "cooldown_s", "cost_s")
 
 
 def event_record(event: ExecutionEvent) -> dict[str, Any]:
-    """Return an event as a mapping from column to plain value.
+    """Return an event as a mapping from column to plain value; a measured value that is no finite number is missing.
 
     Raises:
-        MemoryStoreError: its functions are not those of its configuration, in the same order.
+        MemoryStoreError: its functions are not those of its configuration, in the same order; or a number that every
+            event has is not finite.
     """
     names, rates = event.config_key
     measured = [(function.name, function.rate_rps) for function in event.functions]
@@ -59,6 +71,9 @@ def event_record(event: ExecutionEvent) -> dict[str, Any]:
     }
     record |= {field: getattr(event.node, field) for field in _NODE_FIELDS}
     record |= {field: getattr(event, field) for field in _PLAIN_FIELDS}
+    for column, value in record.items():
+        if _KINDS[column].startswith("DOUBLE"):
+            record[column] = _finite(event, column, value)
     return record | {
         "config_id": event.config_id,
         "kind": str(event.kind),
@@ -67,11 +82,21 @@ def event_record(event: ExecutionEvent) -> dict[str, Any]:
         "function_names": list(names),
         "rates_rps": list(rates),
         "failed": [
-            dict(function.failed) | {name: count for name in _BESIDE_FAILED if (count := getattr(function, name))}
+            dict(function.failed) | {name: count for name in BESIDE_FAILED if (count := getattr(function, name))}
             for function in event.functions
         ],
         "overloaded_functions": list(event.overloaded_functions),
     }
+
+
+def _finite(event: ExecutionEvent, column: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite(event, column, one) for one in value]
+    if value is None or math.isfinite(value):
+        return value
+    if column in MAY_BE_MISSING:
+        return None
+    raise MemoryStoreError(f"event {event.event_key}: {column} is {value}, not a finite number")
 
 
 def event_from_record(record: Mapping[str, Any]) -> ExecutionEvent:
@@ -109,7 +134,7 @@ def _event(record: Mapping[str, Any]) -> ExecutionEvent:
 def _function(record: Mapping[str, Any], i: int) -> FunctionMeasurement:
     values = {field: record[column][i] for field, column in _FUNCTION_FIELDS.items()}
     failed = dict(values.pop("failed"))
-    beside = {name: failed.pop(name) for name in _BESIDE_FAILED if name in failed}
+    beside = {name: failed.pop(name) for name in BESIDE_FAILED if name in failed}
     return FunctionMeasurement(**values, failed=failed, **beside)
 
 

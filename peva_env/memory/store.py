@@ -17,7 +17,7 @@ from peva_env.contracts import EndReason, EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.contexts import hashes_of, parsed_context
 from peva_env.memory.database import Database, insert, insert_rows
-from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_row, read_events
+from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_record, event_row, read_events
 from peva_env.memory.schema import RECHECK_AGENT
 from peva_env.memory.session_rules import SessionRules, session_rules
 from peva_env.space import ConfigKey
@@ -256,7 +256,7 @@ class DuckDBMemoryStore:
         ).fetchone()
         if row is None:
             return False
-        if event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) != event:
+        if event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) != event_from_record(event_record(event)):
             raise MemoryStoreError(
                 f"memory {self.database.path}: another event is stored under {event.event_key}; events never change"
             )

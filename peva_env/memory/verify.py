@@ -17,8 +17,8 @@ from peva_env.memory.contexts import possible_hashes
 from peva_env.memory.event_rows import stream_events
 from peva_env.memory.importing import RECORDED_AS
 from peva_env.memory.session_rules import SessionRules, session_rules
-from peva_env.memory.verify_queries import QUERIES
-from peva_env.rules import COUNTS, IN_DOUBT, Judgement, apply_rules, judge_stored
+from peva_env.memory.verify_queries import QUERIES, UNREADABLE
+from peva_env.rules import COUNTS, IN_DOUBT, NOT_MEASURED, Judgement, apply_rules, judge_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,23 @@ def _contexts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
 
 def _verdicts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     rules = session_rules(connection)
-    valid = "kind = 'measured' AND verdict <> 'INVALID' AND len(function_names) = len(offered)"
+    valid = (
+        "kind = 'measured' AND verdict <> 'INVALID' AND len(function_names) = len(offered) "
+        f"AND verdict IN ('OK', 'OVERLOADED') AND NOT ({UNREADABLE})"
+    )
     for event in stream_events(connection, valid):
         if event.run_id in rules:
             yield from _judged_anew(event, rules[event.run_id])
 
 
 def _judged_anew(event: ExecutionEvent, rules: SessionRules) -> Iterator[Discrepancy]:
-    found = list(_differences(event, judge_stored(event, *rules)))
+    judgement = judge_stored(event, *rules)
+    found = list(_differences(event, judgement))
+    is_measured = not any(reason.endswith(NOT_MEASURED) for reason in judgement.reasons)
     # Earlier releases applied the rules alone: they did not ask whether another cause than load explains the failures.
-    if found and list(_differences(event, apply_rules(event.functions, event.node, rules.overload))):
-        yield from found
+    if found and is_measured:
+        found = found if list(_differences(event, apply_rules(event.functions, event.node, rules.overload))) else []
+    yield from found
 
 
 def _differences(event: ExecutionEvent, judgement: Judgement) -> Iterator[Discrepancy]:

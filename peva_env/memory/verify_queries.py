@@ -1,10 +1,11 @@
 """The checks of a memory in SQL: each query returns table, key, column, stored and recomputed value of differences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from itertools import chain, repeat
 
-from peva_env.contracts import NOT_RUN, EventKind, Verdict
+from peva_env.contracts import NOT_RUN, EndStatus, EventKind, Verdict
+from peva_env.memory.event_rows import BESIDE_FAILED, MAY_BE_MISSING
 from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import IMPORTED, TABLES
 from peva_env.memory.suspects import MARKS_WITHOUT_RUN
@@ -19,6 +20,30 @@ _PER_FUNCTION = tuple(
     for column, kind in TABLES["execution_events"].columns.items()
     if kind.endswith("[]") and column not in ("reasons", "overloaded_functions", "function_names")
 )
+
+_MAY_BE_MISSING: Mapping[str, tuple[str, ...]] = {
+    "memory_schema_meta": (),
+    "run_sessions": ("ended_at", "detail", "agent", "seed", "k6_version"),
+    "execution_events": MAY_BE_MISSING,
+    "policy_updates": ("score",),
+}
+"""The columns with values that are not in every row, or in a list not for every function."""
+
+_ANY_NUMBER = ("score", "margin", "seed", "iteration")
+"""Numbers of which a policy may report any, and numbers below 0."""
+
+_NOT_NEGATIVE = tuple(
+    column
+    for column, kind in TABLES["execution_events"].columns.items()
+    if kind.startswith("DOUBLE") and column not in _ANY_NUMBER
+)
+
+_ROW_KEYS = {
+    "memory_schema_meta": "schema_version",
+    "run_sessions": "run_id",
+    "execution_events": _EVENT_KEY,
+    "policy_updates": "concat_ws('/', run_id, update_index)",
+}
 
 
 def _column(
@@ -35,8 +60,9 @@ def event_queries(source: str) -> Iterator[str]:
 
     A configuration has its id and at least one function, each named once, in sorted order and with a rate of at least
     0; kind and verdict are known; and every list has a value for each function, or none for a skip or a run without
-    measurements.
+    measurements. Its values are what ``value_queries`` says.
     """
+    yield from value_queries("execution_events", source)
     expected = {
         "config_id": _CONFIG_ID,
         "function_names": "if(len(function_names) > 0, list_sort(list_distinct(function_names)), ['a function'])",
@@ -49,6 +75,50 @@ def event_queries(source: str) -> Iterator[str]:
     yield _known("verdict", Verdict, source)
 
 
+def value_queries(table: str, source: str) -> Iterator[str]:
+    """Yield the checks of single values that every reader relies on, for an SQL relation with the columns of a table.
+
+    What every row has is there, numbers are finite, and counts are at least 0. The status of a campaign is known.
+    """
+    for column, wrong, right in _wrong_values(table):
+        yield (
+            f"SELECT '{table}', {_ROW_KEYS[table]}, '{column}', coalesce({column}::VARCHAR, 'missing'), '{right}' "  # noqa: S608
+            f"FROM {source} e WHERE {wrong} ORDER BY 2"
+        )
+    if table == "run_sessions":
+        yield _known("status", EndStatus, source, table)
+
+
+def _not_negative(column: str) -> str:
+    kind = TABLES["execution_events"].columns[column]
+    least = f"list_min({column})" if kind.endswith("[]") else column
+    return (
+        f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', {column}::VARCHAR, 'at least 0' "  # noqa: S608
+        f"FROM execution_events e WHERE {least} < 0 ORDER BY 2"
+    )
+
+
+def _wrong_values(table: str) -> Iterator[tuple[str, str, str]]:
+    """Yield columns, the SQL condition of a value that no memory writes there, and what would be right."""
+    for column, kind in TABLES[table].columns.items():
+        # A function's failures are a map; its counts stand for it.
+        values = f"flatten(list_transform({column}, lambda kinds: map_values(kinds)))" if "MAP" in kind else column
+        least, greatest = (f"list_min({values})", f"list_max({values})") if "[]" in kind else (column, column)
+        if column not in _MAY_BE_MISSING[table]:
+            yield column, f"{column} IS NULL", "a value"
+        if "[]" in kind and column not in _MAY_BE_MISSING[table]:
+            complete = " AND ".join(f"list_count({one}) = len({one})" for one in dict.fromkeys((column, values)))
+            yield column, f"NOT ({complete})", "a value for each"
+        if kind in ("DOUBLE", "DOUBLE[]") and column != "score":  # a policy may report anything
+            yield column, f"NOT (isfinite({least}) AND isfinite({greatest}))", "a finite number"  # NaN is the greatest
+        if "INT" in kind and column not in _ANY_NUMBER:
+            yield column, f"{least} < 0", "at least 0"
+
+
+UNREADABLE = " OR ".join(f"coalesce({wrong}, false)" for _, wrong, _ in _wrong_values("execution_events"))
+"""The SQL condition of events that cannot be judged, because a value is none that a memory writes."""
+
+
 def _length(column: str, source: str) -> str:
     n = "len(function_names)" if column == "rates_rps" else "if(len(offered) = 0, 0, len(function_names))"
     return (
@@ -57,10 +127,10 @@ def _length(column: str, source: str) -> str:
     )
 
 
-def _known(column: str, values: type[StrEnum], source: str) -> str:
+def _known(column: str, values: type[StrEnum], source: str, table: str = "execution_events") -> str:
     known = ", ".join(f"'{value}'" for value in values)
     return (
-        f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', {column}, 'one of {', '.join(values)}' "  # noqa: S608
+        f"SELECT '{table}', {_ROW_KEYS[table]}, '{column}', {column}, 'one of {', '.join(values)}' "  # noqa: S608
         f"FROM {source} e WHERE {column} IN ({known}) IS NOT TRUE ORDER BY 2"
     )
 
@@ -102,14 +172,30 @@ _SUCCESS = f"""
 """  # noqa: S608
 
 _OFFERED = f"""
-    SELECT 'execution_events', key, 'offered', concat(name, ' ', offered), sent + dropped
+    SELECT 'execution_events', key, 'offered', concat(name, ' ', offered), sent::HUGEINT + dropped
     FROM (
         SELECT {_EVENT_KEY} AS key, unnest(e.function_names) AS name, unnest(e.offered) AS offered,
             unnest(e.sent) AS sent, unnest(e.dropped) AS dropped
         FROM execution_events e WHERE len(e.offered) = len(e.function_names)
     )
-    WHERE offered IS DISTINCT FROM sent + dropped ORDER BY 2
+    WHERE offered IS DISTINCT FROM sent::HUGEINT + dropped ORDER BY 2
 """  # noqa: S608
+
+_SENT = f"""
+    SELECT 'execution_events', key, 'sent', concat(name, ' ', sent), answered
+    FROM (
+        SELECT key, name, sent, ok::HUGEINT + coalesce(list_sum(list_transform(list_filter(map_entries(failed),
+            lambda kind: NOT list_contains({list(BESIDE_FAILED)}, kind.key)), lambda kind: kind.value)), 0) AS answered
+        FROM (
+            SELECT {_EVENT_KEY} AS key, unnest(e.function_names) AS name, unnest(e.sent) AS sent,
+                unnest(e.succeeded) AS ok, unnest(e.failed) AS failed
+            FROM execution_events e WHERE len(e.offered) = len(e.function_names)
+        )
+    )
+    WHERE sent <> answered ORDER BY 2
+"""  # noqa: S608
+
+_NOT_JUDGED = f"(verdict = '{Verdict.INVALID}' OR kind IN ('{EventKind.SKIPPED}', '{EventKind.INFERRED}'))"
 
 # Iterations of a configuration are numbered without gaps within a context and repetition.
 _GAPS = """
@@ -119,7 +205,7 @@ _GAPS = """
         SELECT config_id, repetition, max(iteration) AS last, count(DISTINCT iteration) AS runs, max(run_id) AS run_id
         FROM execution_events WHERE kind IN ('measured', 'canary') GROUP BY config_id, repetition, context_hash
     )
-    WHERE last + 1 <> runs ORDER BY 2
+    WHERE last <> runs - 1 ORDER BY 2
 """
 
 QUERIES: tuple[str, ...] = (
@@ -129,7 +215,12 @@ QUERIES: tuple[str, ...] = (
     _column("config_catalog", "e.config_id", "function_names", "list_sort(function_names)"),
     *event_queries("execution_events"),
     *chain.from_iterable(_not_run(verdict, *mark) for verdict, mark in NOT_RUN.items()),
+    *chain.from_iterable(value_queries(table, table) for table in _ROW_KEYS if table != "execution_events"),
+    *map(_not_negative, _NOT_NEGATIVE),
+    _column("execution_events", _EVENT_KEY, "margin", "NULL", where=_NOT_JUDGED),
+    _column("execution_events", _EVENT_KEY, "overloaded_functions", "[]", where=_NOT_JUDGED),
     _OFFERED,
+    _SENT,
     _SUCCESS,
     *map(_of_session, ("context_hash", "repetition")),
     _GAPS,

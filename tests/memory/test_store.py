@@ -1,6 +1,7 @@
 """The store: six strict tables in one DuckDB file, written in whole transactions or not at all."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.database import duckdb_problem
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
@@ -79,6 +80,24 @@ def refusal(path: Path) -> str:
 
 
 # What a started store is
+
+
+def test_a_number_that_was_not_measured_is_missing_and_never_nan_or_infinite(store: DuckDBMemoryStore) -> None:
+    node = NodeMeasurement(cpu_pct=math.nan, ram_pct=30.0)
+    run = event(node=node, margin=math.inf, functions=(function(p95_ms=math.nan, cpu_pct=-math.inf),))
+    assert store.insert_events([run]) == 1
+    assert store.insert_events([run]) == 0  # the same event again
+    stored = store.events("ctx")[0]
+    assert (stored.node.cpu_pct, stored.margin) == (None, None)
+    assert (stored.functions[0].p95_ms, stored.functions[0].cpu_pct) == (None, None)
+    assert stored.node.ram_pct == 30.0
+
+
+@pytest.mark.parametrize("values", [{"cost_s": math.nan}, {"functions": (function(success_rate=math.inf),)}], ids=str)
+def test_an_event_without_a_number_that_each_has_is_refused(store: DuckDBMemoryStore, values: dict[str, Any]) -> None:
+    with pytest.raises(MemoryStoreError, match=r"(cost_s is nan|success_rate is inf), not a finite number"):
+        store.insert_events([event(**values)])
+    assert count(store, "execution_events") == 0
 
 
 def test_startup_makes_the_six_tables_and_the_folder(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from peva_env.memory.parquet.file_check import check_file
 from peva_env.memory.parquet.table_export import one_file
 from peva_env.memory.schema import TABLES
 from peva_env.memory.suspects import relation_as_read
+from peva_env.memory.verify_queries import UNREADABLE
 
 _TABLES = ("run_sessions", "execution_events")
 _KEY = ", ".join(TABLES["execution_events"].key)
@@ -32,7 +33,7 @@ _SOUND = f"""
     AND function_names = list_sort(list_distinct(function_names)) AND len(rates_rps) = len(function_names)
     AND list_min(rates_rps) >= 0 AND NOT list_contains(list_transform(rates_rps, lambda rate: rate IS NULL), true)
     AND success_rate IS NOT NULL AND p95_ms IS NOT NULL AND context_hash IS NOT NULL AND run_id IS NOT NULL
-    AND config_id IS NOT NULL AND iteration IS NOT NULL AND repetition IS NOT NULL
+    AND config_id IS NOT NULL AND iteration IS NOT NULL AND repetition IS NOT NULL AND NOT ({UNREADABLE})
 """
 
 
@@ -79,7 +80,7 @@ def _check_files(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], s
     if n_unsound:
         raise MemoryStoreError(
             f"recording {recording_title(paths)}: {n_unsound:,} events are impossible: a verdict is OK or OVERLOADED, "
-            "and functions are sorted, each named once, with a rate of at least 0"
+            "functions are sorted, each named once, with a rate of at least 0, and what was measured is finite"
         )
 
 

@@ -6,8 +6,9 @@ not compared, because those of an import follow the age of its file; an event ke
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import duckdb
 
@@ -17,7 +18,7 @@ from peva_env.memory.parquet.campaign_names import NameClash, campaigns, settle_
 from peva_env.memory.parquet.table_export import quoted
 from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import TABLES
-from peva_env.memory.verify_queries import event_queries
+from peva_env.memory.verify_queries import event_queries, value_queries
 
 _RENAMED = "renamed_campaigns"
 
@@ -49,6 +50,14 @@ _FILLED = {
     "execution_events": ("kind", "verdict", "context_hash"),
 }
 """Columns that every reader relies on, and that every row has which peva-env has written."""
+
+_ROW_NAMES = {
+    "memory_schema_meta": "memory",
+    "run_sessions": "campaign",
+    "execution_events": "event",
+    "policy_updates": "update",
+}
+"""The tables of which single values are checked, and how messages call their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ class _Merge:
     def run(self, *, rename: bool) -> dict[str, MergeCount]:
         """Check all rows, then insert them."""
         self._check_filled()
-        self._check_events()
+        self._check_values()
         if "run_sessions" in self._sources and "run_sessions" not in self._same_by:
             self._settle_names(rename=rename)
         for table, source in self._sources.items():
@@ -138,17 +147,15 @@ class _Merge:
                         "written by peva-env: export that memory again"
                     )
 
-    def _check_events(self) -> None:
-        """Raise ``MemoryStoreError`` if an event is none that a memory writes."""
-        if "execution_events" not in self._sources:
-            return
-        for query in event_queries(self._sources["execution_events"]):
+    def _check_values(self) -> None:
+        """Raise ``MemoryStoreError`` if a row is none that a memory writes."""
+        for query in chain.from_iterable(_queries(*one) for one in self._sources.items()):
             wrong = self._connection.execute(f"FROM ({query}) LIMIT 1").fetchone()
             if wrong:
                 table, key, column, stored, expected = wrong
                 raise MemoryStoreError(
-                    f"{self._problem}: {column} of event {key} is {stored} instead of {expected}; {table} is damaged, "
-                    "or not written by peva-env: export that memory again"
+                    f"{self._problem}: {column} of {_ROW_NAMES[table]} {key} is {stored} instead of {expected}; "
+                    f"{table} is damaged, or not written by peva-env: export that memory again"
                 )
 
     def _settle_names(self, *, rename: bool) -> None:
@@ -254,6 +261,13 @@ class _Merge:
     def _count(self, source: str) -> int:
         row = self._connection.execute(f"SELECT count(*) FROM {source}").fetchone()  # noqa: S608
         return int(row[0]) if row else 0
+
+
+def _queries(table: str, source: str) -> Iterator[str]:
+    """Return the queries of the values of a table that no memory writes."""
+    if table == "execution_events":
+        return event_queries(source)
+    return value_queries(table, source) if table in _ROW_NAMES else iter(())
 
 
 def _clash_text(clashes: Sequence[NameClash]) -> str:

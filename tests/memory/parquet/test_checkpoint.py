@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -263,13 +264,17 @@ def lose_the_contexts(core: Path) -> None:
     rewrite(core, "run_sessions", "SELECT * REPLACE (NULL::VARCHAR AS context_hash) FROM t", "peva_faas_mem_v1")
 
 
-def events_with(column: str, value: str) -> Callable[[Path], None]:
+def with_values(table: str, column: str, value: str) -> Callable[[Path], None]:
     def spoil(core: Path) -> None:
         query = f"SELECT * REPLACE ({value} AS {column}) FROM t"  # noqa: S608
-        rewrite(core, "execution_events", query, "peva_faas_mem_v1")
+        rewrite(core, table, query, "peva_faas_mem_v1")
 
     spoil.__name__ = f"{column} {value}"
     return spoil
+
+
+events_with = partial(with_values, "execution_events")
+sessions_with = partial(with_values, "run_sessions")
 
 
 def add_a_label(core: Path) -> None:
@@ -318,6 +323,20 @@ SPOILERS = [
     (events_with("rates_rps", "[-10]::INTEGER[]"), MemoryStoreError, "of event .* instead of"),
     (events_with("success_rate", "[]::DOUBLE[]"), MemoryStoreError, "success_rate of event .* is 0 values instead of"),
     (events_with("kind", "'guessed'"), MemoryStoreError, "kind of event .* is guessed instead of one of measured, "),
+    (events_with("cpu_pct", "'nan'::DOUBLE"), MemoryStoreError, "cpu_pct of event .* is nan instead of a finite"),
+    (events_with("ram_pct", "'-inf'::DOUBLE"), MemoryStoreError, "ram_pct of event .* is -inf instead of a finite"),
+    (events_with("p95_ms", "['inf']::DOUBLE[]"), MemoryStoreError, "p95_ms of event .* instead of a finite number"),
+    (events_with("cost_s", "NULL::DOUBLE"), MemoryStoreError, "cost_s of event .* is missing instead of a value"),
+    (events_with("reasons", "NULL::VARCHAR[]"), MemoryStoreError, "reasons of event .* is missing instead of a value"),
+    (events_with("reasons", "[NULL]::VARCHAR[]"), MemoryStoreError, "reasons of event .* instead of a value for each"),
+    (events_with("sent", "[NULL]::BIGINT[]"), MemoryStoreError, "sent of event .* instead of a value for each"),
+    (events_with("succeeded", "[-1]::BIGINT[]"), MemoryStoreError, "succeeded of event .* instead of at least 0"),
+    (events_with("failed", "[map {'x': -1::BIGINT}]"), MemoryStoreError, "failed of event .* instead of at least 0"),
+    (events_with("failed", "[map {'x': NULL::BIGINT}]"), MemoryStoreError, "failed of event .* a value for each"),
+    (events_with("failed", "[NULL]::MAP(VARCHAR, BIGINT)[]"), MemoryStoreError, "failed of event .* a value for each"),
+    (sessions_with("started_at", "'nan'::DOUBLE"), MemoryStoreError, "started_at of campaign run is nan instead of a"),
+    (sessions_with("status", "'asleep'"), MemoryStoreError, "status of campaign run is asleep instead of one of"),
+    (sessions_with("repetition", "NULL::INTEGER"), MemoryStoreError, "repetition of campaign run is missing"),
     (events_with("verdict", "'MAYBE'"), MemoryStoreError, "verdict of event .* is MAYBE instead of one of OK, "),
 ]
 

@@ -152,6 +152,11 @@ def test_parquet_of_another_schema_is_refused(tmp_path: Path) -> None:
         "[NULL, 1]::INTEGER[] AS rates_rps",
         "NULL::DOUBLE[] AS p95_ms",
         "NULL::VARCHAR AS context_hash",
+        "'nan'::DOUBLE AS cpu_pct",
+        "['inf', '1']::DOUBLE[] AS p95_ms",
+        "[-1, 2]::BIGINT[] AS succeeded",
+        "[NULL, 2]::BIGINT[] AS offered",
+        "NULL::DOUBLE AS cost_s",
     ],
 )
 def test_an_event_that_no_memory_would_have_written_is_refused(tmp_path: Path, change: str) -> None:
