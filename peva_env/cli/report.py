@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import typer
 
@@ -21,13 +21,13 @@ from peva_env.cli.map_options import (
     rules,
 )
 from peva_env.cli.paths import path_option
-from peva_env.config import load_config
+from peva_env.config import AskedRules, load_config
 from peva_env.console import make_console, say
 from peva_env.errors import ConfigError
-from peva_env.maps import read_map
+from peva_env.maps import NodeMap, read_fleet, read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, memory_files
 from peva_env.planning import DfaasPlanBuilder
-from peva_env.report import figure_file, map_figure, report_file, write_figure, write_report
+from peva_env.report import figure_file, map_figure, report_file, write_figure, write_fleet_report, write_report
 from peva_env.space import DENSE_LIMIT, ConfigSpace
 
 _NO_PLAN = (
@@ -60,34 +60,54 @@ def report(
 ) -> None:
     """Write the map of a node as one self-contained HTML file, which needs no network.
 
+    If the memory has several nodes, as that of a fleet, the page shows them side by side, and each by itself.
     Exit code 1 on an error, 2 on wrong usage; the file is then left as it was.
     """
     report_file(out, inputs=memory_files(memory))  # before the map is read
     if figure is not None:
         figure_file(figure, inputs=memory_files(memory))
-    space, notes = (None, ()) if config is None else _plan(config)
-    read = partial(
-        read_map,
-        memory,
-        context=context,
-        repetition=repetition,
+    choice = _Choice(
         functions=names(functions),
         dominance=dominance,
         rules=rules(rule, rule_file),
         finer=False,
         schema_version=schema_version,
     )
-    node_map = read(space=space)
-    if space is not None and not node_map.events:
-        raise ConfigError(f"--config {config}: {_nothing_of_plan(space, read().known.space, memory)}")
-    if config is None and not node_map.is_complete:
-        notes = (_NO_PLAN,)
-    write_report(replace(node_map, notes=(*notes, *node_map.notes)), out)
+    maps = read_fleet(memory, **choice) if (context, repetition, config) == (None, None, None) else {}
+    if maps and figure is not None:
+        raise ConfigError(f"--figure draws the map of one node: --context chooses it, of {', '.join(maps)}")
     console = make_console()
-    say(console, f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    if maps:
+        write_fleet_report({name: _with_notes(one) for name, one in maps.items()}, out)
+    else:
+        space, notes = (None, ()) if config is None else _plan(config)
+        read = partial(read_map, memory, context=context, repetition=repetition, **choice)
+        node_map = read(space=space)
+        if space is not None and not node_map.events:
+            raise ConfigError(f"--config {config}: {_nothing_of_plan(space, read().known.space, memory)}")
+        write_report(_with_notes(node_map, notes if config else None), out)
+    nodes = f", {len(maps)} nodes" if maps else ""
+    say(console, f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB{nodes})")
     if figure is not None:
         write_figure(map_figure(node_map), figure)
         say(console, f"wrote {figure}")
+
+
+class _Choice(TypedDict):
+    """The arguments that ``read_map`` and ``read_fleet`` share."""
+
+    functions: list[str] | None
+    dominance: DominanceRule | None
+    rules: AskedRules
+    finer: bool
+    schema_version: str
+
+
+def _with_notes(node_map: NodeMap, notes: tuple[str, ...] | None = None) -> NodeMap:
+    """Return a map with notes on its plan; without any, the note that it has none, if this may make a difference."""
+    if notes is None:
+        notes = () if node_map.is_complete else (_NO_PLAN,)
+    return replace(node_map, notes=(*notes, *node_map.notes))
 
 
 def _nothing_of_plan(plan: ConfigSpace, recorded: ConfigSpace, memory: Path) -> str:

@@ -19,7 +19,7 @@ from peva_env.space import Config, config_key
 class Cell(IntEnum):
     """The state of a configuration; ``ABSENT``: it is not in the plan, or not in the record.
 
-    ``page/data.js`` of the report has the same numbers.
+    ``page/states.js`` of the report has the same numbers.
     """
 
     ABSENT = 0

@@ -17,7 +17,7 @@ from peva_env.maps.limits import Box, FunctionLimit, Limits, MixLimit, SafeMix, 
 from peva_env.maps.map_of_runs import DOMINANCE_RULES
 from peva_env.maps.node_map import CampaignRecord, NodeMap, valid_runs
 from peva_env.maps.prediction import predict
-from peva_env.maps.reading import StoredMap, read_map, read_stored
+from peva_env.maps.reading import StoredMap, read_fleet, read_map, read_stored
 from peva_env.maps.recheck import Recheck, recheck_of
 from peva_env.maps.savings import Savings, cartesian_configs, savings_of
 from peva_env.maps.shared_side import Proof, SharedSide
@@ -67,6 +67,7 @@ __all__ = [
     "limits_of",
     "predict",
     "predicted_runs",
+    "read_fleet",
     "read_map",
     "read_stored",
     "recheck_of",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,8 @@ from peva_env.maps.recorded_space import recorded_space
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, SessionRules, reading, scouted_steps, session_rules, show_as_read
 from peva_env.rules import IN_DOUBT, is_in_doubt
 from peva_env.space import Config, ConfigSpace, Dominance
+
+_SEVERAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,21 @@ class StoredMap:
 
 
 class Choice(TypedDict, total=False):
-    """The arguments of ``read_stored`` after the first."""
+    """Which map of a memory is read.
+
+    Attributes:
+        context: name of a node, or hash of a context or a prefix of one; None for the context measured last that has
+            all functions in question.
+        repetition: its number; None for the last that has these functions.
+        functions: the functions of the map; None for all recorded ones.
+        configs: configurations that the map must include, whether they were measured or not.
+        space: the plan, if it is known.
+        dominance: how verdicts are inferred; None for the weakest rule, not weaker than ``at_least``, that explains
+            what the campaigns inferred.
+        at_least: the weakest rule allowed without ``dominance``; ``one_sided`` by default.
+        finer: whether the map includes the finer rates of a refinement, if there was one; so by default.
+        rechecks: whether a re-check can be the repetition that was measured last; so by default.
+    """
 
     context: str | None
     repetition: int | None
@@ -83,10 +100,15 @@ class Choice(TypedDict, total=False):
     at_least: Dominance
     finer: bool
     rechecks: bool
-    schema_version: str
 
 
-def read_map(memory: str | Path, *, rules: AskedRules = None, **choice: Unpack[Choice]) -> NodeMap:
+def read_map(
+    memory: str | Path,
+    *,
+    rules: AskedRules = None,
+    schema_version: str = DEFAULT_SCHEMA_VERSION,
+    **choice: Unpack[Choice],
+) -> NodeMap:
     """Return the map of a node from a memory.
 
     The overload rules of the last campaign judge all runs; those of campaigns with other rules are judged anew.
@@ -95,15 +117,71 @@ def read_map(memory: str | Path, *, rules: AskedRules = None, **choice: Unpack[C
         memory: the DuckDB file; a campaign may be running on it.
         rules: overload rules to judge by instead, or keys of the section ``overload`` that differ from the rules of the
             last campaign, such as ``{"p95_ms_max": 200}``.
-        choice: the other arguments of ``read_stored``.
+        schema_version: the label that the memory carries.
+        choice: which map, see ``Choice``.
 
     Raises:
         ConfigError: a rule is wrong; and as ``read_stored``.
     """
-    return read_stored(memory, **choice).judged(rules)
+    return read_stored(memory, schema_version=schema_version, **choice).judged(rules)
+
+
+def read_fleet(
+    memory: str | Path,
+    *,
+    rules: AskedRules = None,
+    functions: Iterable[str] | None = None,
+    dominance: Dominance | None = None,
+    finer: bool = True,
+    schema_version: str = DEFAULT_SCHEMA_VERSION,
+) -> dict[str, NodeMap]:
+    """Return the maps of the nodes of a memory, by name; empty unless it has several nodes with these functions.
+
+    The arguments are those of ``read_map``; of each node, the context and repetition measured last count.
+
+    Raises:
+        ConfigError: a rule is wrong, or a map is too large to list.
+        MemoryStoreError: there is no such file, or it is not a memory.
+        SchemaMismatchError: it is of another schema version.
+    """
+    asked = frozenset(functions or ())
+    with reading(memory, schema_version) as connection:
+        show_as_read(connection)
+        names = RecordedCampaigns.nodes(connection, asked)
+        if len(names) < _SEVERAL:
+            return {}
+        stored = {
+            name: _stored(connection, memory, context=name, functions=functions, dominance=dominance, finer=finer)
+            for name in names
+        }
+    return {name: one.judged(rules) for name, one in stored.items()}
 
 
 def read_stored(
+    memory: str | Path, *, schema_version: str = DEFAULT_SCHEMA_VERSION, **choice: Unpack[Choice]
+) -> StoredMap:
+    """Return what a memory holds of a node, to be judged by any rules.
+
+    A memory does not hold the plans of its campaigns. Without ``space`` the map spans all recorded rates and numbers of
+    functions; sets of functions without a record do not count in it.
+
+    Args:
+        memory: the DuckDB file; a campaign may be running on it.
+        schema_version: the label that the memory carries.
+        choice: which map, see ``Choice``.
+
+    Raises:
+        ConfigError: the memory has no such context, repetition or functions; the message names those that it has.
+        MemoryStoreError: there is no such file, or it is not a memory.
+        SchemaMismatchError: it is of another schema version.
+    """
+    with reading(memory, schema_version) as connection:
+        show_as_read(connection)
+        return _stored(connection, memory, **choice)
+
+
+def _stored(
+    connection: duckdb.DuckDBPyConnection,
     memory: str | Path,
     *,
     context: str | None = None,
@@ -115,44 +193,14 @@ def read_stored(
     at_least: Dominance = "one_sided",
     finer: bool = True,
     rechecks: bool = True,
-    schema_version: str = DEFAULT_SCHEMA_VERSION,
 ) -> StoredMap:
-    """Return what a memory holds of a node, to be judged by any rules.
-
-    A memory does not hold the plans of its campaigns. Without ``space`` the map spans all recorded rates and numbers of
-    functions; sets of functions without a record do not count in it.
-
-    Args:
-        memory: the DuckDB file; a campaign may be running on it.
-        context: name of a node, or hash of a context or a prefix of one; None for the context measured last that has
-            all functions in question.
-        repetition: its number; None for the last that has these functions.
-        functions: the functions of the map; None for all recorded ones.
-        configs: configurations that the map must include, whether they were measured or not.
-        space: the plan, if it is known.
-        dominance: how verdicts are inferred; None for the weakest rule, not weaker than ``at_least``, that explains
-            what the campaigns inferred.
-        at_least: the weakest rule allowed without ``dominance``.
-        finer: whether the map includes the finer rates of a refinement, if there was one.
-        rechecks: whether a re-check can be the repetition that was measured last.
-        schema_version: the label that the memory carries.
-
-    Raises:
-        ConfigError: the memory has no such context, repetition or functions; the message names those that it has.
-        MemoryStoreError: there is no such file, or it is not a memory.
-        SchemaMismatchError: it is of another schema version.
-    """
     only = None if functions is None else frozenset(functions)
     if only == frozenset() or [] in configs:
         raise ConfigError("a map needs at least one function, and so does a configuration in question")
     asked = (only or frozenset()) | {name for config in configs for name, _ in config}
-    with reading(memory, schema_version) as connection:
-        show_as_read(connection)
-        found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked, rechecks=rechecks)
-        context_data, campaigns, runs, canaries = found.context(), found.campaigns(), found.runs(), found.canaries()
-        scouted = scouted_steps(connection, found.context_hash)
-        recorded, inferred = found.recorded(only), found.inferred()
-        sessions = session_rules(connection)
+    found = RecordedCampaigns.find(connection, str(memory), context, repetition, asked, rechecks=rechecks)
+    context_data, campaigns, runs, canaries = found.context(), found.campaigns(), found.runs(), found.canaries()
+    recorded, inferred = found.recorded(only), found.inferred()
     recorded = recorded if finer else recorded.of_plan()
     configs = [recorded.loaded(config) for config in configs]
     notes = list(found.notes)
@@ -170,10 +218,10 @@ def read_stored(
         context=context_data,
         repetition=found.repetition,
         campaigns=campaigns,
-        sessions=sessions,
+        sessions=session_rules(connection),
         runs=runs,
         canaries=canaries,
-        scouted=scouted,
+        scouted=scouted_steps(connection, found.context_hash),
         campaign_dominance=of_campaign,
         space=space,
         counted=None if counts_all or not space.is_dense else recorded.counts_in(space),

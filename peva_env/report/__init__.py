@@ -8,7 +8,7 @@ What must always hold:
 
 from peva_env.report.figure_file import figure_file, write_figure
 from peva_env.report.frame import map_frame
-from peva_env.report.html import report_file, write_report
+from peva_env.report.html import report_file, write_fleet_report, write_report
 from peva_env.report.map_figure import map_figure
 from peva_env.report.plots import (
     budget_curves,
@@ -35,5 +35,6 @@ __all__ = [
     "report_file",
     "scouting_curve",
     "write_figure",
+    "write_fleet_report",
     "write_report",
 ]

@@ -6,23 +6,9 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-// As in peva_env/inference/cells.py, map_data.py and run_data.py.
-const ABSENT = 0, UNKNOWN = 1, CONTRADICTED = 2, OK_MEASURED = 3, OK_INFERRED = 4, OVERLOADED_MEASURED = 5,
-  OVERLOADED_INFERRED = 6, INCOMPLETE = 7;
+// As in map_data.py and run_data.py.
 const NOT_PREDICTED = 255;
 const RUN_VERDICTS = ["OK", "OVERLOADED", "INVALID"];
-
-const CELL_TEXTS = {
-  [OK_MEASURED]: "measured OK",
-  [OK_INFERRED]: "inferred OK",
-  [OVERLOADED_MEASURED]: "measured overloaded",
-  [OVERLOADED_INFERRED]: "inferred overloaded",
-  [CONTRADICTED]: "contradicted",
-  [INCOMPLETE]: "incomplete",
-  [UNKNOWN]: "unknown",
-};
-
-const SIDES = { [OK_MEASURED]: -1, [OK_INFERRED]: -1, [OVERLOADED_MEASURED]: 1, [OVERLOADED_INFERRED]: 1 };
 
 const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
 
