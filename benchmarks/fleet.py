@@ -17,7 +17,7 @@ from peva_agents.fleet import FleetDriver, load_fleet
 from peva_agents.fleet.driver import NAMESPACE
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
 from peva_env.system import ray_cluster
-from tests.support.fleet_nodes import RPS_OF_A_PLACE, sleeping_env
+from tests.support.fleet_nodes import RPS_OF_A_PLACE, SLEEPING
 from tests.support.raylets import raylets
 
 _N_NODES, _N_RUNS, _N_RAYLETS = 100, 1000, 4
@@ -32,7 +32,7 @@ def main(n_nodes: int = _N_NODES, n_runs: int = _N_RUNS) -> None:
             writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store,
             ray_cluster(cluster.address, namespace=NAMESPACE) as ray,
         ):
-            driver = FleetDriver(plan, ray, store, sleeping_env)
+            driver = FleetDriver(plan, ray, store, SLEEPING)
             driver.start()
             sampled = _Samples(driver, n_nodes * n_runs)
             driver.run(sampled.take)

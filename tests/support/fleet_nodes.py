@@ -82,6 +82,14 @@ def sleeping_env(orders: Orders, settings: DfaasConfig) -> PevaEnv:
     return PevaEnv(SleepingHost(orders, settings))
 
 
+def no_k6(_: DfaasConfig) -> None:
+    """Return None: nodes that sleep need no k6."""
+
+
+SLEEPING = (sleeping_env, no_k6)
+"""The arguments of ``NodeCampaign`` for nodes that sleep."""
+
+
 def started_runs(folder: Path, name: str) -> list[str]:
     """Return the runs of a node that began, each as its configuration and iteration."""
     log = folder / "nodes" / name / STARTED

@@ -9,17 +9,17 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from peva_agents.fleet.exchange import merge, packed
 from peva_agents.fleet.file import FleetNode, FleetPlan
-from peva_agents.fleet.news import News, NodeState, Phase
-from peva_agents.fleet.node import NodeCampaign, Orders
+from peva_agents.fleet.news import Checked, News, NodeState, Phase
+from peva_agents.fleet.node import NodeCampaign, Orders, require_k6
 from peva_agents.fleet.shares import LoadShares
 from peva_env.contracts import EventKind, ExecutionEvent, TransferringAgent
-from peva_env.errors import PevaError
+from peva_env.errors import LoadGeneratorError, PevaError
 from peva_env.memory import DuckDBMemoryStore, fleet_node, fleet_run_id
 from peva_env.planning import agent_factory
 
@@ -48,7 +48,7 @@ class _Member:
         self.node = node
         self.actor: Any = None
         self.waits_for: Any = None  # a reference of Ray
-        self.is_begun = False
+        self.is_checked = self.is_begun = False
         self.again_at = 0.0
         self.n_losses = 0
         self.after, self.version, self.n_granted = 0, 0, 0
@@ -57,7 +57,8 @@ class _Member:
 
     @property
     def asks(self) -> bool:
-        return self.state.phase is Phase.WAITING and self.state.n_asked >= self.n_granted and not self.is_loaded
+        waits = self.is_begun and self.state.phase is Phase.WAITING
+        return waits and self.state.n_asked >= self.n_granted and not self.is_loaded
 
     @property
     def is_loaded(self) -> bool:
@@ -67,7 +68,8 @@ class _Member:
 
     def lost(self, *, counts: bool = True) -> None:
         """Begin anew with another worker; ``counts`` unless it is only that no machine has room for one yet."""
-        self.is_begun, self.waits_for = False, None
+        self.is_checked = self.is_begun = False
+        self.waits_for = None
         self.after, self.version, self.n_granted = 0, 0, 0
         self.again_at, self.n_losses = time.monotonic() + _AGAIN_S, self.n_losses + counts
         self.state = replace(self.state, phase=Phase.RESTARTING, n_asked=0, detail="its worker was lost")
@@ -80,13 +82,15 @@ class FleetDriver:
         plan: what is to be measured.
         ray: the module, connected to a cluster in the namespace ``NAMESPACE``.
         store: the started memory of the fleet.
-        make_env: opens the environment of a node; default: the live one.
+        campaign: the arguments of ``NodeCampaign``; by default nodes are measured live.
     """
 
-    def __init__(
-        self, plan: FleetPlan, ray: Any, store: DuckDBMemoryStore, make_env: Callable[..., Any] | None = None
-    ) -> None:
-        self._plan, self._ray, self._store, self._make_env = plan, ray, store, make_env
+    def __init__(self, plan: FleetPlan, ray: Any, store: DuckDBMemoryStore, campaign: Sequence[Any] = ()) -> None:
+        self._plan, self._ray, self._store, self._campaign = plan, ray, store, campaign
+        versions = store.database.connection.execute(
+            "SELECT k6_version FROM run_sessions WHERE k6_version IS NOT NULL ORDER BY started_at DESC LIMIT 1"
+        ).fetchone()
+        self._k6_version: str | None = versions[0] if versions else None
         self._members = {node.name: _Member(node) for node in plan.nodes}
         self._resolved = dict.fromkeys(self._members, 0)
         self._transfers = isinstance(agent_factory(plan.agent)(plan.nodes[0].settings), TransferringAgent)
@@ -153,11 +157,10 @@ class FleetDriver:
             max_restarts=-1,
             max_concurrency=8,
         )
-        arguments = [] if self._make_env is None else [self._make_env]
         give_up_at = time.monotonic() + _NAME_FREE_S
         while True:
             try:
-                return actor.remote(*arguments)
+                return actor.remote(*self._campaign)
             except ValueError as error:  # the name is taken
                 if time.monotonic() > give_up_at:
                     raise PevaError(
@@ -184,19 +187,17 @@ class FleetDriver:
 
     def _is_to_begin(self, member: _Member) -> bool:
         waits = member.state.phase in (Phase.WAITING, Phase.RESTARTING)
-        return waits and not member.is_begun and time.monotonic() >= member.again_at
+        return waits and member.is_checked and not member.is_begun and time.monotonic() >= member.again_at
 
     def _orders(self, node: FleetNode) -> Orders:
-        rows = self._store.database.connection.execute(
-            "SELECT run_id, k6_version FROM run_sessions ORDER BY started_at"
-        ).fetchall()
-        known = [run_id for run_id, _ in rows if self._transfers or fleet_node(run_id) == node.name]
-        versions = [version for _, version in rows if version]
-        k6_version = versions[-1] if versions else None
-        return Orders(node, self._plan.agent, fleet_run_id(node.name), packed(self._store, known), k6_version)
+        rows = self._store.database.connection.execute("SELECT run_id FROM run_sessions").fetchall()
+        known = [run_id for (run_id,) in rows if self._transfers or fleet_node(run_id) == node.name]
+        tables = packed(self._store, known)
+        return Orders(node, self._plan.agent, fleet_run_id(node.name), tables, self._k6_version)
 
     def _listen(self) -> None:
         """Wait for news, store all events that have come in one transaction, and ask for the next."""
+        self._check()
         waiting = {member.waits_for: member for member in self._members.values() if member.waits_for is not None}
         if not waiting:
             time.sleep(_AGAIN_S)
@@ -213,11 +214,18 @@ class FleetDriver:
         for member, news in heard:
             self._follow(member, news)
 
+    def _check(self) -> None:
+        """Let machines that are to begin check their k6, before anything of them is in a memory."""
+        for member in self._members.values():
+            is_new = not member.is_checked and member.waits_for is None and not member.state.phase.is_end
+            if is_new and time.monotonic() >= member.again_at:
+                member.waits_for = member.actor.checked.remote(member.node.settings, self._k6_version)
+
     def _heard(self, member: _Member, reference: Any) -> News | None:
         member.waits_for = None
         errors = self._ray.exceptions
         try:
-            news: News | None = self._ray.get(reference)
+            news: News | Checked | None = self._ray.get(reference)
         except errors.RayTaskError as error:
             self._end(member, Phase.FAILED, str(error.cause))
             return None
@@ -227,12 +235,25 @@ class FleetDriver:
                 ends_as = Phase.FAILED if self._ends_as is None else self._ends_as
                 self._end(member, ends_as, f"its worker was lost: {str(error).partition(chr(10))[0]}")
             return None
+        if isinstance(news, Checked):
+            self._accept(member, news)
+            return None
         if news is None:  # it has begun
             self._ask(member)
         elif not news.is_begun:  # a worker in place of a lost one
             member.lost()
             return None
         return news
+
+    def _accept(self, member: _Member, checked: Checked) -> None:
+        """Let a machine begin, unless another one has answered since it was asked, and has another k6."""
+        try:
+            require_k6(checked.k6_version, self._k6_version)
+        except LoadGeneratorError as error:
+            self._end(member, Phase.FAILED, str(error))
+            return
+        self._k6_version = self._k6_version or checked.k6_version
+        member.is_checked = True
 
     def _store_all(self, heard: list[tuple[_Member, News]]) -> None:
         events: list[ExecutionEvent] = []

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ def run(
     console: Console,
     ray: str | None = None,
     budget_seconds: float | None = None,
-    make_env: Callable[..., Any] | None = None,
+    campaign: Sequence[Any] = (),
 ) -> EndStatus:
     """Measure the nodes of a file, or go on where a fleet was stopped or killed; return how the fleet ended.
 
@@ -43,7 +43,7 @@ def run(
         console: where to show the nodes.
         ray: a Ray cluster: ``auto``, ``local`` or HOST:PORT; by default one is started here.
         budget_seconds: machine time for all nodes together, in place of the file's.
-        make_env: opens the environment of a node, in place of the live one.
+        campaign: the arguments of ``NodeCampaign``; by default nodes are measured live.
 
     Raises:
         ConfigError: the file or the address cannot be used, Ray is not installed, or the folder is another's.
@@ -59,7 +59,7 @@ def run(
         store = resources.enter_context(writing(plan.memory, DEFAULT_SCHEMA_VERSION))
         store.append_only()
         driver = FleetDriver(
-            plan, resources.enter_context(ray_cluster(ray or "local", namespace=NAMESPACE)), store, make_env
+            plan, resources.enter_context(ray_cluster(ray or "local", namespace=NAMESPACE)), store, campaign
         )
         driver.start()
         with FleetView(console) as view:

@@ -56,6 +56,13 @@ class NodeState:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A machine that may begin: the version of its k6, None if it measures without."""
+
+    k6_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """What is new: ``items`` from number ``first`` on, in order, and the state as version ``version``.
 

@@ -12,7 +12,7 @@ import gymnasium
 
 from peva_agents.fleet.exchange import Tables, merge, packed
 from peva_agents.fleet.file import FleetNode
-from peva_agents.fleet.news import News, NodeState, Phase
+from peva_agents.fleet.news import Checked, News, NodeState, Phase
 from peva_agents.fleet.savings import MAX_CONFIGS, n_measured_alone
 from peva_agents.loop import run_campaign
 from peva_env.campaign import make_generator
@@ -50,7 +50,7 @@ class Orders:
     """What the driver gives a node that begins.
 
     ``run_id`` names its campaign, ``known`` are tables of the fleet's memory: what was measured of the node, and what
-    it may learn from others. ``k6_version`` is the one with which the fleet measures; None if nothing is measured.
+    it may learn from others. ``k6_version`` is the one with which the fleet measures; None if that is not known.
     """
 
     node: FleetNode
@@ -66,13 +66,30 @@ def live_env(orders: Orders, settings: DfaasConfig) -> gymnasium.Env[Any, Any]:
     Raises:
         LoadGeneratorError: this machine has no k6, or another version than the fleet.
     """
-    version = make_generator(settings).version
-    if orders.k6_version not in (None, version):
-        raise LoadGeneratorError(
-            f"this machine has k6 {version}, and the fleet measures with k6 {orders.k6_version}, so that its runs "
-            f"could not be compared; install k6 {orders.k6_version} here, or begin another output_dir"
-        )
+    require_k6(live_k6_version(settings), orders.k6_version)
     return gymnasium.make("peva/FaasLive-v1", config=settings.model_dump(mode="json", exclude_unset=True))
+
+
+def live_k6_version(settings: DfaasConfig) -> str | None:
+    """Return the version of this machine's k6.
+
+    Raises:
+        LoadGeneratorError: this machine has no k6.
+    """
+    return make_generator(settings).version
+
+
+def require_k6(version: str | None, of_fleet: str | None) -> None:
+    """Check that a machine has the k6 of its fleet; None stands for a version that is not known.
+
+    Raises:
+        LoadGeneratorError: it has another one.
+    """
+    if None not in (version, of_fleet) and version != of_fleet:
+        raise LoadGeneratorError(
+            f"this machine has k6 {version}, and the fleet measures with k6 {of_fleet}, so that its runs could not be "
+            f"compared; install k6 {of_fleet} here, or begin another output_dir"
+        )
 
 
 class _Begun(NamedTuple):
@@ -90,10 +107,15 @@ class NodeCampaign:
 
     Args:
         make_env: opens the environment of a node.
+        k6_version: returns the version of this machine's k6, or None if there is none to compare.
     """
 
-    def __init__(self, make_env: Callable[[Orders, DfaasConfig], gymnasium.Env[Any, Any]] = live_env) -> None:
-        self._make_env = make_env
+    def __init__(
+        self,
+        make_env: Callable[[Orders, DfaasConfig], gymnasium.Env[Any, Any]] = live_env,
+        k6_version: Callable[[DfaasConfig], str | None] = live_k6_version,
+    ) -> None:
+        self._make_env, self._k6_version = make_env, k6_version
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._state = NodeState()
@@ -108,6 +130,16 @@ class NodeCampaign:
         self._session_known = False
         self._costs_s: list[float] = []
         self._iterations = 1
+
+    def checked(self, settings: DfaasConfig, of_fleet: str | None) -> Checked:
+        """Return the version of this machine's k6.
+
+        Raises:
+            LoadGeneratorError: it is not that of the fleet, or this machine has none.
+        """
+        version = self._k6_version(settings)
+        require_k6(version, of_fleet)
+        return Checked(version)
 
     def begin(self, orders: Orders) -> None:
         """Begin the campaign, with leave for its first run; no-op if it has begun."""

@@ -10,10 +10,11 @@ from rich.console import Console
 from peva_agents.fleet import FleetDriver, NodeState, Phase, load_fleet
 from peva_agents.fleet.view import node_table, savings_text
 from peva_agents.learnt import TransferAgent
+from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, fleet_node, writing
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, fleet_node, reading, writing
 from tests.agents.fleet.test_file import write
-from tests.support.fleet_nodes import sleeping_env
+from tests.support.fleet_nodes import SLEEPING, sleeping_env, stored_runs
 from tests.support.in_process_ray import InProcessRay
 
 
@@ -50,23 +51,34 @@ def test_a_stop_does_not_wait_for_a_machine_that_does_not_come(tmp_path: Path) -
             driver.stop()
 
         driver.run(tell)
-    assert states == [[Phase.STARTING, Phase.WAITING]]
+    assert states == [[Phase.WAITING, Phase.WAITING]]
     assert {state.phase for state in driver.states.values()} == {Phase.INTERRUPTED}
 
 
 RATES = {"rate_strategy": {"type": "custom", "rates": [10, 20, 30, 40, 50, 60]}, "duration": "1s", "iterations": 1}
 
 
-def driven(tmp_path: Path, **keys: Any) -> FleetDriver:
+def driven(tmp_path: Path, campaign: Sequence[Any] = SLEEPING, **keys: Any) -> FleetDriver:
     """Run a fleet of two nodes, of which one serves twice as much, to its end."""
     nodes = [{"name": name, "functions": [{"name": "f", "concurrency": n}]} for name, n in (("a", 2), ("b", 4))]
     path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES, nodes=nodes, **keys)
     plan = load_fleet(path)
     with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
-        driver = FleetDriver(plan, InProcessRay(), store, sleeping_env)
+        driver = FleetDriver(plan, InProcessRay(), store, campaign)
         driver.start()
         driver.run(lambda: None)
     return driver
+
+
+def test_of_two_machines_with_different_k6_one_measures(tmp_path: Path) -> None:
+    def version(settings: DfaasConfig) -> str:
+        return {2: "1.1.0", 4: "2.2.0"}[settings.functions[0].concurrency or 0]
+
+    driver = driven(tmp_path, (sleeping_env, version), agent="bisection")
+    assert [state.phase for state in driver.states.values()] == [Phase.COMPLETE, Phase.FAILED]
+    assert "this machine has k6 2.2.0, and the fleet measures with k6 1.1.0, so that" in driver.states["b"].detail
+    with reading(tmp_path / "out" / "fleet.duckdb", DEFAULT_SCHEMA_VERSION) as connection:
+        assert stored_runs(connection).keys() == {"a"}
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from peva_agents.fleet import load_fleet, merge, run, status, stop
 from peva_env.contracts import EndStatus
 from peva_env.errors import MemoryStoreError, PevaError
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading, writing
-from tests.support.fleet_nodes import STARTED, sleeping_env, started_runs, stored_runs
+from tests.support.fleet_nodes import SLEEPING, STARTED, started_runs, stored_runs
 from tests.support.processes import wait_until
 from tests.support.raylets import add_raylet, raylets
 
@@ -63,7 +63,7 @@ def write_fleet(folder: Path, *, duration: str = "1s", **keys: Any) -> Path:
 def run_here(path: Path, cluster: Any, **options: Any) -> tuple[EndStatus, str]:
     with Path(path.parent / "said.txt").open("a+") as file:
         console = Console(file=file, width=200)
-        ended = run(path, console=console, ray=cluster.address, make_env=sleeping_env, **options)
+        ended = run(path, console=console, ray=cluster.address, campaign=SLEEPING, **options)
         file.seek(0)
         return ended, file.read()
 
@@ -198,9 +198,9 @@ from pathlib import Path
 from rich.console import Console
 from peva_agents.fleet import run
 from peva_env.system import FirstInterrupt
-from tests.support.fleet_nodes import sleeping_env
+from tests.support.fleet_nodes import SLEEPING
 FirstInterrupt()
-print(run(Path(sys.argv[1]), console=Console(), ray=sys.argv[2], make_env=sleeping_env))
+print(run(Path(sys.argv[1]), console=Console(), ray=sys.argv[2], campaign=SLEEPING))
 """
 
 
