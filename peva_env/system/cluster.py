@@ -117,6 +117,8 @@ def _join(ray: Any, given: dict[str, Any]) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         with uninterrupted():
+            if given["address"] not in (LOCAL, AUTO):
+                _require_token(given["address"])
             ray.init(**given)
     except (ConnectionError, ray.exceptions.AuthenticationError) as error:
         told = one_line(str(error)).partition(". ")[0]
@@ -130,6 +132,35 @@ def _join(ray: Any, given: dict[str, Any]) -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
+
+
+def _require_token(address: str) -> None:
+    """Ask a cluster for its id alone: with a wrong token, ``ray.init`` tries for half a minute and prints its attempts.
+
+    Raises:
+        ray.exceptions.AuthenticationError: the token of this process is not that of the cluster.
+    """
+    from ray._raylet import GcsClient
+
+    with _without_stderr():
+        GcsClient(address=address)
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Drop what C++ code writes to standard error while a block runs."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none, as in some services
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - for its descriptor
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _leave(ray: Any) -> None:

@@ -89,6 +89,7 @@ except PevaError as error:
     assert tried.returncode == 1
     assert "the cluster does not take this process" in tried.stderr
     assert "is RAY_AUTH_TOKEN the one of its head?" in tried.stderr
+    assert tried.stderr.count("\n") == 1  # nothing of Ray's own
 
 
 def test_nothing_is_reported(cluster: Any) -> None:
