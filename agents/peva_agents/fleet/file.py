@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from peva_env.config import DfaasConfig, Section, parse_config_beside, read_mapping, validated
 from peva_env.errors import ConfigError
+from peva_env.system import local_path
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,39}")
 """Without a dot: the names of campaigns are ``NODE.MOMENT``."""
@@ -36,6 +37,11 @@ class FleetFile(Section):
     nodes: list[dict[str, Any]] = Field(
         min_length=1, description="name, resource (of Ray, where it is measured from), and what differs from defaults"
     )
+
+    @field_validator("output_dir")
+    @classmethod
+    def _local(cls, value: str) -> str:
+        return str(local_path(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,13 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert plan.nodes[0].settings.functions[0].source == str(tmp_path / "code/f.py:main")
 
 
+def test_the_folder_of_the_results_may_be_in_the_home_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert load_fleet(write(tmp_path, output_dir="~/fleet")).folder == tmp_path / "home" / "fleet"
+
+
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
@@ -52,6 +59,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ({"nodes": [{"name": "a", "memory": {"db_path": "x"}}]}, r"node a: leave out memory\.db_path"),
         ({"nodes": [{"name": "a", "rate_strategy": {"type": "auto"}}]}, r"node a: .*rate"),
         ({"max_loaded": 0}, r"max_loaded"),
+        ({"output_dir": "s3://bucket/fleet"}, r"output_dir = 's3://bucket/fleet': must be a path on this machine"),
+        ({"output_dir": "~nobody-of-this-name/fleet"}, r"output_dir = '~nobody-of-this-name/fleet'"),
         ({"budget_seconds": -1}, r"budget_seconds"),
         ({"node": []}, r"node"),
     ],
