@@ -66,7 +66,7 @@ def read_status(path: Path) -> FleetStatus:
         return FleetStatus(**data, nodes=nodes)
     except FileNotFoundError:
         raise PevaError(f"{path}: there is no such file: this fleet has not run yet") from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise PevaError(f"{path}: is no status of a fleet ({error}); start the fleet again") from error
 
 
