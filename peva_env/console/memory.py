@@ -32,7 +32,7 @@ def print_memory(console: Console, path: Path, size_bytes: int, summary: MemoryS
     )
     _print_table(
         console,
-        ("context", "node", "configurations", "runs", "skipped", "inferred OK", "functions"),
+        ("context", "node", "configurations", "runs", "inferred overloaded", "inferred OK", "functions"),
         [_context(context) for context in summary.contexts],
     )
 

@@ -55,7 +55,7 @@ def cell_codes(known: MonotoneMap, begun: Iterable[Config] = ()) -> NDArray[np.u
 
     Args:
         known: the map.
-        begun: configurations of the space that were run; those without a verdict are incomplete.
+        begun: configurations that were run, in the space or not; those without a verdict are incomplete.
 
     Raises:
         ValueError: the space is beyond ``DENSE_LIMIT``.
@@ -65,8 +65,7 @@ def cell_codes(known: MonotoneMap, begun: Iterable[Config] = ()) -> NDArray[np.u
     for label, (measured, inferred) in _OF_LABEL.items():
         cells[labels == label] = measured
         cells[(labels == label) & (status == Status.INFERRED)] = inferred
-    for config in begun:
-        index = known.space.index(config)
+    for index in (known.space.index(config) for config in begun if config in known.space):
         if cells[index] == Cell.UNKNOWN:
             cells[index] = Cell.INCOMPLETE
     cells[status == Status.CONTRADICTED] = Cell.CONTRADICTED

@@ -25,7 +25,12 @@ class AddedFunction(NamedTuple):
 
 
 def added_functions(known: MonotoneMap) -> list[AddedFunction]:
-    """Return the measured OK configurations above an overloaded one of fewer functions, each once."""
+    """Return the measured OK configurations above an overloaded one of fewer functions, each once.
+
+    In a space that is too large to list none are found.
+    """
+    if known.labels is None:
+        return []
     lowest = known.frontier()[0]
     measured = [config_pairs(key) for key, verdict in known.measured.items() if verdict is Verdict.OK]
     found = ((config, _below(config, lowest)) for config in measured)
@@ -33,8 +38,11 @@ def added_functions(known: MonotoneMap) -> list[AddedFunction]:
 
 
 def is_above_fewer(known: MonotoneMap, config: Config) -> bool:
-    """Tell whether a configuration loads all functions of an overloaded one at least as much, and others beside."""
-    return _below(config, known.frontier()[0]) is not None
+    """Tell whether a configuration loads all functions of an overloaded one at least as much, and others beside.
+
+    In a space that is too large to list the answer is no.
+    """
+    return known.labels is not None and _below(config, known.frontier()[0]) is not None
 
 
 def _below(config: Config, overloaded: list[Config]) -> Config | None:

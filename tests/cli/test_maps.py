@@ -46,6 +46,16 @@ def test_a_question_is_answered_from_the_memory_of_this_folder(memory: str) -> N
     assert peva("ask", "b=20", "a=20", "--dominance", "one_sided").stdout.endswith("measured; inferred one_sided\n")
 
 
+def test_a_space_that_is_too_large_to_list_is_answered_without_that_explanation(tmp_path: Path) -> None:
+    path = tmp_path / "peva-results" / "peva_faas.duckdb"
+    names, rates = "abcdefgh", range(10, 100, 10)
+    events = [event([(name, rate) for name in names]) for rate in rates]
+    remember(path, [*events, event([("a", 10)], verdict=OVERLOADED)])
+    ended = peva("ask", *(f"{name}=10" for name in names))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "adding a function" not in ended.stdout
+
+
 def test_a_mix_that_a_further_function_makes_ok_is_explained(tmp_path: Path) -> None:
     path = tmp_path / "peva-results" / "peva_faas.duckdb"
     remember(path, [event([("a", 20)], verdict=OVERLOADED), event(pair(20, 20))])

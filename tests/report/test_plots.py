@@ -120,7 +120,7 @@ def test_the_first_function_is_drawn_across_and_the_second_upwards() -> None:
 
 
 def test_what_was_run_without_a_verdict_is_incomplete() -> None:
-    ax = overload_map(PARTLY, begun=[[("a", 30)], [("a", 10)]])
+    ax = overload_map(PARTLY, begun=[[("a", 30)], [("a", 10)], [("a", 35)], [("z", 10)]])  # two are of no plan
     assert marks(ax, "incomplete") == [(0, 3)]
     assert legend(ax)[-2:] == ["incomplete", "unknown"]
 

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from peva_env.config import LATENCIES
 from peva_env.contracts import Verdict
-from peva_env.maps import NodeMap, is_above_fewer
+from peva_env.maps import NodeMap, added_functions
 from peva_env.memory import rules_in
 from peva_env.report.texts.certificate import highest_ok
 from peva_env.report.texts.formats import confidence_text, isolated, load_text
@@ -30,7 +30,8 @@ def headline(node_map: NodeMap) -> Iterator[str]:
     """Yield what the node bears, what breaks first, and how much of the map is known."""
     highest = highest_ok(node_map)
     # A mix that the node bears only because it has a further function would mislead whoever plans with the sentence.
-    plain = [config for config in highest if not is_above_fewer(node_map.known, config)] or highest
+    helped = {config_key(one.ok) for one in added_functions(node_map.known)}
+    plain = [config for config in highest if config_key(config) not in helped] or highest
     yield _bears(node_map, plain[0]) if plain else f"No load that {isolated(node_map.node)} bears was found."
     broken = _breaks_first(node_map)
     if broken:
