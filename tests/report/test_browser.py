@@ -547,6 +547,22 @@ def test_curves_show_the_runs_of_each_function_the_objective_and_the_scouting(op
     assert report.problems == []
 
 
+def test_a_verdict_that_is_not_sure_has_a_ring(open_report: Open) -> None:
+    space = ConfigSpace({"a": [10, 20, 30]})
+    margins = {10: 0.2, 20: 0.01, 30: -0.2}
+    verdict = {rate: Verdict.OK if margin > 0 else Verdict.OVERLOADED for rate, margin in margins.items()}
+    events = [run for rate, margin in margins.items() for run in runs([("a", rate)], verdict[rate], margin=margin)]
+    report = open_report(node_map(space, events, context={}))
+    rings = "[...document.getElementById('plot').data].filter(({marker}) => marker?.symbol === 'circle-open')[0]"
+    assert report.page.evaluate(f"[...{rings}.x]") == [1]
+    assert "ringed, less than 95 % sure: 1" in report.text("#legend")
+    report.page.locator("#plot").focus()
+    report.page.keyboard.press("Home")
+    report.page.keyboard.press("ArrowRight")
+    report.await_text("#cell", "63.1 %")
+    assert report.problems == []
+
+
 def test_canaries_and_suspect_runs_stand_above_the_timeline_and_drift_below_it(open_report: Open) -> None:
     space = ConfigSpace({"a": [10, 20, 30]})
     suspect = runs([("a", 30)], Verdict.INVALID, reasons=("suspect: the canary failed",))

@@ -41,6 +41,14 @@ def test_the_headline_says_what_the_node_bears_what_breaks_first_and_how_much_is
     )
 
 
+def test_of_mixes_of_as_many_functions_the_headline_has_the_highest_that_is_sure() -> None:
+    one = by_objective(*slow([("a", 30), ("b", 10)], 59.9), *slow([("a", 10), ("b", 20)], 40))
+    assert next(iter(headline(one))).startswith("node-7 bears a 10 + b 20 requests/s together")
+    one = by_objective(*slow([("a", 30), ("b", 10)], 59.9), *slow([("a", 10)], 40))
+    bears = next(iter(headline(one)))
+    assert bears.startswith("node-7 bears a 30 + b 10 requests/s together, with p95 latency under 60 ms (only ")
+
+
 def test_without_an_objective_the_headline_has_the_latency_that_was_measured() -> None:
     one = node_map(SPACE, [*runs([("a", 20)], Verdict.OK), *runs([("b", 30)], Verdict.OVERLOADED)])
     bears, breaks, _ = headline(one)

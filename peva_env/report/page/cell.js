@@ -80,6 +80,8 @@ function drawLegend() {
     legendEntry(fill[kind], mark[kind], LETTERS[SYMBOLS[kind]] ?? "", `${CELL_TEXTS[kind]}: ${count(counts[kind])}`));
   const text = `predicted, with the probability of overload in %: ${count(nPredicted)}`;
   if (nPredicted) entries.push(legendEntry(shade(0.85), ink, "%", text));
+  const nUnsure = configs.filter(isUnsure).length, ofUnsure = `ringed, less than ${100 * SURE} % sure: ${count(nUnsure)}`;
+  if (nUnsure) entries.push(legendEntry(fill[OK_MEASURED], mark[OK_MEASURED], "◎", ofUnsure));
   const isThere = (...kinds) => kinds.some((kind) => counts[kind]);
   const ok = isThere(OK_MEASURED, OK_INFERRED), overloaded = isThere(OVERLOADED_MEASURED, OVERLOADED_INFERRED);
   if (ok && overloaded) entries.push(legendLine("solid", "frontier: OK below, overloaded above"));

@@ -112,7 +112,7 @@ function drawCurve(plot, width, points, quantity, i) {
       hovertemplate: `%{x} rps: %{y:.4g}${quantity.unit}<extra>${RUN_VERDICTS[verdict]}</extra>`,
       marker: {
         color: fill[kind], symbol: SYMBOLS[kind], size: own.map((at) => (isOfMix(points, at) ? 5 : 8)),
-        opacity: own.map((at) => (isOfMix(points, at) ? 0.5 : 1)),
+        opacity: own.map((at) => (isOfMix(points, at) ? 0.5 : 1)), line: { width: 0 },
       },
     };
   });

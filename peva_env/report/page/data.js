@@ -187,6 +187,14 @@ function frontierEdges(grid, likely = false) {
   return edges;
 }
 
+// Whether a configuration was measured, but its runs leave more doubt of the verdict than is usual to accept.
+const SURE = 0.95;
+
+function isUnsure(index) {
+  const isMeasured = cells[index] === OK_MEASURED || cells[index] === OVERLOADED_MEASURED;
+  return isMeasured && value(summaries.confidence, rowOf[index]) < SURE;
+}
+
 // The state of a configuration in words.
 function statusText(index) {
   const code = cells[index], one = summaryOf(index);

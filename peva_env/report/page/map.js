@@ -3,7 +3,7 @@
 const MAX_LEVELS_DRAWN = 150;
 const MIN_MARKED_PX = 9;
 const MIN_NUMBERED_PX = 26;
-const MAX_CELL_WIDTH_PX = 120;
+const MAX_CELL_WIDTH_PX = 160;
 const MAX_CELL_HEIGHT_PX = 64;
 const MAX_HEIGHT_PX = 600;
 const LETTER_PX = 7;
@@ -126,23 +126,28 @@ class MapExplorer {
   }
 
   marks(cellPx) {
-    const marked = { x: [], y: [], symbol: [], color: [] }, numbered = { x: [], y: [], text: [] };
+    const marked = { x: [], y: [], symbol: [], color: [], unsure: [] }, numbered = { x: [], y: [], text: [] };
     this.grid.forEach((row, y) => row.forEach((index, x) => {
       if (SYMBOLS[cells[index]]) {
         marked.x.push(x);
         marked.y.push(y);
         marked.symbol.push(SYMBOLS[cells[index]]);
         marked.color.push(palette().mark[cells[index]]);
+        marked.unsure.push(isUnsure(index));
       } else if (isPredicted(index)) {
         numbered.x.push(x);
         numbered.y.push(y);
         numbered.text.push(String(predicted[index]));
       }
     }));
-    const { x, y, symbol, color } = marked, common = { type: "scatter", hoverinfo: "skip" };
-    const marker = { symbol, color, size: Math.min(12, cellPx * 0.5), line: { color, width: 1.5 } };
+    const { x, y, symbol, color, unsure } = marked, common = { type: "scatter", hoverinfo: "skip" };
+    const visible = cellPx >= MIN_MARKED_PX, size = Math.min(12, cellPx * 0.5);
+    const marker = { symbol, color, size, line: { color, width: 1.5 } };
+    const ringed = (values) => values.filter((_, at) => unsure[at]);
+    const ring = { symbol: "circle-open", color: ringed(color), size: 1.8 * size, line: { width: 1.5 } };
     return [
-      { ...common, mode: "markers", visible: cellPx >= MIN_MARKED_PX, x, y, marker },
+      { ...common, mode: "markers", visible, x, y, marker },
+      { ...common, mode: "markers", visible, x: ringed(x), y: ringed(y), marker: ring },
       { ...common, mode: "text", visible: cellPx >= MIN_NUMBERED_PX, ...numbered, textfont: { size: 11 } },
     ];
   }

@@ -5,6 +5,7 @@ const PARTS = ["cooldown", "load", "overhead"];
 const PATTERNS = { cooldown: "", load: "/", overhead: "." };
 
 const MAX_BORDERS = 20;
+const NARROW_PX = 600;  // a legend needs more lines
 const DRIFT_HEIGHT_PX = 340;
 const SUSPECT = "suspect: ";
 const canaries = { ...data.canaries, ...unpackAll({ before: data.canaries.before, verdict: data.canaries.verdict, p95Ms: data.canaries.p95Ms }) };
@@ -101,8 +102,8 @@ class Timeline {
 
   draw(width) {
     const layout = plotLayout({
-      width, height: 300, margin: { l: 56, r: 12, t: 32, b: 48 }, barmode: "stack", bargap: 0, hovermode: "x",
-      showlegend: true, legend: { orientation: "h", x: 0, y: 1.15 }, shapes: this.borders(),
+      width, height: width < NARROW_PX ? 340 : 300, margin: { l: 56, r: 12, t: width < NARROW_PX ? 80 : 40, b: 48 }, barmode: "stack", bargap: 0, hovermode: "x",
+      showlegend: true, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" }, shapes: this.borders(),
       xaxis: { title: { text: "run", standoff: 8 }, showgrid: false, range: [0.5, nRuns + 0.5], tickformat: ",d" },
       yaxis: { title: { text: "seconds a run", standoff: 8 }, rangemode: "tozero", domain: [0, 0.9] },
       yaxis2: { domain: [0.92, 1], range: [0, 1], visible: false, fixedrange: true },
