@@ -30,6 +30,7 @@ from peva_env.report.texts import (
     savings,
     sentence_text,
     summary,
+    unbroken,
 )
 from peva_env.system import begins_with, install_text, moment_text, output_file, replacing
 
@@ -172,7 +173,7 @@ def _environment() -> "Environment":
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"load": load_text, "moment": moment_text, "sentence": sentence_text}
+    environment.filters |= {"load": load_text, "moment": moment_text, "sentence": sentence_text, "unbroken": unbroken}
     environment.globals |= {
         "version": __version__,
         "style": (_PAGE / "style.css").read_text(encoding="utf-8"),

@@ -30,6 +30,11 @@ def confidence_text(confidence: float) -> str:
     return console.confidence_text(confidence).replace("%", " %")
 
 
+def unbroken(text: str) -> str:
+    """Return a text in which no line ends between a number and its unit."""
+    return text.replace(" %", "\u00a0%").replace(" ms", "\u00a0ms")
+
+
 def isolated(name: str) -> str:
     """Return a name in Unicode isolates, so that right-to-left letters do not displace the number beside it.
 
