@@ -22,6 +22,7 @@ from peva_env.contracts import EventKind, ExecutionEvent, TransferringAgent
 from peva_env.errors import LoadGeneratorError, PevaError
 from peva_env.memory import DuckDBMemoryStore, fleet_node, fleet_run_id
 from peva_env.planning import agent_factory
+from peva_env.system import uninterrupted
 
 NAMESPACE = "peva-env-fleet"
 
@@ -36,6 +37,9 @@ _MAX_LOSSES = 40
 
 _MOST_LESSONS = 256
 """Largest number of other nodes' runs that come with a leave to run; of more, the latest."""
+
+_RUNS = (EventKind.MEASURED, EventKind.CANARY, EventKind.SCOUTED)
+"""The kinds of events that took machine time."""
 
 _A_PLACE = 0.001
 """How much of a node's resource its actor takes: a resource says where a campaign may run, and not how many."""
@@ -132,7 +136,9 @@ class FleetDriver:
         while not all(member.state.phase.is_end for member in self._members.values()):
             if self.shares.is_spent:
                 self.stop(Phase.BUDGET)
-            self._grant()
+            with uninterrupted():  # else a node could be told that it may run, and not be listened to
+                self._grant()
+                self._check()
             self._listen()
             tell()
 
@@ -197,7 +203,6 @@ class FleetDriver:
 
     def _listen(self) -> None:
         """Wait for news, store all events that have come in one transaction, and ask for the next."""
-        self._check()
         waiting = {member.waits_for: member for member in self._members.values() if member.waits_for is not None}
         if not waiting:
             time.sleep(_AGAIN_S)
@@ -205,14 +210,15 @@ class FleetDriver:
         ready, _ = self._ray.wait(list(waiting), num_returns=1, timeout=_TICK_S)
         if ready:
             ready, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
-        heard = []
-        for reference in ready:
-            news = self._heard(waiting[reference], reference)
-            if news is not None:
-                heard.append((waiting[reference], news))
-        self._store_all(heard)
-        for member, news in heard:
-            self._follow(member, news)
+        with uninterrupted():  # news is told once: what is lost here, nobody would ask for again
+            heard = []
+            for reference in ready:
+                news = self._heard(waiting[reference], reference)
+                if news is not None:
+                    heard.append((waiting[reference], news))
+            self._store_all(heard)
+            for member, news in heard:
+                self._follow(member, news)
 
     def _check(self) -> None:
         """Let machines that are to begin check their k6, before anything of them is in a memory."""
@@ -277,7 +283,7 @@ class FleetDriver:
 
     def _follow(self, member: _Member, news: News) -> None:
         for item in news.items[max(0, member.after - news.first) :]:
-            if isinstance(item, ExecutionEvent) and item.kind in (EventKind.MEASURED, EventKind.CANARY):
+            if isinstance(item, ExecutionEvent) and item.kind in _RUNS:
                 name = member.node.name
                 resolved = news.state.n_resolved - self._resolved[name]
                 self._resolved[name] = news.state.n_resolved

@@ -1,5 +1,6 @@
 """What a driver does with nodes that it has not heard of, and what it tells nodes of each other, without Ray."""
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, fleet_node, reading, writing
 from tests.agents.fleet.test_file import write
-from tests.support.fleet_nodes import SLEEPING, sleeping_env, stored_runs
+from tests.support.fleet_nodes import SLEEPING, sleeping_env, started_runs, stored_runs
 from tests.support.in_process_ray import InProcessRay
 
 
@@ -68,6 +69,36 @@ def driven(tmp_path: Path, campaign: Sequence[Any] = SLEEPING, **keys: Any) -> F
         driver.start()
         driver.run(lambda: None)
     return driver
+
+
+class InterruptedRay(InProcessRay):
+    """A Ray in which Ctrl-C comes while the driver takes some news."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._left = at
+
+    def get(self, reference: int) -> Any:
+        self._left -= 1
+        if not self._left:
+            signal.raise_signal(signal.SIGINT)
+        return super().get(reference)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("at", [1, 4, 7])
+def test_an_interrupt_while_news_is_taken_loses_none(tmp_path: Path, at: int) -> None:
+    plan = load_fleet(write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES))
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(plan, InterruptedRay(at), store, SLEEPING)
+        driver.start()
+        with pytest.raises(KeyboardInterrupt):
+            driver.run(lambda: None)
+        driver.stop()
+        driver.run(lambda: None)
+        stored = stored_runs(store.database.connection)
+    assert driver.states["a"].phase is Phase.INTERRUPTED
+    assert stored.get("a", []) == started_runs(tmp_path / "out", "a")
 
 
 def test_of_two_machines_with_different_k6_one_measures(tmp_path: Path) -> None:
