@@ -42,8 +42,11 @@ def local_path(text: str) -> Path:
         raise ValueError("must be a path without a NUL character")
     if _URL.match(text):
         raise ValueError("must be a path on this machine, not a URL")
+    path = Path(text)
+    if str(path).startswith("~") and not text.startswith("~"):
+        return path.absolute()  # ``./~`` is a name; as ``~``, what ``Path`` makes of it, it would be expanded later
     try:
-        return Path(text).expanduser()
+        return path.expanduser()
     except RuntimeError as error:
         raise ValueError("names a home folder that cannot be found; write the whole path") from error
 

@@ -1,10 +1,10 @@
-"""A file is replaced as a whole or stays as it was."""
+"""A file is replaced as a whole or stays as it was, and a path is read as its user wrote it."""
 
 from pathlib import Path
 
 import pytest
 
-from peva_env.system import replacing, write_text
+from peva_env.system import local_path, replacing, write_text
 from tests.support.builders import full, small_disk
 
 
@@ -50,3 +50,10 @@ def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> No
 def test_a_text_ends_with_a_newline(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "käse")
     assert (tmp_path / "a.txt").read_bytes() == "käse\n".encode()
+
+
+@pytest.mark.parametrize("text", ["./~", "./~/m.duckdb", ".//~nobody-of-this-name"])
+def test_a_name_with_a_tilde_can_be_written_so_that_it_is_not_expanded(text: str) -> None:
+    path = local_path(text)
+    assert path == Path.cwd() / Path(text)
+    assert local_path(str(path)) == path
