@@ -75,13 +75,13 @@ def campaign(n_rows: int) -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("options", [{"ram_gib": 16}, {"rules": WITHOUT_RAM}])
 def test_the_verdicts_are_those_of_the_time(store: DuckDBMemoryStore, tmp_path: Path, options: dict[str, Any]) -> None:
-    report = bring(store, write(tmp_path / "results-8-0.csv", *campaign(4000)), **options)
-    assert (report.n_runs, report.n_compared, report.refusals) == (4000, 4000, ())
-    assert report.agreement >= 0.9997
+    report = bring(store, write(tmp_path / "results-8-0.csv", *campaign(2000)), **options)
+    assert (report.n_runs, report.n_compared, report.refusals) == (2000, 2000, ())
+    assert report.agreement >= 0.9995
     verdicts = store.database.connection.execute(
         "SELECT verdict, count(*) FROM execution_events GROUP BY ALL ORDER BY ALL"
     ).fetchall()
-    assert [verdict for verdict, n in verdicts if n > 500] == ["OK", "OVERLOADED"]
+    assert [verdict for verdict, n in verdicts if n > 250] == ["OK", "OVERLOADED"]
     assert list(verify(store.database.connection)) == []
 
 
