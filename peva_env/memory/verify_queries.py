@@ -115,12 +115,22 @@ def _wrong_values(table: str) -> Iterator[tuple[str, str, str]]:
             yield column, f"{least} < 0", "at least 0"
 
 
-UNREADABLE = " OR ".join(f"coalesce({wrong}, false)" for _, wrong, _ in _wrong_values("execution_events"))
-"""The SQL condition of events that cannot be judged, because a value is none that a memory writes."""
+def _n_values(column: str) -> str:
+    """Return the SQL expression of how many values a list of an event has."""
+    return "len(function_names)" if column == "rates_rps" else "if(len(offered) = 0, 0, len(function_names))"
+
+
+UNREADABLE = " OR ".join(
+    [
+        *(f"coalesce({wrong}, false)" for _, wrong, _ in _wrong_values("execution_events")),
+        *(f"len({column}) IS DISTINCT FROM {_n_values(column)}" for column in _PER_FUNCTION),
+    ]
+)
+"""The SQL condition of events that cannot be judged: a value is none that a memory writes, or a list too short."""
 
 
 def _length(column: str, source: str) -> str:
-    n = "len(function_names)" if column == "rates_rps" else "if(len(offered) = 0, 0, len(function_names))"
+    n = _n_values(column)
     return (
         f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', concat(len({column}), ' values'), "  # noqa: S608
         f"concat({n}, ' values') FROM {source} e WHERE len({column}) IS DISTINCT FROM {n} ORDER BY 2"

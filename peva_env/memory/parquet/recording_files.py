@@ -80,7 +80,21 @@ def _check_files(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], s
     if n_unsound:
         raise MemoryStoreError(
             f"recording {recording_title(paths)}: {n_unsound:,} events are impossible: a verdict is OK or OVERLOADED, "
-            "functions are sorted, each named once, with a rate of at least 0, and what was measured is finite"
+            "functions are sorted, each named once, with a rate of at least 0 and a value in each list, and numbers "
+            "are finite"
+        )
+    for path in paths:
+        _require_keys_once(connection, path)
+
+
+def _require_keys_once(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    events = parquet_source("execution_events", [path])
+    query = f"SELECT count(*) - count(DISTINCT ({_KEY})) FROM {events}"  # noqa: S608
+    ((n_repeated,),) = connection.execute(query).fetchall()
+    if n_repeated:
+        raise MemoryStoreError(
+            f"recording {path}: {n_repeated:,} events are there twice; it is damaged, or not written by peva-env: "
+            "export its memory again"
         )
 
 
