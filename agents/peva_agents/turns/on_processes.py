@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import Connection
 from typing import Any
 
 from peva_env.errors import PevaError
@@ -57,43 +58,101 @@ class ProcessTurns:
         self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
     ) -> Iterator[list["HostedByProcess"]]:
         """See ``peva_agents.turns.Turns``; each of ``jobs`` processes hosts as many objects, if there are more."""
-        with ExitStack() as stack:
-            pools = [stack.enter_context(_workers(1)) for _ in range(min(self.jobs, len(tasks)))]
-            hosted = [HostedByProcess(pools[number % len(pools)], number) for number in range(len(tasks))]
+        hosts: list[_Host] = []
+        try:
             with uninterrupted(), _inherited_by_workers():
-                made = [one.make(function, task) for one, task in zip(hosted, tasks, strict=True)]
-            for future in made:
-                _result(future)
+                hosts += [_Host() for _ in range(min(self.jobs, len(tasks)))]
+            hosted = [HostedByProcess(hosts[number % len(hosts)], number) for number in range(len(tasks))]
+            made = [one.ask(_MAKE, function, task) for one, task in zip(hosted, tasks, strict=True)]
+            for wait_for in made:
+                wait_for()
             yield hosted
+        finally:
+            for host in hosts:
+                host.end()
 
 
 @dataclass(frozen=True)
 class HostedByProcess:
-    """An object in the only process of a pool; its number is the name of the object there."""
+    """An object in a process; its number is its name there."""
 
-    pool: ProcessPoolExecutor
+    host: "_Host"
     number: int
-
-    def make(self, function: Callable[..., Any], task: tuple[Any, ...]) -> Future[None]:
-        """Begin to make the object."""
-        return self.pool.submit(_make, self.number, function, task)
 
     def ask(self, method: str, *arguments: Any) -> Callable[[], Any]:
         """See ``peva_agents.turns.Hosted``."""
+        return self.host.ask((self.number, method, arguments))
+
+
+class _Host:
+    """A process that hosts objects, and answers calls of their methods in their order.
+
+    It is no ``ProcessPoolExecutor``, whose threads go on beside an interrupted main thread: a process here is ended at
+    once, whatever it was about to answer.
+    """
+
+    def __init__(self) -> None:
+        spawn = get_context("spawn")
+        self._here, there = spawn.Pipe()
+        self._process = spawn.Process(target=_serve, args=(there,), daemon=True)
+        self._process.start()
+        there.close()
+        self._n_asked = self._n_taken = 0
+        self._taken: dict[int, tuple[bool, Any]] = {}
+
+    def ask(self, call: tuple[int, str, tuple[Any, ...]]) -> Callable[[], Any]:
+        """Begin a call, and return what waits for its result.
+
+        Earlier results are taken before it is sent: else both processes could wait for each other with full pipes.
+        """
         with _deaths_explained():
-            return partial(_result, self.pool.submit(_call, self.number, method, arguments))
+            self._take(self._n_asked)
+            self._here.send(call)
+        self._n_asked += 1
+        return partial(self._answer, self._n_asked)
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self._here.close()
+        self._process.terminate()
+        self._process.join()
+
+    def _answer(self, number: int) -> Any:
+        with _deaths_explained():
+            self._take(number)
+        is_result, answer = self._taken.pop(number)
+        if is_result:
+            return answer
+        raise answer
+
+    def _take(self, until: int) -> None:
+        while self._n_taken < until:
+            answer = self._here.recv()
+            self._n_taken += 1
+            self._taken[self._n_taken] = answer
 
 
-_objects: dict[int, Any] = {}
-"""The objects that this process hosts, by their numbers."""
+_MAKE = "make"
+"""What a host is asked for instead of a method: to make an object."""
 
 
-def _make(number: int, function: Callable[..., Any], task: tuple[Any, ...]) -> None:
-    _objects[number] = function(*task)
-
-
-def _call(number: int, method: str, arguments: tuple[Any, ...]) -> Any:
-    return getattr(_objects[number], method)(*arguments)
+def _serve(there: Connection) -> None:
+    """Answer calls until the main process closes the pipe: whether it has a result, and that or the error."""
+    _prepare()
+    objects: dict[int, Any] = {}
+    with suppress(EOFError):
+        while True:
+            number, method, arguments = there.recv()
+            try:
+                if method == _MAKE:
+                    function, task = arguments
+                    objects[number], result = function(*task), None
+                else:
+                    result = getattr(objects[number], method)(*arguments)
+                answer = True, result
+            except Exception as error:  # noqa: BLE001 - the main process raises it
+                answer = False, error
+            there.send(answer)
 
 
 def _result(future: Future[Any]) -> Any:
@@ -105,7 +164,7 @@ def _result(future: Future[Any]) -> Any:
 def _deaths_explained() -> Iterator[None]:
     try:
         yield
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, EOFError, ConnectionError) as error:
         raise PevaError("a process was killed, perhaps for lack of memory; try fewer --jobs") from error
 
 

@@ -47,6 +47,9 @@ class Counter:
     def die(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def large(self, n_bytes: int) -> bytes:
+        return bytes(n_bytes)
+
 
 def check_hosting(on: Turns) -> None:
     """Check that hosted objects keep their state, answer in order, and that their errors are told."""
@@ -59,8 +62,18 @@ def check_hosting(on: Turns) -> None:
         assert counters[0].ask("add", 1)() == (4, "1")
         with pytest.raises(PevaError, match=r"killed|died"):
             counters[1].ask("die")()
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_while_a_large_answer_comes(on)
     with on.hosting(Counter, []) as nothing:
         assert nothing == []
+
+
+def interrupt_while_a_large_answer_comes(on: Turns) -> None:
+    with on.hosting(Counter, [(0,), (1,), (2,)]) as counters:
+        answers = [counter.ask("large", 2**22) for counter in counters]
+        assert len(answers[2]()) == 2**22
+        counters[0].ask("large", 2**25)
+        raise KeyboardInterrupt
 
 
 def check_contract(on: Turns) -> None:
