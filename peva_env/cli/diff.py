@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from peva_env.cli.map_options import AsJson, Functions, Rule, RuleFile, Schema, names, rules
+from peva_env.cli.map_options import AsJson, Functions, Rule, RuleFile, Schema, names, require_one_node, rules
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import load_config, require_level
 from peva_env.console import make_console, print_deciding_runs, print_difference, print_notes, write
@@ -92,6 +92,8 @@ def diff(
         for path, one, number in zip((before, after), context or _LAST, repetition or _LAST, strict=True)
     )
     _require_two_maps(was, became)
+    if context is None:
+        require_one_node(was, became)
     difference = compare(was, became, level=level)
     deciding = deciding_runs(difference)
     if target and config and deciding.configs:
@@ -100,10 +102,17 @@ def diff(
         write(json.dumps(difference_data(was, became, difference, deciding), indent=2))
     else:
         console = make_console()
-        print_difference(console, str(before), str(after), difference)
+        print_difference(console, *_shown(before, was, after, became), difference)
         print_deciding_runs(console, difference, deciding, None if plan is None else f"{plan}", became.repetition)
         print_notes(console, (*was.notes, *became.notes))
     raise typer.Exit(_exit_code(difference, tolerate, coverage))
+
+
+def _shown(before: Path, was: NodeMap, after: Path, became: NodeMap) -> tuple[str, str]:
+    """Return the names of both maps: their files, and their nodes if they are not the same."""
+    if was.node == became.node:
+        return str(before), str(after)
+    return f"{before} ({was.node})", f"{after} ({became.node})"
 
 
 def _exit_code(difference: MapDifference, tolerated_pct: float, coverage_pct: float) -> int:

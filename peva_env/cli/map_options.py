@@ -8,7 +8,8 @@ import typer
 from peva_env.cli.paths import path_option
 from peva_env.config import AskedRules, OverloadConfig, changed_rules, merged_changes, read_rules, rule_changes
 from peva_env.errors import ConfigError
-from peva_env.memory import MAX_REPETITION
+from peva_env.maps import NodeMap, StoredMap
+from peva_env.memory import MAX_REPETITION, fleet_node
 
 DEFAULT_MEMORY = Path("peva-results/peva_faas.duckdb")
 """Where a campaign puts its memory, unless its configuration says otherwise."""
@@ -85,3 +86,15 @@ def rules(rule: list[str] | None, rule_file: Path | None) -> AskedRules:
     if isinstance(of_file, OverloadConfig):
         return changed_rules(of_file, changes)
     return merged_changes(of_file, changes)
+
+
+def require_one_node(*maps: NodeMap | StoredMap) -> None:
+    """Check that maps which nobody chose are not of different nodes of a fleet, whichever was measured last.
+
+    Raises:
+        ConfigError: they are.
+    """
+    nodes = {one.memory: fleet_node(one.campaigns[-1].run_id) for one in maps if one.campaigns}
+    if len(set(nodes.values())) > 1 and None not in nodes.values():
+        of_each = ", ".join(f"{memory} {node}" for memory, node in nodes.items())
+        raise ConfigError(f"different nodes of a fleet were measured last ({of_each}): choose with --context")

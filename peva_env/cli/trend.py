@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from peva_env.cli.map_options import AsJson, Context, Functions, Inference, Rule, RuleFile, Schema, names, rules
+from peva_env.cli.map_options import (
+    AsJson,
+    Context,
+    Functions,
+    Inference,
+    Rule,
+    RuleFile,
+    Schema,
+    names,
+    require_one_node,
+    rules,
+)
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.console import make_console, print_notes, print_trend, say, write
 from peva_env.maps import Trend, read_stored, trend_of
@@ -59,6 +70,8 @@ def trend(
         )
         for memory in memories
     ]
+    if context is None:
+        require_one_node(*stored)
     found = trend_of(stored, rules(rule, rule_file), level=level)
     console = make_console()
     if as_json:

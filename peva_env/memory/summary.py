@@ -12,6 +12,7 @@ from peva_env.config import AskedRules, OverloadConfig, changed_rules
 from peva_env.contracts import EventKind
 from peva_env.memory.contexts import node_name, show_as_read
 from peva_env.memory.event_rows import stream_events
+from peva_env.memory.fleet_names import fleet_node
 from peva_env.memory.session_rules import SessionRules, session_rules
 from peva_env.rules import judge_again
 
@@ -118,22 +119,24 @@ def _judged_counts(connection: duckdb.DuckDBPyConnection, asked: AskedRules) -> 
 
 def _contexts(connection: duckdb.DuckDBPyConnection) -> list[ContextSummary]:
     rows = connection.execute(
-        "SELECT context_hash, any_value(context_json), "
+        "SELECT context_hash, any_value(context_json), any_value(last_run_id), "
         "count(DISTINCT config_id) FILTER (kind <> 'scouted'), "
         "count(*) FILTER (kind = 'measured'), count(*) FILTER (kind = 'skipped'), count(*) FILTER (kind = 'inferred') "
-        "FROM execution_events LEFT JOIN (SELECT context_hash, any_value(context_json) AS context_json "
-        "FROM run_sessions GROUP BY 1) USING (context_hash) GROUP BY 1 ORDER BY 4 DESC, 1"
+        "FROM execution_events LEFT JOIN (SELECT context_hash, any_value(context_json) AS context_json, "
+        "max_by(run_id, started_at) AS last_run_id FROM run_sessions GROUP BY 1) USING (context_hash) "
+        "GROUP BY 1 ORDER BY 5 DESC, 1"
     ).fetchall()
-    return [ContextSummary(row[0], *_described(row[1]), *row[2:]) for row in rows]
+    return [ContextSummary(row[0], *_described(row[1], row[2]), *row[3:]) for row in rows]
 
 
-def _described(context_json: str | None) -> tuple[str, list[str]]:
+def _described(context_json: str | None, run_id: str | None) -> tuple[str, list[str]]:
     """Return the node's name and the functions of a context, ``?`` and none if it lacks them."""
+    in_fleet = fleet_node(run_id or "")
     try:
         context: Any = json.loads(context_json or "{}")
-        return node_name(context) or "?", sorted(context.get("functions", {}))
+        return in_fleet or node_name(context) or "?", sorted(context.get("functions", {}))
     except (ValueError, AttributeError, RecursionError):
-        return "?", []
+        return in_fleet or "?", []
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:

@@ -1,6 +1,7 @@
 """Questions to a memory, and the difference of two, as processes of their own."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -307,3 +308,27 @@ def test_a_rule_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     twice = ("--rule", "p95_ms_max=1", "--rule", "p95_ms_max=2")
 
     assert "p95_ms_max is given twice" in complaint(peva("ask", "a=20", "--memory", memory, *twice), 2)
+
+
+def remember_fleet(path: Path, *, limits: dict[str, int], last: str) -> str:
+    """Write the memory of a fleet, of which one node was measured last."""
+    for name, limit in limits.items():
+        runs = [replace(one, started_at=2000.0 if name == last else 1000.0) for one in square(limit)]
+        remember(path, runs, context_hash=f"of-{name}", run_id=f"{name}.20261129T100000")
+    return path.name
+
+
+def test_nodes_of_a_fleet_are_compared_by_their_names_and_never_by_chance(tmp_path: Path) -> None:
+    limits = {"small": 20, "large": 60}
+    before = remember_fleet(tmp_path / "before.duckdb", limits=limits, last="small")
+    after = remember_fleet(tmp_path / "after.duckdb", limits=limits, last="large")
+    ended = peva("diff", before, before, "--context", "small", "large")
+    assert ended.stdout.startswith("before.duckdb (small) -> before.duckdb (large): 9 configurations")
+    assert peva("diff", before, after, "--context", "small", "small").returncode == 0
+    for command in (["diff", before, after], ["trend", before, after, before]):
+        said = complaint(peva(*command), 2)
+        assert "different nodes of a fleet were measured last (" in said
+        assert "before.duckdb small, " in said
+        assert said.endswith("after.duckdb large): choose with --context")
+    listed = peva("memory", "info", before).stdout
+    assert "of-small  small" in " ".join(listed.split("\n"))
