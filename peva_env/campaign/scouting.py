@@ -43,10 +43,10 @@ class Scouting:
     decides: bool
 
 
-def scout(config: DfaasConfig, observer: ScoutObserver) -> Scouting:
+def scout(config: DfaasConfig, observer: ScoutObserver, *, run_id: str | None = None) -> Scouting:
     """Scout the node of a configuration: each function alone, then all together if they are ever loaded together.
 
-    Each step is in the memory when the observer is told of it.
+    Each step is in the memory when the observer is told of it. ``run_id`` names the scouting, which is new.
 
     Raises:
         PevaError: k6, the node or the memory cannot be used, or a ray has no valid step; its steps are stored.
@@ -55,7 +55,7 @@ def scout(config: DfaasConfig, observer: ScoutObserver) -> Scouting:
     source = make_source(config, platform)
     store = make_memory(config).store
     try:
-        session = _session(config, source)
+        session = _session(config, source, run_id)
         platform.start()
         with left_as_it_was(config.memory.db_path):
             store.startup()
@@ -111,9 +111,9 @@ def _stored_steps(config: DfaasConfig) -> list[ExecutionEvent]:
         return scouted_steps(connection, context_hash(context))
 
 
-def _session(config: DfaasConfig, source: LiveSource) -> Session:
+def _session(config: DfaasConfig, source: LiveSource, run_id: str | None) -> Session:
     return Session(
-        run_id=f"{AGENT}-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}",
+        run_id=run_id or f"{AGENT}-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}",
         repetition=NO_REPETITION,
         context_hash=source.context_hash,
         context=measurement_context(config, source.platform, source.generator.version),

@@ -14,7 +14,7 @@ from peva_env.config import DfaasConfig
 from peva_env.contracts import ExecutionEvent
 from peva_env.env import PevaEnv
 from peva_env.memory import DuckDBMemoryStore, Session, fleet_node
-from peva_env.planning import DfaasPlanBuilder
+from peva_env.planning import DfaasPlanBuilder, Refinement
 from peva_env.space import Config, config_text
 from tests.support.engines import make_engine
 from tests.support.scripted import ScriptedHost, ScriptedSource
@@ -60,13 +60,18 @@ class SleepingHost(ScriptedHost):
         places = {function.name: function.concurrency or 1 for function in settings.functions}
         capacity_rps = {name: RPS_OF_A_PLACE * n_places for name, n_places in places.items()}
         folder = Path(settings.output_dir)
+        space, share = DfaasPlanBuilder(settings).build_space(), settings.refine_share
         super().__init__(
-            DfaasPlanBuilder(settings).build_space(), capacity_rps, folder, dominance=settings.dominance or "one_sided"
+            space,
+            capacity_rps,
+            folder,
+            dominance="within_sets" if share else settings.dominance or "one_sided",
+            refinement=Refinement(space, share) if share else None,
         )
         self._target = settings.gateway_url or orders.node.name
         self.memory = make_engine(DuckDBMemoryStore(settings.memory.db_path))
         self.source = SleepingSource(capacity_rps, SPEED * settings.duration_s, self._hash, folder / STARTED)
-        self._run_id = settings.run_id or "run"
+        self._run_id = f"{settings.run_id or 'run'}{'-refined' if share else ''}"
 
     @property
     def _hash(self) -> str:

@@ -22,7 +22,6 @@ _GIVEN_BY_FLEET = {
     "output_dir": "the fleet has a folder for each node in its own output_dir",
     "run_id": "a fleet names its campaigns NODE.MOMENT",
     "memory.db_path": "each node has a memory in its folder, and the fleet has one for all",
-    "refine": "a fleet does not refine; refine a node with peva-env run afterwards",
 }
 
 
@@ -109,10 +108,6 @@ def _node(path: Path, folder: Path, defaults: Mapping[str, Any], given: Mapping[
         if (inner in value if isinstance(value, Mapping) else False) if inner else section in data:
             raise ConfigError(f"{where}: leave out {key}: {reason}")
     settings = parse_config_beside(data | {"output_dir": str(_folder_of(folder, name))}, path, where=where)
-    if settings.needs_scouting:
-        raise ConfigError(
-            f"{where}: rate_strategy: a fleet needs rates, for example type: custom; peva-env scout finds them"
-        )
     return FleetNode(name, resource, settings)
 
 

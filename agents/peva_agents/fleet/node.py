@@ -15,7 +15,8 @@ from peva_agents.fleet.file import FleetNode
 from peva_agents.fleet.news import Checked, News, NodeState, Phase
 from peva_agents.fleet.savings import MAX_CONFIGS, n_measured_alone
 from peva_agents.loop import run_campaign
-from peva_env.campaign import make_generator
+from peva_env.campaign import Scouting, make_generator, planned, scouting_rates, with_scouted_rates
+from peva_env.campaign import scout as scout_node
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.contracts import (
     Agent,
@@ -31,11 +32,14 @@ from peva_env.env import PevaEnv
 from peva_env.errors import LoadGeneratorError, PevaError
 from peva_env.inference import MonotoneMap
 from peva_env.memory import DuckDBMemoryStore, is_in_use, read_events, writing
-from peva_env.planning import DfaasPlanBuilder, agent_factory
+from peva_env.planning import Bracket, DfaasPlanBuilder, Refinement, agent_factory
 from peva_env.space import Config, config_text
 
 _LOST_WORKER_S = 30.0
 _PAUSE_S = 0.2
+
+_REFINES = "bisection"
+"""The agent that refines: of the finer rates of a limit it measures the middle one."""
 
 _PLAYED_AGAIN = 3
 """How often an agent plays once more without the other nodes, with other seeds: a single game has luck."""
@@ -108,14 +112,16 @@ class NodeCampaign:
     Args:
         make_env: opens the environment of a node.
         k6_version: returns the version of this machine's k6, or None if there is none to compare.
+        scout: scouts a node, as ``peva_env.campaign.scout``.
     """
 
     def __init__(
         self,
         make_env: Callable[[Orders, DfaasConfig], gymnasium.Env[Any, Any]] = live_env,
         k6_version: Callable[[DfaasConfig], str | None] = live_k6_version,
+        scout: Callable[..., Scouting] = scout_node,
     ) -> None:
-        self._make_env, self._k6_version = make_env, k6_version
+        self._make_env, self._k6_version, self._scout = make_env, k6_version, scout
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._state = NodeState()
@@ -233,24 +239,51 @@ class NodeCampaign:
             if mine:  # also what an earlier start had no time to send
                 self._send(packed(store, mine))
         settings = parse_config({**own.model_dump(mode="json", exclude_unset=True), "run_id": orders.run_id})
-        agent = agent_factory(orders.agent)(settings)
+        settings = self._with_rates(settings)
+        if settings.refine_share is not None:  # before hours of campaign that nothing could refine
+            Refinement(DfaasPlanBuilder(settings).build_space(), settings.refine_share)
+        grid = settings.model_copy(update={"refine": None})
+        agent = agent_factory(orders.agent)(grid)
         if isinstance(agent, SpaceBoundAgent):
-            agent.require_space(DfaasPlanBuilder(settings).build_space())
+            agent.require_space(DfaasPlanBuilder(grid).build_space())
+        ended = self._play(orders, grid, agent)
+        if settings.refine and ended[0] is Phase.COMPLETE:
+            ended = self._play(orders, settings, agent_factory(_REFINES)(settings))
+        return ended
+
+    def _with_rates(self, settings: DfaasConfig) -> DfaasConfig:
+        """Return a configuration whose rates are known; scout first if they have to be found."""
+        known = planned(settings)
+        if not known.needs_scouting:
+            return known
+        try:
+            found = self._scout(settings, _ScoutingObserver(self), run_id=f"{settings.run_id}-scout")
+        finally:
+            with writing(settings.memory.db_path, settings.memory.schema_version) as store:
+                self._send(_own_tables(store, settings))
+        if not found.is_complete:
+            max_time = scouting_rates(settings).max_time
+            raise PevaError(f"rate_strategy.max_time {max_time}: was too short for all rays; give more time")
+        return with_scouted_rates(settings)
+
+    def _play(self, orders: Orders, settings: DfaasConfig, agent: Agent) -> tuple[Phase, str]:
+        """Let an agent run a campaign, and return how and why it ended."""
         usual = agent.dominance if isinstance(agent, AgentWithDominance) else "one_sided"
         env = self._make_env(orders, settings.model_copy(update={"dominance": settings.dominance or usual}))
         self._env = env.unwrapped  # type: ignore[assignment]
         assert isinstance(self._env, PevaEnv)  # noqa: S101 - the id is ours
         self._env.observer = self
+        self._session_known = False
+        listening = _ListeningAgent(agent, self.choosing, usual)
         try:
-            listening = _ListeningAgent(agent, self.choosing, usual)
             result = run_campaign(env, listening, seed=settings.seed, options={"warm_start": True})
         finally:
             self._session_known = True
             env.close()
-            with writing(own.memory.db_path, own.memory.schema_version) as store:
-                self._send(packed(store, [run_id for run_id in _run_ids(store) if run_id.startswith(orders.run_id)]))
+            with writing(settings.memory.db_path, settings.memory.schema_version) as store:
+                self._send(_own_tables(store, settings))
         if isinstance(agent, TransferringAgent) and result.status is EndStatus.COMPLETE:
-            self._compare(agent, listening.begun, own)
+            self._compare(agent, listening.begun, settings)
         return Phase(str(result.status)), self._env.ending.removeprefix(f"{result.status}: ")
 
     def _compare(self, agent: TransferringAgent, begun: _Begun, own: DfaasConfig) -> None:
@@ -265,6 +298,24 @@ class NodeCampaign:
         alone = [n_measured_alone(agent.alone(seed + i), known, runs) for i in range(_PLAYED_AGAIN)]
         cost_s = sum(run.cost_s for run in runs)
         self._tell(n_alone=sum(alone) / len(alone), config_s=cost_s / max(1, len(known.measured)))
+
+    def scouting(self, configs: Sequence[Config]) -> None:
+        """Wait for leave to scout, for one run of k6."""
+        self._session_known = True  # the tables of a scouting are sent when it ends
+        self._wait_for_leave()
+        with self._changed:
+            self._has_leave = False
+            self._update(phase=Phase.MEASURING, detail=f"scouts {config_text(configs[0])} and above")
+
+    def stepped(self, event: ExecutionEvent) -> None:
+        """Send the event of a step of a scouting."""
+        with self._changed:
+            self._items.append(event)
+            self._update()
+
+    def scouted(self, bracket: Bracket) -> None:
+        """Tell the bracket of a ray."""
+        self._tell(phase=Phase.WAITING, last=f"scouted {' + '.join(bracket.names)}")
 
     def _wait_for_leave(self) -> None:
         if not self._session_known:
@@ -317,6 +368,22 @@ class NodeCampaign:
         return {"n_measured": len(known.measured), "n_left": known.n_unknown, "left_s": left_s}
 
 
+class _ScoutingObserver:
+    """Tells the campaign of a node of its scouting."""
+
+    def __init__(self, campaign: NodeCampaign) -> None:
+        self._campaign = campaign
+
+    def starting(self, configs: Sequence[Config], step_s: float) -> None:  # noqa: ARG002
+        self._campaign.scouting(configs)
+
+    def stepped(self, event: ExecutionEvent) -> None:
+        self._campaign.stepped(event)
+
+    def concluded(self, bracket: Bracket) -> None:
+        self._campaign.scouted(bracket)
+
+
 class _ListeningAgent:
     """Lets an agent choose when its node may run, with what other nodes have measured until then."""
 
@@ -341,6 +408,11 @@ def _runs_of(store: DuckDBMemoryStore, run_id: str) -> list[ExecutionEvent]:
     of_campaign = "(context_hash, repetition) IN (SELECT (context_hash, repetition) FROM run_sessions WHERE run_id = ?)"
     events = read_events(store.database.connection, f"{of_campaign} AND kind = 'measured'", [run_id])
     return [event for event in events if event.is_valid]
+
+
+def _own_tables(store: DuckDBMemoryStore, settings: DfaasConfig) -> Tables:
+    """Return the tables of this start of a campaign, of its scouting and of its refinement."""
+    return packed(store, [run_id for run_id in _run_ids(store) if run_id.startswith(str(settings.run_id))])
 
 
 def _run_ids(store: DuckDBMemoryStore) -> list[str]:

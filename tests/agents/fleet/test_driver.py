@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from rich.console import Console
 from peva_agents.fleet import FleetDriver, NodeState, Phase, load_fleet
 from peva_agents.fleet.view import node_table, savings_text
 from peva_agents.learnt import TransferAgent
-from peva_env.config import DfaasConfig
-from peva_env.contracts import ExecutionEvent
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, fleet_node, reading, writing
+from peva_env.campaign import Scouting
+from peva_env.config import DfaasConfig, parse_config
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent
+from peva_env.maps import read_map
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, Session, fleet_node, reading, writing
 from tests.agents.fleet.test_file import write
+from tests.support.builders import event
 from tests.support.fleet_nodes import SLEEPING, sleeping_env, started_runs, stored_runs
 from tests.support.in_process_ray import InProcessRay
 
@@ -158,3 +162,74 @@ def test_savings_are_the_difference_to_the_agent_alone(n_measured: int, said: st
     text = savings_text(states)
     assert text.startswith("alone, the agent would have measured 10.0 configurations of 1 complete node: ")
     assert text.endswith(said)
+
+
+SCOUTED_RATES = {"a": [10, 20, 30], "b": [20, 40, 60]}
+
+
+def scout_asleep(config: DfaasConfig, observer: Any, *, run_id: str) -> Scouting:
+    """Scout as on a node that sleeps: a run of k6 with two steps."""
+    name = str(fleet_node(run_id))
+    steps = [[("f", rate)] for rate in SCOUTED_RATES[name][:2]]
+    observer.starting(steps, 1.0)
+    events = [event(one, run_id=run_id, repetition=0, kind=EventKind.SCOUTED, cost_s=1.0) for one in steps]
+    with writing(config.memory.db_path, DEFAULT_SCHEMA_VERSION) as store:
+        store.open_session(Session(run_id, 0, f"context of {name}", {"node": {"name": name}}))
+        for each in events:
+            observer.stepped(each)
+        store.insert_events(events)
+        store.close_session(run_id, EndStatus.COMPLETE)
+    return Scouting(events, is_complete=True, decides=True)
+
+
+def planned_asleep(config: DfaasConfig) -> DfaasConfig:
+    """Return a configuration with the rates that its node was scouted for, if it was."""
+    with reading(config.memory.db_path, DEFAULT_SCHEMA_VERSION) as connection:
+        rows = connection.execute("SELECT run_id FROM run_sessions WHERE repetition = 0").fetchall()
+    mine = [name for name in map(fleet_node, (run_id for (run_id,) in rows)) if f"/{name}/" in config.memory.db_path]
+    data = config.model_dump(mode="json", exclude_unset=True)
+    rates = {"type": "custom", "rates": SCOUTED_RATES[str(mine[0])]} if mine else data["rate_strategy"]
+    return parse_config(data | {"rate_strategy": rates})
+
+
+def test_each_node_is_scouted_once_for_rates_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("planned", "with_scouted_rates"):
+        monkeypatch.setattr(f"peva_agents.fleet.node.{name}", planned_asleep)
+    monkeypatch.setitem(RATES, "rate_strategy", {"type": "auto"})
+    for n_scouted in (2, 0):
+        driver = driven(tmp_path, (*SLEEPING, scout_asleep), agent="learnt-transfer", max_loaded=1)
+        assert {state.phase for state in driver.states.values()} == {Phase.COMPLETE}
+        assert (driver.n_events > 0) == (n_scouted > 0)
+    with reading(tmp_path / "out" / "fleet.duckdb", DEFAULT_SCHEMA_VERSION) as connection:
+        scouted = connection.execute("SELECT run_id FROM run_sessions WHERE repetition = 0").fetchall()
+        runs = stored_runs(connection)
+    assert sorted(str(fleet_node(run_id)) for (run_id,) in scouted) == ["a", "b"]
+    rates = {name: {int(run.split()[1]) for run in own} for name, own in runs.items()}
+    assert all(rates[name] <= set(SCOUTED_RATES[name]) for name in "ab")
+
+
+def test_a_scouting_that_is_cut_short_says_what_to_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_short(config: DfaasConfig, observer: Any, *, run_id: str) -> Scouting:
+        return replace(scout_asleep(config, observer, run_id=run_id), is_complete=False)
+
+    monkeypatch.setattr("peva_agents.fleet.node.planned", lambda config: config)
+    monkeypatch.setitem(RATES, "rate_strategy", {"type": "auto", "max_time": "20s"})
+    states = driven(tmp_path, (*SLEEPING, cut_short), agent="bisection").states
+    assert {state.detail for state in states.values()} == {
+        "rate_strategy.max_time 20s: was too short for all rays; give more time"
+    }
+
+
+def test_a_complete_map_is_refined_and_what_transfer_saved_is_that_of_the_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RATES, "refine", "20%")
+    for is_first in (True, False):
+        driver = driven(tmp_path, agent="learnt-transfer")
+        assert {state.phase for state in driver.states.values()} == {Phase.COMPLETE}
+        assert (driver.n_events > 0) == is_first
+        assert all(2 <= (state.n_alone or 0.0) <= 6 for state in driver.states.values())
+    for name, capacity_rps in (("a", 20), ("b", 40)):
+        known = read_map(tmp_path / "out" / "fleet.duckdb", context=name).known
+        (ok,), (overloaded,) = known.frontier()[1], known.frontier()[0]
+        assert ok[0][1] <= capacity_rps < overloaded[0][1] <= max(ok[0][1] + 1, 1.2 * ok[0][1])

@@ -57,7 +57,10 @@ def test_the_folder_of_the_results_may_be_in_the_home_of_the_user(
         ({"nodes": [{"name": "a", "durations": "3s"}]}, r"node a: .*durations"),
         ({"nodes": [{"name": "a", "output_dir": "x"}]}, r"node a: leave out output_dir"),
         ({"nodes": [{"name": "a", "memory": {"db_path": "x"}}]}, r"node a: leave out memory\.db_path"),
-        ({"nodes": [{"name": "a", "rate_strategy": {"type": "auto"}}]}, r"node a: .*rate"),
+        (
+            {"nodes": [{"name": "a", "refine": "5%", "dominance": "one_sided"}]},
+            r"node a: refine: bisects, and so needs",
+        ),
         ({"max_loaded": 0}, r"max_loaded"),
         ({"output_dir": "s3://bucket/fleet"}, r"output_dir = 's3://bucket/fleet': must be a path on this machine"),
         ({"output_dir": "~nobody-of-this-name/fleet"}, r"output_dir = '~nobody-of-this-name/fleet'"),
