@@ -48,7 +48,7 @@ def _print_estimate(console: Console, estimate: PlanEstimate, config: DfaasConfi
         say(console, f"  {part:9}{_hours(seconds):>16} h  ({duration_text(seconds)})")
     say(
         console,
-        "total: an estimate, if nothing is skipped; at most: if each run waits for its cooldown and its requests as "
+        "total: an estimate, if nothing is inferred; at most: if each run waits for its cooldown and its requests as "
         "long as it may. Runs that are repeated because they were INVALID come on top",
     )
 

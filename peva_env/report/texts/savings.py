@@ -23,7 +23,7 @@ def method_text(node_map: NodeMap, savings: Savings) -> str:
     """Explain how the savings are computed."""
     known, is_last_short = node_map.known, savings.n_missing > 0
     last = ", except the last one, which is not finished and counts with its runs so far" if is_last_short else ""
-    left = f" Unknown configurations ({known.n_unknown:,}) do not count." if known.n_unknown else ""
+    left = f" Configurations without a verdict ({known.n_unknown:,}) do not count." if known.n_unknown else ""
     return (
         "The cartesian agent goes from low rates to high ones and skips every configuration above an overloaded one of "
         f"the same functions. To know the same {known.n_configs - known.n_unknown:,} of {known.n_configs:,} "
