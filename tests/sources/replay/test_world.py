@@ -250,7 +250,7 @@ def test_values_stay_within_the_observation_and_what_was_not_measured_is_masked(
         functions=(function("a", 10, success_rate=-0.0, p95_ms=1e9), function("b", 10, p95_ms=None)),
         node=NodeMeasurement(cpu_pct=250.0, ram_pct=float("nan")),
         margin=-1e300,
-        cost_s=float("nan"),
+        cost_s=-1e300,
     )
     world = world_of(tmp_path, odd, run([("a", 20), ("b", 10)], overloaded=True, functions=(), cost_s=-3.0))
     outcomes = everywhere(world)
