@@ -27,7 +27,15 @@ from peva_env.errors import ConfigError
 from peva_env.maps import NodeMap, read_fleet, read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, memory_files
 from peva_env.planning import DfaasPlanBuilder
-from peva_env.report import figure_file, map_figure, report_file, write_figure, write_fleet_report, write_report
+from peva_env.report import (
+    figure_file,
+    fleet_figure,
+    map_figure,
+    report_file,
+    write_figure,
+    write_fleet_report,
+    write_report,
+)
 from peva_env.space import DENSE_LIMIT, ConfigSpace
 
 _NO_PLAN = (
@@ -54,7 +62,7 @@ def report(
         path_option("--config", "-c", help="Configuration of the campaign: the map then spans the whole plan."),
     ] = None,
     figure: Annotated[
-        Path | None, path_option(help="Draw the map into this file as well, .svg or .png: for a slide or a wiki.")
+        Path | None, path_option(help="Draw the map, or that of each node, into this file as well, .svg or .png.")
     ] = None,
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
@@ -74,8 +82,6 @@ def report(
         schema_version=schema_version,
     )
     maps = read_fleet(memory, **choice) if (context, repetition, config) == (None, None, None) else {}
-    if maps and figure is not None:
-        raise ConfigError(f"--figure draws the map of one node: --context chooses it, of {', '.join(maps)}")
     console = make_console()
     if maps:
         write_fleet_report({name: _with_notes(one) for name, one in maps.items()}, out)
@@ -89,7 +95,7 @@ def report(
     nodes = f", {len(maps)} nodes" if maps else ""
     say(console, f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB{nodes})")
     if figure is not None:
-        write_figure(map_figure(node_map), figure)
+        write_figure(fleet_figure(maps) if maps else map_figure(node_map), figure)
         say(console, f"wrote {figure}")
 
 

@@ -9,7 +9,7 @@ What must always hold:
 from peva_env.report.figure_file import figure_file, write_figure
 from peva_env.report.frame import map_frame
 from peva_env.report.html import report_file, write_fleet_report, write_report
-from peva_env.report.map_figure import map_figure
+from peva_env.report.map_figure import fleet_figure, map_figure
 from peva_env.report.plots import (
     budget_curves,
     campaign_timeline,
@@ -27,6 +27,7 @@ __all__ = [
     "capacity_curve",
     "capacity_trend",
     "figure_file",
+    "fleet_figure",
     "load_curves",
     "map_figure",
     "map_frame",

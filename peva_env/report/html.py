@@ -10,10 +10,13 @@ texts, never markup; and the page's Content-Security-Policy allows only the scri
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from peva_env import __version__
 from peva_env.errors import ConfigError, PevaError
@@ -116,7 +119,7 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
         script=script,
         is_of_fleet=False,
         made_at=made_at,
-        **_node(node_map),
+        **_node(node_map, *predictions(node_map)),
     )
     return text
 
@@ -130,6 +133,7 @@ def render_fleet(maps: Mapping[str, NodeMap], *, made_at: float) -> str:
     environment, plotly_script, script = _environment(), _plotly_script(), _script(_SCRIPTS)
     fleet_script, choose_script = _script(_FLEET_SCRIPTS), _script(["choose"])
     functions = fleet.functions_of(maps)
+    likely = {name: predictions(one) for name, one in maps.items()}
     text: str = environment.get_template("fleet.html.j2").render(
         policy=_policy(plotly_script, script, fleet_script, choose_script),
         plotly_script=plotly_script,
@@ -141,18 +145,17 @@ def render_fleet(maps: Mapping[str, NodeMap], *, made_at: float) -> str:
         memory=Path(next(iter(maps.values())).memory).name,
         maps=maps,
         fleet=fleet,
-        parts=fleet_data(maps),
+        parts=fleet_data(maps, {name: probabilities for name, (probabilities, _) in likely.items()}),
         node_rows={name: fleet.node_row(one) for name, one in maps.items()},
         limit_rows={name: [fleet.limit_alone(one, function) for function in functions] for name, one in maps.items()},
         differing=fleet.differing(maps),
-        pages={name: _node(one) for name, one in maps.items()},
+        pages={name: _node(one, *likely[name]) for name, one in maps.items()},
     )
     return text
 
 
-def _node(node_map: NodeMap) -> dict[str, Any]:
-    """Return what the template of a node's page needs of its map."""
-    probabilities, notes = predictions(node_map)
+def _node(node_map: NodeMap, probabilities: NDArray[np.float64] | None, notes: Sequence[str]) -> dict[str, Any]:
+    """Return what the template of a node's page needs of its map and of ``predictions``."""
     return {
         "map": node_map,
         "data": map_data(node_map, probabilities),

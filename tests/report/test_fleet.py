@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -18,7 +19,9 @@ from peva_env.contracts import EndStatus, Verdict
 from peva_env.inference import Cell
 from peva_env.maps import CampaignRecord, NodeMap, read_fleet
 from peva_env.memory import DuckDBMemoryStore, Session
+from peva_env.report import fleet_figure
 from peva_env.report.data import fleet_data
+from peva_env.report.data.map_data import NOT_PREDICTED
 from peva_env.report.html import render_fleet, write_fleet_report
 from peva_env.report.texts import fleet
 from peva_env.space import Config, ConfigSpace
@@ -30,6 +33,7 @@ pytest.importorskip("jinja2", reason="needs the extra report")
 pytest.importorskip("plotly", reason="needs the extra report")
 
 PAIRS = ConfigSpace({"a": [10, 20], "b": [10, 20]}, max_functions=3)
+FOUR = ConfigSpace({name: [10, 20] for name in "abcd"}, max_functions=4)
 OK, OVER, ABSENT = Cell.OK_MEASURED, Cell.OVERLOADED_MEASURED, Cell.ABSENT
 
 
@@ -48,19 +52,25 @@ def two() -> dict[str, NodeMap]:
     return {"large": node(40), "small": node(20, context=CONTEXT | {"duration_s": 20.0})}
 
 
+def fleet_data_of(maps: dict[str, NodeMap]) -> list[dict[str, Any]]:
+    """Return the data of the small maps without predictions."""
+    return fleet_data(maps, dict.fromkeys(maps))
+
+
 # --- what it says ---------------------------------------------------------------------------------------------------
 
 
 def test_each_map_is_drawn_at_the_same_rates_of_the_same_functions() -> None:
-    large, small = fleet_data(two())
+    large, small = fleet_data_of(two())
     assert large["x"] == small["x"] == {"function": "a", "levels": ["none", "10", "20"]}
+    assert (large["y"], large["others"]) == ({"function": "b", "levels": ["none", "10", "20"]}, [])
     assert large["cells"] == [[ABSENT, OK, OK], [OK, OK, OK], [OK, OK, OVER]]
     assert small["cells"] == [[ABSENT, OK, OVER], [OK, OVER, OVER], [OVER, OVER, OVER]]
 
 
 def test_a_rate_that_only_one_node_has_is_blank_on_the_others() -> None:
     rates = [10, 20, 30, 40]
-    one, other = fleet_data({"x": node(25, ConfigSpace({"a": rates})), "y": node(25, ConfigSpace({"a": rates[:3]}))})
+    one, other = fleet_data_of({"x": node(25, ConfigSpace({"a": rates})), "y": node(25, ConfigSpace({"a": rates[:3]}))})
     assert one["cells"] == [[OK, OK, OVER, OVER]]
     assert other["cells"] == [[OK, OK, OVER, ABSENT]]
     assert (one["y"], other["x"]["levels"]) == (None, ["10", "20", "30", "40"])
@@ -68,20 +78,41 @@ def test_a_rate_that_only_one_node_has_is_blank_on_the_others() -> None:
 
 def test_nodes_with_rates_of_their_own_show_their_own() -> None:
     spaces = {name: ConfigSpace({"a": rates}) for name, rates in (("x", [10, 20, 30]), ("y", [100, 200]))}
-    parts = fleet_data({name: node(25, space) for name, space in spaces.items()})
+    parts = fleet_data_of({name: node(25, space) for name, space in spaces.items()})
     assert [part["x"]["levels"] for part in parts] == [["10", "20", "30"], ["100", "200"]]
 
 
 def test_other_functions_are_at_the_rates_with_most_runs_on_all_nodes() -> None:
     space = ConfigSpace({"a": [10, 20], "b": [10, 20], "c": [5, 15]}, min_functions=3, max_functions=4)
     few = [config for config in space if dict(config)["c"] == 5]
-    one, other = fleet_data({"x": node(40, space, few), "y": node(40, space)})
+    one, other = fleet_data_of({"x": node(40, space, few), "y": node(40, space)})
     assert one["others"] == other["others"] == ["c 5 rps"]
     assert other["cells"] == [[OK, OK], [OK, OVER]]
 
 
+def test_functions_that_are_not_loaded_are_named() -> None:
+    pair, both = [[("a", 10), ("b", 10)]], [[("a", 10), ("b", 10), ("c", 20)]]
+    assert [fleet_data_of({"x": node(90, FOUR, some)})[0]["others"] for some in (pair, both)] == [
+        ["others not loaded"],
+        ["c 20 rps", "d not loaded"],
+    ]
+
+
+def test_a_configuration_without_a_verdict_is_incomplete_and_an_unknown_one_has_its_prediction() -> None:
+    space = ConfigSpace({"a": [10, 20, 30]})
+    (part,) = fleet_data({"x": incomplete(space)}, {"x": np.array([0.321])})
+    assert part["cells"] == [[OK, Cell.INCOMPLETE, Cell.UNKNOWN]]
+    assert part["predicted"] == [[NOT_PREDICTED, NOT_PREDICTED, 32]]
+
+
+def incomplete(space: ConfigSpace) -> NodeMap:
+    """Return a map of one function: the first rate is OK, the run of the second is INVALID, the others are unknown."""
+    (first, second, *_) = space
+    return node_map(space, [*runs(first, Verdict.OK), *runs(second, Verdict.INVALID)])
+
+
 def test_of_very_many_rates_some_are_drawn_the_highest_among_them() -> None:
-    (part,) = fleet_data({"x": node(500, ConfigSpace({"a": range(1, 1001)}), [[("a", 1)], [("a", 1000)]])})
+    (part,) = fleet_data_of({"x": node(500, ConfigSpace({"a": range(1, 1001)}), [[("a", 1)], [("a", 1000)]])})
     assert len(part["cells"][0]) == 40
     assert part["x"]["levels"][-1] == "1000"
 
@@ -107,9 +138,16 @@ def test_a_row_says_the_state_the_counts_and_the_cost_of_a_node() -> None:
         "8",
         "4m 20s",
         "1.1.0",
-        "a 10 + b 20, 30 rps together",
+        "a 10 + b 20 rps",
     ]
     assert fleet.node_row(node(5, campaigns=()))[-1] == "–"
+
+
+def test_the_highest_load_is_one_that_needs_no_help_of_a_further_function() -> None:
+    space = ConfigSpace({"a": [10], "b": [10]}, max_functions=3)
+    alone, together = [("a", 10)], [("a", 10), ("b", 10)]
+    events = [*runs(alone, Verdict.OVERLOADED), *runs([("b", 10)], Verdict.OK), *runs(together, Verdict.OK)]
+    assert fleet.node_row(node_map(space, events))[-1] == "b 10 rps"
 
 
 def test_contexts_are_compared_to_the_last_letter_and_shown_shortened() -> None:
@@ -120,6 +158,11 @@ def test_contexts_are_compared_to_the_last_letter_and_shown_shortened() -> None:
     assert rows["0"] == [f"{'x' * 59}…", f"{'a' * 12}…"]
 
 
+def test_the_name_that_a_node_is_shown_by_is_no_difference() -> None:
+    maps = {name: node(40, context=CONTEXT | {"node": {"name": name}}) for name in ("large", "small")}
+    assert fleet.differing(maps)[0] == []
+
+
 def test_the_page_says_all_of_it() -> None:
     maps = two()
     maps["small"] = replace(maps["small"], campaigns=(campaign("small.20261129T100000", EndStatus.RUNNING),))
@@ -127,12 +170,31 @@ def test_the_page_says_all_of_it() -> None:
     for said in (
         "Load maps of 2 nodes",
         "2 nodes, 16 runs, 8m 40s of machine time. Still running: small.",
-        "large complete 8 of 8 known, 8 measured 8 4m 20s 1.1.0 a 10 + b 20, 30 rps together",
+        "large complete 8 of 8 known, 8 measured 8 4m 20s 1.1.0 a 10 + b 20 rps",
         "small OK to 10, overloaded from 20 OK to 10, overloaded from 20",
         "node duration_s large 30.0 small 20.0",
         "Load map of n",  # the page of a node, in its template
+        "n bears a 10 + b 20 requests/s together, with p95 latency",
+        "Rules that OVERLOADED runs broke",
     ):
         assert said in text
+
+
+def test_the_figure_shows_the_parts_of_the_page() -> None:
+    panels = fleet_figure({**two(), "n$1": node(40, FOUR, [[("a", 10), ("b", 10), ("c", 20)]])}).figure.axes
+    assert [ax.get_title() for ax in panels] == ["large", "small", "n\\$1\nc at 20 rps, d not loaded"]
+    assert (panels[0].get_xlabel(), panels[0].get_ylabel()) == ("a (rps)", "b (rps)")
+
+
+def test_the_figure_of_nodes_that_load_one_function_at_a_time_has_a_row_for_each() -> None:
+    spaces = [ConfigSpace({"a": [10, 20]}), ConfigSpace({"a": [10, 20], "b": [10, 20]}, max_functions=2)]
+    panels = fleet_figure({str(i): node(15, space) for i, space in enumerate(spaces)}).figure.axes
+    assert [[label.get_text() for label in ax.get_yticklabels()] for ax in panels] == [[""], ["a", "b"]]
+
+
+def test_a_figure_of_very_many_nodes_has_the_first_ones_and_says_so() -> None:
+    figure = fleet_figure({str(i): node(15, ConfigSpace({"a": [10, 20]})) for i in range(25)}).figure
+    assert (len(figure.axes), figure.get_suptitle()) == (24, "24 of 25 nodes")
 
 
 # --- what it is made of ---------------------------------------------------------------------------------------------
@@ -192,11 +254,12 @@ def test_a_memory_of_several_nodes_is_shown_side_by_side_unless_one_is_chosen(tm
     assert "<title>Load map of small</title>" in reported(memory, "--context", "small")[1]
 
 
-def test_a_figure_of_several_nodes_needs_the_choice_of_one(tmp_path: Path) -> None:
-    memory, figure = remember_nodes(tmp_path / "fleet.duckdb", "a", "a"), str(tmp_path / "map.svg")
-    done = CliRunner().invoke(cli.app, ["report", "--memory", str(memory), "--figure", figure])
-    assert str(done.exception) == "--figure draws the map of one node: --context chooses it, of large, small"
-    assert f"wrote {figure}" in reported(memory, "--context", "small", "--figure", figure)[0]
+def test_the_figure_of_several_nodes_is_a_small_map_of_each(tmp_path: Path) -> None:
+    memory, figure = remember_nodes(tmp_path / "fleet.duckdb", "a", "a"), tmp_path / "map.svg"
+    assert f"wrote {figure}" in reported(memory, "--figure", str(figure))[0]
+    assert {"large", "small"} <= set(re.findall(r"<!-- (.*?) -->", figure.read_text()))
+    assert f"wrote {figure}" in reported(memory, "--context", "small", "--figure", str(figure))[0]
+    assert "<!-- large -->" not in figure.read_text()
 
 
 def test_only_nodes_with_the_functions_in_question_are_shown(tmp_path: Path) -> None:
@@ -245,7 +308,8 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    write_fleet_report({**two(), EVIL: evil_map()}, tmp_path / "r.html")
+    nodes = {**two(), EVIL: evil_map(), "begun": incomplete(ConfigSpace({"a": [10, 20, 30, 40]}))}
+    write_fleet_report(nodes, tmp_path / "r.html")
     return tmp_path / "r.html"
 
 
@@ -257,8 +321,17 @@ def test_the_maps_are_drawn_and_all_is_readable(browser: Any, path: Path, width:
     opened = Opened(context, path)
     opened.page.wait_for_selector(".small-map svg")
     maps = opened.page.locator(".small-map svg")
-    assert maps.count() == 3
+    assert maps.count() == 4
     assert maps.first.get_attribute("aria-label") == "measured OK: 7, measured overloaded: 1"
+    assert maps.nth(3).get_attribute("aria-label") == "measured OK: 1, incomplete: 1, predicted: 2"
+    legend = opened.page.locator("#fleet-legend li").all_inner_texts()
+    assert [text.lstrip("●○✖×♦–") for text in legend][-5:] == [
+        "incomplete",
+        "unknown",
+        "predicted, from likely OK to likely overloaded",
+        "frontier: OK below, overloaded above",
+        "frontier, predicted",
+    ]
     assert opened.page.evaluate(CONTRAST) == []
     assert opened.page.evaluate("document.documentElement.scrollWidth") == width
     assert opened.problems == []
@@ -274,6 +347,9 @@ def test_a_node_is_a_click_away_and_so_is_the_way_back(browser: Any, path: Path)
         opened.page.locator("#maps").get_by_role("link", name=name, exact=True).click()
         opened.page.wait_for_selector("#plot .main-svg")
         assert opened.page.title() == f"Load map of {name}"
+        for drawn in ("#curves-plots", "#timeline-plot"):
+            opened.page.locator(drawn).scroll_into_view_if_needed()
+            opened.page.wait_for_selector(f"{drawn} .main-svg")
         opened.page.get_by_role("link", name="All nodes").click()
         opened.page.wait_for_selector(".small-map svg")
     opened.page.goto(f"{opened.url}?node=nobody")

@@ -37,7 +37,7 @@ def map_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = None
         "minFunctions": known.space.min_functions,
         "maxFunctions": known.space.max_functions,
         "cells": packed(cells, "u1"),
-        "predicted": None if probabilities is None else packed(_percent(cells, probabilities), "u1"),
+        "predicted": None if probabilities is None else packed(percent_of(cells, probabilities), "u1"),
         "proof": packed(proof, "u4"),
         "nProofOverloaded": len(known.frontier()[0]),
         "evidence": packed(inferred_from(known, cells, proof), "u4"),
@@ -64,7 +64,8 @@ def inferred_from(known: MonotoneMap, cells: NDArray[np.uint8], proof: Sequence[
     return follows_from
 
 
-def _percent(cells: NDArray[np.uint8], probabilities: NDArray[np.float64]) -> NDArray[np.uint8]:
+def percent_of(cells: NDArray[np.uint8], probabilities: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the probability of overload of each configuration in percent, (N,), from that of each unknown one."""
     percent = np.full(len(cells), NOT_PREDICTED, np.uint8)
     percent[cells == Cell.UNKNOWN] = np.clip(np.rint(100 * probabilities), 1, 99)  # 0 and 100 would look like knowledge
     return percent

@@ -101,18 +101,28 @@ def overload_maps(
     if known.space.max_functions == _SINGLES:
         raise ConfigError("the plan loads one function at a time: overload_map draws all of it")
     pieces, n_all = _pieces(MapSlicer(known, predicted, begun), functions, max_panels)
+    return slice_panels(pieces, f"{len(pieces)} of {n_all:,} maps, evenly spread" if len(pieces) < n_all else "")
+
+
+def slice_panels(pieces: Sequence[tuple[MapSlice, str]], title: str = "") -> "list[Axes]":
+    """Draw slices, each with its title, side by side and in rows, with one legend.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    require_matplotlib()
     figure, panels = _panels(len(pieces))
-    for ax, (piece, title) in zip(panels, pieces, strict=True):
-        draw_slice(ax, piece, title)
-    if pieces[0][1]:  # slices have the same axes, pairs have not
+    for ax, (piece, own) in zip(panels, pieces, strict=True):
+        draw_slice(ax, piece, own)
+    if len({(*piece.rows, piece.row_name, *piece.columns, piece.column_name) for piece, _ in pieces}) == 1:
         _label_outer(panels)
     legend = legend_of([piece for piece, _ in pieces])
     figure.legend(**legend, loc="outside right upper", frameon=False)
     n_lines = max(ax.get_title().count("\n") for ax in panels)
     n_down = -(-len(panels) // _PANELS_ACROSS)
     figure.set_figheight(figure.get_figheight() + _LINE_INCHES * n_lines * n_down)
-    if len(pieces) < n_all:
-        figure.suptitle(f"{len(pieces)} of {n_all:,} maps, evenly spread")
+    if title:
+        figure.suptitle(title)
     return panels
 
 

@@ -76,23 +76,32 @@ function drawLegend() {
     if (isPredicted(index)) nPredicted++;
     else counts[cells[index]]++;
   }
-  const entries = KINDS.filter((kind) => counts[kind]).map((kind) =>
-    legendEntry(fill[kind], mark[kind], LETTERS[SYMBOLS[kind]] ?? "", `${CELL_TEXTS[kind]}: ${count(counts[kind])}`));
+  const kinds = KINDS.filter((kind) => counts[kind]);
+  const entries = kinds.map((kind) => stateEntry(kind, `${CELL_TEXTS[kind]}: ${count(counts[kind])}`));
   const text = `predicted, with the probability of overload in %: ${count(nPredicted)}`;
   if (nPredicted) entries.push(legendEntry(shade(0.85), ink, "%", text));
   const nUnsure = configs.filter(isUnsure).length, ofUnsure = `ringed, less than ${100 * SURE} % sure: ${count(nUnsure)}`;
   if (nUnsure) entries.push(legendEntry(fill[OK_MEASURED], mark[OK_MEASURED], "◎", ofUnsure));
-  const isThere = (...kinds) => kinds.some((kind) => counts[kind]);
-  const ok = isThere(OK_MEASURED, OK_INFERRED), overloaded = isThere(OVERLOADED_MEASURED, OVERLOADED_INFERRED);
-  if (ok && overloaded) entries.push(legendLine("solid", "frontier: OK below, overloaded above"));
-  if (nPredicted) entries.push(legendLine("dotted", "frontier, predicted"));
+  entries.push(...frontierEntries(kinds, nPredicted > 0));
   document.getElementById("legend").replaceChildren(...entries);
+}
+
+// The entries of the frontiers between these states.
+function frontierEntries(kinds, isPredicted) {
+  const isThere = (side) => kinds.some((kind) => SIDES[kind] === side);
+  const proved = isThere(-1) && isThere(1) ? [legendLine("solid", "frontier: OK below, overloaded above")] : [];
+  return [...proved, ...(isPredicted ? [legendLine("dotted", "frontier, predicted")] : [])];
 }
 
 function legendLine(style, text) {
   const key = make("span", { class: "key line", "aria-hidden": "true" });
   key.style.borderTopStyle = style;
   return make("li", {}, key, text);
+}
+
+function stateEntry(kind, text) {
+  const { fill, mark } = palette();
+  return legendEntry(fill[kind], mark[kind], LETTERS[SYMBOLS[kind]] ?? "", text);
 }
 
 function legendEntry(fill, ink, letter, text) {

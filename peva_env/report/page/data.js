@@ -6,8 +6,7 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-// As in map_data.py and run_data.py.
-const NOT_PREDICTED = 255;
+// As in run_data.py.
 const RUN_VERDICTS = ["OK", "OVERLOADED", "INVALID"];
 
 const ARRAYS = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
@@ -168,24 +167,13 @@ const isOfMap = (index) => index >= 0 && cells[index] !== ABSENT;
 // that of its prediction.
 function sideOf(index, likely = false) {
   if (!isOfMap(index)) return 0;
-  if (likely && isPredicted(index)) return predicted[index] >= 50 ? 1 : -1;
+  if (likely && isPredicted(index)) return likelySide(predicted[index]);
   return SIDES[cells[index]] ?? 0;
 }
 
-// The edges of a grid of configurations at which OK and overloaded meet: [x0, y0, x1, y1], the middle of a cell being
-// whole numbers. `likely`: only those that follow from a prediction.
-function frontierEdges(grid, likely = false) {
-  const edges = [];
-  const meet = (one, other) => {
-    const isProved = sideOf(one) * sideOf(other) < 0;
-    return likely ? !isProved && sideOf(one, true) * sideOf(other, true) < 0 : isProved;
-  };
-  grid.forEach((row, y) => row.forEach((index, x) => {
-    if (x && meet(row[x - 1], index)) edges.push([x - 0.5, y - 0.5, x - 0.5, y + 0.5]);
-    if (y && meet(grid[y - 1][x], index)) edges.push([x - 0.5, y - 0.5, x + 0.5, y - 0.5]);
-  }));
-  return edges;
-}
+// The edges of a grid of configurations at which OK and overloaded meet. `likely`: only those that follow from a prediction.
+const frontierEdges = (grid, likely = false) =>
+  edgesBetween(grid, (index) => sideOf(index), likely ? (index) => sideOf(index, true) : null);
 
 // Whether a configuration was measured, but its runs leave more doubt of the verdict than is usual to accept.
 const SURE = 0.95;

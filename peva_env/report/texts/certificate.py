@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from peva_env.inference import Dispute, MonotoneMap
-from peva_env.maps import WHY_ADDING_HELPS, NodeMap, added_functions
+from peva_env.maps import LEVEL, WHY_ADDING_HELPS, NodeMap, added_functions
 from peva_env.report.texts.formats import confidence_text, count_text, load_text
 from peva_env.report.texts.summary import scope_text
 from peva_env.space import Config, config_key
@@ -19,6 +19,24 @@ def highest_ok(node_map: NodeMap) -> Sequence[Config]:
     """Return the maximal OK configurations, ordered by number of functions and then by total rate, highest first."""
     _, ok = node_map.known.frontier()
     return sorted(ok, key=lambda config: (-len(config), -sum(rate for _, rate in config)))
+
+
+def load_to_plan_with(node_map: NodeMap) -> Config | None:
+    """Return the first of ``highest_ok`` that is no mix with a helping function, and whose verdict is sure; None: none.
+
+    A mix that the node bears only because it has a further function would mislead whoever plans with it. Such a mix, or
+    one whose verdict is not sure, is returned if there is no other of as many functions.
+    """
+    highest = highest_ok(node_map)
+    helped = {config_key(one.ok) for one in added_functions(node_map.known)}
+    plain = [config for config in highest if config_key(config) not in helped] or highest
+    surest_first = sorted(plain, key=lambda config: (-len(config), not is_sure(node_map.confidence(config))))
+    return next(iter(surest_first), None)
+
+
+def is_sure(confidence: float | None) -> bool:
+    """Return whether a verdict is sure enough to be said without a reservation; so is one without a confidence."""
+    return confidence is None or confidence >= LEVEL
 
 
 def certificate_text(node_map: NodeMap) -> str:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from peva_env.contracts import Verdict
+from peva_env.contracts import Verdict, ending_text
 from peva_env.maps import NodeMap
-from peva_env.report.texts.certificate import highest_ok
+from peva_env.report.texts.certificate import load_to_plan_with
 from peva_env.report.texts.formats import count_text, isolated, load_text, span_text
 
 NONE = "–"
@@ -15,7 +15,7 @@ _OF_DIGEST = 12
 _DIGEST_DIGITS = 32
 """A text of at least this many hex digits is a digest, of which the first ones are shown."""
 
-NODE_COLUMNS = ("state", "configurations", "runs", "machine time", "k6", "highest OK load")
+NODE_COLUMNS = ("campaign", "configurations", "runs", "machine time", "k6", "highest OK load")
 
 
 def functions_of(maps: Mapping[str, NodeMap]) -> Sequence[str]:
@@ -25,18 +25,15 @@ def functions_of(maps: Mapping[str, NodeMap]) -> Sequence[str]:
 
 def node_row(one: NodeMap) -> Sequence[str]:
     """Return a node as texts under ``NODE_COLUMNS``."""
-    last, known = one.campaigns[-1:], one.known
-    highest = highest_ok(one)[:1]
+    last, known, highest = one.campaigns[-1:], one.known, load_to_plan_with(one)
     versions = dict.fromkeys(campaign.k6_version for campaign in one.campaigns if campaign.k6_version)
-    total = sum(rate for config in highest for _, rate in config)
-    many = f", {total:,} rps together" if any(len(config) > 1 for config in highest) else " rps"
     return [
-        last[0].status if last else NONE,
+        ending_text(last[0].status, last[0].detail) if last else NONE,
         f"{known.n_configs - known.n_unknown:,} of {known.n_configs:,} known, {len(one.runs):,} measured",
         f"{len(one.events):,}",
         span_text(one.cost_s),
         ", ".join(versions) or NONE,
-        f"{load_text(highest[0])}{many}" if highest else NONE,
+        f"{load_text(highest)} rps" if highest else NONE,
     ]
 
 
@@ -67,8 +64,14 @@ def all_nodes(maps: Mapping[str, NodeMap]) -> str:
 
 
 def differing(maps: Mapping[str, NodeMap]) -> tuple[Sequence[str], Mapping[str, Sequence[str]]]:
-    """Return the entries of the contexts that are not the same on all nodes, and their texts on each node."""
-    entries = {name: dict(_entries(one.context)) for name, one in maps.items()}
+    """Return the entries of the contexts that are not the same on all nodes, and their texts on each node.
+
+    The name of a node is left out where it is the one by which the node is shown.
+    """
+    entries = {
+        name: {key: text for key, text in _entries(one.context) if (key, text) != ("node.name", name)}
+        for name, one in maps.items()
+    }
     keys = dict.fromkeys(key for own in entries.values() for key in sorted(own))
     differ = [key for key in keys if len({own.get(key, "") for own in entries.values()}) > 1]
     return differ, {name: [_short(own.get(key) or NONE) for key in differ] for name, own in entries.items()}

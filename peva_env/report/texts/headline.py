@@ -6,9 +6,9 @@ from statistics import fmean
 
 from peva_env.config import LATENCIES
 from peva_env.contracts import Verdict
-from peva_env.maps import LEVEL, NodeMap, added_functions
+from peva_env.maps import NodeMap
 from peva_env.memory import rules_in
-from peva_env.report.texts.certificate import highest_ok
+from peva_env.report.texts.certificate import is_sure, load_to_plan_with
 from peva_env.report.texts.formats import confidence_text, isolated, load_text
 from peva_env.rules import MEAN_SUCCESS, SUCCESS_OF, WHOLE_RUN
 from peva_env.space import Config, config_key
@@ -28,12 +28,8 @@ _BROKEN = {
 
 def headline(node_map: NodeMap) -> Iterator[str]:
     """Yield what the node bears, what breaks first, and how much of the map is known."""
-    highest = highest_ok(node_map)
-    # A mix that the node bears only because it has a further function would mislead whoever plans with the sentence.
-    helped = {config_key(one.ok) for one in added_functions(node_map.known)}
-    plain = [config for config in highest if config_key(config) not in helped] or highest
-    surest_first = sorted(plain, key=lambda config: (-len(config), not _is_sure(node_map.confidence(config))))
-    yield _bears(node_map, surest_first[0]) if plain else f"No load that {isolated(node_map.node)} bears was found."
+    config = load_to_plan_with(node_map)
+    yield _bears(node_map, config) if config else f"No load that {isolated(node_map.node)} bears was found."
     broken = _breaks_first(node_map)
     if broken:
         yield broken
@@ -46,15 +42,11 @@ def headline(node_map: NodeMap) -> Iterator[str]:
 
 def _bears(node_map: NodeMap, config: Config) -> str:
     confidence = node_map.confidence(config)
-    only = "" if _is_sure(confidence) else "only "
+    only = "" if is_sure(confidence) else "only "
     sure = "" if confidence is None else f" ({only}{confidence_text(confidence)} sure)"
     together = " together" if len(config) > 1 else ""
     load = f"{load_text(config)} requests/s{together}"
     return f"{isolated(node_map.node)} bears {load}{_latency(node_map, config)}{sure}."
-
-
-def _is_sure(confidence: float | None) -> bool:
-    return confidence is None or confidence >= LEVEL
 
 
 def _latency(node_map: NodeMap, config: Config) -> str:
