@@ -44,12 +44,14 @@ def savings_text(states: Mapping[str, NodeState]) -> str:
     alone = sum(state.n_alone or 0.0 for state in known)
     saved = alone - sum(state.n_measured for state in known)
     saved_s = sum(((state.n_alone or 0.0) - state.n_measured) * (state.config_s or 0.0) for state in known)
-    came_to = f"saved {saved:,.1f} of them ({saved / alone:.0%})" if saved >= 0 else f"cost {-saved:,.1f} more"
     nodes = f"{len(known)} complete node{'s' if len(known) > 1 else ''}"
-    return (
+    said = (
         f"alone, the agent would have measured {alone:,.1f} configurations of {nodes}: the other nodes' measurements "
-        f"{came_to}, about {duration_text(abs(saved_s))} of machine time"
     )
+    if round(abs(saved), 1) == 0:
+        return f"{said}saved none of them"
+    came_to = f"saved {saved:,.1f} of them ({saved / alone:.0%})" if saved > 0 else f"cost {-saved:,.1f} more"
+    return f"{said}{came_to}, about {duration_text(abs(saved_s))} of machine time"
 
 
 class FleetView:

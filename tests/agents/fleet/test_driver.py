@@ -155,7 +155,11 @@ def test_what_transfer_saved_is_told_of_each_node_and_of_all(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("n_measured", "said"),
-    [(8, "saved 2.0 of them (20%), about 1m 00s of machine time"), (11, "cost 1.0 more, about 30s of machine time")],
+    [
+        (8, "saved 2.0 of them (20%), about 1m 00s of machine time"),
+        (11, "cost 1.0 more, about 30s of machine time"),
+        (10, "saved none of them"),
+    ],
 )
 def test_savings_are_the_difference_to_the_agent_alone(n_measured: int, said: str) -> None:
     states = {"a": NodeState(n_measured=n_measured, n_alone=10.0, config_s=30.0), "b": NodeState(n_measured=3)}
