@@ -86,7 +86,7 @@ def main(total_steps):
         .training(lr=1e-3, train_batch_size_per_learner=BATCH, minibatch_size=256, num_epochs=4, entropy_coeff=0.003)
         .debugging(seed=1)
     )
-    ray.init(num_cpus=ENV_RUNNERS, include_dashboard=False, _node_ip_address="127.0.0.1")
+    ray.init("local", num_cpus=ENV_RUNNERS, include_dashboard=False, _node_ip_address="127.0.0.1")
     algorithm = config.build_algo()
     for number in range(max(1, total_steps // BATCH)):
         result = algorithm.train()["env_runners"]
