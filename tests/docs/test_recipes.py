@@ -33,7 +33,9 @@ def run(code: str | Path, folder: Path, *args: str, python: Path = Path(sys.exec
     """Run a recipe or a block of the page in a process of its own, away from home and without reports to its makers."""
     how = [str(code)] if isinstance(code, Path) else ["-c", code]
     path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    # Ray would give its workers the environment of the `uv run` that started these tests.
+    of_ray = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+    environment = {**os.environ, **of_ray, "PATH": path, "HOME": str(folder)}
     done = subprocess.run(
         [python, *how, *args], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
     )
