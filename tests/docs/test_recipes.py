@@ -60,6 +60,8 @@ def test_a_recipe_runs(recipe: str, library: str, tmp_path: Path) -> None:
 @pytest.fixture
 def rllib(tmp_path: Path) -> Path:
     """Return a Python with RLlib and this package, installed as the page says, where the package registry is there."""
+    for library in ("torch", "ray"):  # whoever has none of them is spared a download of gigabytes
+        pytest.importorskip(library, reason=f"needs {library}")
     if UV is None:
         pytest.skip("needs uv")
     (install,) = re.findall(r"^uv pip install (--python rllib .*) \.$", PAGE, re.MULTILINE)
