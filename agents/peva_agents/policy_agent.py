@@ -150,7 +150,9 @@ class PolicyAgent:
         for config in chosen:
             key = self._guarded("choose_batch", config_key, config)
             if key in taken or sorted(config) not in candidates:
-                raise PolicyError(f"policy {self.name}: choose_batch returned {config!r}, which is no candidate (left)")
+                raise PolicyError(
+                    f"policy {self.name}: choose_batch returned {config!r}, which is not a candidate, or not any more"
+                )
             taken.add(key)
         return [self._campaign.action(config) for config in chosen]
 

@@ -132,7 +132,7 @@ def _earlier_rates(settings: DfaasConfig, before: NodeMap) -> dict[str, tuple[in
         if name not in earlier:
             raise ConfigError(
                 f"rate_strategy.type auto: {before.memory} has no rates of {name}; give it a rate_strategy of its own, "
-                "or leave it out"
+                f"or leave it out; the functions of the earlier map are {', '.join(earlier)}"
             )
     return {name: earlier[name] for name in scouted}
 

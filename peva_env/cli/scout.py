@@ -17,6 +17,7 @@ from peva_env.errors import PevaError
 from peva_env.memory import memory_files
 from peva_env.planning import brackets
 from peva_env.report import figure_file, scouting_curve, write_figure
+from peva_env.system import FirstInterrupt
 
 _OUT_OF_TIME = 3
 
@@ -61,8 +62,12 @@ def scouted(console: Console, settings: DfaasConfig) -> Scouting:
         PevaError: see ``peva_env.campaign.scout``.
     """
     progress = ScoutProgress(console)
+    FirstInterrupt()  # signals often come in twos: from timeout, and once more through uv
     try:
         found = scout_node(settings, progress)
+    except KeyboardInterrupt:
+        say(console, "interrupted: the step in progress is discarded; the same command scouts anew")
+        raise
     finally:
         print_steps(console, progress.events)
         if progress.events:

@@ -61,8 +61,8 @@ def source_text(node_map: NodeMap) -> str:
     if of_campaign is None or DOMINANCE_RULES.index(dominance) <= DOMINANCE_RULES.index(of_campaign):
         return source
     return (
-        f"{source}; the campaign inferred {of_campaign}, which infers less: it could measure instead, a question "
-        f"cannot; --dominance {of_campaign} answers by its rule"
+        f"{source}. The campaign inferred less ({of_campaign}) and measured the rest; --dominance {of_campaign} "
+        "answers by its rule"
     )
 
 

@@ -178,16 +178,18 @@ def _beyond(node_map: NodeMap, config: Config) -> Iterator[str]:
 
 
 def _nearest(node_map: NodeMap, config: Config) -> Iterator[Neighbour]:
-    """Yield the nearest other measured configuration of each verdict, of the same functions if possible."""
+    """Yield the nearest other measured configuration of each verdict, of the same functions if any was measured."""
     space, rates_rps, asked = node_map.known.space, dict(config), config_key(config)
     highest = {name: rates[-1] or 1 for name, rates in zip(space.functions, space.rates_rps, strict=True)}
 
-    def distance(key: ConfigKey) -> tuple[bool, float]:
+    def distance(key: ConfigKey) -> float:
         other = dict(config_pairs(key))
         gaps = (abs(other.get(name, 0) - rates_rps.get(name, 0)) / top for name, top in highest.items())
-        return key[0] != asked[0], sum(gaps)
+        return sum(gaps)
 
+    others = {key: verdict for key, verdict in node_map.known.measured.items() if key != asked}
+    others = {key: verdict for key, verdict in others.items() if key[0] == asked[0]} or others
     for wanted in (Verdict.OK, Verdict.OVERLOADED):
-        found = [key for key, verdict in node_map.known.measured.items() if verdict is wanted and key != asked]
+        found = [key for key, verdict in others.items() if verdict is wanted]
         if found:
             yield _neighbour(node_map, config_pairs(min(found, key=distance)))

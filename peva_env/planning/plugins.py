@@ -1,6 +1,7 @@
 """Agents, the campaign loop, the trainer and the arena, found by entry point: ``peva_env`` never imports them."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -31,7 +32,9 @@ def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
     if ":" in name:
         return own_policy(name)
     if name not in found:
-        raise ConfigError(f"--agent {name!r}: there is no such agent; there are: {', '.join(sorted(found))}")
+        near = get_close_matches(name, found, n=1)
+        meant = f"did you mean {near[0]}? There" if near else "there"
+        raise ConfigError(f"agent {name!r}: there is no such agent; {meant} are: {', '.join(sorted(found))}")
     return _loaded(found[name])
 
 

@@ -144,6 +144,13 @@ def test_a_scouting_that_was_cut_off_decides_nothing_and_a_function_that_never_a
     write(campaign(broken, rates=[1], cooldown={"max_wait_seconds": 2, "sleep_step_seconds": 0.2}, **auto(step="2s")))
     process = start()
     assert wait_until(lambda: MEMORY.exists() and k6_runs_in(process))
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    code, output, errors = finish(process)
+    assert (code, errors) == (130, "")
+    assert "interrupted: the step in progress is discarded; the same command scouts anew" in output
+    process = start()
+    assert wait_until(lambda: len(statuses()) == 2 and k6_runs_in(process))
     process.kill()
     assert finish(process)[0] == -signal.SIGKILL
     code, output, errors = run()
@@ -155,4 +162,4 @@ def test_a_scouting_that_was_cut_off_decides_nothing_and_a_function_that_never_a
     assert one_line(errors).endswith(
         "no rates can be chosen: mend the function and scout again with `peva-env scout`, or write its rates yourself"
     )
-    assert statuses() == ["crashed", "complete"]
+    assert statuses() == ["interrupted", "crashed", "complete"]

@@ -40,8 +40,8 @@ def test_a_question_is_answered_from_the_memory_of_this_folder(memory: str) -> N
     assert "could be raised" in title
     assert a.split() == ["a", "15", "20", "20", "30", "30"]
     assert ended.stdout.splitlines()[-1] == (
-        "node ctx, context ctx, repetition 1, 2 configurations measured; inferred within_sets; the campaign inferred "
-        "one_sided, which infers less: it could measure instead, a question cannot; --dominance one_sided answers by "
+        "node ctx, context ctx, repetition 1, 2 configurations measured; inferred within_sets. "
+        "The campaign inferred less (one_sided) and measured the rest; --dominance one_sided answers by "
         "its rule"
     )
     assert peva("ask", "b=20", "a=20", "--dominance", "one_sided").stdout.endswith("measured; inferred one_sided\n")

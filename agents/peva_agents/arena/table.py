@@ -9,7 +9,7 @@ from peva_agents.arena.summary import OFTEN_OVERLOADED
 from peva_agents.arena.text_table import TextTable
 
 NOTE = (
-    "Proved: labels that were measured or inferred; an unknown label counts as wrong. Predicted: proved labels, and "
+    "Proved: verdicts that were measured or inferred; an unknown one counts as wrong. Predicted: proved verdicts, and "
     "the agent's predictions of the others, which are OK for agents without predictions (*). Figures over episodes are "
     "interquartile means in percent, with 95 % bootstrap intervals."
 )

@@ -95,7 +95,7 @@ def _doubts(node_map: NodeMap, region: SafeRegion) -> Iterator[str]:
     if doubtful:
         yield (
             f"the margins speak against these mixes, though most of their runs were OK: {', '.join(doubtful)}; "
-            "`peva-env run --confirm 0.95` runs them again"
+            "the campaign's command with --confirm 0.95 runs them again"
         )
 
 

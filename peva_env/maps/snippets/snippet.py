@@ -63,7 +63,7 @@ def _heading(node_map: NodeMap, box: Box) -> Iterator[str]:
             else f" with a confidence of {'over ' if confidence > 0.999 else ''}{min(confidence, 0.999):.3f}"
         )
         yield one_line(f"Follows from {config_text(config)}, which was OK{sure}.")
-    yield "The paths are assumptions: adapt them."
+    yield "The paths are those that were measured, or else the names of the functions: adapt them."
     for limit in box.limits:
         if not limit.limit_rps:
             yield one_line(f"{limit.function}: no load of it is proved safe beside the others. Do not route to it.")

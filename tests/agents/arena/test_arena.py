@@ -130,7 +130,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"sim": "random:3", "budgets": [0, 5]}, "budgets .0, 5.: must be numbers of runs of at least 1, ascending"),
     ({"sim": "random:3", "budgets": [5, 5]}, "budgets .5, 5.: must be numbers"),
     ({"sim": "random:3", "budgets": [10**400]}, "budgets.0. = 10.*0: input should be less than or equal"),
-    ({"sim": "random:3", "agents": ["unifrom"]}, "'unifrom': there is no such agent; there are: bandit"),
+    (
+        {"sim": "random:3", "agents": ["unifrom"]},
+        "agent 'unifrom': there is no such agent; did you mean uniform",
+    ),
     ({"data": ["local-node-v1"], "min_recorded": 1000}, "--min-recorded 1000: no map has so many .* has 168"),
     ({"data": ["nowhere"]}, "nowhere"),
     ({"data": ["local-node-v1"], "scenarios": ["MID"]}, "'MID' is not recorded"),
