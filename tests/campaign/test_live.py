@@ -108,8 +108,9 @@ def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_not
 
     lines = [line.split() for line in output.splitlines()]
     assert "\n2 measured, 0 inferred, 6 left (about" in output
-    assert ["180", "X", "X", "x"] in lines
-    assert ["20", "o", "o", "o"] in lines
+    assert ["180", "O", "O", "x"] in lines
+    assert ["20", "O", "O", "X"] in lines
+    assert ["none", "O", "X"] in lines
     assert "complete: 7 configurations measured, 1 inferred, 0 unknown; 7 runs took" in output
     shown = output.split("runs took")[1].splitlines()[1:]
     assert all(Path(line.strip()).exists() for line in shown if line.startswith("  "))

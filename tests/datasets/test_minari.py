@@ -365,4 +365,4 @@ def test_without_minari_the_extra_is_named(tmp_path: Path) -> None:
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=60
     )
     last = done.stderr.splitlines()[-1]
-    assert last.startswith(f"peva_env.errors.{ConfigError.__name__}: --minari needs the `minari` extra")
+    assert last.startswith(f"peva_env.errors.{ConfigError.__name__}: --minari needs Minari, which is not installed (")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,16 @@ def test_a_missing_k6_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("PEVA_ENV_K6", raising=False)
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    monkeypatch.setattr("importlib.metadata.distribution", _no_distribution)
-    with pytest.raises(LoadGeneratorError, match=re.escape(install_text("local")) + ".*k6_path or PEVA_ENV_K6"):
+    install = install_text("local")
+    monkeypatch.setattr("importlib.metadata.distribution", _no_k6)
+    with pytest.raises(LoadGeneratorError, match=re.escape(install) + ".*k6_path or PEVA_ENV_K6"):
         find_k6()
 
 
-def _no_distribution(name: str) -> None:
-    raise importlib.metadata.PackageNotFoundError(name)
+def _no_k6(name: str, found: Callable[[str], Any] = importlib.metadata.distribution) -> Any:
+    if name == "k6":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return found(name)
 
 
 @pytest.mark.parametrize("setting", ["k6_path", "PEVA_ENV_K6"])
