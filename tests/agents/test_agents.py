@@ -121,8 +121,8 @@ class Chooses(NoOpPolicy):
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ([[("z", 1)]], r"policy Chooses: choose_batch returned \[\('z', 1\)\], which is no candidate"),
-        ([[("a", 10)], [("a", 10)]], "which is no candidate"),
+        ([[("z", 1)]], r"policy Chooses: choose_batch returned \[\('z', 1\)\], which is not a candidate"),
+        ([[("a", 10)], [("a", 10)]], "which is not a candidate"),
         ([3], "policy Chooses failed in choose_batch: TypeError"),
         (ValueError("boom"), r"policy Chooses failed in choose_batch: ValueError\('boom'\)"),
         (None, "policy Chooses failed in choose_batch: TypeError"),
