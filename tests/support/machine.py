@@ -6,9 +6,9 @@ Without xdist the tests run one after the other. With it (``-n``), there are two
   help the other workers; at the very end one of them runs the tests marked ``alone``.
 - *computing* workers run everything else. They have a low priority, so that k6 is not late for them.
 
-A worker gets a file of tests at a time, since the tests of a file share fixtures. Files come in the order in which
-pytest collects them, but those at the root of ``tests`` first: some of them take long, and the many files in folders
-fill the end better.
+A worker gets a file of tests at a time, since the tests of a file share fixtures. Of the tests that wait the files with
+most tests come first, so that none of them is left for the end. The others come in the order in which pytest collects
+them, but those at the root of ``tests`` first: some take long, and the many files in folders fill the end better.
 
 A lock makes ``alone`` true however the tests are started: each test holds it shared, an ``alone`` test exclusively. The
 lock file is the same for every pytest of this user, so two test runs on one machine keep apart, too.
@@ -30,8 +30,8 @@ from xdist.workermanage import WorkerController
 _LOCK = Path(tempfile.gettempdir()) / f"peva-env-tests-{os.getuid()}.lock"
 _NICENESS = 10
 _MAX_CORES = 4
-_CYCLE = 5
-"""The kinds of workers repeat: of five, every other one, beginning with the first, waits; the others compute."""
+_CYCLE = 7
+"""The kinds of workers repeat: of seven, every other one, beginning with the first, waits; the others compute."""
 
 WAITING, COMPUTING, ALONE = "waits", "computes", "alone"
 """The kinds of tests; the workers are of the first two."""
@@ -49,7 +49,7 @@ def machine(*, exclusive: bool) -> Iterator[None]:
 
 
 def n_workers() -> int:
-    """Return how many workers ``-n auto`` starts: one for each core that computes, three for two cores that wait."""
+    """Return how many workers ``-n auto`` starts: for two cores three that compute and four that wait."""
     return _CYCLE * min(os.cpu_count() or 1, _MAX_CORES) // 2
 
 
@@ -81,9 +81,16 @@ def _group(item: pytest.Item) -> str:
     return f"{WAITING if waits else COMPUTING}:{item.nodeid.partition('::')[0]}"
 
 
-def next_group(names: Iterable[str], kinds: Iterable[str]) -> str | None:
-    """Return the group that a worker gets next: of the first of its kinds that is left, files at the root first."""
-    left = sorted(names, key=lambda name: name.count("/") > 1)  # stable
+def next_group(sizes: Mapping[str, int], kinds: Iterable[str]) -> str | None:
+    """Return the group that a worker gets next: of the first of its kinds that is left, files at the root first.
+
+    ``sizes`` are the groups with the number of their tests.
+    """
+
+    def place(name: str) -> tuple[bool, int]:
+        return name.count("/") > 1, -sizes[name] if name.startswith(WAITING) else 0
+
+    left = sorted(sizes, key=place)  # stable
     return next((name for kind in kinds for name in left if name.partition(":")[0] == kind), None)
 
 
@@ -118,4 +125,4 @@ class TwoKinds(LoadScopeScheduling):
     def _next_group(self, node: WorkerController) -> str | None:
         waiting = [worker for worker in self.nodes if kind_of_worker(worker.gateway.id) == WAITING]
         kinds = (WAITING, COMPUTING, ALONE) if node in waiting or not waiting else (COMPUTING,)
-        return next_group(self.workqueue, kinds)
+        return next_group({name: len(tests) for name, tests in self.workqueue.items()}, kinds)

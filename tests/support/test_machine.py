@@ -64,7 +64,12 @@ def test_a_worker_gets_the_first_of_its_kinds_and_files_at_the_root_before_those
     kinds: tuple[str, ...], first: str | None
 ) -> None:
     groups = ["computes:tests/a/test_a.py", "waits:tests/a/test_a.py", "waits:tests/b/test_b.py"]
-    assert next_group([*groups, "computes:tests/test_z.py", "alone"], kinds) == first
+    assert next_group(dict.fromkeys([*groups, "computes:tests/test_z.py", "alone"], 1), kinds) == first
+
+
+def test_of_the_files_that_wait_the_one_with_most_tests_comes_first() -> None:
+    sizes = {"waits:tests/a/test_a.py": 2, "waits:tests/a/test_b.py": 9, "computes:tests/a/test_c.py": 50}
+    assert next_group(sizes, [WAITING, COMPUTING]) == "waits:tests/a/test_b.py"
 
 
 def test_a_background_job_whose_ctrl_c_is_ignored_can_interrupt_what_it_starts() -> None:
