@@ -13,7 +13,8 @@ from peva_agents.fleet.driver import FleetDriver
 from peva_agents.fleet.file import FleetNode, FleetPlan, load_fleet
 from peva_agents.fleet.fleet import merge, run, status, stop
 from peva_agents.fleet.news import NodeState, Phase
-from peva_agents.fleet.node import NodeCampaign, Orders
+from peva_agents.fleet.node import NodeCampaign
+from peva_agents.fleet.orders import Orders
 from peva_agents.fleet.shares import LoadShares
 
 __all__ = [

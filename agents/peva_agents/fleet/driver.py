@@ -16,7 +16,8 @@ from typing import Any
 from peva_agents.fleet.exchange import merge, packed
 from peva_agents.fleet.file import FleetNode, FleetPlan
 from peva_agents.fleet.news import Checked, News, NodeState, Phase
-from peva_agents.fleet.node import NodeCampaign, Orders, require_k6
+from peva_agents.fleet.node import NodeCampaign
+from peva_agents.fleet.orders import Orders, require_k6
 from peva_agents.fleet.shares import LoadShares
 from peva_env.contracts import EventKind, ExecutionEvent, TransferringAgent
 from peva_env.errors import LoadGeneratorError, PevaError

@@ -3,25 +3,25 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium
 
 from peva_agents.fleet.exchange import Tables, merge, packed
-from peva_agents.fleet.file import FleetNode
+from peva_agents.fleet.listening import Begun, ListeningAgent
 from peva_agents.fleet.news import Checked, News, NodeState, Phase
+from peva_agents.fleet.orders import Orders, live_env, live_k6_version, require_k6
 from peva_agents.fleet.savings import MAX_CONFIGS, n_measured_alone
 from peva_agents.loop import run_campaign
-from peva_env.campaign import Scouting, make_generator, planned, scouting_rates, with_scouted_rates
+from peva_env.campaign import Scouting, planned, scouting_rates, with_scouted_rates
 from peva_env.campaign import scout as scout_node
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.contracts import (
     Agent,
     AgentWithDominance,
-    CampaignView,
     EndStatus,
     ExecutionEvent,
     SpaceBoundAgent,
@@ -29,8 +29,7 @@ from peva_env.contracts import (
     Verdict,
 )
 from peva_env.env import PevaEnv
-from peva_env.errors import LoadGeneratorError, PevaError
-from peva_env.inference import MonotoneMap
+from peva_env.errors import PevaError
 from peva_env.memory import DuckDBMemoryStore, is_in_use, read_events, writing
 from peva_env.planning import Bracket, DfaasPlanBuilder, Refinement, agent_factory
 from peva_env.space import Config, config_text
@@ -47,60 +46,6 @@ _PLAYED_AGAIN = 3
 
 class Stopped(SystemExit):
     """The fleet stops a campaign before its next run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What the driver gives a node that begins.
-
-    ``run_id`` names its campaign, ``known`` are tables of the fleet's memory: what was measured of the node, and what
-    it may learn from others. ``k6_version`` is the one with which the fleet measures; None if that is not known.
-    """
-
-    node: FleetNode
-    agent: str
-    run_id: str
-    known: Tables
-    k6_version: str | None = None
-
-
-def live_env(orders: Orders, settings: DfaasConfig) -> gymnasium.Env[Any, Any]:
-    """Return the live environment of a node.
-
-    Raises:
-        LoadGeneratorError: this machine has no k6, or another version than the fleet.
-    """
-    require_k6(live_k6_version(settings), orders.k6_version)
-    return gymnasium.make("peva/FaasLive-v1", config=settings.model_dump(mode="json", exclude_unset=True))
-
-
-def live_k6_version(settings: DfaasConfig) -> str | None:
-    """Return the version of this machine's k6.
-
-    Raises:
-        LoadGeneratorError: this machine has no k6.
-    """
-    return make_generator(settings).version
-
-
-def require_k6(version: str | None, of_fleet: str | None) -> None:
-    """Check that a machine has the k6 of its fleet; None stands for a version that is not known.
-
-    Raises:
-        LoadGeneratorError: it has another one.
-    """
-    if None not in (version, of_fleet) and version != of_fleet:
-        raise LoadGeneratorError(
-            f"this machine has k6 {version}, and the fleet measures with k6 {of_fleet}, so that its runs could not be "
-            f"compared; install k6 {of_fleet} here, or begin another output_dir"
-        )
-
-
-class _Begun(NamedTuple):
-    """The map and the name of a campaign, which its environment no longer tells when it has ended."""
-
-    known: MonotoneMap
-    run_id: str
 
 
 class NodeCampaign:
@@ -274,7 +219,7 @@ class NodeCampaign:
         assert isinstance(self._env, PevaEnv)  # noqa: S101 - the id is ours
         self._env.observer = self
         self._session_known = False
-        listening = _ListeningAgent(agent, self.choosing, usual)
+        listening = ListeningAgent(agent, self.choosing, usual)
         try:
             result = run_campaign(env, listening, seed=settings.seed, options={"warm_start": True})
         finally:
@@ -286,7 +231,7 @@ class NodeCampaign:
             self._compare(agent, listening.begun, settings)
         return Phase(str(result.status)), self._env.ending.removeprefix(f"{result.status}: ")
 
-    def _compare(self, agent: TransferringAgent, begun: _Begun, own: DfaasConfig) -> None:
+    def _compare(self, agent: TransferringAgent, begun: Begun, own: DfaasConfig) -> None:
         """Tell how many configurations the agent would have measured without the other nodes."""
         known, run_id = begun
         if known.space.n_configs > MAX_CONFIGS:
@@ -382,25 +327,6 @@ class _ScoutingObserver:
 
     def concluded(self, bracket: Bracket) -> None:
         self._campaign.scouted(bracket)
-
-
-class _ListeningAgent:
-    """Lets an agent choose when its node may run, with what other nodes have measured until then."""
-
-    def __init__(self, agent: Agent, choosing: Callable[[], Sequence[ExecutionEvent]], dominance: str) -> None:
-        self.name, self.dominance = agent.name, dominance
-        self._agent, self._choosing = agent, choosing
-
-    def begin(self, campaign: CampaignView) -> None:
-        assert isinstance(campaign, PevaEnv)  # noqa: S101 - the id is ours
-        self.begun = _Begun(campaign.known, campaign.run_context.run_id)
-        self._agent.begin(campaign)
-
-    def act(self, observation: Any, info: Mapping[str, Any]) -> Any | None:
-        lessons = self._choosing()
-        if lessons and isinstance(self._agent, TransferringAgent):
-            self._agent.learn_elsewhere(lessons)
-        return self._agent.act(observation, info)
 
 
 def _runs_of(store: DuckDBMemoryStore, run_id: str) -> list[ExecutionEvent]:
