@@ -22,7 +22,7 @@ from peva_env.campaign.offline_setup import OfflineSetup, replay_setup, replay_s
 from peva_env.campaign.prefetch import PrefetchedEpisodes
 from peva_env.campaign.protocols import ConfigOutcome
 from peva_env.campaign.scenarios import SomeScenarios, select_scenarios, true_labels
-from peva_env.campaign.scouting import Scouting, planned, scout, scouting_rates, with_scouted_rates
+from peva_env.campaign.scouting import Scouting, planned, scout, scouting_rates, with_known_rates, with_scouted_rates
 
 __all__ = [
     "DEFAULT_BUDGET_RUNS",
@@ -54,5 +54,6 @@ __all__ = [
     "simulated_setup",
     "too_much_for_this_machine",
     "true_labels",
+    "with_known_rates",
     "with_scouted_rates",
 ]

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,6 +95,21 @@ def with_scouted_rates(config: DfaasConfig) -> DfaasConfig:
             "scout first with `peva-env scout`"
         )
     return known
+
+
+def with_known_rates(config: DfaasConfig, scout: Callable[[], Scouting]) -> DfaasConfig:
+    """Return a configuration whose rates are known; ``scout`` scouts its node if they have to be found.
+
+    Raises:
+        PevaError: the scouting failed or ran out of time, or a function bears no load.
+    """
+    known = planned(config)
+    if not known.needs_scouting:
+        return known
+    if not scout().is_complete:
+        max_time = scouting_rates(config).max_time
+        raise PevaError(f"rate_strategy.max_time {max_time}: was too short for all rays; give more time")
+    return with_scouted_rates(config)
 
 
 def scouting_rates(config: DfaasConfig) -> AutoRates:

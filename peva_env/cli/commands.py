@@ -39,14 +39,12 @@ from peva_env.contracts import AgentWithDominance, SpaceBoundAgent
 from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError, PevaError
 from peva_env.memory import MAX_REPETITION
-from peva_env.planning import DfaasPlanBuilder, Refinement, agent_factory, own_policy
+from peva_env.planning import REFINING_AGENT, DfaasPlanBuilder, Refinement, agent_factory, own_policy
 from peva_env.system import FirstInterrupt
 
 _STDERR = 2
 
 _DEFAULT_AGENT = "cartesian"
-_BISECTS = "bisection"
-"""The agent that refines: of the finer rates of a limit it measures the middle one."""
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -202,7 +200,7 @@ def _refining(console: Console, settings: DfaasConfig, complete: PevaEnv) -> Cam
         say(console, f"the budget is spent: the limits are not refined to {settings.refine}")
         return None
     say(console, f"\nrefining each limit of this map to {settings.refine}")
-    agent = agent_factory(_BISECTS)(settings)
+    agent = agent_factory(REFINING_AGENT)(settings)
     return CampaignRun(console, settings, agent, budget_runs=left_runs, budget_seconds=left_s)
 
 

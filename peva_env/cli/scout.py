@@ -6,14 +6,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from peva_env.campaign import Scouting, planned, scouting_rates, with_scouted_rates
+from peva_env.campaign import Scouting, scouting_rates, with_known_rates
 from peva_env.campaign import scout as scout_node
 from peva_env.cli.configuration import ConfigOption
 from peva_env.cli.paths import path_option
 from peva_env.cli.services import UrlOption, asked_settings
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.console import ScoutProgress, make_console, print_notes, print_steps, say
-from peva_env.errors import PevaError
 from peva_env.memory import memory_files
 from peva_env.planning import brackets
 from peva_env.report import figure_file, scouting_curve, write_figure
@@ -82,13 +81,7 @@ def ready_to_run(console: Console, settings: DfaasConfig) -> DfaasConfig:
     Raises:
         PevaError: the scouting failed or ran out of time, or a function bears no load.
     """
-    known = planned(settings)
-    if not known.needs_scouting:
-        return known
-    if not scouted(console, settings).is_complete:
-        max_time = scouting_rates(settings).max_time
-        raise PevaError(f"rate_strategy.max_time {max_time}: was too short for all rays; give more time")
-    return with_scouted_rates(settings)
+    return with_known_rates(settings, lambda: scouted(console, settings))
 
 
 def _notes(found: Scouting, settings: DfaasConfig) -> list[str]:

@@ -13,7 +13,7 @@ from peva_env.planning.legal_only import LegalOnly
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
 from peva_env.planning.plugins import agent_factory, arena, campaign_loop, fleet_command, own_policy, trainer
 from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
-from peva_env.planning.refining import Limit, Refinement, finer_rates
+from peva_env.planning.refining import REFINING_AGENT, Limit, Refinement, finer_rates
 from peva_env.planning.resolution import hidden_overload, too_short_for
 from peva_env.planning.scheduler import CartesianScheduler
 from peva_env.planning.scouting import (
@@ -32,6 +32,7 @@ from peva_env.planning.scouting import (
 from peva_env.planning.updates import PolicyUpdates, UpdateSchedule
 
 __all__ = [
+    "REFINING_AGENT",
     "Bracket",
     "Candidates",
     "CartesianScheduler",

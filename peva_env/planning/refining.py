@@ -25,6 +25,9 @@ from peva_env.errors import ConfigError
 from peva_env.inference import OK_LABEL, OVERLOADED_LABEL, UNKNOWN_LABEL, MonotoneMap, RateGrid
 from peva_env.space import Config, ConfigSpace
 
+REFINING_AGENT = "bisection"
+"""Of the finer rates of a limit it measures the middle one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:

@@ -48,7 +48,7 @@ class _Baseline:
 
 
 class Cooldown:
-    """Waits ``rest_seconds``, then until CPU, RAM and replicas of a node are back near a rolling idle baseline.
+    """Waits ``rest_seconds``, or longer for a queue, then until a node is back near a rolling idle baseline.
 
     A node is idle if ``use <= max(idle * (1 + threshold), idle + 5 points)`` and no function has more replicas than
     when it was idle. The first measurement sets the baseline. A lower measurement replaces the baseline at once, in

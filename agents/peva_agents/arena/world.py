@@ -59,8 +59,7 @@ class ArenaWorld:
     @property
     def most_recorded(self) -> int:
         """The configurations of the largest map."""
-        numbers = range(len(self._setup.world.scenarios))
-        return max(int(np.count_nonzero(self._setup.world.recorded(np.array([number])))) for number in numbers)
+        return max(self._n_recorded().values())
 
     def env(self, dominance: str, *, limited: bool) -> PevaEnv:
         """Return an environment with a kind of dominance; if ``limited``, episodes end after ``max_runs``."""
@@ -84,11 +83,13 @@ class ArenaWorld:
         seeds = part_seeds("test", self.config.n_nodes, 0)
         return [Episode(f"random:{number}", scenario, seed) for number, seed in enumerate(seeds)]
 
+    def _n_recorded(self) -> dict[str, int]:
+        """Return the number of configurations of each map."""
+        world = self._setup.world
+        return {name: int(np.count_nonzero(world.recorded(np.array([i])))) for i, name in enumerate(world.scenarios)}
+
     def _recorded(self) -> list[Episode]:
-        world, least = self._setup.world, self.config.min_recorded or 1
-        n_recorded = {
-            name: int(np.count_nonzero(world.recorded(np.array([i])))) for i, name in enumerate(world.scenarios)
-        }
+        n_recorded, least = self._n_recorded(), self.config.min_recorded or 1
         names = [name for name, n in n_recorded.items() if n >= least]
         if not names:
             most = max(n_recorded, key=lambda name: n_recorded[name])

@@ -16,7 +16,7 @@ from peva_agents.fleet.news import Checked, News, NodeState, Phase
 from peva_agents.fleet.orders import Orders, live_env, live_k6_version, require_k6
 from peva_agents.fleet.savings import MAX_CONFIGS, n_measured_alone
 from peva_agents.loop import run_campaign
-from peva_env.campaign import Scouting, planned, scouting_rates, with_scouted_rates
+from peva_env.campaign import Scouting, with_known_rates
 from peva_env.campaign import scout as scout_node
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.contracts import (
@@ -31,14 +31,11 @@ from peva_env.contracts import (
 from peva_env.env import PevaEnv
 from peva_env.errors import PevaError
 from peva_env.memory import DuckDBMemoryStore, is_in_use, read_events, writing
-from peva_env.planning import Bracket, DfaasPlanBuilder, Refinement, agent_factory
+from peva_env.planning import REFINING_AGENT, Bracket, DfaasPlanBuilder, Refinement, agent_factory
 from peva_env.space import Config, config_text
 
 _LOST_WORKER_S = 30.0
 _PAUSE_S = 0.2
-
-_REFINES = "bisection"
-"""The agent that refines: of the finer rates of a limit it measures the middle one."""
 
 _PLAYED_AGAIN = 3
 """How often an agent plays once more without the other nodes, with other seeds: a single game has luck."""
@@ -193,23 +190,20 @@ class NodeCampaign:
             agent.require_space(DfaasPlanBuilder(grid).build_space())
         ended = self._play(orders, grid, agent)
         if settings.refine and ended[0] is Phase.COMPLETE:
-            ended = self._play(orders, settings, agent_factory(_REFINES)(settings))
+            ended = self._play(orders, settings, agent_factory(REFINING_AGENT)(settings))
         return ended
 
     def _with_rates(self, settings: DfaasConfig) -> DfaasConfig:
         """Return a configuration whose rates are known; scout first if they have to be found."""
-        known = planned(settings)
-        if not known.needs_scouting:
-            return known
-        try:
-            found = self._scout(settings, _ScoutingObserver(self), run_id=f"{settings.run_id}-scout")
-        finally:
-            with writing(settings.memory.db_path, settings.memory.schema_version) as store:
-                self._send(_own_tables(store, settings))
-        if not found.is_complete:
-            max_time = scouting_rates(settings).max_time
-            raise PevaError(f"rate_strategy.max_time {max_time}: was too short for all rays; give more time")
-        return with_scouted_rates(settings)
+
+        def scout() -> Scouting:
+            try:
+                return self._scout(settings, _ScoutingObserver(self), run_id=f"{settings.run_id}-scout")
+            finally:
+                with writing(settings.memory.db_path, settings.memory.schema_version) as store:
+                    self._send(_own_tables(store, settings))
+
+        return with_known_rates(settings, scout)
 
     def _play(self, orders: Orders, settings: DfaasConfig, agent: Agent) -> tuple[Phase, str]:
         """Let an agent run a campaign, and return how and why it ended."""

@@ -18,7 +18,7 @@ from peva_env.sources.k6.live_counts import LiveCounts
 from peva_env.sources.k6.log import LOGGER, LogStream, Tell, first_error_in, tell
 from peva_env.sources.k6.outputs import CLOUD_SYSTEM_TAGS, RunOutputs, run_outputs
 from peva_env.sources.k6.process import (
-    DEAF_BUT_FOR_HANDLERS,
+    IGNORING_INTERRUPTS,
     INTERRUPTED,
     NO_REST_API,
     THRESHOLD_FAILED,
@@ -282,7 +282,7 @@ class Execution:
     def _command(self, outputs: RunOutputs) -> list[str | Path]:
         folder = self._folder
         # --config also keeps k6 from reading the user's own default configuration.
-        command: list[str | Path] = [*DEAF_BUT_FOR_HANDLERS, self._binary, "run"]
+        command: list[str | Path] = [*IGNORING_INTERRUPTS, self._binary, "run"]
         command += ["--quiet", "--no-color", "--no-usage-report"]
         command += ["--address", self._counts.address if self._counts else ""]
         # k6 buffers its log in a file, but not on stderr; only the file can be limited to errors.

@@ -13,7 +13,7 @@ _OPEN_FILES = 65_536
 THRESHOLD_FAILED = 99
 INTERRUPTED = 105
 NO_REST_API = 106
-DEAF_BUT_FOR_HANDLERS = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+IGNORING_INTERRUPTS = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh")
 """What comes before the command of k6, so that SIGINT does nothing while k6 has no handler for it.
 
 k6 handles SIGINT only while it sends; while it starts or writes its summary, an interrupt would end it without one.

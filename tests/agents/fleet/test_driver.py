@@ -198,7 +198,7 @@ def planned_asleep(config: DfaasConfig) -> DfaasConfig:
 
 def test_each_node_is_scouted_once_for_rates_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("planned", "with_scouted_rates"):
-        monkeypatch.setattr(f"peva_agents.fleet.node.{name}", planned_asleep)
+        monkeypatch.setattr(f"peva_env.campaign.scouting.{name}", planned_asleep)
     monkeypatch.setitem(RATES, "rate_strategy", {"type": "auto"})
     for n_scouted in (2, 0):
         driver = driven(tmp_path, (*SLEEPING, scout_asleep), agent="learnt-transfer", max_loaded=1)
@@ -216,7 +216,7 @@ def test_a_scouting_that_is_cut_short_says_what_to_change(tmp_path: Path, monkey
     def cut_short(config: DfaasConfig, observer: Any, *, run_id: str) -> Scouting:
         return replace(scout_asleep(config, observer, run_id=run_id), is_complete=False)
 
-    monkeypatch.setattr("peva_agents.fleet.node.planned", lambda config: config)
+    monkeypatch.setattr("peva_env.campaign.scouting.planned", lambda config: config)
     monkeypatch.setitem(RATES, "rate_strategy", {"type": "auto", "max_time": "20s"})
     states = driven(tmp_path, (*SLEEPING, cut_short), agent="bisection").states
     assert {state.detail for state in states.values()} == {

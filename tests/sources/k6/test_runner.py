@@ -255,6 +255,8 @@ def test_a_summary_that_does_not_say_when_the_load_began_is_an_error() -> None:
         (105, "interrupted by a signal"),
         (107, "script raised an exception"),
         (108, "aborted the test"),
+        (126, "cannot be executed"),
+        (127, "is gone"),
         (255, "refused its arguments or an output"),
         (3, "without a known meaning"),
     ],
