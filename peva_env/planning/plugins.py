@@ -13,6 +13,9 @@ from peva_env.errors import ConfigError, PolicyError
 _MODELS = {".zip": "sb3", ".npz": "learnt"}
 """The agent that runs a model's file, by the suffix of the file."""
 
+_NAMED_OTHERWISE = {"custom", "sb3"}
+"""Agents that run a class or a file of the user, whose name stands for theirs."""
+
 
 def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
     """Return the factory of an agent.
@@ -32,9 +35,12 @@ def agent_factory(name: str) -> Callable[[DfaasConfig], Any]:
     if ":" in name:
         return own_policy(name)
     if name not in found:
-        near = get_close_matches(name, found, n=1)
+        names = sorted(found.keys() - _NAMED_OTHERWISE)
+        near = get_close_matches(name, names, n=1)
         meant = f"did you mean {near[0]}? There" if near else "there"
-        raise ConfigError(f"agent {name!r}: there is no such agent; {meant} are: {', '.join(sorted(found))}")
+        raise ConfigError(
+            f"agent {name!r}: there is no such agent; {meant} are: {', '.join(names)}, a model's file, or module:Class"
+        )
     return _loaded(found[name])
 
 

@@ -62,7 +62,7 @@ def parse_node(node: Mapping[str, Any] | str) -> SimulatedNode:
     elif isinstance(node, str):
         if node not in PRESETS:
             presets = ", ".join(sorted(PRESETS))
-            raise ConfigError(f"node = {node!r}: must be one of {presets}, 'random', a .json file, or a mapping")
+            raise ConfigError(f"simulated node {node!r}: must be random, {presets}, a .json file, or a mapping")
         node = PRESETS[node]
     try:
         return SimulatedNode.model_validate(node)

@@ -270,7 +270,7 @@ def changed(**function: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"node": "cloud"}, "node = 'cloud': must be one of local, 'random', a .json file, or a mapping"),
+        ({"node": "cloud"}, "simulated node 'cloud': must be random, local, a .json file, or a mapping"),
         ({"node": SMALL | {"core": 2}}, "node.core: unknown key; did you mean 'cores'?"),
         ({"node": SMALL | {"cores": 0}}, "node.cores = 0: input should be greater than or equal to 1"),
         ({"node": {"cores": 1, "ram_mib": 1}}, "node.functions: is required"),
