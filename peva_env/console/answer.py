@@ -33,7 +33,7 @@ def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> Non
     """Print the verdict, how it is known, the nearest measured configurations, and the headroom."""
     how, because = _BASIS_TEXTS[answer.basis], answer.because
     if answer.basis == "measured":
-        how, because = f"{how}: {_count(because[0])}", ()
+        how, because = f"{how}: {_count(because[0])}{_incomplete(because[0], node_map.iterations)}", ()
     if answer.confidence is not None:
         how += f", {confidence_text(answer.confidence)} sure"
     if answer.basis in ("contradicted", "predicted"):
@@ -85,6 +85,10 @@ def _print_neighbours(console: Console, what: str, neighbours: Sequence[Neighbou
 def _count(one: Neighbour) -> str:
     n = one.n_overloaded if one.verdict is Verdict.OVERLOADED else one.n_runs - one.n_overloaded
     return f"{n} of {one.n_runs} runs"
+
+
+def _incomplete(one: Neighbour, iterations: int) -> str:
+    return f", incomplete: others have {iterations}" if one.n_runs < iterations else ""
 
 
 def _print_headroom(console: Console, headroom: Sequence[Headroom]) -> None:

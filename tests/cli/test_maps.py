@@ -66,7 +66,9 @@ def test_a_mix_that_a_further_function_makes_ok_is_explained(tmp_path: Path) -> 
 
 
 def test_what_was_measured_and_what_is_predicted_say_so(memory: str) -> None:
-    assert peva("ask", "a=30", "b=20").stdout.startswith("a 30 + b 20: OVERLOADED, measured: 1 of 1 runs\n")
+    assert peva("ask", "a=30", "b=20").stdout.startswith(
+        "a 30 + b 20: OVERLOADED, measured: 1 of 1 runs, incomplete: others have 3\n"
+    )
     predicted = peva("ask", "a=20", "b=21").stdout.splitlines()[0]
     assert "predicted, not proved, overloaded with a probability of" in predicted
 
