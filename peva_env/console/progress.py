@@ -11,7 +11,7 @@ from rich.text import Text
 from peva_env.config import DfaasConfig
 from peva_env.console.disputes import print_disputes
 from peva_env.console.suspects import print_suspects
-from peva_env.console.text import STYLES, config_text, duration_text, say
+from peva_env.console.text import STYLES, config_text, duration_text, reasons_text, say
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
 from peva_env.inference import Dispute
@@ -65,7 +65,7 @@ class CampaignProgress:
         self.events.append(event)
         is_canary = event.kind is EventKind.CANARY
         if is_canary or event.verdict is Verdict.INVALID:
-            self._print(event.config_pairs, event.verdict, "; ".join(event.reasons), "canary " if is_canary else "")
+            self._print(event.config_pairs, event.verdict, reasons_text(event), "canary " if is_canary else "")
         else:
             self._valid.append(event)
 

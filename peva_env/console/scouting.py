@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from peva_env.console.table import print_table
-from peva_env.console.text import STYLES, config_text, duration_text, say
+from peva_env.console.text import STYLES, config_text, duration_text, reasons_text, say
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.planning import Bracket, outcome_text
 from peva_env.space import Config
@@ -34,9 +34,7 @@ class ScoutProgress:
         """Say why a step is INVALID."""
         self.events.append(event)
         if event.verdict is Verdict.INVALID:
-            say(
-                self._console, f"  INVALID: {config_text(event.config_pairs)} rps: {one_line('; '.join(event.reasons))}"
-            )
+            say(self._console, f"  INVALID: {config_text(event.config_pairs)} rps: {one_line(reasons_text(event))}")
 
     def concluded(self, bracket: Bracket) -> None:
         """Say where the limit of a ray is."""

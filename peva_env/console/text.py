@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from peva_env import space
-from peva_env.contracts import Verdict
+from peva_env.contracts import ExecutionEvent, Verdict
+from peva_env.sources import is_spoilt
 from peva_env.system import one_line
 
 STYLES = {Verdict.OK: "green", Verdict.OVERLOADED: "red", Verdict.INVALID: "yellow"}
@@ -61,6 +62,11 @@ def say(console: Console, line: str | Text) -> None:
 def offer(console: Console, what: str, command: str) -> None:
     """Print a command to copy. It is not wrapped: a shell would take each line for a command."""
     console.print(Text(f"{what}: ", "dim") + Text(command), soft_wrap=True)
+
+
+def reasons_text(event: ExecutionEvent) -> str:
+    """Return the reasons of a run, and what the next run waits for because of them."""
+    return "; ".join([*event.reasons, *(["the next run waits for them"] if is_spoilt(event) else [])])
 
 
 def print_notes(console: Console, notes: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ What must always hold:
 
 from peva_env.sources.episodes import Episodes, Indices, Outcomes, Seeds, World, hashed, uniforms
 from peva_env.sources.live import LiveSource
+from peva_env.sources.other_programs import is_spoilt
 from peva_env.sources.repeated import RepeatedWorld
 from peva_env.sources.united import UnitedWorld
 
@@ -22,5 +23,6 @@ __all__ = [
     "UnitedWorld",
     "World",
     "hashed",
+    "is_spoilt",
     "uniforms",
 ]

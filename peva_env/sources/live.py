@@ -22,7 +22,7 @@ from peva_env.rules import (
 )
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult, Step
 from peva_env.sources.leftovers import queue_left_s
-from peva_env.sources.other_programs import crowded_share, doubts, is_crowded
+from peva_env.sources.other_programs import crowded_share, doubts, is_spoilt
 from peva_env.sources.run_watch import RunWatch
 from peva_env.space import Config, config_key
 from peva_env.system import Moment
@@ -104,7 +104,7 @@ class LiveSource:
 
     def _tell_cooldown(self, events: Sequence[ExecutionEvent]) -> None:
         """Let the next cooldown be also for other programs, if they spoilt a run."""
-        if any(event.verdict is Verdict.INVALID and any(map(is_crowded, event.functions)) for event in events):
+        if any(map(is_spoilt, events)):
             self.cooldown.expect_crowd()
 
     def _unmeasured(self, config: Config, began_at: float) -> ExecutionEvent:

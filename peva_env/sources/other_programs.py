@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from peva_env.contracts import FunctionMeasurement, NodeMeasurement
+from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.platforms import NodeUsage, Usage
 
 _CROWDED = 0.01
@@ -17,9 +17,14 @@ _LEAST_OF_NODE = 0.5
 gateway, network and platform."""
 
 
-def is_crowded(function: FunctionMeasurement) -> bool:
+def _is_crowded(function: FunctionMeasurement) -> bool:
     """Tell whether other programs took the cores of a function for more than an idle machine explains."""
     return function.crowded_out > _CROWDED * function.offered
+
+
+def is_spoilt(event: ExecutionEvent) -> bool:
+    """Tell whether other programs spoilt a run, so that the next one waits for them."""
+    return event.verdict is Verdict.INVALID and any(map(_is_crowded, event.functions))
 
 
 def crowded_share(used: Usage, usage: NodeUsage, generator_cpu_pct: float) -> float:

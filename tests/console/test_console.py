@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,7 +10,15 @@ import pytest
 from rich.console import Console
 
 from peva_env.config import DfaasConfig
-from peva_env.console import CampaignProgress, config_text, duration_text, print_map, print_plan, print_verdicts
+from peva_env.console import (
+    CampaignProgress,
+    ScoutProgress,
+    config_text,
+    duration_text,
+    print_map,
+    print_plan,
+    print_verdicts,
+)
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, NodeMeasurement, Verdict
 from peva_env.env import PevaEnv
 from peva_env.inference import MonotoneMap
@@ -214,6 +223,17 @@ def test_an_invalid_run_is_shown_when_it_happens() -> None:
     console, text = screen()
     progress(console, known(ConfigSpace({"f": [10]}))).measured(event([("f", 10)], Verdict.INVALID, "k6 failed"))
     assert text.getvalue().endswith("f 10: INVALID  k6 failed\n")
+
+
+def test_that_the_next_run_waits_for_other_programs_is_said() -> None:
+    console, text = screen(200)
+    invalid = event([("f", 10)], Verdict.INVALID, "other programs had the core that f needed")
+    crowded = replace(invalid, functions=(replace(invalid.functions[0], crowded_out=50),))
+    progress(console, known(ConfigSpace({"f": [10]}))).measured(crowded)
+    ScoutProgress(console).stepped(crowded)
+    run, step = text.getvalue().splitlines()
+    assert run.endswith("f 10: INVALID  other programs had the core that f needed; the next run waits for them")
+    assert step == "  INVALID: f 10 rps: other programs had the core that f needed; the next run waits for them"
 
 
 def test_reasons_are_those_of_a_run_that_agrees_with_the_verdict() -> None:
