@@ -10,7 +10,7 @@ What must always hold:
 from peva_env.campaign.batch import CampaignState
 from peva_env.campaign.budget import Budget, require_positive
 from peva_env.campaign.campaign import Campaign
-from peva_env.campaign.doctor import Check, not_idle, run_checks, too_much_for_this_machine
+from peva_env.campaign.doctor import Check, not_idle, plan_problems, run_checks
 from peva_env.campaign.episode_seeds import EpisodeSeeds
 from peva_env.campaign.executor import DfaasConfigExecutor
 from peva_env.campaign.factories import make_generator
@@ -43,6 +43,7 @@ __all__ = [
     "chosen_scenario",
     "make_generator",
     "not_idle",
+    "plan_problems",
     "planned",
     "replay_setup",
     "replay_setups",
@@ -52,7 +53,6 @@ __all__ = [
     "scouting_rates",
     "select_scenarios",
     "simulated_setup",
-    "too_much_for_this_machine",
     "true_labels",
     "with_known_rates",
     "with_scouted_rates",

@@ -44,11 +44,15 @@ _MIN_FREE_BYTES = 100 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The outcome of one check: its name, whether it passed, and what was found or what to do."""
+    """The outcome of one check: its name, whether it passed, and what was found or what to do.
+
+    A check that ``warns`` has passed: a run begins all the same, but some of its verdicts may not be worth much.
+    """
 
     name: str
     passed: bool
     detail: str
+    warns: bool = False
 
 
 def run_checks(config: DfaasConfig, *, starts_node: bool = True) -> Iterator[Check]:
@@ -63,10 +67,14 @@ def run_checks(config: DfaasConfig, *, starts_node: bool = True) -> Iterator[Che
         yield _check("grafana", functools.partial(_grafana, config.grafana))
     yield _check("output_dir", lambda: _writable(Path(config.output_dir)))
     yield _check("memory", lambda: _memory(config))
-    yield _check("load", lambda: _load(config))
+    load = _check("load", lambda: _load(config))
+    yield load
+    if load.passed:
+        yield from (Check("load", True, problem, warns=True) for problem in plan_problems(planned(config)))
     if config.generators > 1 and starts_node:
         yield _check("generators", lambda: _generators(config))
-    yield _check("machine", lambda: not_idle() or "is idle")
+    busy = not_idle()
+    yield Check("machine", True, busy or "is idle", warns=busy is not None)
 
 
 def not_idle() -> str | None:
@@ -80,7 +88,18 @@ def not_idle() -> str | None:
     )
 
 
-def too_much_for_this_machine(config: DfaasConfig) -> str | None:
+def plan_problems(config: DfaasConfig) -> list[str]:
+    """Return what is wrong with a plan: too much load for this machine, runs too short for a rule, hidden overload.
+
+    A plan whose rates a scouting will find has none yet.
+    """
+    if config.needs_scouting:
+        return []
+    found = (_too_much_for_this_machine(config), too_short_for(config), hidden_overload(config))
+    return [problem for problem in found if problem]
+
+
+def _too_much_for_this_machine(config: DfaasConfig) -> str | None:
     """Return why a plan with known rates is too much for k6 and a local node on one machine; None if it is not."""
     total_rps, n_cores = _heaviest_rps(config), psutil.cpu_count() or 1
     max_rps = _RPS_PER_CORE * n_cores
@@ -189,11 +208,7 @@ def _load(config: DfaasConfig) -> str:
         return f"a scouting finds the rates; it offers up to {max_rate} requests/s to each function"
     if config.refine_share is not None:
         Refinement(DfaasPlanBuilder(config).build_space(), config.refine_share)
-    problem = too_much_for_this_machine(config)
-    if problem:
-        raise PevaError(problem)
-    problems = [problem for problem in (too_short_for(config), hidden_overload(config)) if problem]
-    return "; ".join([f"up to {_heaviest_rps(config)} requests/s", *problems])
+    return f"up to {_heaviest_rps(config)} requests/s"
 
 
 def _generators(config: DfaasConfig) -> str:

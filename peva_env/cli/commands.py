@@ -142,7 +142,8 @@ def run(
     settings = asked.model_copy(update={"refine": None})
     driver = make_agent(settings)
     settings = _suited_to(driver, settings)
-    warn_of_plan(settings)
+    if not dry_run:  # whose checks say the same
+        warn_of_plan(settings)
     interrupts = FirstInterrupt()
     busy = not_idle()
     first = CampaignRun(

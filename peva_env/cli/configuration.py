@@ -12,12 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from peva_env import make
-from peva_env.campaign import Check, planned, run_checks, too_much_for_this_machine
+from peva_env.campaign import Check, plan_problems, planned, run_checks
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, print_plan, say, write
 from peva_env.errors import ConfigError, PevaError
-from peva_env.planning import hidden_overload, too_short_for
 from peva_env.system import command_text
 
 _QUICK_RATES = "  type: custom\n  rates: [40, 80, 150, 220]\n"
@@ -39,11 +38,8 @@ def load_settings(path: Path | None) -> DfaasConfig:
 
 def warn_of_plan(settings: DfaasConfig) -> None:
     """Warn of what ``doctor`` finds in a plan whose rates are known: runs too short for a rule, or too much load."""
-    if settings.needs_scouting:
-        return
-    for problem in (too_much_for_this_machine(settings), too_short_for(settings), hidden_overload(settings)):
-        if problem:
-            warnings.warn(problem, UserWarning, stacklevel=2)
+    for problem in plan_problems(settings):
+        warnings.warn(problem, UserWarning, stacklevel=2)
 
 
 def plan(config: ConfigOption = None) -> None:
@@ -63,7 +59,8 @@ def print_checks(console: Console, checks: Iterable[Check]) -> bool:
     all_passed = True
     for check in checks:
         all_passed &= check.passed
-        mark = Text("ok    ", "green") if check.passed else Text("FAILED", "red")
+        mark = Text("WARNS ", "yellow") if check.warns else Text("ok    ", "green")
+        mark = mark if check.passed else Text("FAILED", "red")
         say(console, mark + Text(f" {check.name}: {check.detail}"))
     return all_passed
 

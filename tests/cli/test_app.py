@@ -30,6 +30,7 @@ from tests.support.processes import busy, wait_until
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
 COMMANDS = ["run", "scout", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
+CHECKS = [f"{name}:" for name in ("k6", "node", "policy", "output_dir", "memory", "load", "machine")]
 
 # Every campaign below fails before its first run; were one to begin, it would be short.
 SMALL: dict[str, Any] = {
@@ -125,9 +126,7 @@ def test_what_init_writes_is_the_quick_start_at_rates_that_a_scouting_finds() ->
 def test_a_dry_run_checks_what_the_run_would_check_and_starts_no_node(tmp_path: Path) -> None:
     shown = peva("run", "--dry-run", "--agent", "bisection", "--refine", "10%").stdout.splitlines()
     assert {"then finer rates along the frontier, until each limit is known to 10%"} <= set(shown)
-    assert [line.split()[1] for line in shown if line.startswith("ok ")] == [
-        f"{name}:" for name in ("k6", "node", "policy", "output_dir", "memory", "load", "machine")
-    ]
+    assert [line.split()[1] for line in shown if line.startswith(("ok ", "WARNS "))] == CHECKS
     path = tmp_path / "bad.yml"
     path.write_text("functions: [{name: fetch}]\nk6_path: /nowhere/k6\nmemory: {db_path: notes.txt}\n")
     Path("notes.txt").write_text("mine")
@@ -218,9 +217,10 @@ def test_doctor_finds_a_healthy_machine_healthy() -> None:
     needs_node()
     ended = peva("doctor", "-c", write(SMALL))
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert [line.split()[:2] for line in ended.stdout.splitlines()] == [
-        ["ok", f"{name}:"] for name in ("k6", "node", "policy", "output_dir", "memory", "load", "machine")
-    ]
+    found = [line.split()[:2] for line in ended.stdout.splitlines()]
+    assert [name for _, name in found] == CHECKS
+    assert {mark for mark, _ in found[:-1]} == {"ok"}
+    assert found[-1][0] in ("ok", "WARNS")  # other tests may keep the machine busy
     assert files() == {Path.cwd() / "peva.yml"}
 
 
@@ -237,11 +237,12 @@ def test_other_work_on_the_machine_is_told_before_a_campaign_and_by_the_doctor()
 def test_run_warns_of_what_the_doctor_finds_in_the_plan() -> None:
     heavy = write(SMALL | {"rate_strategy": {"type": "custom", "rates": [100_000]}})
     doctor, run, plan = peva("doctor", "-c", heavy), peva("run", "-c", heavy, "--dry-run"), peva("plan", "-c", heavy)
-    (failed,) = (line for line in doctor.stdout.splitlines() if line.startswith("FAILED load"))
-    problem = failed.removeprefix("FAILED load: ")
-    assert "k6's own CPU load distorts the verdicts" in problem
-    for ended in (run, plan):
-        assert f"peva-env: warning: {problem}" in ended.stderr.splitlines()
+    (warning,) = (line for line in doctor.stdout.splitlines() if line.startswith("WARNS  load"))
+    assert "k6's own CPU load distorts the verdicts" in warning
+    problem = warning.removeprefix("WARNS  load: ")
+    assert f"peva-env: warning: {problem}" in plan.stderr.splitlines()
+    assert (run.returncode, run.stderr) == (0, "")  # the run would begin all the same, and a dry run says it once
+    assert warning in run.stdout.splitlines()
 
 
 def test_doctor_says_what_to_do_about_each_failure() -> None:
@@ -258,14 +259,14 @@ def test_doctor_says_what_to_do_about_each_failure() -> None:
     }
     ended = peva("doctor", "-c", write(config))
     assert (ended.returncode, ended.stderr) == (1, "")
-    failures = dict(line.removeprefix("FAILED ").split(": ", 1) for line in ended.stdout.splitlines()[:-1])
+    lines = ended.stdout.splitlines()
+    failures = dict(line.removeprefix("FAILED ").split(": ", 1) for line in lines if line.startswith("FAILED"))
     expected = {
         "k6": "k6_path = '/nowhere/k6'",
         "node": "set 'source'",
         "policy": "there is no module 'nowhere'",
         "output_dir": "choose another path",
         "memory": "choose another db_path",
-        "load": "stay below",
     }
     assert failures.keys() == expected.keys()
     for name, remedy in expected.items():
@@ -378,6 +379,8 @@ def test_an_unknown_agent_is_refused_with_those_there_are() -> None:
     message = refusal(SMALL, 2, "--agent", "oracle")
     assert "there is no such agent; there are: " in message
     assert "cartesian" in message
+    assert message.endswith(", a model's file, or module:Class")
+    assert "custom" not in message
 
 
 def test_a_policy_of_ones_own_and_an_agent_are_not_both_asked_for() -> None:
