@@ -20,7 +20,7 @@ ARENA = {"sim": "random:3", "agents": ["learnt"], "budgets": [3, 9], "max_runs":
 
 
 def power(base: int, exponent: int) -> tuple[int, str]:
-    return base**exponent, os.environ["OMP_NUM_THREADS"]
+    return base**exponent, os.environ["MKL_NUM_THREADS"]
 
 
 def fails(_: int) -> None:
@@ -39,7 +39,7 @@ class Counter:
 
     def add(self, n: int) -> tuple[int, str]:
         self.count += n
-        return self.count, os.environ["OMP_NUM_THREADS"]
+        return self.count, os.environ["MKL_NUM_THREADS"]
 
     def fail(self) -> None:
         raise PolicyError("the counter has no idea")
