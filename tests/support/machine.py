@@ -2,8 +2,8 @@
 
 Without xdist the tests run one after the other. With it (``-n``), there are two kinds of workers:
 
-- *waiting* workers run the tests marked ``live`` or ``prometheus``, which mostly wait for k6 or Prometheus. Then they
-  help the other workers; at the very end one of them runs the tests marked ``alone``.
+- *waiting* workers run the tests marked ``live``, ``prometheus`` or ``ray``, which mostly wait for k6, Prometheus or a
+  raylet. Then they help the other workers; at the very end one of them runs the tests marked ``alone``.
 - *computing* workers run everything else. They have a low priority, so that k6 is not late for them.
 
 A worker gets a file of tests at a time, since the tests of a file share fixtures. Of the tests that wait the files with
@@ -77,7 +77,7 @@ def _group(item: pytest.Item) -> str:
     """Return the name of a group, which begins with its kind: the tests of a kind in a file, or all that run alone."""
     if item.get_closest_marker("alone"):
         return ALONE
-    waits = item.get_closest_marker("live") or item.get_closest_marker("prometheus")
+    waits = any(item.get_closest_marker(mark) for mark in ("live", "prometheus", "ray"))
     return f"{WAITING if waits else COMPUTING}:{item.nodeid.partition('::')[0]}"
 
 
