@@ -8,11 +8,12 @@ def one_line(text: str) -> str:
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
-def moment_text(seconds: float | None) -> str:
-    """Return a time since the epoch as people read it, in UTC."""
+def moment_text(seconds: float | None, timespec: str = "seconds") -> str:
+    """Return a time since the epoch as people read it, in UTC; ``timespec`` is that of ``datetime.isoformat``."""
     if seconds is None:
         return "-"
     try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        moment = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+        return f"{moment.isoformat(' ', timespec)} UTC"
     except (ValueError, OverflowError, OSError):
         return f"{seconds} s"  # not a date: a memory can hold any number

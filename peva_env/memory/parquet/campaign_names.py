@@ -50,7 +50,7 @@ class CampaignIdentity:
             node = node_name(json.loads(self.context_json or "{}"))
         except (AttributeError, ValueError, RecursionError):
             node = None
-        begun = moment_text(self.started_at)
+        begun = moment_text(self.started_at, "microseconds")  # two nodes may begin in the same second
         return f"node {node or 'unknown'}, context {self.context_hash}, repetition {self.repetition}, begun {begun}"
 
 

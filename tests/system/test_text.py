@@ -1,0 +1,21 @@
+"""Times as people read them."""
+
+import pytest
+
+from peva_env.system import moment_text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "timespec", "text"),
+    [
+        (None, "seconds", "-"),
+        (1764457809.9, "seconds", "2025-11-29 23:10:09 UTC"),
+        (1764457809.5, "microseconds", "2025-11-29 23:10:09.500000 UTC"),
+        (1e300, "seconds", "1e+300 s"),
+        (float("nan"), "seconds", "nan s"),
+    ],
+)
+def test_a_moment_is_a_date_and_a_number_that_is_none_stays_a_number(
+    seconds: float | None, timespec: str, text: str
+) -> None:
+    assert moment_text(seconds, timespec) == text
