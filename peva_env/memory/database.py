@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ _MAGIC_END = 12
 _HEADERS_END = 3 * 4096
 """Three headers of 4,096 bytes come before all data."""
 
+LOG_ENDINGS = (".wal", ".wal.checkpoint", ".wal.recovery")
+"""The names of DuckDB's logs, after the name of the file."""
+
+_NUMBERS = count()
 
 NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -86,16 +91,23 @@ class Database:
     def open(self) -> None:
         """Open the file, or create it, and check its schema.
 
-        An existing file is first checked read-only: opening a foreign file for writing would already change it, because
-        DuckDB then replays the log that a killed process left beside it.
+        A file beside which a killed process left a log is first checked read-only: opening a foreign file for writing
+        would already change it, because DuckDB then replays the log. Without a log DuckDB changes nothing.
 
         Raises:
             MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
             SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
         """
-        is_memory = self._is_there() and self._inspect()
+        is_there = self._is_there()
+        is_memory = False
+        if is_there and self._has_logs():
+            with closing(self._connect(read_only=True)) as reader:
+                is_memory = self._inspect(reader)
+            is_there = False  # checked already
         self._connection = self._connect(read_only=False)
         try:
+            if is_there:
+                is_memory = self._inspect(self._connection)
             if not is_memory:
                 self._create_tables()
         except BaseException:
@@ -103,11 +115,11 @@ class Database:
             raise
         self._identity = self._file_identity()
 
-    def _inspect(self) -> bool:
-        """Open the file read-only and tell whether it is a memory; raise if it is anything else but empty."""
-        with closing(self._connect(read_only=True)) as connection:
+    def _inspect(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Tell whether the file that a connection has open is a memory; raise if it is anything else but empty."""
+        with closing(connection.cursor()) as cursor:
             try:
-                found = inspect_database(connection, {name: table.columns for name, table in TABLES.items()})
+                found = inspect_database(cursor, {name: table.columns for name, table in TABLES.items()})
             except duckdb.Error as error:
                 raise MemoryStoreError(f"memory {self.path}: {duckdb_problem(error)}") from error
         if found.difference:
@@ -190,6 +202,11 @@ class Database:
         log = Path(f"{self._file}.wal")
         return log.exists() and log.stat().st_size > 0
 
+    def _has_logs(self) -> bool:
+        """Tell whether a log that DuckDB might replay lies beside the file, or beside the file that a link names."""
+        files = {self._file, os.path.realpath(self._file)}
+        return any(Path(f"{file}{end}").exists() for file in files for end in LOG_ENDINGS)
+
     def _remove_cut_off(self, n_bytes: int) -> None:
         """Remove a file that ends within its headers: a full disk or a kill cut it off when it was created.
 
@@ -232,8 +249,10 @@ class Database:
         return status.st_dev, status.st_ino
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        # Connections of one process share a database if all their settings are alike, and there shall be one writer.
+        alone = {"custom_user_agent": f"peva-env {next(_NUMBERS)}"}
         try:
-            return duckdb.connect(self._file, read_only=read_only, config=NO_DOWNLOADS)
+            return duckdb.connect(self._file, read_only=read_only, config=NO_DOWNLOADS | alone)
         except duckdb.Error as error:
             raise MemoryStoreError(f"memory {self.path}: {duckdb_problem(error)}") from error
 

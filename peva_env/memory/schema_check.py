@@ -13,9 +13,9 @@ type Columns = Mapping[str, Mapping[str, str]]
 """Types by column, by table."""
 
 _OWN_NAMES_ALONE = "SET search_path = 'system.main'"
-_COLUMNS = """
-    SELECT if(schema_name = 'main', table_name, schema_name || '.' || table_name), column_name, data_type
-    FROM duckdb_columns() WHERE NOT internal ORDER BY 1, column_index
+_TABLES = """
+    SELECT if(schema_name = 'main', table_name, schema_name || '.' || table_name)
+    FROM duckdb_tables() WHERE NOT internal
 """
 _FOREIGN = """
     SELECT 'view ' || view_name FROM duckdb_views() WHERE NOT internal
@@ -38,18 +38,26 @@ def inspect_database(connection: duckdb.DuckDBPyConnection, wanted: Columns) -> 
     """Check the database file that a connection has open; do not use the connection for anything else afterwards."""
     connection.execute(_OWN_NAMES_ALONE)
     (name,) = connection.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
-    found: dict[str, dict[str, str]] = {}
-    for table, column, kind in connection.execute(_COLUMNS).fetchall():
-        found.setdefault(table, {})[column] = kind
+    tables = {table for (table,) in connection.execute(_TABLES).fetchall()}
     foreign = connection.execute(_FOREIGN).fetchone()
-    if not found and not foreign:
+    if not tables and not foreign:
         return Inspection(is_empty=True)
-    difference = f"{foreign[0]} does not belong" if foreign else first_difference(found, wanted)
+    if foreign:
+        return Inspection(is_empty=False, difference=f"{foreign[0]} does not belong")
+    main = '"{}".main'.format(name[0].replace('"', '""'))
+    # Not duckdb_columns(), which in a new connection plans each of DuckDB's own views, only to leave them out.
+    columns = {table: _columns(connection, f"{main}.{table}") if table in wanted else {} for table in tables}
+    difference = first_difference(columns, wanted)
     if difference:
         return Inspection(is_empty=False, difference=difference)
-    quoted = name[0].replace('"', '""')
-    label = connection.execute(f'SELECT schema_version FROM "{quoted}".main.memory_schema_meta').fetchone()  # noqa: S608
+    label = connection.execute(f"SELECT schema_version FROM {main}.memory_schema_meta").fetchone()  # noqa: S608
     return Inspection(is_empty=False, label=str(label[0]) if label else "")
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Return the types of a table's columns in their order."""
+    found = connection.execute("SELECT name, type FROM pragma_table_info(?)", [table]).fetchall()
+    return dict(found)
 
 
 def first_difference(found: Columns, wanted: Columns) -> str | None:

@@ -16,11 +16,11 @@ from pathlib import Path
 import duckdb
 
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.database import Database
+from peva_env.memory.database import LOG_ENDINGS, Database
 from peva_env.system import processes
 
 _LOG = ".wal"
-_ENDINGS = ("", _LOG, f"{_LOG}.checkpoint", f"{_LOG}.recovery", ".tmp")
+_ENDINGS = ("", *LOG_ENDINGS, ".tmp")
 
 _ATTEMPTS = 50
 _PAUSE_S = 0.1

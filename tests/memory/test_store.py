@@ -168,12 +168,17 @@ def test_someone_elses_database_is_refused_unchanged(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_foreign_database_whose_process_was_killed_is_not_even_checkpointed(path: Path) -> None:
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_a_foreign_database_whose_process_was_killed_is_not_even_checkpointed(
+    path: Path, tmp_path_factory: pytest.TempPathFactory, through_a_link: bool
+) -> None:
     code = "import duckdb, os, sys; c = duckdb.connect(sys.argv[1]); c.execute('CREATE TABLE t (a INT)'); os._exit(1)"
     subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
     assert len(before) == 2, "the log of the killed process should lie beside its file"
-    refusal(path)
+    link = tmp_path_factory.mktemp("elsewhere") / "link.duckdb"
+    link.symlink_to(path)
+    refusal(link if through_a_link else path)
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
 
@@ -353,6 +358,14 @@ def test_a_memory_open_in_this_very_process_is_refused_and_its_session_still_run
     store.open_session(session())
     assert "this process" in refusal(path)
     assert query(store, "SELECT status FROM run_sessions") == [("running",)]
+
+
+def test_a_memory_without_a_log_that_is_open_in_this_very_process_is_refused(path: Path) -> None:
+    make(path)
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        assert not path.with_name(f"{path.name}.wal").exists()
+        assert "this process" in refusal(path)
 
 
 # Events
