@@ -17,7 +17,7 @@ from peva_env.memory.contexts import possible_hashes
 from peva_env.memory.event_rows import stream_events
 from peva_env.memory.importing import RECORDED_AS
 from peva_env.memory.session_rules import SessionRules, session_rules
-from peva_env.memory.verify_queries import QUERIES, UNREADABLE
+from peva_env.memory.verify_queries import CHECKS, UNREADABLE, failing
 from peva_env.rules import COUNTS, IN_DOUBT, NOT_MEASURED, Judgement, apply_rules, judge_stored
 
 
@@ -34,7 +34,7 @@ class Discrepancy:
 
 def verify(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     """Yield every discrepancy between stored and recomputed values. The cost is linear in the number of events."""
-    for query in QUERIES:
+    for query in failing(connection, CHECKS):
         for row in connection.execute(query).fetchall():
             yield Discrepancy(*map(str, row))
     yield from _contexts(connection)

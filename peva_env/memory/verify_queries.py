@@ -1,8 +1,11 @@
 """The checks of a memory in SQL: each query returns table, key, column, stored and recomputed value of differences."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain, repeat
+from itertools import chain, groupby, repeat
+
+import duckdb
 
 from peva_env.contracts import NOT_RUN, EndStatus, EventKind, Verdict
 from peva_env.memory.event_rows import BESIDE_FAILED, MAY_BE_MISSING
@@ -46,23 +49,57 @@ _ROW_KEYS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class RowCheck:
+    """A check of each row for itself: an SQL relation (the text after FROM), and what is true of its wrong rows.
+
+    ``shown`` is what the query selects of a wrong row.
+    """
+
+    source: str
+    is_wrong: str
+    shown: str
+
+    @property
+    def query(self) -> str:
+        """The query of the wrong rows."""
+        return f"SELECT {self.shown} FROM {self.source} e WHERE {self.is_wrong} ORDER BY 2"  # noqa: S608
+
+
+def failing(connection: duckdb.DuckDBPyConnection, checks: Iterable[RowCheck | str]) -> Iterator[str]:
+    """Yield the queries of the checks that find a wrong row, and those that are queries already, in their order.
+
+    Checks of one relation are asked by one query: DuckDB takes longer to plan a query than to check a hundred rows.
+    """
+    for source, of_source in groupby(checks, lambda check: check.source if isinstance(check, RowCheck) else None):
+        some = list(of_source)
+        wrong = [f"bool_or({check.is_wrong})" for check in some if isinstance(check, RowCheck)]
+        found = connection.execute(f"SELECT {', '.join(wrong)} FROM {source} e").fetchone() if wrong else None  # noqa: S608
+        for index, check in enumerate(some):
+            if isinstance(check, str):
+                yield check
+            elif found and found[index]:
+                yield check.query
+
+
 def _column(
     table: str, key: str, column: str, recomputed: str, *, where: str = "true", source: str | None = None
-) -> str:
-    return (
-        f"SELECT '{table}', {key}, '{column}', {column}, {recomputed} FROM {source or table} e "  # noqa: S608
-        f"WHERE {column} IS DISTINCT FROM {recomputed} AND {where} ORDER BY 2"
+) -> RowCheck:
+    return RowCheck(
+        source or table,
+        f"{column} IS DISTINCT FROM {recomputed} AND {where}",
+        f"'{table}', {key}, '{column}', {column}, {recomputed}",
     )
 
 
-def event_queries(source: str) -> Iterator[str]:
+def event_checks(source: str) -> Iterator[RowCheck]:
     """Yield the checks that every reader relies on, for the events of an SQL relation (the text after FROM).
 
     A configuration has its id and at least one function, each named once, in sorted order and with a rate of at least
     0; kind and verdict are known; and every list has a value for each function, or none for a skip or a run without
-    measurements. Its values are what ``value_queries`` says.
+    measurements. Its values are what ``value_checks`` says.
     """
-    yield from value_queries("execution_events", source)
+    yield from value_checks("execution_events", source)
     expected = {
         "config_id": _CONFIG_ID,
         "function_names": "if(len(function_names) > 0, list_sort(list_distinct(function_names)), ['a function'])",
@@ -75,27 +112,23 @@ def event_queries(source: str) -> Iterator[str]:
     yield _known("verdict", Verdict, source)
 
 
-def value_queries(table: str, source: str) -> Iterator[str]:
+def value_checks(table: str, source: str) -> Iterator[RowCheck]:
     """Yield the checks of single values that every reader relies on, for an SQL relation with the columns of a table.
 
     What every row has is there, numbers are finite, and counts are at least 0. The status of a campaign is known.
     """
     for column, wrong, right in _wrong_values(table):
-        yield (
-            f"SELECT '{table}', {_ROW_KEYS[table]}, '{column}', coalesce({column}::VARCHAR, 'missing'), '{right}' "  # noqa: S608
-            f"FROM {source} e WHERE {wrong} ORDER BY 2"
-        )
+        shown = f"'{table}', {_ROW_KEYS[table]}, '{column}', coalesce({column}::VARCHAR, 'missing'), '{right}'"
+        yield RowCheck(source, wrong, shown)
     if table == "run_sessions":
         yield _known("status", EndStatus, source, table)
 
 
-def _not_negative(column: str) -> str:
+def _not_negative(column: str) -> RowCheck:
     kind = TABLES["execution_events"].columns[column]
     least = f"list_min({column})" if kind.endswith("[]") else column
-    return (
-        f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', {column}::VARCHAR, 'at least 0' "  # noqa: S608
-        f"FROM execution_events e WHERE {least} < 0 ORDER BY 2"
-    )
+    shown = f"'execution_events', {_EVENT_KEY}, '{column}', {column}::VARCHAR, 'at least 0'"
+    return RowCheck("execution_events", f"{least} < 0", shown)
 
 
 def _wrong_values(table: str) -> Iterator[tuple[str, str, str]]:
@@ -129,20 +162,16 @@ UNREADABLE = " OR ".join(
 """The SQL condition of events that cannot be judged: a value is none that a memory writes, or a list too short."""
 
 
-def _length(column: str, source: str) -> str:
+def _length(column: str, source: str) -> RowCheck:
     n = _n_values(column)
-    return (
-        f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', concat(len({column}), ' values'), "  # noqa: S608
-        f"concat({n}, ' values') FROM {source} e WHERE len({column}) IS DISTINCT FROM {n} ORDER BY 2"
-    )
+    shown = f"'execution_events', {_EVENT_KEY}, '{column}', concat(len({column}), ' values'), concat({n}, ' values')"
+    return RowCheck(source, f"len({column}) IS DISTINCT FROM {n}", shown)
 
 
-def _known(column: str, values: type[StrEnum], source: str, table: str = "execution_events") -> str:
+def _known(column: str, values: type[StrEnum], source: str, table: str = "execution_events") -> RowCheck:
     known = ", ".join(f"'{value}'" for value in values)
-    return (
-        f"SELECT '{table}', {_ROW_KEYS[table]}, '{column}', {column}, 'one of {', '.join(values)}' "  # noqa: S608
-        f"FROM {source} e WHERE {column} IN ({known}) IS NOT TRUE ORDER BY 2"
-    )
+    shown = f"'{table}', {_ROW_KEYS[table]}, '{column}', {column}, 'one of {', '.join(values)}'"
+    return RowCheck(source, f"{column} IN ({known}) IS NOT TRUE", shown)
 
 
 def _orphans(table: str, key: str, column: str, parent: str, shared: tuple[str, ...]) -> str:
@@ -161,7 +190,7 @@ def _of_session(column: str) -> str:
     )
 
 
-def _not_run(verdict: Verdict, kind: EventKind, iteration: int) -> Iterator[str]:
+def _not_run(verdict: Verdict, kind: EventKind, iteration: int) -> Iterator[RowCheck]:
     """Check that kind, iteration and verdict agree in events that were not run."""
     yield _column("execution_events", _EVENT_KEY, "iteration", str(iteration), where=f"kind = '{kind}'")
     yield _column("execution_events", _EVENT_KEY, "kind", f"'{kind}'", where=f"iteration = {iteration}")
@@ -218,14 +247,14 @@ _GAPS = """
     WHERE last <> runs - 1 ORDER BY 2
 """
 
-QUERIES: tuple[str, ...] = (
+CHECKS: tuple[RowCheck | str, ...] = (
     _column("config_catalog", "e.config_id", "config_id", _CONFIG_ID),
     _column("config_catalog", "e.config_id", "n_functions", "len(function_names)"),
     _column("config_catalog", "e.config_id", "total_rate_rps", "list_sum(rates_rps)"),
     _column("config_catalog", "e.config_id", "function_names", "list_sort(function_names)"),
-    *event_queries("execution_events"),
+    *event_checks("execution_events"),
     *chain.from_iterable(_not_run(verdict, *mark) for verdict, mark in NOT_RUN.items()),
-    *chain.from_iterable(value_queries(table, table) for table in _ROW_KEYS if table != "execution_events"),
+    *chain.from_iterable(value_checks(table, table) for table in _ROW_KEYS if table != "execution_events"),
     *map(_not_negative, _NOT_NEGATIVE),
     _column("execution_events", _EVENT_KEY, "margin", "NULL", where=_NOT_JUDGED),
     _column("execution_events", _EVENT_KEY, "overloaded_functions", "[]", where=_NOT_JUDGED),

@@ -18,7 +18,7 @@ from peva_env.memory.parquet.campaign_names import NameClash, campaigns, settle_
 from peva_env.memory.parquet.table_export import quoted
 from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import TABLES
-from peva_env.memory.verify_queries import event_queries, value_queries
+from peva_env.memory.verify_queries import RowCheck, event_checks, failing, value_checks
 
 _RENAMED = "renamed_campaigns"
 
@@ -139,8 +139,9 @@ class _Merge:
     def _check_filled(self) -> None:
         """Raise ``MemoryStoreError`` if a row lacks what every reader relies on."""
         for table in _FILLED.keys() & self._sources.keys():
-            for column in _FILLED[table]:
-                n_empty = self._count(f"(FROM {self._sources[table]} WHERE {column} IS NULL)")
+            counts = ", ".join(f"count_if({column} IS NULL)" for column in _FILLED[table])
+            (found,) = self._connection.execute(f"SELECT {counts} FROM {self._sources[table]}").fetchall()  # noqa: S608
+            for column, n_empty in zip(_FILLED[table], found, strict=True):
                 if n_empty:
                     raise MemoryStoreError(
                         f"{self._problem}: {n_empty:,} rows of its {table} have no {column}; it is damaged, or not "
@@ -149,7 +150,8 @@ class _Merge:
 
     def _check_values(self) -> None:
         """Raise ``MemoryStoreError`` if a row is none that a memory writes."""
-        for query in chain.from_iterable(_queries(*one) for one in self._sources.items()):
+        checks = chain.from_iterable(_checks(*one) for one in self._sources.items())
+        for query in failing(self._connection, checks):
             wrong = self._connection.execute(f"FROM ({query}) LIMIT 1").fetchone()
             if wrong:
                 table, key, column, stored, expected = wrong
@@ -263,11 +265,11 @@ class _Merge:
         return int(row[0]) if row else 0
 
 
-def _queries(table: str, source: str) -> Iterator[str]:
-    """Return the queries of the values of a table that no memory writes."""
+def _checks(table: str, source: str) -> Iterator[RowCheck]:
+    """Return the checks for values of a table that no memory writes."""
     if table == "execution_events":
-        return event_queries(source)
-    return value_queries(table, source) if table in _ROW_NAMES else iter(())
+        return event_checks(source)
+    return value_checks(table, source) if table in _ROW_NAMES else iter(())
 
 
 def _clash_text(clashes: Sequence[NameClash]) -> str:
