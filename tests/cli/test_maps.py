@@ -67,10 +67,12 @@ def test_a_mix_that_a_further_function_makes_ok_is_explained(tmp_path: Path) -> 
 
 def test_what_was_measured_and_what_is_predicted_say_so(memory: str) -> None:
     assert peva("ask", "a=30", "b=20").stdout.startswith(
-        "a 30 + b 20: OVERLOADED, measured: 1 of 1 runs, incomplete: others have 3\n"
+        "a 30 + b 20: OVERLOADED, measured: 1 of 1 runs, incomplete: others have 3
+"
     )
-    predicted = peva("ask", "a=20", "b=21").stdout.splitlines()[0]
-    assert "predicted, not proved, overloaded with a probability of" in predicted
+    ended = peva("ask", "a=20", "b=21")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "predicted, not proved, overloaded with a probability of" in ended.stdout.splitlines()[0]
 
 
 def test_a_rate_beyond_all_that_was_measured_is_called_a_guess(memory: str) -> None:

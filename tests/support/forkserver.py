@@ -1,6 +1,7 @@
 """Processes that are there within 20 ms, to be killed or to be a command: forked from one that has imported all."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,9 +18,13 @@ PROCESSES.set_forkserver_preload(
         "tests.campaign.faults.test_killed",
         "peva_env.cli.commands",
         # What commands import only when they need it.
+        "encodings.cp437",
+        "encodings.idna",
         "numpy.ma",
         "peva_agents.arena",
         "peva_agents.learnt",
+        "peva_env_command",
+        "pydantic.type_adapter",
         "rich._emoji_codes",
         "typer.rich_utils",
     ]
@@ -35,6 +40,9 @@ def peva(*args: str, output: str | None = None, **environment: str) -> Ended:
 
     What depends on the start itself or on signals has to start the installed command. ``output`` is a file in place of
     its standard output; ``closed`` is a pipe that nobody reads.
+
+    Raises:
+        AssertionError: the process did not end, or a signal killed it. A command ends itself at a signal.
     """
     with tempfile.TemporaryDirectory() as folder:
         written, errors = Path(folder, "output"), Path(folder, "errors")
@@ -47,9 +55,11 @@ def peva(*args: str, output: str | None = None, **environment: str) -> Ended:
         process.kill()
         process.join()
         assert in_time, f"peva-env {args} did not end within {LIMIT_S} s: {errors.read_text()}"
+        code = process.exitcode or 0
+        assert code >= 0, f"{signal.Signals(-code).name} killed peva-env {args}: {errors.read_text()}"
         return Ended(
             ["peva-env", *args],
-            process.exitcode or 0,
+            code,
             written.read_text(environment.get("PYTHONIOENCODING", "utf-8")),
             errors.read_text(),
         )
