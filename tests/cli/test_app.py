@@ -402,7 +402,8 @@ def test_a_policy_that_is_not_there_is_named() -> None:
 
 PRELOAD = ["memory", "preload", "m.duckdb", "--core", str(datasets.load("local-node-v1"))]
 QUESTION = ["ask", "checkout=40", "--memory", "m.duckdb"]
-ARENA = ["arena", "--sim", "random:1", "--agents", "uniform,mine:Mine", "--out", "arena"]
+SMALLEST = ["--sim", "random:1", "--rates", "a=10,20", "--budgets", "2"]
+ARENA = ["arena", *SMALLEST, "--agents", "uniform,mine:Mine", "--out", "arena"]
 
 
 @pytest.mark.parametrize(
