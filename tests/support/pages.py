@@ -4,6 +4,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,13 +51,19 @@ def peva_env_calls(script: str) -> Iterator[list[str]]:
             yield words[words.index("peva-env") + 1 :]
 
 
+@cache
+def _peva_env() -> Any:
+    """Return the command, built once: it has hundreds of options."""
+    return typer.main.get_command(app)
+
+
 def parsed(words: list[str]) -> str:
     """Return which command words call, such as ``memory info``; all of them must be understood.
 
     Raises:
         Exception: a command or an option is not there, an argument is missing, or a value is of the wrong kind.
     """
-    command: Any = typer.main.get_command(app)
+    command = _peva_env()
     name: list[str] = []
     while hasattr(command, "commands"):
         word, *words = words

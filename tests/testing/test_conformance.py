@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,12 @@ from tests.support.scripted import ScriptedSource
 def recording() -> Recording:
     """Return the recording that ships, read once; each world arranges it anew."""
     return load_recording(datasets.load("local-node-v1"))
+
+
+@cache
+def replayed(p95_ms_max: int | None = None) -> ReplayWorld:
+    """Return the world of that recording, read once, for worlds that are made of it."""
+    return ReplayWorld(recording(), overload=p95_ms_max and {"p95_ms_max": p95_ms_max})
 
 
 class TestMemoryInAFile(MemoryContract):
@@ -101,7 +107,7 @@ class TestReplaySource(SourceContract):
     deterministic = True
 
     def make(self) -> MeasurementSource:
-        return ReplayWorld(recording()).source(2**63 + 1, 0)
+        return replayed().source(2**63 + 1, 0)
 
     def configs(self) -> Sequence[Config]:
         return [[("checkout", 20)], [("primes", 165)], [("checkout", 160), ("primes", 165)], [("checkout", 240)]]
@@ -253,16 +259,14 @@ class TestReplayWorld(WorldContract):
 
 class TestRepeatedWorld(WorldContract):
     def make(self) -> RepeatedWorld:
-        return RepeatedWorld(ReplayWorld(recording()), 3)
+        return RepeatedWorld(replayed(), 3)
 
 
 class TestUnitedWorld(WorldContract):
     def make(self) -> UnitedWorld:
-        objectives: dict[str, Mapping[str, Any]] = {"strict": {"p95_ms_max": 30}, "loose": {"p95_ms_max": 60}}
-        return UnitedWorld({name: ReplayWorld(recording(), overload=rules) for name, rules in objectives.items()})
+        return UnitedWorld({"strict": replayed(30), "loose": replayed(60)})
 
 
 class TestSomeScenarios(WorldContract):
     def make(self) -> SomeScenarios:
-        world = ReplayWorld(recording())
-        return SomeScenarios(world, world.scenarios[:1])
+        return SomeScenarios(replayed(), replayed().scenarios[:1])

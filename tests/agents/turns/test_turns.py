@@ -1,7 +1,6 @@
 """A map over turns gives the same results on processes and on Ray, to the bit."""
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,40 +14,9 @@ from peva_agents.training.learnt import round_of_examples
 from peva_agents.turns import ProcessTurns, RayTurns, Turns, turns
 from peva_env.errors import ConfigError, PevaError, PolicyError
 from tests.support.raylets import raylets
+from tests.support.turns import Counter, dies, fails, power
 
 ARENA = {"sim": "random:3", "agents": ["learnt"], "budgets": [3, 9], "max_runs": 12, "noise": 0.05}
-
-
-def power(base: int, exponent: int) -> tuple[int, str]:
-    return base**exponent, os.environ["MKL_NUM_THREADS"]
-
-
-def fails(_: int) -> None:
-    raise PolicyError("the policy has no idea")
-
-
-def dies(_: int) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Counter:
-    """Counts up from a number that a worker was given."""
-
-    def __init__(self, start: int) -> None:
-        self.count = start
-
-    def add(self, n: int) -> tuple[int, str]:
-        self.count += n
-        return self.count, os.environ["MKL_NUM_THREADS"]
-
-    def fail(self) -> None:
-        raise PolicyError("the counter has no idea")
-
-    def die(self) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def large(self, n_bytes: int) -> bytes:
-        return bytes(n_bytes)
 
 
 def check_hosting(on: Turns) -> None:
