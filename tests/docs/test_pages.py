@@ -110,10 +110,24 @@ FOLLOWED = {"explanation/costs", "explanation/memory", "howto/read-a-report", "h
 """Pages whose commands are run, too."""
 
 
+RUN_PROCESS = subprocess.run
+
+
+def run_here(command: list[str], **options: Any) -> Any:
+    """Run a command as ``subprocess.run`` does; ``peva-env`` in this process, which saves its start."""
+    if command[0] != "peva-env":
+        return RUN_PROCESS(command, **options)
+    assert options == {"check": True}
+    done = CliRunner().invoke(app, command[1:], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a new folder, with peva-env on the path."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", run_here)
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     monkeypatch.setenv("MPLBACKEND", "agg")
     return tmp_path

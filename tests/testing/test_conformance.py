@@ -51,9 +51,9 @@ def recording() -> Recording:
 
 
 @cache
-def replayed(p95_ms_max: int | None = None) -> ReplayWorld:
+def replayed(**overload: int) -> ReplayWorld:
     """Return the world of that recording, read once, for worlds that are made of it."""
-    return ReplayWorld(recording(), overload=p95_ms_max and {"p95_ms_max": p95_ms_max})
+    return ReplayWorld(recording(), overload=overload or None)
 
 
 class TestMemoryInAFile(MemoryContract):
@@ -264,7 +264,7 @@ class TestRepeatedWorld(WorldContract):
 
 class TestUnitedWorld(WorldContract):
     def make(self) -> UnitedWorld:
-        return UnitedWorld({"strict": replayed(30), "loose": replayed(60)})
+        return UnitedWorld({"strict": replayed(p95_ms_max=30), "loose": replayed(p95_ms_max=60)})
 
 
 class TestSomeScenarios(WorldContract):

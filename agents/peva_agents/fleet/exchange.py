@@ -8,7 +8,7 @@ from peva_env.memory.parquet import ParquetCheckpoint, export_tables
 from peva_env.system import processes
 
 type Tables = dict[str, bytes]
-"""Parquet files by the name of their table."""
+"""Parquet files by the name of their table; none where there is no campaign."""
 
 
 def packed(store: DuckDBMemoryStore, run_ids: Sequence[str] | None = None) -> Tables:
@@ -17,6 +17,8 @@ def packed(store: DuckDBMemoryStore, run_ids: Sequence[str] | None = None) -> Ta
     Raises:
         MemoryStoreError: they cannot be read.
     """
+    if run_ids is not None and not run_ids:
+        return {}
     with processes.temporary_folder("peva-fleet-") as folder:
         export_tables(store.database.connection, [*CORE_TABLES, *DEBUG_TABLES], folder, run_ids=run_ids)
         return {path.stem: path.read_bytes() for path in folder.iterdir()}
@@ -28,6 +30,8 @@ def merge(store: DuckDBMemoryStore, tables: Tables) -> None:
     Raises:
         MemoryStoreError: campaigns or measurements conflict.
     """
+    if not tables:
+        return
     with processes.temporary_folder("peva-fleet-") as folder:
         folders = {part: folder / part for part in ("core", "debug")}
         for part, names in (("core", CORE_TABLES), ("debug", DEBUG_TABLES)):

@@ -1,10 +1,11 @@
 """What a driver does with nodes that it has not heard of, and what it tells nodes of each other, without Ray."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from rich.console import Console
@@ -116,33 +117,56 @@ def test_of_two_machines_with_different_k6_one_measures(tmp_path: Path) -> None:
         assert stored_runs(connection).keys() == {"a"}
 
 
-@pytest.fixture
-def heard(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Return, for each time that an agent learns elsewhere, the nodes of the runs."""
+@contextmanager
+def hearing() -> Iterator[list[list[str]]]:
+    """Give, for each time that an agent learns elsewhere, the nodes of the runs."""
     lessons: list[list[str]] = []
 
     def record(_: TransferAgent, events: Sequence[ExecutionEvent]) -> None:
         lessons.append([str(fleet_node(event.run_id)) for event in events])
 
-    monkeypatch.setattr(TransferAgent, "learn_elsewhere", record)
-    return lessons
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransferAgent, "learn_elsewhere", record)
+        yield lessons
 
 
-def test_runs_reach_the_other_nodes_while_they_measure(tmp_path: Path, heard: list[list[str]]) -> None:
-    driver = driven(tmp_path, agent="learnt-transfer")
-    assert {state.phase for state in driver.states.values()} == {Phase.COMPLETE}
-    assert {frozenset(nodes) for nodes in heard} == {frozenset("a"), frozenset("b")}
+class Transferred(NamedTuple):
+    """A fleet whose nodes learned from each other and refined their maps, its folder, and what the agents heard."""
+
+    driver: FleetDriver
+    folder: Path
+    heard: list[list[str]]
 
 
-def test_an_agent_that_does_not_transfer_is_told_nothing(tmp_path: Path, heard: list[list[str]]) -> None:
-    states = driven(tmp_path, agent="bisection").states
+@pytest.fixture(scope="module")
+def transferred(tmp_path_factory: pytest.TempPathFactory) -> Transferred:
+    folder = tmp_path_factory.mktemp("transferred")
+    with hearing() as heard, refining():
+        return Transferred(driven(folder, agent="learnt-transfer"), folder, heard)
+
+
+@contextmanager
+def refining() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RATES, "refine", "20%")
+        yield
+
+
+def test_runs_reach_the_other_nodes_while_they_measure(transferred: Transferred) -> None:
+    assert {state.phase for state in transferred.driver.states.values()} == {Phase.COMPLETE}
+    assert {frozenset(nodes) for nodes in transferred.heard} == {frozenset("a"), frozenset("b")}
+
+
+def test_an_agent_that_does_not_transfer_is_told_nothing(tmp_path: Path) -> None:
+    with hearing() as heard:
+        states = driven(tmp_path, agent="bisection").states
     assert heard == []
     assert {state.n_alone for state in states.values()} == {None}
     assert savings_text(states) == ""
 
 
-def test_what_transfer_saved_is_told_of_each_node_and_of_all(tmp_path: Path) -> None:
-    states = driven(tmp_path, agent="learnt-transfer").states
+def test_what_transfer_saved_is_told_of_each_node_and_of_all(tmp_path: Path, transferred: Transferred) -> None:
+    states = transferred.driver.states
     for state in states.values():
         assert state.n_alone is not None
         assert 2 <= state.n_alone <= 6
@@ -224,16 +248,14 @@ def test_a_scouting_that_is_cut_short_says_what_to_change(tmp_path: Path, monkey
     }
 
 
-def test_a_complete_map_is_refined_and_what_transfer_saved_is_that_of_the_map(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(RATES, "refine", "20%")
-    for is_first in (True, False):
-        driver = driven(tmp_path, agent="learnt-transfer")
+def test_a_complete_map_is_refined_and_what_transfer_saved_is_that_of_the_map(transferred: Transferred) -> None:
+    with refining():
+        again = driven(transferred.folder, agent="learnt-transfer")
+    for driver in (transferred.driver, again):
         assert {state.phase for state in driver.states.values()} == {Phase.COMPLETE}
-        assert (driver.n_events > 0) == is_first
+        assert (driver.n_events > 0) == (driver is not again)
         assert all(2 <= (state.n_alone or 0.0) <= 6 for state in driver.states.values())
     for name, capacity_rps in (("a", 20), ("b", 40)):
-        known = read_map(tmp_path / "out" / "fleet.duckdb", context=name).known
+        known = read_map(transferred.folder / "out" / "fleet.duckdb", context=name).known
         (ok,), (overloaded,) = known.frontier()[1], known.frontier()[0]
         assert ok[0][1] <= capacity_rps < overloaded[0][1] <= max(ok[0][1] + 1, 1.2 * ok[0][1])

@@ -8,8 +8,10 @@ from peva_agents.fleet import NodeCampaign, NodeState, Orders, Phase, load_fleet
 from peva_agents.fleet.exchange import Tables, merge, packed
 from peva_env.contracts import ExecutionEvent
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
-from tests.agents.fleet.test_file import write
+from tests.agents.fleet.test_file import GRID, write
 from tests.support.fleet_nodes import sleeping_env, started_runs, stored_runs
+
+QUICK = GRID | {"duration": "1s"}
 
 
 def play(
@@ -36,16 +38,17 @@ def orders(path: Path, known: Tables, *, run_id: str = "a.20261129T100000", k6_v
     return Orders(load_fleet(path).nodes[0], "cartesian", run_id, known, k6_version)
 
 
-def nothing(folder: Path) -> Tables:
-    with writing(folder / "empty.duckdb", DEFAULT_SCHEMA_VERSION) as store:
-        return packed(store)
+def test_of_no_campaigns_nothing_is_sent(tmp_path: Path) -> None:
+    with writing(tmp_path / "empty.duckdb", DEFAULT_SCHEMA_VERSION) as store:
+        assert packed(store, []) == {}
+        merge(store, {})
 
 
 def test_what_a_node_sends_makes_its_memory_anew(tmp_path: Path) -> None:
-    path = write(tmp_path, output_dir=str(tmp_path / "out"))
+    path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=QUICK)
     campaign = NodeCampaign(sleeping_env)
     assert not campaign.news(0, 0, 0.0).is_begun
-    campaign.begin(orders(path, nothing(tmp_path)))
+    campaign.begin(orders(path, {}))
     state, events, tables = play(campaign)
     assert (state.phase, state.n_measured, state.n_left) == (Phase.COMPLETE, 1, 0)
     with writing(tmp_path / "fleet.duckdb", DEFAULT_SCHEMA_VERSION) as store:
@@ -58,9 +61,10 @@ def test_what_a_node_sends_makes_its_memory_anew(tmp_path: Path) -> None:
 
 def test_a_stopped_campaign_goes_on_from_what_the_fleet_knows_when_its_own_memory_is_gone(tmp_path: Path) -> None:
     functions = [{"name": "f", "concurrency": 9}]
-    path = write(tmp_path, output_dir=str(tmp_path / "out"), nodes=[{"name": "a", "functions": functions}])
+    nodes = [{"name": "a", "functions": functions}]
+    path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=QUICK, nodes=nodes)
     first = NodeCampaign(sleeping_env)
-    first.begin(orders(path, nothing(tmp_path)))
+    first.begin(orders(path, {}))
     state, events, tables = play(first, n_granted=1)
     assert (state.phase, len(events)) == (Phase.INTERRUPTED, 1)
     load_fleet(path).memory_of("a").unlink()
@@ -74,7 +78,7 @@ def test_a_stopped_campaign_goes_on_from_what_the_fleet_knows_when_its_own_memor
 def test_a_machine_with_another_k6_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("functions_framework")
     campaign = NodeCampaign()
-    campaign.begin(orders(write(tmp_path, output_dir=str(tmp_path / "out")), nothing(tmp_path), k6_version="0.0.1"))
+    campaign.begin(orders(write(tmp_path, output_dir=str(tmp_path / "out")), {}, k6_version="0.0.1"))
     state, events, _ = play(campaign)
     assert (state.phase, events) == (Phase.FAILED, [])
     assert "the fleet measures with k6 0.0.1, so that its runs could not be compared" in state.detail

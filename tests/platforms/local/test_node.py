@@ -170,7 +170,7 @@ def test_usage_of_a_busy_function_is_one_core_of_the_node(write_function: WriteF
             return {"start_at": start_at, "end_at": time.time(), "cpu_s": s}
     """
     with LocalNode([write_function(code), write_function(name="idle")]) as node:
-        spent = json.loads(get(node.url("mine") + "?s=1.5")[1])
+        spent = json.loads(get(node.url("mine") + "?s=0.8")[1])
         usage = node.usage(spent["start_at"], spent["end_at"])
         cores = node.describe()["cpu_count"]
     cpu_pct = usage.functions["mine"].cpu_pct
@@ -428,7 +428,7 @@ def test_starting_again_and_again_leaks_nothing(tmp_path: Path) -> None:
         with node:
             running = held()
         before = held()
-        for _ in range(5):
+        for _ in range(3):
             with node:
                 assert urllib.request.urlopen(node.url("fetch")).status == 200
         print(json.dumps([running[3], before, held()]))
