@@ -27,10 +27,12 @@ class Section(BaseModel):
         """Refuse truth values where a number is due (YAML's ``no``), and text that no file or process can be given."""
         if isinstance(values, dict):
             for key, field in cls.model_fields.items():
+                if key not in values:  # its default was written by us
+                    continue
                 try:
                     if _is_number(field.annotation):
-                        require_no_truth(values.get(key))
-                    for text in _texts_in(values.get(key), of_dict=typing.get_origin(field.annotation) is dict):
+                        require_no_truth(values[key])
+                    for text in _texts_in(values[key], of_dict=typing.get_origin(field.annotation) is dict):
                         _require_usable(text, may_hold_nul=key == "body")
                 except ValueError as error:
                     raise PydanticCustomError(KEY_OF_SECTION, "{problem}", {"problem": f"{key}: {error}"}) from None

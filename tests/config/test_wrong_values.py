@@ -112,6 +112,7 @@ def test_every_key_has_its_place() -> None:
 def test_a_value_that_nobody_meant_loads_or_is_refused_in_one_line(place: str, tmp_path: Path) -> None:
     path = tmp_path / "peva.yml"
     for value in VALUES:
+        path.unlink(missing_ok=True)  # to overwrite a file takes longer: some file systems wait until it is on disk
         path.write_text(place.replace("VALUE", value), encoding="utf-8")
         try:
             with warnings.catch_warnings():
