@@ -13,8 +13,8 @@ from tests.support.live import live_source
 
 pytestmark = [pytest.mark.live, pytest.mark.alone]
 
-RATES_RPS = [50, 80, 90, 100, 110, 120, 200]
-"""Every 10 requests/s where the simulated function begins to be overloaded, and fewer away from it."""
+RATES_RPS = [80, 90, 100, 110, 120]
+"""Where the simulated function begins to be overloaded: at 100 requests/s."""
 
 MAX_DIFFERENT = 1
 ANY = np.random.default_rng(0)
