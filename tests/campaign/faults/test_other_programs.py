@@ -46,6 +46,6 @@ def test_a_function_whose_core_other_programs_take_is_not_overloaded(node: Local
 
 @pytest.mark.alone
 def test_a_function_that_has_its_core_to_itself_is_judged_by_its_load(node: LocalNode) -> None:
-    events = [measured(node, "worker", rate_rps, K6(timeout_s=1), duration_s=2) for rate_rps in (100, 400)]
+    events = [measured(node, "worker", rate_rps, K6(timeout_s=1), duration_s=1) for rate_rps in (100, 400)]
     assert [event.verdict for event in events] == [Verdict.OK, Verdict.OVERLOADED]
     assert events[1].functions[0].crowded_out < 0.2 * events[1].functions[0].offered
