@@ -54,7 +54,7 @@ def test_the_application_is_measured_and_asked_as_the_page_says() -> None:
     (code,) = (block.text for block in _BLOCKS if block.language == "python")
     Path("app.py").write_text(code)
     port = free_port()
-    write(_OWN | {"duration": "2s", "cooldown": {"sleep_step_seconds": 0.2}}, port)
+    write(_OWN | {"duration": "1s", "cooldown": {"sleep_step_seconds": 0.2}}, port)
     server = subprocess.Popen([sys.executable, "-m", "uvicorn", "app:app", "--port", str(port), "--log-level", "error"])
     try:
         assert wait_until(lambda: answers(port))
