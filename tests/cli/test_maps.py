@@ -67,8 +67,7 @@ def test_a_mix_that_a_further_function_makes_ok_is_explained(tmp_path: Path) -> 
 
 def test_what_was_measured_and_what_is_predicted_say_so(memory: str) -> None:
     assert peva("ask", "a=30", "b=20").stdout.startswith(
-        "a 30 + b 20: OVERLOADED, measured: 1 of 1 runs, incomplete: others have 3
-"
+        "a 30 + b 20: OVERLOADED, measured: 1 of 1 runs, incomplete: others have 3\n"
     )
     ended = peva("ask", "a=20", "b=21")
     assert (ended.returncode, ended.stderr) == (0, "")
