@@ -16,7 +16,7 @@ PROCESSES.set_forkserver_preload(
     [
         "tests.memory.test_crash",
         "tests.campaign.faults.test_killed",
-        "peva_env.cli.commands",
+        "tests.support.built_command",
         # What commands import only when they need it.
         "encodings.cp437",
         "encodings.idna",
