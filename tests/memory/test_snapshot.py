@@ -1,7 +1,5 @@
 """Reading a memory while another process writes to it."""
 
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,20 +9,7 @@ from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore
 from tests.support.builders import event, session
-
-WRITER = """
-import sys
-from peva_env.memory.engine import InProcessMemoryEngine
-from peva_env.memory.store import DuckDBMemoryStore
-from tests.support.builders import event, session
-
-engine = InProcessMemoryEngine(DuckDBMemoryStore(sys.argv[1]))
-engine.startup()
-engine.open_session(session())
-for iteration, _ in enumerate(sys.stdin):
-    engine.ingest_event(event(iteration=iteration, raw_summary={"filler": "x" * int(sys.argv[2])}))
-    print(iteration, flush=True)
-"""
+from tests.support.running_memory import RunningMemory
 
 
 def count(path: Path) -> int:
@@ -37,37 +22,28 @@ def count(path: Path) -> int:
 def test_a_running_campaign_is_read_up_to_its_last_event(tmp_path: Path) -> None:
     # 25 events of 800 kB: more than the 16 MB after which DuckDB by itself folds its log into the database
     path = tmp_path / "m.duckdb"
-    command = [sys.executable, "-c", WRITER, str(path), "800000"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as writer:
-        assert writer.stdin is not None
-        assert writer.stdout is not None
-        for n in range(1, 26):
-            writer.stdin.write("next\n")
-            assert writer.stdout.readline() == f"{n - 1}\n"
-            if n in (1, 2) or n % 5 == 0:
-                assert count(path) == n
-        writer.stdin.close()
-        assert writer.wait(30) == 0
+    writer = RunningMemory(path)
+    for n in range(1, 26):
+        writer.tell(800_000)
+        assert writer.answer() == n - 1
+        if n in (1, 2) or n % 5 == 0:
+            assert count(path) == n
+    writer.end()
     assert count(path) == 25
 
 
 def test_a_reader_that_comes_at_any_moment_finds_whole_events_and_disturbs_nobody(tmp_path: Path) -> None:
     path = tmp_path / "m.duckdb"
-    command = [sys.executable, "-c", WRITER, str(path), "20000"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as writer:
-        assert writer.stdin is not None
-        assert writer.stdout is not None
-        writer.stdin.write("next\n" * 100)
-        writer.stdin.close()
-        seen = [0]
-        writer.stdout.readline()
-        while writer.poll() is None:
-            seen.append(count(path))
-            if len(writer.stdout.readline()) == 0:
-                break
-        assert writer.wait(30) == 0
+    writer = RunningMemory(path)
+    seen = [0]
+    for _ in range(4):
+        writer.tell(*[20_000] * 25)
+        seen.append(count(path))  # meanwhile
+    while seen[-1] < 100:
+        seen.append(count(path))
+    assert [writer.answer() for _ in range(100)] == list(range(100))
+    writer.end()
     assert seen == sorted(seen)
-    assert len(seen) > 2
     assert count(path) == 100
 
 

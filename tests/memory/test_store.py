@@ -4,7 +4,6 @@ import json
 import math
 import os
 import shutil
-import signal
 import stat
 import struct
 import subprocess
@@ -24,6 +23,7 @@ from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.database import duckdb_problem
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.support.builders import event, full, function, session, small_disk, without_privileges
+from tests.support.running_memory import held
 from tests.support.strategies import events
 
 LABEL = "peva_faas_mem_v1"
@@ -267,42 +267,9 @@ def test_a_read_only_file_is_refused_unchanged() -> None:
         assert path.read_bytes() == before
 
 
-HOLD_OPEN = """
-import sys
-from peva_env.memory.store import DuckDBMemoryStore
-from tests.support.builders import session
-store = DuckDBMemoryStore(sys.argv[1])
-store.startup()
-store.open_session(session("held"))
-print("open", flush=True)
-sys.stdin.read()
-"""
-
-
-def start_holder(path: Path) -> subprocess.Popen[str]:
-    """Start a process that keeps a memory open, with a running session, until it is killed."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD_OPEN, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout
-    assert holder.stdout.readline() == "open\n"
-    return holder
-
-
-def kill(process: subprocess.Popen[str]) -> str:
-    """Kill a process for real and return what it had printed."""
-    process.kill()
-    printed, _ = process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    return printed
-
-
 def test_a_memory_in_use_names_who_uses_it_and_what_to_do(path: Path) -> None:
-    holder = start_holder(path)
-    try:
+    with held(path) as holder:
         message = refusal(path)
-    finally:
-        kill(holder)
     assert f"process {holder.pid}" in message
     assert "python" in message
     assert "choose another db_path" in message
@@ -339,13 +306,10 @@ def test_a_lock_that_cannot_be_had_is_told_with_the_cure(text: str, said: str) -
 
 
 def test_a_holder_whose_process_cannot_be_seen_is_no_process_0(path: Path) -> None:
-    holder = start_holder(path)
     opening = "import sys, duckdb; duckdb.connect(sys.argv[1])"
-    try:
-        elsewhere = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+    elsewhere = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+    with held(path):
         ended = subprocess.run([*elsewhere, sys.executable, "-c", opening, path], capture_output=True, text=True)
-    finally:
-        kill(holder)
     if "lock" not in ended.stderr:
         pytest.skip(f"this machine makes no process namespaces: {ended.stderr.strip()}")
     problem = duckdb_problem(duckdb.IOException(ended.stderr.strip().splitlines()[-1]))
@@ -493,7 +457,8 @@ def test_the_run_id_of_another_campaign_is_refused(store: DuckDBMemoryStore, oth
 
 
 def test_the_session_of_a_killed_process_is_found_crashed(path: Path) -> None:
-    kill(start_holder(path))
+    with held(path, "held"):
+        pass  # until it is killed
     with closing(DuckDBMemoryStore(path)) as store:
         store.startup()
         assert query(store, "SELECT run_id, status FROM run_sessions") == [("held", "crashed")]
