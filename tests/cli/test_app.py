@@ -27,6 +27,7 @@ from tests.support.commands import complaint, files, write_hiding_modules
 from tests.support.forkserver import Ended, peva
 from tests.support.maps import remember
 from tests.support.processes import busy, wait_until
+from tests.support.running_memory import held
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
 COMMANDS = ["run", "scout", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
@@ -522,14 +523,8 @@ def test_a_memory_that_is_not_duckdb_stays_as_it_was() -> None:
 
 def test_a_memory_in_use_names_the_process_that_has_it() -> None:
     needs_node()
-    holder_code = "import duckdb, sys; held = duckdb.connect('m.duckdb'); print('held', flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", holder_code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    with held(Path("m.duckdb").absolute()) as holder:
         message = refusal(SMALL | {"memory": {"db_path": "m.duckdb"}}, 1)
-        holder.communicate()
     assert f"m.duckdb: in use by process {holder.pid} (python" in message
 
 

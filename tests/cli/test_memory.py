@@ -16,22 +16,10 @@ from tests.support.builders import event, session
 from tests.support.commands import complaint, files
 from tests.support.dfaas_files import STAMPED, row, write
 from tests.support.forkserver import peva
+from tests.support.running_memory import held
 
 COMMANDS = ["info", "export", "preload", "import-dfaas", "import-table", "merge", "verify"]
 OPTIONS = ["--memory", "m.duckdb", "--node", "light", "--cores", "2", "--latency-unit", "ns", "--duration", "30s"]
-
-RUNNING = """
-import sys
-from peva_env.memory import DuckDBMemoryStore
-from tests.support.builders import event, session
-
-store = DuckDBMemoryStore(sys.argv[1])
-store.startup()
-store.open_session(session())
-store.insert_events([event()])
-print("measured", flush=True)
-sys.stdin.readline()
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -239,19 +227,13 @@ def test_info_shows_any_time_that_a_memory_holds(stored: str) -> None:
 
 
 def test_info_verify_export_and_merge_read_the_memory_of_a_running_campaign() -> None:
-    command = [sys.executable, "-c", RUNNING, "m.duckdb"]
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(root)}
-    ) as campaign:
-        assert campaign.stdin is not None
-        assert campaign.stdout is not None
-        assert campaign.stdout.readline() == "measured\n"
+    with held(Path("m.duckdb").absolute()) as campaign:
+        campaign.tell(0)
+        assert campaign.answer() == 0
         told = json.loads(peva("memory", "info", "m.duckdb", "--json").stdout)
         verified = peva("memory", "verify", "m.duckdb")
         exported = peva("memory", "export", "m.duckdb", "--core", "core")
         merged = peva("memory", "merge", "all.duckdb", "m.duckdb")
-        campaign.stdin.write("end\n")
     assert (told["campaigns"][0]["status"], told["campaigns"][0]["n_runs"]) == ("running", 1)
     assert verified.stderr == ""
     assert exported.stdout == "wrote core\n"

@@ -29,7 +29,7 @@ class RunningMemory:
         return self._process.pid
 
     def tell(self, *n_bytes: int) -> None:
-        """Tell it to store events, each with a raw summary of a size; it answers each with its iteration."""
+        """Tell it to store events, each with a raw summary of a size, at 0 none; it answers with their iterations."""
         for size in n_bytes:
             self._pipe.send(size)
 
@@ -73,6 +73,6 @@ def _run(path: str, run_id: str, pipe: Connection) -> None:
         if n_bytes is None:
             engine.close()
             return
-        summary = {"filler": "x" * n_bytes}
+        summary = {"filler": "x" * n_bytes} if n_bytes else None
         engine.ingest_event(event(iteration=iteration, run_id=run_id, raw_summary=summary))
         pipe.send(iteration)
