@@ -100,7 +100,7 @@ def test_the_installed_command_does_what_the_one_of_the_tests_does(args: list[st
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    assert installed("--version").stdout == f"peva-env {__import__('peva_env').__version__}\n"
+    assert peva("--version").stdout == f"peva-env {__import__('peva_env').__version__}\n"
 
 
 def test_without_a_command_there_is_help_not_a_campaign() -> None:
@@ -404,7 +404,7 @@ def test_a_policy_that_is_not_there_is_named() -> None:
 PRELOAD = ["memory", "preload", "m.duckdb", "--core", str(datasets.load("local-node-v1"))]
 QUESTION = ["ask", "checkout=40", "--memory", "m.duckdb"]
 SMALLEST = ["--sim", "random:1", "--rates", "a=10,20", "--budgets", "2"]
-ARENA = ["arena", *SMALLEST, "--agents", "uniform,mine:Mine", "--out", "arena"]
+ARENA = ["arena", *SMALLEST, "--agents", "uniform,mine:Mine", "--jobs", "1", "--out", "arena"]
 
 
 @pytest.mark.parametrize(
