@@ -17,7 +17,7 @@ from peva_env.planning import DfaasPlanBuilder, brackets
 from tests.support.campaigns import (
     AT_ONCE,
     MEMORY,
-    WAITS_50_MS,
+    WAITS_200_MS,
     campaign,
     finish,
     function,
@@ -44,8 +44,8 @@ FAILS_AFTER_A_FEW_CALLS = """
         return 'ok'
 """
 
-LIMITED_RPS = 40
-"""Two requests at once, of 50 ms each; a quarter more makes too many of them fail."""
+LIMITED_RPS = 20
+"""Four requests at once, of 200 ms each; a quarter more makes too many of them fail."""
 
 
 @pytest.fixture(autouse=True)
@@ -66,9 +66,8 @@ def rates() -> tuple[tuple[int, ...], ...]:
     return DfaasPlanBuilder(planned(load_config(Path("peva.yml")))).build_space().rates_rps
 
 
-@pytest.mark.alone
 def test_a_campaign_scouts_first_and_keeps_its_rates_whatever_is_scouted_later() -> None:
-    limited = function("limited", WAITS_50_MS, concurrency=2, max_rate=2 * LIMITED_RPS)
+    limited = function("limited", WAITS_200_MS, concurrency=4, max_rate=2 * LIMITED_RPS)
     write(campaign(limited, rates=[1], **auto()))
     code, output, errors = run("--budget-runs", "1")
     assert (code, errors) == (3, "")
@@ -141,7 +140,7 @@ def test_a_scouting_without_time_says_so_and_decides_nothing() -> None:
 
 def test_a_scouting_that_was_cut_off_decides_nothing_and_a_function_that_never_answers_has_no_rates() -> None:
     broken = function("broken", FAILS_AFTER_A_FEW_CALLS)
-    write(campaign(broken, rates=[1], cooldown={"max_wait_seconds": 2, "sleep_step_seconds": 0.2}, **auto(step="2s")))
+    write(campaign(broken, rates=[1], cooldown={"max_wait_seconds": 2, "sleep_step_seconds": 0.2}, **auto()))
     process = start()
     assert wait_until(lambda: MEMORY.exists() and k6_runs_in(process))
     process.send_signal(signal.SIGTERM)

@@ -23,6 +23,15 @@ WAITS_50_MS = """
         await asyncio.sleep(0.05)
         return 'ok'
 """
+WAITS_200_MS = """
+    import asyncio
+    async def handle(request):
+        await asyncio.sleep(0.2)
+        return 'ok'
+"""
+"""Each of its places serves 5 requests/s without CPU. There are many places, so that requests which come together after
+a pause of k6 find one: what it bears hardly depends on what else the machine does."""
+
 AT_ONCE = "def handle(request): return 'ok'"
 
 
