@@ -11,7 +11,7 @@ from peva_env.config import parse_config
 from peva_env.console import make_console
 from peva_env.maps import Recheck, compare, read_map
 from peva_env.space import ConfigSpace
-from tests.support.campaigns import WAITS_50_MS, campaign, function, write
+from tests.support.campaigns import WAITS_200_MS, campaign, function, write
 from tests.support.commands import complaint, files
 from tests.support.forkserver import peva
 from tests.support.maps import RATES, node_map_of, remember, square
@@ -106,11 +106,10 @@ def test_the_exit_code_says_what_was_found_and_tolerates_a_share(result: Recheck
 
 
 @pytest.mark.live
-@pytest.mark.alone
 def test_a_recheck_tells_a_node_that_bears_as_much_from_one_that_bears_less_or_more() -> None:
     pytest.importorskip("functions_framework")
-    limited = function("limited", WAITS_50_MS, concurrency=5)  # 100 requests/s
-    plan = campaign(limited, rates=[20, 60, 180])
+    limited = function("limited", WAITS_200_MS, concurrency=20)  # 100 requests/s
+    plan = campaign(limited, rates=[8, 60, 300], max_invalid_retries=20)
     write(plan)
     assert peva("run", "--config", "peva.yml", "--agent", "bisection").returncode == 0
     Path("peva-results").rename("baseline")
@@ -122,7 +121,7 @@ def test_a_recheck_tells_a_node_that_bears_as_much_from_one_that_bears_less_or_m
         "again; 2 runs, as few as any sound method needs"
     )
 
-    limited["concurrency"] = 2
+    limited["concurrency"] = 4
     write(plan)
     lost = recheck("--json", memory="baseline/peva_faas.duckdb")
     assert lost.returncode == 3, lost.stderr
@@ -130,8 +129,8 @@ def test_a_recheck_tells_a_node_that_bears_as_much_from_one_that_bears_less_or_m
     assert (told["lowest_lost"], told["n_unknown"], told["n_gained"]) == ([[["limited", 60]]], 0, 0)
     assert told["recheck"]["lost"] == [[["limited", 60]]]
 
-    limited["concurrency"] = 20
+    limited["concurrency"] = 100
     write(plan)
     gained = recheck(memory="baseline/peva_faas.duckdb")
     assert gained.returncode == 4, gained.stdout
-    assert "  gained for certain: limited 180" in gained.stdout.splitlines()
+    assert "  gained for certain: limited 300" in gained.stdout.splitlines()
