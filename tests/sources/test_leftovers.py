@@ -25,12 +25,11 @@ def handle(request):
 
 
 @pytest.mark.live
-@pytest.mark.alone
 def test_a_queue_that_needs_no_cpu_is_served_before_the_next_run(tmp_path: Path) -> None:
     (tmp_path / "locked.py").write_text(LOCKED)
     function = FunctionConfig(name="locked", source=f"{tmp_path}/locked.py:handle", concurrency=1000)
     with LocalNode([function]) as node:
-        source = live_source(node, "locked", K6(timeout_s=0.5), duration_s=3)
+        source = live_source(node, "locked", K6(timeout_s=0.5), duration_s=2)
         high, low = (
             source.measure([("locked", rate_rps)], iteration=0, rng=np.random.default_rng(0)) for rate_rps in (100, 25)
         )
