@@ -41,16 +41,20 @@ def run(service: Service, *, function: dict[str, Any] | None = None, **settings:
 @pytest.mark.alone
 def test_a_service_is_measured_and_another_objective_is_answered_without_load() -> None:
     with serving(Service(delay_s=0.03)) as service:
-        ended = run(service, function={"headers_env": {"Authorization": "TOKEN"}})
+        ended = run(
+            service,
+            function={"headers_env": {"Authorization": "TOKEN"}},
+            rate_strategy={"type": "custom", "rates": [40]},
+        )
         n_requests = len(service.requests)
-    asked = peva("ask", "app=40", "--rule", "p95_ms_max=20").stdout
+    asked = peva("ask", "app=40", "--rule", "p95_ms_max=20")
 
     assert (ended.returncode, ended.stderr.count("\n")) == (0, 1), ended.stderr
     assert "nothing measures CPU and RAM (no prometheus_url); there is no rule on them" in ended.stderr
-    assert "complete: 2 configurations measured, 0 inferred, 0 unknown" in ended.stdout
+    assert "complete: 1 configurations measured, 0 inferred, 0 unknown" in ended.stdout
     assert {headers["authorization"] for _, headers in service.requests} == {"s3cr3t"}
-    assert asked.startswith("app 40: OVERLOADED, measured")
-    assert "note: no rule on CPU and RAM" in asked
+    assert asked.stdout.startswith("app 40: OVERLOADED, measured"), asked.stderr
+    assert "note: no rule on CPU and RAM" in asked.stdout
     assert len(service.requests) == n_requests
     written = b"".join(path.read_bytes() for path in Path().rglob("*") if path.is_file())
     assert b"s3cr3t" not in written
