@@ -1,5 +1,6 @@
 """A fleet of real nodes that scouts and refines: real k6, real functions on 127.0.0.1, without Ray."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from peva_agents.fleet import FleetDriver, Phase, load_fleet
 from peva_env.maps import read_fleet, read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, fleet_node, reading, verify, writing
 from tests.agents.fleet.test_file import write
+from tests.support.campaigns import WAITS_200_MS
 from tests.support.in_process_ray import InProcessRay
 
-pytestmark = [pytest.mark.live, pytest.mark.alone]
+pytestmark = pytest.mark.live
 
 SETTINGS = {
     "rate_strategy": {"type": "auto", "levels": 4, "step": "2s"},
@@ -20,17 +22,19 @@ SETTINGS = {
     "duration": "1s",
     "timeout": "1s",
     "iterations": 1,
-    "refine": "25%",
-    "max_invalid_retries": 10,
+    "refine": "50%",
+    "max_invalid_retries": 20,
     "cooldown": {"max_wait_seconds": 2, "sleep_step_seconds": 0.2},
 }
-LIMITS_RPS = {"small": 40, "large": 100}
-"""The function waits 50 ms, so that each of its places serves 20 requests/s."""
+LIMITS_RPS = {"small": 25, "large": 45}
+"""The function waits 200 ms, so that each of its places serves 5 requests/s. A scouting of them takes few steps."""
 
 
 def test_each_node_is_scouted_for_rates_of_its_own_and_refined(tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text(textwrap.dedent(WAITS_200_MS))
+    function = {"name": "waits", "source": "waits.py:handle"}
     nodes = [
-        {"name": name, "functions": [{"name": "fetch", "concurrency": limit_rps // 20, "max_rate": 2 * limit_rps}]}
+        {"name": name, "functions": [function | {"concurrency": limit_rps // 5, "max_rate": 2 * limit_rps}]}
         for name, limit_rps in LIMITS_RPS.items()
     ]
     keys = {"defaults": SETTINGS, "nodes": nodes, "agent": "learnt-transfer", "max_loaded": 1}
