@@ -45,6 +45,7 @@ def test_a_service_is_measured_and_another_objective_is_answered_without_load() 
             service,
             function={"headers_env": {"Authorization": "TOKEN"}},
             rate_strategy={"type": "custom", "rates": [40]},
+            max_invalid_retries=20,
         )
         n_requests = len(service.requests)
     asked = peva("ask", "app=40", "--rule", "p95_ms_max=20")
