@@ -95,16 +95,16 @@ def toy(**settings: Any) -> OfflineSetup:
 
 SIDE_BY_SIDE: dict[str, Callable[[int], tuple[list[CandidateView], PevaVectorEnv]]] = {
     "two functions": lambda k: (
-        [make_sim_env(view="candidates", k=k, budget_runs=9) for _ in range(5)],
-        make_sim_vec(5, autoreset_mode="Disabled", view="candidates", k=k, budget_runs=9),
+        [make_sim_env(view="candidates", k=k, budget_runs=9) for _ in range(3)],
+        make_sim_vec(3, autoreset_mode="Disabled", view="candidates", k=k, budget_runs=9),
     ),
     "all sets of three functions, p95, three runs a verdict": lambda k: (
-        [make_sim_env(view="candidates", k=k, **SMALL) for _ in range(5)],
-        make_sim_vec(5, autoreset_mode="Disabled", view="candidates", k=k, **SMALL),
+        [make_sim_env(view="candidates", k=k, **SMALL) for _ in range(3)],
+        make_sim_vec(3, autoreset_mode="Disabled", view="candidates", k=k, **SMALL),
     ),
     "two scenarios, one with unrecorded configurations": lambda k: (
-        [CandidateView(PevaEnv(toy().campaigns(), toy().objective), k) for _ in range(5)],
-        PevaVectorEnv(5, toy(), "Disabled", view="candidates", k=k),
+        [CandidateView(PevaEnv(toy().campaigns(), toy().objective), k) for _ in range(3)],
+        PevaVectorEnv(3, toy(), "Disabled", view="candidates", k=k),
     ),
 }
 SMALL: dict[str, Any] = {

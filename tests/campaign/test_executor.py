@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +18,8 @@ from peva_env.errors import InvalidRunError, PevaError, PolicyError
 from peva_env.memory import verify
 from peva_env.space import Config
 from tests.support.builders import RecordingPolicy, ScriptedSource, full, small_disk
-from tests.support.executor import SPACE, Campaign
+from tests.support.executor import SPACE, Campaign, measure_for_ever
+from tests.support.forkserver import PROCESSES
 
 OK, OVERLOADED, INVALID = Verdict.OK, Verdict.OVERLOADED, Verdict.INVALID
 
@@ -488,29 +487,18 @@ def test_a_disk_that_fills_up_stops_the_campaign_and_the_next_start_goes_on(tmp_
             assert campaign.memory.ledger.next_iteration((("a",), (10,))) == n_stored
 
 
-MEASURE_FOR_EVER = """
-import sys
-from pathlib import Path
-from tests.support.engines import make_engine
-from tests.support.builders import ScriptedSource
-from tests.support.executor import Campaign
-source = ScriptedSource()
-source.before_run = lambda: print(len(source.asked), flush=True)
-with Campaign(Path(sys.argv[1]), source, iterations=10**6, run_id=sys.argv[2]) as campaign:
-    campaign.execute(a=10)
-"""
-
-
 def test_after_kill_9_memory_and_files_agree_again(tmp_path: Path) -> None:
     n_finished = 0
     for attempt in range(3):
-        command = [sys.executable, "-c", MEASURE_FOR_EVER, str(tmp_path), f"run{attempt}"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout
-            for _ in range(10 + attempt):
-                line = child.stdout.readline()
-            child.kill()
-            n_finished += int(line.strip() or 0)
+        ours, its = PROCESSES.Pipe(duplex=False)
+        child = PROCESSES.Process(target=measure_for_ever, args=(tmp_path, f"run{attempt}", its))
+        child.start()
+        its.close()
+        for _ in range(10 + attempt):
+            n_of_this = ours.recv()
+        child.kill()
+        child.join()
+        n_finished += n_of_this
     with Campaign(tmp_path, iterations=10**6, run_id="last") as campaign:
         stored = [event.event_key[1:] for event in campaign.stored]
         records = map(json.loads, campaign.artifact("events.jsonl"))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,11 @@ class Campaign:
         """Return the rows of an artifact, without the header of a CSV file."""
         rows = (self.folder / "out" / name).read_text().splitlines()
         return rows if name == "events.jsonl" else rows[1:]
+
+
+def measure_for_ever(folder: Path, run_id: str, told: Connection) -> None:
+    """Measure a configuration until the process is killed; send before each run how many have ended."""
+    source = ScriptedSource()
+    source.before_run = lambda: told.send(len(source.asked))
+    with Campaign(folder, source, iterations=10**6, run_id=run_id) as campaign:
+        campaign.execute(a=10)

@@ -17,6 +17,7 @@ PROCESSES.set_forkserver_preload(
         "tests.memory.test_crash",
         "tests.campaign.faults.test_killed",
         "tests.support.built_command",
+        "tests.support.executor",
         # What commands import only when they need it.
         "encodings.cp437",
         "encodings.idna",

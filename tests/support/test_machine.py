@@ -40,7 +40,7 @@ def test_a_test_marked_alone_runs_beside_no_other(tmp_path: Path) -> None:
     files = {"a_alone": f"{MARKED}alone", "computes": LOGS, "computes_too": LOGS, "waits": f"{MARKED}live"}
     for name, code in files.items():
         (tmp_path / f"test_{name}.py").write_text(code)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.conftest", "-n", "3"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.conftest", "-n", "2"]
     command += ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={tmp_path}", str(tmp_path)]
     apart = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}  # with a lock of its own
     ended = subprocess.run(command, env=apart, capture_output=True, text=True, timeout=120, check=False)
