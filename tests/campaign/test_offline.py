@@ -27,6 +27,7 @@ from peva_env.env import PevaEnv
 from peva_env.errors import ConfigError
 from peva_env.planning import CartesianScheduler, NoOpPolicy, UpdateSchedule
 from tests.support.builders import RecordingPolicy
+from tests.support.forkserver import PROCESSES
 from tests.support.toy_world import SPACE, ToyWorld
 
 IDS = ("peva/FaasSim-v1", "peva/FaasReplay-v1")
@@ -348,7 +349,11 @@ def test_copied_in_the_middle_of_an_episode_it_goes_on_alike() -> None:
 
 def test_it_runs_in_processes_of_its_own() -> None:
     envs = gymnasium.make_vec(
-        IDS[1], num_envs=2, vectorization_mode="async", vector_kwargs={"context": "spawn"}, budget_runs=2
+        IDS[1],
+        num_envs=2,
+        vectorization_mode="async",
+        vector_kwargs={"context": PROCESSES.get_start_method()},
+        budget_runs=2,
     )
     observation, _ = envs.reset(seed=1)
     assert observation in envs.observation_space

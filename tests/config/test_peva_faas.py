@@ -60,7 +60,7 @@ def at(config: DfaasConfig, where: str) -> Any:
     return [function.name for function in found] if where == "functions" else found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(file=peva_faas_files())
 def test_every_file_that_peva_faas_accepts_loads_or_is_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, file: PevaFaasFile
