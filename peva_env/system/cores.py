@@ -66,5 +66,5 @@ def _used_s(*kinds: str) -> float:
 def _waited_ns(task: Path) -> int:
     try:
         return int((task / "schedstat").read_bytes().split()[1])
-    except FileNotFoundError:  # the thread has ended since
+    except (FileNotFoundError, ProcessLookupError):  # the thread has ended since, the latter while it was read
         return 0

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -37,6 +38,26 @@ def test_programs_that_share_the_cores_wait_for_them() -> None:
         time.sleep(1.0)
         waits_s = [(waited_s(pid) or 0.0) - begun for pid, begun in zip(pids, before, strict=True)]
     assert sum(waits_s) > 0.5 * usable_cores()
+
+
+def test_threads_that_end_while_they_are_looked_at_do_not_count() -> None:
+    ends = time.monotonic() + 2
+
+    def begin_and_end_threads() -> None:
+        while time.monotonic() < ends:
+            threads = [threading.Thread(target=int) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+    churning = [threading.Thread(target=begin_and_end_threads) for _ in range(3)]
+    for thread in churning:
+        thread.start()
+    while time.monotonic() < ends:
+        assert (waited_s(os.getpid()) is not None) == Path("/proc/self/schedstat").exists()
+    for thread in churning:
+        thread.join()
 
 
 def test_a_process_that_has_ended_has_no_wait() -> None:
