@@ -1,41 +1,91 @@
-"""A driver and many nodes that sleep as k6 would, on local raylets: the driver's memory, its CPU, and events a second.
+"""A driver and many nodes on local raylets: the driver's memory, its CPU, and the events that it stores in a second.
 
-``python -m benchmarks fleet`` has 100 nodes with 1,000 runs each, whose actors need some 10 GB of memory;
-``python -m benchmarks.fleet NODES RUNS`` has others.
+``python -m benchmarks fleet`` has 100 nodes with 1,000 runs each that answer at once and keep no memory, so that the
+driver is all that takes time; the actors need some 10 GB of memory. ``python -m benchmarks.fleet NODES RUNS`` has others,
+and ``python -m benchmarks.fleet NODES RUNS whole`` has whole nodes, with a memory and an agent, that sleep as k6 would:
+on a few cores they take most of the time.
 """
 
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import yaml
 
 from benchmarks.timing import report
-from peva_agents.fleet import FleetDriver, load_fleet
+from peva_agents.fleet import FleetDriver, Orders, Phase, load_fleet
 from peva_agents.fleet.driver import NAMESPACE
+from peva_agents.fleet.file import FleetNode
+from peva_agents.fleet.node import NodeCampaign
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
 from peva_env.system import ray_cluster
-from tests.support.fleet_nodes import RPS_OF_A_PLACE, SLEEPING
+from tests.support.builders import event
+from tests.support.fleet_nodes import RPS_OF_A_PLACE, SLEEPING, no_k6
 from tests.support.raylets import raylets
 
 _N_NODES, _N_RUNS, _N_RAYLETS = 100, 1000, 4
 _MB = 1e6
+_GO = "go"
 
 
-def main(n_nodes: int = _N_NODES, n_runs: int = _N_RUNS) -> None:
+class LightNode(NodeCampaign):
+    """A node whose runs take no time. It begins when all nodes are there, which the file ``go`` of a folder tells."""
+
+    def __init__(self, n_runs: int, folder: Path) -> None:
+        super().__init__(k6_version=no_k6)
+        self._n_runs, self._folder = n_runs, folder
+        self._session_known = True  # there is no memory to send
+
+    def _campaign(self, orders: Orders) -> tuple[Phase, str]:
+        (self._folder / orders.node.name).touch()
+        while not (self._folder / _GO).exists():
+            time.sleep(0.1)
+        for number in range(self._n_runs):
+            config = [("f", number + 1)]
+            self.starting(config, 0)
+            self.measured(event(config, run_id=orders.run_id))
+        return Phase.COMPLETE, ""
+
+
+class LightDriver(FleetDriver):
+    """The driver of nodes whose runs take no time."""
+
+    n_runs: int
+    folder: Path
+
+    def _actor(self, node: FleetNode) -> Any:
+        actor = self._ray.remote(LightNode).options(num_cpus=0, max_concurrency=8)
+        return actor.remote(self.n_runs, self.folder)
+
+
+def main(n_nodes: int = _N_NODES, n_runs: int = _N_RUNS, *, whole: bool = False) -> None:
     """Print what the driver needs, from the first event to the last."""
     with tempfile.TemporaryDirectory() as folder, raylets(*[{}] * _N_RAYLETS, cpus=1) as cluster:
         plan = load_fleet(_fleet_file(Path(folder), n_nodes, n_runs))
+        ready = Path(folder, "ready")
+        ready.mkdir()
         with (
             writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store,
             ray_cluster(cluster.address, namespace=NAMESPACE) as ray,
         ):
-            driver = FleetDriver(plan, ray, store, SLEEPING)
+            driver: FleetDriver
+            if whole:
+                driver = FleetDriver(plan, ray, store, SLEEPING)
+            else:
+                driver = light = LightDriver(plan, ray, store)
+                light.n_runs, light.folder = n_runs, ready
             driver.start()
             sampled = _Samples(driver, n_nodes * n_runs)
-            driver.run(sampled.take)
+
+            def take() -> None:
+                if not driver.n_events and len(list(ready.iterdir())) == n_nodes:
+                    (ready / _GO).touch()
+                sampled.take()
+
+            driver.run(take)
             sampled.print()
 
 
@@ -49,7 +99,7 @@ class _Samples:
 
     def take(self) -> None:
         n = self._driver.n_events
-        if not n:
+        if n <= self._last[2]:
             return
         times = self._process.cpu_times()
         self._last = (time.monotonic(), times.user + times.system, n)
@@ -86,4 +136,4 @@ def _fleet_file(folder: Path, n_nodes: int, n_runs: int) -> Path:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:3]), whole="whole" in sys.argv)
