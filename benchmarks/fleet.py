@@ -1,9 +1,9 @@
 """A driver and many nodes on local raylets: the driver's memory, its CPU, and the events that it stores in a second.
 
 ``python -m benchmarks fleet`` has 100 nodes with 1,000 runs each that answer at once and keep no memory, so that the
-driver is all that takes time; the actors need some 10 GB of memory. ``python -m benchmarks.fleet NODES RUNS`` has others,
-and ``python -m benchmarks.fleet NODES RUNS whole`` has whole nodes, with a memory and an agent, that sleep as k6 would:
-on a few cores they take most of the time.
+driver is all that takes time; the actors need some 10 GB of memory. ``python -m benchmarks.fleet NODES RUNS`` has other
+numbers, and ``python -m benchmarks.fleet NODES RUNS whole`` has whole nodes, with a memory and an agent, that sleep as
+k6 would: on a few cores they take most of the time.
 """
 
 import sys
@@ -57,7 +57,7 @@ class LightDriver(FleetDriver):
     folder: Path
 
     def _actor(self, node: FleetNode) -> Any:
-        actor = self._ray.remote(LightNode).options(num_cpus=0, max_concurrency=8)
+        actor = self._ray.remote(LightNode).options(name=f"node {node.name}", num_cpus=0, max_concurrency=8)
         return actor.remote(self.n_runs, self.folder)
 
 
