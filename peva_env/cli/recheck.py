@@ -79,7 +79,7 @@ def recheck(
         write(json.dumps({**data, "recheck": _as_data(found)}, indent=2))
     else:
         print_comparison(console, before, after, difference, found)
-        print_notes(console, (*before.notes, *after.notes))
+        print_notes(console, dict.fromkeys((*before.notes, *after.notes)))
         print_recheck(console, found)
     raise typer.Exit(exit_code(found, tolerate))
 

@@ -24,7 +24,7 @@ def too_short_for(config: DfaasConfig) -> str | None:
     needed_s, name, rate_rps, rule = needs[0]
     n = math.floor(rate_rps * config.duration_s)
     n_more = len({rule for *_, rule in needs}) - 1
-    more = f"; so are they for {n_more} more rule{'' if n_more == 1 else 's'}" if n_more else ""
+    more = f" for it and {n_more} other rule{'' if n_more == 1 else 's'}" if n_more else ""
     return (
         f"duration = {config.duration}: {name} at {rate_rps} rps gets {n} request{'' if n == 1 else 's'}, too few for "
         f"{rule}; runs of {needed_s:g}s are long enough{more}"

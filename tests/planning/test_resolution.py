@@ -40,7 +40,7 @@ def test_a_rule_that_fifty_requests_decide_is_not_named(rule: str) -> None:
 def test_the_rule_that_needs_most_is_named_and_the_others_are_counted() -> None:
     found = problem([20], "1s", p99_ms_max=9, success_rate_function_min=0.99, p95_ms_max=9)
     assert found is not None
-    assert "runs of 5s are long enough; so are they for 1 more rule" in found
+    assert "runs of 5s are long enough for it and 1 other rule" in found
 
 
 def test_a_rate_of_0_needs_no_requests() -> None:
