@@ -61,8 +61,13 @@ def test_a_run_counts_to_the_request_and_a_lost_generator_is_named_and_replaced(
     k6 = K6(timeout_s=1, generators=Generators(place))
     load = FunctionLoad("f", 41, server.url("/delay/0.01"))
 
-    def is_whole() -> bool:
-        result = k6.run([load], duration_s=2)
+    def is_whole(n_tries: int = 10) -> bool:
+        try:
+            result = k6.run([load], duration_s=2)
+        except LoadGeneratorError as error:  # other tests keep the machine busy
+            if "ms late" not in str(error) or n_tries == 1:
+                raise
+            return is_whole(n_tries - 1)
         shares: list[int] = [generator["iterations"]["f0"] for generator in result.raw_summary["generators"]]
         (function,) = result.functions
         return function.succeeded == sum(shares) and 82 <= sum(shares) <= 84 and max(shares) - min(shares) <= 2
