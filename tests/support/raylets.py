@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 _LOOPBACK = "127.0.0.1"
@@ -49,12 +49,12 @@ def add_raylet(cluster: Any, resources: Mapping[str, float], cpus: float = 1) ->
 
 
 def addresses_listened(pids: Sequence[int]) -> set[str]:
-    """Return the addresses on which these processes listen."""
+    """Return the addresses on which these processes listen; one that has ended meanwhile listens nowhere."""
     import psutil
 
-    return {
-        connection.laddr.ip.removeprefix("::ffff:")
-        for pid in pids
-        for connection in psutil.Process(pid).net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    }
+    found = set()
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            of_process = psutil.Process(pid).net_connections()
+            found |= {one.laddr.ip.removeprefix("::ffff:") for one in of_process if one.status == psutil.CONN_LISTEN}
+    return found
