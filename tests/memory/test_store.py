@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 
 from peva_env.contracts import EndStatus, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory.database import duckdb_problem
+from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.support.builders import event, full, function, session, small_disk, without_privileges
 from tests.support.running_memory import held

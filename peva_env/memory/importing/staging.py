@@ -11,7 +11,8 @@ import duckdb
 from peva_env import __version__
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.database import Database, duckdb_problem
+from peva_env.memory.database import Database
+from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.event_rows import event_record
 from peva_env.memory.importing.campaign import RECORDED_AS, ImportedCampaign, began_at
 from peva_env.memory.importing.csv_file import Refusal

@@ -11,7 +11,7 @@ import duckdb
 import psutil
 
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory.database import duckdb_problem
+from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.parquet.table_export import one_file
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import first_difference

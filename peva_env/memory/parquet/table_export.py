@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.database import duckdb_problem
+from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.schema import TABLES
 from peva_env.system import output_file, replacing
 

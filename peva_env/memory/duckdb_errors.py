@@ -1,0 +1,50 @@
+"""What DuckDB's errors mean: its text as one line, with advice where there is any."""
+
+import errno
+import json
+import os
+import re
+from pathlib import Path
+
+import duckdb
+
+_WRAPPED = re.compile(r'\{"exception_type":.*"exception_message":"(?P<message>(?:[^"\\]|\\.)*)"')
+"""An error of a thread of DuckDB within the text of another error, as JSON."""
+
+_LOCK_HOLDER = re.compile(r"lock is held in (?:(?P<program>.+) \(PID (?P<pid>\d+)\)|PID (?P<bare_pid>\d+))")
+_NO_LOCK = re.compile(r'Could not set lock on file ".*?": (?P<reason>[^.,]+)')
+_LOCKED = {os.strerror(errno.EACCES), os.strerror(errno.EAGAIN)}
+"""Two texts by which an operating system says that another process has the lock."""
+
+
+def duckdb_problem(error: duckdb.Error) -> str:
+    """Return DuckDB's error message as one line, with advice where there is any."""
+    text = str(error).splitlines()[0]
+    wrapped = _WRAPPED.search(text)
+    if wrapped:
+        text = str(json.loads(f'"{wrapped["message"]}"', strict=False))
+    holder = _LOCK_HOLDER.search(text)
+    if holder:
+        return f"in use by {_named(holder)}; wait for it, stop it, or choose another db_path"
+    no_lock = _NO_LOCK.search(text)
+    if no_lock and no_lock["reason"] in _LOCKED:
+        return "in use by another process; wait for it, stop it, or choose another db_path"
+    if no_lock:
+        return (
+            f"its file system cannot lock files ({no_lock['reason']}), as many network drives cannot; "
+            "choose an output_dir on a local disk"
+        )
+    if "version number" in text and "we can only read" in text:
+        return f"was written by a newer DuckDB than {duckdb.__version__}, install a newer one: {text}"
+    if "different configuration than existing connections" in text:
+        return "in use by this process; close what has it open, or choose another db_path"
+    return text.removeprefix("IO Error: ")
+
+
+def _named(holder: re.Match[str]) -> str:
+    """Return the process that holds a lock, as well as DuckDB knows it."""
+    if holder["program"]:
+        return f"process {holder['pid']} ({Path(holder['program']).name})"
+    if int(holder["bare_pid"]):
+        return f"process {holder['bare_pid']}"
+    return "a process of another machine or container"
