@@ -65,8 +65,9 @@ def offer(console: Console, what: str, command: str) -> None:
 
 
 def reasons_text(event: ExecutionEvent) -> str:
-    """Return the reasons of a run, and what the next run waits for because of them."""
-    return "; ".join([*event.reasons, *(["the next run waits for them"] if is_spoilt(event) else [])])
+    """Return the reasons of a run, and what the next run waits for because of it."""
+    waits = ["the next run waits until other programs leave the cores"] if is_spoilt(event) else []
+    return "; ".join([*event.reasons, *waits])
 
 
 def print_notes(console: Console, notes: Iterable[str]) -> None:

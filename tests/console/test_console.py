@@ -226,14 +226,15 @@ def test_an_invalid_run_is_shown_when_it_happens() -> None:
 
 
 def test_that_the_next_run_waits_for_other_programs_is_said() -> None:
-    console, text = screen(200)
+    console, text = screen(250)
     invalid = event([("f", 10)], Verdict.INVALID, "other programs had the core that f needed")
     crowded = replace(invalid, functions=(replace(invalid.functions[0], crowded_out=50),))
     progress(console, known(ConfigSpace({"f": [10]}))).measured(crowded)
     ScoutProgress(console).stepped(crowded)
     run, step = text.getvalue().splitlines()
-    assert run.endswith("f 10: INVALID  other programs had the core that f needed; the next run waits for them")
-    assert step == "  INVALID: f 10 rps: other programs had the core that f needed; the next run waits for them"
+    told = "other programs had the core that f needed; the next run waits until other programs leave the cores"
+    assert run.endswith(f"f 10: INVALID  {told}")
+    assert step == f"  INVALID: f 10 rps: {told}"
 
 
 def test_reasons_are_those_of_a_run_that_agrees_with_the_verdict() -> None:
@@ -266,7 +267,7 @@ def test_in_a_terminal_the_live_lines_never_wrap() -> None:
 
 
 def test_the_plan_counts_and_quotes() -> None:
-    console, text = screen(200)
+    console, text = screen(250)
     rates: dict[str, Any] = {"type": "custom", "rates": [10, 20]}
     functions = [{"name": "a"}, {"name": "b", "max_rate": 10}]
     print_plan(
