@@ -51,14 +51,11 @@ class LightNode(NodeCampaign):
 
 
 class LightDriver(FleetDriver):
-    """The driver of nodes whose runs take no time."""
-
-    n_runs: int
-    folder: Path
+    """The driver of nodes whose runs take no time; ``campaign`` are the arguments of ``LightNode``."""
 
     def _actor(self, node: FleetNode) -> Any:
         actor = self._ray.remote(LightNode).options(name=f"node {node.name}", num_cpus=0, max_concurrency=8)
-        return actor.remote(self.n_runs, self.folder)
+        return actor.remote(*self._campaign)
 
 
 def main(n_nodes: int = _N_NODES, n_runs: int = _N_RUNS, *, whole: bool = False) -> None:
@@ -71,12 +68,8 @@ def main(n_nodes: int = _N_NODES, n_runs: int = _N_RUNS, *, whole: bool = False)
             writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store,
             ray_cluster(cluster.address, namespace=NAMESPACE) as ray,
         ):
-            driver: FleetDriver
-            if whole:
-                driver = FleetDriver(plan, ray, store, SLEEPING)
-            else:
-                driver = light = LightDriver(plan, ray, store)
-                light.n_runs, light.folder = n_runs, ready
+            make, campaign = (FleetDriver, SLEEPING) if whole else (LightDriver, (n_runs, ready))
+            driver = make(plan, ray, store, campaign)
             driver.start()
             sampled = _Samples(driver, n_nodes * n_runs)
 

@@ -142,10 +142,11 @@ def run(
     settings = asked.model_copy(update={"refine": None})
     driver = make_agent(settings)
     settings = _suited_to(driver, settings)
+    busy = None
     if not dry_run:  # whose checks say the same
         warn_of_plan(settings)
+        busy = not_idle()
     interrupts = FirstInterrupt()
-    busy = not_idle()
     first = CampaignRun(
         console,
         settings,

@@ -59,9 +59,8 @@ def print_checks(console: Console, checks: Iterable[Check]) -> bool:
     all_passed = True
     for check in checks:
         all_passed &= check.passed
-        mark = Text("WARNS ", "yellow") if check.warns else Text("ok    ", "green")
-        mark = mark if check.passed else Text("FAILED", "red")
-        say(console, mark + Text(f" {check.name}: {check.detail}"))
+        mark, style = ("WARNS", "yellow") if check.warns else ("ok", "green") if check.passed else ("FAILED", "red")
+        say(console, Text(f"{mark:6}", style) + Text(f" {check.name}: {check.detail}"))
     return all_passed
 
 

@@ -89,14 +89,11 @@ class Database:
             SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
         """
         is_there = self._is_there()
-        is_memory = False
-        if is_there and self._has_logs():
-            with closing(self._connect(read_only=True)) as reader:
-                is_memory = self._inspect(reader)
-            is_there = False  # checked already
+        is_checked_apart = is_there and self._may_be_replayed()
+        is_memory = is_checked_apart and self._is_memory_apart()
         self._connection = self._connect(read_only=False)
         try:
-            if is_there:
+            if is_there and not is_checked_apart:
                 is_memory = self._inspect(self._connection)
             if not is_memory:
                 self._create_tables()
@@ -104,6 +101,11 @@ class Database:
             self.close()
             raise
         self._identity = self._file_identity()
+
+    def _is_memory_apart(self) -> bool:
+        """Tell the same as ``_inspect``, by a connection that changes nothing."""
+        with closing(self._connect(read_only=True)) as reader:
+            return self._inspect(reader)
 
     def _inspect(self, connection: duckdb.DuckDBPyConnection) -> bool:
         """Tell whether the file that a connection has open is a memory; raise if it is anything else but empty."""
@@ -192,7 +194,7 @@ class Database:
         log = Path(f"{self._file}.wal")
         return log.exists() and log.stat().st_size > 0
 
-    def _has_logs(self) -> bool:
+    def _may_be_replayed(self) -> bool:
         """Tell whether a log that DuckDB might replay lies beside the file, or beside the file that a link names."""
         files = {self._file, os.path.realpath(self._file)}
         return any(Path(f"{file}{end}").exists() for file in files for end in LOG_ENDINGS)

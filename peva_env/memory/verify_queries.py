@@ -73,13 +73,12 @@ def failing(connection: duckdb.DuckDBPyConnection, checks: Iterable[RowCheck | s
     """
     for source, of_source in groupby(checks, lambda check: check.source if isinstance(check, RowCheck) else None):
         some = list(of_source)
-        wrong = [f"bool_or({check.is_wrong})" for check in some if isinstance(check, RowCheck)]
-        found = connection.execute(f"SELECT {', '.join(wrong)} FROM {source} e").fetchone() if wrong else None  # noqa: S608
-        for index, check in enumerate(some):
-            if isinstance(check, str):
-                yield check
-            elif found and found[index]:
-                yield check.query
+        yield from (check for check in some if isinstance(check, str))
+        of_rows = [check for check in some if isinstance(check, RowCheck)]
+        if of_rows:
+            wrong = ", ".join(f"bool_or({check.is_wrong})" for check in of_rows)
+            (found,) = connection.execute(f"SELECT {wrong} FROM {source} e").fetchall()  # noqa: S608
+            yield from (check.query for check, is_wrong in zip(of_rows, found, strict=True) if is_wrong)
 
 
 def _column(

@@ -395,9 +395,8 @@ def test_aliases_that_expand_beyond_measure_are_one_line(tmp_path: Path, text: s
     )
 
 
-def test_a_long_file_without_aliases_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("peva_env.config.loading._MAX_REPEATED", 1_000)
-    assert len(read_mapping(write(tmp_path, f"a: [{'1, ' * 2_001}]"))["a"]) == 2_001
+def test_a_long_file_without_aliases_is_read(tmp_path: Path) -> None:
+    assert len(read_mapping(write(tmp_path, f"a: [{'1, ' * 100_001}]"))["a"]) == 100_001
 
 
 def test_a_key_that_is_merged_in_may_be_replaced(tmp_path: Path) -> None:
