@@ -32,7 +32,7 @@ LOG_ENDINGS = (".wal", ".wal.checkpoint", ".wal.recovery")
 
 _NUMBERS = count()
 
-NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
+_NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
@@ -244,7 +244,7 @@ class Database:
         # Connections of one process share a database if all their settings are alike, and there shall be one writer.
         alone = {"custom_user_agent": f"peva-env {next(_NUMBERS)}"}
         try:
-            return duckdb.connect(self._file, read_only=read_only, config=NO_DOWNLOADS | alone)
+            return connect_duckdb(self._file, read_only, alone)
         except duckdb.Error as error:
             raise MemoryStoreError(f"memory {self.path}: {duckdb_problem(error)}") from error
 
@@ -257,6 +257,22 @@ class Database:
                 "memory_schema_meta",
                 {"schema_version": self.schema_version, "created_at": time.time(), "package_version": __version__},
             )
+
+
+def connect_duckdb(
+    file: str, read_only: bool = False, settings: Mapping[str, str] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB file, or ``:memory:``, so that nothing is downloaded or printed.
+
+    In an interactive interpreter, or what DuckDB takes for one (``python -c``, a spawned process), it draws the
+    progress of a query of over 2 s on standard output, where JSON of ours may stand.
+
+    Raises:
+        duckdb.Error: the file cannot be opened.
+    """
+    connection = duckdb.connect(file, read_only=read_only, config={**_NO_DOWNLOADS, **(settings or {})})
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def is_in_use(path: Path) -> bool:

@@ -168,6 +168,18 @@ def test_someone_elses_database_is_refused_unchanged(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_long_query_draws_no_progress_on_standard_output(path: Path) -> None:
+    # DuckDB takes `python -c` for a person at a prompt, to whom it shows the progress of what takes over 2 s.
+    asked = "SELECT current_setting('enable_progress_bar')"
+    code = f"""
+import sys, duckdb
+from peva_env.memory.database import connect_duckdb
+print(duckdb.connect().execute("{asked}").fetchone()[0], connect_duckdb(sys.argv[1]).execute("{asked}").fetchone()[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"
+
+
 @pytest.mark.parametrize("through_a_link", [False, True])
 def test_a_foreign_database_whose_process_was_killed_is_not_even_checkpointed(
     path: Path, tmp_path_factory: pytest.TempPathFactory, through_a_link: bool

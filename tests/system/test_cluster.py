@@ -60,7 +60,16 @@ def test_a_cluster_with_another_version_is_refused_in_one_line(cluster: Any) -> 
 
 def ours_of_ray() -> set[int]:
     """Return the processes of Ray below this one; not the guard of temporary folders, which lives as long as we do."""
-    return {child.pid for child in psutil.Process().children(recursive=True) if "ray" in " ".join(child.cmdline())}
+    processes = {child.pid: command_of(child) for child in psutil.Process().children(recursive=True)}
+    return {pid for pid, command in processes.items() if "ray" in command}
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return a process's command line, nothing of one that has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # a zombie too
+        return ""
 
 
 def test_ray_that_is_started_here_listens_on_loopback_only_and_ends() -> None:

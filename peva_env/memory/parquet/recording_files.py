@@ -12,7 +12,7 @@ import duckdb
 from peva_env.contracts import EventKind, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.contexts import earlier_hashes, show_with_present_hashes
-from peva_env.memory.database import NO_DOWNLOADS
+from peva_env.memory.database import connect_duckdb
 from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.parquet.file_check import check_file
 from peva_env.memory.parquet.table_export import one_file
@@ -160,7 +160,7 @@ def _check_folder(path: Path) -> None:
 @contextmanager
 def _connected(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection without a database; DuckDB's errors become ``MemoryStoreError``."""
-    with duckdb.connect(":memory:", config=NO_DOWNLOADS) as connection:
+    with connect_duckdb(":memory:") as connection:
         try:
             yield connection
         except (duckdb.Error, OSError) as error:  # Arrow reports a failed read as an OSError
