@@ -1,6 +1,7 @@
 """A Ray without processes: actors are objects of this process, and a call has returned when it is made."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ _NEWS_WAIT_S = 0.05
 
 
 class InProcessRay:
-    """What a driver of a fleet uses of Ray."""
+    """What a driver of a fleet uses of Ray; ``n_calls`` counts the calls of each method of its actors."""
 
     class exceptions(SimpleNamespace):  # noqa: N801 - as in Ray
         RayTaskError = type("RayTaskError", (Exception,), {})
@@ -19,6 +20,7 @@ class InProcessRay:
 
     def __init__(self) -> None:
         self._numbers, self._returned = itertools.count(), dict[int, Any]()
+        self.n_calls = Counter[str]()
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 1.0}
@@ -44,8 +46,9 @@ class _Actor:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._made, name)
+        self._ray.n_calls[name] += 1
         if name == "news":
             return SimpleNamespace(
-                remote=lambda after, version, _: self._ray.call(method, after, version, _NEWS_WAIT_S)
+                remote=lambda after, version, _, *leave: self._ray.call(method, after, version, _NEWS_WAIT_S, *leave)
             )
         return SimpleNamespace(remote=lambda *args: self._ray.call(method, *args))

@@ -29,6 +29,9 @@ NAMESPACE = "peva-env-fleet"
 
 _NEWS_WAIT_S = 5.0
 _TICK_S = 0.5
+_GATHER_S = 0.02
+"""How long the first news waits for that of other nodes: a transaction of many events costs little more than of one."""
+
 _AGAIN_S = 0.5
 _NAME_FREE_S = 30.0
 """How long a cluster may take to notice that an earlier driver is gone."""
@@ -140,6 +143,7 @@ class FleetDriver:
             with uninterrupted():  # else a node could be told that it may run, and not be listened to
                 self._grant()
                 self._check()
+                self._ask()
             self._listen()
             tell()
 
@@ -183,11 +187,15 @@ class FleetDriver:
         for name in self.shares.next(asking, [name for name, member in self._members.items() if member.is_loaded]):
             member = self._members[name]
             member.n_granted += 1
-            lessons = tuple(member.lessons)
-            member.lessons.clear()
             if member.is_begun:
-                member.actor.grant.remote(member.n_granted, lessons)
+                lessons = tuple(member.lessons)
+                member.lessons.clear()
+                if member.waits_for is None:  # one call for both
+                    self._ask_for_news(member, lessons)
+                else:
+                    member.actor.grant.remote(member.n_granted, lessons)
             else:  # the lessons so far are in the fleet's memory
+                member.lessons.clear()
                 member.is_begun = True
                 member.state = replace(member.state, phase=Phase.STARTING, detail="")
                 member.waits_for = member.actor.begin.remote(self._orders(member.node))
@@ -203,14 +211,14 @@ class FleetDriver:
         return Orders(node, self._plan.agent, fleet_run_id(node.name), tables, self._k6_version)
 
     def _listen(self) -> None:
-        """Wait for news, store all events that have come in one transaction, and ask for the next."""
+        """Wait for news, and store all events that have come in one transaction."""
         waiting = {member.waits_for: member for member in self._members.values() if member.waits_for is not None}
         if not waiting:
             time.sleep(_AGAIN_S)
             return
         ready, _ = self._ray.wait(list(waiting), num_returns=1, timeout=_TICK_S)
         if ready:
-            ready, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+            ready, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=_GATHER_S)
         with uninterrupted():  # news is told once: what is lost here, nobody would ask for again
             heard = []
             for reference in ready:
@@ -245,9 +253,7 @@ class FleetDriver:
         if isinstance(news, Checked):
             self._accept(member, news)
             return None
-        if news is None:  # it has begun
-            self._ask(member)
-        elif not news.is_begun:  # a worker in place of a lost one
+        if news is not None and not news.is_begun:  # a worker in place of a lost one
             member.lost()
             return None
         return news
@@ -296,13 +302,18 @@ class FleetDriver:
         elif not member.state.phase.is_end:
             member.state = news.state
             self._require_own_target(member, news)
-        if not member.state.phase.is_end:
-            self._ask(member)
 
-    def _ask(self, member: _Member) -> None:
+    def _ask(self) -> None:
+        """Ask the nodes that have answered what is new."""
+        for member in self._members.values():
+            if member.is_begun and member.waits_for is None and not member.state.phase.is_end:
+                self._ask_for_news(member)
+
+    def _ask_for_news(self, member: _Member, lessons: Sequence[ExecutionEvent] = ()) -> None:
         if self._ends_as is not None:
             member.actor.stop.remote()  # also a campaign that began anew meanwhile
-        member.waits_for = member.actor.news.remote(member.after, member.version, _NEWS_WAIT_S)
+        question = (member.after, member.version, _NEWS_WAIT_S, member.n_granted, lessons)
+        member.waits_for = member.actor.news.remote(*question)
 
     def _require_own_target(self, member: _Member, news: News) -> None:
         """End a campaign whose target is that of another node: one of them would take the other's runs for its own."""

@@ -37,6 +37,10 @@ from peva_env.space import Config, config_text
 _LOST_WORKER_S = 30.0
 _PAUSE_S = 0.2
 
+_GATHER_S = 0.2
+"""How long news waits, once there is some, for what the driver has to answer: a run takes several steps, and each call
+costs the driver a millisecond."""
+
 _PLAYED_AGAIN = 3
 """How often an agent plays once more without the other nodes, with other seeds: a single game has luck."""
 
@@ -97,17 +101,22 @@ class NodeCampaign:
                 self._thread = threading.Thread(target=self._run, args=(orders,), daemon=True)
                 self._thread.start()
 
-    def news(self, after: int, version: int, wait_s: float) -> News:
+    def news(
+        self, after: int, version: int, wait_s: float, n_runs: int = 0, lessons: Sequence[ExecutionEvent] = ()
+    ) -> News:
         """Return the items from number ``after`` on, and forget earlier ones: the driver has stored them.
 
-        Waits up to ``wait_s`` for an item, or for a state that is newer than ``version``.
+        Waits up to ``wait_s`` for an item, or for a state that is newer than ``version``; then a little, until the
+        campaign ends or asks for leave. ``n_runs`` and ``lessons`` are those of ``grant``.
         """
         with self._changed:
             if self._thread is None:
                 return News(is_begun=False)
+            self.grant(n_runs, lessons)
             del self._items[: max(0, after - self._first)]
             self._first = max(self._first, after)
             self._changed.wait_for(lambda: self._items or self._version > version, wait_s)
+            self._changed.wait_for(self._waits_for_driver, min(wait_s, _GATHER_S))
             return News(True, self._version, self._state, self._first, tuple(self._items))
 
     def grant(self, n_runs: int, lessons: Sequence[ExecutionEvent] = ()) -> None:
@@ -268,6 +277,9 @@ class NodeCampaign:
                     self._update(phase=Phase.MEASURING, detail="chooses a configuration")
             if self._is_stopping:
                 raise Stopped("the fleet was stopped")
+
+    def _waits_for_driver(self) -> bool:
+        return self._state.phase.is_end or self._state.n_asked > self._n_granted
 
     def _wait_for(self, memory: Path) -> None:
         """Wait for a worker that was lost, but has not yet noticed, to end: it still has the memory of the node."""

@@ -64,16 +64,28 @@ def test_a_stop_does_not_wait_for_a_machine_that_does_not_come(tmp_path: Path) -
 RATES = {"rate_strategy": {"type": "custom", "rates": [10, 20, 30, 40, 50, 60]}, "duration": "1s", "iterations": 1}
 
 
-def driven(tmp_path: Path, campaign: Sequence[Any] = SLEEPING, **keys: Any) -> FleetDriver:
+def driven(
+    tmp_path: Path, campaign: Sequence[Any] = SLEEPING, *, ray: InProcessRay | None = None, **keys: Any
+) -> FleetDriver:
     """Run a fleet of two nodes, of which one serves twice as much, to its end."""
     nodes = [{"name": name, "functions": [{"name": "f", "concurrency": n}]} for name, n in (("a", 2), ("b", 4))]
     path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES, nodes=nodes, **keys)
     plan = load_fleet(path)
     with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
-        driver = FleetDriver(plan, InProcessRay(), store, campaign)
+        driver = FleetDriver(plan, ray or InProcessRay(), store, campaign)
         driver.start()
         driver.run(lambda: None)
     return driver
+
+
+@pytest.mark.parametrize("max_loaded", [1, 2])
+def test_leave_for_the_next_run_comes_with_the_question_for_news(tmp_path: Path, max_loaded: int) -> None:
+    ray = InProcessRay()
+    driver = driven(tmp_path, ray=ray, agent="bisection", max_loaded=max_loaded)
+    assert {state.phase for state in driver.states.values()} == {Phase.COMPLETE}
+    assert driver.n_events > 2
+    assert ray.n_calls["news"] > driver.n_events
+    assert ray.n_calls["grant"] == 0
 
 
 class InterruptedRay(InProcessRay):

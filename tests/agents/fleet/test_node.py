@@ -30,7 +30,7 @@ def play(
             campaign.grant(news.state.n_asked + 1)
         elif news.state.n_asked > n_granted:
             campaign.stop()
-        if news.state.phase.is_end and not news.items:
+        if news.state.phase.is_end:
             return news.state, events, tables
 
 
