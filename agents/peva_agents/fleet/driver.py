@@ -8,13 +8,13 @@
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from peva_agents.fleet.exchange import merge, packed
 from peva_agents.fleet.file import FleetNode, FleetPlan
+from peva_agents.fleet.member import AGAIN_S, Member
 from peva_agents.fleet.news import Checked, News, NodeState, Phase
 from peva_agents.fleet.node import NodeCampaign
 from peva_agents.fleet.orders import Orders, require_k6
@@ -32,55 +32,17 @@ _TICK_S = 0.5
 _GATHER_S = 0.02
 """How long the first news waits for that of other nodes: a transaction of many events costs little more than of one."""
 
-_AGAIN_S = 0.5
 _NAME_FREE_S = 30.0
 """How long a cluster may take to notice that an earlier driver is gone."""
 
 _MAX_LOSSES = 40
 """Deaths of an actor without any news between them, after which its node counts as failed: some 20 s."""
 
-_MOST_LESSONS = 256
-"""Largest number of other nodes' runs that come with a leave to run; of more, the latest."""
-
 _RUNS = (EventKind.MEASURED, EventKind.CANARY, EventKind.SCOUTED)
 """The kinds of events that took machine time."""
 
 _A_PLACE = 0.001
 """How much of a node's resource its actor takes: a resource says where a campaign may run, and not how many."""
-
-
-class _Member:
-    """A node of the fleet, its actor, and what the driver waits for."""
-
-    def __init__(self, node: FleetNode) -> None:
-        self.node = node
-        self.actor: Any = None
-        self.waits_for: Any = None  # a reference of Ray
-        self.is_checked = self.is_begun = False
-        self.again_at = 0.0
-        self.n_losses = 0
-        self.after, self.version, self.n_granted = 0, 0, 0
-        self.lessons: deque[ExecutionEvent] = deque(maxlen=_MOST_LESSONS)
-        self.state = NodeState()
-
-    @property
-    def asks(self) -> bool:
-        waits = self.is_begun and self.state.phase is Phase.WAITING
-        return waits and self.state.n_asked >= self.n_granted and not self.is_loaded
-
-    @property
-    def is_loaded(self) -> bool:
-        if self.state.phase.is_end or self.state.phase is Phase.COMPARING or not self.n_granted:
-            return False
-        return self.state.n_asked < self.n_granted or self.state.phase is not Phase.WAITING
-
-    def lost(self, *, counts: bool = True) -> None:
-        """Begin anew with another worker; ``counts`` unless it is only that no machine has room for one yet."""
-        self.is_checked = self.is_begun = False
-        self.waits_for = None
-        self.after, self.version, self.n_granted = 0, 0, 0
-        self.again_at, self.n_losses = time.monotonic() + _AGAIN_S, self.n_losses + counts
-        self.state = replace(self.state, phase=Phase.RESTARTING, n_asked=0, detail="its worker was lost")
 
 
 class FleetDriver:
@@ -99,7 +61,7 @@ class FleetDriver:
             "SELECT k6_version FROM run_sessions WHERE k6_version IS NOT NULL ORDER BY started_at DESC LIMIT 1"
         ).fetchone()
         self._k6_version: str | None = versions[0] if versions else None
-        self._members = {node.name: _Member(node) for node in plan.nodes}
+        self._members = {node.name: Member(node) for node in plan.nodes}
         self._resolved = dict.fromkeys(self._members, 0)
         self._transfers = isinstance(agent_factory(plan.agent)(plan.nodes[0].settings), TransferringAgent)
         self.shares = LoadShares(self._members, max_loaded=plan.max_loaded, budget_s=plan.budget_s)
@@ -158,7 +120,7 @@ class FleetDriver:
                 if member.is_begun and member.version:
                     member.actor.stop.remote()
                 elif not member.state.phase.is_end:
-                    self._end(member, why, "its campaign had not begun")
+                    member.end(why, "its campaign had not begun")
 
     def _actor(self, node: FleetNode) -> Any:
         actor = self._ray.remote(NodeCampaign).options(
@@ -178,31 +140,24 @@ class FleetDriver:
                         f"node {node.name}: another fleet on this cluster measures a node of this name; wait for it, "
                         "stop it with peva-env fleet stop, or give the node another name"
                     ) from error
-            time.sleep(_AGAIN_S)
+            time.sleep(AGAIN_S)
 
     def _grant(self) -> None:
         if self._ends_as is not None:
             return
-        asking = [name for name, member in self._members.items() if member.asks or self._is_to_begin(member)]
+        asking = [name for name, member in self._members.items() if member.asks or member.is_to_begin]
         for name in self.shares.next(asking, [name for name, member in self._members.items() if member.is_loaded]):
             member = self._members[name]
             member.n_granted += 1
-            if member.is_begun:
-                lessons = tuple(member.lessons)
-                member.lessons.clear()
-                if member.waits_for is None:  # one call for both
-                    self._ask_for_news(member, lessons)
-                else:
-                    member.actor.grant.remote(member.n_granted, lessons)
+            lessons = member.take_lessons()
+            if member.is_to_ask:  # one call for both
+                self._ask_for_news(member, lessons)
+            elif member.is_begun:
+                member.actor.grant.remote(member.n_granted, lessons)
             else:  # the lessons so far are in the fleet's memory
-                member.lessons.clear()
                 member.is_begun = True
                 member.state = replace(member.state, phase=Phase.STARTING, detail="")
                 member.waits_for = member.actor.begin.remote(self._orders(member.node))
-
-    def _is_to_begin(self, member: _Member) -> bool:
-        waits = member.state.phase in (Phase.WAITING, Phase.RESTARTING)
-        return waits and member.is_checked and not member.is_begun and time.monotonic() >= member.again_at
 
     def _orders(self, node: FleetNode) -> Orders:
         rows = self._store.database.connection.execute("SELECT run_id FROM run_sessions").fetchall()
@@ -214,7 +169,7 @@ class FleetDriver:
         """Wait for news, and store all events that have come in one transaction."""
         waiting = {member.waits_for: member for member in self._members.values() if member.waits_for is not None}
         if not waiting:
-            time.sleep(_AGAIN_S)
+            time.sleep(AGAIN_S)
             return
         ready, _ = self._ray.wait(list(waiting), num_returns=1, timeout=_TICK_S)
         if ready:
@@ -232,23 +187,22 @@ class FleetDriver:
     def _check(self) -> None:
         """Let machines that are to begin check their k6, before anything of them is in a memory."""
         for member in self._members.values():
-            is_new = not member.is_checked and member.waits_for is None and not member.state.phase.is_end
-            if is_new and time.monotonic() >= member.again_at:
+            if member.is_to_check:
                 member.waits_for = member.actor.checked.remote(member.node.settings, self._k6_version)
 
-    def _heard(self, member: _Member, reference: Any) -> News | None:
+    def _heard(self, member: Member, reference: Any) -> News | None:
         member.waits_for = None
         errors = self._ray.exceptions
         try:
             news: News | Checked | None = self._ray.get(reference)
         except errors.RayTaskError as error:
-            self._end(member, Phase.FAILED, str(error.cause))
+            member.end(Phase.FAILED, str(error.cause))
             return None
         except errors.RayError as error:
             member.lost(counts=not isinstance(error, errors.ActorUnavailableError))
             if member.n_losses > _MAX_LOSSES or self._ends_as is not None:
                 ends_as = Phase.FAILED if self._ends_as is None else self._ends_as
-                self._end(member, ends_as, f"its worker was lost: {str(error).partition(chr(10))[0]}")
+                member.end(ends_as, f"its worker was lost: {str(error).partition(chr(10))[0]}")
             return None
         if isinstance(news, Checked):
             self._accept(member, news)
@@ -258,17 +212,17 @@ class FleetDriver:
             return None
         return news
 
-    def _accept(self, member: _Member, checked: Checked) -> None:
+    def _accept(self, member: Member, checked: Checked) -> None:
         """Let a machine begin, unless another one has answered since it was asked, and has another k6."""
         try:
             require_k6(checked.k6_version, self._k6_version)
         except LoadGeneratorError as error:
-            self._end(member, Phase.FAILED, str(error))
+            member.end(Phase.FAILED, str(error))
             return
         self._k6_version = self._k6_version or checked.k6_version
         member.is_checked = True
 
-    def _store_all(self, heard: list[tuple[_Member, News]]) -> None:
+    def _store_all(self, heard: list[tuple[Member, News]]) -> None:
         events: list[ExecutionEvent] = []
         for member, news in heard:
             for item in news.items[max(0, member.after - news.first) :]:
@@ -281,14 +235,14 @@ class FleetDriver:
             self._store.insert_events(events)
             self.n_events += len(events)
 
-    def _teach(self, member: _Member, event: ExecutionEvent) -> None:
+    def _teach(self, member: Member, event: ExecutionEvent) -> None:
         """Keep a run of a node for the others until their next choice."""
         if self._transfers and event.is_valid:
             for other in self._members.values():
                 if other is not member and other.is_begun and not other.state.phase.is_end:
                     other.lessons.append(replace(event, raw_summary=None))
 
-    def _follow(self, member: _Member, news: News) -> None:
+    def _follow(self, member: Member, news: News) -> None:
         for item in news.items[max(0, member.after - news.first) :]:
             if isinstance(item, ExecutionEvent) and item.kind in _RUNS:
                 name = member.node.name
@@ -298,7 +252,7 @@ class FleetDriver:
         member.after = max(member.after, news.first + len(news.items))
         member.version, member.n_losses = news.version, 0
         if news.state.phase.is_end and self._ends_as is not None and news.state.phase is Phase.INTERRUPTED:
-            self._end(member, self._ends_as, _WHY.get(self._ends_as, news.state.detail))
+            member.end(self._ends_as, _WHY.get(self._ends_as, news.state.detail))
         elif not member.state.phase.is_end:
             member.state = news.state
             self._require_own_target(member, news)
@@ -306,16 +260,16 @@ class FleetDriver:
     def _ask(self) -> None:
         """Ask the nodes that have answered what is new."""
         for member in self._members.values():
-            if member.is_begun and member.waits_for is None and not member.state.phase.is_end:
+            if member.is_to_ask:
                 self._ask_for_news(member)
 
-    def _ask_for_news(self, member: _Member, lessons: Sequence[ExecutionEvent] = ()) -> None:
+    def _ask_for_news(self, member: Member, lessons: Sequence[ExecutionEvent] = ()) -> None:
         if self._ends_as is not None:
             member.actor.stop.remote()  # also a campaign that began anew meanwhile
         question = (member.after, member.version, _NEWS_WAIT_S, member.n_granted, lessons)
         member.waits_for = member.actor.news.remote(*question)
 
-    def _require_own_target(self, member: _Member, news: News) -> None:
+    def _require_own_target(self, member: Member, news: News) -> None:
         """End a campaign whose target is that of another node: one of them would take the other's runs for its own."""
         if all(isinstance(item, ExecutionEvent) for item in news.items):
             return
@@ -325,13 +279,7 @@ class FleetDriver:
         others = sorted(nodes - {member.node.name})
         if others and member.state.phase is not Phase.COMPLETE:
             member.actor.stop.remote()
-            self._end(
-                member, Phase.FAILED, f"is the same target as node {others[0]}: leave one of them out of the file"
-            )
-
-    def _end(self, member: _Member, phase: Phase, detail: str) -> None:
-        member.waits_for = None
-        member.state = replace(member.state, phase=phase, detail=detail)
+            member.end(Phase.FAILED, f"is the same target as node {others[0]}: leave one of them out of the file")
 
 
 _WHY = {Phase.BUDGET: "the machine time of the fleet is spent"}

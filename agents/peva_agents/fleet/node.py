@@ -4,15 +4,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 
 from peva_agents.fleet.exchange import Tables, merge, packed
+from peva_agents.fleet.link import DriverLink, Stopped
 from peva_agents.fleet.listening import Begun, ListeningAgent
-from peva_agents.fleet.news import Checked, News, NodeState, Phase
+from peva_agents.fleet.news import Checked, News, Phase
 from peva_agents.fleet.orders import Orders, live_env, live_k6_version, require_k6
 from peva_agents.fleet.savings import MAX_CONFIGS, n_measured_alone
 from peva_agents.loop import run_campaign
@@ -37,20 +37,12 @@ from peva_env.space import Config, config_text
 _LOST_WORKER_S = 30.0
 _PAUSE_S = 0.2
 
-_GATHER_S = 0.2
-"""How long news waits, once there is some, for what the driver has to answer: a run takes several steps, and each call
-costs the driver a millisecond."""
-
 _PLAYED_AGAIN = 3
 """How often an agent plays once more without the other nodes, with other seeds: a single game has luck."""
 
 
-class Stopped(SystemExit):
-    """The fleet stops a campaign before its next run."""
-
-
 class NodeCampaign:
-    """Runs the campaign of one node and keeps what is new until the driver has it.
+    """Runs the campaign of one node, and tells the driver.
 
     The node's own memory has each run before the driver hears of it, so neither a lost driver nor a lost worker loses a
     finished run. Calls come from several threads.
@@ -68,16 +60,9 @@ class NodeCampaign:
         scout: Callable[..., Scouting] = scout_node,
     ) -> None:
         self._make_env, self._k6_version, self._scout = make_env, k6_version, scout
-        self._changed = threading.Condition()
+        self._link = DriverLink()
+        self._beginning = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._state = NodeState()
-        self._version = 0
-        self._first = 0
-        self._items: list[ExecutionEvent | Tables] = []
-        self._n_granted = 0
-        self._is_stopping = False
-        self._has_leave = False
-        self._lessons: list[ExecutionEvent] = []
         self._env: PevaEnv | None = None
         self._session_known = False
         self._costs_s: list[float] = []
@@ -95,75 +80,52 @@ class NodeCampaign:
 
     def begin(self, orders: Orders) -> None:
         """Begin the campaign, with leave for its first run; no-op if it has begun."""
-        with self._changed:
+        with self._beginning:
             if self._thread is None:
-                self._n_granted = 1
+                self._link.grant(1)
                 self._thread = threading.Thread(target=self._run, args=(orders,), daemon=True)
                 self._thread.start()
 
     def news(
         self, after: int, version: int, wait_s: float, n_runs: int = 0, lessons: Sequence[ExecutionEvent] = ()
     ) -> News:
-        """Return the items from number ``after`` on, and forget earlier ones: the driver has stored them.
-
-        Waits up to ``wait_s`` for an item, or for a state that is newer than ``version``; then a little, until the
-        campaign ends or asks for leave. ``n_runs`` and ``lessons`` are those of ``grant``.
-        """
-        with self._changed:
-            if self._thread is None:
-                return News(is_begun=False)
-            self.grant(n_runs, lessons)
-            del self._items[: max(0, after - self._first)]
-            self._first = max(self._first, after)
-            self._changed.wait_for(lambda: self._items or self._version > version, wait_s)
-            self._changed.wait_for(self._waits_for_driver, min(wait_s, _GATHER_S))
-            return News(True, self._version, self._state, self._first, tuple(self._items))
+        """Grant as ``grant`` does, and return what is new, as ``DriverLink.news``."""
+        if self._thread is None:
+            return News(is_begun=False)
+        self._link.grant(n_runs, lessons)
+        return self._link.news(after, version, wait_s)
 
     def grant(self, n_runs: int, lessons: Sequence[ExecutionEvent] = ()) -> None:
         """Allow the first ``n_runs`` runs of this campaign; ``lessons`` are runs of other nodes since the last call."""
-        with self._changed:
-            self._n_granted = max(self._n_granted, n_runs)
-            self._lessons += lessons
-            self._changed.notify_all()
+        self._link.grant(n_runs, lessons)
 
     def stop(self) -> None:
         """End the campaign before its next run."""
-        with self._changed:
-            self._is_stopping = True
-            self._changed.notify_all()
+        self._link.stop()
 
     def choosing(self) -> Sequence[ExecutionEvent]:
         """Wait for leave to run, before a configuration is chosen; return what other nodes have measured meanwhile."""
         self._wait_for_leave()
-        with self._changed:
-            lessons, self._lessons = self._lessons, []
-        return lessons
+        return self._link.take_lessons()
 
     def starting(self, config: Config, iteration: int) -> None:
-        """Wait for leave to run, unless there is. Part of ``CampaignObserver``, as the two methods below."""
+        """Wait for leave to run, unless there is. Part of ``CampaignObserver``, as the three methods below."""
         self._wait_for_leave()
-        with self._changed:
-            self._has_leave = False
-            self._update(phase=Phase.MEASURING, detail=f"{config_text(config)} (run {iteration + 1})")
+        self._link.use_leave(f"{config_text(config)} (run {iteration + 1})")
 
     def measured(self, event: ExecutionEvent) -> None:
         """Send the event of a run."""
         self._costs_s.append(event.cost_s)
-        with self._changed:
-            self._items.append(event)
-            self._update(phase=Phase.WAITING)
+        self._link.tell(event, phase=Phase.WAITING)
 
     def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:
         """Tell a verdict."""
-        with self._changed:
-            last, n_resolved = f"{config_text(config)}: {verdict}", self._state.n_resolved + resolved
-            self._update(last=last, n_resolved=n_resolved, **self._counts())
+        last, n_resolved = f"{config_text(config)}: {verdict}", self._link.state.n_resolved + resolved
+        self._link.tell(last=last, n_resolved=n_resolved, **self._counts())
 
     def suspected(self, marks: Sequence[ExecutionEvent]) -> None:
         """Send marks of suspect runs."""
-        with self._changed:
-            self._items += marks
-            self._update()
+        self._link.tell(*marks)
 
     def _run(self, orders: Orders) -> None:
         if "" not in sys.path:
@@ -176,19 +138,18 @@ class NodeCampaign:
             phase, detail = Phase.FAILED, str(error)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the driver must hear of it
             phase, detail = Phase.FAILED, repr(error)
-        with self._changed:
-            self._update(phase=phase, detail=detail, **self._counts())
+        self._link.tell(phase=phase, detail=detail, **self._counts())
 
     def _campaign(self, orders: Orders) -> tuple[Phase, str]:
         own = orders.node.settings
         self._iterations = own.iterations
-        self._tell(phase=Phase.STARTING)
+        self._link.tell(phase=Phase.STARTING)
         self._wait_for(Path(own.memory.db_path))
         with writing(own.memory.db_path, own.memory.schema_version) as store:
             mine = _run_ids(store)
             merge(store, orders.known)
             if mine:  # also what an earlier start had no time to send
-                self._send(packed(store, mine))
+                self._link.tell(packed(store, mine))
         settings = parse_config({**own.model_dump(mode="json", exclude_unset=True), "run_id": orders.run_id})
         settings = self._with_rates(settings)
         if settings.refine_share is not None:  # before hours of campaign that nothing could refine
@@ -210,7 +171,7 @@ class NodeCampaign:
                 return self._scout(settings, _ScoutingObserver(self), run_id=f"{settings.run_id}-scout")
             finally:
                 with writing(settings.memory.db_path, settings.memory.schema_version) as store:
-                    self._send(_own_tables(store, settings))
+                    self._link.tell(_own_tables(store, settings))
 
         return with_known_rates(settings, scout)
 
@@ -229,7 +190,7 @@ class NodeCampaign:
             self._session_known = True
             env.close()
             with writing(settings.memory.db_path, settings.memory.schema_version) as store:
-                self._send(_own_tables(store, settings))
+                self._link.tell(_own_tables(store, settings))
         if isinstance(agent, TransferringAgent) and result.status is EndStatus.COMPLETE:
             self._compare(agent, listening.begun, settings)
         return Phase(str(result.status)), self._env.ending.removeprefix(f"{result.status}: ")
@@ -239,47 +200,32 @@ class NodeCampaign:
         known, run_id = begun
         if known.space.n_configs > MAX_CONFIGS:
             return
-        self._tell(phase=Phase.COMPARING, detail="computes what the other nodes' measurements saved")
+        self._link.tell(phase=Phase.COMPARING, detail="computes what the other nodes' measurements saved")
         with writing(own.memory.db_path, own.memory.schema_version) as store:
             runs = _runs_of(store, run_id)
         seed = own.seed or 0
         alone = [n_measured_alone(agent.alone(seed + i), known, runs) for i in range(_PLAYED_AGAIN)]
         cost_s = sum(run.cost_s for run in runs)
-        self._tell(n_alone=sum(alone) / len(alone), config_s=cost_s / max(1, len(known.measured)))
+        self._link.tell(n_alone=sum(alone) / len(alone), config_s=cost_s / max(1, len(known.measured)))
 
     def scouting(self, configs: Sequence[Config]) -> None:
         """Wait for leave to scout, for one run of k6."""
         self._session_known = True  # the tables of a scouting are sent when it ends
         self._wait_for_leave()
-        with self._changed:
-            self._has_leave = False
-            self._update(phase=Phase.MEASURING, detail=f"scouts {config_text(configs[0])} and above")
+        self._link.use_leave(f"scouts {config_text(configs[0])} and above")
 
     def stepped(self, event: ExecutionEvent) -> None:
         """Send the event of a step of a scouting."""
-        with self._changed:
-            self._items.append(event)
-            self._update()
+        self._link.tell(event)
 
     def scouted(self, bracket: Bracket) -> None:
         """Tell the bracket of a ray."""
-        self._tell(phase=Phase.WAITING, last=f"scouted {' + '.join(bracket.names)}")
+        self._link.tell(phase=Phase.WAITING, last=f"scouted {' + '.join(bracket.names)}")
 
     def _wait_for_leave(self) -> None:
         if not self._session_known:
             self._send_tables()
-        with self._changed:
-            if not self._has_leave:
-                self._update(phase=Phase.WAITING, n_asked=self._state.n_asked + 1, **self._counts())
-                self._changed.wait_for(lambda: self._is_stopping or self._n_granted >= self._state.n_asked)
-                if not self._is_stopping:
-                    self._has_leave = True
-                    self._update(phase=Phase.MEASURING, detail="chooses a configuration")
-            if self._is_stopping:
-                raise Stopped("the fleet was stopped")
-
-    def _waits_for_driver(self) -> bool:
-        return self._state.phase.is_end or self._state.n_asked > self._n_granted
+        self._link.wait_for_leave(**self._counts())
 
     def _wait_for(self, memory: Path) -> None:
         """Wait for a worker that was lost, but has not yet noticed, to end: it still has the memory of the node."""
@@ -293,22 +239,8 @@ class NodeCampaign:
         assert self._env is not None  # noqa: S101 - its campaign is about to run
         memory: Any = self._env.host
         store: DuckDBMemoryStore = memory.memory.store
-        self._send(packed(store, [self._env.run_context.run_id]))
+        self._link.tell(packed(store, [self._env.run_context.run_id]))
         self._session_known = True
-
-    def _send(self, tables: Tables) -> None:
-        with self._changed:
-            self._items.append(tables)
-            self._update()
-
-    def _tell(self, **changes: Any) -> None:
-        with self._changed:
-            self._update(**changes)
-
-    def _update(self, **changes: Any) -> None:
-        self._state = replace(self._state, **changes)
-        self._version += 1
-        self._changed.notify_all()
 
     def _counts(self) -> dict[str, Any]:
         if self._env is None or not self._env.has_begun:
