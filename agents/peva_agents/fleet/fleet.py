@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,10 +141,11 @@ def stop(file: Path, *, console: Console) -> None:
         raise PevaError(
             f"{file}: no process on this machine drives this fleet (the last one: {found.pid} on {found.host})"
         )
-    driver.send_signal(signal.SIGTERM)
     say(console, f"process {found.pid} stops the fleet: runs in progress are finished first")
-    while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(_POLL_S)
+    with suppress(psutil.NoSuchProcess):  # it has ended, perhaps between these lines
+        driver.send_signal(signal.SIGTERM)
+        while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(_POLL_S)
 
 
 def merge(file: Path, memories: Sequence[Path], *, console: Console) -> None:

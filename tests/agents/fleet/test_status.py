@@ -1,11 +1,17 @@
 """The file with which a driver tells other processes of its fleet: what is not its status is refused in one line."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
+from rich.console import Console
 
-from peva_agents.fleet.status import read_status
+from peva_agents.fleet import load_fleet, stop
+from peva_agents.fleet.status import FleetStatus, read_status, write_status
 from peva_env.errors import PevaError
+from tests.agents.fleet.test_file import write
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"nodes": 3}', '{"nodes": {"a": {}}}', "[" * 100_000], ids=len)
@@ -15,3 +21,14 @@ def test_what_is_no_status_is_one_line(text: str, tmp_path: Path) -> None:
     with pytest.raises(PevaError, match="is no status of a fleet") as caught:
         read_status(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_driver_that_ends_before_it_is_stopped_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, output_dir=str(tmp_path / "out"))
+    folder = load_fleet(path).folder
+    folder.mkdir()
+    write_status(folder / "status.json", {}, 0.0, None)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        driver = psutil.Process(process.pid)
+    monkeypatch.setattr(FleetStatus, "driver", driver)
+    stop(path, console=Console(quiet=True))
