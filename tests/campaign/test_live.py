@@ -167,7 +167,7 @@ def test_a_stopped_campaign_goes_on_without_repeating_or_losing_anything(
         time.sleep(0.005)  # so that they fall on every part of the ending
     ended = finish(process)
     assert (ended[0], ended[2]) == (code, "")
-    assert wait_until(lambda: all(map(is_gone, children)), timeout_s=30)
+    assert wait_until(lambda: all(map(is_gone, children)))
 
     before = runs()
     assert [(rates, iteration) for rates, iteration, *_ in before] == [([10], 0), ([10], 1), ([20], 0)]

@@ -26,6 +26,7 @@ from tests.support.report_maps import CONTEXT, node_map, overloaded_from, runs
 for needed in ("jinja2", "plotly"):
     pytest.importorskip(needed, reason="needs the extra report")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the group browser")
+playwright.expect.set_options(timeout=60_000)  # ms; a machine with all cores busy needs more than the default of 5 s
 CHROMIUM = shutil.which("chromium")
 
 pytestmark = [
@@ -87,7 +88,7 @@ class Report:
 
     def await_truth(self, expression: str) -> None:
         """Wait until an expression is true. Playwright's own way needs ``eval``, which the page forbids."""
-        for _ in range(100):
+        for _ in range(1_000):
             if self.page.evaluate(expression):
                 return
             self.page.wait_for_timeout(50)
@@ -163,7 +164,7 @@ def open_report(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Itera
         write_report(one, path)
         contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **options))
         report = Report(contexts[-1].new_page(), path)
-        report.page.set_default_timeout(10_000)
+        report.page.set_default_timeout(60_000)
         report.page.on("console", lambda message: report.problems.append(f"{message.type}: {message.text}"))
         report.page.on("pageerror", lambda error: report.problems.append(f"error: {error}"))
         report.page.on("request", lambda request: report.note(request.url))

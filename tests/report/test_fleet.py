@@ -286,7 +286,7 @@ class Opened:
 
     def __init__(self, context: Any, path: Path, query: str = "") -> None:
         self.page, self.url, self.problems = context.new_page(), path.as_uri(), list[str]()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(60_000)
         self.page.on("console", lambda message: self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("request", lambda request: self.note(request.url))

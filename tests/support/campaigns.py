@@ -13,6 +13,7 @@ import psutil
 import yaml
 
 from tests.support.forkserver import LIMIT_S, peva
+from tests.support.processes import command_of
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
 MEMORY = Path("peva-results/peva_faas.duckdb")
@@ -113,4 +114,4 @@ def n_events() -> int:
 
 
 def k6_runs_in(process: subprocess.Popen[str]) -> bool:
-    return any("k6" in Path(child.name()).name for child in psutil.Process(process.pid).children())
+    return any("PEVA_PLAN=" in command_of(child) for child in psutil.Process(process.pid).children())

@@ -42,4 +42,4 @@ def real_haproxy(folder: Path, sections: str, port: int) -> Iterator[subprocess.
             yield process
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)

@@ -17,14 +17,14 @@ class Server:
         self._port: Future[int] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
-        self._base = f"http://127.0.0.1:{self._port.result(timeout=5)}"
+        self._base = f"http://127.0.0.1:{self._port.result(timeout=60)}"
 
     def url(self, path: str) -> str:
         return self._base + path
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=60)
 
     async def _serve(self) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()

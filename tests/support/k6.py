@@ -6,6 +6,7 @@ from typing import Any
 import psutil
 
 from peva_env.sources.k6 import K6, FunctionLoad, LoadResult
+from tests.support.processes import command_of
 
 LOAD = FunctionLoad("figlet", 10, "http://127.0.0.1:9/")
 FIND_PATHS = """
@@ -33,10 +34,4 @@ def run_fake(folder: Path, script: str, load: FunctionLoad = LOAD, **options: An
 
 def running_k6() -> list[psutil.Process]:
     """The k6 processes that this process has started."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            found += [process] if any("PEVA_PLAN=" in word for word in process.cmdline()) else []
-        except psutil.Error:
-            continue
-    return found
+    return [child for child in psutil.Process().children(recursive=True) if "PEVA_PLAN=" in command_of(child)]

@@ -45,7 +45,7 @@ def real_nginx(folder: Path, servers: str, port: int) -> Iterator[subprocess.Pop
             yield process
         finally:
             process.send_signal(signal.SIGQUIT)
-            process.wait(10)
+            process.wait(60)
 
 
 def listens(port: int) -> bool:

@@ -16,6 +16,14 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> bool:
     return condition()
 
 
+def command_of(process: psutil.Process) -> str:
+    """Return the command line of a process, nothing of one that has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # a zombie too
+        return ""
+
+
 def is_gone(process: psutil.Process | int) -> bool:
     """Return whether a process, or the process with this id, has ended."""
     try:

@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,7 @@ _BINARIES = ("prometheus", "prometheus-node-exporter")
 _READY_S = 30.0
 _TRIES = 3
 _HISTORY_S = 9.0
+_OWN_PORTS = range(20_000, 32_768)
 
 Page = Callable[[float], str]
 """What a made-up target answers, seconds after its start. One that raises ``LookupError`` cannot be scraped then."""
@@ -162,17 +164,24 @@ def _await_history(url: str, process: subprocess.Popen[bytes], folder: Path, his
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that was free a moment ago."""
+    """Return a port of 127.0.0.1 that nothing uses, see ``free_ports``."""
     return free_ports(1)[0]
 
 
 def free_ports(n: int) -> list[int]:
-    """Return different ports of 127.0.0.1 that were free a moment ago."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(n)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Return different ports of 127.0.0.1 that nothing uses.
+
+    They are below those that an operating system gives to whoever asks for any port, so that no other test gets one of
+    them before it is used here.
+    """
+    ports: list[int] = []
+    for port in secrets.SystemRandom().sample(_OWN_PORTS, len(_OWN_PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            ports.append(port)
+        if len(ports) == n:
+            return ports
+    raise AssertionError(f"no {n} ports are free")
 
 
 @contextlib.contextmanager
@@ -184,7 +193,7 @@ def _process(command: list[str], folder: Path) -> Iterator[subprocess.Popen[byte
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

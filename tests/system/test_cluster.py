@@ -14,7 +14,7 @@ import pytest
 
 from peva_env.errors import ConfigError, PevaError
 from peva_env.system import install_text, ray_cluster
-from tests.support.processes import is_gone, wait_until
+from tests.support.processes import command_of, is_gone, wait_until
 from tests.support.raylets import addresses_listened, raylets
 
 ray = pytest.importorskip("ray", reason="needs the `ray` extra")
@@ -62,14 +62,6 @@ def ours_of_ray() -> set[int]:
     """Return the processes of Ray below this one; not the guard of temporary folders, which lives as long as we do."""
     processes = {child.pid: command_of(child) for child in psutil.Process().children(recursive=True)}
     return {pid for pid, command in processes.items() if "ray" in command}
-
-
-def command_of(process: psutil.Process) -> str:
-    """Return a process's command line, nothing of one that has ended meanwhile."""
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:  # a zombie too
-        return ""
 
 
 def test_ray_that_is_started_here_listens_on_loopback_only_and_ends() -> None:

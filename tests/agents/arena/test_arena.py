@@ -302,7 +302,7 @@ def test_the_command_ends_whole_and_without_a_traceback(
     told, complained = running.communicate(timeout=60)
     assert (running.returncode, "Traceback" in complained) == (code, False)
     assert said in told
-    assert not psutil.wait_procs(children, timeout=10)[1]
+    assert not psutil.wait_procs(children, timeout=60)[1]
     folder = ArenaFolder(
         tmp_path / "peva-arena", ArenaConfig(**json.loads((results.parent / "arena.json").read_text()))
     )

@@ -41,7 +41,7 @@ from tests.support.campaigns import (
 )
 from tests.support.k6 import running_k6
 from tests.support.live import measured
-from tests.support.processes import is_gone, wait_until
+from tests.support.processes import command_of, is_gone, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -56,7 +56,7 @@ def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def children(process: subprocess.Popen[str], what: str) -> list[psutil.Process]:
     """Return the children of a campaign whose command line holds a word."""
-    return [child for child in psutil.Process(process.pid).children() if what in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(process.pid).children() if what in command_of(child)]
 
 
 def await_second_run(process: subprocess.Popen[str]) -> None:
@@ -259,7 +259,7 @@ def test_a_campaign_that_nobody_reads_is_interrupted_and_goes_on_later() -> None
     assert process.stderr
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert wait_until(lambda: all(map(is_gone, ours)), timeout_s=30)
+    assert wait_until(lambda: all(map(is_gone, ours)))
     assert query("SELECT status, detail FROM run_sessions") == [("interrupted", "the output was closed")]
     assert run()[0] == 0
     assert [rates for rates, *_ in runs()] == [[10], [20], [30]]
@@ -282,8 +282,8 @@ def test_kill_9_at_random_moments_leaves_no_process_no_folder_and_no_doubt(tmp_p
         assert wait_until(lambda: any(temporary.iterdir()))  # the node's
         time.sleep(chance.uniform(0, 1.5))
         ours = kill_9(process)
-        assert wait_until(lambda left=ours: all(map(is_gone, left)), timeout_s=20)  # type: ignore[misc]
-        assert wait_until(lambda: not any(temporary.iterdir()), timeout_s=20)
+        assert wait_until(lambda left=ours: all(map(is_gone, left)))  # type: ignore[misc]
+        assert wait_until(lambda: not any(temporary.iterdir()))
     assert run()[0] == 0
     assert [(rates, iteration) for rates, iteration, *_ in runs()] == [([10], 0), ([20], 0), ([30], 0)]
     assert n_events() == 3

@@ -29,7 +29,8 @@ from peva_env.platforms.base import NodeUsage, Platform
 from peva_env.platforms.local.functions import SAMPLES
 from peva_env.platforms.local.node import LocalNode
 from peva_env.system import install_text
-from tests.support.processes import is_gone, wait_until
+from tests.support.processes import command_of, is_gone, wait_until
+from tests.support.prometheus_server import free_port
 
 WriteFunction = Callable[..., FunctionConfig]
 
@@ -74,7 +75,7 @@ def start_error(*functions: FunctionConfig, **options: Any) -> str:
 
 def children() -> set[int]:
     """Our children, apart from the guard, which stays."""
-    return {child.pid for child in psutil.Process().children() if "function_server.py" in " ".join(child.cmdline())}
+    return {child.pid for child in psutil.Process().children() if "function_server.py" in command_of(child)}
 
 
 def test_the_samples_are_served_described_and_measured() -> None:
@@ -134,8 +135,7 @@ def test_the_first_call_is_made_as_the_load_will_be(write_function: WriteFunctio
 
 
 def test_the_node_listens_on_loopback_and_on_the_port_asked_for(write_function: WriteFunction) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with LocalNode([write_function(port=port)]) as node:
         assert node.url("mine") == f"http://127.0.0.1:{port}/"
         (server,) = children()

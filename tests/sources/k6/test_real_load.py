@@ -176,7 +176,7 @@ def test_an_interruption_leaves_no_k6_behind(server: Server) -> None:
     with pytest.raises(KeyboardInterrupt):
         K6(timeout_s=5).run([FunctionLoad("f", 20, server.url("/hang"))], duration_s=30)
     assert not running_k6()
-    assert time.monotonic() - interrupted[0] < 5
+    assert time.monotonic() - interrupted[0] < 20  # not to the end of the run
     thread.join()
 
 
