@@ -1,0 +1,97 @@
+"""A fleet on real raylets whose driver, worker or machine is killed, that is stopped, or that meets another one."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from rich.console import Console
+
+from peva_agents.fleet import status, stop
+from peva_env.contracts import EndStatus
+from peva_env.errors import PevaError
+from tests.support.fleets import RAYLETS, TWO, check_maps, driving, run_here, write_fleet
+from tests.support.processes import wait_until
+from tests.support.raylets import add_raylet, raylets
+
+pytest.importorskip("ray", reason="needs the `ray` extra")
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with raylets(*RAYLETS) as running:
+        yield running
+
+
+def test_a_node_that_another_fleet_measures_is_refused(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peva_agents.fleet.driver._NAME_FREE_S", 1.0)
+    path, other = write_fleet(tmp_path, TWO, duration="50s"), tmp_path / "other"
+    other.mkdir()
+    with driving(path, cluster) as driver:
+        driver.wait_for_runs("small", 1)
+        with pytest.raises(PevaError, match=r"node small: another fleet on this cluster measures a node of this name"):
+            run_here(write_fleet(other, TWO), cluster)
+
+
+def test_a_driver_that_is_killed_goes_on(cluster: Any, tmp_path: Path) -> None:
+    path = write_fleet(tmp_path, TWO, duration="5s")
+    with driving(path, cluster) as driver:
+        for name in TWO:
+            driver.wait_for_runs(name, 2)
+    assert run_here(path, cluster)[0] is EndStatus.COMPLETE
+    check_maps(path, n_cut_short=2)
+
+
+def test_a_worker_that_is_killed_is_replaced(cluster: Any, tmp_path: Path) -> None:
+    path = write_fleet(tmp_path, TWO, duration="5s")
+    with driving(path, cluster) as driver:
+        driver.wait_for_runs("small", 2)
+        os.kill(driver.pid_of("small"), signal.SIGKILL)
+        assert driver.process.wait(120) == 0
+    check_maps(path, n_cut_short=1)
+
+
+def test_status_and_stop_from_another_process(cluster: Any, tmp_path: Path) -> None:
+    path = write_fleet(tmp_path, TWO, duration="10s")
+    with pytest.raises(PevaError, match="this fleet has not run yet"):
+        status(path, console=Console())
+    told = tmp_path / "told.txt"
+    with driving(path, cluster) as driver, told.open("w") as file:
+        driver.wait_for_runs("large", 2)
+        assert wait_until((driver.folder / "status.json").exists)
+        reaped = threading.Thread(target=driver.process.wait)  # a zombie would not count as ended
+        reaped.start()
+        for command in (status, stop, status):
+            command(path, console=Console(file=file, width=200))
+        reaped.join()
+    said = told.read_text()
+    assert f"process {driver.process.pid} drives the fleet" in said
+    assert "interrupted" in said
+    assert "the fleet has ended" in said
+    with pytest.raises(PevaError, match="no process on this machine drives this fleet"):
+        stop(path, console=Console())
+    assert run_here(path, cluster)[0] is EndStatus.COMPLETE
+    check_maps(path)
+
+
+def test_a_machine_that_is_lost_is_replaced_when_another_one_joins(cluster: Any, tmp_path: Path) -> None:
+    path = write_fleet(tmp_path, duration="5s")
+    with driving(path, cluster) as driver:
+        driver.wait_for_runs("small", 2)
+        raylet = psutil.Process(driver.pid_of("small")).parent()
+        assert raylet is not None
+        assert "raylet" in raylet.name()
+        raylet.kill()
+        time.sleep(25)  # the others end meanwhile, and this node is not given up
+        add_raylet(cluster, {"near-small": 1})
+        assert driver.process.wait(120) == 0
+    check_maps(path, n_cut_short=2)
