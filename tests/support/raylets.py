@@ -1,13 +1,19 @@
 """Several raylets of a real Ray on this machine, for tests and benchmarks."""
 
+import fcntl
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 _LOOPBACK = "127.0.0.1"
 _STORE_BYTES = 100_000_000
+
+_STARTING = Path(tempfile.gettempdir()) / f"peva-env-raylets-{os.getuid()}.lock"
+"""Held while the raylets of a cluster start: Ray gives each 30 s, too few where several clusters and tests start."""
 
 # Read when Ray is imported, so they stand for the whole process.
 os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -30,8 +36,10 @@ def raylets(*resources: Mapping[str, float], cpus: float = 1) -> Iterator[Any]:
     logging.getLogger("ray").setLevel(logging.ERROR)
     cluster: Any = Cluster()
     try:
-        for owned in resources:
-            add_raylet(cluster, owned, cpus)
+        with _STARTING.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            for owned in resources:
+                add_raylet(cluster, owned, cpus)
         yield cluster
     finally:
         cluster.shutdown()
@@ -42,6 +50,9 @@ def add_raylet(cluster: Any, resources: Mapping[str, float], cpus: float = 1) ->
     return cluster.add_node(
         node_ip_address=_LOOPBACK,
         include_dashboard=False,
+        # Neither scales the cluster nor copies the output of workers to the driver: each takes half a second of CPU.
+        no_monitor=True,
+        include_log_monitor=False,
         num_cpus=cpus,
         resources=dict(resources),
         object_store_memory=_STORE_BYTES,
