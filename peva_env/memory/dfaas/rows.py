@@ -37,6 +37,7 @@ PIECE = "one of the pieces in which DFaaS wrote the configuration of a later lin
 REPEATED = "the configuration of an earlier line once more"
 
 _FUNCTION, _RATE, _LATENCY = "function_", "rate_function_", "medium_latency_function_"
+_NEEDED = ("function", "rate_function", "success_rate_function")
 _OF_FUNCTION = (
     "cpu_usage_function",
     "ram_usage_function",
@@ -74,14 +75,15 @@ def read_recording(file: CsvFile, units: Units, rules: OverloadConfig) -> Record
         ConfigError: it has latencies, but their unit is not known.
     """
     columns = file.header.cells
-    names = tuple(sorted(column.removeprefix(_FUNCTION) for column in columns if column.startswith(_FUNCTION)))
+    needed = tuple(f"{column}_" for column in _NEEDED)  # any of them names a function, so that the others are missed
+    names = tuple(sorted({column.partition(_FUNCTION)[2] for column in columns if column.startswith(needed)}))
     if all(column.startswith((_FUNCTION, _RATE)) for column in columns):
         skips, refusals = accepted(_skips(file, names))
         return Recording(file, names, skips=skips, refusals=refusals, is_results=False)
     has_latencies = any(column.startswith(_LATENCY) for column in columns)
     if has_latencies and units.latency is None:
         raise ConfigError(f"{file.path} has latencies: give --latency-unit ns (DFaaS) or ms (PEVA-FAAS)")
-    problem = _problem(file, names, ("function", "rate_function", "success_rate_function"))
+    problem = _problem(file, names, _NEEDED)
     problem = problem or _node_problem(file, units, rules)
     runs, refusals = accepted(run for _, run in file.read(problem, lambda row: _run(row, names, units)))
     unit = units.latency if has_latencies else None

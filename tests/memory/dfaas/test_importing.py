@@ -279,11 +279,13 @@ def test_half_a_line_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> Non
     [
         ("rate_function_a,function_a,cpu_usage_node", "column success_rate_function_a is missing"),
         ("function_a", "column rate_function_a is missing"),
+        ("function_a,rate_function_a,rate_function_b", "column function_b is missing"),
+        ("function_a,rate_function_a,success_rate_function_b", "column success_rate_function_a is missing"),
         ("function_a,rate_function_a,function_a", "column function_a is there twice"),
         ("a,b,c", "there is no column function_X"),
         (
-            "function_a:1|b,rate_function_a:1|b,rate_function_c",
-            "column function_a:1|b names no function: a name must start with a letter or digit and hold only letters, "
+            "function_a:1,rate_function_a:1,success_rate_function_a:1",
+            "column function_a:1 names no function: a name must start with a letter or digit and hold only letters, "
             "digits, '-', '_' or single dots",
         ),
     ],
