@@ -130,14 +130,19 @@ def _import(
     console = make_console()
     with writing(memory, schema_version) as store, _progress(console, len(files)) as progress:
         report = do_import(store, files, progress=progress)
-        is_empty = not report.n_runs + report.n_skipped
-        print_import(console, report)
-        if target:
-            _list_refusals(target, report.refusals)
-            say(console, f"refused lines are listed in {refused}")
-        if is_empty and not report.copies:
+        if not (report.n_runs + report.n_skipped or report.copies):  # a memory that was created for it is removed
+            _tell(console, report, refused, target)
             why = report.refusals[0].reason if report.refusals else "no file has a line"
             raise MemoryStoreError(f"no line can be imported: {why}")
+    _tell(console, report, refused, target)  # after all is stored: an output that ends early takes nothing back
+
+
+def _tell(console: Console, report: ImportReport, refused: Path | None, target: Path | None) -> None:
+    """Print what became of the lines, and list the refused ones in ``target``, which was given as ``refused``."""
+    print_import(console, report)
+    if target:
+        _list_refusals(target, report.refusals)
+        say(console, f"refused lines are listed in {refused}")
 
 
 def _seconds(duration: str) -> float:

@@ -89,6 +89,12 @@ def test_an_import_of_nothing_ends_with_1() -> None:
     assert not Path("m.duckdb").exists()
 
 
+@pytest.mark.parametrize("more", [{"output": "closed"}, {"output": "/dev/full"}], ids=["closed", "full"])
+def test_an_import_is_kept_though_its_report_cannot_be_written(more: dict[str, str]) -> None:
+    assert peva("memory", "import-dfaas", recording(), *OPTIONS, **more).returncode in (1, 141)
+    assert "0 new, 0 changed, 2 as they were" in peva("memory", "import-dfaas", STAMPED, *OPTIONS).stdout
+
+
 @pytest.mark.parametrize(
     ("args", "said", "code"),
     [
