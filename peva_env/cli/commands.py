@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -43,6 +44,9 @@ from peva_env.planning import REFINING_AGENT, DfaasPlanBuilder, Refinement, agen
 from peva_env.system import FirstInterrupt
 
 _STDERR = 2
+
+_SIZE = re.compile("[5-9]|[1-9][0-9]{1,3}")
+"""Columns or lines of a terminal that can show an error; Rich fails in one that is too large for its memory."""
 
 _DEFAULT_AGENT = "cartesian"
 
@@ -232,8 +236,9 @@ def main() -> None:
     guard_output()
     tell_warnings()
     os.environ["MPLBACKEND"] = "agg"  # figures go to files: a backend of windows or of Jupyter need not load here
-    if os.environ.get("COLUMNS") == "0":  # as some terminals without a size say: Rich would print nothing at all
-        del os.environ["COLUMNS"]
+    for name in ("COLUMNS", "LINES"):  # some terminals without a size say 0: Rich would print nothing at all
+        if not _SIZE.fullmatch(os.environ.get(name, "")):
+            os.environ.pop(name, None)
     sys.path.append("")  # module:Class finds the user's own modules; last, so that none of them hides an installed one
     try:
         _require_text()

@@ -57,11 +57,12 @@ def _cwd(memories: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_terminal_without_a_width_is_told_what_is_wrong() -> None:
-    ended = peva("run", "--budget-runs", "0", COLUMNS="0")
+@pytest.mark.parametrize("size", ["0", "3", "100000000000", "\u00b2", "x"])
+def test_a_terminal_without_a_size_that_can_be_is_told_what_is_wrong(size: str) -> None:
+    ended = peva("run", "--budget-runs", "0", COLUMNS=size, LINES=size)
     assert ended.returncode == 2
     assert "--budget-runs" in ended.stderr
-    assert "--budget-runs" in peva("run", "--help", COLUMNS="0").stdout
+    assert "--budget-runs" in peva("run", "--help", COLUMNS=size).stdout
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
