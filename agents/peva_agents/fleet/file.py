@@ -1,7 +1,8 @@
 """The file of a fleet: defaults, and the nodes with what differs from them."""
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,22 +82,28 @@ def load_fleet(path: Path) -> FleetPlan:
     """
     found = validated(FleetFile, read_mapping(path), where=str(path))
     folder = Path(found.output_dir).absolute()
-    nodes = tuple(_node(path, folder, found.defaults, given) for given in found.nodes)
-    names = [node.name for node in nodes]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{path}: nodes: the name {name!r} is there twice; each node has its own")
+    _require_in_place(f"{path}: defaults", found.defaults, own=())
+    nodes = tuple(_node(path, folder, found.defaults, index, given) for index, given in enumerate(found.nodes))
+    names = [node.name.casefold() for node in nodes]  # each is a folder, and some file systems know no case
+    for node in nodes:
+        if names.count(node.name.casefold()) > 1:
+            raise ConfigError(
+                f"{path}: nodes: the name {node.name!r} is there twice, in upper or lower case; each node has its own"
+            )
     return FleetPlan(path, nodes, found.agent, folder, found.budget_seconds, found.max_loaded)
 
 
-def _node(path: Path, folder: Path, defaults: Mapping[str, Any], given: Mapping[str, Any]) -> FleetNode:
+def _node(path: Path, folder: Path, defaults: Mapping[str, Any], index: int, given: Mapping[str, Any]) -> FleetNode:
     name, resource = given.get("name"), given.get("resource")
+    if name is None:
+        raise ConfigError(f"{path}: nodes[{index}].name: is required, for example {{name: node-{index + 1}}}")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{path}: nodes: name = {name!r:.60} must begin with a letter or digit, and hold up to 40 letters, digits, "
-            "'-' and '_'"
+            f"{path}: nodes[{index}].name = {name!r:.60} must begin with a letter or digit, and hold up to 40 letters, "
+            "digits, '-' and '_'"
         )
     where = f"{path}: node {name}"
+    _require_in_place(where, given, own=_OWN)
     if resource is not None and (not isinstance(resource, str) or not resource.strip()):
         raise ConfigError(
             f"{where}: resource = {resource!r:.60} must be the name of a Ray resource, such as near-{name}"
@@ -109,6 +116,23 @@ def _node(path: Path, folder: Path, defaults: Mapping[str, Any], given: Mapping[
             raise ConfigError(f"{where}: leave out {key}: {reason}")
     settings = parse_config_beside(data | {"output_dir": str(_folder_of(folder, name))}, path, where=where)
     return FleetNode(name, resource, settings)
+
+
+def _require_in_place(where: str, given: Iterable[object], *, own: Iterable[str]) -> None:
+    """Refuse keys of the fleet or of a node that stand in another place or are misspelt, with the right place or name.
+
+    All other keys are those of a campaign's configuration, which has its own check.
+    """
+    for key in map(str, given):
+        if key in DfaasConfig.model_fields or key in own:
+            continue
+        if key in _OWN:
+            raise ConfigError(f"{where}: {key}: is a key of each node of nodes")
+        if key in FleetFile.model_fields:
+            raise ConfigError(f"{where}: {key}: is a key of the whole fleet, beside defaults and nodes")
+        nearest = difflib.get_close_matches(key, [*DfaasConfig.model_fields, *own], n=1)
+        if nearest and nearest[0] in own:
+            raise ConfigError(f"{where}: {key}: unknown key; did you mean {nearest[0]!r}?")
 
 
 def _folder_of(folder: Path, name: str) -> Path:

@@ -50,11 +50,16 @@ def test_the_folder_of_the_results_may_be_in_the_home_of_the_user(
     ("keys", "problem"),
     [
         ({"nodes": [{"name": "a"}, {"name": "a"}]}, r"the name 'a' is there twice"),
-        ({"nodes": [{"name": "a.b"}]}, r"name = 'a\.b' must begin"),
-        ({"nodes": [{}]}, r"name = None must begin"),
+        ({"nodes": [{"name": "a"}, {"name": "A"}]}, r"the name 'a' is there twice, in upper or lower case"),
+        ({"nodes": [{"name": "a.b"}]}, r"nodes\[0\]\.name = 'a\.b' must begin"),
+        ({"nodes": [{"name": "a"}, {"duration": "9s"}]}, r"nodes\[1\]\.name: is required, for example {name: node-2}"),
         ({"nodes": []}, r"nodes = .*must not be empty"),
         ({"nodes": [{"name": "a", "resource": 3}]}, r"node a: resource = 3 must be the name of a Ray resource"),
         ({"nodes": [{"name": "a", "durations": "3s"}]}, r"node a: .*durations"),
+        ({"nodes": [{"name": "a", "resorce": "x"}]}, r"node a: resorce: unknown key; did you mean 'resource'\?"),
+        ({"nodes": [{"name": "a", "agent": "learnt"}]}, r"node a: agent: is a key of the whole fleet, beside defaults"),
+        ({"defaults": GRID | {"max_loaded": 1}}, r"defaults: max_loaded: is a key of the whole fleet"),
+        ({"defaults": GRID | {"resource": "near"}}, r"defaults: resource: is a key of each node of nodes"),
         ({"nodes": [{"name": "a", "output_dir": "x"}]}, r"node a: leave out output_dir"),
         ({"nodes": [{"name": "a", "memory": {"db_path": "x"}}]}, r"node a: leave out memory\.db_path"),
         (
