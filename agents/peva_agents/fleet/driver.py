@@ -33,7 +33,6 @@ _GATHER_S = 0.02
 """How long the first news waits for that of other nodes: a transaction of many events costs little more than of one."""
 
 _NAME_FREE_S = 30.0
-"""How long a cluster may take to notice that an earlier driver is gone."""
 
 _MAX_LOSSES = 40
 """Deaths of an actor without any news between them, after which its node counts as failed: some 20 s."""
@@ -73,8 +72,11 @@ class FleetDriver:
         """The state of each node, by name, in the order of the file."""
         return {name: member.state for name, member in self._members.items()}
 
-    def start(self) -> None:
+    def start(self, *, name_free_s: float = _NAME_FREE_S) -> None:
         """Create the actors, which wait for their turn.
+
+        Args:
+            name_free_s: how long a cluster may take to notice that an earlier driver of a node is gone, in seconds.
 
         Raises:
             PevaError: no machine has the resource of a node, or another fleet measures one of the nodes.
@@ -90,7 +92,7 @@ class FleetDriver:
                     f"ray start --address ... --resources '{{\"{resource}\": 1}}'"
                 )
         for member in self._members.values():
-            member.actor = self._actor(member.node)
+            member.actor = self._actor(member.node, name_free_s)
 
     def run(self, tell: Callable[[], None]) -> None:
         """Run until all campaigns have ended; ``tell`` is called after each step.
@@ -112,17 +114,17 @@ class FleetDriver:
     def stop(self, why: Phase = Phase.INTERRUPTED) -> None:
         """Let no campaign begin another run; runs in progress are finished and stored.
 
-        A node that was never heard of has ended then: it may be waiting for a machine that does not come.
+        A node without a machine has ended then: it may be waiting for one that does not come.
         """
         if self._ends_as is None:
             self._ends_as = why
             for member in self._members.values():
-                if member.is_begun and member.version:
+                if member.is_begun:
                     member.actor.stop.remote()
                 elif not member.state.phase.is_end:
                     member.end(why, "its campaign had not begun")
 
-    def _actor(self, node: FleetNode) -> Any:
+    def _actor(self, node: FleetNode, name_free_s: float) -> Any:
         actor = self._ray.remote(NodeCampaign).options(
             name=f"node {node.name}",
             num_cpus=0,
@@ -130,7 +132,7 @@ class FleetDriver:
             max_restarts=-1,
             max_concurrency=8,
         )
-        give_up_at = time.monotonic() + _NAME_FREE_S
+        give_up_at = time.monotonic() + name_free_s
         while True:
             try:
                 return actor.remote(*self._campaign)

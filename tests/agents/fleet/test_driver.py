@@ -22,6 +22,7 @@ from tests.agents.fleet.test_file import write
 from tests.support.builders import event
 from tests.support.fleet_nodes import SLEEPING, sleeping_env, started_runs, stored_runs
 from tests.support.in_process_ray import InProcessRay
+from tests.support.processes import wait_until
 
 
 class SilentActor:
@@ -116,6 +117,25 @@ def test_an_interrupt_while_news_is_taken_loses_none(tmp_path: Path, at: int) ->
         stored = stored_runs(store.database.connection)
     assert driver.states["a"].phase is Phase.INTERRUPTED
     assert stored.get("a", []) == started_runs(tmp_path / "out", "a")
+
+
+@pytest.mark.timeout(60)
+def test_a_run_that_the_driver_has_not_heard_of_is_finished_before_the_fleet_stops(tmp_path: Path) -> None:
+    plan = load_fleet(write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES))
+    ray = InProcessRay()
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(plan, ray, store, SLEEPING)
+        driver.start()
+
+        def stop_at_once() -> None:
+            if ray.n_calls["begin"] and not ray.n_calls["stop"]:
+                assert wait_until(lambda: bool(started_runs(tmp_path / "out", "a")))
+                driver.stop()
+
+        driver.run(stop_at_once)
+        stored = stored_runs(store.database.connection)
+    assert driver.states["a"].phase is Phase.INTERRUPTED
+    assert stored == {"a": started_runs(tmp_path / "out", "a")}
 
 
 def test_of_two_machines_with_different_k6_one_measures(tmp_path: Path) -> None:
