@@ -53,7 +53,7 @@ class LightNode(NodeCampaign):
 class LightDriver(FleetDriver):
     """The driver of nodes whose runs take no time; ``campaign`` are the arguments of ``LightNode``."""
 
-    def _actor(self, node: FleetNode) -> Any:
+    def _actor(self, node: FleetNode, name_free_s: float) -> Any:  # noqa: ARG002
         actor = self._ray.remote(LightNode).options(name=f"node {node.name}", num_cpus=0, max_concurrency=8)
         return actor.remote(*self._campaign)
 

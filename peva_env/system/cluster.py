@@ -47,20 +47,21 @@ _FRAME_HEADER, _TYPE_AT, _SETTINGS = 9, 3, 4
 
 
 @contextmanager
-def ray_cluster(address: str = LOCAL, *, namespace: str | None = None) -> Iterator[Any]:
+def ray_cluster(address: str = LOCAL, *, namespace: str | None = None, answer_s: float = _ANSWER_S) -> Iterator[Any]:
     """Connect to a Ray cluster while a block runs, and yield the module ``ray``.
 
     Args:
         address: ``local`` starts a cluster on this machine, with a CPU for each core, and ends it afterwards; ``auto``
             is the cluster that runs on this machine, or that of RAY_ADDRESS; otherwise HOST:PORT.
         namespace: actors with names are found by others in the same namespace only.
+        answer_s: how long the server at HOST:PORT may take to answer, in seconds.
 
     Raises:
         ConfigError: Ray is not installed, or the address is malformed.
         PevaError: nothing answers at the address, the cluster has another version of Ray or Python, it refuses the
             token, or Ray cannot be started.
     """
-    host = None if address in (LOCAL, AUTO) else _checked(address)
+    host = None if address in (LOCAL, AUTO) else _checked(address, answer_s)
     os.environ.update(_QUIET)
     if host is None or _is_loopback(host):
         os.environ.update(_LOOPBACK_STAYS)
@@ -85,14 +86,14 @@ def _import_ray() -> Any:
     return ray
 
 
-def _checked(address: str) -> str:
+def _checked(address: str, answer_s: float) -> str:
     """Return the host of an address at which a server of gRPC answers."""
     host, colon, port = address.rpartition(":")
     if not (colon and host and port.isdecimal() and 0 < int(port) <= _MAX_PORT) or "/" in host:
         raise ConfigError(f"--ray {address!r:.100}: must be auto, local or HOST:PORT, such as 127.0.0.1:6379")
     answer, problem = b"", "what listens there is not Ray"
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S) as connection:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=answer_s) as connection:
             connection.sendall(_HELLO)
             while len(answer) < _FRAME_HEADER and (more := connection.recv(_FRAME_HEADER - len(answer))):
                 answer += more

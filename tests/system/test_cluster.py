@@ -106,12 +106,11 @@ def test_an_address_without_an_answer_is_one_line() -> None:
             ray_cluster(address).__enter__()
 
 
-def test_another_server_is_not_taken_for_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("peva_env.system.cluster._ANSWER_S", 0.2)
+def test_another_server_is_not_taken_for_ray() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(PevaError, match="no Ray answers there"):
-            ray_cluster(address).__enter__()
+            ray_cluster(address, answer_s=0.2).__enter__()
 
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1", ":6379", "127.0.0.1:0", "ray://127.0.0.1:6379", "a:b"])

@@ -12,9 +12,13 @@ import psutil
 import pytest
 from rich.console import Console
 
-from peva_agents.fleet import status, stop
+from peva_agents.fleet import FleetDriver, load_fleet, status, stop
+from peva_agents.fleet.driver import NAMESPACE
 from peva_env.contracts import EndStatus
 from peva_env.errors import PevaError
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
+from peva_env.system import ray_cluster
+from tests.support.fleet_nodes import SLEEPING
 from tests.support.fleets import RAYLETS, TWO, check_maps, driving, run_here, write_fleet
 from tests.support.processes import wait_until
 from tests.support.raylets import add_raylet, raylets
@@ -30,16 +34,18 @@ def cluster() -> Iterator[Any]:
         yield running
 
 
-def test_a_node_that_another_fleet_measures_is_refused(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("peva_agents.fleet.driver._NAME_FREE_S", 1.0)
+def test_a_node_that_another_fleet_measures_is_refused(cluster: Any, tmp_path: Path) -> None:
     path, other = write_fleet(tmp_path, TWO, duration="50s"), tmp_path / "other"
     other.mkdir()
+    plan = load_fleet(write_fleet(other, TWO))
     with driving(path, cluster) as driver:
         driver.wait_for_runs("small", 1)
-        with pytest.raises(PevaError, match=r"node small: another fleet on this cluster measures a node of this name"):
-            run_here(write_fleet(other, TWO), cluster)
+        with (
+            writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store,
+            ray_cluster(cluster.address, namespace=NAMESPACE) as ray,
+            pytest.raises(PevaError, match=r"node small: another fleet on this cluster measures a node of this name"),
+        ):
+            FleetDriver(plan, ray, store, SLEEPING).start(name_free_s=1.0)
 
 
 def test_a_driver_that_is_killed_goes_on(cluster: Any, tmp_path: Path) -> None:
@@ -66,7 +72,7 @@ def test_status_and_stop_from_another_process(cluster: Any, tmp_path: Path) -> N
         status(path, console=Console())
     told = tmp_path / "told.txt"
     with driving(path, cluster) as driver, told.open("w") as file:
-        driver.wait_for_runs("large", 2)
+        driver.wait_for_runs("large", 1)
         assert wait_until((driver.folder / "status.json").exists)
         reaped = threading.Thread(target=driver.process.wait)  # a zombie would not count as ended
         reaped.start()
