@@ -15,7 +15,7 @@ import duckdb
 
 from peva_env import __version__
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory.duckdb_errors import duckdb_problem
+from peva_env.memory.duckdb_errors import duckdb_problem, naming
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
 from peva_env.system import local_path
@@ -109,11 +109,8 @@ class Database:
 
     def _inspect(self, connection: duckdb.DuckDBPyConnection) -> bool:
         """Tell whether the file that a connection has open is a memory; raise if it is anything else but empty."""
-        with closing(connection.cursor()) as cursor:
-            try:
-                found = inspect_database(cursor, {name: table.columns for name, table in TABLES.items()})
-            except duckdb.Error as error:
-                raise MemoryStoreError(f"memory {self.path}: {duckdb_problem(error)}") from error
+        with closing(connection.cursor()) as cursor, naming(self.path):
+            found = inspect_database(cursor, {name: table.columns for name, table in TABLES.items()})
         if found.difference:
             raise SchemaMismatchError(
                 f"memory {self.path}: not of schema_version {self.schema_version!r}: {found.difference}; "
@@ -243,10 +240,8 @@ class Database:
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         # Connections of one process share a database if all their settings are alike, and there shall be one writer.
         alone = {"custom_user_agent": f"peva-env {next(_NUMBERS)}"}
-        try:
+        with naming(self.path):
             return connect_duckdb(self._file, read_only, alone)
-        except duckdb.Error as error:
-            raise MemoryStoreError(f"memory {self.path}: {duckdb_problem(error)}") from error
 
     def _create_tables(self) -> None:
         with self.transaction("make the tables") as connection:

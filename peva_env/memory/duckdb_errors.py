@@ -4,9 +4,13 @@ import errno
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+
+from peva_env.errors import MemoryStoreError
 
 _WRAPPED = re.compile(r'\{"exception_type":.*"exception_message":"(?P<message>(?:[^"\\]|\\.)*)"')
 """An error of a thread of DuckDB within the text of another error, as JSON."""
@@ -15,6 +19,19 @@ _LOCK_HOLDER = re.compile(r"lock is held in (?:(?P<program>.+) \(PID (?P<pid>\d+
 _NO_LOCK = re.compile(r'Could not set lock on file ".*?": (?P<reason>[^.,]+)')
 _LOCKED = {os.strerror(errno.EACCES), os.strerror(errno.EAGAIN)}
 """Two texts by which an operating system says that another process has the lock."""
+
+
+@contextmanager
+def naming(memory: str | Path) -> Iterator[None]:
+    """Raise what DuckDB cannot do in a block, such as read a damaged part of the file, as an error of this memory.
+
+    Raises:
+        MemoryStoreError: DuckDB raised; the message names the memory.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        raise MemoryStoreError(f"memory {memory}: {duckdb_problem(error)}") from error
 
 
 def duckdb_problem(error: duckdb.Error) -> str:

@@ -17,6 +17,7 @@ import duckdb
 
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import LOG_ENDINGS, Database
+from peva_env.memory.duckdb_errors import naming
 from peva_env.system import processes
 
 _LOG = ".wal"
@@ -34,7 +35,8 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
     """Open a snapshot of a memory as of its last commit, whoever else has it open.
 
     Raises:
-        MemoryStoreError: there is no such file, it is not a memory, or it changes too often to be copied.
+        MemoryStoreError: there is no such file, it is not a memory, it changes too often to be copied, or a query of
+            the block cannot read it.
         SchemaMismatchError: it is of another schema version.
     """
     if Path(path).is_dir():
@@ -51,7 +53,8 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
         database = Database(str(copy), schema_version, shown_as=str(path))
         database.open()
         try:
-            yield database.connection
+            with naming(path):
+                yield database.connection
         finally:
             database.close()
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from peva_env.memory.database import is_in_use
+from peva_env.memory.duckdb_errors import naming
 from peva_env.memory.store import DuckDBMemoryStore
 
 
@@ -14,13 +15,14 @@ def writing(path: str | Path, schema_version: str) -> Iterator[DuckDBMemoryStore
     """Open a memory for a block, see ``left_as_it_was``.
 
     Raises:
-        MemoryStoreError: see ``DuckDBMemoryStore.startup``.
+        MemoryStoreError: see ``DuckDBMemoryStore.startup``; or a query of the block cannot read the memory.
     """
     with left_as_it_was(path):
         store = DuckDBMemoryStore(path, schema_version=schema_version)
         store.startup()
         try:
-            yield store
+            with naming(path):
+                yield store
         finally:
             store.close()
 

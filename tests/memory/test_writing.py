@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from peva_env.errors import MemoryStoreError
 from peva_env.memory import left_as_it_was, reading, writing
+from peva_env.memory.schema import TABLES
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from tests.support.builders import event
 
@@ -69,3 +71,33 @@ def test_a_file_that_another_process_has_created_meanwhile_stays(tmp_path: Path)
         for other in others:
             other.kill()
             other.communicate()
+
+
+HEADERS_BYTES, BLOCK_BYTES = 3 * 4096, 2**18
+
+
+def read(path: Path) -> None:
+    with reading(path, DEFAULT_SCHEMA_VERSION) as connection:
+        for table in TABLES:
+            connection.execute(f"FROM {table}").fetchall()
+
+
+def write(path: Path) -> None:
+    with writing(path, DEFAULT_SCHEMA_VERSION) as store:
+        store.events("ctx")
+
+
+@pytest.mark.parametrize("use", [read, write])
+def test_a_damaged_block_is_an_error_that_names_the_memory(tmp_path: Path, use: Callable[[Path], None]) -> None:
+    path = tmp_path / "m.duckdb"
+    with writing(path, DEFAULT_SCHEMA_VERSION) as store:
+        store.insert_events([event(iteration=iteration) for iteration in range(300)])
+    whole = path.read_bytes()
+    said = []
+    for at in range(HEADERS_BYTES + 100, len(whole), BLOCK_BYTES):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        try:
+            use(path)
+        except MemoryStoreError as error:
+            said.append(str(error))
+    assert {one.partition(" computed")[0] for one in said} == {f"memory {path}: Corrupt database file:"}
