@@ -99,5 +99,5 @@ def _is_node(path: Path) -> bool:
         return bool(
             {"cores", "ram_mib", "idle_cpu_pct", "functions"} == json.loads(path.read_text(encoding="utf-8")).keys()
         )
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return False

@@ -100,7 +100,10 @@ def test_a_file_of_networks_is_an_agent(tmp_path: Path) -> None:
     assert run_campaign(env_of(nodes()), agent, seed=1).status is EndStatus.COMPLETE
 
 
-@pytest.mark.parametrize("broken", ["missing", "text", "cut", "one array", "other arrays", "other inputs", "no layers"])
+@pytest.mark.parametrize(
+    "broken",
+    ["missing", "empty", "text", "cut", "damaged", "locked", "one array", "other arrays", "other inputs", "no layers"],
+)
 def test_a_file_that_holds_no_networks_is_refused_in_one_line(tmp_path: Path, broken: str) -> None:
     path = tmp_path / "broken.npz"
     networks().save(path)
@@ -112,6 +115,12 @@ def test_a_file_that_holds_no_networks_is_refused_in_one_line(tmp_path: Path, br
             path.write_text("hello")
         case "cut":
             path.write_bytes(whole[: len(whole) // 2])
+        case "empty":
+            path.write_bytes(b"")
+        case "damaged":
+            path.write_bytes(whole[:200] + bytes(byte ^ 255 for byte in whole[200:300]) + whole[300:])
+        case "locked":  # by a password
+            path.write_bytes(whole.replace(b"PK\1\2\x2d\3\x2d\0\0", b"PK\1\2\x2d\3\x2d\0\1"))
         case "one array":
             with path.open("wb") as file:
                 np.save(file, np.ones(3))

@@ -72,6 +72,8 @@ def test_an_earlier_twin_is_replaced_and_no_other_file() -> None:
         (["--twin", "none.json"], "node = 'none.json': cannot be read: No such file or directory"),
         (["--twin", "local"], "--twin local: must be a .json file that peva-env twin has written"),
         (["--twin", "empty.json"], "node.cores: is required"),
+        (["--twin", "list.json"], "node: must hold keys and values"),
+        (["--twin", "deep.json"], "node = 'deep.json': cannot be read: is no JSON"),
         (["--twin", "node.json"], "the simulated node has no function 'quick'; it has a, b"),
     ],
 )
@@ -80,6 +82,8 @@ def test_a_twin_that_cannot_be_a_prior_is_refused_before_anything_starts(
 ) -> None:
     assert peva("twin", "--out", "node.json").returncode == 0
     Path("empty.json").write_text("{}")
+    Path("list.json").write_text("[]")
+    Path("deep.json").write_text("[" * 100_000)
     write(campaign(rates=[10]))
     before = files()
     assert problem in complaint(peva("run", "--config", "peva.yml", *arguments, *dry), 2)

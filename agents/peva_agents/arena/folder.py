@@ -73,7 +73,7 @@ class ArenaFolder:
     def _stored(self, name: str) -> dict[str, Any]:
         try:
             return dict(json.loads((self.path / name).read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ConfigError(f"{self.path / name}: is not what peva-env arena wrote: {error}") from error
 
     def _read(self) -> Iterator[EpisodeRecord]:
@@ -83,7 +83,7 @@ class ArenaFolder:
         for number, line in enumerate(whole.decode().splitlines(), 1):
             try:
                 yield EpisodeRecord(**json.loads(line))
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, RecursionError) as error:
                 raise ConfigError(f"{self._results}, line {number}: is no episode of peva-env arena") from error
 
     def _drop_torn(self, written: bytes) -> bytes:

@@ -1,6 +1,5 @@
 """The file that holds the networks of a learnt agent: arrays of NumPy, nothing pickled."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +11,7 @@ from peva_agents.beliefs.comparison import N_INPUTS
 from peva_agents.beliefs.network import Network
 from peva_env.errors import PolicyLoadError
 from peva_env.features import N_FEATURES
+from peva_env.system import one_line
 
 type Floats = NDArray[np.float64]
 
@@ -41,8 +41,8 @@ class Networks:
             has_correction = any(key.startswith("correction.") for key in arrays)
             correction = Network.of(arrays, "correction", n_inputs=N_INPUTS) if has_correction else None
             return cls(Network.of(arrays, "estimate", n_inputs=N_FEATURES), correction)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise PolicyLoadError(f"{path}: holds no networks of a learnt agent: {error}") from error
+        except Exception as error:  # of a damaged file zipfile, zlib and NumPy raise errors of many kinds
+            raise PolicyLoadError(f"{path}: holds no networks of a learnt agent: {one_line(str(error))}") from error
 
 
 def _arrays(path: Path) -> dict[str, Floats]:

@@ -49,7 +49,7 @@ def artefact(path: Path) -> dict[str, Any]:
             told["config"]["algo"], told["config"]["dominance"]  # what playing needs
     except FileNotFoundError:
         raise PolicyLoadError(f"{path}: there is no such model; peva-env train writes model.zip") from None
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # of a damaged file zipfile, zlib and json raise errors of many kinds
         raise PolicyLoadError(f"{path}: is no model that peva-env train wrote: {error!r}") from error
     require_view(path, told["view"])
     return told
@@ -64,7 +64,7 @@ def load_scores(path: Path) -> CandidateScores:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(_SCORES) as file:
             return CandidateScores(np.load(io.BytesIO(file.read()), allow_pickle=False))
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except Exception as error:  # likewise, and NumPy
         raise PolicyLoadError(f"{path}: its network cannot be loaded: {' '.join(str(error).split())[:200]}") from error
 
 

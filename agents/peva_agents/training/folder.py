@@ -46,7 +46,7 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
         raise ConfigError(f"{folder}: there is no training to go on with; begin one with --out {folder}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not what peva-env train wrote: {error!r}") from error
     config = parse_training(stored)
     asked = parse_training({**_without_other_world(stored, given), **given})

@@ -73,7 +73,7 @@ def parse_node(node: Mapping[str, Any] | str) -> SimulatedNode:
 def _read(path: str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else "is no JSON"
         raise ConfigError(f"node = {path!r}: cannot be read: {why}; `peva-env twin --out {path}` writes one") from error
 
@@ -112,4 +112,5 @@ def _first(error: ValidationError) -> str:
     if where == "functions" and len(inner) > 1:
         problem = explain_problem({**problems[0], "loc": tuple(inner[1:])}, SimulatedFunction)
         return f"node.functions.{inner[0]}.{problem}{more}"
-    return f"node.{explain_problem(problems[0], SimulatedNode)}{more}"
+    within = "." if where else ": "
+    return f"node{within}{explain_problem(problems[0], SimulatedNode)}{more}"

@@ -217,6 +217,14 @@ def test_a_model_that_does_not_say_its_dominance_is_refused(model: Path, tmp_pat
         SB3Agent(path=tmp_path / "other.zip")
 
 
+@pytest.mark.parametrize("told", ["", "[" * 100_000, '{"peva": []}'])
+def test_a_file_that_tells_of_no_model_is_refused(tmp_path: Path, told: str) -> None:
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+        other.writestr("data", told)
+    with pytest.raises(PolicyLoadError, match="is no model that peva-env train wrote"):
+        SB3Agent(path=tmp_path / "other.zip")
+
+
 def test_a_model_without_its_network_is_refused(model: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(model) as archive, zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
         other.writestr("data", archive.read("data"))
