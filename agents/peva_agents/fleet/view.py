@@ -78,7 +78,7 @@ class FleetView:
             return
         for name, state in states.items():
             last, phase = self._told.get(name, ("", Phase.WAITING))
-            if state.last != last:
+            if state.last and state.last != last:  # a new worker in place of a lost one has no verdict of its own yet
                 say(self._console, f"{name}: {state.last}  {state.n_measured} measured, {state.n_left} left")
             if state.phase is not phase and (state.phase.is_end or state.phase is Phase.RESTARTING):
                 say(self._console, f"{name}: {state.phase}{f': {state.detail}' if state.detail else ''}")
