@@ -1,9 +1,10 @@
 """The four commands of a fleet: run, status, stop, merge."""
 
+import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from peva_agents.fleet.status import FleetStatus, read_status, write_status
 from peva_agents.fleet.view import FleetView, node_table, savings_text
 from peva_env.console import duration_text, say
 from peva_env.contracts import EndStatus
-from peva_env.errors import PevaError
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
+from peva_env.errors import ConfigError, MemoryStoreError, PevaError
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, writing
 from peva_env.memory.parquet import merge_memories
 from peva_env.planning import agent_factory
 from peva_env.system import output_folder, ray_cluster
@@ -46,21 +47,25 @@ def run(
         campaign: the arguments of ``NodeCampaign``; by default nodes are measured live.
 
     Raises:
-        ConfigError: the file or the address cannot be used, Ray is not installed, or the folder is another's.
+        ConfigError: the file or the address cannot be used, a node wants a resource of a Ray that is started here, Ray
+            is not installed, or the folder is another's.
         PevaError: Ray does not answer, another fleet measures one of the nodes, or the memory cannot be used.
     """
-    plan = load_fleet(file)
+    plan, ray = load_fleet(file), "local" if ray is None else ray
     if budget_seconds is not None:
         plan = replace(plan, budget_s=budget_seconds)
     for node in plan.nodes:
         agent_factory(plan.agent)(node.settings)  # before anything is started
+        if node.resource is not None and ray == "local":
+            raise ConfigError(
+                f"{file}: node {node.name}: resource = {node.resource!r:.60}: a Ray that is started here has none; "
+                "leave it out, or choose the cluster of the node's machines with --ray"
+            )
     output_folder("output_dir", plan.folder, what="fleet", mark=plan.memory.name)
     with ExitStack() as resources:
-        store = resources.enter_context(writing(plan.memory, DEFAULT_SCHEMA_VERSION))
+        store = resources.enter_context(_memory(file, plan))
         store.append_only()
-        driver = FleetDriver(
-            plan, resources.enter_context(ray_cluster(ray or "local", namespace=NAMESPACE)), store, campaign
-        )
+        driver = FleetDriver(plan, resources.enter_context(ray_cluster(ray, namespace=NAMESPACE)), store, campaign)
         driver.start()
         with FleetView(console) as view:
             _drive(plan, driver, view, console)
@@ -69,6 +74,36 @@ def run(
     _say_savings(console, driver.states)
     say(console, f"  {plan.memory}")
     return _ending([state.phase for state in driver.states.values()])
+
+
+@contextmanager
+def _memory(file: Path, plan: FleetPlan) -> Iterator[DuckDBMemoryStore]:
+    """Open the fleet's memory to write it, and close it afterwards.
+
+    Raises:
+        MemoryStoreError: it cannot be used, or another process has it; if that is a fleet's driver, the error says so.
+    """
+    with ExitStack() as resources:
+        try:
+            store = resources.enter_context(writing(plan.memory, DEFAULT_SCHEMA_VERSION))
+        except MemoryStoreError:
+            pid = _other_driver(plan)
+            if pid is None:
+                raise
+            raise MemoryStoreError(
+                f"memory {plan.memory}: process {pid} drives a fleet with it; wait for that, end it with peva-env "
+                f"fleet stop {file}, or choose another output_dir"
+            ) from None
+        yield store
+
+
+def _other_driver(plan: FleetPlan) -> int | None:
+    """Return the process on this machine, other than this one, that drives a fleet with the same folder."""
+    try:
+        found = read_status(_status_path(plan))
+    except PevaError:  # no fleet has told its status there
+        return None
+    return found.pid if found.driver is not None and found.pid != os.getpid() else None
 
 
 def _drive(plan: FleetPlan, driver: FleetDriver, view: FleetView, console: Console) -> None:
@@ -159,7 +194,7 @@ def merge(file: Path, memories: Sequence[Path], *, console: Console) -> None:
     found = list(memories) or [path for node in plan.nodes if (path := plan.memory_of(node.name)).exists()]
     if not found:
         raise PevaError(f"{plan.folder}: no node has a memory on this machine; name the memories to merge")
-    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+    with _memory(file, plan) as store:
         counts = merge_memories(store, found)
     say(console, f"{plan.memory}: {counts['execution_events'].inserted:,} new events from {len(found)} memories")
 

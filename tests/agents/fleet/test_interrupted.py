@@ -12,10 +12,10 @@ import psutil
 import pytest
 from rich.console import Console
 
-from peva_agents.fleet import FleetDriver, load_fleet, status, stop
+from peva_agents.fleet import FleetDriver, load_fleet, merge, status, stop
 from peva_agents.fleet.driver import NAMESPACE
 from peva_env.contracts import EndStatus
-from peva_env.errors import PevaError
+from peva_env.errors import MemoryStoreError, PevaError
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
 from peva_env.system import ray_cluster
 from tests.support.fleet_nodes import SLEEPING
@@ -34,12 +34,16 @@ def cluster() -> Iterator[Any]:
         yield running
 
 
-def test_a_node_that_another_fleet_measures_is_refused(cluster: Any, tmp_path: Path) -> None:
+def test_a_memory_and_a_node_that_another_fleet_has_are_refused(cluster: Any, tmp_path: Path) -> None:
     path, other = write_fleet(tmp_path, TWO, duration="50s"), tmp_path / "other"
     other.mkdir()
     plan = load_fleet(write_fleet(other, TWO))
     with driving(path, cluster) as driver:
         driver.wait_for_runs("small", 1)
+        has_it = r"process \d+ drives a fleet with it; wait .* peva-env fleet stop .*fleet\.yml, or choose another output_dir"
+        for use in (lambda: run_here(path, cluster), lambda: merge(path, [], console=Console(quiet=True))):
+            with pytest.raises(MemoryStoreError, match=has_it):
+                use()
         with (
             writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store,
             ray_cluster(cluster.address, namespace=NAMESPACE) as ray,

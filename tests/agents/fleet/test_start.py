@@ -1,0 +1,36 @@
+"""What a fleet refuses before it starts Ray."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from peva_agents.fleet import run
+from peva_env.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("peva_env.system.cluster._join", pytest.fail)
+
+
+def write(folder: Path, **node: Any) -> Path:
+    path = folder / "fleet.yml"
+    path.write_text(yaml.safe_dump({"output_dir": str(folder / "out"), "nodes": [{"name": "a", **node}]}))
+    return path
+
+
+@pytest.mark.parametrize("ray", [None, "local"])
+def test_a_resource_needs_a_cluster(ray: str | None, tmp_path: Path) -> None:
+    path = write(tmp_path, resource="near-a")
+    with pytest.raises(ConfigError, match=r"fleet\.yml: node a: resource = 'near-a': a Ray .* choose .* with --ray"):
+        run(path, console=Console(quiet=True), ray=ray)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_address_is_no_request_for_a_ray_of_its_own(tmp_path: Path) -> None:
+    """Such as that of an unset variable: ``--ray "$ADDRESS"``."""
+    with pytest.raises(ConfigError, match=r"--ray '': must be auto, local or HOST:PORT"):
+        run(write(tmp_path), console=Console(quiet=True), ray="")
