@@ -4,6 +4,7 @@
 - A cluster that is started here listens on 127.0.0.1 only and wants a token that nobody else has. It has no dashboard,
   sends no usage report, keeps its files in a temporary folder, and ends with this process, also when that is killed.
 - A cluster that ran before goes on when this process leaves it.
+- Nothing of Ray is printed: who uses it tells of lost workers in its own words.
 - Handlers of signals stay as they were: Ray would replace the one of SIGTERM.
 """
 
@@ -73,9 +74,24 @@ def ray_cluster(address: str = LOCAL, *, namespace: str | None = None, answer_s:
                 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex()
             folder = resources.enter_context(temporary_folder("peva-ray-"))
             given |= {"include_dashboard": False, "_node_ip_address": _LOOPBACK, "_temp_dir": str(folder)}
+        resources.enter_context(_without_messages(ray._private.worker))
         resources.callback(_leave, ray)
         _join(ray, {**given, "log_to_driver": False, "logging_level": "ERROR", "namespace": namespace})
         yield ray
+
+
+@contextmanager
+def _without_messages(worker: Any) -> Iterator[None]:
+    """Print nothing of what Ray tells of lost workers and machines: pages of its logs, among the results of a command.
+
+    No setting of Ray does that; its debugger sets the same variable while somebody types.
+    """
+    before = worker._worker_logs_enabled
+    worker._worker_logs_enabled = False
+    try:
+        yield
+    finally:
+        worker._worker_logs_enabled = before
 
 
 def _import_ray() -> Any:

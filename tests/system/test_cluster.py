@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,19 @@ def test_a_cluster_that_runs_is_joined_and_goes_on(cluster: Any) -> None:
             assert pid != os.getpid()
     assert not ray.is_initialized()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_ray_tells_of_lost_machines_is_not_printed_among_the_results(
+    cluster: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ray._private.utils import publish_error_to_driver
+
+    with ray_cluster(cluster.address):
+        client = cluster.head_node.get_gcs_client()
+        for _ in range(10):  # its listener may not have subscribed yet
+            publish_error_to_driver("raylet_died", "pages of a log", gcs_client=client)
+            time.sleep(0.2)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_cluster_with_another_version_is_refused_in_one_line(cluster: Any) -> None:
