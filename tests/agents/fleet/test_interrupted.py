@@ -40,7 +40,7 @@ def test_a_memory_and_a_node_that_another_fleet_has_are_refused(cluster: Any, tm
     plan = load_fleet(write_fleet(other, TWO))
     with driving(path, cluster) as driver:
         driver.wait_for_runs("small", 1)
-        has_it = r"process \d+ drives a fleet with it; wait .* peva-env fleet stop .*fleet\.yml, or choose another output_dir"
+        has_it = r"process \d+ drives a fleet with it; wait .* peva-env fleet stop .*fleet\.yml, or choose another"
         for use in (lambda: run_here(path, cluster), lambda: merge(path, [], console=Console(quiet=True))):
             with pytest.raises(MemoryStoreError, match=has_it):
                 use()
