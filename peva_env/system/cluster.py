@@ -15,6 +15,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -30,6 +31,11 @@ LOCAL, AUTO = "local", "auto"
 _LOOPBACK = "127.0.0.1"
 _ANSWER_S = 3.0
 _MAX_PORT = 65535
+
+_LOOK_EVERY_S = 1.0
+
+_RAYLET_PID = "RAY_RAYLET_PID"
+"""The variable that Ray sets in its workers."""
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -92,6 +98,24 @@ def _without_messages(worker: Any) -> Iterator[None]:
         yield
     finally:
         worker._worker_logs_enabled = before
+
+
+def end_with_raylet() -> None:
+    """End this worker of Ray within a second after its raylet, without any clean-up; no-op in other processes.
+
+    Ray does so itself, unless the raylet is left as a zombie, which Ray takes for alive: where the program that started
+    the raylet does not wait for it, or the first process of a container is no init. The worker would wait for ever for
+    a driver that has another one in its place, and keep its files locked.
+    """
+    raylet = os.getppid()
+    if os.environ.get(_RAYLET_PID) == str(raylet):
+        threading.Thread(target=_end_after, args=(raylet,), name="peva-raylet", daemon=True).start()
+
+
+def _end_after(parent: int) -> None:
+    while os.getppid() == parent:  # a process gets another parent as soon as its own has ended, zombie or not
+        time.sleep(_LOOK_EVERY_S)
+    os._exit(1)
 
 
 def _import_ray() -> Any:

@@ -137,3 +137,23 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=re.escape(f"which is not installed: {install_text('ray')}")):
         ray_cluster().__enter__()
+
+
+_RAYLET_WITH_A_WORKER = """
+import os, subprocess, sys, time
+os.environ["RAY_RAYLET_PID"] = str(os.getpid())
+code = "import time; from peva_env.system import end_with_raylet as end; end(); print(1, flush=True); time.sleep(60)"
+worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+worker.stdout.readline()
+print(worker.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_ends_with_a_raylet_that_is_left_as_a_zombie() -> None:
+    with subprocess.Popen([sys.executable, "-c", _RAYLET_WITH_A_WORKER], stdout=subprocess.PIPE, text=True) as raylet:
+        assert raylet.stdout is not None
+        worker = psutil.Process(int(raylet.stdout.readline()))
+        raylet.kill()
+        assert wait_until(lambda: psutil.Process(raylet.pid).status() == psutil.STATUS_ZOMBIE)
+        assert wait_until(lambda: is_gone(worker), timeout_s=20)

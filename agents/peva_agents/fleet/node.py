@@ -33,6 +33,7 @@ from peva_env.errors import PevaError
 from peva_env.memory import DuckDBMemoryStore, is_in_use, read_events, writing
 from peva_env.planning import REFINING_AGENT, Bracket, DfaasPlanBuilder, Refinement, agent_factory
 from peva_env.space import Config, config_text
+from peva_env.system import end_with_raylet
 
 _LOST_WORKER_S = 30.0
 _PAUSE_S = 0.2
@@ -59,6 +60,7 @@ class NodeCampaign:
         k6_version: Callable[[DfaasConfig], str | None] = live_k6_version,
         scout: Callable[..., Scouting] = scout_node,
     ) -> None:
+        end_with_raylet()
         self._make_env, self._k6_version, self._scout = make_env, k6_version, scout
         self._link = DriverLink()
         self._beginning = threading.Lock()
