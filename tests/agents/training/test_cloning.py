@@ -56,10 +56,10 @@ def test_a_clone_agrees_with_its_agent_more_than_chance_does(
 
 
 def test_a_training_begins_with_the_weights_of_a_model(tmp_path: Path) -> None:
-    first = train(SMALL, console=Console(quiet=True), out=tmp_path / "first") / "model.zip"
+    first = train(SMALL, console=Console(quiet=True), out=tmp_path / "first", jobs=1) / "model.zip"
     still = {**SMALL["hyperparameters"], "learning_rate": 0}
     given = {**SMALL, "init": str(first), "hyperparameters": still, "seed": 5}
-    second = train(given, console=Console(quiet=True), out=tmp_path / "second") / "model.zip"
+    second = train(given, console=Console(quiet=True), out=tmp_path / "second", jobs=1) / "model.zip"
     observation = choices(ProcessTurns(1), BisectionTeacher, 4, parse_training(SMALL)).observations
     np.testing.assert_array_equal(load_scores(first)(observation), load_scores(second)(observation))
     with pytest.raises(
@@ -68,7 +68,7 @@ def test_a_training_begins_with_the_weights_of_a_model(tmp_path: Path) -> None:
         train({**given, "algo": "ppo"}, console=Console(quiet=True), out=tmp_path / "third")
     assert not (tmp_path / "third").exists()
     first.unlink()
-    train({}, console=Console(quiet=True), resume=second.parent)  # needs no start
+    train({}, console=Console(quiet=True), resume=second.parent, jobs=1)  # needs no start
 
 
 @pytest.mark.parametrize(

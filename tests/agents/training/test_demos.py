@@ -74,7 +74,7 @@ def without_masks(root: Path, to: Path) -> str:
 
 def test_a_training_begins_as_the_agents_of_a_dataset_chose(root: Path, tmp_path: Path) -> None:
     with (tmp_path / "said").open("w") as said:
-        train({**SMALL, "demos": "rows-v0"}, console=Console(file=said), out=tmp_path / "out")
+        train({**SMALL, "demos": "rows-v0"}, console=Console(file=said), out=tmp_path / "out", jobs=1)
     (line,) = (line for line in (tmp_path / "said").read_text().splitlines() if line.startswith("cloned"))
     n_steps = Demonstrations("rows-v0").n_steps
     assert line.startswith(f"cloned rows-v0 from {n_steps} choices; it agrees with ")
