@@ -20,9 +20,10 @@ def misfits(summaries: str) -> str:
     own = "peva_latency{{scenario:f{i}}}"  # of functions whose bodies decide as well
     recorded = _text(
         "summary->>concat('$.functions.f', i)",
-        f"coalesce({_metric('iterations{{scenario:f{i}}}', 'count')}::BIGINT, 0)",
-        f"coalesce({_metric('dropped_iterations{{scenario:f{i}}}', 'count')}::BIGINT, 0)",
-        f"if({_either(own, latency, 'count')}::BIGINT > 0, {_either(own, latency, 'avg')}::DOUBLE, NULL)",
+        f"coalesce(try_cast({_metric('iterations{{scenario:f{i}}}', 'count')} AS BIGINT), 0)",
+        f"coalesce(try_cast({_metric('dropped_iterations{{scenario:f{i}}}', 'count')} AS BIGINT), 0)",
+        f"if(try_cast({_either(own, latency, 'count')} AS BIGINT) > 0, "
+        f"try_cast({_either(own, latency, 'avg')} AS DOUBLE), NULL)",
     )
     return f"""
         SELECT key, if(summary IS NULL, 'no JSON', {recorded}) AS stored,

@@ -87,6 +87,9 @@ def test_a_sound_memory_has_no_differences(store: DuckDBMemoryStore) -> None:
     assert found(store) == []
 
 
+SUMMARY = """k6_raw_summaries SET summary_json = '{{
+    "functions": {{"f0": "a"}}, "metrics": {{"iterations{{scenario:f0}}": {{"values": {{"count": {}}}}}}}
+}}'"""
 DAMAGE = [
     ("config_catalog SET n_functions = 7 WHERE total_rate_rps = 10", "n_functions", "7", "1"),
     ("config_catalog SET total_rate_rps = 7 WHERE total_rate_rps = 10", "total_rate_rps", "7", "10"),
@@ -133,6 +136,10 @@ DAMAGE = [
     ("execution_events SET run_id = 'lost' WHERE verdict = 'INVALID'", "run_id", "lost", "a row of run_sessions"),
     ("policy_updates SET run_id = 'lost'", "run_id", "lost", "a row of run_sessions"),
     ("k6_raw_summaries SET run_id = 'lost'", "run_id", "lost", "a row of execution_events"),
+    ("k6_raw_summaries SET summary_json = '{'", "summary_json", "no JSON", "a: sent 20, dropped 0, mean_ms -"),
+    (SUMMARY.format('"many"'), "summary_json", "a: sent 0, dropped 0, mean_ms -", "a: sent 20, dropped 0, mean_ms -"),
+    (SUMMARY.format("1e300"), "summary_json", "a: sent 0, dropped 0, mean_ms -", "a: sent 20, dropped 0, mean_ms -"),
+    (SUMMARY.format("21"), "summary_json", "a: sent 21, dropped 0, mean_ms -", "a: sent 20, dropped 0, mean_ms -"),
     ("run_sessions SET context_hash = 'other'", "context_hash", "other", HASH),
     ("run_sessions SET context_json = '{'", "context_json", "{", "JSON"),
     ("run_sessions SET context_json = repeat('[', 100000)", "context_json", "[" * 100_000, "JSON"),
