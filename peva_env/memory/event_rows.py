@@ -41,6 +41,7 @@ _FUNCTION_FIELDS = {
     for field in fields(FunctionMeasurement)
     if field.name not in BESIDE_FAILED
 }
+_COUNTS = ("offered", "sent", "dropped", "succeeded")
 _NODE_FIELDS = tuple(field.name for field in fields(NodeMeasurement))
 _PLAIN_FIELDS = tuple(
     field.name
@@ -133,6 +134,8 @@ def _event(record: Mapping[str, Any]) -> ExecutionEvent:
 
 def _function(record: Mapping[str, Any], i: int) -> FunctionMeasurement:
     values = {field: record[column][i] for field, column in _FUNCTION_FIELDS.items()}
+    if min(values[count] for count in _COUNTS) < 0 or not math.isfinite(values["success_rate"]):
+        raise ValueError("a count is negative, or a success rate no number")
     failed = dict(values.pop("failed"))
     beside = {name: failed.pop(name) for name in BESIDE_FAILED if name in failed}
     return FunctionMeasurement(**values, failed=failed, **beside)

@@ -630,3 +630,13 @@ def test_a_memory_that_was_taken_away_and_put_back_is_whole(path: Path) -> None:
     with closing(DuckDBMemoryStore(path)) as store:
         store.startup()
         assert len(store.events("ctx")) == 2
+
+
+@pytest.mark.parametrize(
+    "change", ["offered = [-1]", "sent = [NULL]", "success_rate = [NULL]", "success_rate = ['nan']"]
+)
+def test_an_event_that_no_memory_writes_is_refused_by_all_that_read_it(store: DuckDBMemoryStore, change: str) -> None:
+    store.insert_events([event()])
+    query(store, f"UPDATE execution_events SET {change}")  # noqa: S608
+    with pytest.raises(MemoryStoreError, match="cannot be read: it is not what a memory writes"):
+        store.events("ctx")
