@@ -171,7 +171,8 @@ def _deaths_explained() -> Iterator[None]:
 @contextmanager
 def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
     others = set(active_children())
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare)
+    with _inherited_by_workers():  # what keeps track of their locks is a process, too
+        pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare)
     try:
         yield pool
     except BaseException:  # also GeneratorExit: nobody waits for their records any more
@@ -184,10 +185,14 @@ def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _inherited_by_workers() -> Iterator[None]:
-    """Set up what the processes that start now inherit: one thread of linear algebra, and Ctrl-C blocked."""
-    before = {name: os.environ.get(name) for name in THREADS}
+    """Set up what the processes that start now inherit: one thread of linear algebra, and Ctrl-C blocked.
+
+    Python does not look for its own modules in the working folder: a ``re.py`` there would end the process.
+    """
+    inherited = {**dict.fromkeys(THREADS, "1"), "PYTHONSAFEPATH": "1"}
+    before = {name: os.environ.get(name) for name in inherited}
     held = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
-    os.environ.update(dict.fromkeys(THREADS, "1"))
+    os.environ.update(inherited)
     try:
         yield
     finally:

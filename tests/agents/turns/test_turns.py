@@ -57,6 +57,17 @@ def check_contract(on: Turns) -> None:
     check_hosting(on)
 
 
+def test_processes_start_where_a_file_has_the_name_of_a_module_of_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("pickle", "re", "signal", "types"):
+        Path(f"{name}.py").write_text("raise SystemExit")
+    assert list(ProcessTurns(1).map(power, [(2, 3)])) == [(0, (8, "1"))]
+    with ProcessTurns(1).hosting(Counter, [(1,)]) as (counter,):
+        assert counter.ask("add", 1)() == (2, "1")
+
+
 def test_turns_on_processes_keep_the_contract() -> None:
     check_contract(ProcessTurns(2))
 
