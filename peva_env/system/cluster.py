@@ -165,9 +165,12 @@ def _join(ray: Any, given: dict[str, Any]) -> None:
         told = one_line(str(error)).partition(". ")[0]
         if given["address"] == AUTO and not os.environ.get("RAY_ADDRESS"):
             raise PevaError(f"{where}: no Ray runs on this machine ({told}); start it, or use --ray local") from None
-        raise PevaError(
-            f"{where}: the cluster does not take this process ({told}); is RAY_AUTH_TOKEN the one of its head?"
-        ) from None
+        # `ray start` wants a token by itself where ~/.ray/auth_token is; a process that joins has to be told so.
+        has_mode = os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+        advice = (
+            "is RAY_AUTH_TOKEN the one of its head?" if has_mode else "set RAY_AUTH_MODE=token, and its head's token"
+        )
+        raise PevaError(f"{where}: the cluster does not take this process ({told}); {advice}") from None
     except (OSError, RuntimeError, ValueError) as error:
         raise PevaError(f"{where}: {_explained(str(error))}") from error
     finally:

@@ -90,7 +90,7 @@ def test_ray_that_is_started_here_listens_on_loopback_only_and_ends() -> None:
 def test_ray_that_is_started_here_wants_a_token() -> None:
     stranger = """
 import os, sys
-os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="0" * 64)
+os.environ.update(RAY_AUTH_MODE=sys.argv[2], RAY_AUTH_TOKEN="0" * 64)
 from peva_env.errors import PevaError
 from peva_env.system import ray_cluster
 try:
@@ -100,11 +100,16 @@ except PevaError as error:
 """
     with ray_cluster() as started:
         address = started.get_runtime_context().gcs_address
-        tried = subprocess.run([sys.executable, "-c", stranger, address], capture_output=True, text=True, timeout=100)
-    assert tried.returncode == 1
-    assert "the cluster does not take this process" in tried.stderr
-    assert "is RAY_AUTH_TOKEN the one of its head?" in tried.stderr
-    assert tried.stderr.count("\n") == 1  # nothing of Ray's own
+        for mode, advice in (
+            ("token", "is RAY_AUTH_TOKEN the one of its head?"),
+            ("disabled", "set RAY_AUTH_MODE=token, and its head's token"),
+        ):
+            command = [sys.executable, "-c", stranger, address, mode]
+            tried = subprocess.run(command, capture_output=True, text=True, timeout=100)
+            assert tried.returncode == 1
+            assert "the cluster does not take this process" in tried.stderr
+            assert advice in tried.stderr
+            assert tried.stderr.count("\n") == 1  # nothing of Ray's own
 
 
 def test_nothing_is_reported(cluster: Any) -> None:
