@@ -7,6 +7,7 @@ maps to which it leads itself. Then the correction is trained: see ``peva_agents
     python -m peva_agents.training.learnt --data FOLDER --scenarios LIGHT --out learnt.npz
 """
 
+import sys
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -24,6 +25,8 @@ from peva_agents.training.examples import ExampleCollector, Examples
 from peva_agents.training.fitting import fit
 from peva_agents.turns import Turns, in_order, turns
 from peva_env.campaign import replay_setup, simulated_setup
+from peva_env.console import complain
+from peva_env.errors import ConfigError, PevaError
 
 _LIMIT: dict[str, Any] = {"budget_runs": 400}
 
@@ -151,5 +154,14 @@ def _correct(networks: Networks, worlds: Sequence[CorrectionWorld], n_choices: i
     return correct(networks, worlds, n_choices=n_choices, n_evaluated=_N_EVALUATED, seed=seed, say=typer.echo)
 
 
+def command() -> None:
+    """Run this module; an error that a user can cause is one line, with the exit code that ``peva-env`` has for it."""
+    try:
+        typer.run(main)
+    except PevaError as error:
+        complain(str(error))
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
 if __name__ == "__main__":
-    typer.run(main)
+    command()
