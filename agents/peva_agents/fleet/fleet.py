@@ -16,7 +16,7 @@ from peva_agents.fleet.driver import NAMESPACE, FleetDriver
 from peva_agents.fleet.file import FleetPlan, load_fleet
 from peva_agents.fleet.news import NodeState, Phase
 from peva_agents.fleet.status import FleetStatus, read_status, write_status
-from peva_agents.fleet.view import FleetView, node_table, savings_text
+from peva_agents.fleet.view import FleetView, node_table, savings_text, say_failures
 from peva_env.console import duration_text, say
 from peva_env.contracts import EndStatus
 from peva_env.errors import ConfigError, MemoryStoreError, PevaError
@@ -70,6 +70,7 @@ def run(
         with FleetView(console) as view:
             _drive(plan, driver, view, console)
     console.print(node_table(driver.states))
+    say_failures(console, driver.states)
     say(console, f"{driver.n_events:,} runs, {duration_text(driver.shares.spent_s)} of machine time")
     _say_savings(console, driver.states)
     say(console, f"  {plan.memory}")
@@ -143,6 +144,7 @@ def status(file: Path, *, console: Console) -> None:
     """
     found = read_status(_status_path(load_fleet(file)))
     console.print(node_table(found.nodes))
+    say_failures(console, found.nodes)
     limit = "" if found.budget_s is None else f" of {duration_text(found.budget_s)}"
     say(console, f"{duration_text(found.spent_s)}{limit} of machine time; {_driver_text(found)}")
     _say_savings(console, found.nodes)

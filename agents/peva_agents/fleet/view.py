@@ -36,6 +36,13 @@ def node_table(states: Mapping[str, NodeState]) -> Table:
     return table
 
 
+def say_failures(console: Console, states: Mapping[str, NodeState]) -> None:
+    """Say why nodes failed, in full: the table cuts it."""
+    for name, state in states.items():
+        if state.phase is Phase.FAILED:
+            say(console, f"{name} failed: {state.detail}")
+
+
 def savings_text(states: Mapping[str, NodeState]) -> str:
     """Say what the measurements of other nodes saved, of the nodes for which that is known; empty if of none."""
     known = [state for state in states.values() if state.n_alone is not None]

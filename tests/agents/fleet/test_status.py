@@ -1,5 +1,6 @@
 """The file with which a driver tells other processes of its fleet: what is not its status is refused in one line."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from peva_agents.fleet import load_fleet, stop
+from peva_agents.fleet import NodeState, Phase, load_fleet, status, stop
 from peva_agents.fleet.status import FleetStatus, read_status, write_status
 from peva_env.errors import PevaError
 from tests.agents.fleet.test_file import write
@@ -32,3 +33,14 @@ def test_a_driver_that_ends_before_it_is_stopped_has_ended(tmp_path: Path, monke
         driver = psutil.Process(process.pid)
     monkeypatch.setattr(FleetStatus, "driver", driver)
     stop(path, console=Console(quiet=True))
+
+
+def test_why_a_node_failed_is_said_in_full(tmp_path: Path) -> None:
+    path = write(tmp_path, output_dir=str(tmp_path / "out"))
+    why = "f 30 rps: 3 run(s) in a row measured nothing: " + "other programs had the core that f needed, " * 5
+    folder = load_fleet(path).folder
+    folder.mkdir()
+    write_status(folder / "status.json", {"a": NodeState(Phase.FAILED, detail=why)}, 9.0, None)
+    console = Console(file=io.StringIO(), width=80)
+    status(path, console=console)
+    assert f"a failed: {why}".strip() in console.file.getvalue()  # type: ignore[attr-defined]
