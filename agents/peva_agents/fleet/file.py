@@ -22,6 +22,7 @@ _OWN = ("name", "resource")
 _GIVEN_BY_FLEET = {
     "output_dir": "the fleet has a folder for each node in its own output_dir",
     "run_id": "a fleet names its campaigns NODE.MOMENT",
+    "ray": "a fleet is on Ray itself, and the generators of a node are on its machine",
     "memory.db_path": "each node has a memory in its folder, and the fleet has one for all",
 }
 

@@ -61,6 +61,7 @@ def test_the_folder_of_the_results_may_be_in_the_home_of_the_user(
         ({"defaults": GRID | {"max_loaded": 1}}, r"defaults: max_loaded: is a key of the whole fleet"),
         ({"defaults": GRID | {"resource": "near"}}, r"defaults: resource: is a key of each node of nodes"),
         ({"nodes": [{"name": "a", "output_dir": "x"}]}, r"node a: leave out output_dir"),
+        ({"nodes": [{"name": "a", "generators": 2, "ray": "auto"}]}, r"node a: leave out ray: .* of a node are on its"),
         ({"nodes": [{"name": "a", "memory": {"db_path": "x"}}]}, r"node a: leave out memory\.db_path"),
         (
             {"nodes": [{"name": "a", "refine": "5%", "dominance": "one_sided"}]},
