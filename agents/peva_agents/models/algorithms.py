@@ -5,7 +5,7 @@ import importlib.util
 from typing import Any
 
 from peva_env.errors import ConfigError
-from peva_env.system import install_text
+from peva_env.system import install_text, uninterrupted
 from peva_env.views import CANDIDATES
 
 _CLASSES = {
@@ -31,8 +31,13 @@ def require_sb3() -> None:
 
 
 def one_thread() -> None:
-    """Let PyTorch use one thread: small networks gain little by more threads, and lose much when cores are busy."""
-    torch: Any = importlib.import_module("torch")
+    """Let PyTorch use one thread: small networks gain little by more threads, and lose much when cores are busy.
+
+    A command calls this before anything else imports PyTorch. An interrupt waits for the seconds of that: within C++
+    code, a ``KeyboardInterrupt`` can abort the process with a message of its own.
+    """
+    with uninterrupted():
+        torch: Any = importlib.import_module("torch")
     torch.set_num_threads(1)
 
 

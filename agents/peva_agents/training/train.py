@@ -80,6 +80,7 @@ def train(
     if resume is None:  # a training goes on without what it began with
         require_start(config, worlds)
     config = sized_for(config, worlds.space, len(worlds.spaces))
+    one_thread()
     described = {
         "config": config.model_dump(mode="json"),
         "view": candidate_view(DEFAULT_K) if config.view == CANDIDATES else MAP_VIEW,
@@ -119,7 +120,6 @@ class Training:
         self._described = described
         self._players = players
         self._total_steps = config.total_steps or 0
-        one_thread()
         self._model = build(config, worlds.learning_env(config.n_envs or 1), worlds.space, folder / "tensorboard")
 
     def announce(self) -> None:
