@@ -16,7 +16,7 @@ import pytest
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6 import find_k6
 from peva_env.sources.k6.binary import k6_version
-from tests.support.machine import TwoKinds, give_way, machine, n_workers, write_groups
+from tests.support.machine import TwoKinds, give_way, import_apart, machine, n_workers, write_groups
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
@@ -41,6 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         give_way(worker["workerid"])
+
+
+@pytest.hookimpl(tryfirst=True)  # before the tests are collected, which imports all files in one order
+def pytest_collection(session: pytest.Session) -> None:
+    worker = getattr(session.config, "workerinput", None)
+    if worker is not None:
+        import_apart(worker, session.config.args)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

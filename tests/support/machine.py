@@ -15,11 +15,12 @@ lock file is the same for every pytest of this user, so two test runs on one mac
 """
 
 import fcntl
+import importlib
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+_TESTS = Path(__file__).parents[1]
 _LOCK = Path(tempfile.gettempdir()) / f"peva-env-tests-{os.getuid()}.lock"
 _NICENESS = 10
 _MAX_CORES = 4
@@ -62,6 +64,25 @@ def give_way(worker_id: str) -> None:
     """Lower the priority of a worker that computes."""
     if kind_of_worker(worker_id) == COMPUTING:
         os.nice(_NICENESS)
+
+
+def import_apart(worker: Mapping[str, Any], args: Iterable[str]) -> None:
+    """Import the files of tests, each worker from another one on: pytest compiles each, and keeps it for all workers.
+
+    That takes ten seconds of CPU for all files, and workers that import them in one order all compile all of them.
+    """
+    paths = [Path(arg.partition("::")[0]).resolve() for arg in args]
+    files = [file for path in paths for file in (sorted(path.rglob("test_*.py")) if path.is_dir() else [path])]
+    for file in from_another_on(files, int(worker["workerid"].removeprefix("gw")), worker["workercount"]):
+        if file.is_relative_to(_TESTS):
+            with suppress(Exception, pytest.skip.Exception):  # the collection tells of it
+                importlib.import_module(".".join(file.relative_to(_TESTS.parent).with_suffix("").parts))
+
+
+def from_another_on[T](items: Sequence[T], number: int, n_workers: int) -> list[T]:
+    """Return all items, beginning at another place for each worker."""
+    first = number * len(items) // n_workers
+    return [*items[first:], *items[:first]]
 
 
 def write_groups(worker: Mapping[str, str], items: Iterable[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ from signal import SIGINT
 
 import pytest
 
-from tests.support.machine import ALONE, COMPUTING, WAITING, next_group
+from tests.support.machine import ALONE, COMPUTING, WAITING, from_another_on, next_group
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,6 +70,12 @@ def test_a_worker_gets_the_first_of_its_kinds_and_files_at_the_root_before_those
 def test_of_the_files_that_wait_the_one_with_most_tests_comes_first() -> None:
     sizes = {"waits:tests/a/test_a.py": 2, "waits:tests/a/test_b.py": 9, "computes:tests/a/test_c.py": 50}
     assert next_group(sizes, [WAITING, COMPUTING]) == "waits:tests/a/test_b.py"
+
+
+def test_workers_begin_with_different_files_and_import_all() -> None:
+    orders = [from_another_on("abcdefg", number, 3) for number in range(3)]
+    assert [order[0] for order in orders] == ["a", "c", "e"]
+    assert {"".join(sorted(order)) for order in orders} == {"abcdefg"}
 
 
 def test_a_background_job_whose_ctrl_c_is_ignored_can_interrupt_what_it_starts() -> None:
