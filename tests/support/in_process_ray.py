@@ -11,14 +11,20 @@ _NEWS_WAIT_S = 0.05
 
 
 class InProcessRay:
-    """What a driver of a fleet uses of Ray; ``n_calls`` counts the calls of each method of its actors."""
+    """What a driver of a fleet uses of Ray; ``n_calls`` counts the calls of each method of its actors.
 
-    class exceptions(SimpleNamespace):  # noqa: N801 - as in Ray
-        RayTaskError = type("RayTaskError", (Exception,), {})
-        RayError = type("RayError", (Exception,), {})
-        ActorUnavailableError = type("ActorUnavailableError", (Exception,), {})
+    ``kind`` is the class of all actors, instead of the one that is asked for.
+    """
 
-    def __init__(self) -> None:
+    class exceptions:  # noqa: N801 - as in Ray
+        class RayError(Exception): ...
+
+        class RayTaskError(RayError): ...
+
+        class ActorUnavailableError(RayError): ...
+
+    def __init__(self, kind: type | None = None) -> None:
+        self._kind = kind
         self._numbers, self._returned = itertools.count(), dict[int, Any]()
         self.n_calls = Counter[str]()
 
@@ -26,17 +32,25 @@ class InProcessRay:
         return {"CPU": 1.0}
 
     def remote(self, kind: type) -> Any:
-        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *args: _Actor(self, kind(*args))))
+        return SimpleNamespace(
+            options=lambda **_: SimpleNamespace(remote=lambda *args: _Actor(self, (self._kind or kind)(*args)))
+        )
 
     def wait(self, waiting: Sequence[int], **_: Any) -> tuple[Sequence[int], Sequence[int]]:
         return waiting, []
 
     def get(self, reference: int) -> Any:
-        return self._returned.pop(reference)
+        returned = self._returned.pop(reference)
+        if isinstance(returned, self.exceptions.RayError):
+            raise returned
+        return returned
 
     def call(self, method: Callable[..., Any], *args: Any) -> int:
         number = next(self._numbers)
-        self._returned[number] = method(*args)
+        try:
+            self._returned[number] = method(*args)
+        except self.exceptions.RayError as error:
+            self._returned[number] = error
         return number
 
 

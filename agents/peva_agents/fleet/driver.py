@@ -35,7 +35,7 @@ _GATHER_S = 0.02
 _NAME_FREE_S = 30.0
 
 _MAX_LOSSES = 40
-"""Deaths of an actor without any news between them, after which its node counts as failed: some 20 s."""
+"""Some 20 s if each worker ends at once."""
 
 _RUNS = (EventKind.MEASURED, EventKind.CANARY, EventKind.SCOUTED)
 """The kinds of events that took machine time."""
@@ -52,9 +52,18 @@ class FleetDriver:
         ray: the module, connected to a cluster in the namespace ``NAMESPACE``.
         store: the started memory of the fleet.
         campaign: the arguments of ``NodeCampaign``; by default nodes are measured live.
+        max_losses: how many workers of a node may be lost without an event between them; then the node has failed.
     """
 
-    def __init__(self, plan: FleetPlan, ray: Any, store: DuckDBMemoryStore, campaign: Sequence[Any] = ()) -> None:
+    def __init__(
+        self,
+        plan: FleetPlan,
+        ray: Any,
+        store: DuckDBMemoryStore,
+        campaign: Sequence[Any] = (),
+        *,
+        max_losses: int = _MAX_LOSSES,
+    ) -> None:
         self._plan, self._ray, self._store, self._campaign = plan, ray, store, campaign
         versions = store.database.connection.execute(
             "SELECT k6_version FROM run_sessions WHERE k6_version IS NOT NULL ORDER BY started_at DESC LIMIT 1"
@@ -64,6 +73,7 @@ class FleetDriver:
         self._resolved = dict.fromkeys(self._members, 0)
         self._transfers = isinstance(agent_factory(plan.agent)(plan.nodes[0].settings), TransferringAgent)
         self.shares = LoadShares(self._members, max_loaded=plan.max_loaded, budget_s=plan.budget_s)
+        self._max_losses = max_losses
         self._ends_as: Phase | None = None
         self.n_events = 0
 
@@ -202,7 +212,7 @@ class FleetDriver:
             return None
         except errors.RayError as error:
             member.lost(counts=not isinstance(error, errors.ActorUnavailableError))
-            if member.n_losses > _MAX_LOSSES or self._ends_as is not None:
+            if member.n_losses > self._max_losses or self._ends_as is not None:
                 ends_as = Phase.FAILED if self._ends_as is None else self._ends_as
                 member.end(ends_as, f"its worker was lost: {str(error).partition(chr(10))[0]}")
             return None
@@ -247,12 +257,12 @@ class FleetDriver:
     def _follow(self, member: Member, news: News) -> None:
         for item in news.items[max(0, member.after - news.first) :]:
             if isinstance(item, ExecutionEvent) and item.kind in _RUNS:
-                name = member.node.name
+                name, member.n_losses = member.node.name, 0
                 resolved = news.state.n_resolved - self._resolved[name]
                 self._resolved[name] = news.state.n_resolved
                 self.shares.charge(name, item.cost_s, max(0, resolved))
         member.after = max(member.after, news.first + len(news.items))
-        member.version, member.n_losses = news.version, 0
+        member.version = news.version
         if news.state.phase.is_end and self._ends_as is not None and news.state.phase is Phase.INTERRUPTED:
             member.end(self._ends_as, _WHY.get(self._ends_as, news.state.detail))
         elif not member.state.phase.is_end:

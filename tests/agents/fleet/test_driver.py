@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from peva_agents.fleet import FleetDriver, NodeState, Phase, load_fleet
+from peva_agents.fleet.news import Checked, News
 from peva_agents.fleet.view import node_table, savings_text
 from peva_agents.learnt import TransferAgent
 from peva_env.campaign import Scouting
@@ -136,6 +137,35 @@ def test_a_run_that_the_driver_has_not_heard_of_is_finished_before_the_fleet_sto
         stored = stored_runs(store.database.connection)
     assert driver.states["a"].phase is Phase.INTERRUPTED
     assert stored == {"a": started_runs(tmp_path / "out", "a")}
+
+
+class ShortLivedNode:
+    """A node whose worker tells that it measures, and is lost."""
+
+    def __init__(self, *_: object) -> None:
+        self._n_calls = 0
+
+    def checked(self, *_: object) -> Checked:
+        return Checked(None)
+
+    def begin(self, _: object) -> None:
+        pass
+
+    def news(self, *_: object) -> News:
+        self._n_calls += 1
+        if self._n_calls % 2:
+            return News(is_begun=True, version=1, state=NodeState(Phase.MEASURING))
+        raise InProcessRay.exceptions.RayError("its raylet is out of memory")
+
+
+def test_a_node_whose_workers_are_lost_again_and_again_before_a_run_ends_has_failed(tmp_path: Path) -> None:
+    plan = load_fleet(write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES))
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(plan, InProcessRay(ShortLivedNode), store, max_losses=2)
+        driver.start()
+        driver.run(lambda: None)
+    state = driver.states["a"]
+    assert (state.phase, state.detail) == (Phase.FAILED, "its worker was lost: its raylet is out of memory")
 
 
 def test_of_two_machines_with_different_k6_one_measures(tmp_path: Path) -> None:
