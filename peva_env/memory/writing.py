@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from peva_env.memory.database import is_in_use
+from peva_env.memory.database import LOG_ENDINGS, is_in_use
 from peva_env.memory.duckdb_errors import naming
 from peva_env.memory.store import DuckDBMemoryStore
 
@@ -37,7 +37,8 @@ def left_as_it_was(path: str | Path) -> Iterator[None]:
     except BaseException:
         # Another process may have created it meanwhile, so that ours failed.
         if (is_new or is_empty) and file.exists() and not is_in_use(file):
-            file.unlink()
+            for end in ("", *LOG_ENDINGS):  # a full disk keeps DuckDB from folding its log into the file
+                Path(f"{file}{end}").unlink(missing_ok=True)
             if is_empty:
                 file.touch()
         raise

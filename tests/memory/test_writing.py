@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from peva_env.errors import MemoryStoreError
 from peva_env.memory import left_as_it_was, reading, writing
 from peva_env.memory.schema import TABLES
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
-from tests.support.builders import event
+from tests.support.builders import event, full, small_disk
 
 HOLD = """
 import sys
@@ -71,6 +72,19 @@ def test_a_file_that_another_process_has_created_meanwhile_stays(tmp_path: Path)
         for other in others:
             other.kill()
             other.communicate()
+
+
+def test_a_full_disk_leaves_nothing_of_a_new_memory(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk, ExitStack() as later:
+
+        def fill() -> None:
+            with writing(disk / "m.duckdb", DEFAULT_SCHEMA_VERSION) as store:
+                later.enter_context(full(disk))
+                store.insert_events([event()])
+
+        with pytest.raises(MemoryStoreError, match="No space left"):
+            fill()
+        assert [one.name for one in disk.iterdir()] == ["filler"]
 
 
 HEADERS_BYTES, BLOCK_BYTES = 3 * 4096, 2**18
