@@ -80,7 +80,7 @@ class ArenaFolder:
         if not self._results.exists():
             return
         whole = self._drop_torn(self._results.read_bytes())
-        for number, line in enumerate(whole.decode().splitlines(), 1):
+        for number, line in enumerate(whole.splitlines(), 1):
             try:
                 yield EpisodeRecord(**json.loads(line))
             except (ValueError, TypeError, RecursionError) as error:

@@ -86,8 +86,10 @@ def test_a_folder_of_another_arena_is_refused(played: Path, tmp_path: Path) -> N
         ArenaFolder(tmp_path, parse_arena(LOCAL))
     assert [path.name for path in tmp_path.iterdir()] == ["results.jsonl"]
     shutil.copy(played / "arena.json", tmp_path)
-    with pytest.raises(ConfigError, match=r"results\.jsonl, line 1: is no episode"):
-        ArenaFolder(tmp_path, parse_arena(json.loads((played / "arena.json").read_text())))
+    for content in (b"{}\n", b"\xff\n", b"[" * 100_000 + b"\n"):
+        (tmp_path / "results.jsonl").write_bytes(content)
+        with pytest.raises(ConfigError, match=r"results\.jsonl, line 1: is no episode"):
+            ArenaFolder(tmp_path, parse_arena(json.loads((played / "arena.json").read_text())))
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"--out .*file: is a file; give another name"):
         ArenaFolder(tmp_path / "file", parse_arena(LOCAL))
