@@ -21,7 +21,7 @@ from peva_env.campaign.factories import (
     make_services,
 )
 from peva_env.campaign.scouting import planned, scouting_rates
-from peva_env.config import DfaasConfig, GrafanaConfig
+from peva_env.config import DfaasConfig, GrafanaConfig, request_headers
 from peva_env.errors import PevaError
 from peva_env.memory import Database
 from peva_env.planning import DfaasPlanBuilder, Refinement, hidden_overload, load_policy_algorithm, too_short_for
@@ -173,7 +173,12 @@ def _node(config: DfaasConfig) -> str:
 
 
 def _unstarted(config: DfaasConfig) -> str:
-    return f"{make_platform(config).name} is not started; peva-env doctor starts it"
+    platform = make_platform(config)
+    for function in config.functions:
+        request_headers(function)
+    if config.platform == "local":
+        platform.describe()  # finds the code of the functions
+    return f"{platform.name} is not started; peva-env doctor starts it"
 
 
 def _policy(config: DfaasConfig) -> str:

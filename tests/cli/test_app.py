@@ -67,6 +67,26 @@ def test_what_init_writes_is_the_quick_start_at_rates_that_a_scouting_finds() ->
     assert files() == {Path.cwd() / "peva.yml"}  # a dry run writes nothing
 
 
+@pytest.mark.parametrize(
+    ("of_function", "problem"),
+    [
+        ("source: none.py:f", "function 'mine': its source file"),
+        (
+            "source: fine.py:f, headers_env: {Authorization: NOT_SET}",
+            "headers_env.Authorization = 'NOT_SET': there is no",
+        ),
+    ],
+)
+def test_a_dry_run_finds_code_and_secrets_of_functions(tmp_path: Path, of_function: str, problem: str) -> None:
+    Path("fine.py").write_text("def f(request): return 'ok'\n")
+    path = tmp_path / "peva.yml"
+    path.write_text(f"functions: [{{name: mine, {of_function}}}]\n")
+    tried = peva("run", "--dry-run", "--config", str(path))
+    assert tried.returncode == 1
+    (failed,) = (line for line in tried.stdout.splitlines() if line.startswith("FAILED"))
+    assert problem in failed
+
+
 def test_a_dry_run_checks_what_the_run_would_check_and_starts_no_node(tmp_path: Path) -> None:
     shown = peva("run", "--dry-run", "--agent", "bisection", "--refine", "10%").stdout.splitlines()
     assert {"then finer rates along the frontier, until each limit is known to 10%"} <= set(shown)
