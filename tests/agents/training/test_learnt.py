@@ -6,6 +6,11 @@ import pytest
 
 from peva_agents.training.learnt import command
 
+pytest.importorskip("stable_baselines3", reason="needs the `train` extra")
+pytest.importorskip("ray", reason="needs the `ray` extra")
+
+pytestmark = pytest.mark.train
+
 
 @pytest.mark.parametrize(
     ("arguments", "code", "problem"),
