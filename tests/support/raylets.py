@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import secrets
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,13 +13,6 @@ _STORE_BYTES = 100_000_000
 
 _STARTING = Path(tempfile.gettempdir()) / f"peva-env-raylets-{os.getuid()}.lock"
 """Held while the raylets of a cluster start: Ray gives each 30 s, too few where several clusters and tests start."""
-
-# Read when Ray is imported, so they stand for the whole process.
-os.environ.setdefault("RAY_AUTH_MODE", "token")
-os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 
 @contextmanager

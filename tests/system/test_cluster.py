@@ -112,7 +112,8 @@ except PevaError as error:
             assert tried.stderr.count("\n") == 1  # nothing of Ray's own
 
 
-def test_nothing_is_reported(cluster: Any) -> None:
+def test_nothing_is_reported(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")
     with ray_cluster(cluster.address):
         assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
