@@ -181,8 +181,8 @@ def stop(file: Path, *, console: Console) -> None:
     say(console, f"process {found.pid} stops the fleet: runs in progress are finished first")
     with suppress(psutil.NoSuchProcess):  # it has ended, perhaps between these lines
         driver.send_signal(signal.SIGTERM)
-        while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(_POLL_S)
+    while found.driver is not None:
+        time.sleep(_POLL_S)
 
 
 def merge(file: Path, memories: Sequence[Path], *, console: Console) -> None:

@@ -30,12 +30,16 @@ class FleetStatus:
 
     @property
     def driver(self) -> psutil.Process | None:
-        """The process of the driver, if it runs on this machine; a later process with its number is another one."""
+        """The process of the driver, if it runs on this machine; a later process with its number is another one.
+
+        A zombie has ended, whether or not the process that started it has noticed.
+        """
         if self.host != platform.node():
             return None
         try:
             found = psutil.Process(self.pid)
-            return found if found.create_time() == self.started_at and found.is_running() else None
+            is_driver = found.create_time() == self.started_at
+            return found if is_driver and found.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
 

@@ -13,6 +13,7 @@ from peva_agents.fleet import NodeState, Phase, load_fleet, status, stop
 from peva_agents.fleet.status import FleetStatus, read_status, write_status
 from peva_env.errors import PevaError
 from tests.agents.fleet.test_file import write
+from tests.support.processes import wait_until
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"nodes": 3}', '{"nodes": {"a": {}}}', "[" * 100_000], ids=len)
@@ -30,9 +31,28 @@ def test_a_driver_that_ends_before_it_is_stopped_has_ended(tmp_path: Path, monke
     folder.mkdir()
     write_status(folder / "status.json", {}, 0.0, None)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        driver = psutil.Process(process.pid)
-    monkeypatch.setattr(FleetStatus, "driver", driver)
+        drivers = iter([psutil.Process(process.pid), None])
+    monkeypatch.setattr(FleetStatus, "driver", property(lambda _: next(drivers)))
     stop(path, console=Console(quiet=True))
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from peva_agents.fleet.status import write_status
+write_status(Path(sys.argv[1]), {}, 0.0, None)
+sys.stdin.read()
+"""
+
+
+def test_a_driver_whose_parent_has_not_noticed_its_end_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    with subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], stdin=subprocess.PIPE) as process:
+        assert wait_until(path.exists)
+        assert read_status(path).driver is not None
+        process.kill()
+        assert wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+        assert read_status(path).driver is None
 
 
 def test_why_a_node_failed_is_said_in_full(tmp_path: Path) -> None:
