@@ -266,7 +266,9 @@ def connect_duckdb(
         duckdb.Error: the file cannot be opened.
     """
     connection = duckdb.connect(file, read_only=read_only, config={**_NO_DOWNLOADS, **(settings or {})})
-    connection.execute("SET enable_progress_bar = false")
+    # In a notebook without ipywidgets there is no bar, and DuckDB refuses any setting of it.
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
+        connection.execute("SET enable_progress_bar = false")
     return connection
 
 
