@@ -15,6 +15,7 @@ import duckdb
 
 from peva_env import __version__
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory.connecting import connect_duckdb
 from peva_env.memory.duckdb_errors import duckdb_problem, naming
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
@@ -31,12 +32,6 @@ LOG_ENDINGS = (".wal", ".wal.checkpoint", ".wal.recovery")
 """The names of DuckDB's logs, after the name of the file."""
 
 _NUMBERS = count()
-
-_NO_DOWNLOADS: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
-"""DuckDB must not download and run extensions for an untrusted file; all that is needed is built in."""
 
 
 class Database:
@@ -252,24 +247,6 @@ class Database:
                 "memory_schema_meta",
                 {"schema_version": self.schema_version, "created_at": time.time(), "package_version": __version__},
             )
-
-
-def connect_duckdb(
-    file: str, read_only: bool = False, settings: Mapping[str, str] | None = None
-) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB file, or ``:memory:``, so that nothing is downloaded or printed.
-
-    In an interactive interpreter, or what DuckDB takes for one (``python -c``, a spawned process), it draws the
-    progress of a query of over 2 s on standard output, where JSON of ours may stand.
-
-    Raises:
-        duckdb.Error: the file cannot be opened.
-    """
-    connection = duckdb.connect(file, read_only=read_only, config={**_NO_DOWNLOADS, **(settings or {})})
-    # In a notebook without ipywidgets there is no bar, and DuckDB refuses any setting of it.
-    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
-        connection.execute("SET enable_progress_bar = false")
-    return connection
 
 
 def is_in_use(path: Path) -> bool:

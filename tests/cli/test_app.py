@@ -299,9 +299,9 @@ def test_verdicts_are_inferred_as_the_option_the_file_or_else_the_agent_says(
         asked.append(config["dominance"])
         raise ConfigError("enough seen")
 
-    monkeypatch.setattr(cli, "agent_factory", lambda name: lambda settings: agent)
+    monkeypatch.setattr("peva_env.cli.run.agent_factory", lambda name: lambda settings: agent)
     monkeypatch.setattr("gymnasium.make", make)
-    monkeypatch.setattr(cli, "FirstInterrupt", lambda: None)
+    monkeypatch.setattr("peva_env.cli.run.FirstInterrupt", lambda: None)
     ended = CliRunner().invoke(cli.app, ["run", "--config", write(SMALL | config), *option])
     assert str(ended.exception) == "enough seen"
     assert asked == [expected]

@@ -173,7 +173,7 @@ def test_a_long_query_draws_no_progress_on_standard_output(path: Path) -> None:
     asked = "SELECT current_setting('enable_progress_bar')"
     code = f"""
 import sys, duckdb
-from peva_env.memory.database import connect_duckdb
+from peva_env.memory.connecting import connect_duckdb
 print(duckdb.connect().execute("{asked}").fetchone()[0], connect_duckdb(sys.argv[1]).execute("{asked}").fetchone()[0])
 """
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

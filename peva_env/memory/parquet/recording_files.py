@@ -11,8 +11,8 @@ import duckdb
 
 from peva_env.contracts import EventKind, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
+from peva_env.memory.connecting import connect_duckdb
 from peva_env.memory.contexts import earlier_hashes, show_with_present_hashes
-from peva_env.memory.database import connect_duckdb
 from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.parquet.file_check import check_file
 from peva_env.memory.parquet.table_export import one_file
