@@ -1,6 +1,5 @@
 """A fleet on real raylets: each node's map is right, nothing is measured twice, and what cannot be is refused."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,11 @@ from peva_env.contracts import EndStatus
 from peva_env.errors import MemoryStoreError, PevaError
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading, writing
 from tests.support.fleet_nodes import stored_runs
-from tests.support.fleets import PLACES, RAYLETS, TWO, check_maps, run_here, write_fleet
-from tests.support.raylets import raylets
+from tests.support.fleets import PLACES, TWO, check_maps, run_here, write_fleet
 
 pytest.importorskip("ray", reason="needs the `ray` extra")
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    with raylets(*RAYLETS) as running:
-        yield running
 
 
 def test_three_nodes_are_measured_at_once_and_again_not_at_all(cluster: Any, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,13 @@ from peva_env.errors import MemoryStoreError, PevaError
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
 from peva_env.system import ray_cluster
 from tests.support.fleet_nodes import SLEEPING
-from tests.support.fleets import RAYLETS, TWO, check_maps, driving, run_here, write_fleet
+from tests.support.fleets import TWO, check_maps, driving, run_here, write_fleet
 from tests.support.processes import wait_until
-from tests.support.raylets import add_raylet, raylets
+from tests.support.raylets import add_raylet
 
 pytest.importorskip("ray", reason="needs the `ray` extra")
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    with raylets(*RAYLETS) as running:
-        yield running
 
 
 def test_a_memory_and_a_node_that_another_fleet_has_are_refused(cluster: Any, tmp_path: Path) -> None:
