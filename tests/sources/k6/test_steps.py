@@ -52,11 +52,11 @@ def test_the_first_step_with_too_many_failures_ends_the_run_and_cuts_no_other(se
 
 
 def test_a_stall_of_k6_belongs_to_the_step_in_which_it_was(server: Server) -> None:
-    url = server.url("/delay/0")
+    url = server.url("/echo")
 
     def stall() -> None:
-        assert wait_until(lambda: bool(running_k6()))
-        time.sleep(2.8)
+        assert wait_until(lambda: bool(server.requests))
+        time.sleep(2.5)
         for process in running_k6():
             os.kill(process.pid, signal.SIGSTOP)
         time.sleep(0.7)

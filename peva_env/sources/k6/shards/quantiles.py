@@ -1,10 +1,11 @@
 """Latencies of several k6 as those of one: the pooled sample is restored from quantiles of each part.
 
 Percentiles do not add up, and k6 writes no samples into its summary. But it writes any percentile that is asked for:
-``PERCENTILES``, some 300. k6 interpolates linearly between the two samples around a percentile, so that the function
+``PERCENTILES``, some 400. k6 interpolates linearly between the two samples around a percentile, so that the function
 from percentile to latency is a line between neighbouring samples. Where two of the percentiles lie between the same two
 samples, their line gives both samples, exactly: that is so for each part with up to 101 samples, above the median with
-up to 201, and above the 98th percentile with up to 2,001. Elsewhere samples are interpolated.
+up to 201, above the 88th percentile with up to 501, and above the 98th with up to 2,001. Elsewhere samples are
+interpolated.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-PERCENTILES = np.concatenate([np.arange(0, 50, 1.0), np.arange(50, 98, 0.25), np.linspace(98, 100, 81)])
+PERCENTILES = np.concatenate(
+    [np.arange(0, 50, 1.0), np.arange(50, 88, 0.25), np.linspace(88, 98, 100, endpoint=False), np.linspace(98, 100, 81)]
+)
 """Percentiles that each part tells; denser where latencies lie further apart and rules look, above the median."""
 
 _MOST_RESTORED = 200_000
