@@ -84,7 +84,7 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
     if asked not in known.space:
         raise ConfigError(f"{asked} is not on this map; read_map(memory, configs=[...]) reads one that has it")
     if not node_map.runs:
-        raise ConfigError(f"memory {node_map.memory}: it has no valid run yet, so there is nothing to answer from")
+        raise ConfigError(f"memory {node_map.memory}: no run in it is valid by these rules, so it has no answer")
     steps = {name: [asked, *_raised(known, asked, name)] for name in known.space.functions}
     judge = _judge(node_map, [asked, *(one for configs in steps.values() for one in configs[1:])])
     likely = judge(asked)

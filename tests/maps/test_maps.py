@@ -258,7 +258,7 @@ def test_skipped_configurations_alone_are_no_map_where_they_are_too_many(memory:
 
 def test_without_a_valid_run_nothing_is_told(memory: Path) -> None:
     remember(memory, [event([("a", 10)], verdict=INVALID)])
-    with pytest.raises(ConfigError, match="it has no valid run yet"):
+    with pytest.raises(ConfigError, match="no run in it is valid by these rules"):
         ask(read_map(memory), [("a", 10)])
 
 

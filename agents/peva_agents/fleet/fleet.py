@@ -65,6 +65,9 @@ def run(
     with ExitStack() as resources:
         store = resources.enter_context(_memory(file, plan))
         store.append_only()
+        _tell_start(plan)
+        if ray == "local":
+            say(console, "starting Ray on this machine, which takes some seconds")
         driver = FleetDriver(plan, resources.enter_context(ray_cluster(ray, namespace=NAMESPACE)), store, campaign)
         driver.start()
         with FleetView(console) as view:
@@ -105,6 +108,16 @@ def _other_driver(plan: FleetPlan) -> int | None:
     except PevaError:  # no fleet has told its status there
         return None
     return found.pid if found.driver is not None and found.pid != os.getpid() else None
+
+
+def _tell_start(plan: FleetPlan) -> None:
+    """Write the status of a fleet that is about to start Ray: its nodes are as they were when it last ended."""
+    try:
+        before = read_status(_status_path(plan)).nodes
+    except PevaError:
+        before = {}
+    states = {node.name: before.get(node.name, NodeState()) for node in plan.nodes}
+    write_status(_status_path(plan), states, 0.0, plan.budget_s)
 
 
 def _drive(plan: FleetPlan, driver: FleetDriver, view: FleetView, console: Console) -> None:

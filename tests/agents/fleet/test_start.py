@@ -1,5 +1,7 @@
-"""What a fleet refuses before it starts Ray."""
+"""What a fleet refuses and tells before it starts Ray."""
 
+import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,8 @@ import pytest
 import yaml
 from rich.console import Console
 
-from peva_agents.fleet import run
-from peva_env.errors import ConfigError
+from peva_agents.fleet import run, status
+from peva_env.errors import ConfigError, PevaError
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +36,18 @@ def test_an_empty_address_is_no_request_for_a_ray_of_its_own(tmp_path: Path) -> 
     """Such as that of an unset variable: ``--ray "$ADDRESS"``."""
     with pytest.raises(ConfigError, match=r"--ray '': must be auto, local or HOST:PORT"):
         run(write(tmp_path), console=Console(quiet=True), ray="")
+
+
+def test_a_fleet_whose_ray_is_starting_has_a_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="needs the `ray` extra")
+    path, said, found = write(tmp_path), io.StringIO(), io.StringIO()
+
+    def join(ray: Any, given: Any) -> None:
+        status(path, console=Console(file=found, width=200))
+        raise PevaError("Ray cannot be started")
+
+    monkeypatch.setattr("peva_env.system.cluster._join", join)
+    with pytest.raises(PevaError, match="cannot be started"):
+        run(path, console=Console(file=said, width=200))
+    assert f"process {os.getpid()} drives the fleet" in found.getvalue()
+    assert "starting Ray on this machine" in said.getvalue()

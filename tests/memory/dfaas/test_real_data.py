@@ -20,6 +20,8 @@ from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
 from peva_env.sources.replay import ReplayWorld
 
+pytestmark = pytest.mark.timeout(900)
+
 CORES = {"LIGHT": 2, "MID": 4}
 
 
