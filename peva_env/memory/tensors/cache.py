@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.contracts import ExecutionEvent
-from peva_env.errors import MemoryStoreError
 from peva_env.memory.suspects import NOT_SUSPECT, suspect_runs
 from peva_env.memory.tensors.event_arrays import (
     EVENT_QUERY,
@@ -162,7 +161,7 @@ class TensorCache:
             then: events to append instead.
 
         Raises:
-            MemoryStoreError: the table cannot be read; the cache is as it was.
+            duckdb.Error: the table cannot be read; the cache is as it was.
         """
         fresh = TensorCache()
         try:
@@ -172,8 +171,8 @@ class TensorCache:
                 fresh._append(rows_of_batch(batch))
             for event in then:
                 fresh.add(event)
-        except (duckdb.Error, OSError) as error:  # Arrow reports a failed read as an OSError
-            raise MemoryStoreError(f"the tensor cache cannot be built: {str(error).splitlines()[0]}") from error
+        except OSError as error:  # Arrow's way to report that DuckDB failed
+            raise duckdb.IOException(str(error)) from error
         vars(self).update(vars(fresh))
 
     def rows_of(self, config: Config) -> NDArray[np.int64]:
