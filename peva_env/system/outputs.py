@@ -16,7 +16,7 @@ def output_file(
         option: of the command, for the message.
         path: as given.
         what: is written, for the message, such as ``a report``.
-        is_own: whether an existing path is an earlier output of the same command.
+        is_own: whether an existing regular file is an earlier output of the same command.
         inputs: files that the same command reads, or writes for another purpose.
 
     Raises:
@@ -31,7 +31,7 @@ def output_file(
         raise ConfigError(f"{option} {path}: is a symbolic link to a file that does not exist; give another name")
     if target in [Path(os.path.realpath(one)) for one in inputs]:
         raise ConfigError(f"{option} {path}: is another file of this command; give another name")
-    if target.exists() and not is_own(target):
+    if target.exists() and not (target.is_file() and is_own(target)):
         raise ConfigError(f"{option} {path}: exists and is not {what}; give another name")
     return target
 
@@ -56,11 +56,9 @@ def output_folder(option: str, path: Path, *, what: str, mark: str) -> Path:
 
 
 def begins_with(mark: bytes) -> Callable[[Path], bool]:
-    """Return a predicate that tells whether a path is a file with these first bytes."""
+    """Return a predicate that tells whether a regular file has these first bytes."""
 
     def is_own(path: Path) -> bool:
-        if not path.is_file():
-            return False
         with path.open("rb") as file:
             return file.read(len(mark)) == mark
 

@@ -1,5 +1,6 @@
 """What a command may write to: nothing that is not an earlier output of its own."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def test_what_is_no_output_is_refused(tmp_path: Path) -> None:
     link.symlink_to(link)
     with pytest.raises(ConfigError, match="is a symbolic link to a file that does not exist"):
         asked(link)
+
+
+def test_what_is_no_regular_file_is_refused_unread(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for taken in (pipe, Path("/dev/zero")):  # one never answers, the other one never ends
+        with pytest.raises(ConfigError, match=f"--out {taken}: exists and is not a list; give another name"):
+            output_file("--out", taken, what="a list", is_own=lambda path: pytest.fail(f"{path} would be read"))
 
 
 def test_a_file_of_the_command_is_refused_whatever_it_holds(tmp_path: Path) -> None:
