@@ -115,7 +115,7 @@ def training_worlds(config: TrainingConfig) -> TrainingWorlds:
     setups: dict[Part, tuple[OfflineSetup, ...]] = dict.fromkeys(PARTS, ())
     notes = []
     if config.sim is not None:
-        simulated = _simulated(config, {"noise": config.noise, **settings})
+        simulated = _simulated(config, config.sim, {"noise": config.noise, **settings})
         setups = dict.fromkeys(PARTS, simulated)
         if config.sim != "random":
             notes.append("one simulated node: training and test differ in the noise alone")
@@ -132,7 +132,9 @@ def worlds_of(settings: str) -> TrainingWorlds:
     return training_worlds(TrainingConfig.model_validate_json(settings))
 
 
-def _simulated(config: TrainingConfig, settings: dict[str, Any]) -> tuple[OfflineSetup, ...]:
+def _simulated(
+    config: TrainingConfig, node: str | dict[str, Any], settings: dict[str, Any]
+) -> tuple[OfflineSetup, ...]:
     """Return the setups of simulated nodes.
 
     With the view of candidates, and without rates, random nodes have two to four functions on different grids.
@@ -141,9 +143,9 @@ def _simulated(config: TrainingConfig, settings: dict[str, Any]) -> tuple[Offlin
         ConfigError: a setting cannot be used, or no grid has so many functions.
     """
     fewest, end = config.min_functions, config.max_functions
-    if config.sim != "random" or config.view == MAP or config.rates_rps is not None:
+    if node != "random" or config.view == MAP or config.rates_rps is not None:
         given = {"rates_rps": config.rates_rps, "min_functions": fewest, "max_functions": end}
-        return (simulated_setup(config.sim or "random", **given, **settings),)
+        return (simulated_setup(node, **given, **settings),)
     grids = [grid for grid in _GRIDS if (fewest or 1) <= len(grid) < (end or len(grid) + 1)]
     if not grids:
         raise ConfigError(

@@ -190,9 +190,10 @@ def test_hyperparameters_that_cannot_be_used_are_refused_before_anything_is_writ
         (["--sim", "random", "--set", "gamma=1", "--set", "gamma=0"], "--set 'gamma=0': gamma is given twice"),
         (["--sim", "random", "--rates", "a=0:99999999999:1"], "has more than 100,000 rates; give a larger step"),
         (["--sim", "random", "--set", "gamma"], "--set 'gamma': must be NAME=VALUE"),
+        (["--sim", ""], "simulated node '': must be random, local"),
         (["--resume", "nowhere"], "nowhere: there is no training to go on with"),
     ],
-    ids=["budget", "steps", "rates", "rates-twice", "set-twice", "too-many-rates", "set", "resume"],
+    ids=["budget", "steps", "rates", "rates-twice", "set-twice", "too-many-rates", "set", "no-sim", "resume"],
 )
 def test_what_cannot_be_trained_is_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], said: str
