@@ -33,7 +33,7 @@ myst_heading_anchors = 4
 nitpicky = True
 nitpick_ignore_regex = [
     # Python and the libraries beneath: their inventories are on the network.
-    (r"py:.*", r"(collections|contextlib|pathlib|numpy|gymnasium|_duckdb)\..*|ResetNeeded|Axes"),
+    (r"py:.*", r"(collections|contextlib|pathlib|numpy|gymnasium|_?duckdb)\..*|ResetNeeded|Axes"),
     # Short names for types, which stand in signatures as what they are called.
     (r"py:class", r"peva_(env|agents)\..*\.(Arrays|AskedRules|Basis|Choice|Floats|Indices|Info|Infos|Seeds)"),
     # Parts that nobody builds by hand.
