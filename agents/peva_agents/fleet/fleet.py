@@ -114,7 +114,7 @@ def _tell_start(plan: FleetPlan) -> None:
     """Write the status of a fleet that is about to start Ray: its nodes are as they were when it last ended."""
     try:
         before = read_status(_status_path(plan)).nodes
-    except PevaError:
+    except PevaError:  # no fleet has told its status there, or the file is damaged and is replaced
         before = {}
     states = {node.name: before.get(node.name, NodeState()) for node in plan.nodes}
     write_status(_status_path(plan), states, 0.0, plan.budget_s)
