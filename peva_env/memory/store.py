@@ -81,6 +81,10 @@ class DuckDBMemoryStore:
         if self.database.is_open:
             return
         self.database.open()
+        self.mark_crashed_sessions()
+
+    def mark_crashed_sessions(self) -> None:
+        """Mark sessions as crashed that are still marked as running: no other process can have the file open."""
         with self.database.transaction("mark crashed sessions") as connection:
             connection.execute(
                 "UPDATE run_sessions SET status = ?, detail = ? WHERE status = ?",

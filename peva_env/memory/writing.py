@@ -12,14 +12,14 @@ from peva_env.memory.store import DuckDBMemoryStore
 
 @contextmanager
 def writing(path: str | Path, schema_version: str) -> Iterator[DuckDBMemoryStore]:
-    """Open a memory for a block, see ``left_as_it_was``.
+    """Open a memory for a block, see ``left_as_it_was``. Only who measures marks the sessions of killed processes.
 
     Raises:
         MemoryStoreError: see ``DuckDBMemoryStore.startup``; or a query of the block cannot read the memory.
     """
     with left_as_it_was(path):
         store = DuckDBMemoryStore(path, schema_version=schema_version)
-        store.startup()
+        store.database.open()
         try:
             with naming(path):
                 yield store

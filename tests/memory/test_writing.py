@@ -38,6 +38,16 @@ def test_what_succeeds_is_kept(tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM execution_events").fetchall() == [(1,)]
 
 
+def test_the_session_of_a_killed_process_is_left_to_the_next_campaign(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    with writing(path, DEFAULT_SCHEMA_VERSION) as store:
+        store.open_session(session())  # and the process is killed
+    with pytest.raises(ValueError, match="no more"):
+        fail(path)
+    with reading(path, DEFAULT_SCHEMA_VERSION) as connection:
+        assert connection.execute("SELECT status FROM run_sessions").fetchall() == [("running",)]
+
+
 def test_a_new_file_is_removed_an_empty_one_is_emptied_and_a_link_stays(tmp_path: Path) -> None:
     new, empty, link = (tmp_path / name for name in ("new", "empty", "link"))
     empty.touch()

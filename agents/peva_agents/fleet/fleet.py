@@ -64,6 +64,7 @@ def run(
     output_folder("output_dir", plan.folder, what="fleet", mark=plan.memory.name)
     with ExitStack() as resources:
         store = resources.enter_context(_memory(file, plan))
+        store.mark_crashed_sessions()
         store.append_only()
         _tell_start(plan)
         if ray == "local":

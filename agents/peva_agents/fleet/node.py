@@ -148,6 +148,7 @@ class NodeCampaign:
         self._link.tell(phase=Phase.STARTING)
         self._wait_for(Path(own.memory.db_path))
         with writing(own.memory.db_path, own.memory.schema_version) as store:
+            store.mark_crashed_sessions()
             mine = _run_ids(store)
             merge(store, orders.known)
             if mine:  # also what an earlier start had no time to send

@@ -75,6 +75,22 @@ def test_a_stopped_campaign_goes_on_from_what_the_fleet_knows_when_its_own_memor
     assert len(started_runs(tmp_path / "out", "a")) == 2
 
 
+def test_the_session_of_a_killed_worker_is_sent_as_crashed(tmp_path: Path) -> None:
+    path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=QUICK)
+    for start, run_id in enumerate(("a.20261129T100000", "a.20261129T100001")):
+        campaign = NodeCampaign(sleeping_env)
+        campaign.begin(orders(path, {}, run_id=run_id))
+        _, _, tables = play(campaign)
+        with writing(load_fleet(path).memory_of("a"), DEFAULT_SCHEMA_VERSION) as store:
+            if not start:
+                store.database.connection.execute("UPDATE run_sessions SET status = 'running'")
+    with writing(tmp_path / "fleet.duckdb", DEFAULT_SCHEMA_VERSION) as store:
+        merge(store, tables[0])
+        assert store.database.connection.execute("SELECT run_id, status FROM run_sessions").fetchall() == [
+            ("a.20261129T100000", "crashed")
+        ]
+
+
 def test_a_machine_with_another_k6_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("functions_framework")
     campaign = NodeCampaign()
