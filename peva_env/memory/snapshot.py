@@ -43,8 +43,10 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
         raise MemoryStoreError(
             f"memory {path}: is a folder; name the file in it, such as {Path(path) / 'peva_faas.duckdb'}"
         )
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise MemoryStoreError(f"memory {path}: there is no such file")
+    if not Path(path).is_file():
+        raise MemoryStoreError(f"memory {path}: is no regular file; name a DuckDB file")
     if not Path(path).stat().st_size:
         raise MemoryStoreError(f"memory {path}: is an empty file")
     with processes.temporary_folder("peva-snapshot-") as folder:

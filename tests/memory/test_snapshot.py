@@ -1,5 +1,6 @@
 """Reading a memory while another process writes to it."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -77,3 +78,10 @@ def test_an_empty_file_is_no_memory_to_read(tmp_path: Path) -> None:
     (tmp_path / "m.duckdb").touch()
     with pytest.raises(MemoryStoreError, match="is an empty file"), reading(tmp_path / "m.duckdb", "peva_faas_mem_v1"):
         pass
+
+
+def test_a_pipe_or_a_device_is_no_memory_to_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(MemoryStoreError, match=f"memory {path}: is no regular file"):
+            count(path)
