@@ -29,7 +29,7 @@ def number(row: Row, column: str) -> float | None:
         raise ValueError(f"{shortened(column)} is {shortened(text)!r}, not a number{_hint(text)}")
     value = float(text)
     if 0 <= value < math.inf:
-        return value
+        return abs(value)  # -0.0 is 0
     raise ValueError(f"{shortened(column)} is {shortened(text)}, {'negative' if value < 0 else 'not finite'}")
 
 

@@ -172,7 +172,7 @@ def _value(row: Row, value: Value | None) -> float | None:
     if value is None:
         return None
     found = value.constant if value.column is None else number(row, value.column)
-    scaled = None if found is None else found * value.scale
+    scaled = None if found is None else abs(found * value.scale)  # -0.0 is 0
     if scaled == math.inf:
         raise ValueError(f"{_said(row, value)}, too large a number")
     return scaled

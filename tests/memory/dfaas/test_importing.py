@@ -21,6 +21,7 @@ from peva_env.memory.schema import IMPORTED
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
 from peva_env.rules import judge
+from peva_env.space import MAX_RATE_RPS
 from tests.support.builders import event, function
 from tests.support.dfaas_files import STAMPED, STARTED_AT, row, write
 
@@ -222,6 +223,20 @@ def test_whole_configurations_of_fewer_functions_are_no_pieces(store: DuckDBMemo
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
+
+
+def test_a_negative_zero_is_zero(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    zeros = dict.fromkeys(("success_rate_function_a", "cpu_usage_node", "power_usage_node", "rest_seconds"), "-0.0")
+    bring(store, write(tmp_path / STAMPED, row({"a": "10"}, **zeros)))
+    (run,) = events(store)
+    stored = (run.functions[0].success_rate, run.node.cpu_pct, run.node.power_uw, run.cooldown_s)
+    assert str(stored) == "(0.0, 0.0, 0.0, 0.0)"
+
+
+def test_a_recording_may_have_a_rate_that_k6_cannot_send(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    report = bring(store, write(tmp_path / STAMPED, row({"a": "100001"}), row({"a": str(MAX_RATE_RPS)})))
+    assert report.refusals == ()
+    assert [run.config_key for run in events(store)] == [(("a",), (100_001,)), (("a",), (MAX_RATE_RPS,))]
 
 
 @pytest.mark.parametrize(

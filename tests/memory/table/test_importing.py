@@ -109,6 +109,13 @@ def test_several_functions_stand_in_a_row_and_a_missing_rate_is_a_missing_functi
     assert list(verify(store.database.connection)) == []
 
 
+def test_a_negative_zero_is_zero(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    mapping = "functions: [{name: a, rate_rps: rps, success_rate: ok}]\nnode: {cpu_pct: cpu, ram_pct: {constant: -0.0}}"
+    bring(store, tmp_path, mapping, "rps,ok,cpu\n10,-0.0,-0\n")
+    (run,) = events(store)
+    assert str((run.functions[0].success_rate, run.node.cpu_pct, run.node.ram_pct)) == "(0.0, 0.0, 0.0)"
+
+
 def test_the_function_may_stand_in_a_column(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     report = bring(store, tmp_path, ONE_A_ROW, ONE_A_ROW_TABLE, rules=SUCCESS_ONLY)
     assert [(run.config_key, run.iteration, run.verdict) for run in events(store)] == [
