@@ -1,10 +1,11 @@
 """Files that a command writes: new ones, or an earlier output of the same command; never somebody else's."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from peva_env.errors import ConfigError
+from peva_env.errors import ConfigError, PevaError
 
 
 def output_file(
@@ -21,6 +22,7 @@ def output_file(
 
     Raises:
         ConfigError: the path names no file, or something else stands there.
+        PevaError: no file can be created in its folder.
     """
     if not path.name:
         raise ConfigError(f"{option}: names no file; give a file name")
@@ -33,6 +35,10 @@ def output_file(
         raise ConfigError(f"{option} {path}: is another file of this command; give another name")
     if target.exists() and not (target.is_file() and is_own(target)):
         raise ConfigError(f"{option} {path}: exists and is not {what}; give another name")
+    try:
+        tempfile.TemporaryFile(dir=target.parent).close()
+    except OSError as error:
+        raise PevaError(f"{option} {path}: cannot be written: {error.strerror}") from error
     return target
 
 

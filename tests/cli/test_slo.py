@@ -42,6 +42,13 @@ def test_without_an_objective_it_is_that_of_the_campaign_and_a_rule_changes_it()
     assert "as in the campaign   6" in peva("slo", "--rule", "p95_ms_max=80").stdout
 
 
+def test_a_figure_that_cannot_be_written_is_told_before_the_table() -> None:
+    pytest.importorskip("matplotlib", reason="needs the `report` extra")
+    ended = peva("slo", "--figure", "none/slo.svg")
+    assert complaint(ended, 1) == "peva-env: --figure none/slo.svg: cannot be written: No such file or directory"
+    assert ended.stdout == ""
+
+
 def test_a_figure_is_drawn_whatever_backend_the_environment_names(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the `report` extra")
     assert peva("slo", "--figure", "slo.svg", MPLBACKEND="module://not_installed").returncode == 0

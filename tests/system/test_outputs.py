@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from peva_env.errors import ConfigError
+from peva_env.errors import ConfigError, PevaError
 from peva_env.system import begins_with, output_file, output_folder
 
 MARK = b"# mine\n"
@@ -48,6 +48,22 @@ def test_a_file_of_the_command_is_refused_whatever_it_holds(tmp_path: Path) -> N
     for given in (path, tmp_path / "new"):
         with pytest.raises(ConfigError, match="is another file of this command; give another name"):
             asked(given, tmp_path / "." / given.name)
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("none", "No such file or directory"), ("file", "Not a directory"), ("/proc", "No such file or directory")],
+)
+def test_a_folder_that_takes_no_file_is_told_before_any_work(tmp_path: Path, folder: str, said: str) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / folder / "list"
+    with pytest.raises(PevaError, match=f"^--out {path}: cannot be written: {said}$"):
+        asked(path)
+
+
+def test_nothing_is_left_in_the_folder_of_an_output(tmp_path: Path) -> None:
+    asked(tmp_path / "list")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("name", "said"), [("", "names no file"), ("-", "a list is written to a file, not to the")])
