@@ -326,7 +326,11 @@ def test_a_circle_of_links_is_one_line() -> None:
         (["info", "nope.duckdb"], "memory nope.duckdb: there is no such file", 1),
         (["verify", "nope.duckdb"], "memory nope.duckdb: there is no such file", 1),
         (["export", "nope.duckdb", "--core", "c"], "memory nope.duckdb: there is no such file", 1),
-        (["preload", "new.duckdb", "--core", "nowhere"], "cannot preload nowhere", 1),
+        (
+            ["preload", "new.duckdb", "--core", "nowhere"],
+            "nowhere/memory_schema_meta.parquet: there is no such file; `peva-env memory export` writes it",
+            1,
+        ),
         (["merge", "new.duckdb", "nope.duckdb"], "nope.duckdb: there is no such file", 1),
         (["merge", "m.duckdb", "./m.duckdb"], "cannot be merged into itself", 2),
         (["info", "text.duckdb"], "is not a DuckDB database", 1),

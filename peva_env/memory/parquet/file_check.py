@@ -32,8 +32,9 @@ def check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, sc
         SchemaMismatchError: its schema version or its columns differ.
         MemoryStoreError: it is missing, cannot be read, or needs more memory than is free.
     """
-    if os.path.lexists(path) and not path.is_file():  # a pipe would be waited for
-        raise MemoryStoreError(f"cannot preload {path}: is not a file")
+    if not path.is_file():  # a pipe would be waited for
+        found = "is not a file" if os.path.lexists(path) else "there is no such file"
+        raise MemoryStoreError(f"cannot preload {path}: {found}; `peva-env memory export` writes it")
     try:
         _check_label(connection, path, schema_version)
         _check_columns(connection, table, path)
