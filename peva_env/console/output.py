@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import suppress
 from typing import NoReturn, TextIO
 
 from peva_env.errors import PevaError
@@ -42,22 +41,47 @@ class _Output(io.TextIOWrapper):
             self._fail(error)
 
     def _fail(self, error: OSError) -> NoReturn:
-        # Python flushes the buffer at its end: without this that would fail again, and print an error.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self.fileno())
-        os.close(nowhere)
+        _end(self)
         if error.errno == errno.EPIPE:
             raise OutputClosed from None
         raise PevaError(f"standard output: cannot be written: {error.strerror}") from error
 
 
+class _Errors(io.TextIOWrapper):
+    """Standard error whose failure changes nothing: the exit code still says what happened."""
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            _end(self)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            _end(self)
+
+
+def _end(stream: io.TextIOWrapper) -> None:
+    """Send what is still in the buffer of a stream to nowhere: Python flushes it at its end, and would fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 def guard_output() -> None:
-    """Let standard output and standard error escape what their encoding lacks, and standard output fail in one way."""
+    """Let standard output and standard error escape what their encoding lacks, and each fail in one way."""
     if isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr.reconfigure(errors="backslashreplace")
+        sys.stderr = _guarded(_Errors, sys.stderr)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        encoding, line_buffering = sys.stdout.encoding, sys.stdout.line_buffering
-        sys.stdout = _Output(sys.stdout.detach(), encoding, "backslashreplace", line_buffering=line_buffering)
+        sys.stdout = _guarded(_Output, sys.stdout)
+
+
+def _guarded(kind: type[io.TextIOWrapper], stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    encoding, line_buffering = stream.encoding, stream.line_buffering
+    return kind(stream.detach(), encoding, "backslashreplace", line_buffering=line_buffering)
 
 
 def write(text: str) -> None:
@@ -70,9 +94,8 @@ def write(text: str) -> None:
 def complain(problem: str) -> None:
     """Write one line to standard error, if that can be written."""
     if sys.stderr is not None:
-        with suppress(OSError):
-            sys.stderr.write(f"peva-env: {one_line(problem)}\n")
-            sys.stderr.flush()
+        sys.stderr.write(f"peva-env: {one_line(problem)}\n")
+        sys.stderr.flush()
 
 
 def tell_warnings() -> None:

@@ -112,9 +112,23 @@ def test_an_output_that_is_full_is_one_line_and_exit_code_1(args: Sequence[str])
     assert message == "peva-env: standard output: cannot be written: No space left on device"
 
 
-def test_an_error_output_that_is_full_does_not_change_the_exit_code() -> None:
-    with Path("/dev/full").open("wb") as full:
-        assert installed(["ask", "x"], stderr=full).returncode == 2
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [(["ask", "x"], 2), (["ask", "--nope"], 2), (["plan", "-c", "short.yml"], 0)],
+    ids=["error", "usage", "warning"],
+)
+@pytest.mark.parametrize("kind", ["full", "closed"])
+def test_an_error_output_that_cannot_be_written_does_not_change_the_exit_code(
+    args: Sequence[str], code: int, kind: str
+) -> None:
+    Path("short.yml").write_text(yaml.safe_dump(NODE))
+    if kind == "full":
+        errors: int = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, errors = os.pipe()
+        os.close(reader)
+    with os.fdopen(errors, "wb") as stream:
+        assert installed(args, stderr=stream).returncode == code
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from peva_agents.training.examples import ExampleCollector, Examples
 from peva_agents.training.fitting import fit
 from peva_agents.turns import Turns, in_order, turns
 from peva_env.campaign import replay_setup, simulated_setup
-from peva_env.console import complain
+from peva_env.console import complain, guard_output
 from peva_env.errors import ConfigError, PevaError
 
 _LIMIT: dict[str, Any] = {"budget_runs": 400}
@@ -156,6 +156,7 @@ def _correct(networks: Networks, worlds: Sequence[CorrectionWorld], n_choices: i
 
 def command() -> None:
     """Run this module; an error that a user can cause is one line, with the exit code that ``peva-env`` has for it."""
+    guard_output()
     try:
         typer.run(main)
     except PevaError as error:
