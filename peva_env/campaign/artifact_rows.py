@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.space import ConfigKey
+from peva_env.system import json_value
 
 _FUNCTION_COLUMNS = (
     "function",
@@ -57,7 +58,7 @@ def identity(line: str) -> object:
     if not line.startswith("{"):
         return line
     try:
-        record = json.loads(line)
+        record = json_value(line)
         return record["config_id"], record["iteration"], record["repetition"], record["run_id"]
     except (ValueError, KeyError):
         return line

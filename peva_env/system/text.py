@@ -1,6 +1,8 @@
-"""Text that is safe to print."""
+"""Text that is safe to print, and JSON from other programs."""
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
 
 def one_line(text: str) -> str:
@@ -17,3 +19,15 @@ def moment_text(seconds: float | None, timespec: str = "seconds") -> str:
         return f"{moment.isoformat(' ', timespec)} UTC"
     except (ValueError, OverflowError, OSError):
         return f"{seconds} s"  # not a date: a memory can hold any number
+
+
+def json_value(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: it is no JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

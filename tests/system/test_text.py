@@ -1,8 +1,8 @@
-"""Times as people read them."""
+"""Times as people read them, and JSON from other programs."""
 
 import pytest
 
-from peva_env.system import moment_text
+from peva_env.system import json_value, moment_text
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,9 @@ def test_a_moment_is_a_date_and_a_number_that_is_none_stays_a_number(
     seconds: float | None, timespec: str, text: str
 ) -> None:
     assert moment_text(seconds, timespec) == text
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a":' * 100_000])
+def test_what_is_no_json_or_nested_too_deeply_is_one_kind_of_error(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - one of two texts
+        json_value(text)

@@ -1,10 +1,10 @@
 """Parsers of option values that are more than a single number or word."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from peva_env.errors import ConfigError
+from peva_env.system import json_value
 
 _MOST_RATES = 100_000
 """Of one function: they are all held in memory."""
@@ -72,7 +72,7 @@ def parse_hyperparameters(texts: Sequence[str]) -> dict[str, Any]:
         if name in values:
             raise ConfigError(f"--set {text!r}: {name} is given twice")
         try:
-            values[name] = json.loads(value)
+            values[name] = json_value(value)
         except ValueError:
             values[name] = value
     return values

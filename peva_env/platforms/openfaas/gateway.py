@@ -9,7 +9,6 @@ Peculiarities of that API:
 - The provider behind the gateway answers ``/healthz``; a proxy in front of the gateway may not forward it.
 """
 
-import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from peva_env.errors import PlatformError
 from peva_env.platforms.openfaas.credentials import Credentials
-from peva_env.system import HttpClient, NoResponseError, Response, Retry
+from peva_env.system import HttpClient, NoResponseError, Response, Retry, json_value
 
 _TIMEOUT_S = 3.0
 _RETRY = Retry(pause_s=1.0, timeout_s=10.0)
@@ -154,7 +153,7 @@ class Gateway:
             shown = self._credentials.hidden(str(response)) if self._credentials else str(response)
             raise PlatformError(f"{self.url}{path} answers {shown}: {self._remedy(response)}")
         try:
-            return json.loads(response.text)
+            return json_value(response.text)
         except ValueError:
             raise PlatformError(f"{self.url}{path} answers no JSON: is gateway_url that of a gateway?") from None
 

@@ -1,7 +1,6 @@
 """A client of Prometheus' HTTP API, with timeouts and retries; every error is one line that says what to do."""
 
 import http
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from peva_env.errors import MetricsError
-from peva_env.system import HttpClient, NoResponseError, Response, Retry
+from peva_env.system import HttpClient, NoResponseError, Response, Retry, json_value
 
 _MAX_BODY_BYTES = 32 * 2**20
 _MAX_QUOTED_CHARS = 200
@@ -73,7 +72,7 @@ class Prometheus:
     def _ask(self, endpoint: str, parameters: dict[str, str], name: str) -> list[Series]:
         response = self._get(f"/api/v1/{endpoint}?{urlencode(parameters)}")
         try:
-            answer = json.loads(response.text)
+            answer = json_value(response.text)
             if response.status == http.HTTPStatus.OK and answer["status"] == "success":
                 return _series(answer["data"])
             refusal = f"refused with status {response.status}: {answer['error']}"

@@ -7,7 +7,6 @@ reader time for each request, and a reader that falls behind would hold k6 up.
 Whatever goes wrong with reading, the run goes on to its end.
 """
 
-import json
 import logging
 import socket
 import time
@@ -21,7 +20,7 @@ from peva_env.rules import Reading
 from peva_env.sources.k6.cpu_trace import CpuTrace
 from peva_env.sources.k6.plan import FunctionLoad, scenario, slow_requests, stalls
 from peva_env.sources.k6.summary import load_started_at, measurements
-from peva_env.system import HttpClient, NoResponseError, usable_cores
+from peva_env.system import HttpClient, NoResponseError, json_value, usable_cores
 
 LOGGER = logging.getLogger("peva_env.k6")
 
@@ -132,7 +131,7 @@ class LiveCounts:
         response = self._client.request(path, timeout_s=_TIMEOUT_S)
         if not response.ok:
             raise LoadGeneratorError(f"k6's REST API answered {path} with {response}")
-        return json.loads(response.text)
+        return json_value(response.text)
 
 
 def _values(attributes: Mapping[str, Any]) -> dict[str, float]:

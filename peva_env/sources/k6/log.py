@@ -1,13 +1,12 @@
 """The log of k6: its first error, for the message of a failed run, and its warnings while it runs."""
 
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from peva_env.system import one_line
+from peva_env.system import json_value, one_line
 
 LOGGER = logging.getLogger("peva_env.k6")
 
@@ -107,8 +106,8 @@ def _parsed(text: str) -> _Line:
     level = _LEVEL.search(text)
     try:
         if quoted:
-            return _Line(level[1] if level else "", one_line(json.loads(quoted[1])))
-        entry = json.loads(text)
+            return _Line(level[1] if level else "", one_line(json_value(quoted[1])))
+        entry = json_value(text)
         detail = f": {entry['error']}" if "error" in entry else ""
         return _Line(str(entry["level"]), one_line(f"{entry['msg']}{detail}"))
     except (KeyError, TypeError, ValueError):

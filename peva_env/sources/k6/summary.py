@@ -1,6 +1,5 @@
 """Reading the JSON summary of k6."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from peva_env.sources.k6.plan import (
     stalls,
     success_latency,
 )
+from peva_env.system import json_value
 
 
 def read_summary(path: Path) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def read_summary(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         if not text:
             raise LoadGeneratorError(f"k6 wrote an empty summary: is there no room left in {path.parent.parent}?")
-        summary = json.loads(text)
+        summary = json_value(text)
     except OSError as error:
         raise LoadGeneratorError("k6 wrote no summary") from error
     except ValueError as error:

@@ -160,6 +160,7 @@ def test_a_round_of_queries_has_one_timeout() -> None:
         (200, b"<html>Grafana</html>", "no answer of Prometheus' API: '<html>Grafana"),
         (200, b'{"status": "success", "data": {}}', "no answer of Prometheus' API"),
         (200, b"[]", "no answer of Prometheus' API"),
+        (200, b"[" * 100_000, "no answer of Prometheus' API"),
         (404, b"not found", "status 404"),
         (302, b"", "is prometheus_url right?"),
         (401, b"Unauthorized", "asks for a login"),
