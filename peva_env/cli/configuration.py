@@ -66,6 +66,8 @@ def print_checks(console: Console, checks: Iterable[Check]) -> bool:
 
 def init(path: Annotated[Path, path_argument(help="The file to write.")] = Path("peva.yml")) -> None:
     """Write a commented sample configuration: the quick start, at rates that a scouting finds."""
+    if path.name == "-":
+        raise ConfigError("-: a configuration is written to a file, not to the standard output; give a file name")
     text = make.SAMPLE_CONFIG.read_text(encoding="utf-8")
     text = text.replace(_QUICK_RATES, _SCOUTED_RATES).replace(_QUICK_HEADER, _SCOUTED_HEADER)
     try:

@@ -73,7 +73,7 @@ def report(
     """
     report_file(out, inputs=memory_files(memory))  # before the map is read
     if figure is not None:
-        figure_file(figure, inputs=memory_files(memory))
+        figure_file(figure, inputs=[out, *memory_files(memory)])
     choice = _Choice(
         functions=names(functions),
         dominance=dominance,

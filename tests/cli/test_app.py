@@ -108,6 +108,11 @@ def test_init_never_overwrites() -> None:
     assert Path(mine).read_text() == "mine: 1\n"
 
 
+def test_init_writes_to_a_file() -> None:
+    assert "not to the standard output; give a file name" in complaint(peva("init", "-"), 2)
+    assert not Path("-").exists()
+
+
 def test_init_says_where_it_cannot_write() -> None:
     assert "nowhere/peva.yml: cannot be written" in complaint(peva("init", "nowhere/peva.yml"), 1)
 

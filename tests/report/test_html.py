@@ -450,6 +450,13 @@ def test_three_functions_are_drawn_as_small_maps(tmp_path: Path) -> None:
     assert [ax.get_title() for ax in panels] == ["c not loaded", "c at 10 rps", "c at 20 rps"]
 
 
+def test_a_report_and_its_figure_are_two_files(memory: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.svg"
+    code, said = report("--memory", str(memory), "--out", str(out), "--figure", str(out))
+    assert (code, said) == (2, f"--figure {out}: is another file of this command; give another name")
+    assert not out.exists()
+
+
 def test_a_figure_of_another_kind_is_refused_before_the_report_is_written(memory: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.html"
     code, said = report("--memory", str(memory), "--out", str(out), "--figure", str(tmp_path / "m.pdf"))
