@@ -28,6 +28,7 @@ from peva_env.planning import DfaasPlanBuilder, Refinement, hidden_overload, loa
 from peva_env.platforms.http import HttpService
 from peva_env.platforms.openfaas import DeployedFunction
 from peva_env.sources.k6 import borne_rps
+from peva_env.system import failure_text
 
 _RPS_PER_CORE = 250
 """Measured: up to this rate k6 and the functions share one core without disturbing each other."""
@@ -115,7 +116,8 @@ def _check(name: str, find: Callable[[], str]) -> Check:
     try:
         return Check(name, True, find())
     except (PevaError, OSError) as error:
-        return Check(name, False, " ".join(str(error).split()))
+        problem = failure_text(error) if isinstance(error, OSError) else str(error)
+        return Check(name, False, " ".join(problem.split()))
 
 
 def _k6(config: DfaasConfig) -> str:

@@ -27,6 +27,7 @@ from peva_env.cli import trend as cli_trend
 from peva_env.cli import twin as cli_twin
 from peva_env.console import complain, guard_output, tell_warnings, write
 from peva_env.errors import ConfigError, PevaError
+from peva_env.system import failure_text
 
 _STDERR = 2
 
@@ -83,7 +84,7 @@ def main() -> None:
     except PevaError as error:
         _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
     except OSError as error:  # a full disk, too many open files: the machine's trouble, not a fault of ours
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+        _fail(failure_text(error), 1)
 
 
 def _fill_standard_descriptors() -> None:

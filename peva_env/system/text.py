@@ -21,6 +21,12 @@ def moment_text(seconds: float | None, timespec: str = "seconds") -> str:
         return f"{seconds} s"  # not a date: a memory can hold any number
 
 
+def failure_text(error: OSError) -> str:
+    """Return what failed and why, without the number of the error."""
+    why = error.strerror or str(error)
+    return f"{error.filename}: {why}" if error.filename else why
+
+
 def json_value(text: str) -> Any:
     """Return the value of a JSON text.
 

@@ -1,8 +1,8 @@
-"""Times as people read them, and JSON from other programs."""
+"""Times and failures as people read them, and JSON from other programs."""
 
 import pytest
 
-from peva_env.system import json_value, moment_text
+from peva_env.system import failure_text, json_value, moment_text
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,18 @@ def test_a_moment_is_a_date_and_a_number_that_is_none_stays_a_number(
     seconds: float | None, timespec: str, text: str
 ) -> None:
     assert moment_text(seconds, timespec) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OSError(36, "File name too long", "x.yml"), "x.yml: File name too long"),
+        (OSError(24, "Too many open files"), "Too many open files"),
+        (OSError("timed out"), "timed out"),
+    ],
+)
+def test_a_failure_of_the_machine_has_no_number(error: OSError, text: str) -> None:
+    assert failure_text(error) == text
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a":' * 100_000])
