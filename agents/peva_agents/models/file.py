@@ -41,6 +41,8 @@ def artefact(path: Path) -> dict[str, Any]:
         PolicyLoadError: the file does not exist, is not a model of ``peva-env train``, or sees what this version does
             not show.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise PolicyLoadError(f"{path}: is no file; peva-env train writes model.zip")
     try:
         with zipfile.ZipFile(path) as archive:
             found: dict[str, Any] = json.loads(archive.read("data"))[ARTEFACT]
@@ -130,9 +132,19 @@ def best_legal(
 
 
 def restore(model: Any, path: Path) -> int:
-    """Load the weights and the optimizer of a checkpoint into a model; return the number of steps it had done."""
-    steps: int = artefact(path)["steps"]
-    model.set_parameters(str(path), device="cpu")
+    """Load the weights and the optimizer of a checkpoint into a model; return the number of steps it had done.
+
+    Raises:
+        PolicyLoadError: the checkpoint is damaged, or that of another model.
+    """
+    try:
+        steps = int(artefact(path)["steps"])
+        model.set_parameters(str(path), device="cpu")
+    except PolicyLoadError:
+        raise
+    except Exception as error:  # stable-baselines3 and PyTorch have errors of many kinds for it
+        why = " ".join(str(error).split())[:200]
+        raise PolicyLoadError(f"{path}: cannot be loaded: {why}; remove it to go on from the one before") from error
     model.num_timesteps = steps
     return steps
 

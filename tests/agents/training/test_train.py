@@ -26,7 +26,7 @@ from peva_agents.training.config import parse_training
 from peva_agents.training.folder import resumed_config
 from peva_agents.training.train import train
 from peva_agents.training.worlds import training_worlds
-from peva_env.errors import ConfigError, PolicyError
+from peva_env.errors import ConfigError, PolicyError, PolicyLoadError
 from tests.support import forkserver
 from tests.support.forkserver import Ended
 
@@ -259,6 +259,29 @@ def test_a_model_older_than_the_views_sees_the_map(sees_maps: Path, tmp_path: Pa
             old.writestr(name, content)
     env = training_worlds(parse_training({"sim": "local", "rates_rps": {"fetch": RATES}})).single("test")
     assert run_campaign(env, SB3Agent(path=tmp_path / "old.zip"), seed=1).n_runs > 0
+
+
+@pytest.mark.parametrize("damage", ["bit", "weights", "steps"])
+def test_a_checkpoint_that_is_damaged_is_named_with_what_to_do(sees_maps: Path, tmp_path: Path, damage: str) -> None:
+    folder = shutil.copytree(sees_maps, tmp_path / "out")
+    last = max((folder / "checkpoints").glob("step-*.zip"))
+    with zipfile.ZipFile(last) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    if damage == "weights":
+        entries["policy.pth"] = b"x"
+    elif damage == "steps":
+        told = json.loads(entries["data"])
+        told["peva"]["steps"] = "many"
+        entries["data"] = json.dumps(told).encode()
+    with zipfile.ZipFile(last, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    if damage == "bit":
+        content = last.read_bytes()
+        middle = content.index(entries["policy.pth"]) + len(entries["policy.pth"]) // 2
+        last.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    with pytest.raises(PolicyLoadError, match=f"{last}: cannot be loaded: .*; remove it to go on from the one before"):
+        train({}, console=Console(quiet=True), resume=folder, jobs=1)
 
 
 def test_a_training_older_than_the_views_goes_on_with_the_map(sees_maps: Path, tmp_path: Path) -> None:
