@@ -33,6 +33,8 @@ ARTEFACT = "peva"
 _SCORES = "scores.npz"
 """The entry of a model's file that holds the network that scores candidates."""
 
+_REMOVE = "remove it to go on from the checkpoint before"
+
 
 def artefact(path: Path) -> dict[str, Any]:
     """Return how the model in a file was trained.
@@ -140,11 +142,11 @@ def restore(model: Any, path: Path) -> int:
     try:
         steps = int(artefact(path)["steps"])
         model.set_parameters(str(path), device="cpu")
-    except PolicyLoadError:
-        raise
+    except PolicyLoadError as error:
+        raise PolicyLoadError(f"{error}; {_REMOVE}") from error
     except Exception as error:  # stable-baselines3 and PyTorch have errors of many kinds for it
         why = " ".join(str(error).split())[:200]
-        raise PolicyLoadError(f"{path}: cannot be loaded: {why}; remove it to go on from the one before") from error
+        raise PolicyLoadError(f"{path}: cannot be loaded: {why}; {_REMOVE}") from error
     model.num_timesteps = steps
     return steps
 
