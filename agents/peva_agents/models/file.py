@@ -133,14 +133,23 @@ def best_legal(
     return chosen
 
 
-def restore(model: Any, path: Path) -> int:
+def restore(model: Any, path: Path, config: Mapping[str, Any]) -> int:
     """Load the weights and the optimizer of a checkpoint into a model; return the number of steps it had done.
 
+    Args:
+        model: of the training that goes on.
+        path: of the checkpoint.
+        config: the settings of that training, as plain data.
+
     Raises:
-        PolicyLoadError: the checkpoint is damaged, or that of another model.
+        PolicyLoadError: the checkpoint is damaged, or that of another training.
     """
     try:
-        steps = int(artefact(path)["steps"])
+        found = artefact(path)
+        for name, was in found["config"].items():
+            if config.get(name, was) != was:
+                raise PolicyLoadError(f"{path}: is of a training with {name} = {was!r}, not {config[name]!r}")
+        steps = int(found["steps"])
         model.set_parameters(str(path), device="cpu")
     except PolicyLoadError as error:
         raise PolicyLoadError(f"{error}; {_REMOVE}") from error

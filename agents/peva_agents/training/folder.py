@@ -47,7 +47,7 @@ def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not what peva-env train wrote: {error!r}") from error
+        raise ConfigError(f"{path}: is not what peva-env train wrote: {error!r:.200}") from error
     config = parse_training(stored)
     asked = parse_training({**_without_other_world(stored, given), **given})
     for name in given:

@@ -141,7 +141,7 @@ class Training:
         from peva_agents.training.callbacks import checkpoints
 
         last = checkpoints(self.folder)[-1:]
-        done = restore(self._model, last[0]) if last else 0
+        done = restore(self._model, last[0], self._described["config"]) if last else 0
         curve = LearningCurve.read(self.folder / "learning_curve.csv", until_steps=done)
         if done:
             self._say(f"going on from step {done:,}")

@@ -261,8 +261,10 @@ def test_a_model_older_than_the_views_sees_the_map(sees_maps: Path, tmp_path: Pa
     assert run_campaign(env, SB3Agent(path=tmp_path / "old.zip"), seed=1).n_runs > 0
 
 
-@pytest.mark.parametrize("damage", ["bit", "weights", "steps", "text"])
-def test_a_checkpoint_that_is_damaged_is_named_with_what_to_do(sees_maps: Path, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["bit", "weights", "steps", "text", "algo"])
+def test_a_checkpoint_that_is_damaged_or_of_another_training_is_named_with_what_to_do(
+    sees_maps: Path, tmp_path: Path, damage: str
+) -> None:
     folder = shutil.copytree(sees_maps, tmp_path / "out")
     last = max((folder / "checkpoints").glob("step-*.zip"))
     with zipfile.ZipFile(last) as archive:
@@ -272,6 +274,10 @@ def test_a_checkpoint_that_is_damaged_is_named_with_what_to_do(sees_maps: Path, 
     elif damage == "steps":
         told = json.loads(entries["data"])
         told["peva"]["steps"] = "many"
+        entries["data"] = json.dumps(told).encode()
+    elif damage == "algo":
+        told = json.loads(entries["data"])
+        told["peva"]["config"]["algo"] = "ppo"
         entries["data"] = json.dumps(told).encode()
     with zipfile.ZipFile(last, "w") as archive:
         for name, content in entries.items():
