@@ -1,6 +1,7 @@
 """The folder of a training: it is begun once, and only the same training resumes in it."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,20 @@ def begin_folder(folder: Path, described: Mapping[str, Any]) -> None:
         write_text(folder / _CONFIG, json.dumps(described, indent=2))
     except OSError as error:
         raise PevaError(f"{folder}: cannot be written to: {error.strerror}") from error
+
+
+def require_writable(folder: Path) -> None:
+    """Check that a training can go on in its folder, and in each folder in it that PyTorch and TensorBoard write to.
+
+    Raises:
+        PevaError: no file can be created there.
+    """
+    for part in (folder, folder / "checkpoints", folder / "tensorboard"):
+        try:
+            part.mkdir(exist_ok=True)
+            tempfile.TemporaryFile(dir=part).close()
+        except OSError as error:
+            raise PevaError(f"{part}: cannot be written to: {error.strerror}") from error
 
 
 def resumed_config(folder: Path, given: Mapping[str, Any]) -> TrainingConfig:

@@ -16,14 +16,14 @@ from peva_agents.training.baselines import validation_return, validation_tasks, 
 from peva_agents.training.config import parse_training
 from peva_agents.training.evaluation import TestEpisode, evaluation_rows, places
 from peva_agents.training.evaluation_table import markdown
-from peva_agents.training.folder import begin_folder, resumed_config
+from peva_agents.training.folder import begin_folder, require_writable, resumed_config
 from peva_agents.training.learning_curve import LearningCurve, Point, sparkline
 from peva_agents.training.worlds import split, training_worlds
 from peva_env.campaign import replay_setup, simulated_setup, true_labels
 from peva_env.contracts import Verdict
-from peva_env.errors import ConfigError
+from peva_env.errors import ConfigError, PevaError
 from peva_env.space import ConfigSpace
-from tests.support.builders import event, write_recording
+from tests.support.builders import event, without_privileges, write_recording
 
 
 @pytest.mark.parametrize(
@@ -181,6 +181,17 @@ def test_what_is_true_of_an_episode_is_what_its_node_or_most_recorded_runs_say()
     assert (true_labels(simulated.world, 12, 0) == env.known.labels).all()
     recorded: Any = replay_setup().world
     assert (true_labels(recorded, 5, 0) == recorded.majority_labels(0)).all()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").touch()
+    with pytest.raises(PevaError, match=f"^{tmp_path / 'checkpoints'}: cannot be written to: File exists$"):
+        require_writable(tmp_path)
+    with without_privileges() as folder:
+        require_writable(folder)
+        (folder / "tensorboard").chmod(0o500)
+        with pytest.raises(PevaError, match=f"^{folder / 'tensorboard'}: cannot be written to: Permission denied$"):
+            require_writable(folder)
 
 
 def test_a_folder_goes_on_with_its_own_training_only(tmp_path: Path) -> None:
