@@ -39,7 +39,7 @@ from peva_env.contracts import Agent, EndStatus
 from peva_env.datasets.behaviour import Behaviour
 from peva_env.datasets.compact import make_compact, readable_space
 from peva_env.datasets.recorder import Recorder
-from peva_env.errors import ConfigError, PolicyError
+from peva_env.errors import ConfigError, PevaError, PolicyError
 from peva_env.system import install_text, uninterrupted
 
 type Drive = Callable[..., Any]
@@ -74,12 +74,13 @@ class MinariDataset:
 
     Raises:
         ConfigError: Minari is not installed, the id cannot be used, or there is a dataset of that id already.
+        PevaError: the folder of Minari's datasets cannot be written to.
     """
 
     def __init__(self, dataset_id: str, *, force: bool = False) -> None:
         self._minari = require_minari("--minari")
         self.id = dataset_id
-        self._root = Path(self._minari.storage.datasets_root_dir.get_dataset_path())
+        self._root = _writable_root(self._minari, dataset_id)
         self._folder = self._root / _checked(dataset_id, self._root) / "data"
         if self._folder.exists() and not force:
             raise ConfigError(f"--minari {dataset_id}: there is such a dataset already; --force replaces it")
@@ -190,6 +191,20 @@ class MinariDataset:
         scenario = {"scenario": first["scenario"]} if "scenario" in first else {}
         counts = {"n_unknown": int(last["n_unknown"]), "n_runs": int(result.n_runs)}
         return {"behaviour": behaviour.name, "status": str(result.status), **counts, **rewards, **scenario}
+
+
+def _writable_root(minari: Any, dataset_id: str) -> Path:
+    """Return the folder of Minari's datasets, after a file could be created in it."""
+    try:
+        root = Path(minari.storage.datasets_root_dir.get_dataset_path())  # makes it
+        tempfile.TemporaryFile(dir=root).close()
+    except OSError as error:
+        where = os.environ.get("MINARI_DATASETS_PATH", "~/.minari/datasets")
+        raise PevaError(
+            f"--minari {dataset_id}: the folder of datasets, {where}, cannot be written to: {error.strerror}; set "
+            "MINARI_DATASETS_PATH to another folder"
+        ) from error
+    return root
 
 
 def require_minari(option: str) -> Any:

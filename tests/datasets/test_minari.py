@@ -18,7 +18,7 @@ import yaml
 from peva_agents.loop import run_campaign
 from peva_env.contracts import EndStatus
 from peva_env.datasets.minari import MinariDataset
-from peva_env.errors import ConfigError, PolicyError
+from peva_env.errors import ConfigError, PevaError, PolicyError
 from peva_env.make import make_sim_env
 from tests.support.forkserver import peva
 
@@ -188,6 +188,16 @@ def test_what_cannot_be_exported_is_refused_in_one_line(args: list[str], complai
     pytest.importorskip("minari", reason="needs the `minari` extra")
     assert complaint in export(*args, code=2)
     assert not files(root)
+
+
+@needs_minari
+@pytest.mark.parametrize("folder", ["/dev/null", "/proc"])
+def test_a_folder_of_datasets_that_cannot_be_written_is_told_before_any_episode(
+    monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", folder)
+    with pytest.raises(PevaError, match=f"folder of datasets, {folder}, cannot be written to: .*; set MINARI_"):
+        MinariDataset("peva/sim-v0")
 
 
 def test_a_folder_of_datasets_without_a_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
