@@ -10,6 +10,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from peva_agents.fleet.exchange import merge, packed
@@ -52,6 +53,7 @@ class FleetDriver:
         ray: the module, connected to a cluster in the namespace ``NAMESPACE``.
         store: the started memory of the fleet.
         campaign: the arguments of ``NodeCampaign``; by default nodes are measured live.
+        before: the states of nodes in an earlier start, whose counts are told until a campaign has loaded its memory.
         max_losses: how many workers of a node may be lost without an event between them; then the node has failed.
     """
 
@@ -62,6 +64,7 @@ class FleetDriver:
         store: DuckDBMemoryStore,
         campaign: Sequence[Any] = (),
         *,
+        before: Mapping[str, NodeState] = MappingProxyType({}),
         max_losses: int = _MAX_LOSSES,
     ) -> None:
         self._plan, self._ray, self._store, self._campaign = plan, ray, store, campaign
@@ -69,7 +72,7 @@ class FleetDriver:
             "SELECT k6_version FROM run_sessions WHERE k6_version IS NOT NULL ORDER BY started_at DESC LIMIT 1"
         ).fetchone()
         self._k6_version: str | None = versions[0] if versions else None
-        self._members = {node.name: Member(node) for node in plan.nodes}
+        self._members = {node.name: Member(node, before.get(node.name, NodeState())) for node in plan.nodes}
         self._resolved = dict.fromkeys(self._members, 0)
         self._transfers = isinstance(agent_factory(plan.agent)(plan.nodes[0].settings), TransferringAgent)
         self.shares = LoadShares(self._members, max_loaded=plan.max_loaded, budget_s=plan.budget_s)
@@ -266,7 +269,7 @@ class FleetDriver:
         if news.state.phase.is_end and self._ends_as is not None and news.state.phase is Phase.INTERRUPTED:
             member.end(self._ends_as, _WHY.get(self._ends_as, news.state.detail))
         elif not member.state.phase.is_end:
-            member.state = news.state
+            member.state = news.state.after(member.state)
             self._require_own_target(member, news)
 
     def _ask(self) -> None:

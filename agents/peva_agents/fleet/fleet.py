@@ -66,10 +66,11 @@ def run(
         store = resources.enter_context(_memory(file, plan))
         store.mark_crashed_sessions()
         store.append_only()
-        _tell_start(plan)
+        before = _tell_start(plan)
         if ray == "local":
             say(console, "starting Ray on this machine, which takes some seconds")
-        driver = FleetDriver(plan, resources.enter_context(ray_cluster(ray, namespace=NAMESPACE)), store, campaign)
+        cluster = resources.enter_context(ray_cluster(ray, namespace=NAMESPACE))
+        driver = FleetDriver(plan, cluster, store, campaign, before=before)
         driver.start()
         with FleetView(console) as view:
             _drive(plan, driver, view, console)
@@ -111,14 +112,15 @@ def _other_driver(plan: FleetPlan) -> int | None:
     return found.pid if found.driver is not None and found.pid != os.getpid() else None
 
 
-def _tell_start(plan: FleetPlan) -> None:
-    """Write the status of a fleet that is about to start Ray: its nodes are as they were when it last ended."""
+def _tell_start(plan: FleetPlan) -> Mapping[str, NodeState]:
+    """Write and return the states of a fleet that is about to start Ray: those of its last end."""
     try:
         before = read_status(_status_path(plan)).nodes
     except PevaError:  # no fleet has told its status there, or the file is damaged and is replaced
         before = {}
     states = {node.name: before.get(node.name, NodeState()) for node in plan.nodes}
     write_status(_status_path(plan), states, 0.0, plan.budget_s)
+    return states
 
 
 def _drive(plan: FleetPlan, driver: FleetDriver, view: FleetView, console: Console) -> None:

@@ -17,9 +17,9 @@ _MOST_LESSONS = 256
 
 
 class Member:
-    """A node of the fleet, its actor, and what the driver waits for."""
+    """A node of the fleet, its actor, and what the driver waits for; ``before`` is its state in an earlier start."""
 
-    def __init__(self, node: FleetNode) -> None:
+    def __init__(self, node: FleetNode, before: NodeState) -> None:
         self.node = node
         self.actor: Any = None
         self.waits_for: Any = None  # a reference of Ray
@@ -28,7 +28,7 @@ class Member:
         self.n_losses = 0
         self.after, self.version, self.n_granted = 0, 0, 0
         self.lessons: deque[ExecutionEvent] = deque(maxlen=_MOST_LESSONS)
-        self.state = NodeState()
+        self.state = NodeState(n_measured=before.n_measured, n_left=before.n_left)
 
     @property
     def is_to_check(self) -> bool:

@@ -1,6 +1,6 @@
 """What a node tells the driver of its fleet."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -49,6 +49,17 @@ class NodeState:
     detail: str = ""
     n_alone: float | None = None
     config_s: float | None = None
+
+    def after(self, before: "NodeState") -> "NodeState":
+        """Return the state with the counts of an earlier one until its campaign has loaded its memory."""
+        counted = before if self.n_left is None else self
+        return replace(
+            self,
+            n_measured=counted.n_measured,
+            n_left=counted.n_left,
+            left_s=before.left_s if self.left_s is None else self.left_s,
+            last=self.last or before.last,
+        )
 
     def as_data(self) -> dict[str, Any]:
         """Return the state as plain data."""

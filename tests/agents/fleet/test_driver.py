@@ -167,6 +167,59 @@ def test_a_node_whose_workers_are_lost_again_and_again_before_a_run_ends_has_fai
     assert (state.phase, state.detail) == (Phase.FAILED, "its worker was lost: its raylet is out of memory")
 
 
+class ReplacedNode:
+    """A node whose worker is lost after some runs; the one in its place fails before it has loaded its memory."""
+
+    _told = (
+        NodeState(Phase.MEASURING, n_measured=3, n_left=4, left_s=8.0, last="f 30 rps: OK"),
+        None,
+        NodeState(Phase.STARTING),
+        NodeState(Phase.FAILED, detail="there is no k6"),
+    )
+
+    def __init__(self, *_: object) -> None:
+        self._states = iter(self._told)
+
+    def checked(self, *_: object) -> Checked:
+        return Checked(None)
+
+    def begin(self, _: object) -> None:
+        pass
+
+    def news(self, *_: object) -> News:
+        state = next(self._states)
+        if state is None:
+            raise InProcessRay.exceptions.RayError("its raylet is out of memory")
+        return News(is_begun=True, version=1, state=state)
+
+
+def test_counts_stay_while_a_new_worker_starts(tmp_path: Path) -> None:
+    plan = load_fleet(write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES))
+    states: list[NodeState] = []
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(plan, InProcessRay(ReplacedNode), store)
+        driver.start()
+        driver.run(lambda: states.append(driver.states["a"]))
+    first = next(i for i, state in enumerate(states) if state.n_measured)
+    assert {(state.n_measured, state.n_left, state.left_s, state.last) for state in states[first:]} == {
+        (3, 4, 8.0, "f 30 rps: OK")
+    }
+    assert list(dict.fromkeys(state.phase for state in states[first:])) == [
+        Phase.MEASURING,
+        Phase.RESTARTING,
+        Phase.STARTING,
+        Phase.FAILED,
+    ]
+
+
+def test_counts_of_an_earlier_start_stay_until_the_campaign_has_loaded_its_memory(tmp_path: Path) -> None:
+    plan = load_fleet(write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES))
+    before = NodeState(Phase.COMPLETE, n_asked=9, n_measured=3, n_left=0, last="f 30 rps: OK", n_alone=4.0)
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(plan, SilentRay(), store, before={"a": before, "gone": before})
+    assert driver.states == {"a": NodeState(Phase.WAITING, n_measured=3, n_left=0)}
+
+
 def test_of_two_machines_with_different_k6_one_measures(tmp_path: Path) -> None:
     def version(settings: DfaasConfig) -> str:
         return {2: "1.1.0", 4: "2.2.0"}[settings.functions[0].concurrency or 0]
