@@ -12,6 +12,7 @@ What must always hold:
 
 from peva_env.memory.contexts import REFINED, RULES, context_hash, digest, node_name, parsed_context, show_as_read
 from peva_env.memory.database import Database, is_in_use
+from peva_env.memory.duckdb_errors import ANOTHER_FILE
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.fleet_names import fleet_node, fleet_run_id
@@ -28,6 +29,7 @@ from peva_env.memory.verify import verify
 from peva_env.memory.writing import left_as_it_was, writing
 
 __all__ = [
+    "ANOTHER_FILE",
     "CORE_TABLES",
     "DEBUG_TABLES",
     "DEFAULT_SCHEMA_VERSION",

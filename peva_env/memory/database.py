@@ -16,7 +16,7 @@ import duckdb
 from peva_env import __version__
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.connecting import connect_duckdb
-from peva_env.memory.duckdb_errors import duckdb_problem, naming
+from peva_env.memory.duckdb_errors import ANOTHER_FILE, duckdb_problem, naming
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
 from peva_env.system import local_path
@@ -131,7 +131,7 @@ class Database:
         if schema_version != self.schema_version:
             raise SchemaMismatchError(
                 f"memory {self.path}: schema_version is {schema_version!r}, but {self.schema_version!r} is asked for; "
-                "choose another db_path, or use the version that wrote this file"
+                f"{ANOTHER_FILE}, or use the version that wrote this file"
             )
 
     @contextmanager
@@ -166,7 +166,7 @@ class Database:
             raise MemoryStoreError(f"memory {self.path}: its folder cannot be created: {error.strerror}") from error
         try:
             if not stat.S_ISREG(Path(self._file).stat().st_mode):
-                raise MemoryStoreError(f"memory {self.path}: is no regular file; choose another db_path")
+                raise MemoryStoreError(f"memory {self.path}: is no regular file; {ANOTHER_FILE}")
             with Path(self._file).open("rb") as file:
                 begins = file.read(_MAGIC_END)
                 n_bytes = os.fstat(file.fileno()).st_size
@@ -179,7 +179,7 @@ class Database:
         except OSError as error:
             raise MemoryStoreError(f"memory {self.path}: cannot be read: {error.strerror}") from error
         if not is_duckdb:
-            raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; choose another db_path")
+            raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; {ANOTHER_FILE}")
         return True
 
     def _has_log(self) -> bool:

@@ -20,6 +20,9 @@ _NO_LOCK = re.compile(r'Could not set lock on file ".*?": (?P<reason>[^.,]+)')
 _LOCKED = {os.strerror(errno.EACCES), os.strerror(errno.EAGAIN)}
 """Two texts by which an operating system says that another process has the lock."""
 
+ANOTHER_FILE = "choose another db_path"
+"""What errors advise where a memory's file cannot be used. Who gives the path by another key puts that in its place."""
+
 
 @contextmanager
 def naming(memory: str | Path) -> Iterator[None]:
@@ -42,10 +45,10 @@ def duckdb_problem(error: duckdb.Error) -> str:
         text = str(json.loads(f'"{wrapped["message"]}"', strict=False))
     holder = _LOCK_HOLDER.search(text)
     if holder:
-        return f"in use by {_named(holder)}; wait for it, stop it, or choose another db_path"
+        return f"in use by {_named(holder)}; wait for it, stop it, or {ANOTHER_FILE}"
     no_lock = _NO_LOCK.search(text)
     if no_lock and no_lock["reason"] in _LOCKED:
-        return "in use by another process; wait for it, stop it, or choose another db_path"
+        return f"in use by another process; wait for it, stop it, or {ANOTHER_FILE}"
     if no_lock:
         return (
             f"its file system cannot lock files ({no_lock['reason']}), as many network drives cannot; "
@@ -54,7 +57,7 @@ def duckdb_problem(error: duckdb.Error) -> str:
     if "version number" in text and "we can only read" in text:
         return f"was written by a newer DuckDB than {duckdb.__version__}, install a newer one: {text}"
     if "different configuration than existing connections" in text:
-        return "in use by this process; close what has it open, or choose another db_path"
+        return f"in use by this process; close what has it open, or {ANOTHER_FILE}"
     return text.removeprefix("IO Error: ")
 
 

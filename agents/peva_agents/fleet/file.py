@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from peva_env.config import DfaasConfig, Section, parse_config_beside, read_mapping, validated
 from peva_env.errors import ConfigError
+from peva_env.memory import ANOTHER_FILE
 from peva_env.system import local_path
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,39}")
@@ -92,6 +93,11 @@ def load_fleet(path: Path) -> FleetPlan:
                 f"{path}: nodes: the name {node.name!r} is there twice, in upper or lower case; each node has its own"
             )
     return FleetPlan(path, nodes, found.agent, folder, found.budget_seconds, found.max_loaded)
+
+
+def advice_of_fleet(problem: str) -> str:
+    """Return what is wrong with a memory, with the key that chooses it in a fleet, where no memory has a db_path."""
+    return problem.replace(ANOTHER_FILE, "choose another output_dir")
 
 
 def _node(path: Path, folder: Path, defaults: Mapping[str, Any], index: int, given: Mapping[str, Any]) -> FleetNode:

@@ -13,7 +13,7 @@ import psutil
 from rich.console import Console
 
 from peva_agents.fleet.driver import NAMESPACE, FleetDriver
-from peva_agents.fleet.file import FleetPlan, load_fleet
+from peva_agents.fleet.file import FleetPlan, advice_of_fleet, load_fleet
 from peva_agents.fleet.news import NodeState, Phase
 from peva_agents.fleet.status import FleetStatus, read_status, write_status
 from peva_agents.fleet.view import FleetView, node_table, savings_text, say_failures
@@ -92,10 +92,10 @@ def _memory(file: Path, plan: FleetPlan) -> Iterator[DuckDBMemoryStore]:
     with ExitStack() as resources:
         try:
             store = resources.enter_context(writing(plan.memory, DEFAULT_SCHEMA_VERSION))
-        except MemoryStoreError:
+        except MemoryStoreError as error:
             pid = _other_driver(plan)
             if pid is None:
-                raise
+                raise type(error)(advice_of_fleet(str(error))) from error
             raise MemoryStoreError(
                 f"memory {plan.memory}: process {pid} drives a fleet with it; wait for that, end it with peva-env "
                 f"fleet stop {file}, or choose another output_dir"

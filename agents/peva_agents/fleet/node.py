@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 
 from peva_agents.fleet.exchange import Tables, merge, packed
+from peva_agents.fleet.file import advice_of_fleet
 from peva_agents.fleet.link import DriverLink, Stopped
 from peva_agents.fleet.listening import Begun, ListeningAgent
 from peva_agents.fleet.news import Checked, News, Phase
@@ -137,7 +138,7 @@ class NodeCampaign:
         except Stopped as stop:
             phase, detail = Phase.INTERRUPTED, str(stop)
         except PevaError as error:
-            phase, detail = Phase.FAILED, str(error)
+            phase, detail = Phase.FAILED, advice_of_fleet(str(error))
         except BaseException as error:  # noqa: BLE001 - whatever it is, the driver must hear of it
             phase, detail = Phase.FAILED, repr(error)
         self._link.tell(phase=phase, detail=detail, **self._counts())

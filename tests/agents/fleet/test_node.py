@@ -10,6 +10,7 @@ from peva_env.contracts import ExecutionEvent
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
 from tests.agents.fleet.test_file import GRID, write
 from tests.support.fleet_nodes import sleeping_env, started_runs, stored_runs
+from tests.support.running_memory import held
 
 QUICK = GRID | {"duration": "1s"}
 
@@ -89,6 +90,20 @@ def test_the_session_of_a_killed_worker_is_sent_as_crashed(tmp_path: Path) -> No
         assert store.database.connection.execute("SELECT run_id, status FROM run_sessions").fetchall() == [
             ("a.20261129T100000", "crashed")
         ]
+
+
+def test_a_memory_that_another_process_has_is_told_with_what_the_user_of_a_fleet_can_choose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peva_agents.fleet.node._LOST_WORKER_S", 0.2)
+    path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=QUICK)
+    campaign = NodeCampaign(sleeping_env)
+    with held(load_fleet(path).memory_of("a")) as holder:
+        campaign.begin(orders(path, {}))
+        state, _, _ = play(campaign)
+    assert state.phase is Phase.FAILED
+    assert f"nodes/a/peva_faas.duckdb: in use by process {holder.pid} (" in state.detail
+    assert state.detail.endswith("; wait for it, stop it, or choose another output_dir")
 
 
 def test_a_machine_with_another_k6_is_refused(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from rich.console import Console
 
-from peva_agents.fleet import run, status
-from peva_env.errors import ConfigError, PevaError
+from peva_agents.fleet import load_fleet, run, status
+from peva_env.errors import ConfigError, MemoryStoreError, PevaError
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +36,15 @@ def test_an_empty_address_is_no_request_for_a_ray_of_its_own(tmp_path: Path) -> 
     """Such as that of an unset variable: ``--ray "$ADDRESS"``."""
     with pytest.raises(ConfigError, match=r"--ray '': must be auto, local or HOST:PORT"):
         run(write(tmp_path), console=Console(quiet=True), ray="")
+
+
+def test_a_memory_of_a_fleet_that_cannot_be_used_is_told_with_the_key_that_names_it(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    memory = load_fleet(path).memory
+    memory.parent.mkdir()
+    memory.write_text("not a database")
+    with pytest.raises(MemoryStoreError, match=r"fleet\.duckdb: is not a DuckDB database; choose another output_dir$"):
+        run(path, console=Console(quiet=True))
 
 
 def test_a_fleet_whose_ray_is_starting_has_a_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
