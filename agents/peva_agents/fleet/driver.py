@@ -269,7 +269,7 @@ class FleetDriver:
         if news.state.phase.is_end and self._ends_as is not None and news.state.phase is Phase.INTERRUPTED:
             member.end(self._ends_as, _WHY.get(self._ends_as, news.state.detail))
         elif not member.state.phase.is_end:
-            member.state = news.state.after(member.state)
+            member.follow(news.state)
             self._require_own_target(member, news)
 
     def _ask(self) -> None:

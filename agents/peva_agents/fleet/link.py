@@ -83,12 +83,21 @@ class DriverLink:
         with self._changed:
             if not self._has_leave:
                 self.tell(phase=Phase.WAITING, n_asked=self._state.n_asked + 1, **changes)
-                self._changed.wait_for(lambda: self._is_stopping or not self._asks)
-                if not self._is_stopping:
-                    self._has_leave = True
-                    self.tell(phase=Phase.MEASURING, detail="chooses a configuration")
-            if self._is_stopping:
+                self._wait_until_granted()
+            elif self._is_stopping:
                 raise Stopped("the fleet was stopped")
+
+    def put_aside(self, why: str) -> None:
+        """Give back the leave to run, if there is some, and ask for another try; wait for it.
+
+        Raises:
+            Stopped: the fleet was stopped.
+        """
+        with self._changed:
+            self._has_leave = False
+            n_asked = max(self._state.n_asked, self._n_granted) + 1
+            self.tell(phase=Phase.ASIDE, n_asked=n_asked, detail=why)
+            self._wait_until_granted()
 
     def use_leave(self, detail: str) -> None:
         """Tell that a run begins; the next one needs leave of its own."""
@@ -101,6 +110,13 @@ class DriverLink:
         with self._changed:
             lessons, self._lessons = self._lessons, []
         return lessons
+
+    def _wait_until_granted(self) -> None:
+        self._changed.wait_for(lambda: self._is_stopping or not self._asks)
+        if self._is_stopping:
+            raise Stopped("the fleet was stopped")
+        self._has_leave = True
+        self.tell(phase=Phase.MEASURING, detail="chooses a configuration")
 
     @property
     def _asks(self) -> bool:

@@ -12,6 +12,9 @@ from peva_env.contracts import ExecutionEvent
 AGAIN_S = 0.5
 """How long the driver waits before it tries again."""
 
+ASIDE_S = 60.0
+"""How long a node is left alone whose runs measured nothing, as while other programs have its machine."""
+
 _MOST_LESSONS = 256
 """Largest number of other nodes' runs that come with a leave to run; of more, the latest."""
 
@@ -49,7 +52,9 @@ class Member:
 
     @property
     def asks(self) -> bool:
-        """Whether the campaign asks for leave to run."""
+        """Whether the campaign asks for leave to run, and may have it."""
+        if self.is_begun and self.state.phase is Phase.ASIDE:
+            return self.state.n_asked > self.n_granted and time.monotonic() >= self.again_at
         waits = self.is_begun and self.state.phase is Phase.WAITING
         return waits and self.state.n_asked >= self.n_granted and not self.is_loaded
 
@@ -58,7 +63,15 @@ class Member:
         """Whether the node is under load, or may be at any moment."""
         if self.state.phase.is_end or self.state.phase is Phase.COMPARING or not self.n_granted:
             return False
+        if self.state.phase is Phase.ASIDE:
+            return self.state.n_asked <= self.n_granted
         return self.state.n_asked < self.n_granted or self.state.phase is not Phase.WAITING
+
+    def follow(self, state: NodeState) -> None:
+        """Take over the state that the node tells."""
+        if state.phase is Phase.ASIDE and self.state.phase is not Phase.ASIDE:
+            self.again_at = time.monotonic() + ASIDE_S
+        self.state = state.after(self.state)
 
     def take_lessons(self) -> tuple[ExecutionEvent, ...]:
         """Return the other nodes' runs since the last call."""

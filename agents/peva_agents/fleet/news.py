@@ -9,12 +9,17 @@ from peva_env.contracts import ExecutionEvent
 
 
 class Phase(StrEnum):
-    """What a node is doing; the last five are ends. ``COMPARING``: its map is known, and it computes what was saved."""
+    """What a node is doing; the last five are ends.
+
+    ``ASIDE``: its runs measured nothing, as on a busy machine, and it asks for another try. ``COMPARING``: its map is
+    known, and it computes what was saved.
+    """
 
     WAITING = "waiting"
     STARTING = "starting"
     MEASURING = "measuring"
     RESTARTING = "restarting"
+    ASIDE = "aside"
     COMPARING = "comparing"
     COMPLETE = "complete"
     STOPPED = "stopped"

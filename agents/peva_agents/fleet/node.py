@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from peva_env.contracts import (
     Verdict,
 )
 from peva_env.env import PevaEnv
-from peva_env.errors import PevaError
+from peva_env.errors import InvalidRunError, PevaError
 from peva_env.memory import DuckDBMemoryStore, is_in_use, read_events, writing
 from peva_env.planning import REFINING_AGENT, Bracket, DfaasPlanBuilder, Refinement, agent_factory
 from peva_env.space import Config, config_text
@@ -38,6 +39,9 @@ from peva_env.system import end_with_raylet
 
 _LOST_WORKER_S = 30.0
 _PAUSE_S = 0.2
+
+MOST_PAUSES = 5
+"""How often in a row, without a valid run, a campaign whose runs measure nothing is put aside before it has failed."""
 
 _PLAYED_AGAIN = 3
 """How often an agent plays once more without the other nodes, with other seeds: a single game has luck."""
@@ -69,6 +73,7 @@ class NodeCampaign:
         self._env: PevaEnv | None = None
         self._session_known = False
         self._costs_s: list[float] = []
+        self._n_valid = 0
         self._iterations = 1
 
     def checked(self, settings: DfaasConfig, of_fleet: str | None) -> Checked:
@@ -119,6 +124,7 @@ class NodeCampaign:
     def measured(self, event: ExecutionEvent) -> None:
         """Send the event of a run."""
         self._costs_s.append(event.cost_s)
+        self._n_valid += event.is_valid
         self._link.tell(event, phase=Phase.WAITING)
 
     def concluded(self, config: Config, verdict: Verdict, resolved: int) -> None:
@@ -155,17 +161,30 @@ class NodeCampaign:
             if mine:  # also what an earlier start had no time to send
                 self._link.tell(packed(store, mine))
         settings = parse_config({**own.model_dump(mode="json", exclude_unset=True), "run_id": orders.run_id})
-        settings = self._with_rates(settings)
+        settings = self._patiently(partial(self._with_rates, settings))
         if settings.refine_share is not None:  # before hours of campaign that nothing could refine
             Refinement(DfaasPlanBuilder(settings).build_space(), settings.refine_share)
         grid = settings.model_copy(update={"refine": None})
         agent = agent_factory(orders.agent)(grid)
         if isinstance(agent, SpaceBoundAgent):
             agent.require_space(DfaasPlanBuilder(grid).build_space())
-        ended = self._play(orders, grid, agent)
+        ended = self._patiently(lambda: self._play(orders, grid, orders.agent))
         if settings.refine and ended[0] is Phase.COMPLETE:
-            ended = self._play(orders, settings, agent_factory(REFINING_AGENT)(settings))
+            ended = self._patiently(lambda: self._play(orders, settings, REFINING_AGENT))
         return ended
+
+    def _patiently[T](self, do: Callable[[], T]) -> T:
+        """Do a part of the campaign; if its runs measure nothing, do it again when the driver gives leave."""
+        n_pauses = 0
+        while True:
+            n_valid = self._n_valid
+            try:
+                return do()
+            except InvalidRunError as error:
+                n_pauses = 1 if self._n_valid > n_valid else n_pauses + 1
+                if n_pauses > MOST_PAUSES:
+                    raise
+                self._link.put_aside(str(error))
 
     def _with_rates(self, settings: DfaasConfig) -> DfaasConfig:
         """Return a configuration whose rates are known; scout first if they have to be found."""
@@ -179,8 +198,9 @@ class NodeCampaign:
 
         return with_known_rates(settings, scout)
 
-    def _play(self, orders: Orders, settings: DfaasConfig, agent: Agent) -> tuple[Phase, str]:
+    def _play(self, orders: Orders, settings: DfaasConfig, agent_name: str) -> tuple[Phase, str]:
         """Let an agent run a campaign, and return how and why it ended."""
+        agent: Agent = agent_factory(agent_name)(settings)
         usual = agent.dominance if isinstance(agent, AgentWithDominance) else "one_sided"
         env = self._make_env(orders, settings.model_copy(update={"dominance": settings.dominance or usual}))
         self._env = env.unwrapped  # type: ignore[assignment]
@@ -220,6 +240,7 @@ class NodeCampaign:
 
     def stepped(self, event: ExecutionEvent) -> None:
         """Send the event of a step of a scouting."""
+        self._n_valid += event.is_valid
         self._link.tell(event)
 
     def scouted(self, bracket: Bracket) -> None:

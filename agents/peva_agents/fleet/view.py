@@ -10,7 +10,8 @@ from rich.text import Text
 from peva_agents.fleet.news import NodeState, Phase
 from peva_env.console import duration_text, say
 
-_STYLES = {Phase.COMPLETE: "green", Phase.FAILED: "red", Phase.MEASURING: "bold", Phase.RESTARTING: "yellow"}
+_TROUBLED = (Phase.RESTARTING, Phase.ASIDE)
+_STYLES = {Phase.COMPLETE: "green", Phase.FAILED: "red", Phase.MEASURING: "bold"} | dict.fromkeys(_TROUBLED, "yellow")
 
 
 def node_table(states: Mapping[str, NodeState]) -> Table:
@@ -37,10 +38,10 @@ def node_table(states: Mapping[str, NodeState]) -> Table:
 
 
 def say_failures(console: Console, states: Mapping[str, NodeState]) -> None:
-    """Say why nodes failed, in full: the table cuts it."""
+    """Say why nodes failed or are put aside, in full: the table cuts it."""
     for name, state in states.items():
-        if state.phase is Phase.FAILED:
-            say(console, f"{name} failed: {state.detail}")
+        if state.phase in (Phase.FAILED, Phase.ASIDE):
+            say(console, f"{name} {state.phase}: {state.detail}")
 
 
 def savings_text(states: Mapping[str, NodeState]) -> str:
@@ -87,6 +88,6 @@ class FleetView:
             last, phase = self._told.get(name, ("", Phase.WAITING))
             if state.last and state.last != last:  # a new worker in place of a lost one has no verdict of its own yet
                 say(self._console, f"{name}: {state.last}  {state.n_measured} measured, {state.n_left} left")
-            if state.phase is not phase and (state.phase.is_end or state.phase is Phase.RESTARTING):
+            if state.phase is not phase and (state.phase.is_end or state.phase in _TROUBLED):
                 say(self._console, f"{name}: {state.phase}{f': {state.detail}' if state.detail else ''}")
             self._told[name] = (state.last, state.phase)

@@ -4,24 +4,36 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from peva_agents.fleet import FleetDriver, NodeState, Phase, load_fleet
+from peva_agents.fleet import FleetDriver, NodeState, Orders, Phase, load_fleet
 from peva_agents.fleet.news import Checked, News
+from peva_agents.fleet.node import MOST_PAUSES
 from peva_agents.fleet.view import node_table, savings_text
 from peva_agents.learnt import TransferAgent
 from peva_env.campaign import Scouting
 from peva_env.config import DfaasConfig, parse_config
-from peva_env.contracts import EndStatus, EventKind, ExecutionEvent
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
+from peva_env.env import PevaEnv
 from peva_env.maps import read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, Session, fleet_node, reading, writing
+from peva_env.space import Config
 from tests.agents.fleet.test_file import write
 from tests.support.builders import event
-from tests.support.fleet_nodes import SLEEPING, sleeping_env, started_runs, stored_runs
+from tests.support.fleet_nodes import (
+    SLEEPING,
+    SleepingHost,
+    SleepingSource,
+    sleeping_env,
+    started_runs,
+    stored_runs,
+)
 from tests.support.in_process_ray import InProcessRay
 from tests.support.processes import wait_until
 
@@ -218,6 +230,78 @@ def test_counts_of_an_earlier_start_stay_until_the_campaign_has_loaded_its_memor
     with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
         driver = FleetDriver(plan, SilentRay(), store, before={"a": before, "gone": before})
     assert driver.states == {"a": NodeState(Phase.WAITING, n_measured=3, n_left=0)}
+
+
+class BusyMachine:
+    """The source of a node whose first runs measure nothing."""
+
+    def __init__(self, source: SleepingSource, n_runs: int) -> None:
+        self._source, self._n_runs = source, n_runs
+
+    def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:
+        event = self._source.measure(config, iteration=iteration, rng=rng)
+        if iteration >= self._n_runs:
+            return event
+        return replace(event, verdict=Verdict.INVALID, reasons=("other programs had the cores",))
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def busy_at_first(n_runs: int) -> tuple[Any, ...]:
+    """Return the arguments of ``NodeCampaign`` with which the first runs of node a measure nothing."""
+
+    def env(orders: Orders, settings: DfaasConfig) -> PevaEnv:
+        host = SleepingHost(orders, settings)
+        if orders.node.name == "a":
+            host.source = BusyMachine(host.source, n_runs)  # type: ignore[assignment,arg-type]
+        return PevaEnv(host)
+
+    return (env, *SLEEPING[1:])
+
+
+@pytest.mark.timeout(60)
+def test_a_node_on_a_busy_machine_is_put_aside_while_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peva_agents.fleet.member.ASIDE_S", 2.0)
+    driver = driven(tmp_path, busy_at_first(1), agent="bisection", max_loaded=1)
+    assert {state.phase for state in driver.states.values()} == {Phase.COMPLETE}
+    with reading(tmp_path / "out" / "fleet.duckdb", DEFAULT_SCHEMA_VERSION) as connection:
+        runs = connection.execute(
+            "SELECT run_id, verdict, started_at, ended_at FROM execution_events WHERE kind = 'measured' ORDER BY 3"
+        ).fetchall()
+    nodes = [fleet_node(run_id) for run_id, *_ in runs]
+    n_of_b = nodes.count("b")
+    assert nodes[: n_of_b + 1] == ["a", *["b"] * n_of_b]
+    assert runs[0][1] == "INVALID"
+    assert all(one[3] <= other[2] for one, other in pairwise(runs))
+
+
+@pytest.mark.timeout(60)
+def test_a_node_whose_runs_measure_nothing_time_after_time_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("peva_agents.fleet.member.ASIDE_S", 0.1)
+    driver = driven(tmp_path, busy_at_first(100), agent="bisection")
+    assert [state.phase for state in driver.states.values()] == [Phase.FAILED, Phase.COMPLETE]
+    assert driver.states["a"].detail.endswith("measured nothing: other programs had the cores")
+    assert len(started_runs(tmp_path / "out", "a")) == 1 + MOST_PAUSES
+
+
+@pytest.mark.timeout(60)
+def test_a_node_that_is_put_aside_can_be_stopped(tmp_path: Path) -> None:
+    plan = load_fleet(write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES))
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(plan, InProcessRay(), store, busy_at_first(1))
+        driver.start()
+
+        def stop_when_aside() -> None:
+            if driver.states["a"].phase is Phase.ASIDE:
+                driver.stop()
+
+        driver.run(stop_when_aside)
+    assert driver.states["a"].phase is Phase.INTERRUPTED
 
 
 def test_of_two_machines_with_different_k6_one_measures(tmp_path: Path) -> None:

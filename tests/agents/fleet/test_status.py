@@ -55,12 +55,13 @@ def test_a_driver_whose_parent_has_not_noticed_its_end_has_ended(tmp_path: Path)
         assert read_status(path).driver is None
 
 
-def test_why_a_node_failed_is_said_in_full(tmp_path: Path) -> None:
+@pytest.mark.parametrize("phase", [Phase.FAILED, Phase.ASIDE])
+def test_why_a_node_does_not_go_on_is_said_in_full(phase: Phase, tmp_path: Path) -> None:
     path = write(tmp_path, output_dir=str(tmp_path / "out"))
     why = "f 30 rps: 3 run(s) in a row measured nothing: " + "other programs had the core that f needed, " * 5
     folder = load_fleet(path).folder
     folder.mkdir()
-    write_status(folder / "status.json", {"a": NodeState(Phase.FAILED, detail=why)}, 9.0, None)
+    write_status(folder / "status.json", {"a": NodeState(phase, detail=why)}, 9.0, None)
     console = Console(file=io.StringIO(), width=80)
     status(path, console=console)
-    assert f"a failed: {why}".strip() in console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"a {phase}: {why}".strip() in console.file.getvalue()  # type: ignore[attr-defined]
