@@ -113,12 +113,16 @@ def _other_driver(plan: FleetPlan) -> int | None:
 
 
 def _tell_start(plan: FleetPlan) -> Mapping[str, NodeState]:
-    """Write and return the states of a fleet that is about to start Ray: those of its last end."""
+    """Write and return the states of a fleet that is about to start Ray: those of its last end, and no run goes on."""
     try:
         before = read_status(_status_path(plan)).nodes
     except PevaError:  # no fleet has told its status there, or the file is damaged and is replaced
         before = {}
     states = {node.name: before.get(node.name, NodeState()) for node in plan.nodes}
+    states = {
+        name: state if state.phase.is_end else replace(state, phase=Phase.WAITING, detail="")
+        for name, state in states.items()
+    }
     write_status(_status_path(plan), states, 0.0, plan.budget_s)
     return states
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import yaml
 from rich.console import Console
 
-from peva_agents.fleet import load_fleet, run, status
+from peva_agents.fleet import NodeState, Phase, load_fleet, run, status
+from peva_agents.fleet.status import write_status
 from peva_env.errors import ConfigError, MemoryStoreError, PevaError
 
 
@@ -47,9 +49,16 @@ def test_a_memory_of_a_fleet_that_cannot_be_used_is_told_with_the_key_that_names
         run(path, console=Console(quiet=True))
 
 
-def test_a_fleet_whose_ray_is_starting_has_a_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fleet_whose_ray_is_starting_has_a_driver_and_measures_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("ray", reason="needs the `ray` extra")
     path, said, found = write(tmp_path), io.StringIO(), io.StringIO()
+    folder = load_fleet(path).folder
+    folder.mkdir()
+    killed = NodeState(Phase.MEASURING, n_measured=31, n_left=44, last="f 30 rps: OK", detail="f 40 rps (run 1)")
+    write_status(folder / "status.json", {"a": killed}, 9.0, None)
+    (folder / "fleet.duckdb").touch()
 
     def join(ray: Any, given: Any) -> None:
         status(path, console=Console(file=found, width=200))
@@ -60,3 +69,5 @@ def test_a_fleet_whose_ray_is_starting_has_a_driver(tmp_path: Path, monkeypatch:
         run(path, console=Console(file=said, width=200))
     assert f"process {os.getpid()} drives the fleet" in found.getvalue()
     assert "starting Ray on this machine" in said.getvalue()
+    assert re.search("a +waiting +31 +44 +f 30 rps: OK", found.getvalue())
+    assert "run 1" not in found.getvalue()
