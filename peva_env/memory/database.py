@@ -266,14 +266,17 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, record: Mapping[st
 
 
 def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows, each with a value for every column, by one statement: to plan one takes longer than a row.
+    """Insert rows, each with a value for every column, by one statement.
 
-    Only for some hundred rows at a time.
+    Several rows are a list for each column: DuckDB takes longer to plan a row of values than to insert it.
     """
-    if rows:
-        row = f"({', '.join('?' * len(rows[0]))})"
-        values = ", ".join([row] * len(rows))
-        connection.execute(f"INSERT INTO {table} VALUES {values}", [value for row in rows for value in row])  # noqa: S608
+    if len(rows) == 1:  # for which lists take longer
+        marks = ", ".join("?" * len(rows[0]))
+        connection.execute(f"INSERT INTO {table} VALUES ({marks})", list(rows[0]))  # noqa: S608
+    elif rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        each = ", ".join(["unnest(?)"] * len(columns))
+        connection.execute(f"INSERT INTO {table} SELECT {each}", columns)
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

@@ -24,8 +24,8 @@ from peva_env.space import ConfigKey
 
 DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
 
-_ROWS_AT_A_TIME = 100
-"""Rows of one INSERT: DuckDB takes longer to plan an INSERT than to insert its row."""
+_ROWS_AT_A_TIME = 1000
+"""Rows of one INSERT, which are in RAM twice."""
 
 _LOG_ONLY = "SET wal_autocheckpoint = '1TB'"
 """During a campaign DuckDB only appends to its log, and checkpoints it when the memory is closed: one of some 2,500

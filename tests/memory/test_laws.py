@@ -79,6 +79,18 @@ def shown(cache: TensorCache) -> dict[str, Any]:
     return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
 
 
+@settings(max_examples=10, deadline=None)
+@given(given_events=some_events)
+def test_events_that_are_stored_together_are_as_if_stored_one_after_the_other(
+    given_events: list[ExecutionEvent],
+) -> None:
+    with memory() as together, memory() as apart:
+        together.insert_events(given_events)
+        for one in given_events:
+            apart.insert_events([one])
+        assert content(together) == content(apart)
+
+
 # Parquet and merges
 
 
