@@ -12,7 +12,7 @@ What must always hold:
 
 from peva_env.system import processes
 from peva_env.system.clock import Moment
-from peva_env.system.cluster import end_with_raylet, ray_cluster
+from peva_env.system.cluster import end_with_raylet, is_own_raylet_lost, ray_cluster
 from peva_env.system.cores import busy_s, urgent_pct, usable_cores, waited_s
 from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
@@ -35,6 +35,7 @@ __all__ = [
     "end_with_raylet",
     "failure_text",
     "install_text",
+    "is_own_raylet_lost",
     "json_value",
     "load_class",
     "local_path",

@@ -100,6 +100,12 @@ def _without_messages(worker: Any) -> Iterator[None]:
         worker._worker_logs_enabled = before
 
 
+def is_own_raylet_lost(ray: Any) -> bool:
+    """Tell whether the cluster has lost the raylet by which this process joined it; Ray ends all actors of it then."""
+    own = ray.get_runtime_context().get_node_id()
+    return any(node["NodeID"] == own and not node["Alive"] for node in ray.nodes())
+
+
 def end_with_raylet() -> None:
     """End this worker of Ray within a second after its raylet, without any clean-up; no-op in other processes.
 

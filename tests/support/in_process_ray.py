@@ -28,6 +28,12 @@ class InProcessRay:
         self._numbers, self._returned = itertools.count(), dict[int, Any]()
         self.n_calls = Counter[str]()
 
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"NodeID": "here", "Alive": True}]
+
+    def get_runtime_context(self) -> Any:
+        return SimpleNamespace(get_node_id=lambda: "here")
+
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 1.0}
 

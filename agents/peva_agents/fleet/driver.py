@@ -24,7 +24,7 @@ from peva_env.contracts import EventKind, ExecutionEvent, TransferringAgent
 from peva_env.errors import LoadGeneratorError, PevaError
 from peva_env.memory import DuckDBMemoryStore, fleet_node, fleet_run_id
 from peva_env.planning import agent_factory
-from peva_env.system import uninterrupted
+from peva_env.system import is_own_raylet_lost, uninterrupted
 
 NAMESPACE = "peva-env-fleet"
 
@@ -112,6 +112,7 @@ class FleetDriver:
 
         Raises:
             KeyboardInterrupt: the fleet was interrupted; call ``stop``, and this again.
+            PevaError: Ray has lost the raylet of this machine.
             MemoryStoreError: the fleet's memory cannot be written.
         """
         while not all(member.state.phase.is_end for member in self._members.values()):
@@ -214,6 +215,11 @@ class FleetDriver:
             member.end(Phase.FAILED, str(error.cause))
             return None
         except errors.RayError as error:
+            if is_own_raylet_lost(self._ray):
+                raise PevaError(
+                    "Ray's process on this machine (raylet) was lost, and Ray has ended the campaigns with it; start "
+                    "Ray again here, and the same command goes on"
+                ) from error
             member.lost(counts=not isinstance(error, errors.ActorUnavailableError))
             if member.n_losses > self._max_losses or self._ends_as is not None:
                 ends_as = Phase.FAILED if self._ends_as is None else self._ends_as

@@ -21,6 +21,7 @@ from peva_env.campaign import Scouting
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
+from peva_env.errors import PevaError
 from peva_env.maps import read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, Session, fleet_node, reading, writing
 from peva_env.space import Config
@@ -177,6 +178,23 @@ def test_a_node_whose_workers_are_lost_again_and_again_before_a_run_ends_has_fai
         driver.run(lambda: None)
     state = driver.states["a"]
     assert (state.phase, state.detail) == (Phase.FAILED, "its worker was lost: its raylet is out of memory")
+
+
+class RayWithoutOwnRaylet(InProcessRay):
+    """A Ray that has lost the raylet of the driver's machine, and so has ended its actors."""
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"NodeID": "elsewhere", "Alive": True}, {"NodeID": "here", "Alive": False}]
+
+
+def test_a_driver_whose_own_raylet_is_lost_says_so_and_fails_no_node(tmp_path: Path) -> None:
+    plan = load_fleet(write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES))
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(plan, RayWithoutOwnRaylet(ShortLivedNode), store)
+        driver.start()
+        with pytest.raises(PevaError, match=r"on this machine \(raylet\) was lost, .*; start Ray again here"):
+            driver.run(lambda: None)
+    assert not driver.states["a"].phase.is_end
 
 
 class ReplacedNode:
