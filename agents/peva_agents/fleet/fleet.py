@@ -62,6 +62,8 @@ def run(
                 "leave it out, or choose the cluster of the node's machines with --ray"
             )
     output_folder("output_dir", plan.folder, what="fleet", mark=plan.memory.name)
+    with _memory(file, plan):  # from now on it is there: one that is new to a block is removed if that raises
+        pass
     with ExitStack() as resources:
         store = resources.enter_context(_memory(file, plan))
         store.mark_crashed_sessions()

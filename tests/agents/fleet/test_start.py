@@ -71,3 +71,20 @@ def test_a_fleet_whose_ray_is_starting_has_a_driver_and_measures_nothing(
     assert "starting Ray on this machine" in said.getvalue()
     assert re.search("a +waiting +31 +44 +f 30 rps: OK", found.getvalue())
     assert "run 1" not in found.getvalue()
+
+
+def test_a_fleet_that_ends_with_an_error_keeps_its_memory_and_can_be_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A memory is left as it was where a command fails; but a fleet has stored runs in it by then."""
+    pytest.importorskip("ray", reason="needs the `ray` extra")
+    path = write(tmp_path)
+
+    def join(*_: Any) -> None:
+        raise PevaError("Ray was lost")
+
+    monkeypatch.setattr("peva_env.system.cluster._join", join)
+    for _ in range(2):
+        with pytest.raises(PevaError, match="Ray was lost"):
+            run(path, console=Console(quiet=True))
+        assert load_fleet(path).memory.exists()
