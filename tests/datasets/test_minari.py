@@ -195,6 +195,7 @@ def test_what_cannot_be_exported_is_refused_in_one_line(args: list[str], complai
 def test_a_folder_of_datasets_that_cannot_be_written_is_told_before_any_episode(
     monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
+    pytest.importorskip("minari", reason="needs the `minari` extra")
     monkeypatch.setenv("MINARI_DATASETS_PATH", folder)
     with pytest.raises(PevaError, match=f"folder of datasets, {folder}, cannot be written to: .*; set MINARI_"):
         MinariDataset("peva/sim-v0")
