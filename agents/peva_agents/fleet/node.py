@@ -37,7 +37,6 @@ from peva_env.planning import REFINING_AGENT, Bracket, DfaasPlanBuilder, Refinem
 from peva_env.space import Config, config_text
 from peva_env.system import end_with_raylet
 
-_LOST_WORKER_S = 30.0
 _PAUSE_S = 0.2
 
 MOST_PAUSES = 5
@@ -57,6 +56,7 @@ class NodeCampaign:
         make_env: opens the environment of a node.
         k6_version: returns the version of this machine's k6, or None if there is none to compare.
         scout: scouts a node, as ``peva_env.campaign.scout``.
+        lost_worker_s: how long a worker that was lost may need to end, before its memory counts as somebody else's.
     """
 
     def __init__(
@@ -64,8 +64,11 @@ class NodeCampaign:
         make_env: Callable[[Orders, DfaasConfig], gymnasium.Env[Any, Any]] = live_env,
         k6_version: Callable[[DfaasConfig], str | None] = live_k6_version,
         scout: Callable[..., Scouting] = scout_node,
+        *,
+        lost_worker_s: float = 30.0,
     ) -> None:
         end_with_raylet()
+        self._lost_worker_s = lost_worker_s
         self._make_env, self._k6_version, self._scout = make_env, k6_version, scout
         self._link = DriverLink()
         self._beginning = threading.Lock()
@@ -254,7 +257,7 @@ class NodeCampaign:
 
     def _wait_for(self, memory: Path) -> None:
         """Wait for a worker that was lost, but has not yet noticed, to end: it still has the memory of the node."""
-        for _ in range(round(_LOST_WORKER_S / _PAUSE_S)):
+        for _ in range(round(self._lost_worker_s / _PAUSE_S)):
             if not (memory.exists() and is_in_use(memory)):
                 return
             time.sleep(_PAUSE_S)

@@ -92,12 +92,9 @@ def test_the_session_of_a_killed_worker_is_sent_as_crashed(tmp_path: Path) -> No
         ]
 
 
-def test_a_memory_that_another_process_has_is_told_with_what_the_user_of_a_fleet_can_choose(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("peva_agents.fleet.node._LOST_WORKER_S", 0.2)
+def test_a_memory_that_another_process_has_is_told_with_what_the_user_of_a_fleet_can_choose(tmp_path: Path) -> None:
     path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=QUICK)
-    campaign = NodeCampaign(sleeping_env)
+    campaign = NodeCampaign(sleeping_env, lost_worker_s=0.2)
     with held(load_fleet(path).memory_of("a")) as holder:
         campaign.begin(orders(path, {}))
         state, _, _ = play(campaign)
