@@ -156,7 +156,6 @@ def _correct(networks: Networks, worlds: Sequence[CorrectionWorld], n_choices: i
 
 def command() -> None:
     """Run this module; an error that a user can cause is one line, with the exit code that ``peva-env`` has for it."""
-    guard_output()
     try:
         typer.run(main)
     except PevaError as error:
@@ -165,4 +164,5 @@ def command() -> None:
 
 
 if __name__ == "__main__":
+    guard_output()
     command()
