@@ -181,11 +181,11 @@ def _orphans(table: str, key: str, column: str, parent: str, shared: tuple[str, 
     )
 
 
-def _of_session(column: str) -> str:
+def of_session(column: str, source: str = "execution_events") -> str:
+    """Return the query of the events of a relation that do not have the value of their campaign in a column."""
     return (
-        f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', e.{column}, s.{column} "  # noqa: S608
-        "FROM execution_events e JOIN run_sessions s USING (run_id) "
-        f"WHERE e.{column} IS DISTINCT FROM s.{column} ORDER BY 2"
+        f"SELECT 'execution_events', {_EVENT_KEY}, '{column}', e.{column}::VARCHAR, s.{column}::VARCHAR "  # noqa: S608
+        f"FROM {source} e JOIN run_sessions s USING (run_id) WHERE e.{column} IS DISTINCT FROM s.{column}"
     )
 
 
@@ -260,7 +260,7 @@ CHECKS: tuple[RowCheck | str, ...] = (
     _OFFERED,
     _SENT,
     _SUCCESS,
-    *map(_of_session, ("context_hash", "repetition")),
+    *(f"{of_session(column)} ORDER BY 2" for column in ("context_hash", "repetition")),
     _GAPS,
     MARKS_WITHOUT_RUN,
     _orphans("execution_events", _EVENT_KEY, "config_id", "config_catalog", ("config_id",)),

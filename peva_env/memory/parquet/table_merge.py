@@ -18,7 +18,7 @@ from peva_env.memory.parquet.campaign_names import NameClash, campaigns, settle_
 from peva_env.memory.parquet.table_export import quoted
 from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import TABLES
-from peva_env.memory.verify_queries import RowCheck, event_checks, failing, value_checks
+from peva_env.memory.verify_queries import RowCheck, event_checks, failing, of_session, value_checks
 
 _RENAMED = "renamed_campaigns"
 
@@ -44,6 +44,8 @@ _LINKS = (
 )
 """A table, the table that has a row for each of its rows, and the column that both share. An event that was stored
 without a campaign has no session."""
+
+_OF_CAMPAIGNS = ("run_sessions", "execution_events")
 
 _FILLED = {
     "run_sessions": ("context_hash", "context_json"),
@@ -99,8 +101,9 @@ def merge_tables(
 
     Raises:
         MemoryStoreError: two campaigns have one ``run_id``, two rows of one key differ, a row lacks a row of another
-            table that it belongs to, or a value that each row has; an event is none that a memory writes; raw summaries
-            do not fit their events; or an input cannot be read or holds a key twice; nothing is changed.
+            table that it belongs to, or a value that each row has; an event is none that a memory writes, or has the
+            ``run_id`` of another campaign; raw summaries do not fit their events; or an input cannot be read or holds a
+            key twice; nothing is changed.
     """
     with database.transaction(purpose) as connection:
         counts = [_Merge(connection, database.path, one, same_by or {}).run(rename=rename) for one in inputs]
@@ -241,6 +244,27 @@ class _Merge:
                     f"{self._problem}: {column} {orphan[0]!r} of its {table} has no row in {parent}; its files are not "
                     "of one export: export that memory again"
                 )
+        self._check_campaigns()
+
+    def _check_campaigns(self) -> None:
+        """Raise ``MemoryStoreError`` if an event has the ``run_id`` of another campaign.
+
+        That is seen only now: without the row of its campaign an event cannot be told from those of a namesake.
+        """
+        names = [f"SELECT run_id FROM {self._sources[table]}" for table in _OF_CAMPAIGNS if table in self._sources]  # noqa: S608
+        if not names:
+            return
+        wrong = self._connection.execute(
+            f"WITH events AS (FROM execution_events SEMI JOIN ({' UNION ALL '.join(names)}) USING (run_id)) "
+            f"{' UNION ALL '.join(of_session(column, 'events') for column in ('context_hash', 'repetition'))} LIMIT 1"
+        ).fetchone()
+        if wrong:
+            _, key, column, stored, expected = wrong
+            raise MemoryStoreError(
+                f"{self._problem}: event {key} is of another campaign than its run_id, with {column} {stored} instead "
+                f"of {expected}; its files are not of one export, or a campaign's row was lost: `peva-env memory "
+                "verify` tells in which memory"
+            )
 
     def _check_summaries(self, source: str) -> None:
         """Raise ``MemoryStoreError`` if a raw summary has no event, or is of another run than its event."""

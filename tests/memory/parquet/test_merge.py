@@ -194,6 +194,22 @@ def test_memories_that_conflict_with_each_other_leave_a_third_one_as_it_was(
         assert content(store) == before
 
 
+def test_events_without_their_campaign_are_not_given_to_its_namesake(tmp_path: Path, alpha: Path, beta: Path) -> None:
+    with memory(alpha) as store:
+        store.database.connection.execute("DELETE FROM run_sessions; DELETE FROM policy_updates")
+    with memory(beta) as store:
+        other = [replace(one, iteration=7) for one in store.events("ctx B")]
+        store.database.connection.execute("DELETE FROM execution_events; DELETE FROM k6_raw_summaries")
+        store.insert_events(other)
+    for first, second in ((alpha, beta), (beta, alpha)):
+        with memory() as merged:
+            merge_memories(merged, [first])
+            before = content(merged)
+            with pytest.raises(MemoryStoreError, match="another campaign than its run_id, with context_hash"):
+                merge_memories(merged, [second])
+            assert content(merged) == before
+
+
 def names_and_verdicts(store: DuckDBMemoryStore) -> list[tuple[str, str]]:
     return store.database.connection.execute(
         "SELECT run_id, verdict FROM execution_events JOIN k6_raw_summaries USING (config_id, iteration, repetition, "
