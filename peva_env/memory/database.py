@@ -160,6 +160,8 @@ class Database:
         """
         if self._file == ":memory:":
             return False
+        if self._file.endswith(LOG_ENDINGS):
+            raise MemoryStoreError(f"memory {self.path}: DuckDB gives such a name to its logs; {ANOTHER_FILE}")
         try:
             Path(self._file).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

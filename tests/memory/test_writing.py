@@ -48,6 +48,13 @@ def test_the_session_of_a_killed_process_is_left_to_the_next_campaign(tmp_path: 
         assert connection.execute("SELECT status FROM run_sessions").fetchall() == [("running",)]
 
 
+@pytest.mark.parametrize("ending", [".wal", ".wal.checkpoint"])
+def test_the_name_of_a_log_of_another_memory_is_refused(tmp_path: Path, ending: str) -> None:
+    with pytest.raises(MemoryStoreError, match="DuckDB gives such a name to its logs; choose another db_path"):
+        fail(tmp_path / f"m.duckdb{ending}")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_new_file_is_removed_an_empty_one_is_emptied_and_a_link_stays(tmp_path: Path) -> None:
     new, empty, link = (tmp_path / name for name in ("new", "empty", "link"))
     empty.touch()
