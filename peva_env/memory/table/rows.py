@@ -24,6 +24,9 @@ from peva_env.memory.table.mapping import FunctionMap, TableMap, Value
 _MAX_LISTED = 1000
 """Characters of the list of a table's columns that a message shows."""
 
+_MOST_PCT = 110
+"""Of a node's capacity: what is measured may be a little above all of it, and a wrong scale makes it far more."""
+
 _MAX_INT32, _MAX_BYTES = 2**31 - 1, 2**53
 
 
@@ -83,8 +86,8 @@ def _run(row: Row, table: TableMap, duration_s: float) -> RecordedRun:
     if len(set(names)) < len(names):
         raise ValueError(f"a function is there twice: {shortened(', '.join(names))}")
     node = NodeMeasurement(
-        cpu_pct=_value(row, table.node.cpu_pct),
-        ram_pct=_value(row, table.node.ram_pct),
+        cpu_pct=_share_pct(row, table.node.cpu_pct),
+        ram_pct=_share_pct(row, table.node.ram_pct),
         ram_bytes=_whole(row, table.node.ram_bytes, is_rounded=True, most=_MAX_BYTES),
     )
     return RecordedRun(
@@ -176,6 +179,13 @@ def _value(row: Row, value: Value | None) -> float | None:
     if scaled == math.inf:
         raise ValueError(f"{_said(row, value)}, too large a number")
     return scaled
+
+
+def _share_pct(row: Row, value: Value | None) -> float | None:
+    found = _value(row, value)
+    if value is not None and found is not None and found > _MOST_PCT:
+        raise ValueError(f"{_said(row, value)}, {found:g} percent of the node's capacity; is its scale right?")
+    return found
 
 
 def _whole(row: Row, value: Value | None, *, is_rounded: bool = False, most: int = _MAX_INT32) -> int | None:

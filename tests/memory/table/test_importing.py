@@ -168,6 +168,8 @@ def test_a_row_that_cannot_be_right_is_refused(
             "the rest before the run is 1e+15 s, more than a year",
         ),
         (PODS, "0,1300,128,2,1e308,1.5", "cores_used is '1e308' (times 25), too large a number"),
+        (PODS, "0,1300,128,2,4.5,1.5", "cores_used is '4.5' (times 25), 112.5 percent of the node's capacity"),
+        (PODS, "0,1300,128,2,4,18", "gib_used is '18' (times 6.25), 112.5 percent of the node's capacity"),
         (PODS, "0,40,128,2,0.9,1.5", "requests is '40' (times 0.01), which rounds to 0 rps"),
     ],
 )
