@@ -308,8 +308,8 @@ class PevaEnv(gymnasium.Env[Observation, Any]):
 
     @property
     def run_context(self) -> DfaasRunContext:
-        """The data of the running campaign that a scheduler can read."""
-        return self._running().context
+        """The data of the latest campaign, running or ended, that a scheduler can read."""
+        return self._latest().context
 
     def policy_context(self) -> PolicyContext:
         """Return the argument of a policy's ``setup``."""
