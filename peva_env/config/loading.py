@@ -224,7 +224,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 def _text_of(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:  # some editors write a byte order mark, which JSON has not
             text = file.read(_LONGEST_CHARACTERS + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error

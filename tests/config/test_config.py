@@ -220,6 +220,9 @@ def test_json_and_yaml_say_the_same(tmp_path: Path) -> None:
     yaml_file = write(tmp_path, "duration: 7s\nfunctions: [{name: a}]")
     json_file = write(tmp_path, json.dumps({"duration": "7s", "functions": [{"name": "a"}]}), "peva.json")
     assert load_config(yaml_file) == load_config(json_file)
+    for file in (yaml_file, json_file):
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())  # the byte order mark of some editors
+    assert load_config(yaml_file) == load_config(json_file)
 
 
 def test_yaml_may_repeat_itself_by_anchors(tmp_path: Path) -> None:
