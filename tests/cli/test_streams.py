@@ -136,7 +136,6 @@ def test_an_error_output_that_cannot_be_written_does_not_change_the_exit_code(
     [
         ["init", "file/x.yml"],
         ["report", "--memory", "é.duckdb", "--out", "file/x.html"],
-        ["memory", "export", "é.duckdb", "--core", "file"],
         ["memory", "export", "é.duckdb", "--core", "/proc/x"],
         ["memory", "merge", "folder", "é.duckdb"],
         ["memory", "merge", "file/x.duckdb", "é.duckdb"],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from peva_env.errors import MemoryStoreError
+from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.schema import TABLES
 from peva_env.system import output_file, replacing
@@ -22,11 +22,11 @@ def export_tables(
     other campaigns are left out.
 
     Raises:
-        ConfigError: a file of such a name is there, but was not exported.
-        MemoryStoreError: the folder is a file or cannot be written, or a table cannot be read.
+        ConfigError: the folder is a file, or a file with the name of a table is there that was not exported.
+        MemoryStoreError: the folder cannot be written, or a table not be read.
     """
     if folder.exists() and not folder.is_dir():
-        raise MemoryStoreError(f"cannot export to {folder}: is a file; give another folder")
+        raise ConfigError(f"cannot export to {folder}: is a file; give another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _require_own(connection, tables, folder)
