@@ -416,7 +416,8 @@ def scout_asleep(config: DfaasConfig, observer: Any, *, run_id: str) -> Scouting
     name = str(fleet_node(run_id))
     steps = [[("f", rate)] for rate in SCOUTED_RATES[name][:2]]
     observer.starting(steps, 1.0)
-    events = [event(one, run_id=run_id, repetition=0, kind=EventKind.SCOUTED, cost_s=1.0) for one in steps]
+    of_scouting: dict[str, Any] = {"run_id": run_id, "repetition": 0, "context_hash": f"context of {name}"}
+    events = [event(one, kind=EventKind.SCOUTED, cost_s=1.0, **of_scouting) for one in steps]
     with writing(config.memory.db_path, DEFAULT_SCHEMA_VERSION) as store:
         store.open_session(Session(run_id, 0, f"context of {name}", {"node": {"name": name}}))
         for each in events:
