@@ -116,8 +116,9 @@ def _print_result(console: Console, campaign: PevaEnv, progress: CampaignProgres
         f"{known.n_unknown} unknown; {len(progress.events)} runs took {took}",
     )
     say(console, f"why it ended: {campaign.ending}")
-    if settings.run_id not in (None, run_id := campaign.run_context.run_id):
-        say(console, f"in the memory this campaign is {run_id}: another one there has the run_id {settings.run_id}")
+    run_id = campaign.run_context.run_id
+    if settings.run_id and settings.run_id != run_id:
+        say(console, f"the name of this campaign in the memory: {run_id}")
     n_canaries = sum(event.kind is EventKind.CANARY for event in progress.events)
     if n_canaries:
         say(console, f"of these runs {n_canaries} were canaries; {len(progress.marks)} runs became suspect")

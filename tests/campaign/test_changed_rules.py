@@ -66,7 +66,7 @@ def test_a_campaign_of_a_name_has_another_name_under_other_rules() -> None:
         assert (code, errors) == (0, "")
         assert "complete: 1 configurations measured" in shown
         first, second = (name for (name,) in query("SELECT run_id FROM run_sessions ORDER BY started_at"))
-        assert f"in the memory this campaign is {second}: another one there has the run_id nightly" in shown
+        assert f"the name of this campaign in the memory: {second}\n" in shown
 
     assert first == "nightly"
     assert second.startswith("nightly-")
