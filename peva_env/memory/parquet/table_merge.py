@@ -6,19 +6,17 @@ not compared, because those of an import follow the age of its file; an event ke
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import duckdb
 
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database
 from peva_env.memory.parquet.campaign_names import NameClash, campaigns, settle_names
+from peva_env.memory.parquet.merge_checks import MergeChecks
 from peva_env.memory.parquet.table_export import quoted
-from peva_env.memory.raw_summaries import misfits
 from peva_env.memory.schema import TABLES
-from peva_env.memory.verify_queries import RowCheck, event_checks, failing, of_session, value_checks
 
 _RENAMED = "renamed_campaigns"
 
@@ -36,30 +34,6 @@ _NEWNESS = {
     "policy_updates": "{row}.score IS NOT NULL",
 }
 """Decides which of two rows of one key gives its mutable columns; if equal, the columns themselves decide."""
-
-_LINKS = (
-    ("execution_events", "config_catalog", "config_id"),
-    ("policy_updates", "run_sessions", "run_id"),
-    ("config_catalog", "execution_events", "config_id"),
-)
-"""A table, the table that has a row for each of its rows, and the column that both share. An event that was stored
-without a campaign has no session."""
-
-_OF_CAMPAIGNS = ("run_sessions", "execution_events")
-
-_FILLED = {
-    "run_sessions": ("context_hash", "context_json"),
-    "execution_events": ("kind", "verdict", "context_hash"),
-}
-"""Columns that every reader relies on, and that every row has which peva-env has written."""
-
-_ROW_NAMES = {
-    "memory_schema_meta": "memory",
-    "run_sessions": "campaign",
-    "execution_events": "event",
-    "policy_updates": "update",
-}
-"""The tables of which single values are checked, and how messages call their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,41 +101,15 @@ class _Merge:
 
     def run(self, *, rename: bool) -> dict[str, MergeCount]:
         """Check all rows, then insert them."""
-        self._check_filled()
-        self._check_values()
+        checks = MergeChecks(self._connection, self._problem)
+        checks.before(self._sources)
         if "run_sessions" in self._sources and "run_sessions" not in self._same_by:
             self._settle_names(rename=rename)
         for table, source in self._sources.items():
             self._check_equal(table, source)
         counts = {table: self._insert(table, source) for table, source in self._sources.items()}
-        self._check_links()
-        if "k6_raw_summaries" in self._sources:
-            self._check_summaries(self._sources["k6_raw_summaries"])
+        checks.after(self._sources)
         return counts
-
-    def _check_filled(self) -> None:
-        """Raise ``MemoryStoreError`` if a row lacks what every reader relies on."""
-        for table in _FILLED.keys() & self._sources.keys():
-            counts = ", ".join(f"count_if({column} IS NULL)" for column in _FILLED[table])
-            (found,) = self._connection.execute(f"SELECT {counts} FROM {self._sources[table]}").fetchall()  # noqa: S608
-            for column, n_empty in zip(_FILLED[table], found, strict=True):
-                if n_empty:
-                    raise MemoryStoreError(
-                        f"{self._problem}: {n_empty:,} rows of its {table} have no {column}; it is damaged, or not "
-                        "written by peva-env: export that memory again"
-                    )
-
-    def _check_values(self) -> None:
-        """Raise ``MemoryStoreError`` if a row is none that a memory writes."""
-        checks = chain.from_iterable(_checks(*one) for one in self._sources.items())
-        for query in failing(self._connection, checks):
-            wrong = self._connection.execute(f"FROM ({query}) LIMIT 1").fetchone()
-            if wrong:
-                table, key, column, stored, expected = wrong
-                raise MemoryStoreError(
-                    f"{self._problem}: {column} of {_ROW_NAMES[table]} {key} is {stored} instead of {expected}; "
-                    f"{table} is damaged, or not written by peva-env: export that memory again"
-                )
 
     def _settle_names(self, *, rename: bool) -> None:
         names, clashes = settle_names(
@@ -230,70 +178,9 @@ class _Merge:
         inserted = self._count(table) - before
         return MergeCount(inserted, written - inserted, offered - written)
 
-    def _check_links(self) -> None:
-        """Raise ``MemoryStoreError`` if a row lacks a row of another table that it belongs to."""
-        for table, parent, column in _LINKS:
-            if table not in self._sources:
-                continue
-            source = self._sources[table]
-            orphan = self._connection.execute(
-                f"SELECT {column} FROM {source} ANTI JOIN {parent} USING ({column}) ORDER BY 1 LIMIT 1"  # noqa: S608
-            ).fetchone()
-            if orphan:
-                raise MemoryStoreError(
-                    f"{self._problem}: {column} {orphan[0]!r} of its {table} has no row in {parent}; its files are not "
-                    "of one export: export that memory again"
-                )
-        self._check_campaigns()
-
-    def _check_campaigns(self) -> None:
-        """Raise ``MemoryStoreError`` if an event has the ``run_id`` of another campaign.
-
-        That is seen only now: without the row of its campaign an event cannot be told from those of a namesake.
-        """
-        names = [f"SELECT run_id FROM {self._sources[table]}" for table in _OF_CAMPAIGNS if table in self._sources]  # noqa: S608
-        if not names:
-            return
-        wrong = self._connection.execute(
-            f"WITH events AS (FROM execution_events SEMI JOIN ({' UNION ALL '.join(names)}) USING (run_id)) "
-            f"{' UNION ALL '.join(of_session(column, 'events') for column in ('context_hash', 'repetition'))} LIMIT 1"
-        ).fetchone()
-        if wrong:
-            _, key, column, stored, expected = wrong
-            raise MemoryStoreError(
-                f"{self._problem}: event {key} is of another campaign than its run_id, with {column} {stored} instead "
-                f"of {expected}; its files are not of one export, or a campaign's row was lost: `peva-env memory "
-                "verify` tells in which memory"
-            )
-
-    def _check_summaries(self, source: str) -> None:
-        """Raise ``MemoryStoreError`` if a raw summary has no event, or is of another run than its event."""
-        key = ", ".join(TABLES["k6_raw_summaries"].key)
-        orphan = self._connection.execute(
-            f"SELECT concat_ws('/', {key}) FROM {source} ANTI JOIN execution_events USING ({key}) ORDER BY 1 LIMIT 1"  # noqa: S608
-        ).fetchone()
-        if orphan:
-            raise MemoryStoreError(
-                f"{self._problem}: raw summary {orphan[0]} has no event in the memory; merge the core tables first"
-            )
-        misfit = self._connection.execute(f"{misfits(source)} LIMIT 1").fetchone()
-        if misfit:
-            key, stored, expected = misfit
-            raise MemoryStoreError(
-                f"{self._problem}: raw summary {key} is of another run than its event, {stored} instead of {expected}; "
-                "merge each debug folder with the core folder of the same memory"
-            )
-
     def _count(self, source: str) -> int:
         row = self._connection.execute(f"SELECT count(*) FROM {source}").fetchone()  # noqa: S608
         return int(row[0]) if row else 0
-
-
-def _checks(table: str, source: str) -> Iterator[RowCheck]:
-    """Return the checks for values of a table that no memory writes."""
-    if table == "execution_events":
-        return event_checks(source)
-    return value_checks(table, source) if table in _ROW_NAMES else iter(())
 
 
 def _clash_text(clashes: Sequence[NameClash]) -> str:
