@@ -156,10 +156,11 @@ def test_another_process_reads_a_running_campaign_up_to_its_last_run() -> None:
 def test_a_stopped_campaign_goes_on_without_repeating_or_losing_anything(
     numbers: list[signal.Signals], code: int, status: str
 ) -> None:
-    write(campaign(rates=[10, 20, 30], iterations=2))
+    # One configuration is complete, the next has one of its two runs, and the other one is going on. That one lasts two
+    # seconds, so that it is seen also by a test that is held up for one.
+    write(campaign(rates=[10, 20, 30], iterations=2, duration="2s"))
     process = start()
-    # One configuration is complete, the next has one of its two runs, and the other one is going on.
-    assert wait_until(lambda: n_events() == 3 and k6_runs_in(process))
+    assert wait_until(lambda: n_events() == 3 and k6_runs_in(process)), finish(process)
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 3  # k6, a function, the guard
     for number in numbers:
