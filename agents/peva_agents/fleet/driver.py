@@ -38,6 +38,8 @@ _NAME_FREE_S = 30.0
 _MAX_LOSSES = 40
 """Some 20 s if each worker ends at once."""
 
+_ASIDE_S = 60.0
+
 _RUNS = (EventKind.MEASURED, EventKind.CANARY, EventKind.SCOUTED)
 """The kinds of events that took machine time."""
 
@@ -55,6 +57,8 @@ class FleetDriver:
         campaign: the arguments of ``NodeCampaign``; by default nodes are measured live.
         before: the states of nodes in an earlier start, whose counts are told until a campaign has loaded its memory.
         max_losses: how many workers of a node may be lost without an event between them; then the node has failed.
+        aside_s: how long a node is left alone whose runs measured nothing, as while other programs have its machine, in
+            seconds.
     """
 
     def __init__(
@@ -66,13 +70,14 @@ class FleetDriver:
         *,
         before: Mapping[str, NodeState] = MappingProxyType({}),
         max_losses: int = _MAX_LOSSES,
+        aside_s: float = _ASIDE_S,
     ) -> None:
         self._plan, self._ray, self._store, self._campaign = plan, ray, store, campaign
         versions = store.database.connection.execute(
             "SELECT k6_version FROM run_sessions WHERE k6_version IS NOT NULL ORDER BY started_at DESC LIMIT 1"
         ).fetchone()
         self._k6_version: str | None = versions[0] if versions else None
-        self._members = {node.name: Member(node, before.get(node.name, NodeState())) for node in plan.nodes}
+        self._members = {node.name: Member(node, before.get(node.name, NodeState()), aside_s) for node in plan.nodes}
         self._resolved = dict.fromkeys(self._members, 0)
         self._transfers = isinstance(agent_factory(plan.agent)(plan.nodes[0].settings), TransferringAgent)
         self.shares = LoadShares(self._members, max_loaded=plan.max_loaded, budget_s=plan.budget_s)

@@ -12,18 +12,18 @@ from peva_env.contracts import ExecutionEvent
 AGAIN_S = 0.5
 """How long the driver waits before it tries again."""
 
-ASIDE_S = 60.0
-"""How long a node is left alone whose runs measured nothing, as while other programs have its machine."""
-
 _MOST_LESSONS = 256
 """Largest number of other nodes' runs that come with a leave to run; of more, the latest."""
 
 
 class Member:
-    """A node of the fleet, its actor, and what the driver waits for; ``before`` is its state in an earlier start."""
+    """A node of the fleet, its actor, and what the driver waits for.
 
-    def __init__(self, node: FleetNode, before: NodeState) -> None:
-        self.node = node
+    ``before`` is the state of the node in an earlier start; ``aside_s`` as in ``FleetDriver``.
+    """
+
+    def __init__(self, node: FleetNode, before: NodeState, aside_s: float) -> None:
+        self.node, self._aside_s = node, aside_s
         self.actor: Any = None
         self.waits_for: Any = None  # a reference of Ray
         self.is_checked = self.is_begun = False
@@ -70,7 +70,7 @@ class Member:
     def follow(self, state: NodeState) -> None:
         """Take over the state that the node tells."""
         if state.phase is Phase.ASIDE and self.state.phase is not Phase.ASIDE:
-            self.again_at = time.monotonic() + ASIDE_S
+            self.again_at = time.monotonic() + self._aside_s
         self.state = state.after(self.state)
 
     def take_lessons(self) -> tuple[ExecutionEvent, ...]:

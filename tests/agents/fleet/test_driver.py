@@ -1,7 +1,7 @@
 """What a driver does with nodes that it has not heard of, and what it tells nodes of each other, without Ray."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -80,16 +80,22 @@ RATES = {"rate_strategy": {"type": "custom", "rates": [10, 20, 30, 40, 50, 60]},
 
 
 def driven(
-    tmp_path: Path, campaign: Sequence[Any] = SLEEPING, *, ray: InProcessRay | None = None, **keys: Any
+    tmp_path: Path,
+    campaign: Sequence[Any] = SLEEPING,
+    *,
+    ray: InProcessRay | None = None,
+    aside_s: float = 60.0,
+    tell: Callable[[FleetDriver], None] = lambda _: None,
+    **keys: Any,
 ) -> FleetDriver:
-    """Run a fleet of two nodes, of which one serves twice as much, to its end."""
+    """Run a fleet of two nodes, of which one serves twice as much, to its end; ``tell`` is called after each step."""
     nodes = [{"name": name, "functions": [{"name": "f", "concurrency": n}]} for name, n in (("a", 2), ("b", 4))]
     path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES, nodes=nodes, **keys)
     plan = load_fleet(path)
     with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
-        driver = FleetDriver(plan, ray or InProcessRay(), store, campaign)
+        driver = FleetDriver(plan, ray or InProcessRay(), store, campaign, aside_s=aside_s)
         driver.start()
-        driver.run(lambda: None)
+        driver.run(lambda: tell(driver))
     return driver
 
 
@@ -278,30 +284,41 @@ def busy_at_first(n_runs: int) -> tuple[Any, ...]:
     return (env, *SLEEPING[1:])
 
 
-@pytest.mark.timeout(60)
-def test_a_node_on_a_busy_machine_is_put_aside_while_the_others_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("peva_agents.fleet.member.ASIDE_S", 2.0)
-    driver = driven(tmp_path, busy_at_first(1), agent="bisection", max_loaded=1)
-    assert {state.phase for state in driver.states.values()} == {Phase.COMPLETE}
+def runs_of_fleet(tmp_path: Path) -> list[tuple[str | None, str]]:
+    """Return the node and the verdict of each run in the order in which they began, none before the last had ended."""
     with reading(tmp_path / "out" / "fleet.duckdb", DEFAULT_SCHEMA_VERSION) as connection:
         runs = connection.execute(
             "SELECT run_id, verdict, started_at, ended_at FROM execution_events WHERE kind = 'measured' ORDER BY 3"
         ).fetchall()
-    nodes = [fleet_node(run_id) for run_id, *_ in runs]
-    n_of_b = nodes.count("b")
-    assert nodes[: n_of_b + 1] == ["a", *["b"] * n_of_b]
-    assert runs[0][1] == "INVALID"
     assert all(one[3] <= other[2] for one, other in pairwise(runs))
+    return [(fleet_node(run_id), verdict) for run_id, verdict, *_ in runs]
 
 
 @pytest.mark.timeout(60)
-def test_a_node_whose_runs_measure_nothing_time_after_time_has_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("peva_agents.fleet.member.ASIDE_S", 0.1)
-    driver = driven(tmp_path, busy_at_first(100), agent="bisection")
+def test_a_node_on_a_busy_machine_is_put_aside_while_the_others_go_on(tmp_path: Path) -> None:
+    def stop_after_b(driver: FleetDriver) -> None:
+        if driver.states["b"].phase is Phase.COMPLETE:
+            driver.stop()
+
+    driver = driven(tmp_path, busy_at_first(1), agent="bisection", max_loaded=1, aside_s=3600, tell=stop_after_b)
+    assert [state.phase for state in driver.states.values()] == [Phase.INTERRUPTED, Phase.COMPLETE]
+    first, *others = runs_of_fleet(tmp_path)
+    assert first == ("a", "INVALID")
+    assert {node for node, _ in others} == {"b"}
+
+
+@pytest.mark.timeout(60)
+def test_a_node_that_was_put_aside_goes_on_after_a_while(tmp_path: Path) -> None:
+    driver = driven(tmp_path, busy_at_first(1), agent="bisection", max_loaded=1, aside_s=0.1)
+    assert [state.phase for state in driver.states.values()] == [Phase.COMPLETE, Phase.COMPLETE]
+    runs = runs_of_fleet(tmp_path)
+    assert {node for node, verdict in runs if verdict == "INVALID"} == {"a"}
+    assert ("b", "OVERLOADED") in runs
+
+
+@pytest.mark.timeout(60)
+def test_a_node_whose_runs_measure_nothing_time_after_time_has_failed(tmp_path: Path) -> None:
+    driver = driven(tmp_path, busy_at_first(100), agent="bisection", aside_s=0.1)
     assert [state.phase for state in driver.states.values()] == [Phase.FAILED, Phase.COMPLETE]
     assert driver.states["a"].detail.endswith("measured nothing: other programs had the cores")
     assert len(started_runs(tmp_path / "out", "a")) == 1 + MOST_PAUSES
