@@ -85,10 +85,17 @@ def load_policy(path: Path, space: ConfigSpace) -> Any:
         spaces.Discrete(space.n_configs),
         lambda _: 0.0,
         net_arch=found["net_arch"],
+        optimizer_class=_NoOptimizer,
     )
     load_weights(policy, path)
     policy.set_training_mode(False)
     return policy
+
+
+class _NoOptimizer:
+    """Stands in for the optimizer of a policy that only plays: PyTorch imports its compiler for the first real one."""
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
 
 
 def load_weights(policy: Any, path: Path) -> None:

@@ -126,6 +126,15 @@ def test_the_agent_does_what_the_policy_thinks_best_side_by_side(sees_maps: Path
     assert agent.act(observation, {"action_mask": np.zeros(4, np.int8)}) is None
 
 
+def test_a_policy_that_plays_has_no_optimizer_whose_import_takes_seconds(
+    sees_maps: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.optim.Optimizer.__init__", None)
+    worlds = training_worlds(parse_training({"sim": "local", "rates_rps": {"fetch": RATES}, "budget_runs": 4}))
+    agent = SB3Agent(path=sees_maps / "best_model.zip")
+    assert run_campaign(worlds.single("test"), agent, seed=1).n_runs > 0
+
+
 @pytest.mark.parametrize("algo", ["ppo", "dqn"])
 def test_algorithms_without_masks_waste_no_step_afterwards(tmp_path: Path, algo: str) -> None:
     ended = peva(
