@@ -11,7 +11,8 @@ _KEY = ", ".join(TABLES["k6_raw_summaries"].key)
 def misfits(summaries: str) -> str:
     """Return the query of raw summaries that say otherwise than their events: key, stored text, text by the event.
 
-    Only summaries that name their functions are compared, as those of ``peva_env.sources.k6`` do.
+    Those that name their functions are compared, as those of ``peva_env.sources.k6`` do. In a campaign with a
+    ``k6_version`` all must name them. A source of another kind may store what it likes.
 
     Args:
         summaries: an SQL relation with the columns of ``k6_raw_summaries``.
@@ -26,15 +27,17 @@ def misfits(summaries: str) -> str:
         f"try_cast({_either(own, latency, 'avg')} AS DOUBLE), NULL)",
     )
     return f"""
-        SELECT key, if(summary IS NULL, 'no JSON', {recorded}) AS stored,
+        SELECT key, if(summary IS NULL, 'no JSON', if(names_functions, {recorded}, 'no functions')) AS stored,
             {_text("name", "sent", "dropped", "mean_ms")} AS expected
         FROM (
             SELECT concat_ws('/', {_KEY}) AS key, if(json_valid(summary_json), summary_json, NULL)::JSON AS summary,
+                json_exists(summary, '$.functions') AS names_functions,
+                run_id IN (SELECT run_id FROM run_sessions WHERE k6_version IS NOT NULL) AS is_of_k6,
                 unnest(range(len(function_names))) AS i, unnest(function_names) AS name, unnest(e.sent) AS sent,
                 unnest(dropped) AS dropped, unnest(mean_ms) AS mean_ms
             FROM {summaries} JOIN execution_events e USING ({_KEY}) WHERE len(e.sent) = len(function_names)
         )
-        WHERE (summary IS NULL OR json_exists(summary, '$.functions')) AND stored <> expected ORDER BY ALL
+        WHERE (summary IS NULL OR names_functions OR is_of_k6) AND stored <> expected ORDER BY ALL
     """  # noqa: S608
 
 

@@ -356,6 +356,27 @@ def test_a_raw_summary_of_another_run_is_refused_and_found(tmp_path: Path) -> No
         assert (found.column, "31.0" in found.stored, "20.125" in found.recomputed) == ("summary_json", True, True)
 
 
+@pytest.mark.parametrize("summary", [{}, [], {"metrics": {}}, {"functions": {}}, {"functions": {"f0": "a"}}])
+def test_a_summary_of_k6_that_says_too_little_to_be_compared_fits_no_event(tmp_path: Path, summary: Any) -> None:
+    measured, by_k6 = replace(measured_by_k6(1.0), raw_summary=summary), session(k6_version="k6 v1.1.0")
+    with memory() as store:
+        add_campaign(store, by_k6, measured)
+        folder = exported(store, tmp_path)
+        (found,) = (one.stored for one in verify(store.database.connection) if one.table == "k6_raw_summaries")
+        assert found == "no functions" or "functions" in summary
+    with memory() as store, pytest.raises(MemoryStoreError, match=r"another run than its event, .* of a: sent"):
+        preload(store, folder)
+
+
+def test_a_summary_of_another_source_than_k6_is_not_compared(tmp_path: Path) -> None:
+    with memory() as store:
+        add_campaign(store, session(), event(raw_summary={}))
+        folder = exported(store, tmp_path)
+        assert [one for one in verify(store.database.connection) if one.table == "k6_raw_summaries"] == []
+    with memory() as store:
+        preload(store, folder)
+
+
 def test_raw_summaries_without_their_events_are_refused(tmp_path: Path) -> None:
     with memory() as store:
         add_campaign(store, session(), measured_by_k6(1.0))
