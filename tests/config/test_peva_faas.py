@@ -175,3 +175,20 @@ def test_the_older_rates_win_over_the_default_strategy_alone(
 def test_what_cannot_be_measured_says_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"duration = '500ms': must be at least 1s, .*: write 1s or more"):
         section(tmp_path, duration="500ms")
+
+
+def test_max_rate_null_is_no_limit_of_a_function_or_an_exponential_strategy(tmp_path: Path) -> None:
+    functions = [{"name": "a", "max_rate": None}]
+    config, ignored = section(tmp_path, functions=functions, rate_strategy={"type": "exponential", "max_rate": None})
+    assert (config.functions[0].max_rate, ignored) == (None, "")
+    assert config.rate_strategy.generate_rates() == [1, 2, 4, 8, 16, 32, 64, 128, 256]
+
+
+@pytest.mark.parametrize("kind", ["linear", "random", "rates"])
+def test_max_rate_null_is_refused_where_peva_faas_refuses_it_since_its_own_field_is_an_int(
+    tmp_path: Path, kind: str
+) -> None:
+    rates = {"min_rate": 0, "max_rate": None}
+    given = {"rates": rates} if kind == "rates" else {"rate_strategy": {"type": kind, **rates}}
+    with pytest.raises(ConfigError, match=r"rate_strategy\.max_rate = None: must be a whole number"):
+        section(tmp_path, **given)
