@@ -25,6 +25,7 @@ from peva_env.cli import slo as cli_slo
 from peva_env.cli import train as cli_train
 from peva_env.cli import trend as cli_trend
 from peva_env.cli import twin as cli_twin
+from peva_env.cli.command_group import CommandGroup
 from peva_env.console import complain, guard_output, tell_warnings, write
 from peva_env.errors import ConfigError, PevaError
 from peva_env.system import failure_text
@@ -34,7 +35,7 @@ _STDERR = 2
 _SIZE = re.compile("[5-9]|[1-9][0-9]{1,3}")
 """Columns or lines of a terminal that can show an error; Rich fails in one that is too large for its memory."""
 
-app = typer.Typer(
+app = CommandGroup(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from peva_env.cli.command_group import CommandGroup
 from peva_env.cli.exit_codes import EXIT_CODES
 from peva_env.cli.paths import path_argument
 from peva_env.cli.ray_option import RayOption
@@ -15,7 +16,7 @@ from peva_env.errors import ConfigError
 from peva_env.planning import fleet_command
 from peva_env.system import FirstInterrupt
 
-app = typer.Typer(no_args_is_help=True, help="Measure many nodes at once, with one memory, on a Ray cluster.")
+app = CommandGroup(no_args_is_help=True, help="Measure many nodes at once, with one memory, on a Ray cluster.")
 
 FleetFile = Annotated[Path, path_argument(help="The file of the fleet: YAML or JSON.", metavar="FLEET")]
 

@@ -26,6 +26,7 @@ from peva_env.errors import ConfigError
 from peva_env.maps import Limits, NodeMap, limits_of, read_map
 from peva_env.maps import snippet as snippet_of
 from peva_env.memory import DEFAULT_SCHEMA_VERSION
+from peva_env.system import plain_number
 
 Program = Literal["nginx", "haproxy", "envoy", "knative", "openfaas", "k6"]
 """``peva_env.maps.SNIPPETS``; Typer needs the names here."""
@@ -104,7 +105,7 @@ def _numbers(option: str, text: str) -> dict[str, float]:
     for part in text.split(","):
         name, _, number = part.strip().rpartition("=")
         try:
-            value = float(number)
+            value = float(plain_number(number))
         except ValueError:
             name = ""
         if not name or name in numbers:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from peva_env.cli import imports as cli_imports
+from peva_env.cli.command_group import CommandGroup
 from peva_env.cli.map_options import Rule, RuleFile, Schema, rules
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.console import make_console, print_memory, say, write
@@ -28,7 +29,7 @@ from peva_env.system import one_line
 _MAX_SHOWN = 100
 """Largest number of differences that are printed."""
 
-app = typer.Typer(no_args_is_help=True, help="Inspect, verify, export and merge memories, and import old recordings.")
+app = CommandGroup(no_args_is_help=True, help="Inspect, verify, export and merge memories, and import old recordings.")
 
 Memory = Annotated[Path, path_argument(help="The memory: a DuckDB file.")]
 Core = Annotated[Path, path_option("--core", help="Folder of the core Parquet tables to merge.")]

@@ -9,6 +9,7 @@ import numpy as np
 from peva_env.config import DfaasConfig
 from peva_env.errors import ConfigError
 from peva_env.planning import agent_factory
+from peva_env.system import plain_number
 
 _DRAW = 0x6D6978
 """Sets the draw of an episode's agent apart from other draws with the seed of the episode."""
@@ -47,6 +48,6 @@ def _parted(text: str) -> tuple[str, float | None]:
     """Return a name and its share; ``module:Class`` has none."""
     name, _, share = text.rpartition(":")
     try:
-        return name, float(share)
+        return name, float(plain_number(share))
     except ValueError:
         return text, None

@@ -20,7 +20,7 @@ from peva_env.system.interrupts import FirstInterrupt, uninterrupted
 from peva_env.system.invocation import command_text, install_text
 from peva_env.system.loading import load_class
 from peva_env.system.outputs import begins_with, output_file, output_folder
-from peva_env.system.text import failure_text, json_value, moment_text, one_line
+from peva_env.system.text import failure_text, json_value, moment_text, one_line, plain_number
 
 __all__ = [
     "FirstInterrupt",
@@ -43,6 +43,7 @@ __all__ = [
     "one_line",
     "output_file",
     "output_folder",
+    "plain_number",
     "processes",
     "ray_cluster",
     "replacing",

@@ -1,8 +1,11 @@
-"""Text that is safe to print, and JSON from other programs."""
+"""Text that is safe to print, and numbers and JSON from other programs and from users."""
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
 
 
 def one_line(text: str) -> str:
@@ -37,3 +40,18 @@ def json_value(text: str) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def plain_number(text: str) -> str:
+    """Return a text that is a number in ASCII digits without separators: Python's ``int`` and ``float`` take more.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if _NUMBER.fullmatch(text):
+        return text
+    if not text.isascii() and any(map(str.isnumeric, text)):
+        raise ValueError("not a number: only the digits 0 to 9 count")
+    if re.fullmatch(r"[\d_,.' ]+", text, re.ASCII):
+        raise ValueError("not a number: write it without separators, with a decimal point")
+    raise ValueError("not a number")

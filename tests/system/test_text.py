@@ -1,8 +1,8 @@
-"""Times and failures as people read them, and JSON from other programs."""
+"""Times and failures as people read them, and numbers and JSON from other programs."""
 
 import pytest
 
-from peva_env.system import failure_text, json_value, moment_text
+from peva_env.system import failure_text, json_value, moment_text, plain_number
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,22 @@ def test_a_failure_of_the_machine_has_no_number(error: OSError, text: str) -> No
 def test_what_is_no_json_or_nested_too_deeply_is_one_kind_of_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - one of two texts
         json_value(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "+2.5", ".5", "1e9", "inf"])
+def test_a_plain_number_is_returned(text: str) -> None:
+    assert plain_number(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1_0", "not a number: write it without separators, with a decimal point"),
+        ("١٢", "not a number: only the digits 0 to 9 count"),
+        ("nan", "not a number"),
+        ("", "not a number"),
+    ],
+)
+def test_what_is_a_number_for_python_alone_is_none(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        plain_number(text)

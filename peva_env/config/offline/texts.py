@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from peva_env.errors import ConfigError
-from peva_env.system import json_value
+from peva_env.system import json_value, plain_number
 
 _MOST_RATES = 100_000
 """Of one function: they are all held in memory."""
@@ -29,7 +29,7 @@ def parse_budgets(text: str) -> list[int]:
         ConfigError: the text is anything else.
     """
     try:
-        return [int(part) for part in text.split(",")]
+        return [int(plain_number(part)) for part in text.split(",")]
     except ValueError:
         raise ConfigError(f"--budgets {text!r}: must be numbers of runs, as in 12,25,50") from None
 
@@ -44,7 +44,7 @@ def parse_rates(texts: Sequence[str]) -> dict[str, list[int]]:
     for text in texts:
         name, _, listed = text.partition("=")
         try:
-            numbers: Sequence[int] = [int(part) for part in listed.replace(":", ",").split(",")]
+            numbers: Sequence[int] = [int(plain_number(part)) for part in listed.replace(":", ",").split(",")]
             if ":" in listed:
                 first, last, step = numbers
                 numbers = range(first, last + 1, step)

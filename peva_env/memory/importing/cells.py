@@ -1,12 +1,11 @@
-"""The numbers in the cells of a CSV file. Only ASCII digits count: Python's own ``int`` and ``float`` take more."""
+"""The numbers in the cells of a CSV file."""
 
 import math
-import re
 
 from peva_env.memory.importing.csv_file import Row, shortened
+from peva_env.system import plain_number
 
 _MISSING = frozenset(("", "-", "--", "n/a", "#n/a", "na", "<na>", "nan", "-nan", "null", "none", "nil"))
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
 _MAX_INT32_DIGITS = 10
 _MAX_INT32, _MAX_INT64 = 2**31 - 1, 2**63 - 1
 
@@ -25,20 +24,13 @@ def number(row: Row, column: str) -> float | None:
     text = row.get(column, "")
     if is_missing(text):
         return None
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{shortened(column)} is {shortened(text)!r}, not a number{_hint(text)}")
-    value = float(text)
+    try:
+        value = float(plain_number(text))
+    except ValueError as error:
+        raise ValueError(f"{shortened(column)} is {shortened(text)!r}, {error}") from error
     if 0 <= value < math.inf:
         return abs(value)  # -0.0 is 0
     raise ValueError(f"{shortened(column)} is {shortened(text)}, {'negative' if value < 0 else 'not finite'}")
-
-
-def _hint(text: str) -> str:
-    if not text.isascii() and any(map(str.isnumeric, text)):
-        return ": only the digits 0 to 9 count"
-    if re.fullmatch(r"[\d_,.' ]+", text, re.ASCII):
-        return ": write it without separators, with a decimal point"
-    return ""
 
 
 def integer(row: Row, column: str) -> int | None:
