@@ -1,6 +1,7 @@
 """The commands that import recordings of other tools: ``peva-env memory import-dfaas | import-table``."""
 
 import csv
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
@@ -171,10 +172,10 @@ def _progress(console: Console, n_files: int) -> Iterator[Callable[[Path], None]
 
 
 def _refusals_file(path: Path, inputs: Sequence[Path]) -> Path:
-    """Return the file for the list of refused lines; a device or a pipe such as ``/dev/stdout`` may be written to.
+    """Return the file for the list of refused lines; a device or the standard output may be written to.
 
     Raises:
-        ConfigError: it exists and is not such a list.
+        ConfigError: it exists and is not such a list, as a pipe in a folder, which might have no reader.
     """
     if _is_stream(path):
         return path
@@ -183,7 +184,7 @@ def _refusals_file(path: Path, inputs: Sequence[Path]) -> Path:
 
 
 def _is_stream(path: Path) -> bool:
-    return path.is_char_device() or path.is_fifo()
+    return path.is_char_device() or (path.is_fifo() and not os.path.exists(os.path.realpath(path)))  # noqa: PTH110
 
 
 def _list_refusals(path: Path, refusals: Sequence[Refusal]) -> None:

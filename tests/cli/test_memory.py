@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -99,6 +100,7 @@ def test_an_import_is_kept_though_its_report_cannot_be_written(more: dict[str, s
     ("args", "said", "code"),
     [
         (["nope.csv", *OPTIONS], "nope.csv: cannot be read: No such file or directory", 1),
+        (["/dev/zero", *OPTIONS], "/dev/zero: is a device; give a file, a pipe", 1),
         ([STAMPED, *OPTIONS, "--duration", "30"], "--duration '30': must be a number and a unit", 2),
         ([STAMPED, *OPTIONS, "--node", ""], "a node needs a name", 2),
     ],
@@ -113,7 +115,9 @@ def test_an_import_that_cannot_be_is_one_line_and_leaves_nothing(args: list[str]
 def test_the_list_of_refused_lines_replaces_an_earlier_one_and_nothing_else() -> None:
     path = recording()
     Path("notes.csv").write_text("mine")
+    os.mkfifo("pipe")  # nobody reads it
     for name, complaint_of in (
+        ("pipe", "exists and is not a list of refused lines"),
         (path, "is another file of this command"),
         ("m.duckdb", "is another file of this command"),
         ("m.duckdb.wal", "is another file of this command"),

@@ -43,11 +43,13 @@ def read_source(path: Path) -> Source:
     """Read a file, a pipe, or the standard input (``-``).
 
     Raises:
-        MemoryStoreError: it cannot be read, is damaged, or is an archive.
+        MemoryStoreError: it cannot be read, is a device that may have no end, is damaged, or is an archive.
     """
     try:
         with open(0, "rb", closefd=False) if path == STDIN else path.open("rb") as file:
             status = os.fstat(file.fileno())
+            if (stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)) and not file.isatty():
+                raise MemoryStoreError(f"{path}: is a device; give a file, a pipe, or - with a terminal")
             data = file.read()
     except OSError as error:
         raise MemoryStoreError(f"{path}: cannot be read: {error.strerror}") from error
