@@ -40,7 +40,7 @@ from peva_env.datasets.behaviour import Behaviour
 from peva_env.datasets.compact import make_compact, readable_space
 from peva_env.datasets.recorder import Recorder
 from peva_env.errors import ConfigError, PevaError, PolicyError
-from peva_env.system import install_text, uninterrupted
+from peva_env.system import install_text, require_writable, uninterrupted
 
 type Drive = Callable[..., Any]
 """Lets an agent drive an environment from ``seed`` to the end, as the loop of ``campaign_loop`` does."""
@@ -197,7 +197,7 @@ def _writable_root(minari: Any, dataset_id: str) -> Path:
     """Return the folder of Minari's datasets, after a file could be created in it."""
     try:
         root = Path(minari.storage.datasets_root_dir.get_dataset_path())  # makes it
-        tempfile.TemporaryFile(dir=root).close()
+        require_writable(root)
     except OSError as error:
         where = os.environ.get("MINARI_DATASETS_PATH", "~/.minari/datasets")
         raise PevaError(

@@ -19,7 +19,7 @@ from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import FirstInterrupt, uninterrupted
 from peva_env.system.invocation import command_text, install_text
 from peva_env.system.loading import load_class
-from peva_env.system.outputs import begins_with, output_file, output_folder
+from peva_env.system.outputs import begins_with, output_file, output_folder, require_writable
 from peva_env.system.text import failure_text, json_value, moment_text, one_line, plain_number
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "processes",
     "ray_cluster",
     "replacing",
+    "require_writable",
     "uninterrupted",
     "urgent_pct",
     "usable_cores",

@@ -36,10 +36,15 @@ def output_file(
     if target.exists() and not (target.is_file() and is_own(target)):
         raise ConfigError(f"{option} {path}: exists and is not {what}; give another name")
     try:
-        tempfile.TemporaryFile(dir=target.parent).close()
+        require_writable(target.parent)
     except OSError as error:
         raise PevaError(f"{option} {path}: cannot be written: {error.strerror}") from error
     return target
+
+
+def require_writable(folder: Path) -> None:
+    """Create a file in a folder and remove it; an ``OSError`` says why that cannot be."""
+    tempfile.TemporaryFile(dir=folder).close()
 
 
 def output_folder(option: str, path: Path, *, what: str, mark: str) -> Path:

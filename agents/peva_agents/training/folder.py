@@ -1,7 +1,6 @@
 """The folder of a training: it is begun once, and only the same training resumes in it."""
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,11 @@ from typing import Any
 from peva_agents.training.config import parse_training
 from peva_env.config.offline import TrainingConfig
 from peva_env.errors import ConfigError, PevaError
-from peva_env.system import output_folder, write_text
+from peva_env.system import output_folder, require_writable, write_text
 from peva_env.views import MAP
 
 _CONFIG = "config.json"
+_FILES = ("model.zip", "best_model.zip", "learning_curve.csv", "evaluation.md", "evaluation.json")
 
 
 def begin_folder(folder: Path, described: Mapping[str, Any]) -> None:
@@ -33,16 +33,20 @@ def begin_folder(folder: Path, described: Mapping[str, Any]) -> None:
         raise PevaError(f"{folder}: cannot be written to: {error.strerror}") from error
 
 
-def require_writable(folder: Path) -> None:
+def require_usable(folder: Path) -> None:
     """Check that a training can go on in its folder, and in each folder in it that PyTorch and TensorBoard write to.
 
     Raises:
+        ConfigError: something that is no file has the name of one that a training writes.
         PevaError: no file can be created there.
     """
+    for path in (folder / name for name in _FILES):
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: is no file, but the training will write one there; give it another name")
     for part in (folder, folder / "checkpoints", folder / "tensorboard"):
         try:
             part.mkdir(exist_ok=True)
-            tempfile.TemporaryFile(dir=part).close()
+            require_writable(part)
         except OSError as error:
             raise PevaError(f"{part}: cannot be written to: {error.strerror}") from error
 

@@ -31,7 +31,7 @@ from peva_agents.training.cloning import require_start, start
 from peva_agents.training.config import parse_training, sized_for, versions
 from peva_agents.training.evaluation import MakeAgent, evaluation_episode, evaluation_rows, evaluation_tasks
 from peva_agents.training.evaluation_table import markdown, print_tables
-from peva_agents.training.folder import begin_folder, require_writable, resumed_config
+from peva_agents.training.folder import begin_folder, require_usable, resumed_config
 from peva_agents.training.hyperparameters import build, hyperparameters
 from peva_agents.training.learning_curve import LearningCurve
 from peva_agents.training.side_by_side import side_by_side
@@ -77,7 +77,7 @@ def train(
         raise ConfigError(f"--resume {resume} goes on in its own folder; leave --out out")
     config = resumed_config(resume, given) if resume else parse_training(given)
     if resume:
-        require_writable(resume)
+        require_usable(resume)
     worlds = training_worlds(config)
     if resume is None:  # a training goes on without what it began with
         require_start(config, worlds)

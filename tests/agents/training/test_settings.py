@@ -16,7 +16,7 @@ from peva_agents.training.baselines import validation_return, validation_tasks, 
 from peva_agents.training.config import parse_training
 from peva_agents.training.evaluation import TestEpisode, evaluation_rows, places
 from peva_agents.training.evaluation_table import markdown
-from peva_agents.training.folder import begin_folder, require_writable, resumed_config
+from peva_agents.training.folder import begin_folder, require_usable, resumed_config
 from peva_agents.training.learning_curve import LearningCurve, Point, sparkline
 from peva_agents.training.worlds import split, training_worlds
 from peva_env.campaign import replay_setup, simulated_setup, true_labels
@@ -186,12 +186,19 @@ def test_what_is_true_of_an_episode_is_what_its_node_or_most_recorded_runs_say()
 def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").touch()
     with pytest.raises(PevaError, match=f"^{tmp_path / 'checkpoints'}: cannot be written to: File exists$"):
-        require_writable(tmp_path)
+        require_usable(tmp_path)
     with without_privileges() as folder:
-        require_writable(folder)
+        require_usable(folder)
         (folder / "tensorboard").chmod(0o500)
         with pytest.raises(PevaError, match=f"^{folder / 'tensorboard'}: cannot be written to: Permission denied$"):
-            require_writable(folder)
+            require_usable(folder)
+
+
+@pytest.mark.parametrize("name", ["model.zip", "best_model.zip", "evaluation.md"])
+def test_a_folder_in_the_place_of_a_file_is_told_before_training(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match=f"^{tmp_path / name}: is no file, but the training will write one there"):
+        require_usable(tmp_path)
 
 
 def test_a_folder_goes_on_with_its_own_training_only(tmp_path: Path) -> None:
