@@ -1,4 +1,4 @@
-"""Checking a Parquet file before it is merged or replayed: its schema label, its columns, and its unpacked size.
+"""Checking a Parquet file before it is merged or replayed: its schema label, checksum, columns and unpacked size.
 
 A few kilobytes of Parquet can unpack to billions of rows, or to a long text in each of them. So the memory that a file
 needs is estimated before it is loaded; the estimate itself unpacks nothing.
@@ -12,6 +12,7 @@ import psutil
 
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.duckdb_errors import duckdb_problem
+from peva_env.memory.parquet.checksum import is_as_written
 from peva_env.memory.parquet.table_export import one_file
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import first_difference
@@ -30,19 +31,23 @@ def check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, sc
 
     Raises:
         SchemaMismatchError: its schema version or its columns differ.
-        MemoryStoreError: it is missing, cannot be read, or needs more memory than is free.
+        MemoryStoreError: it is missing, damaged, cannot be read, or needs more memory than is free.
     """
     if not path.is_file():  # a pipe would be waited for
         found = "is not a file" if os.path.lexists(path) else "there is no such file"
         raise MemoryStoreError(f"cannot preload {path}: {found}; `peva-env memory export` writes it")
     try:
         _check_label(connection, path, schema_version)
+        if not is_as_written(path):
+            raise MemoryStoreError(f"cannot preload {path}: it is damaged, its checksum is another; export it again")
         _check_columns(connection, table, path)
         if table == "memory_schema_meta":
             _check_rows(connection, path, schema_version)
         _check_size(connection, table, path)
     except duckdb.Error as error:
         raise MemoryStoreError(f"cannot preload {path}: {duckdb_problem(error)}") from error
+    except OSError as error:
+        raise MemoryStoreError(f"cannot preload {path}: {error.strerror}") from error
 
 
 def _check_label(connection: duckdb.DuckDBPyConnection, path: Path, schema_version: str) -> None:

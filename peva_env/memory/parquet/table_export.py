@@ -9,6 +9,7 @@ import duckdb
 
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.duckdb_errors import duckdb_problem
+from peva_env.memory.parquet.checksum import UNSUMMED, store_checksum
 from peva_env.memory.schema import TABLES
 from peva_env.system import output_file, replacing
 
@@ -18,8 +19,8 @@ def export_tables(
 ) -> None:
     """Write tables to a folder, one file each; each replaces the older file only when all are complete.
 
-    Each file carries the schema version and the hashes of all contexts in its metadata. With ``run_ids`` the rows of
-    other campaigns are left out.
+    Each file carries the schema version, the hashes of all contexts and its own checksum in its metadata. With
+    ``run_ids`` the rows of other campaigns are left out.
 
     Raises:
         ConfigError: the folder is a file, or a file with the name of a table is there that was not exported.
@@ -72,6 +73,7 @@ def _copy_out(
         f"COPY (SELECT * FROM {table} {where} ORDER BY {order}) TO {quoted(path)} "  # noqa: S608
         f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {metadata})"
     )
+    store_checksum(path)
 
 
 def _where(table: str, run_ids: Sequence[str]) -> str:
@@ -90,7 +92,8 @@ def _metadata(connection: duckdb.DuckDBPyConnection) -> str:
         "SELECT DISTINCT context_hash FROM run_sessions UNION SELECT DISTINCT context_hash FROM execution_events"
     ).fetchall()
     hashes = ",".join(sorted(row[0] for row in contexts if row[0]))
-    return f"{{schema_version: {quoted(label[0] if label else '')}, context_hashes: {quoted(hashes)}}}"
+    version = quoted(label[0] if label else "")
+    return f"{{schema_version: {version}, context_hashes: {quoted(hashes)}, checksum: {quoted(UNSUMMED)}}}"
 
 
 def _clear_leftovers(folder: Path, tables: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -14,6 +15,7 @@ import pytest
 from peva_env.contracts import EndStatus
 from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
+from peva_env.memory.parquet.checksum import is_as_written
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.support.builders import event, full, session, small_disk
 
@@ -208,6 +210,15 @@ def damage_a_page(core: Path) -> None:
     path.write_bytes(data)
 
 
+def flip_a_bit_of_a_value(core: Path) -> None:
+    path = core / "execution_events.parquet"
+    data = bytearray(path.read_bytes())
+    ended_at = struct.pack("<d", 1002.0)
+    assert data.count(ended_at) > 0
+    data[data.index(ended_at)] ^= 1
+    path.write_bytes(data)
+
+
 def lose_a_file(core: Path) -> None:
     (core / "policy_updates.parquet").unlink()
 
@@ -292,6 +303,7 @@ def put_a_pipe_in_its_place(core: Path) -> None:
 SPOILERS = [
     (truncate, MemoryStoreError, "execution_events.parquet"),
     (damage_a_page, MemoryStoreError, "core"),
+    (flip_a_bit_of_a_value, MemoryStoreError, "execution_events.parquet: it is damaged, its checksum is another; exp"),
     (lose_a_file, MemoryStoreError, "policy_updates.parquet"),
     (lose_every_file, MemoryStoreError, "memory_schema_meta.parquet"),
     (put_text_in_its_place, MemoryStoreError, "run_sessions.parquet"),
@@ -364,9 +376,29 @@ def test_a_spoilt_folder_is_refused_whole(
 def test_an_export_says_what_is_in_it(full_memory: DuckDBMemoryStore, exported: Path) -> None:
     path = exported / "core" / "execution_events.parquet"
     rows = duckdb.execute(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{path}')").fetchall()  # noqa: S608
-    assert dict(rows) == {"schema_version": "peva_faas_mem_v1", "context_hashes": "ctx"}
+    said = {key: value for key, value in rows if key != "checksum"}
+    assert said == {"schema_version": "peva_faas_mem_v1", "context_hashes": "ctx"}
     codec = duckdb.execute(f"SELECT DISTINCT compression FROM parquet_metadata('{path}')").fetchall()  # noqa: S608
     assert codec == [("ZSTD",)]
+
+
+def test_any_byte_that_is_another_one_is_seen(exported: Path) -> None:
+    path = exported / "core" / "run_sessions.parquet"
+    data = bytearray(path.read_bytes())
+    mark = data.rindex(b"crc32=")
+    assert is_as_written(path)
+    for place in [*range(0, mark, 7), *range(mark + len(b"crc32="), len(data) - 8)]:  # then comes the footer's length
+        data[place] ^= 1 << place % 8
+        path.write_bytes(data)
+        assert not is_as_written(path), place
+        data[place] ^= 1 << place % 8
+
+
+def test_a_file_of_an_export_without_checksums_is_loaded(empty: DuckDBMemoryStore, exported: Path) -> None:
+    for table in CORE:
+        rewrite(exported / "core", table, "FROM t", "peva_faas_mem_v1")
+    ParquetCheckpoint(empty, core_dir=exported / "core").preload_core()
+    assert len(empty.events("ctx")) == 2
 
 
 def test_what_a_killed_export_left_aside_is_cleared_by_the_next(full_memory: DuckDBMemoryStore, exported: Path) -> None:
