@@ -39,7 +39,9 @@ def check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, sc
     try:
         _check_label(connection, path, schema_version)
         if not is_as_written(path):
-            raise MemoryStoreError(f"cannot preload {path}: it is damaged, its checksum is another; export it again")
+            raise MemoryStoreError(
+                f"cannot preload {path}: it is damaged or was edited: its checksum is another; export it again"
+            )
         _check_columns(connection, table, path)
         if table == "memory_schema_meta":
             _check_rows(connection, path, schema_version)

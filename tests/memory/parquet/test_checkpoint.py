@@ -303,7 +303,7 @@ def put_a_pipe_in_its_place(core: Path) -> None:
 SPOILERS = [
     (truncate, MemoryStoreError, "execution_events.parquet"),
     (damage_a_page, MemoryStoreError, "core"),
-    (flip_a_bit_of_a_value, MemoryStoreError, "execution_events.parquet: it is damaged, its checksum is another; exp"),
+    (flip_a_bit_of_a_value, MemoryStoreError, "execution_events.parquet: it is damaged or was edited: its checksum is"),
     (lose_a_file, MemoryStoreError, "policy_updates.parquet"),
     (lose_every_file, MemoryStoreError, "memory_schema_meta.parquet"),
     (put_text_in_its_place, MemoryStoreError, "run_sessions.parquet"),
