@@ -6,7 +6,16 @@ stands, without a traceback.
 
 
 class PevaError(Exception):
-    """Base of every error that peva-env raises on purpose."""
+    """Base of every error that peva-env raises on purpose.
+
+    Attributes:
+        is_temporary: whether the same may succeed later without another configuration: something did not answer in
+            time, or had no room for a request.
+    """
+
+    def __init__(self, *args: object, is_temporary: bool = False) -> None:
+        super().__init__(*args)
+        self.is_temporary = is_temporary
 
 
 class ConfigError(PevaError, ValueError):

@@ -19,6 +19,12 @@ from peva_env.errors import PlatformError
 _MAX_BODY_BYTES = 16 * 2**20
 _CHUNK_BYTES = 2**16
 _QUOTED_CHARS = 200
+_BUSY = (
+    http.HTTPStatus.TOO_MANY_REQUESTS,
+    http.HTTPStatus.BAD_GATEWAY,
+    http.HTTPStatus.SERVICE_UNAVAILABLE,
+    http.HTTPStatus.GATEWAY_TIMEOUT,
+)
 _TRUST = "let this machine trust its CA, or name the CA's certificate in the environment variable SSL_CERT_FILE"
 
 
@@ -33,7 +39,7 @@ class NoResponseError(PlatformError):
     """
 
     def __init__(self, url: str, reason: str, *, n_tries: int, cause: Exception) -> None:
-        super().__init__(f"{url} {reason}")
+        super().__init__(f"{url} {reason}", is_temporary=isinstance(cause, TimeoutError))
         self.reason = reason
         self.n_tries = n_tries
         self.cause = cause
@@ -58,6 +64,11 @@ class Response:
     def is_transient(self) -> bool:
         """Whether the status says that the same request may succeed later (5xx, 429)."""
         return self.status >= 500 or self.status == http.HTTPStatus.TOO_MANY_REQUESTS
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the status says that a server or gateway had no room or time for the request (429, 502, 503, 504)."""
+        return self.status in _BUSY
 
     def __str__(self) -> str:
         """Status and the beginning of the body, in one line."""

@@ -19,7 +19,12 @@ class InProcessRay:
     class exceptions:  # noqa: N801 - as in Ray
         class RayError(Exception): ...
 
-        class RayTaskError(RayError): ...
+        class RayTaskError(RayError):
+            """As in Ray, ``cause`` is what a method of an actor has raised."""
+
+            def __init__(self, cause: Exception) -> None:
+                super().__init__(str(cause))
+                self.cause = cause
 
         class ActorUnavailableError(RayError): ...
 
@@ -57,6 +62,8 @@ class InProcessRay:
             self._returned[number] = method(*args)
         except self.exceptions.RayError as error:
             self._returned[number] = error
+        except Exception as error:  # noqa: BLE001 - Ray passes all on
+            self._returned[number] = self.exceptions.RayTaskError(error)
         return number
 
 

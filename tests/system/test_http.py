@@ -126,7 +126,13 @@ def test_no_complete_response_is_one_error_after_all_tries(sent: bytes, said: st
         HttpClient(url).request("/x?key=secret", timeout_s=5, retries=[Retry(0.0, 5.0)])
     assert str(caught.value).startswith(f"{url}/x {said}")
     assert caught.value.reason.startswith(said)
-    assert (caught.value.n_tries, caught.value.is_permanent) == (2, False)
+    assert (caught.value.n_tries, caught.value.is_permanent, caught.value.is_temporary) == (2, False, False)
+
+
+def test_a_server_that_does_not_answer_in_time_may_answer_later() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(NoResponseError) as caught:
+        HttpClient(f"http://127.0.0.1:{silent.getsockname()[1]}").request("/", timeout_s=0.1)
+    assert caught.value.is_temporary
 
 
 def test_an_address_without_a_port_number_is_an_error_like_any_other() -> None:

@@ -17,7 +17,7 @@ from peva_agents.fleet.exchange import merge, packed
 from peva_agents.fleet.file import FleetNode, FleetPlan
 from peva_agents.fleet.member import AGAIN_S, Member
 from peva_agents.fleet.news import Checked, News, NodeState, Phase
-from peva_agents.fleet.node import NodeCampaign
+from peva_agents.fleet.node import MOST_PAUSES, NodeCampaign
 from peva_agents.fleet.orders import Orders, require_k6
 from peva_agents.fleet.shares import LoadShares
 from peva_env.contracts import EventKind, ExecutionEvent, TransferringAgent
@@ -57,7 +57,7 @@ class FleetDriver:
         campaign: the arguments of ``NodeCampaign``; by default nodes are measured live.
         before: the states of nodes in an earlier start, whose counts are told until a campaign has loaded its memory.
         max_losses: how many workers of a node may be lost without an event between them; then the node has failed.
-        aside_s: how long a node is left alone whose runs measured nothing, as while other programs have its machine, in
+        aside_s: how long a node is left alone that cannot be measured now, as while other programs have its machine, in
             seconds.
     """
 
@@ -217,7 +217,11 @@ class FleetDriver:
         try:
             news: News | Checked | None = self._ray.get(reference)
         except errors.RayTaskError as error:
-            member.end(Phase.FAILED, str(error.cause))
+            cause = error.cause
+            if isinstance(cause, PevaError) and cause.is_temporary and member.n_pauses < MOST_PAUSES:
+                member.put_aside(str(cause))
+            else:
+                member.end(Phase.FAILED, str(cause))
             return None
         except errors.RayError as error:
             if is_own_raylet_lost(self._ray):

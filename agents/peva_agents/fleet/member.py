@@ -28,7 +28,7 @@ class Member:
         self.waits_for: Any = None  # a reference of Ray
         self.is_checked = self.is_begun = False
         self.again_at = 0.0
-        self.n_losses = 0
+        self.n_losses = self.n_pauses = 0
         self.after, self.version, self.n_granted = 0, 0, 0
         self.lessons: deque[ExecutionEvent] = deque(maxlen=_MOST_LESSONS)
         self.state = NodeState(n_measured=before.n_measured, n_left=before.n_left)
@@ -42,7 +42,7 @@ class Member:
     @property
     def is_to_begin(self) -> bool:
         """Whether the campaign may begin."""
-        waits = self.state.phase in (Phase.WAITING, Phase.RESTARTING)
+        waits = self.state.phase in (Phase.WAITING, Phase.RESTARTING, Phase.ASIDE)
         return waits and self.is_checked and not self.is_begun and time.monotonic() >= self.again_at
 
     @property
@@ -83,6 +83,12 @@ class Member:
         """End the campaign, as far as the driver is concerned."""
         self.waits_for = None
         self.state = replace(self.state, phase=phase, detail=detail)
+
+    def put_aside(self, why: str) -> None:
+        """Check its machine again later."""
+        self.n_pauses += 1
+        self.again_at = time.monotonic() + self._aside_s
+        self.state = replace(self.state, phase=Phase.ASIDE, detail=why)
 
     def lost(self, *, counts: bool = True) -> None:
         """Begin anew with another worker; ``counts`` unless it is only that no machine has room for one yet."""

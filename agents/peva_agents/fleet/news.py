@@ -11,7 +11,7 @@ from peva_env.contracts import ExecutionEvent
 class Phase(StrEnum):
     """What a node is doing; the last five are ends.
 
-    ``ASIDE``: its runs measured nothing, as on a busy machine, and it asks for another try. ``COMPARING``: its map is
+    ``ASIDE``: it cannot be measured now, as on a busy machine, and asks for another try. ``COMPARING``: its map is
     known, and it computes what was saved.
     """
 

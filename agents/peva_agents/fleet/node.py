@@ -31,7 +31,7 @@ from peva_env.contracts import (
     Verdict,
 )
 from peva_env.env import PevaEnv
-from peva_env.errors import InvalidRunError, PevaError
+from peva_env.errors import InvalidRunError, PevaError, PlatformError
 from peva_env.memory import DuckDBMemoryStore, is_in_use, read_events, writing
 from peva_env.planning import REFINING_AGENT, Bracket, DfaasPlanBuilder, Refinement, agent_factory
 from peva_env.space import Config, config_text
@@ -40,7 +40,7 @@ from peva_env.system import end_with_raylet
 _PAUSE_S = 0.2
 
 MOST_PAUSES = 5
-"""How often in a row, without a valid run, a campaign whose runs measure nothing is put aside before it has failed."""
+"""How often in a row, without a valid run, a node that cannot be measured now is put aside before it has failed."""
 
 _PLAYED_AGAIN = 3
 """How often an agent plays once more without the other nodes, with other seeds: a single game has luck."""
@@ -177,17 +177,23 @@ class NodeCampaign:
         return ended
 
     def _patiently[T](self, do: Callable[[], T]) -> T:
-        """Do a part of the campaign; if its runs measure nothing, do it again when the driver gives leave."""
+        """Do a part of the campaign; if it fails by what may pass, do it again when the driver gives leave."""
         n_pauses = 0
         while True:
             n_valid = self._n_valid
             try:
                 return do()
-            except InvalidRunError as error:
+            except PevaError as error:
                 n_pauses = 1 if self._n_valid > n_valid else n_pauses + 1
-                if n_pauses > MOST_PAUSES:
+                if n_pauses > MOST_PAUSES or not self._may_pass(error):
                     raise
                 self._link.put_aside(str(error))
+
+    def _may_pass(self, error: PevaError) -> bool:
+        """Whether the same may succeed later: a node that has had a valid run has a right configuration."""
+        if isinstance(error, PlatformError) and self._n_valid:
+            return True
+        return error.is_temporary or isinstance(error, InvalidRunError)
 
     def _with_rates(self, settings: DfaasConfig) -> DfaasConfig:
         """Return a configuration whose rates are known; scout first if they have to be found."""

@@ -62,7 +62,10 @@ class HttpService:
         problem = self._problem(response)
         if problem:
             said = self._without_secrets(problem)
-            raise PlatformError(f"function {self.name!r} at {self.shown_url} answered its first call with {said}")
+            raise PlatformError(
+                f"function {self.name!r} at {self.shown_url} answered its first call with {said}",
+                is_temporary=response.is_busy,
+            )
         self._revision = self._revision_in(response)
         if self._revision is None and self._function.revision_header:
             raise PlatformError(

@@ -78,8 +78,9 @@ class FunctionProcess:
         try:
             self._http.request(_READY_PATH, timeout_s=left_s)
         except NoResponseError as error:
-            problem = self._how_it_ended() or f"{self._label} was not ready within {timeout_s:g} s"
-            raise PlatformError(f"{problem}: {self.log_tail()}") from error
+            ended = self._how_it_ended()
+            problem = ended or f"{self._label} was not ready within {timeout_s:g} s"
+            raise PlatformError(f"{problem}: {self.log_tail()}", is_temporary=ended is None) from error
 
     def preflight(self, timeout_s: float) -> None:
         """Call the function once, with the same request as the load.
@@ -93,7 +94,7 @@ class FunctionProcess:
                 "/", method=call.method, body=call.body, headers=request_headers(call), timeout_s=timeout_s
             )
         except NoResponseError as error:
-            raise PlatformError(self._why_no_response(error, timeout_s)) from error
+            raise PlatformError(self._why_no_response(error, timeout_s), is_temporary=error.is_temporary) from error
         if not response.ok:
             quoted = " ".join(response.text.split()) or "an empty body"
             answered = f"answered its first call with {response.status}: {quoted}"

@@ -62,7 +62,7 @@ class DeployedFunction:
         try:
             return self._gateway.state(self._plain_name, self._namespace)
         except PlatformError as error:
-            raise PlatformError(f"function {self.name!r}: {error}") from error
+            raise PlatformError(f"function {self.name!r}: {error}", is_temporary=error.is_temporary) from error
 
     def preflight(self) -> None:
         """Wait until a replica is ready, then call the function once, with the same request as the load.
@@ -73,7 +73,8 @@ class DeployedFunction:
         self.require_ready(self._cold_start_timeout_s)
         response = self._call(self._timeout_s)
         if not response.ok:
-            raise self._failure(f"answered its first call with {response}: {_remedy(response)}")
+            problem = f"answered its first call with {response}: {_remedy(response)}"
+            raise self._failure(problem, is_temporary=response.is_busy)
 
     def require_ready(self, timeout_s: float) -> FunctionState:
         """Return the function's state once a replica is ready; a function scaled to zero is called to wake it.
@@ -92,7 +93,8 @@ class DeployedFunction:
                 raise self._failure(f"has no replicas{woken}: scale it up, or let the gateway scale from zero")
             if time.monotonic() > deadline:
                 wanted = f"has {state.replicas} replica(s), none of them ready"
-                raise self._failure(f"{wanted} after {timeout_s:g} s{woken}: look at its log")
+                problem = f"{wanted} after {timeout_s:g} s{woken}: look at its log"
+                raise self._failure(problem, is_temporary=True)
             time.sleep(self._poll_s)
         return state
 
@@ -110,10 +112,10 @@ class DeployedFunction:
                 self._path, method=call.method, body=call.body, headers=request_headers(call), timeout_s=timeout_s
             )
         except NoResponseError as error:
-            raise PlatformError(f"function {self.name!r}: {error}") from error
+            raise PlatformError(f"function {self.name!r}: {error}", is_temporary=error.is_temporary) from error
 
-    def _failure(self, problem: str) -> PlatformError:
-        return PlatformError(f"function {self.name!r} at {self.url} {problem}")
+    def _failure(self, problem: str, *, is_temporary: bool = False) -> PlatformError:
+        return PlatformError(f"function {self.name!r} at {self.url} {problem}", is_temporary=is_temporary)
 
 
 def _remedy(response: Response) -> str:

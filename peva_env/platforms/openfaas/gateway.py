@@ -151,7 +151,8 @@ class Gateway:
     def _json(self, path: str, response: Response) -> Any:
         if not response.ok:
             shown = self._credentials.hidden(str(response)) if self._credentials else str(response)
-            raise PlatformError(f"{self.url}{path} answers {shown}: {self._remedy(response)}")
+            problem = f"{self.url}{path} answers {shown}: {self._remedy(response)}"
+            raise PlatformError(problem, is_temporary=response.is_busy)
         try:
             return json_value(response.text)
         except ValueError:

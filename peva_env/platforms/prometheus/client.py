@@ -92,10 +92,10 @@ class Prometheus:
         except NoResponseError as error:
             if error.is_permanent:
                 raise MetricsError(f"Prometheus at {self.url} {error.reason}; is prometheus_url right?") from error
-            raise self._unreachable(error.reason, error.n_tries, began_at) from error
+            raise self._unreachable(error.reason, error.n_tries, began_at, is_temporary=error.is_temporary) from error
         if response.is_transient:
             problem = f"answered with status {response.status}: {response.text[:_MAX_QUOTED_CHARS]}"
-            raise self._unreachable(problem, response.n_tries, began_at)
+            raise self._unreachable(problem, response.n_tries, began_at, is_temporary=response.is_busy)
         return response
 
     def _retries(self) -> Iterator[Retry]:
@@ -105,11 +105,11 @@ class Prometheus:
             yield Retry(pause_s, self._try_timeout_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _unreachable(self, problem: str, n_tries: int, began_at: float) -> MetricsError:
+    def _unreachable(self, problem: str, n_tries: int, began_at: float, *, is_temporary: bool) -> MetricsError:
         """Return an error that names no query: no query would have got an answer."""
         tries = f"after {n_tries} {'try' if n_tries == 1 else 'tries'} in {time.monotonic() - began_at:.1f} s"
         text = f"{problem} ({tries}; is it running, and is prometheus_url right?)"
-        return MetricsError(f"Prometheus at {self.url} {' '.join(text.split())}")
+        return MetricsError(f"Prometheus at {self.url} {' '.join(text.split())}", is_temporary=is_temporary)
 
 
 def _series(data: dict[str, Any]) -> list[Series]:

@@ -39,13 +39,14 @@ def find_k6(configured: str | None = None) -> Path:
     return found.absolute()
 
 
-def k6_version(binary: Path) -> str:
+def k6_version(binary: Path, *, limit_s: float = _COMMAND_TIMEOUT_S) -> str:
     """Return the version of a k6 binary, for example ``1.1.0`` or ``2.3.0-rc1``.
 
     Raises:
-        LoadGeneratorError: the binary cannot be run, prints no version, or is older than ``MIN_VERSION``.
+        LoadGeneratorError: the binary cannot be run, does not end within ``limit_s``, prints no version, or is older
+            than ``MIN_VERSION``.
     """
-    output = k6_output(binary, ["version"])
+    output = k6_output(binary, ["version"], limit_s=limit_s)
     match = _VERSION.search(output)
     if not match:
         printed = " ".join(output.split())
@@ -57,11 +58,17 @@ def k6_version(binary: Path) -> str:
     return version
 
 
-def k6_output(binary: Path, arguments: Sequence[str], *, env: Mapping[str, str] | None = None) -> str:
+def k6_output(
+    binary: Path,
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    limit_s: float = _COMMAND_TIMEOUT_S,
+) -> str:
     """Run a short command of k6 and return its output on both streams; the exit code is ignored.
 
     Raises:
-        LoadGeneratorError: the binary cannot be run, or does not end within 20 s.
+        LoadGeneratorError: the binary cannot be run, or does not end within ``limit_s``.
     """
     # Output goes to a file: with a pipe, a child process that the binary leaves behind could block us forever.
     with tempfile.TemporaryFile() as output:
@@ -72,10 +79,10 @@ def k6_output(binary: Path, arguments: Sequence[str], *, env: Mapping[str, str] 
         except OSError as error:
             raise LoadGeneratorError(f"{binary} cannot be run: {error.strerror}") from error
         try:
-            process.wait(_COMMAND_TIMEOUT_S)
+            process.wait(limit_s)
         except subprocess.TimeoutExpired as error:
-            command = f"'{binary.name} {arguments[0]}' took more than {_COMMAND_TIMEOUT_S:g} s"
-            raise LoadGeneratorError(f"{binary} is not a usable k6: {command}") from error
+            command = f"'{binary.name} {arguments[0]}' took more than {limit_s:g} s"
+            raise LoadGeneratorError(f"{binary} is not a usable k6: {command}", is_temporary=True) from error
         finally:
             processes.stop(process)
         output.seek(0)

@@ -1,7 +1,8 @@
 """What a driver does with nodes that it has not heard of, and what it tells nodes of each other, without Ray."""
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -21,7 +22,7 @@ from peva_env.campaign import Scouting
 from peva_env.config import DfaasConfig, parse_config
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.env import PevaEnv
-from peva_env.errors import PevaError
+from peva_env.errors import LoadGeneratorError, PevaError, PlatformError
 from peva_env.maps import read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, Session, fleet_node, reading, writing
 from peva_env.space import Config
@@ -322,6 +323,89 @@ def test_a_node_whose_runs_measure_nothing_time_after_time_has_failed(tmp_path: 
     assert [state.phase for state in driver.states.values()] == [Phase.FAILED, Phase.COMPLETE]
     assert driver.states["a"].detail.endswith("measured nothing: other programs had the cores")
     assert len(started_runs(tmp_path / "out", "a")) == 1 + MOST_PAUSES
+
+
+def unready(problems: Iterable[PevaError | None]) -> tuple[Any, ...]:
+    """Return the arguments of ``NodeCampaign`` with which each start of node a has a problem, or None."""
+    upcoming = iter(problems)
+
+    def env(orders: Orders, settings: DfaasConfig) -> PevaEnv:
+        problem = next(upcoming, None) if orders.node.name == "a" else None
+        if problem is not None:
+            raise problem
+        return sleeping_env(orders, settings)
+
+    return (env, *SLEEPING[1:])
+
+
+NOT_READY = PlatformError("function 'f' was not ready within 15 s", is_temporary=True)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("n_starts", [1, MOST_PAUSES, 1 + MOST_PAUSES])
+def test_a_node_that_is_not_ready_in_time_is_tried_again(tmp_path: Path, n_starts: int) -> None:
+    driver = driven(tmp_path, unready([NOT_READY] * n_starts), agent="bisection", aside_s=0.1)
+    of_a, of_b = driver.states.values()
+    assert of_b.phase is Phase.COMPLETE
+    if n_starts > MOST_PAUSES:
+        assert (of_a.phase, of_a.detail) == (Phase.FAILED, "function 'f' was not ready within 15 s")
+    else:
+        assert of_a.phase is Phase.COMPLETE
+
+
+@pytest.mark.timeout(60)
+def test_a_node_with_a_wrong_configuration_fails_at_once(tmp_path: Path) -> None:
+    driver = driven(tmp_path, unready([PlatformError("there is no function 'f'")]), aside_s=3600)
+    assert [state.phase for state in driver.states.values()] == [Phase.FAILED, Phase.COMPLETE]
+
+
+@pytest.mark.timeout(60)
+def test_a_node_that_has_measured_something_is_tried_again_whatever_it_lacks_then(tmp_path: Path) -> None:
+    class GoneAfterARun(BusyMachine):
+        """The source of a node whose second configuration measures nothing, as while its gateway starts anew."""
+
+        n_measured = 0
+
+        def measure(self, config: Config, *, iteration: int, rng: np.random.Generator) -> ExecutionEvent:
+            GoneAfterARun.n_measured += 1
+            self._n_runs = 99 if GoneAfterARun.n_measured == 2 else 0
+            return super().measure(config, iteration=iteration, rng=rng)
+
+    starts = iter([None, PlatformError("http://10.0.0.9:8080 refuses connections")])
+
+    def env(orders: Orders, settings: DfaasConfig) -> PevaEnv:
+        host = SleepingHost(orders, settings)
+        if orders.node.name == "a":
+            problem = next(starts, None)
+            if problem is not None:
+                raise problem
+            host.source = GoneAfterARun(host.source, 0)  # type: ignore[assignment,arg-type]
+        return PevaEnv(host)
+
+    driver = driven(tmp_path, (env, *SLEEPING[1:]), agent="bisection", aside_s=0.1)
+    assert [state.phase for state in driver.states.values()] == [Phase.COMPLETE, Phase.COMPLETE]
+    assert next(starts, "no start is left") == "no start is left"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("n_checks", [MOST_PAUSES, 1 + MOST_PAUSES])
+def test_a_machine_whose_k6_does_not_answer_in_time_is_asked_again(tmp_path: Path, n_checks: int) -> None:
+    left = Counter({2: n_checks})
+
+    def version(settings: DfaasConfig) -> str:
+        places = settings.functions[0].concurrency or 0
+        left[places] -= 1
+        if left[places] >= 0:
+            raise LoadGeneratorError("'k6 version' took more than 20 s", is_temporary=True)
+        return "1.1.0"
+
+    driver = driven(tmp_path, (sleeping_env, version), aside_s=0.1)
+    of_a, of_b = driver.states.values()
+    assert of_b.phase is Phase.COMPLETE
+    if n_checks > MOST_PAUSES:
+        assert (of_a.phase, of_a.detail) == (Phase.FAILED, "'k6 version' took more than 20 s")
+    else:
+        assert of_a.phase is Phase.COMPLETE
 
 
 @pytest.mark.timeout(60)

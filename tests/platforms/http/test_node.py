@@ -172,6 +172,14 @@ def test_a_first_call_without_success_says_what_to_do(service: Service, answers:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(("status", "is_temporary"), [(503, True), (500, False), (404, False)])
+def test_a_service_that_has_no_room_may_have_some_later(service: Service, status: int, is_temporary: bool) -> None:
+    service.status = status
+    with pytest.raises(PlatformError) as caught:
+        node_of(service.url).start()
+    assert caught.value.is_temporary is is_temporary
+
+
 def test_a_query_string_or_secret_header_that_a_service_sends_back_is_not_shown(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

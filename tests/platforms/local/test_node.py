@@ -321,6 +321,23 @@ def test_a_function_that_does_not_answer_with_success_is_quoted(
     assert start_error(write_function(code), request_timeout_s=timeout_s) == f"function 'mine' {said}"
 
 
+@pytest.mark.parametrize(
+    ("code", "is_temporary"),
+    [
+        ("import time; time.sleep(60)", True),
+        ("def handle(request): __import__('time').sleep(60)", True),
+        ("import nosuchthing", False),
+        ("def handle(request): return 1 / 0", False),
+    ],
+)
+def test_a_function_that_needs_longer_may_be_ready_later(
+    write_function: WriteFunction, code: str, is_temporary: bool
+) -> None:
+    with pytest.raises(PlatformError) as caught:
+        LocalNode([write_function(code)], ready_timeout_s=3, request_timeout_s=0.5).start()
+    assert caught.value.is_temporary is is_temporary
+
+
 def test_misuse_is_told(write_function: WriteFunction) -> None:
     node = LocalNode([write_function()])
     node.stop()

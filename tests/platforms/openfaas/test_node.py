@@ -100,10 +100,10 @@ def node(
     return OpenFaasNode(deployed, gateway=client, metrics=metrics or Measured(), duration_s=5, recovery_s=0.2)
 
 
-def impatient(gateway: StandIn, timeout_s: float) -> DeployedFunction:
+def impatient(gateway: StandIn, timeout_s: float, *, cold_start_timeout_s: float = 120.0) -> DeployedFunction:
     config = settings(gateway)
-    client = client_of(config)
-    return DeployedFunction(config.functions[0], client, namespace=None, timeout_s=timeout_s, poll_s=0.01)
+    timeouts_s = {"timeout_s": timeout_s, "cold_start_timeout_s": cold_start_timeout_s, "poll_s": 0.01}
+    return DeployedFunction(config.functions[0], client_of(config), namespace=None, **timeouts_s)
 
 
 def refusal(gateway: StandIn, *functions: str | dict[str, Any], **kw: Any) -> str:
@@ -273,6 +273,30 @@ def test_a_function_that_does_not_answer_in_time_is_refused(serve: Serve) -> Non
     function = impatient(serve(Served("figlet", answers="hang")), timeout_s=0.2)
     with pytest.raises(PlatformError, match=r"figlet did not answer within 0\.2 s"):
         function.preflight()
+
+
+@pytest.mark.parametrize(
+    ("served", "is_temporary"),
+    [
+        (Served("figlet", answers="hang"), True),
+        (Served("figlet", answers=(503, "busy")), True),
+        (Served("figlet", replicas=1, available=0), True),
+        (Served("figlet", answers=(500, "boom")), False),
+        (Served("figlet", replicas=0, available=0), False),
+        (Served("another"), False),
+    ],
+)
+def test_what_was_not_ready_in_time_may_be_so_later(served: Served, is_temporary: bool, serve: Serve) -> None:
+    function = impatient(serve(served, scale_from_zero=False), timeout_s=0.2, cold_start_timeout_s=0.2)
+    with pytest.raises(PlatformError) as caught:
+        function.preflight()
+    assert caught.value.is_temporary is is_temporary
+
+
+def test_a_gateway_that_hangs_may_answer_later(serve: Serve) -> None:
+    with pytest.raises(PlatformError, match=r"did not answer within 0\.2 s") as caught:
+        node(serve(Served("figlet"), slow_answers=2), timeouts_s=(0.1, 0.2)).start()
+    assert caught.value.is_temporary
 
 
 def test_a_gateway_without_its_provider_is_refused(serve: Serve) -> None:

@@ -96,8 +96,9 @@ def silent() -> Iterator[str]:
 
 def test_it_hangs(silent: str) -> None:
     client = Prometheus(silent, round_timeout_s=0.5, try_timeout_s=0.2)
-    with pytest.raises(MetricsError, match=r"did not answer within 0\.2 s: .* \(after [123] tries"):
+    with pytest.raises(MetricsError, match=r"did not answer within 0\.2 s: .* \(after [123] tries") as caught:
         client.query("up", name="cpu_usage_node")
+    assert caught.value.is_temporary
     client.close()
 
 
@@ -148,6 +149,7 @@ def test_a_round_of_queries_has_one_timeout() -> None:
         for _ in range(4):
             with pytest.raises(MetricsError) as caught:
                 client.query("up", name="x")
+            assert caught.value.is_temporary
             tries.append(int(str(caught.value).partition("(after ")[2].partition(" ")[0]))
         client.close()
     assert tries[0] > 1

@@ -133,6 +133,15 @@ def test_something_that_is_not_k6_is_refused_with_what_it_said(tmp_path: Path) -
         k6_version(fake_k6(tmp_path, version="hello there"))
 
 
+def test_a_k6_that_does_not_tell_its_version_in_time_may_do_so_later(tmp_path: Path) -> None:
+    binary = tmp_path / "k6"
+    binary.write_text("#!/bin/sh\nsleep 60\n")
+    binary.chmod(0o755)
+    with pytest.raises(LoadGeneratorError, match=r"'k6 version' took more than 0\.2 s") as caught:
+        k6_version(binary, limit_s=0.2)
+    assert caught.value.is_temporary
+
+
 def test_a_file_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
     binary = tmp_path / "k6"
     binary.write_bytes(b"\x7fELF no program")

@@ -187,12 +187,13 @@ class Generators:
         while pending:
             done, pending = wait(pending, max(0.0, deadline - time.monotonic()), FIRST_COMPLETED)
             if not done:
-                raise LoadGeneratorError(f"{names[pending.pop()]} did not answer within {limit_s:.0f} s")
+                problem = f"{names[pending.pop()]} did not answer within {limit_s:.0f} s"
+                raise LoadGeneratorError(problem, is_temporary=True)
             for future in done:
                 try:
                     answer = future.result()
                 except LoadGeneratorError as error:
-                    raise LoadGeneratorError(f"{names[future]}: {error}") from error
+                    raise LoadGeneratorError(f"{names[future]}: {error}", is_temporary=error.is_temporary) from error
                 each(answer)
         return [future.result() for future in asked.values()]
 

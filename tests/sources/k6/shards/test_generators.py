@@ -96,6 +96,14 @@ def test_one_that_is_not_ready_is_named_and_nothing_is_sent() -> None:
     assert not [call for call in place.calls if call[1] == "begin"]
 
 
+@pytest.mark.parametrize("is_temporary", [True, False])
+def test_one_that_may_tell_its_version_later_is_told_apart(is_temporary: bool) -> None:
+    place = FakePlace(fails={(1, "about"): LoadGeneratorError("it has no k6", is_temporary=is_temporary)})
+    with pytest.raises(LoadGeneratorError, match="generator 2 of 3: it has no k6") as caught:
+        Generators(place).version()
+    assert caught.value.is_temporary is is_temporary
+
+
 @pytest.mark.parametrize("off_s", [0.08, -0.08])
 def test_one_whose_clock_is_off_is_named(off_s: float) -> None:
     place = FakePlace(off_s={1: off_s})
