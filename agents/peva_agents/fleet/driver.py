@@ -8,7 +8,7 @@
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -99,16 +99,11 @@ class FleetDriver:
         Raises:
             PevaError: no machine has the resource of a node, or another fleet measures one of the nodes.
         """
-        there = {name for name in self._ray.cluster_resources() if ":" not in name} - {"CPU", "memory"}
-        there.discard("object_store_memory")
+        there = self._resources()
         for member in self._members.values():
-            resource = member.node.resource
-            if resource is not None and resource not in there:
-                raise PevaError(
-                    f"node {member.node.name}: no machine of the cluster has the resource {resource!r} (there are: "
-                    f"{', '.join(sorted(there)) or 'none'}); start one with "
-                    f"ray start --address ... --resources '{{\"{resource}\": 1}}'"
-                )
+            lacks = _lacks(member.node.resource, there)
+            if lacks:
+                raise PevaError(f"node {member.node.name}: {lacks}")
         for member in self._members.values():
             member.actor = self._actor(member.node, name_free_s)
 
@@ -127,6 +122,7 @@ class FleetDriver:
                 self._grant()
                 self._check()
                 self._ask()
+                self._look_for_machines()
             self._listen()
             tell()
 
@@ -210,6 +206,18 @@ class FleetDriver:
         for member in self._members.values():
             if member.is_to_check:
                 member.waits_for = member.actor.checked.remote(member.node.settings, self._k6_version)
+
+    def _look_for_machines(self) -> None:
+        """Tell which nodes lost their worker and wait for a machine with their resource."""
+        lost = [member for member in self._members.values() if member.state.phase is Phase.RESTARTING]
+        there = self._resources() if any(member.node.resource for member in lost) else set()
+        for member in lost:
+            member.wait_for_machine(_lacks(member.node.resource, there))
+
+    def _resources(self) -> set[str]:
+        """Return the names of the resources that users have given to machines."""
+        of_ray = {"CPU", "GPU", "memory", "object_store_memory"}
+        return {name for name in self._ray.cluster_resources() if ":" not in name} - of_ray
 
     def _heard(self, member: Member, reference: Any) -> News | None:
         member.waits_for = None
@@ -310,6 +318,16 @@ class FleetDriver:
         if others and member.state.phase is not Phase.COMPLETE:
             member.actor.stop.remote()
             member.end(Phase.FAILED, f"is the same target as node {others[0]}: leave one of them out of the file")
+
+
+def _lacks(resource: str | None, there: Collection[str]) -> str:
+    """Return that no machine has a resource, and the remedy; empty if one has it, or none is wanted."""
+    if resource is None or resource in there:
+        return ""
+    return (
+        f"no machine of the cluster has the resource {resource!r} (there are: {', '.join(sorted(there)) or 'none'}); "
+        f"start one with ray start --address ... --resources '{{\"{resource}\": 1}}'"
+    )
 
 
 _WHY = {Phase.BUDGET: "the machine time of the fleet is spent"}

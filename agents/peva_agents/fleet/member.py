@@ -16,6 +16,9 @@ _MOST_LESSONS = 256
 """Largest number of other nodes' runs that come with a leave to run; of more, the latest."""
 
 
+_LOST = "its worker was lost"
+
+
 class Member:
     """A node of the fleet, its actor, and what the driver waits for.
 
@@ -96,4 +99,8 @@ class Member:
         self.waits_for = None
         self.after, self.version, self.n_granted = 0, 0, 0
         self.again_at, self.n_losses = time.monotonic() + AGAIN_S, self.n_losses + counts
-        self.state = replace(self.state, phase=Phase.RESTARTING, n_asked=0, detail="its worker was lost")
+        self.state = replace(self.state, phase=Phase.RESTARTING, n_asked=0, detail=_LOST)
+
+    def wait_for_machine(self, lacks: str) -> None:
+        """Tell that the worker was lost, and what is lacking for a new one; empty if nothing is."""
+        self.state = replace(self.state, detail=f"{_LOST}; {lacks}" if lacks else _LOST)

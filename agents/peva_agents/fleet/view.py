@@ -38,9 +38,9 @@ def node_table(states: Mapping[str, NodeState]) -> Table:
 
 
 def say_failures(console: Console, states: Mapping[str, NodeState]) -> None:
-    """Say why nodes failed or are put aside, in full: the table cuts it."""
+    """Say why nodes do not go on, in full: the table cuts it."""
     for name, state in states.items():
-        if state.phase in (Phase.FAILED, Phase.ASIDE):
+        if state.phase is Phase.FAILED or state.phase in _TROUBLED:
             say(console, f"{name} {state.phase}: {state.detail}")
 
 
@@ -68,7 +68,7 @@ class FleetView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self._told: dict[str, tuple[str, Phase]] = {}
+        self._told: dict[str, tuple[str, str]] = {}
 
     def __enter__(self) -> "FleetView":
         if self._live:
@@ -85,9 +85,14 @@ class FleetView:
             self._live.update(node_table(states), refresh=True)
             return
         for name, state in states.items():
-            last, phase = self._told.get(name, ("", Phase.WAITING))
+            last, trouble = self._told.get(name, ("", ""))
             if state.last and state.last != last:  # a new worker in place of a lost one has no verdict of its own yet
                 say(self._console, f"{name}: {state.last}  {state.n_measured} measured, {state.n_left} left")
-            if state.phase is not phase and (state.phase.is_end or state.phase in _TROUBLED):
-                say(self._console, f"{name}: {state.phase}{f': {state.detail}' if state.detail else ''}")
-            self._told[name] = (state.last, state.phase)
+            now = f"{state.phase}{f': {state.detail}' if state.detail else ''}" if _is_told(state.phase) else ""
+            if now and now != trouble:
+                say(self._console, f"{name}: {now}")
+            self._told[name] = (state.last, now)
+
+
+def _is_told(phase: Phase) -> bool:
+    return phase.is_end or phase in _TROUBLED

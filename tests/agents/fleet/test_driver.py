@@ -1,5 +1,6 @@
 """What a driver does with nodes that it has not heard of, and what it tells nodes of each other, without Ray."""
 
+import itertools
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -202,6 +203,53 @@ def test_a_driver_whose_own_raylet_is_lost_says_so_and_fails_no_node(tmp_path: P
         with pytest.raises(PevaError, match=r"on this machine \(raylet\) was lost, .*; start Ray again here"):
             driver.run(lambda: None)
     assert not driver.states["a"].phase.is_end
+
+
+class NodeWithoutMachine:
+    """A node whose worker is lost, and for which there is no machine then."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def checked(self, *_: object) -> Checked:
+        raise InProcessRay.exceptions.ActorUnavailableError("the actor is restarting")
+
+    def stop(self) -> None:
+        pass
+
+
+class RayThatLosesAMachine(InProcessRay):
+    """A Ray with a machine that has the resource ``near-a`` at the start, and not for some looks after it."""
+
+    def __init__(self, n_without: int) -> None:
+        super().__init__(NodeWithoutMachine)
+        self._has_it = itertools.chain([True], [False] * n_without, itertools.repeat(True))
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2.0, "near-b": 1.0} | ({"near-a": 1.0} if next(self._has_it) else {})
+
+
+@pytest.mark.timeout(60)
+def test_a_node_that_waits_for_a_machine_with_its_resource_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path, output_dir=str(tmp_path / "out"), nodes=[{"name": "a", "resource": "near-a"}])
+    plan = load_fleet(path)
+    told: list[str] = []
+    with writing(plan.memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(plan, RayThatLosesAMachine(2), store, max_losses=0)
+        driver.start()
+
+        def stop_when_there_again() -> None:
+            if driver.states["a"].phase is Phase.RESTARTING:
+                told.append(driver.states["a"].detail)
+                if told[-1] == "its worker was lost" and len(set(told)) > 1:
+                    driver.stop()
+
+        driver.run(stop_when_there_again)
+    assert driver.states["a"].phase is Phase.INTERRUPTED
+    assert list(dict.fromkeys(told))[-1] == (
+        "its worker was lost; no machine of the cluster has the resource 'near-a' (there are: near-b); start one with "
+        "ray start --address ... --resources '{\"near-a\": 1}'"
+    )
 
 
 class ReplacedNode:

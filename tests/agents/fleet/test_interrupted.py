@@ -12,6 +12,7 @@ from rich.console import Console
 
 from peva_agents.fleet import FleetDriver, load_fleet, merge, status, stop
 from peva_agents.fleet.driver import NAMESPACE
+from peva_agents.fleet.status import read_status
 from peva_env.contracts import EndStatus
 from peva_env.errors import MemoryStoreError, PevaError
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
@@ -91,6 +92,8 @@ def test_a_machine_that_is_lost_is_replaced_when_another_one_joins(cluster: Any,
         assert "raylet" in raylet.name()
         raylet.kill()
         time.sleep(25)  # the others end meanwhile, and this node is not given up
+        waits_for = read_status(driver.folder / "status.json").nodes["small"].detail
+        assert "no machine of the cluster has the resource 'near-small' (there are: near-large)" in waits_for
         add_raylet(cluster, {"near-small": 1})
         assert driver.process.wait(120) == 0
     check_maps(path, n_cut_short=2)

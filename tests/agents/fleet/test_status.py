@@ -55,7 +55,7 @@ def test_a_driver_whose_parent_has_not_noticed_its_end_has_ended(tmp_path: Path)
         assert read_status(path).driver is None
 
 
-@pytest.mark.parametrize("phase", [Phase.FAILED, Phase.ASIDE])
+@pytest.mark.parametrize("phase", [Phase.FAILED, Phase.ASIDE, Phase.RESTARTING])
 def test_why_a_node_does_not_go_on_is_said_in_full(phase: Phase, tmp_path: Path) -> None:
     path = write(tmp_path, output_dir=str(tmp_path / "out"))
     why = "f 30 rps: 3 run(s) in a row measured nothing: " + "other programs had the core that f needed, " * 5
