@@ -3,6 +3,7 @@
 - Ray is imported only when a cluster is asked for (the extra ``ray``).
 - A cluster that is started here listens on 127.0.0.1 only and wants a token that nobody else has. It has no dashboard,
   sends no usage report, keeps its files in a temporary folder, and ends with this process, also when that is killed.
+  Its workers have the priority of this process.
 - A cluster that ran before goes on when this process leaves it.
 - Nothing of Ray is printed: who uses it tells of lost workers in its own words.
 - Handlers of signals stay as they were: Ray would replace the one of SIGTERM.
@@ -46,6 +47,10 @@ _QUIET = {
 _LOOPBACK_STAYS = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Else Ray replaces 127.0.0.1 by the address that other machines see, on which nothing listens."""
 
+_PRIORITY_STAYS = {"RAY_worker_niceness": "0"}
+"""Else Ray's workers, and with them k6 and the functions of a local node, have a niceness of 15: any other program
+would take the cores from what is measured."""
+
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 """The first bytes of a client of HTTP/2, on which gRPC rests, with empty settings (RFC 9113, 3.4)."""
 
@@ -76,6 +81,7 @@ def ray_cluster(address: str = LOCAL, *, namespace: str | None = None, answer_s:
     with ExitStack() as resources:
         given: dict[str, Any] = {"address": address}
         if address == LOCAL:
+            os.environ.update(_PRIORITY_STAYS)
             if not any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")):
                 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex()
             folder = resources.enter_context(temporary_folder("peva-ray-"))

@@ -26,6 +26,7 @@ def raylets(*resources: Mapping[str, float], cpus: float = 1) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     logging.getLogger("ray").setLevel(logging.ERROR)
+    os.environ.update(RAY_worker_niceness="0")  # else workers hardly run beside other tests
     cluster: Any = Cluster()
     try:
         with _STARTING.open("a") as file:

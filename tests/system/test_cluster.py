@@ -87,6 +87,11 @@ def test_ray_that_is_started_here_listens_on_loopback_only_and_ends() -> None:
     assert wait_until(lambda: all(map(is_gone, pids)))
 
 
+def test_workers_of_ray_that_is_started_here_have_the_priority_of_this_process() -> None:
+    with ray_cluster() as started:
+        assert started.get(started.remote(lambda: os.nice(0)).remote()) == os.nice(0)
+
+
 def test_ray_that_is_started_here_wants_a_token() -> None:
     stranger = """
 import os, sys
