@@ -12,7 +12,7 @@ What must always hold:
 
 from peva_env.system import processes
 from peva_env.system.clock import Moment
-from peva_env.system.cluster import end_with_raylet, is_own_raylet_lost, ray_cluster
+from peva_env.system.cluster import answers, end_with_raylet, head_address, is_own_raylet_lost, ray_cluster
 from peva_env.system.cores import busy_s, urgent_pct, usable_cores, waited_s
 from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
@@ -29,11 +29,13 @@ __all__ = [
     "NoResponseError",
     "Response",
     "Retry",
+    "answers",
     "begins_with",
     "busy_s",
     "command_text",
     "end_with_raylet",
     "failure_text",
+    "head_address",
     "install_text",
     "is_own_raylet_lost",
     "json_value",

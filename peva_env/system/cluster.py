@@ -31,6 +31,7 @@ LOCAL, AUTO = "local", "auto"
 
 _LOOPBACK = "127.0.0.1"
 _ANSWER_S = 3.0
+_CONNECT_S = 1.0
 _MAX_PORT = 65535
 
 _LOOK_EVERY_S = 1.0
@@ -104,6 +105,21 @@ def _without_messages(worker: Any) -> Iterator[None]:
         yield
     finally:
         worker._worker_logs_enabled = before
+
+
+def head_address(ray: Any) -> str:
+    """Return HOST:PORT of the head of the cluster that this process has joined."""
+    return str(ray.get_runtime_context().gcs_address)
+
+
+def answers(address: str) -> bool:
+    """Tell whether something takes connections at HOST:PORT; the calls of Ray wait a minute for a head that is lost."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_own_raylet_lost(ray: Any) -> bool:

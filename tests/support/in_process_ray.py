@@ -1,6 +1,8 @@
 """A Ray without processes: actors are objects of this process, and a call has returned when it is made."""
 
 import itertools
+import socket
+import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -32,12 +34,19 @@ class InProcessRay:
         self._kind = kind
         self._numbers, self._returned = itertools.count(), dict[int, Any]()
         self.n_calls = Counter[str]()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.head = f"127.0.0.1:{self._listening.getsockname()[1]}"
+        weakref.finalize(self, self._listening.close)
+
+    def lose_head(self) -> None:
+        """Let nothing answer at the address of Ray's head."""
+        self._listening.close()
 
     def nodes(self) -> list[dict[str, Any]]:
         return [{"NodeID": "here", "Alive": True}]
 
     def get_runtime_context(self) -> Any:
-        return SimpleNamespace(get_node_id=lambda: "here")
+        return SimpleNamespace(get_node_id=lambda: "here", gcs_address=self.head)
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 1.0}

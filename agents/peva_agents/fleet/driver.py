@@ -24,7 +24,7 @@ from peva_env.contracts import EventKind, ExecutionEvent, TransferringAgent
 from peva_env.errors import LoadGeneratorError, PevaError
 from peva_env.memory import DuckDBMemoryStore, fleet_node, fleet_run_id
 from peva_env.planning import agent_factory
-from peva_env.system import is_own_raylet_lost, uninterrupted
+from peva_env.system import answers, head_address, is_own_raylet_lost, uninterrupted
 
 NAMESPACE = "peva-env-fleet"
 
@@ -40,11 +40,20 @@ _MAX_LOSSES = 40
 
 _ASIDE_S = 60.0
 
+_HEAD_LOST_S = 20.0
+"""Ray itself ends all processes of the cluster after 60 s without its head: the rest is for runs in progress."""
+
+_HEAD_LOOK_EVERY_S = 1.0
+
 _RUNS = (EventKind.MEASURED, EventKind.CANARY, EventKind.SCOUTED)
 """The kinds of events that took machine time."""
 
 _A_PLACE = 0.001
 """How much of a node's resource its actor takes: a resource says where a campaign may run, and not how many."""
+
+
+class RayHeadLostError(PevaError):
+    """Ray's head does not answer any more; runs in progress go on for a while."""
 
 
 class FleetDriver:
@@ -59,6 +68,7 @@ class FleetDriver:
         max_losses: how many workers of a node may be lost without an event between them; then the node has failed.
         aside_s: how long a node is left alone that cannot be measured now, as while other programs have its machine, in
             seconds.
+        head_lost_s: how long Ray's head may not answer before it counts as lost, in seconds.
     """
 
     def __init__(
@@ -71,6 +81,7 @@ class FleetDriver:
         before: Mapping[str, NodeState] = MappingProxyType({}),
         max_losses: int = _MAX_LOSSES,
         aside_s: float = _ASIDE_S,
+        head_lost_s: float = _HEAD_LOST_S,
     ) -> None:
         self._plan, self._ray, self._store, self._campaign = plan, ray, store, campaign
         versions = store.database.connection.execute(
@@ -83,6 +94,8 @@ class FleetDriver:
         self.shares = LoadShares(self._members, max_loaded=plan.max_loaded, budget_s=plan.budget_s)
         self._max_losses = max_losses
         self._ends_as: Phase | None = None
+        self._head, self._head_lost_s = head_address(ray), head_lost_s
+        self._head_seen_at = self._head_looked_at = time.monotonic()
         self.n_events = 0
 
     @property
@@ -112,12 +125,14 @@ class FleetDriver:
 
         Raises:
             KeyboardInterrupt: the fleet was interrupted; call ``stop``, and this again.
+            RayHeadLostError: Ray's head does not answer; call ``stop``, and this again.
             PevaError: Ray has lost the raylet of this machine.
             MemoryStoreError: the fleet's memory cannot be written.
         """
         while not all(member.state.phase.is_end for member in self._members.values()):
             if self.shares.is_spent:
                 self.stop(Phase.BUDGET)
+            self._look_for_head()
             with uninterrupted():  # else a node could be told that it may run, and not be listened to
                 self._grant()
                 self._check()
@@ -206,6 +221,19 @@ class FleetDriver:
         for member in self._members.values():
             if member.is_to_check:
                 member.waits_for = member.actor.checked.remote(member.node.settings, self._k6_version)
+
+    def _look_for_head(self) -> None:
+        now = time.monotonic()
+        if self._ends_as is not None or now < self._head_looked_at + min(_HEAD_LOOK_EVERY_S, self._head_lost_s):
+            return
+        self._head_looked_at = now
+        if answers(self._head):
+            self._head_seen_at = now
+        elif now > self._head_seen_at + self._head_lost_s:
+            raise RayHeadLostError(
+                f"Ray's head at {self._head} was lost, and Ray ends all campaigns with it; start Ray again, and the "
+                "same command goes on"
+            )
 
     def _look_for_machines(self) -> None:
         """Tell which nodes lost their worker and wait for a machine with their resource."""

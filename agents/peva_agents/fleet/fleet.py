@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from peva_agents.fleet.driver import NAMESPACE, FleetDriver
+from peva_agents.fleet.driver import NAMESPACE, FleetDriver, RayHeadLostError
 from peva_agents.fleet.file import FleetPlan, advice_of_fleet, load_fleet
 from peva_agents.fleet.news import NodeState, Phase
 from peva_agents.fleet.status import FleetStatus, read_status, write_status
@@ -146,6 +146,11 @@ def _drive(plan: FleetPlan, driver: FleetDriver, view: FleetView, console: Conso
         say(console, "stopping: runs in progress are finished first; the same command goes on from there")
         driver.stop()
         driver.run(tell)
+    except RayHeadLostError as error:
+        say(console, f"{error}; runs in progress are finished first, if Ray leaves the time")
+        driver.stop()
+        driver.run(tell)
+        raise
     finally:
         write_status(_status_path(plan), driver.states, driver.shares.spent_s, plan.budget_s)
         view.show(driver.states)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from peva_agents.fleet import FleetDriver, NodeState, Orders, Phase, load_fleet
+from peva_agents.fleet.driver import RayHeadLostError
 from peva_agents.fleet.news import Checked, News
 from peva_agents.fleet.node import MOST_PAUSES
 from peva_agents.fleet.view import node_table, savings_text
@@ -56,6 +58,9 @@ class SilentRay:
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 1.0}
+
+    def get_runtime_context(self) -> Any:
+        return SimpleNamespace(gcs_address="127.0.0.1:1")
 
     def wait(self, waiting: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
         return [], waiting
@@ -203,6 +208,28 @@ def test_a_driver_whose_own_raylet_is_lost_says_so_and_fails_no_node(tmp_path: P
         with pytest.raises(PevaError, match=r"on this machine \(raylet\) was lost, .*; start Ray again here"):
             driver.run(lambda: None)
     assert not driver.states["a"].phase.is_end
+
+
+@pytest.mark.timeout(60)
+def test_a_fleet_whose_ray_has_lost_its_head_stores_what_runs_and_ends(tmp_path: Path) -> None:
+    path = write(tmp_path, output_dir=str(tmp_path / "out"), defaults=RATES)
+    ray = InProcessRay()
+
+    def lose_head_in_a_run(driver: FleetDriver) -> None:
+        if started_runs(tmp_path / "out", "a"):
+            ray.lose_head()
+
+    with writing(load_fleet(path).memory, DEFAULT_SCHEMA_VERSION) as store:
+        driver = FleetDriver(load_fleet(path), ray, store, SLEEPING, head_lost_s=0.1)
+        driver.start()
+        with pytest.raises(RayHeadLostError, match=r"Ray's head at 127\.0\.0\.1:\d+ was lost, .*; start Ray again"):
+            driver.run(lambda: lose_head_in_a_run(driver))
+        driver.stop()
+        driver.run(lambda: None)
+        stored = stored_runs(store.database.connection)
+    assert driver.states["a"].phase is Phase.INTERRUPTED
+    assert stored["a"] == started_runs(tmp_path / "out", "a")
+    assert len(stored["a"]) < 4
 
 
 class NodeWithoutMachine:

@@ -10,16 +10,16 @@ import psutil
 import pytest
 from rich.console import Console
 
-from peva_agents.fleet import FleetDriver, load_fleet, merge, status, stop
+from peva_agents.fleet import FleetDriver, Phase, load_fleet, merge, status, stop
 from peva_agents.fleet.driver import NAMESPACE
 from peva_agents.fleet.status import read_status
 from peva_env.contracts import EndStatus
 from peva_env.errors import MemoryStoreError, PevaError
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, writing
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading, writing
 from peva_env.system import ray_cluster
-from tests.support.fleet_nodes import SLEEPING
+from tests.support.fleet_nodes import SLEEPING, started_runs, stored_runs
 from tests.support.fleets import TWO, check_maps, driving, run_here, write_fleet
-from tests.support.processes import wait_until
+from tests.support.processes import is_gone, wait_until
 from tests.support.raylets import add_raylet
 
 pytest.importorskip("ray", reason="needs the `ray` extra")
@@ -97,3 +97,26 @@ def test_a_machine_that_is_lost_is_replaced_when_another_one_joins(cluster: Any,
         add_raylet(cluster, {"near-small": 1})
         assert driver.process.wait(120) == 0
     check_maps(path, n_cut_short=2)
+
+
+@pytest.mark.timeout(400)
+def test_a_fleet_whose_ray_loses_its_head_ends_and_goes_on_with_another_ray(cluster: Any, tmp_path: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    path = write_fleet(tmp_path, ["middle"], duration="60s")
+    doomed: Any = Cluster()
+    try:
+        add_raylet(doomed, {})
+        with driving(path, doomed) as driver:
+            driver.wait_for_runs("middle", 1)
+            worker = psutil.Process(driver.pid_of("middle"))
+            doomed.head_node.kill_gcs_server()
+            assert driver.process.wait(120) == 1
+        assert read_status(driver.folder / "status.json").nodes["middle"].phase is Phase.INTERRUPTED
+        with reading(load_fleet(path).memory, DEFAULT_SCHEMA_VERSION) as connection:
+            assert stored_runs(connection)["middle"] == started_runs(driver.folder, "middle")
+        assert wait_until(lambda: is_gone(worker), 90)
+    finally:
+        doomed.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+    assert run_here(path, cluster)[0] is EndStatus.COMPLETE
+    check_maps(path)
