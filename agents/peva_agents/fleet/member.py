@@ -15,7 +15,6 @@ AGAIN_S = 0.5
 _MOST_LESSONS = 256
 """Largest number of other nodes' runs that come with a leave to run; of more, the latest."""
 
-
 _LOST = "its worker was lost"
 
 
