@@ -6,7 +6,7 @@ import stat
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import duckdb
 
 from peva_env import __version__
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory import file_locks
 from peva_env.memory.connecting import connect_duckdb
 from peva_env.memory.duckdb_errors import ANOTHER_FILE, duckdb_problem, naming
+from peva_env.memory.file_locks import LOG_ENDINGS, Identity
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
 from peva_env.system import local_path
@@ -27,9 +29,6 @@ _MAGIC_END = 12
 
 _HEADERS_END = 3 * 4096
 """Three headers of 4,096 bytes come before all data."""
-
-LOG_ENDINGS = (".wal", ".wal.checkpoint", ".wal.recovery")
-"""The names of DuckDB's logs, after the name of the file."""
 
 _NUMBERS = count()
 
@@ -55,7 +54,8 @@ class Database:
             raise MemoryStoreError(f"memory {path!r}: {error}") from error
         self.schema_version = schema_version
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._identity: tuple[int, int] | None = None
+        self._identity: Identity | None = None
+        self._is_new = False
 
     @property
     def is_open(self) -> bool:
@@ -83,19 +83,28 @@ class Database:
             MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
             SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
         """
-        is_there = self._is_there()
-        is_checked_apart = is_there and self._may_be_replayed()
+        self._make_folder()
+        with self._alone():
+            self._is_new = not self._is_there()
+            try:
+                self._open()
+            except BaseException:
+                is_ours = self._is_new and (self.is_open or self._is_cut_off())
+                self._close()
+                if is_ours:
+                    file_locks.created(self._file)
+                raise
+            self._identity = file_locks.identity(self._file)
+            file_locks.opened(self._file, self)
+
+    def _open(self) -> None:
+        is_checked_apart = not self._is_new and self._may_be_replayed()
         is_memory = is_checked_apart and self._is_memory_apart()
         self._connection = self._connect(read_only=False)
-        try:
-            if is_there and not is_checked_apart:
-                is_memory = self._inspect(self._connection)
-            if not is_memory:
-                self._create_tables()
-        except BaseException:
-            self.close()
-            raise
-        self._identity = self._file_identity()
+        if not (self._is_new or is_checked_apart):
+            is_memory = self._inspect(self._connection)
+        if not is_memory:
+            self._create_tables()
 
     def _is_memory_apart(self) -> bool:
         """Tell the same as ``_inspect``, by a connection that changes nothing."""
@@ -117,9 +126,20 @@ class Database:
 
     def close(self) -> None:
         """Close the file; may be called twice."""
+        if self._connection is not None and self._is_new:
+            with suppress(MemoryStoreError), self._alone():  # else another process could change it in between
+                self._close()
+                file_locks.created(self._file)
+        self._close()
+
+    def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            file_locks.closed(self)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._file == ":memory:" else file_locks.alone_in_folder(self._file)
 
     def label(self) -> str:
         """Return the schema label that the file carries."""
@@ -153,19 +173,28 @@ class Database:
                 raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {duckdb_problem(error)}") from error
             raise
 
-    def _is_there(self) -> bool:
-        """Tell whether there is a database at ``path``; if not, create its folder.
-
-        A file without DuckDB's magic bytes is not given to DuckDB at all: it would try to download a reader for it.
-        """
+    def _make_folder(self) -> None:
         if self._file == ":memory:":
-            return False
+            return
         if self._file.endswith(LOG_ENDINGS):
             raise MemoryStoreError(f"memory {self.path}: DuckDB gives such a name to its logs; {ANOTHER_FILE}")
         try:
             Path(self._file).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise MemoryStoreError(f"memory {self.path}: its folder cannot be created: {error.strerror}") from error
+
+    def _is_there(self) -> bool:
+        """Tell whether there is a database at ``path``.
+
+        A file without DuckDB's magic bytes is not given to DuckDB at all: it would try to download a reader for it.
+        """
+        if self._file == ":memory:":
+            return False
+        with file_locks.looking(self._file) as is_open_here:
+            if is_open_here:
+                raise MemoryStoreError(
+                    f"memory {self.path}: in use by this process; close what has it open, or {ANOTHER_FILE}"
+                )
         try:
             if not stat.S_ISREG(Path(self._file).stat().st_mode):
                 raise MemoryStoreError(f"memory {self.path}: is no regular file; {ANOTHER_FILE}")
@@ -183,6 +212,11 @@ class Database:
         if not is_duckdb:
             raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; {ANOTHER_FILE}")
         return True
+
+    def _is_cut_off(self) -> bool:
+        """Tell whether DuckDB could not make the file, but has begun to."""
+        found = Path(self._file)
+        return found.exists() and found.stat().st_size < _HEADERS_END
 
     def _has_log(self) -> bool:
         log = Path(f"{self._file}.wal")
@@ -208,7 +242,7 @@ class Database:
             except BlockingIOError:
                 raise MemoryStoreError(f"memory {self.path}: another process is creating it; try again") from None
             status = os.fstat(file.fileno())
-            if status.st_size != n_bytes or (status.st_dev, status.st_ino) != self._file_identity():
+            if status.st_size != n_bytes or (status.st_dev, status.st_ino) != file_locks.identity(self._file):
                 raise MemoryStoreError(f"memory {self.path}: another process has just created it; try again")
             path.unlink()
         if n_bytes:
@@ -220,19 +254,11 @@ class Database:
 
     def _require_file(self) -> None:
         # DuckDB keeps writing to a deleted file, and all of it is lost when the file is closed.
-        if self._identity is not None and self._file_identity() != self._identity:
+        if self._identity is not None and file_locks.identity(self._file) != self._identity:
             raise MemoryStoreError(
                 f"memory {self.path}: it was deleted, moved or replaced while it was in use, so that nothing more can "
                 "be stored; put it back, or start again with a new memory"
             )
-
-    def _file_identity(self) -> tuple[int, int] | None:
-        """Return the device and inode of the file at ``path``, None if there is none."""
-        try:
-            status = Path(self._file).stat()
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
 
     def _connect(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         # Connections of one process share a database if all their settings are alike, and there shall be one writer.
@@ -249,16 +275,6 @@ class Database:
                 "memory_schema_meta",
                 {"schema_version": self.schema_version, "created_at": time.time(), "package_version": __version__},
             )
-
-
-def is_in_use(path: Path) -> bool:
-    """Tell whether another process holds the lock that DuckDB takes on a file."""
-    with path.open("r+b") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, record: Mapping[str, Any]) -> None:

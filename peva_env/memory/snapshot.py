@@ -8,20 +8,31 @@ of the log, as after a crash.
 
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.database import LOG_ENDINGS, Database
+from peva_env.memory.database import Database
 from peva_env.memory.duckdb_errors import naming
+from peva_env.memory.file_locks import LOG_ENDINGS, looking
 from peva_env.system import processes
 
 _LOG = ".wal"
 _ENDINGS = ("", *LOG_ENDINGS, ".tmp")
+
+_COPY = """
+import shutil, sys
+try:
+    shutil.copyfile(*sys.argv[1:])
+except OSError as error:
+    sys.exit(error.errno)
+"""
 
 _ATTEMPTS = 50
 _PAUSE_S = 0.1
@@ -65,10 +76,13 @@ def _copy(path: Path, copy: Path) -> None:
     log, log_copy = _log(path), _log(copy)
     for _ in range(_ATTEMPTS):
         before = _state(path)
-        shutil.copyfile(path, copy)
-        log_copy.unlink(missing_ok=True)
-        if log.exists():
-            _copy_if_there(log, log_copy)
+        with looking(path) as is_open_here:
+            copy_file = _copy_elsewhere if is_open_here else shutil.copyfile
+            copy_file(path, copy)
+            log_copy.unlink(missing_ok=True)
+            if log.exists():
+                with suppress(FileNotFoundError):  # merged into the database just now: the database has changed
+                    copy_file(log, log_copy)
         unsettled_s = _SETTLED_S - abs(time.time() - before[0] / 1e9)
         if _state(path) != before:
             time.sleep(_PAUSE_S)
@@ -79,13 +93,12 @@ def _copy(path: Path, copy: Path) -> None:
     raise MemoryStoreError(f"memory {path}: it changed during each of {_ATTEMPTS} copies; try again")
 
 
-def _copy_if_there(path: Path, copy: Path) -> None:
-    try:
-        shutil.copyfile(path, copy)
-    except FileNotFoundError:
-        copy.unlink(
-            missing_ok=True
-        )  # merged into the database at this moment: the caller sees that the database changed
+def _copy_elsewhere(path: Path, copy: Path) -> None:
+    """Copy a file in another process, since this one must not close it: see ``peva_env.memory.file_locks``."""
+    python = [sys.executable, "-I", "-S", "-c", _COPY]
+    number = subprocess.run([*python, path, copy], capture_output=True, check=False).returncode
+    if number:
+        raise OSError(number, os.strerror(number), str(path))
 
 
 def _log(path: Path) -> Path:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from peva_env.memory.database import LOG_ENDINGS, is_in_use
 from peva_env.memory.duckdb_errors import naming
+from peva_env.memory.file_locks import remove_created
 from peva_env.memory.store import DuckDBMemoryStore
 
 
@@ -29,16 +29,14 @@ def writing(path: str | Path, schema_version: str) -> Iterator[DuckDBMemoryStore
 
 @contextmanager
 def left_as_it_was(path: str | Path) -> Iterator[None]:
-    """If the block raises, remove the memory that it created, and empty the one that was empty; links stay."""
+    """If the block raises, remove the memory that it created and closed, and empty the one that was empty; links stay.
+
+    What another process has created meanwhile, or has opened since, stays.
+    """
     file = Path(os.path.realpath(path))
-    is_new, is_empty = not file.exists(), file.is_file() and not file.stat().st_size
+    is_empty = file.is_file() and not file.stat().st_size
     try:
         yield
     except BaseException:
-        # Another process may have created it meanwhile, so that ours failed.
-        if (is_new or is_empty) and file.exists() and not is_in_use(file):
-            for end in ("", *LOG_ENDINGS):  # a full disk keeps DuckDB from folding its log into the file
-                Path(f"{file}{end}").unlink(missing_ok=True)
-            if is_empty:
-                file.touch()
+        remove_created(file, leave_empty=is_empty)
         raise

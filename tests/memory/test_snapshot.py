@@ -1,5 +1,6 @@
 """Reading a memory while another process writes to it."""
 
+import gc
 import os
 from contextlib import closing
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory import is_in_use
 from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore
 from tests.support.builders import event, session
+from tests.support.forkserver import peva
 from tests.support.running_memory import RunningMemory
 
 
@@ -46,6 +49,53 @@ def test_a_reader_that_comes_at_any_moment_finds_whole_events_and_disturbs_nobod
     writer.end()
     assert seen == sorted(seen)
     assert count(path) == 100
+
+
+def refused_elsewhere(path: Path) -> bool:
+    """Tell whether another process may not write to a memory."""
+    return "in use by process" in peva("memory", "merge", path.name, "other.duckdb").stderr
+
+
+def test_who_has_a_memory_open_keeps_it_whatever_else_it_does_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path, link, hard_link = tmp_path / "m.duckdb", tmp_path / "link.duckdb", tmp_path / "hard.duckdb"
+    for one in (path, tmp_path / "other.duckdb"):
+        with closing(DuckDBMemoryStore(one)) as store:
+            store.startup()
+    link.symlink_to(path)
+    os.link(path, hard_link)
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        assert refused_elsewhere(path)
+        assert count(path) == count(link) == 0
+        assert not is_in_use(path)
+        for name in (path, link, hard_link):
+            with pytest.raises(MemoryStoreError, match=f"memory {name}: in use by this process; close what has it"):
+                DuckDBMemoryStore(name).startup()
+        assert refused_elsewhere(path)
+        store.open_session(session())
+        store.insert_events([event()])
+        assert count(path) == 1
+        assert refused_elsewhere(path)
+    assert not refused_elsewhere(path)
+
+
+def test_a_memory_that_was_open_when_its_process_was_forked_is_not_open_in_the_fork(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        child = os.fork()
+        if not child:
+            os._exit(is_in_use(path))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
+def test_a_memory_that_is_forgotten_without_a_close_can_be_opened_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        DuckDBMemoryStore(tmp_path / "m.duckdb").startup()
+        gc.collect()
 
 
 def test_a_memory_that_nobody_writes_is_read_alike_and_stays_as_it_was(tmp_path: Path) -> None:

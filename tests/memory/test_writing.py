@@ -1,18 +1,23 @@
 """A memory that is opened for writing is left as it was if the work on it fails."""
 
+import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from peva_env.errors import MemoryStoreError
 from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, left_as_it_was, reading, writing
+from peva_env.memory.file_locks import alone_in_folder
 from peva_env.memory.schema import TABLES
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from tests.support.builders import event, full, session, small_disk
+from tests.support.forkserver import LIMIT_S, PROCESSES
 
 HOLD = """
 import sys
@@ -30,12 +35,16 @@ def fail(path: Path) -> None:
         raise ValueError("no more")
 
 
+def n_events(path: Path) -> int:
+    with reading(path, DEFAULT_SCHEMA_VERSION) as connection:
+        rows: list[tuple[int]] = connection.execute("SELECT count(*) FROM execution_events").fetchall()
+    return rows[0][0]
+
+
 def test_what_succeeds_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "m.duckdb"
-    with writing(path, DEFAULT_SCHEMA_VERSION) as store:
-        store.insert_events([event()])
-    with reading(path, DEFAULT_SCHEMA_VERSION) as connection:
-        assert connection.execute("SELECT count(*) FROM execution_events").fetchall() == [(1,)]
+    store_an_event(path)
+    assert n_events(path) == 1
 
 
 def test_the_session_of_a_killed_process_is_left_to_the_next_campaign(tmp_path: Path) -> None:
@@ -89,6 +98,83 @@ def test_a_file_that_another_process_has_created_meanwhile_stays(tmp_path: Path)
         for other in others:
             other.kill()
             other.communicate()
+
+
+def test_a_memory_that_another_process_has_created_and_left_meanwhile_stays(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+
+    def fail_after_another() -> None:
+        with left_as_it_was(path):
+            other = PROCESSES.Process(target=store_an_event, args=(path,))
+            other.start()
+            other.join(LIMIT_S)
+            fail(path)
+
+    with pytest.raises(ValueError, match="no more"):
+        fail_after_another()
+    assert n_events(path) == 1
+
+
+def store_an_event(path: Path) -> None:
+    with writing(path, DEFAULT_SCHEMA_VERSION) as store:
+        store.insert_events([event()])
+
+
+def test_a_memory_in_which_another_process_has_stored_since_stays(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+
+    def fail_before_another() -> None:
+        with left_as_it_was(path):
+            with closing(DuckDBMemoryStore(path)) as store:
+                store.startup()
+            other = PROCESSES.Process(target=store_an_event, args=(path,))
+            other.start()
+            other.join(LIMIT_S)
+            raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        fail_before_another()
+    assert n_events(path) == 1
+
+
+def test_what_is_stored_while_others_begin_the_same_memory_and_fail_is_there(tmp_path: Path) -> None:
+    for number in range(20):
+        path, told = tmp_path / f"{number}.duckdb", PROCESSES.SimpleQueue()
+        others = [PROCESSES.Process(target=begin, args=(path, fails, told)) for fails in (True, False, True)]
+        for other in others:
+            other.start()
+        said = [told.get() for _ in others]
+        for other in others:
+            other.join(LIMIT_S)
+        if "stored" in said:
+            assert n_events(path) == 1
+        assert set(said) <= {"stored", "failed", "in use"}
+
+
+def begin(path: Path, fails: bool, told: Any) -> None:
+    try:
+        fail(path) if fails else store_an_event(path)
+    except ValueError:
+        told.put("failed")
+    except MemoryStoreError as error:
+        told.put("in use" if "in use" in str(error) else str(error))
+    else:
+        told.put("stored")
+
+
+def test_who_keeps_a_folder_too_long_is_told(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with (
+            pytest.raises(
+                MemoryStoreError, match=r"m\.duckdb: another process has been opening a memory in its folder"
+            ),
+            alone_in_folder(tmp_path / "m.duckdb", limit_s=0.05),
+        ):
+            pass
+    finally:
+        os.close(folder)
 
 
 def test_a_full_disk_leaves_nothing_of_a_new_memory(tmp_path: Path) -> None:
