@@ -100,9 +100,12 @@ def test_a_machine_that_is_lost_is_replaced_when_another_one_joins(cluster: Any,
 
 
 @pytest.mark.timeout(400)
-def test_a_fleet_whose_ray_loses_its_head_ends_and_goes_on_with_another_ray(cluster: Any, tmp_path: Path) -> None:
+def test_a_fleet_whose_ray_loses_its_head_ends_and_goes_on_with_another_ray(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "30")  # not 60: after that Ray ends all processes
     path = write_fleet(tmp_path, ["middle"], duration="60s")
     doomed: Any = Cluster()
     try:
