@@ -38,8 +38,8 @@ def import_dfaas(
 
     Raises:
         ConfigError: an argument is out of range or missing, or two files would be the same campaign.
-        MemoryStoreError: a file cannot be read, its rows are in the memory with other values, or the memory cannot be
-            written; nothing is changed.
+        MemoryStoreError: a file cannot be read, or lacks runs of its campaign in the memory, or has other values of
+            them, or the memory cannot be written; nothing is changed.
     """
     if not 1 <= cores <= LARGEST_COUNT or not (ram_gib is None or 0 < ram_gib <= LARGEST_COUNT):
         raise ConfigError(

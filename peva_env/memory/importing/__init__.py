@@ -3,8 +3,10 @@
 What must always hold:
 
 - A record is one line. Each line is imported, or refused with its number and a reason.
-- An import changes the whole memory or nothing; a file is imported once, also under another name. A part of a file, or
-  a file that has grown, is the same campaign only under the same name.
+- An import changes the whole memory or nothing; a file is imported once, also under another name. A file that has grown
+  is the same campaign only under the same name.
+- A campaign has the runs of one file, as the last import read it: a file of its name that lacks one of them, or has
+  other values of it, is refused.
 - What had to be found out about a file (encoding, separators, decimal commas) is part of the report.
 - Recorded verdicts are compared, never trusted: ``peva_env.rules.judge`` judges every run.
 

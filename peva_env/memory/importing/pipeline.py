@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from peva_env.config import LONGEST_S, OverloadConfig
+from peva_env.contracts import EventKind
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.contexts import possible_hashes
 from peva_env.memory.database import Database
@@ -17,6 +18,7 @@ from peva_env.memory.importing.staging import LATENCIES_IN, Staging, loaded
 from peva_env.memory.parquet import Incoming, MergeCount, merge_tables
 from peva_env.memory.schema import IMPORTED
 from peva_env.memory.store import DuckDBMemoryStore
+from peva_env.space import config_text
 from peva_env.system import processes
 
 _SAME_BY = {"run_sessions": ("context_hash", "agent"), "execution_events": MEASURED}
@@ -67,7 +69,8 @@ def import_recordings(
 
     Raises:
         ConfigError: an argument is out of range, or two files would be the same campaign.
-        MemoryStoreError: rows are in the memory with other values, or it cannot be written; nothing is changed.
+        MemoryStoreError: a file lacks runs of its campaign in the memory, or has other values of them, or the memory
+            cannot be written; nothing is changed.
     """
     if not 0 < duration_s <= LONGEST_S or not node["name"].strip():
         said = f"node = {node['name']!r}, duration {duration_s} s"
@@ -84,7 +87,8 @@ def import_recordings(
                 progress(recording.file.path)
         with loaded(database, staging) as sources:
             copies, n_copied = drop_copies(database, sources, staging)
-            _check_unchanged(database, sources)
+            _check_sessions(database, sources)
+            _check_runs(database, sources["execution_events"], staging)
             _drop_old_sessions(database, sources)
             merged = merge_tables(
                 database, [Incoming("recordings", sources)], purpose="import recordings", same_by=_SAME_BY
@@ -156,8 +160,8 @@ def _check_unit(database: Database, recording: Recording, campaign: ImportedCamp
         )
 
 
-def _check_unchanged(database: Database, sources: Mapping[str, str]) -> None:
-    """Raise ``MemoryStoreError`` if the memory holds other values under the same keys."""
+def _check_sessions(database: Database, sources: Mapping[str, str]) -> None:
+    """Raise ``MemoryStoreError`` if the memory has a campaign of another context under the name of a file's."""
     session = database.connection.execute(
         f"SELECT old.run_id, old.agent FROM run_sessions old JOIN {sources['run_sessions']} new USING (run_id) "  # noqa: S608
         "WHERE old.context_hash <> new.context_hash OR old.context_json <> new.context_json "
@@ -168,15 +172,36 @@ def _check_unchanged(database: Database, sources: Mapping[str, str]) -> None:
             f"memory {database.path}: campaign {session[0]!r} is there already, of other functions, cores, duration or "
             "rules; import into another memory, or give another node name"
         )
-    event = database.connection.execute(
-        f"SELECT count(*), min(old.run_id) FROM execution_events old JOIN {sources['execution_events']} new "  # noqa: S608
-        f"USING (config_id, iteration, repetition, run_id) WHERE {content('old')} IS DISTINCT FROM {content('new')}"
-    ).fetchone()
-    if event and event[0]:
-        raise MemoryStoreError(
-            f"memory {database.path}: {event[0]} runs of campaign {event[1]!r} are there already with other values; "
-            "give the same options as before, or import into another memory"
+
+
+def _check_runs(database: Database, events: str, staging: Staging) -> None:
+    """Raise ``MemoryStoreError`` if a file lacks runs of the campaign that it adds to, or has other values of them.
+
+    Equal keys are not enough: a corrected rate, or another scale, makes other keys, and so makes new runs of old lines.
+    """
+    problem = database.connection.execute(
+        f"""
+        WITH old AS (
+            SELECT *, count(*) OVER (PARTITION BY run_id, kind) AS n_runs FROM execution_events
+            WHERE row(run_id, kind) IN (SELECT DISTINCT row(run_id, kind) FROM {events})
         )
+        SELECT old.run_id, old.kind, count(*) OVER (PARTITION BY old.run_id, old.kind), old.n_runs,
+            old.function_names, old.rates_rps, old.iteration
+        FROM old LEFT JOIN {events} new USING (config_id, iteration, repetition, run_id)
+        WHERE new.run_id IS NULL OR {content("old")} IS DISTINCT FROM {content("new")}
+        ORDER BY old.run_id, old.kind, old.started_at, old.function_names, old.rates_rps LIMIT 1
+        """  # noqa: S608
+    ).fetchone()
+    if problem is None:
+        return
+    run_id, kind, n_unlike, n_runs, names, rates_rps, iteration = problem
+    first = config_text(zip(names, rates_rps, strict=True))
+    of, which = ("runs", f", iteration {iteration}") if kind == EventKind.MEASURED else ("skipped configurations", "")
+    raise MemoryStoreError(
+        f"{staging.files[run_id, kind]}: gives {n_unlike} of the {n_runs} {of} of campaign {run_id!r} of memory "
+        f"{database.path} with other values or not at all, first {first}{which}; "
+        "give the file and the options of that import, another node name, or another memory"
+    )
 
 
 def _drop_old_sessions(database: Database, sources: Mapping[str, str]) -> None:

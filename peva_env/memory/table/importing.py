@@ -33,8 +33,8 @@ def import_table(
 
     Raises:
         ConfigError: an argument is out of range, a column is missing, or two files would be the same campaign.
-        MemoryStoreError: a file cannot be read, its rows are in the memory with other values, or the memory cannot be
-            written; nothing is changed.
+        MemoryStoreError: a file cannot be read, or lacks runs of its campaign in the memory, or has other values of
+            them, or the memory cannot be written; nothing is changed.
     """
     rules = rules or OverloadConfig()
     require_node(table, rules)

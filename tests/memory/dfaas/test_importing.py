@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.config import OverloadConfig
@@ -350,6 +352,73 @@ def test_the_same_file_with_other_options_is_an_error_not_a_silent_mixture(
     assert contents(store) == before
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([("10", "1"), ("25", "1"), ("40", "0.5")], "1 of the 3 runs .*, first a 20 rps, iteration 0;"),
+        ([("11", "1"), ("21", "1"), ("41", "0.5")], "3 of the 3 runs .*, first a 10 rps, iteration 0;"),
+        ([("10", "1"), ("20", "1")], "1 of the 3 runs .*, first a 40 rps, iteration 0;"),
+        ([("40", "0.5"), ("40", "0.4"), ("20", "1")], "1 of the 3 runs .*, first a 10 rps, iteration 0;"),
+    ],
+    ids=["one rate is another", "all rates are", "a line is lost", "another file of that name"],
+)
+def test_the_runs_of_two_files_are_never_one_campaign(
+    store: DuckDBMemoryStore, tmp_path: Path, lines: list[tuple[str, str]], said: str
+) -> None:
+    first = [row({"a": rate}, success_rate_function_a=ok) for rate, ok in (("10", "1"), ("20", "1"), ("40", "0.5"))]
+    bring(store, write(tmp_path / STAMPED, *first))
+    before = contents(store)
+    (tmp_path / "other").mkdir()
+    second = write(tmp_path / "other" / STAMPED, *(row({"a": rate}, success_rate_function_a=ok) for rate, ok in lines))
+    unlike = write(tmp_path / "results-new.csv", row({"a": "70"}))
+    with pytest.raises(MemoryStoreError, match=said) as caught:
+        bring(store, unlike, second)
+    assert str(caught.value).startswith(f"{second}: gives ")
+    assert contents(store) == before
+
+
+def test_skipped_configurations_of_two_files_are_never_one_campaign(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = tmp_path / "skipped-x.csv"
+    bring(store, write(path, skip(a="70", b="")), write(tmp_path / "results-x.csv", row({"a": "10", "b": ""})))
+    assert bring(store, write(path, skip(a="", b="90"), skip(a="70", b=""))).merged["execution_events"].inserted == 1
+    before = contents(store)
+    said = "1 of the 2 skipped configurations of campaign 'light-x' .* not at all, first b 90 rps;"
+    with pytest.raises(MemoryStoreError, match=said):
+        bring(store, write(path, skip(a="70", b=""), skip(a="80", b="")))
+    assert contents(store) == before
+
+
+FILES = st.lists(st.tuples(st.sampled_from("12"), st.sampled_from(("1", "0.5"))), min_size=1, max_size=4)
+"""The lines of a small file: rates and success rates."""
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=FILES, second=FILES)
+@example(first=[("1", "1")], second=[("1", "1"), ("2", "1"), ("1", "0.5")])
+def test_a_campaign_has_the_runs_of_its_file_as_it_was_read_last_and_no_others(
+    store: DuckDBMemoryStore, tmp_path: Path, first: list[tuple[str, str]], second: list[tuple[str, str]]
+) -> None:
+    def bring_lines(lines: list[tuple[str, str]]) -> None:
+        rows = (row({"a": rate}, success_rate_function_a=ok) for rate, ok in lines)
+        bring(store, write(tmp_path / "results-x.csv", *rows))
+
+    def runs(lines: list[tuple[str, str]]) -> dict[str, list[float]]:
+        return {rate: [float(ok) for other, ok in lines if other == rate] for rate, _ in lines}
+
+    for table in ("run_sessions", "execution_events"):
+        store.database.connection.execute(f"DELETE FROM {table}")  # noqa: S608
+    bring_lines(first)
+    before, wanted = contents(store), runs(second)
+    if all(wanted.get(rate, [])[: len(oks)] == oks for rate, oks in runs(first).items()):
+        bring_lines(second)
+        stored = sorted(events(store), key=lambda run: run.iteration)
+        assert runs([(str(run.config_key[1][0]), str(run.functions[0].success_rate)) for run in stored]) == wanted
+    else:
+        with pytest.raises(MemoryStoreError, match="with other values or not at all"):
+            bring_lines(second)
+        assert contents(store) == before
+
+
 def test_files_that_would_be_one_campaign_are_told_apart_or_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
@@ -470,7 +539,12 @@ def test_runs_of_which_one_measured_value_differs_are_no_copy_and_under_one_name
     report = bring(store, write(tmp_path / "results-y.csv", *changed))
     assert (report.copies, report.merged["execution_events"].inserted) == ((), 2)
     before = contents(store)
-    with pytest.raises(MemoryStoreError, match="1 runs of campaign 'light-x' are there already with other values"):
+    complaint = (
+        f"{first}: gives 1 of the 2 runs of campaign 'light-x' of memory :memory: with other values or not at all, "
+        "first a 20 rps, iteration 0; give the file and the options of that import, another node name, or another "
+        "memory"
+    )
+    with pytest.raises(MemoryStoreError, match=f"^{re.escape(complaint)}$"):
         bring(store, write(first, *changed))
     assert contents(store) == before
 

@@ -257,6 +257,16 @@ def test_another_unit_for_the_same_table_is_an_error(store: DuckDBMemoryStore, t
         bring(store, tmp_path, PODS.replace("unit: ms", "unit: s"), PODS_TABLE)
 
 
+def test_another_scale_of_the_rates_of_the_same_table_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    bring(store, tmp_path, PODS, PODS_TABLE)
+    with pytest.raises(
+        MemoryStoreError, match=r"gives 2 of the 2 runs of campaign 'theirs-runs' .*, first primes 13 rps"
+    ):
+        bring(store, tmp_path, PODS.replace("scale: 0.01", "scale: 0.02"), PODS_TABLE)
+    assert len(events(store)) == 2
+    assert bring(store, tmp_path, PODS, PODS_TABLE).merged["execution_events"].kept == 2
+
+
 def test_tables_of_the_same_configurations_with_other_latencies_are_other_runs(
     store: DuckDBMemoryStore, tmp_path: Path
 ) -> None:
