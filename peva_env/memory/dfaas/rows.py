@@ -52,6 +52,9 @@ _OF_NODE = (
 )
 """Columns that a file may lack."""
 
+_WHOLE_OF_FUNCTION = ("rate_function", "replica", "ram_usage_function")
+_WHOLE_OF_NODE = ("ram_usage_node", "ram_usage_idle_node")
+
 _RAM_BYTES, _RAM_PCT = "ram_usage_node", "ram_usage_node_percentage"
 
 
@@ -85,7 +88,8 @@ def read_recording(file: CsvFile, units: Units, rules: OverloadConfig) -> Record
         raise ConfigError(f"{file.path} has latencies: give --latency-unit ns (DFaaS) or ms (PEVA-FAAS)")
     problem = _problem(file, names, _NEEDED)
     problem = problem or _node_problem(file, units, rules)
-    runs, refusals = accepted(run for _, run in file.read(problem, lambda row: _run(row, names, units)))
+    whole = [*(f"{column}_{name}" for name in names for column in _WHOLE_OF_FUNCTION), *_WHOLE_OF_NODE]
+    runs, refusals = accepted(run for _, run in file.read(problem, lambda row: _run(row, names, units), whole=whole))
     unit = units.latency if has_latencies else None
     return Recording(file, names, runs, refusals=refusals, latency_unit=unit)
 
@@ -123,7 +127,8 @@ def _skips(file: CsvFile, functions: Sequence[str]) -> list[Rates | Refusal]:
     PEVA-FAAS writes whole configurations, also of fewer functions than the plan has.
     """
     problem = _problem(file, functions, ("function", "rate_function"))
-    lines = list(file.read(problem, lambda row: _rates(row, functions)))
+    whole_numbers = [f"{_RATE}{name}" for name in functions]
+    lines = list(file.read(problem, lambda row: _rates(row, functions), whole=whole_numbers))
     whole = len(functions) if _in_pieces([skip for _, skip in lines], len(functions)) else 1
     seen: set[tuple[tuple[str, int], ...]] = set()
     return [_once(file, line, skip, whole, seen) for line, skip in lines]

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,9 @@ _MAX_SHOWN = 60
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(?:,\d{3}){2,}", re.ASCII)
+_THOUSANDS = re.compile(r"([+-]?[1-9]\d{0,2})[.,](\d{3})", re.ASCII)
+"""A number whose point or comma may separate thousands."""
 
 
 def shortened(text: str) -> str:
@@ -49,7 +52,8 @@ class CsvFile:
     """A CSV file: its header, the lines below it, and what was found in it.
 
     ``digest`` identifies the cells, whatever the encoding and the separators. ``header`` is without cells if it cannot
-    be read, and line 0 if the file is empty.
+    be read, and line 0 if the file is empty. ``decimal_mark`` is the one of the file; in the cells it is a point.
+    ``may_have_thousands`` tells that a comma or point in the file's numbers may separate thousands.
     """
 
     path: Path
@@ -59,6 +63,8 @@ class CsvFile:
     digest: str
     changed_at: float
     is_stream: bool
+    decimal_mark: str
+    may_have_thousands: bool
 
     @property
     def stem(self) -> str:
@@ -85,12 +91,16 @@ class CsvFile:
         """Return how often each column is in the header."""
         return Counter(self.header.cells)
 
-    def read[T](self, problem: str | None, parse: Callable[[Row], T]) -> Iterator[tuple[int, T | Refusal]]:
+    def read[T](
+        self, problem: str | None, parse: Callable[[Row], T], *, whole: Collection[str] = ()
+    ) -> Iterator[tuple[int, T | Refusal]]:
         """Yield each line's number with the result of ``parse``, or a refusal with the ``ValueError`` that it raises.
 
         Args:
             problem: why no line can be read, or None.
             parse: parses a line's cells.
+            whole: columns of whole numbers: a line is refused where one of them may have thousands, such as ``1,000``;
+                in other columns that is a number with three decimals.
         """
         if problem and self.header.number:
             yield self.header.number, Refusal(self.path, self.header.number, problem)
@@ -101,9 +111,23 @@ class CsvFile:
                     raise ValueError(problem or damage)
                 if len(cells) != n_columns:
                     raise ValueError(f"{len(cells)} cells instead of {n_columns}")
-                yield number, parse(dict(zip(self.header.cells, cells, strict=True)))
+                row = dict(zip(self.header.cells, cells, strict=True))
+                if self.may_have_thousands:
+                    self._refuse_thousands(row, whole)
+                yield number, parse(row)
             except ValueError as error:
                 yield number, Refusal(self.path, number, str(error))
+
+    def _refuse_thousands(self, row: Row, columns: Iterable[str]) -> None:
+        """Raise ``ValueError`` if a number of one of these columns may have thousands."""
+        for column in columns:
+            if found := _THOUSANDS.fullmatch(row.get(column, "")):
+                above, below = found.groups()
+                said = found[0].replace(".", self.decimal_mark)
+                raise ValueError(
+                    f"{shortened(column)} is {said!r}, which could be {above}{below} or {float(f'{above}.{below}'):g}: "
+                    f"write {above}{below} or {above}{self.decimal_mark}{below}0"
+                )
 
 
 def unique_paths(paths: Iterable[str | Path]) -> list[Path]:
@@ -123,7 +147,8 @@ def read_csv(path: Path) -> CsvFile:
     separator = _separator(texts[0][1] if texts else "")
     lines = [_line(number, text, separator) for number, text in texts]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
-    if separator != "," and _has_decimal_commas(lines):
+    decimal_mark, may_have_thousands = (".", False) if separator == "," else _number_marks(lines)
+    if decimal_mark == ",":
         lines = [line._replace(cells=list(map(_with_point, line.cells))) for line in lines]
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
@@ -134,7 +159,17 @@ def read_csv(path: Path) -> CsvFile:
     if lines and not below:
         found.append("header only")
     digest = _digest((header, *below))
-    return CsvFile(path, header, tuple(below), tuple(found), digest, source.changed_at, source.is_stream)
+    return CsvFile(
+        path=path,
+        header=header,
+        lines=tuple(below),
+        found=tuple(found),
+        digest=digest,
+        changed_at=source.changed_at,
+        is_stream=source.is_stream,
+        decimal_mark=decimal_mark,
+        may_have_thousands=may_have_thousands,
+    )
 
 
 def _line(number: int, text: str, separator: str) -> Line:
@@ -160,10 +195,16 @@ def _separator(header: str) -> str:
     return max(_SEPARATORS, key=lambda separator: len(_line(1, header, separator).cells))
 
 
-def _has_decimal_commas(lines: Iterable[Line]) -> bool:
-    """Tell whether there are numbers with a decimal comma, and none with a point, which could separate thousands."""
-    cells = [cell for line in lines for cell in line.cells]
-    return any(map(_DECIMAL_COMMA.fullmatch, cells)) and not any(map(_DECIMAL_POINT.fullmatch, cells))
+def _number_marks(lines: Iterable[Line]) -> tuple[str, bool]:
+    """Return the decimal mark of a file's numbers, and whether a comma or point in them may separate thousands.
+
+    The mark is a comma if there are numbers with one, and none with a point, or with several commas. Thousands are out
+    of the question only where no number has a comma, and one has a point that separates none, such as ``0.95``.
+    """
+    cells = {cell for line in lines for cell in line.cells}
+    has_commas, points = any(map(_DECIMAL_COMMA.fullmatch, cells)), set(filter(_DECIMAL_POINT.fullmatch, cells))
+    is_comma = has_commas and not points and not any(map(_COMMA_GROUPS.fullmatch, cells))
+    return "," if is_comma else ".", has_commas or all(map(_THOUSANDS.fullmatch, points))
 
 
 def _with_point(cell: str) -> str:

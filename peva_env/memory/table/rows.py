@@ -1,7 +1,7 @@
 """The rows of a table as runs, by its map; a row that cannot be right is refused with a reason."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from peva_env.config import OverloadConfig, require_function_name
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
@@ -39,7 +39,10 @@ def read_recording(file: CsvFile, table: TableMap, duration_s: float) -> Recordi
     if not file.header.problem:
         _require_columns(file, table)
     problem = file.problem(())
-    runs, refusals = accepted(run for _, run in file.read(problem, lambda row: _run(row, table, duration_s)))
+    whole = set(_whole_columns(table))
+    runs, refusals = accepted(
+        run for _, run in file.read(problem, lambda row: _run(row, table, duration_s), whole=whole)
+    )
     names = {function.name for run in runs for function in run.functions}
     names |= {function.name for function in table.functions if function.name}
     units = {function.latency.unit for function in table.functions if function.latency}
@@ -63,6 +66,17 @@ def require_node(table: TableMap, rules: OverloadConfig) -> None:
                 f"the map has no node.{name}_pct, so that every run would be INVALID: "
                 f"name its column, or give --without {name}"
             )
+
+
+def _whole_columns(table: TableMap) -> Iterator[str]:
+    """Yield the columns of rates and counts, and of bytes; what a scale makes bytes, such as GiB, has decimals."""
+    for function in table.functions:
+        for value in (function.rate_rps, function.requests, function.failures, function.replicas):
+            if value is not None and value.column is not None:
+                yield value.column
+    for value in (table.node.ram_bytes, *(function.ram_bytes for function in table.functions)):
+        if value is not None and value.column is not None and value.scale == 1:
+            yield value.column
 
 
 def _require_columns(file: CsvFile, table: TableMap) -> None:

@@ -281,6 +281,43 @@ def test_milliseconds_are_not_taken_for_nanoseconds_nor_the_other_way_round(
     ]
 
 
+def german(path: Path) -> Path:
+    """Change a file into one with semicolons and decimal commas."""
+    path.write_text(path.read_text().replace(",", ";").replace(".", ","))
+    return path
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["rate_function_a", "replica_a", "ram_usage_function_a", "ram_usage_node", "ram_usage_idle_node"],
+)
+def test_a_whole_number_that_may_be_thousands_is_refused(store: DuckDBMemoryStore, tmp_path: Path, column: str) -> None:
+    path = german(write(tmp_path / STAMPED, row({"a": "10"}), row({"a": "10"}, **{column: "2.000"}), row({"a": "20"})))
+    report = bring(store, path)
+    assert report.found[path] == ("UTF-8", "semicolons", "decimal commas")
+    assert report.refusals == ((path, 3, f"{column} is '2,000', which could be 2000 or 2: write 2000 or 2,0000"),)
+    assert report.n_runs == 2
+
+
+def test_a_skipped_rate_that_may_be_thousands_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    path = german(write(tmp_path / "skipped-x.csv", skip(a="1.000"), skip(a="20")))
+    report = bring(store, path)
+    assert [refusal.reason.partition(",")[0] for refusal in report.refusals] == ["rate_function_a is '1"]
+    assert keys(store) == [{"a": 20}]
+
+
+def test_decimal_commas_stay_where_a_number_may_have_decimals(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    rows = [
+        row(
+            {"a": "10"}, success_rate_function_a=ok, cpu_usage_node=cpu, power_usage_node="99.125", rest_seconds="5.500"
+        )
+        for ok, cpu in (("0.125", "27.967"), ("1.000", "100.000"))
+    ]
+    bring(store, write(tmp_path / "results-x.csv", *rows))
+    report = bring(store, german(write(tmp_path / "results-y.csv", *rows)))
+    assert (report.refusals, [copy.original for copy in report.copies]) == ((), ["campaign light-x"])
+
+
 def test_half_a_line_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     path = write(tmp_path / STAMPED, row({"a": "10"}), row({"a": "10"}))
     path.write_bytes(path.read_bytes()[:-90] + "é".encode()[:1])

@@ -69,6 +69,39 @@ def test_a_file_without_lines_has_none(tmp_path: Path, data: bytes, found: tuple
     assert (file.found[-len(found) :], file.lines) == (found if len(file.found) == len(found) else found[1:], ())
 
 
+def test_several_commas_in_a_number_separate_thousands_and_so_does_a_single_one(tmp_path: Path) -> None:
+    file = saved(tmp_path, b"a;b\n1,000,000;1,5\n")
+    assert "decimal commas" not in file.found
+    assert rows(file) == [{"a": "1,000,000", "b": "1,5"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("n;x\n1,000;1,000\n", {"1,000": "1000 or 1: write 1000 or 1,0000"}),
+        ("n;x\n-12,500;1\n999,125;1\n", {
+            "-12,500": "-12500 or -12.5: write -12500 or -12,5000",
+            "999,125": "999125 or 999.125: write 999125 or 999,1250",
+        }),
+        ("n;x\n1,0;0,125\n1,0000;1\n0,125;1\n,125;1\n1234,000;1\n1,000e3;1\n1000;1\nN/A;1\n1,00;1\n", {}),
+        ("n;x\n1.000;0,5\n1000;0,5\n", {"1.000": "1000 or 1: write 1000 or 1.0000"}),
+        ("n\tx\n1,000\t0.5\n", {"1,000": "1000 or 1: write 1000 or 1.0000"}),
+        ("n;x\n1.000;1\n", {"1.000": "1000 or 1: write 1000 or 1.0000"}),
+        ("n;x\n1.000;0.500\n", {}),
+        ("n;x\n1.000;12.5\n", {}),
+        ("n,x\n1.000,0.500\n", {}),
+    ],
+)  # fmt: skip
+def test_a_whole_number_with_what_may_be_thousands_is_refused_and_no_other_number_is(
+    tmp_path: Path, text: str, refused: dict[str, str]
+) -> None:
+    file = saved(tmp_path, text.encode())
+    found = [row for _, row in file.read(None, dict, whole=["n", "nope"]) if isinstance(row, Refusal)]
+    assert [refusal.reason for refusal in found] == [
+        f"n is {cell!r}, which could be {rest}" for cell, rest in refused.items()
+    ]
+
+
 def test_points_and_commas_in_one_file_may_separate_thousands_and_stay(tmp_path: Path) -> None:
     file = saved(tmp_path, b"a;b\n0,95;1.000\n")
     assert "decimal commas" not in file.found

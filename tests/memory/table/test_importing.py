@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory import DuckDBMemoryStore, verify
-from peva_env.memory.importing import ImportReport
+from peva_env.memory.importing import ImportReport, read_csv
 from peva_env.memory.table import TableMap, import_table, load_map
+from peva_env.memory.table.rows import read_recording
 from tests.support.pages import PAGES, blocks
 
 SUCCESS_ONLY = OverloadConfig(cpu_overload_pct_of_capacity=None, ram_overload_pct=None)
@@ -255,6 +259,63 @@ def test_another_unit_for_the_same_table_is_an_error(store: DuckDBMemoryStore, t
     bring(store, tmp_path, PODS, PODS_TABLE)
     with pytest.raises(MemoryStoreError, match="has latencies in ms, not s"):
         bring(store, tmp_path, PODS.replace("unit: ms", "unit: s"), PODS_TABLE)
+
+
+WHOLE = """
+functions:
+- name: a
+  rate_rps: {column: sent, scale: 0.0166666667}
+  requests: sent
+  failures: failed
+  ram_bytes: ram
+  replicas: pods
+  cpu_pct: cpu
+node: {cpu_pct: cpu, ram_pct: cpu, ram_bytes: {column: gib, scale: 1073741824}}
+rest_s: pause
+"""
+
+
+@pytest.mark.parametrize("column", ["sent", "failed", "ram", "pods"])
+def test_a_whole_number_that_may_be_thousands_is_refused(store: DuckDBMemoryStore, tmp_path: Path, column: str) -> None:
+    cells = {
+        "sent": "600",
+        "failed": "0",
+        "ram": "4096",
+        "pods": "2",
+        "cpu": "12,125",
+        "gib": "1,250",
+        "pause": "1,500",
+    }
+    lines = (";".join((cells | change).values()) for change in ({}, {column: "60,000"}))
+    report = bring(store, tmp_path, WHOLE, "\n".join((";".join(cells), *lines)))
+    assert [(refusal.line, refusal.reason) for refusal in report.refusals] == [
+        (3, f"{column} is '60,000', which could be 60000 or 60: write 60000 or 60,0000")
+    ]
+    (run,) = events(store)
+    assert (run.node.cpu_pct, run.node.ram_bytes, run.cooldown_s) == (12.125, 1.25 * 2**30, 1.5)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    numbers=st.lists(st.sampled_from((1, 7, 1000, 1234, 20_000, 999_000, 3_000_000)), min_size=1, max_size=4),
+    text=st.sampled_from(("{}", "{:,}", "{:,}.0", "{:,}.000", "{}.000", "{}.0000")),
+    is_english=st.booleans(),
+    separator=st.sampled_from(";\t|"),
+    share=st.sampled_from(("1", "0.5", "0.125", "0.0625")),
+)
+def test_however_numbers_are_written_a_rate_is_right_or_refused(
+    tmp_path: Path, numbers: list[int], text: str, *, is_english: bool, separator: str, share: str
+) -> None:
+    path = tmp_path / "runs.csv"
+    lines = (f"x{separator}{text.format(number)}{separator}{share}" for number in numbers)
+    written = "\n".join((f"function{separator}rps{separator}ok", *lines))
+    path.write_text(written if is_english else written.translate(str.maketrans(",.", ".,")))
+    mapping = TableMap.model_validate(yaml.safe_load(ONE_A_ROW))
+    recording = read_recording(read_csv(path), mapping, 30.0)
+    refused = {refusal.line for refusal in recording.refusals}
+    assert [run.functions[0].rate_rps for run in recording.runs] == [
+        number for line, number in enumerate(numbers, 2) if line not in refused
+    ]
 
 
 def test_another_scale_of_the_rates_of_the_same_table_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:
