@@ -79,13 +79,13 @@ def settle_names(
     """Return the names under which incoming campaigns enter a memory, and the clashes.
 
     A campaign that the memory has already, perhaps under its longer name, keeps the name that it has there. A campaign
-    whose name another one has gets its longer name, and is a clash. An import that does not disagree with the import of
-    its name is the same campaign: the same file at another time.
+    whose name another one has gets its longer name, and is a clash. An import that agrees with the import of its name
+    is the same campaign: the same file at another time.
 
     Args:
         stored: the campaigns of the memory.
         incoming: the others.
-        agree: tells of a name whether no run that both have is another one.
+        agree: tells of a name whether the runs of both may be of one file.
 
     Returns:
         The new name of each campaign whose name changes, and the campaigns whose names clash.

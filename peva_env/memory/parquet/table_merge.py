@@ -132,10 +132,22 @@ class _Merge:
                 self._sources[table] = f"(SELECT {columns} FROM {source} LEFT JOIN {_RENAMED} USING (run_id))"  # noqa: S608
 
     def _agree(self, run_id: str) -> bool:
-        """Tell whether all runs of a campaign that are on both sides are equal, but for their times."""
+        """Tell whether one side has all runs of a campaign that the other has, equal but for their times: a grown file.
+
+        Measured and skipped configurations are of two files, and are compared apart.
+        """
         source = self._sources.get("execution_events")
+        if source is None:
+            return True
         own = f"(FROM {source} WHERE run_id = {quoted(run_id)})"
-        return source is None or self._difference("execution_events", own) is None
+        if self._difference("execution_events", own) is not None:
+            return False
+        apart = self._connection.execute(
+            f"SELECT kind FROM (FROM execution_events WHERE run_id = {quoted(run_id)}) mine "  # noqa: S608
+            f"FULL JOIN {own} theirs USING ({', '.join(TABLES['execution_events'].key)}, kind) GROUP BY kind "
+            "HAVING count_if(mine.started_at IS NULL) > 0 AND count_if(theirs.started_at IS NULL) > 0"
+        ).fetchone()
+        return apart is None
 
     def _check_equal(self, table: str, source: str) -> None:
         """Raise ``MemoryStoreError`` if a row differs from that of its key in the memory."""

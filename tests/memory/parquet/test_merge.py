@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
+from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError
 from peva_env.memory import CORE_TABLES, DEBUG_TABLES, DuckDBMemoryStore, Session, verify
 from peva_env.memory.parquet import ParquetCheckpoint, load_recording, merge_memories
@@ -302,16 +302,28 @@ def test_one_file_that_was_imported_on_two_machines_or_has_grown_is_one_campaign
             assert len(store.events("ctx")) == 3
 
 
-def test_two_files_of_one_name_are_two_campaigns(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "other", [event(verdict=Verdict.OVERLOADED, margin=-1.0), event([("f", 77)])], ids=["other values", "other runs"]
+)
+def test_two_files_of_one_name_are_two_campaigns(tmp_path: Path, other: ExecutionEvent) -> None:
     with memory(tmp_path / "a.duckdb") as a, memory(tmp_path / "b.duckdb") as b:
         add_import(a, event(), changed_at=1000.0)
-        add_import(b, event(verdict=Verdict.OVERLOADED, margin=-1.0), changed_at=5000.0)
+        add_import(b, other, changed_at=5000.0)
         b.close()
         with pytest.raises(MemoryStoreError, match="is not the campaign of that name"):
             merge_memories(a, [tmp_path / "b.duckdb"])
         for _ in ("once", "twice"):
             merge_memories(a, [tmp_path / "b.duckdb"], rename=True)
             assert len(a.events("ctx")) == 2
+
+
+def test_the_two_files_of_one_recording_that_were_imported_apart_are_one_campaign(tmp_path: Path) -> None:
+    with memory(tmp_path / "a.duckdb") as a, memory(tmp_path / "b.duckdb") as b:
+        add_import(a, event(), changed_at=1000.0)
+        add_import(b, event([("f", 77)], kind=EventKind.SKIPPED, verdict=Verdict.OVERLOADED), changed_at=5000.0)
+        b.close()
+        merge_memories(a, [tmp_path / "b.duckdb"])
+        assert len(a.events("ctx")) == 2
 
 
 # Raw summaries
