@@ -27,7 +27,7 @@ from peva_env.memory.parquet import ParquetCheckpoint
 from peva_env.platforms.local import LocalNode
 from peva_env.sources.k6 import FunctionLoad
 from peva_env.sources.k6.plan import k6_options, k6_requests
-from tests.support.builders import event, session
+from tests.support.builders import event, rewrite_table, session
 
 HOSTILE = st.text(st.sampled_from("ab0 ./\\'\"`$(){};|&<>%\r\n\t=+-@é\x00\U0001f600"), max_size=20)
 PLANTED = "planted-7f3a9c"
@@ -201,16 +201,6 @@ def exported(tmp_path: Path) -> Path:
     return tmp_path / "core"
 
 
-def bomb(path: Path, query: str) -> None:
-    """Replace a Parquet file by the result of a query on its ``rows``, under the same label."""
-    with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE rows AS FROM '{path}'")
-        connection.execute(
-            f"COPY ({query}) TO '{path}' "
-            "(FORMAT parquet, COMPRESSION zstd, KV_METADATA {schema_version: 'peva_faas_mem_v1'})"
-        )
-
-
 @pytest.mark.parametrize(
     "unfolds",
     ["* REPLACE (repeat('x', 1000000) AS config_id)", "* REPLACE ([repeat('x', 1000000)] AS reasons)"],
@@ -220,7 +210,7 @@ def test_a_small_file_that_unfolds_to_more_than_the_memory_is_refused(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unfolds: str
 ) -> None:
     path = exported / "execution_events.parquet"
-    bomb(path, f"SELECT rows.{unfolds} FROM rows, range(1100)")  # noqa: S608
+    rewrite_table(path, f"SELECT rows.{unfolds} FROM rows, range(1100)")  # noqa: S608
     assert path.stat().st_size < 350_000
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10**9))
     with closing(started(tmp_path / "to.duckdb")) as store:

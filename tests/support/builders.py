@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -159,3 +160,18 @@ def write_recording(
         store.insert_events(events)
         ParquetCheckpoint(store, core_dir=folder).export_core()
     return folder
+
+
+def rewrite_table(path: Path, query: str, *, label: str = "peva_faas_mem_v1", with_id: bool = True) -> None:
+    """Replace an exported file by the result of a query on its ``rows``, without a checksum; it stays of its export.
+
+    Without an id it is as of a release whose exports had none.
+    """
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE rows AS FROM '{path}'")
+        stored = "SELECT decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = 'export_id'"
+        ids = connection.execute(stored, [str(path)]).fetchall() if with_id else []
+        said = {"schema_version": label} if label else {}
+        said |= {"export_id": ids[0][0]} if ids else {}
+        metadata = f", KV_METADATA {said}" if said else ""
+        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd{metadata})")

@@ -1,10 +1,11 @@
-"""Checking a Parquet file before it is merged or replayed: its schema label, checksum, columns and unpacked size.
+"""Checking Parquet files before they are merged or replayed: schema label, checksum, columns, size, and export.
 
 A few kilobytes of Parquet can unpack to billions of rows, or to a long text in each of them. So the memory that a file
 needs is estimated before it is loaded; the estimate itself unpacks nothing.
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -26,8 +27,32 @@ _TEXT_BYTES = {
 }
 
 
-def check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, schema_version: str) -> None:
-    """Check the file of a table.
+def check_files(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], schema_version: str) -> None:
+    """Check the files of tables that are loaded together.
+
+    Raises:
+        SchemaMismatchError: the schema version or the columns of a file differ.
+        MemoryStoreError: a file is missing, damaged, cannot be read, or needs more memory than is free; or the files
+            are not of one export.
+    """
+    for table, path in files.items():
+        _check_file(connection, table, path, schema_version)
+    _check_export(connection, list(files.values()))
+
+
+def _check_export(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    """Raise ``MemoryStoreError`` if files are of different exports. The files of earlier releases have no id."""
+    ids = [_metadata(connection, path, "export_id") for path in paths]
+    for path, found in zip(paths, ids, strict=True):
+        if found != ids[0]:
+            raise MemoryStoreError(
+                f"cannot preload {path}: is not of the export that wrote {paths[0]}, or that export did not end; "
+                "export the memory again"
+            )
+
+
+def _check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, schema_version: str) -> None:
+    """Check the file of a table for itself.
 
     Raises:
         SchemaMismatchError: its schema version or its columns differ.
@@ -53,12 +78,16 @@ def check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, sc
 
 
 def _check_label(connection: duckdb.DuckDBPyConnection, path: Path, schema_version: str) -> None:
-    labels = connection.execute(
-        f"SELECT decode(value) FROM parquet_kv_metadata({one_file(path)}) WHERE decode(key) = 'schema_version'"  # noqa: S608
-    ).fetchall()
-    if labels != [(schema_version,)]:
-        found = labels[0][0] if labels else "missing"
+    labels = _metadata(connection, path, "schema_version")
+    if labels != [schema_version]:
+        found = labels[0] if labels else "missing"
         raise SchemaMismatchError(f"cannot preload {path}: schema_version is {found}, {schema_version!r} is asked for")
+
+
+def _metadata(connection: duckdb.DuckDBPyConnection, path: Path, key: str) -> list[str]:
+    """Return the values of a key in a file's metadata."""
+    query = f"SELECT decode(value) FROM parquet_kv_metadata({one_file(path)}) WHERE decode(key) = ?"  # noqa: S608
+    return [value for (value,) in connection.execute(query, [key]).fetchall()]
 
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, schema_version: str) -> None:

@@ -150,7 +150,8 @@ def load_recording(
     Raises:
         ConfigError: there is no such folder, it holds no recording, or no valid measured event is in it.
         SchemaMismatchError: a file is of another schema version, or its columns differ.
-        MemoryStoreError: a file cannot be read, needs more memory than is free, or holds impossible events.
+        MemoryStoreError: a file cannot be read, needs more memory than is free, or holds impossible events; or the
+            files of a folder are not of one export.
     """
     given = [folders] if isinstance(folders, str | Path) else folders
     paths = tuple(sorted({os.path.realpath(folder): Path(folder) for folder in given}.values()))

@@ -14,7 +14,7 @@ from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.connecting import connect_duckdb
 from peva_env.memory.contexts import earlier_hashes, show_with_present_hashes
 from peva_env.memory.duckdb_errors import duckdb_problem
-from peva_env.memory.parquet.file_check import check_file
+from peva_env.memory.parquet.file_check import check_files
 from peva_env.memory.parquet.table_export import one_file
 from peva_env.memory.schema import TABLES
 from peva_env.memory.suspects import relation_as_read
@@ -45,7 +45,8 @@ def open_checked(paths: Sequence[Path], schema_version: str) -> Iterator[duckdb.
     Raises:
         ConfigError: a folder or a file is missing.
         SchemaMismatchError: a file is of another schema version, or its columns differ.
-        MemoryStoreError: a file cannot be read, needs more memory than is free, or holds impossible events.
+        MemoryStoreError: a file cannot be read, needs more memory than is free, or holds impossible events; or the
+            files of a folder are not of one export.
     """
     for path in paths:
         _check_folder(path)
@@ -73,8 +74,7 @@ def open_recording(paths: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]
 
 def _check_files(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], schema_version: str) -> None:
     for path in paths:
-        for table in _TABLES:
-            check_file(connection, table, path / f"{table}.parquet", schema_version)
+        check_files(connection, {table: path / f"{table}.parquet" for table in _TABLES}, schema_version)
     events = parquet_source("execution_events", paths)
     query = f"SELECT count(*) FROM {events} WHERE {VALID} AND NOT coalesce({_SOUND}, false)"  # noqa: S608
     ((n_unsound,),) = connection.execute(query).fetchall()

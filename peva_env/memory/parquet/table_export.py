@@ -1,6 +1,7 @@
 """Exporting tables of a memory to Parquet: each file is replaced atomically."""
 
 import glob
+import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,8 +11,11 @@ import duckdb
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.parquet.checksum import UNSUMMED, store_checksum
-from peva_env.memory.schema import TABLES
+from peva_env.memory.schema import CORE_TABLES, TABLES
 from peva_env.system import output_file, replacing
+
+_ID_DIGITS = 16
+"""Hexadecimal digits of the id of an export."""
 
 
 def export_tables(
@@ -19,8 +23,8 @@ def export_tables(
 ) -> None:
     """Write tables to a folder, one file each; each replaces the older file only when all are complete.
 
-    Each file carries the schema version, the hashes of all contexts and its own checksum in its metadata. With
-    ``run_ids`` the rows of other campaigns are left out.
+    Each file carries the schema version, the hashes of all contexts, the id of the export and its own checksum in its
+    metadata. With ``run_ids`` the rows of other campaigns are left out.
 
     Raises:
         ConfigError: the folder is a file, or a file with the name of a table is there that was not exported.
@@ -32,12 +36,10 @@ def export_tables(
         folder.mkdir(parents=True, exist_ok=True)
         _require_own(connection, tables, folder)
         _clear_leftovers(folder, tables)
-        metadata = _metadata(connection)
+        metadata = _metadata(connection, run_ids)
         with ExitStack() as renames:
-            # Renamed from the last to the first: an export that is killed then has every session and configuration
-            # that its events name.
-            partials = [renames.enter_context(replacing(folder / f"{table}.parquet")) for table in reversed(tables)]
-            for table, partial in zip(tables, reversed(partials), strict=True):
+            for table in tables:
+                partial = renames.enter_context(replacing(folder / f"{table}.parquet"))
                 _copy_out(connection, table, partial, metadata, run_ids)
     except duckdb.Error as error:
         raise MemoryStoreError(f"cannot export to {folder}: {duckdb_problem(error)}") from error
@@ -68,32 +70,52 @@ def _copy_out(
     connection: duckdb.DuckDBPyConnection, table: str, path: Path, metadata: str, run_ids: Sequence[str] | None
 ) -> None:
     order = ", ".join(TABLES[table].key)
-    where = "" if run_ids is None else _where(table, run_ids)
     connection.execute(
-        f"COPY (SELECT * FROM {table} {where} ORDER BY {order}) TO {quoted(path)} "  # noqa: S608
+        f"COPY ({_rows(table, run_ids)} ORDER BY {order}) TO {quoted(path)} "
         f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {metadata})"
     )
     store_checksum(path)
 
 
-def _where(table: str, run_ids: Sequence[str]) -> str:
-    """Return the condition for the rows of campaigns; of the catalogue, for the configurations of their events."""
+def _rows(table: str, run_ids: Sequence[str] | None) -> str:
+    """Return the query for the rows of campaigns (None: all); of the catalogue, the configurations of their events."""
+    rows = f"FROM {table}"
+    if run_ids is None:
+        return rows
     of_campaigns = f"run_id IN ({', '.join(map(quoted, run_ids))})" if run_ids else "false"
     if "run_id" in TABLES[table].columns:
-        return f"WHERE {of_campaigns}"
+        return f"{rows} WHERE {of_campaigns}"
     if "config_id" in TABLES[table].columns:
-        return f"WHERE config_id IN (SELECT config_id FROM execution_events WHERE {of_campaigns})"  # noqa: S608
-    return ""
+        return f"{rows} WHERE config_id IN (SELECT config_id FROM execution_events WHERE {of_campaigns})"  # noqa: S608
+    return rows
 
 
-def _metadata(connection: duckdb.DuckDBPyConnection) -> str:
+def _metadata(connection: duckdb.DuckDBPyConnection, run_ids: Sequence[str] | None) -> str:
     label = connection.execute("SELECT schema_version FROM memory_schema_meta").fetchone()
     contexts = connection.execute(
         "SELECT DISTINCT context_hash FROM run_sessions UNION SELECT DISTINCT context_hash FROM execution_events"
     ).fetchall()
     hashes = ",".join(sorted(row[0] for row in contexts if row[0]))
-    version = quoted(label[0] if label else "")
-    return f"{{schema_version: {version}, context_hashes: {quoted(hashes)}, checksum: {quoted(UNSUMMED)}}}"
+    said = {
+        "schema_version": label[0] if label else "",
+        "context_hashes": hashes,
+        "export_id": _export_id(connection, run_ids),
+        "checksum": UNSUMMED,
+    }
+    return f"{{{', '.join(f'{key}: {quoted(value)}' for key, value in said.items())}}}"
+
+
+def _export_id(connection: duckdb.DuckDBPyConnection, run_ids: Sequence[str] | None) -> str:
+    """Return the id of an export, which follows from the rows of the core tables.
+
+    So the core and the debug tables of a memory that did not change have one id, though two commands export them. Raw
+    summaries change only with their events.
+    """
+    sums = [
+        connection.execute(f"SELECT sum(hash(one_row)) FROM ({_rows(table, run_ids)}) one_row").fetchone()  # noqa: S608
+        for table in CORE_TABLES
+    ]
+    return hashlib.sha256(repr(sums).encode()).hexdigest()[:_ID_DIGITS]
 
 
 def _clear_leftovers(folder: Path, tables: Sequence[str]) -> None:

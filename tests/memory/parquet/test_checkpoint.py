@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import signal
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -17,7 +20,7 @@ from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.parquet.checksum import is_as_written
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
-from tests.support.builders import event, full, session, small_disk
+from tests.support.builders import event, full, rewrite_table, session, small_disk
 
 CORE = ("memory_schema_meta", "run_sessions", "config_catalog", "execution_events", "policy_updates")
 DEBUG = ("k6_raw_summaries",)
@@ -232,54 +235,52 @@ def put_text_in_its_place(core: Path) -> None:
 
 
 def rewrite(core: Path, table: str, query: str, label: str) -> None:
-    path = core / f"{table}.parquet"
-    metadata = f", KV_METADATA {{schema_version: '{label}'}}" if label else ""
-    duckdb.execute(f"CREATE OR REPLACE TABLE t AS FROM '{path}'; COPY ({query}) TO '{path}' (FORMAT parquet{metadata})")
+    rewrite_table(core / f"{table}.parquet", query, label=label)
 
 
 def another_label(core: Path) -> None:
-    rewrite(core, "policy_updates", "FROM t", "peva_faas_mem_v0")
+    rewrite(core, "policy_updates", "FROM rows", "peva_faas_mem_v0")
 
 
 def no_label(core: Path) -> None:
-    rewrite(core, "policy_updates", "FROM t", "")
+    rewrite(core, "policy_updates", "FROM rows", "")
 
 
 def another_column(core: Path) -> None:
-    rewrite(core, "policy_updates", "SELECT * RENAME (score AS loss) FROM t", "peva_faas_mem_v1")
+    rewrite(core, "policy_updates", "SELECT * RENAME (score AS loss) FROM rows", "peva_faas_mem_v1")
 
 
 def another_type(core: Path) -> None:
-    rewrite(core, "execution_events", "SELECT * REPLACE (margin::FLOAT AS margin) FROM t", "peva_faas_mem_v1")
+    rewrite(core, "execution_events", "SELECT * REPLACE (margin::FLOAT AS margin) FROM rows", "peva_faas_mem_v1")
 
 
 def one_column_more(core: Path) -> None:
-    rewrite(core, "config_catalog", "SELECT *, 1 AS more FROM t", "peva_faas_mem_v1")
+    rewrite(core, "config_catalog", "SELECT *, 1 AS more FROM rows", "peva_faas_mem_v1")
 
 
 def lose_the_sessions(core: Path) -> None:
-    rewrite(core, "run_sessions", "FROM t LIMIT 0", "peva_faas_mem_v1")
+    rewrite(core, "run_sessions", "FROM rows LIMIT 0", "peva_faas_mem_v1")
 
 
 def lose_the_catalog(core: Path) -> None:
-    rewrite(core, "config_catalog", "FROM t LIMIT 0", "peva_faas_mem_v1")
+    rewrite(core, "config_catalog", "FROM rows LIMIT 0", "peva_faas_mem_v1")
 
 
 def lose_the_events(core: Path) -> None:
-    rewrite(core, "execution_events", "FROM t LIMIT 0", "peva_faas_mem_v1")
+    rewrite(core, "execution_events", "FROM rows LIMIT 0", "peva_faas_mem_v1")
 
 
 def lose_the_kinds(core: Path) -> None:
-    rewrite(core, "execution_events", "SELECT * REPLACE (NULL::VARCHAR AS kind) FROM t", "peva_faas_mem_v1")
+    rewrite(core, "execution_events", "SELECT * REPLACE (NULL::VARCHAR AS kind) FROM rows", "peva_faas_mem_v1")
 
 
 def lose_the_contexts(core: Path) -> None:
-    rewrite(core, "run_sessions", "SELECT * REPLACE (NULL::VARCHAR AS context_hash) FROM t", "peva_faas_mem_v1")
+    rewrite(core, "run_sessions", "SELECT * REPLACE (NULL::VARCHAR AS context_hash) FROM rows", "peva_faas_mem_v1")
 
 
 def with_values(table: str, column: str, value: str) -> Callable[[Path], None]:
     def spoil(core: Path) -> None:
-        query = f"SELECT * REPLACE ({value} AS {column}) FROM t"  # noqa: S608
+        query = f"SELECT * REPLACE ({value} AS {column}) FROM rows"  # noqa: S608
         rewrite(core, table, query, "peva_faas_mem_v1")
 
     spoil.__name__ = f"{column} {value}"
@@ -291,7 +292,7 @@ sessions_with = partial(with_values, "run_sessions")
 
 
 def add_a_label(core: Path) -> None:
-    more = "FROM t UNION ALL SELECT * REPLACE ('peva_faas_mem_v0' AS schema_version) FROM t"
+    more = "FROM rows UNION ALL SELECT * REPLACE ('peva_faas_mem_v0' AS schema_version) FROM rows"
     rewrite(core, "memory_schema_meta", more, "peva_faas_mem_v1")
 
 
@@ -376,7 +377,7 @@ def test_a_spoilt_folder_is_refused_whole(
 def test_an_export_says_what_is_in_it(full_memory: DuckDBMemoryStore, exported: Path) -> None:
     path = exported / "core" / "execution_events.parquet"
     rows = duckdb.execute(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{path}')").fetchall()  # noqa: S608
-    said = {key: value for key, value in rows if key != "checksum"}
+    said = {key: value for key, value in rows if key not in ("checksum", "export_id")}
     assert said == {"schema_version": "peva_faas_mem_v1", "context_hashes": "ctx"}
     codec = duckdb.execute(f"SELECT DISTINCT compression FROM parquet_metadata('{path}')").fetchall()  # noqa: S608
     assert codec == [("ZSTD",)]
@@ -394,11 +395,98 @@ def test_any_byte_that_is_another_one_is_seen(exported: Path) -> None:
         data[place] ^= 1 << place % 8
 
 
-def test_a_file_of_an_export_without_checksums_is_loaded(empty: DuckDBMemoryStore, exported: Path) -> None:
+def test_an_export_without_checksums_and_ids_is_loaded(empty: DuckDBMemoryStore, exported: Path) -> None:
     for table in CORE:
-        rewrite(exported / "core", table, "FROM t", "peva_faas_mem_v1")
+        rewrite_table(exported / "core" / f"{table}.parquet", "FROM rows", with_id=False)
     ParquetCheckpoint(empty, core_dir=exported / "core").preload_core()
     assert len(empty.events("ctx")) == 2
+
+
+# Files of one export
+
+
+@pytest.fixture
+def later(full_memory: DuckDBMemoryStore, exported: Path) -> Path:
+    """The folder with the exports of the full memory after one more event."""
+    full_memory.insert_events([event(iteration=1, raw_summary={"metrics": {"n": 1}})])
+    full_memory.insert_events([], [PolicyUpdate("run", 1, 1001.5, "Greedy", "online", 1, 0.5)])
+    folder = exported.with_name("later")
+    ParquetCheckpoint(full_memory, core_dir=folder / "core", debug_dir=folder / "debug").export_all()
+    return folder
+
+
+@pytest.mark.parametrize("table", [*CORE, *DEBUG])
+@pytest.mark.parametrize("is_older", [True, False])
+def test_a_file_of_another_export_is_refused(
+    empty: DuckDBMemoryStore, exported: Path, later: Path, table: str, is_older: bool
+) -> None:
+    from_, into = (exported, later) if is_older else (later, exported)
+    part = "core" if table in CORE else "debug"
+    shutil.copy(from_ / part / f"{table}.parquet", into / part)
+    before = content(empty)
+    told = r"cannot preload .*/\w+\.parquet: is not of the export that wrote .*/\w+\.parquet, .*; export .* again"
+    with pytest.raises(MemoryStoreError, match=told) as caught:
+        ParquetCheckpoint(empty, core_dir=into / "core", debug_dir=into / "debug").preload_all()
+    assert f"{table}.parquet" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert content(empty) == before
+
+
+@pytest.mark.parametrize("table", CORE)
+def test_a_file_of_an_export_without_ids_does_not_belong_to_one_with_an_id(
+    empty: DuckDBMemoryStore, exported: Path, table: str
+) -> None:
+    rewrite_table(exported / "core" / f"{table}.parquet", "FROM rows", with_id=False)
+    with pytest.raises(MemoryStoreError, match=r"is not of the export that wrote .*; export .* again") as caught:
+        ParquetCheckpoint(empty, core_dir=exported / "core").preload_core()
+    assert f"{table}.parquet" in str(caught.value)
+
+
+def test_exports_of_a_memory_that_did_not_change_are_one(
+    full_memory: DuckDBMemoryStore, empty: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    ParquetCheckpoint(full_memory, core_dir=tmp_path / "core").export_core()
+    full_memory.close()
+    full_memory.startup()
+    ParquetCheckpoint(full_memory, debug_dir=tmp_path / "debug").export_debug()
+    ParquetCheckpoint(empty, core_dir=tmp_path / "core", debug_dir=tmp_path / "debug").preload_all()
+    assert content(empty) == content(full_memory)
+
+
+KILLED_EXPORT = """
+import os, pathlib, signal, sys
+from peva_env.memory import DuckDBMemoryStore
+from peva_env.memory.parquet import ParquetCheckpoint
+store, n_left, replace = DuckDBMemoryStore(sys.argv[1]), int(sys.argv[3]), pathlib.Path.replace
+def replace_until_killed(self, target):
+    global n_left
+    if not n_left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    n_left -= 1
+    return replace(self, target)
+store.startup()
+pathlib.Path.replace = replace_until_killed
+ParquetCheckpoint(store, core_dir=sys.argv[2]).export_core()
+"""
+
+
+@pytest.mark.parametrize("n_replaced", range(len(CORE)))
+def test_an_export_that_is_killed_leaves_the_older_one_or_what_is_refused(
+    full_memory: DuckDBMemoryStore, empty: DuckDBMemoryStore, exported: Path, n_replaced: int
+) -> None:
+    full_memory.insert_events([event(iteration=1)])
+    full_memory.close()
+    args = [full_memory.database.path, str(exported / "core"), str(n_replaced)]
+    killed = subprocess.run([sys.executable, "-c", KILLED_EXPORT, *args], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    preload = ParquetCheckpoint(empty, core_dir=exported / "core")
+    if n_replaced:
+        with pytest.raises(MemoryStoreError, match="or that export did not end; export the memory again"):
+            preload.preload_core()
+        full_memory.startup()
+        ParquetCheckpoint(full_memory, core_dir=exported / "core").export_core()
+    preload.preload_core()
+    assert len(empty.events("ctx")) == (3 if n_replaced else 2)
 
 
 def test_what_a_killed_export_left_aside_is_cleared_by_the_next(full_memory: DuckDBMemoryStore, exported: Path) -> None:

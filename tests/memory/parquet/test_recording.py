@@ -1,10 +1,10 @@
 """Parquet folders as arrays: the same as the memory they were written from, or refused in one line."""
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +15,7 @@ from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.parquet.recording import Recording, load_recording
 from peva_env.memory.store import DuckDBMemoryStore
-from tests.support.builders import event, function, write_recording
+from tests.support.builders import event, function, rewrite_table, write_recording
 from tests.support.strategies import events
 
 
@@ -29,13 +29,6 @@ def in_full(recording: Recording) -> list[ExecutionEvent]:
 def numbers_of(one: ExecutionEvent) -> tuple[list[Any], list[list[Any]]]:
     of_run = [one.node.cpu_pct, one.node.ram_pct, one.margin, one.cost_s]
     return of_run, [[f.rate_rps, f.success_rate, f.p95_ms, f.mean_ms] for f in one.functions]
-
-
-def rewrite(path: Path, query: str, label: str = "peva_faas_mem_v1") -> None:
-    """Replace a Parquet file by the result of a query on its ``rows``."""
-    with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE rows AS FROM '{path}'")
-        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet, KV_METADATA {{schema_version: '{label}'}})")
 
 
 @settings(max_examples=8, deadline=None)
@@ -131,17 +124,26 @@ def test_parquet_of_another_schema_is_refused(tmp_path: Path) -> None:
     path = write_recording(tmp_path, event()) / "execution_events.parquet"
     with pytest.raises(SchemaMismatchError, match="'mine_v2' is asked for"):
         load_recording(tmp_path, schema_version="mine_v2")
-    rewrite(path, "SELECT *, 1 AS more FROM rows")
+    rewrite_table(path, "SELECT *, 1 AS more FROM rows")
     with pytest.raises(SchemaMismatchError, match="has a column more too many"):
         load_recording(tmp_path)
-    rewrite(path, "FROM rows", label="mine_v2")
+    rewrite_table(path, "FROM rows", label="mine_v2")
     with pytest.raises(SchemaMismatchError, match="schema_version is mine_v2"):
         load_recording(tmp_path)
 
 
+def test_files_of_two_exports_are_no_recording(tmp_path: Path) -> None:
+    older = write_recording(tmp_path / "older", event(), contexts={"ctx": {}})
+    folder = write_recording(tmp_path / "core", event(), event(iteration=1), contexts={"ctx": {}})
+    assert len(in_full(load_recording([older, folder]))) == 2
+    shutil.copy(older / "execution_events.parquet", folder)
+    with pytest.raises(MemoryStoreError, match=r"core/execution_events\.parquet: is not of the export that wrote"):
+        load_recording([older, folder])
+
+
 def test_a_folder_that_holds_an_event_twice_is_refused(tmp_path: Path) -> None:
     write_recording(tmp_path, event(), event(iteration=1))
-    rewrite(tmp_path / "execution_events.parquet", "FROM rows UNION ALL FROM rows WHERE iteration = 1")
+    rewrite_table(tmp_path / "execution_events.parquet", "FROM rows UNION ALL FROM rows WHERE iteration = 1")
     with pytest.raises(MemoryStoreError, match="1 events are there twice; it is damaged, or not written by peva-env"):
         load_recording(tmp_path)
 
@@ -170,22 +172,22 @@ def test_a_folder_that_holds_an_event_twice_is_refused(tmp_path: Path) -> None:
 )
 def test_an_event_that_no_memory_would_have_written_is_refused(tmp_path: Path, change: str) -> None:
     write_recording(tmp_path, event([("a", 1), ("b", 2)]))
-    rewrite(tmp_path / "execution_events.parquet", f"SELECT * REPLACE ({change}) FROM rows")  # noqa: S608
+    rewrite_table(tmp_path / "execution_events.parquet", f"SELECT * REPLACE ({change}) FROM rows")  # noqa: S608
     with pytest.raises(MemoryStoreError, match="1 events are impossible"):
         load_recording(tmp_path)
 
 
 def test_other_nonsense_is_one_line_too(tmp_path: Path) -> None:
     path = write_recording(tmp_path, event(), contexts={"ctx": {}}) / "execution_events.parquet"
-    rewrite(path, "SELECT * REPLACE ([1, 2]::BIGINT[] AS offered) FROM rows")
+    rewrite_table(path, "SELECT * REPLACE ([1, 2]::BIGINT[] AS offered) FROM rows")
     with pytest.raises(MemoryStoreError, match="1 events are impossible"):
         load_recording(tmp_path)
     write_recording(tmp_path, event(), contexts={"ctx": {}})
-    rewrite(path, "SELECT * REPLACE ('no number' AS config_id) FROM rows")
+    rewrite_table(path, "SELECT * REPLACE ('no number' AS config_id) FROM rows")
     with pytest.raises(MemoryStoreError, match="cannot be read: Conversion Error"):
         load_recording(tmp_path)
     write_recording(tmp_path, event(), contexts={"ctx": {}})
-    rewrite(tmp_path / "run_sessions.parquet", "SELECT * REPLACE ('{' AS context_json) FROM rows")
+    rewrite_table(tmp_path / "run_sessions.parquet", "SELECT * REPLACE ('{' AS context_json) FROM rows")
     with pytest.raises(MemoryStoreError, match="context ctx is no JSON"):
         load_recording(tmp_path)
     path.write_bytes(b"PAR1 no parquet PAR1")
