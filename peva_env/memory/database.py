@@ -114,7 +114,7 @@ class Database:
     def _inspect(self, connection: duckdb.DuckDBPyConnection) -> bool:
         """Tell whether the file that a connection has open is a memory; raise if it is anything else but empty."""
         with closing(connection.cursor()) as cursor, naming(self.path):
-            found = inspect_database(cursor, {name: table.columns for name, table in TABLES.items()})
+            found = inspect_database(cursor, TABLES)
         if found.difference:
             raise SchemaMismatchError(
                 f"memory {self.path}: not of schema_version {self.schema_version!r}: {found.difference}; "

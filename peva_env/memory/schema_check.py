@@ -1,13 +1,15 @@
-"""Checking whether a database is a memory: exactly its tables and columns, and no views, macros or types.
+"""Checking whether a database is a memory: its tables, columns and primary keys, and nothing else.
 
 A database file can define views and macros, which take precedence over DuckDB's: a macro ``count`` would replace
 ``count``, and a view in place of a table can read any file. So a file is checked with DuckDB's own names only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import duckdb
+
+from peva_env.memory.schema import TableSchema
 
 type Columns = Mapping[str, Mapping[str, str]]
 """Types by column, by table."""
@@ -34,7 +36,7 @@ class Inspection:
     label: str = ""
 
 
-def inspect_database(connection: duckdb.DuckDBPyConnection, wanted: Columns) -> Inspection:
+def inspect_database(connection: duckdb.DuckDBPyConnection, wanted: Mapping[str, TableSchema]) -> Inspection:
     """Check the database file that a connection has open; do not use the connection for anything else afterwards."""
     connection.execute(_OWN_NAMES_ALONE)
     (name,) = connection.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
@@ -46,18 +48,33 @@ def inspect_database(connection: duckdb.DuckDBPyConnection, wanted: Columns) -> 
         return Inspection(is_empty=False, difference=f"{foreign[0]} does not belong")
     main = '"{}".main'.format(name[0].replace('"', '""'))
     # Not duckdb_columns(), which in a new connection plans each of DuckDB's own views, only to leave them out.
-    columns = {table: _columns(connection, f"{main}.{table}") if table in wanted else {} for table in tables}
-    difference = first_difference(columns, wanted)
+    found = {table: _columns(connection, f"{main}.{table}") if table in wanted else [] for table in tables}
+    types = {table: {name: kind for name, kind, _ in columns} for table, columns in found.items()}
+    keys = {table: [name for name, _, is_of_key in columns if is_of_key] for table, columns in found.items()}
+    difference = first_difference(types, {name: table.columns for name, table in wanted.items()})
+    difference = difference or _difference_of_keys(keys, {name: table.key for name, table in wanted.items()})
     if difference:
         return Inspection(is_empty=False, difference=difference)
-    label = connection.execute(f"SELECT schema_version FROM {main}.memory_schema_meta").fetchone()  # noqa: S608
-    return Inspection(is_empty=False, label=str(label[0]) if label else "")
+    rows = connection.execute(f"SELECT schema_version FROM {main}.memory_schema_meta ORDER BY 1").fetchall()  # noqa: S608
+    labels = [str(label) for (label,) in rows]
+    if len(labels) > 1:
+        several = ", ".join(map(repr, labels))
+        difference = f"table memory_schema_meta has the labels {several} where one should be"
+    return Inspection(is_empty=False, difference=difference, label=labels[0] if labels else "")
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    """Return the types of a table's columns in their order."""
-    found = connection.execute("SELECT name, type FROM pragma_table_info(?)", [table]).fetchall()
-    return dict(found)
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str, bool]]:
+    """Return the name and type of each column of a table, in their order, and whether the primary key has it."""
+    return connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", [table]).fetchall()
+
+
+def _difference_of_keys(found: Mapping[str, Collection[str]], wanted: Mapping[str, Collection[str]]) -> str | None:
+    """Return in words the first table with another primary key, in whatever order of columns, or None."""
+    for table, key in wanted.items():
+        if set(found[table]) != set(key):
+            got = f"the primary key {', '.join(found[table])}" if found[table] else "no primary key"
+            return f"table {table} has {got} where {', '.join(key)} should be"
+    return None
 
 
 def first_difference(found: Columns, wanted: Columns) -> str | None:

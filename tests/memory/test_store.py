@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 
 from peva_env.contracts import EndStatus, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory import schema
 from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
 from tests.support.builders import event, full, function, session, small_disk, without_privileges
@@ -35,6 +36,7 @@ TABLES = {
     "policy_updates",
     "k6_raw_summaries",
 }
+SESSIONS_OF_ANOTHER_KEY = replace(schema.TABLES["run_sessions"], key=("run_id", "repetition"))
 
 
 @pytest.fixture
@@ -145,6 +147,18 @@ def test_validate_preload_schema_takes_its_own_label_only(store: DuckDBMemorySto
         ("ALTER TABLE policy_updates ALTER score TYPE FLOAT", "has score FLOAT where score DOUBLE should be"),
         ("ALTER TABLE run_sessions ADD COLUMN note VARCHAR", "has a column note too many"),
         ("ALTER TABLE policy_updates DROP score", "has nothing where score DOUBLE should be"),
+        (
+            "INSERT INTO memory_schema_meta VALUES ('v9', 1, '')",
+            "table memory_schema_meta has the labels 'peva_faas_mem_v1', 'v9' where one should be",
+        ),
+        (
+            "CREATE TABLE c AS FROM policy_updates; DROP TABLE policy_updates; ALTER TABLE c RENAME TO policy_updates",
+            "table policy_updates has no primary key where run_id, update_index should be",
+        ),
+        (
+            f"DROP TABLE run_sessions; {SESSIONS_OF_ANOTHER_KEY.ddl('run_sessions')}",
+            "table run_sessions has the primary key run_id, repetition where run_id should be",
+        ),
     ],
 )
 def test_any_difference_of_schema_is_named_and_changes_nothing(path: Path, statement: str, difference: str) -> None:
