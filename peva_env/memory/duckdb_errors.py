@@ -11,12 +11,14 @@ from pathlib import Path
 import duckdb
 
 from peva_env.errors import MemoryStoreError
+from peva_env.system import processes
 
 _WRAPPED = re.compile(r'\{"exception_type":.*"exception_message":"(?P<message>(?:[^"\\]|\\.)*)"')
 """An error of a thread of DuckDB within the text of another error, as JSON."""
 
 _LOCK_HOLDER = re.compile(r"lock is held in (?:(?P<program>.+) \(PID (?P<pid>\d+)\)|PID (?P<bare_pid>\d+))")
 _NO_LOCK = re.compile(r'Could not set lock on file ".*?": (?P<reason>[^.,]+)')
+_NO_ROOM = re.compile(rf'file "(?P<path>.+?)": (?:{os.strerror(errno.ENOSPC)}|{os.strerror(errno.EDQUOT)})')
 _LOCKED = {os.strerror(errno.EACCES), os.strerror(errno.EAGAIN)}
 """Two texts by which an operating system says that another process has the lock."""
 
@@ -54,6 +56,10 @@ def duckdb_problem(error: duckdb.Error) -> str:
             f"its file system cannot lock files ({no_lock['reason']}), as many network drives cannot; "
             "choose an output_dir on a local disk"
         )
+    no_room = _NO_ROOM.search(text)
+    full_text = no_room and processes.no_room_text(no_room["path"])
+    if full_text:
+        return full_text
     if "version number" in text and "we can only read" in text:
         return f"was written by a newer DuckDB than {duckdb.__version__}, install a newer one: {text}"
     if "different configuration than existing connections" in text:

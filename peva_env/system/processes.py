@@ -11,8 +11,10 @@ PR_SET_PDEATHSIG is no alternative: it fires when the *thread* that started the 
 
 import atexit
 import contextlib
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +29,10 @@ from peva_env.system.interrupts import uninterrupted
 
 _POLL_S = 0.01
 _GUARD_EXIT_S = 2.0
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_FULL_DISK_BYTES = 1 << 20
+"""A disk on which a write failed that names no file counts as full below this: a write takes less at once."""
+
 _GUARD_SCRIPT = """
 import json, os, signal, sys
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -81,6 +87,11 @@ class _Guard:
     def holds(self, group: int) -> bool:
         with self._lock:
             return group in self._held
+
+    def folder_of(self, path: Path) -> Path | None:
+        with self._lock:
+            folders = [Path(held) for held in self._held if isinstance(held, str)]
+        return next((folder for folder in folders if path.is_relative_to(folder)), None)
 
     def close(self) -> None:
         """End the guard, which kills and removes everything that is still registered."""
@@ -159,7 +170,11 @@ def start(
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """Give a folder that is removed when the block ends, also when this process is killed inside it."""
+    """Give a folder that is removed when the block ends, also when this process is killed inside it.
+
+    Raises:
+        OSError: its disk is full; the message tells the remedy, instead of naming a file that the disk has no room for.
+    """
     _guard.ensure()
     with contextlib.ExitStack() as resources:
         with uninterrupted():
@@ -167,7 +182,30 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
             _guard.add(folder.name)
             resources.callback(_guard.discard, folder.name)
             resources.enter_context(folder)
-        yield Path(folder.name)
+        try:
+            yield Path(folder.name)
+        except OSError as error:
+            if error.errno in _NO_ROOM and _concerns(error, folder.name):
+                raise OSError(error.errno, no_room_text(folder.name)) from error
+            raise
+
+
+def no_room_text(path: str | Path) -> str | None:
+    """Return what is wrong, and the remedy, if a file in a temporary folder has no room; None for any other file."""
+    folder = _guard.folder_of(Path(path))
+    if folder is None:
+        return None
+    return (
+        f"the disk of temporary files ({folder.parent}) is full; free space, or set TMPDIR to a folder on another disk"
+    )
+
+
+def _concerns(error: OSError, folder: str) -> bool:
+    """Tell whether a file in a folder had no room; a copy names both files, a write to an open file none."""
+    names = [name for name in (error.filename, error.filename2) if isinstance(name, str)]
+    if not names:
+        return shutil.disk_usage(folder).free < _FULL_DISK_BYTES
+    return any(Path(name).is_relative_to(folder) for name in names)
 
 
 def stop(*processes: subprocess.Popen[bytes], grace_s: float = 1.0) -> None:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import duckdb
 import pytest
 
 from peva_env.memory import DuckDBMemoryStore
-from tests.support.builders import event, session
+from tests.support.builders import event, session, small_disk
 from tests.support.commands import complaint, files
 from tests.support.dfaas_files import STAMPED, row, write
 from tests.support.forkserver import peva
@@ -258,6 +259,51 @@ def test_verify_names_each_difference_and_ends_with_1() -> None:
     # the builders' context has a hash that was made up
     assert ended.stdout.startswith("run_sessions run context_hash: ctx, recomputed ")
     assert ended.stdout.endswith("differences: 1\n")
+
+
+# --- a full disk of temporary files ---------------------------------------------------------------------------------
+
+
+def fill(disk: Path, leave_bytes: int) -> None:
+    (disk / "filler").write_bytes(b"\0" * (shutil.disk_usage(disk).free - leave_bytes))
+
+
+FULL = r"the disk of temporary files \({disk}\) is full; free space, or set TMPDIR to a folder on another disk"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["memory", "info", "m.duckdb"],
+        ["ask", "--memory", "m.duckdb", "a=10"],
+        ["memory", "merge", "new.duckdb", "m.duckdb"],
+        ["memory", "import-dfaas", STAMPED, *OPTIONS],
+    ],
+    ids=lambda args: " ".join(args[:2]),
+)
+def test_a_full_disk_of_temporary_files_is_named_with_the_remedy(tmp_path: Path, args: list[str]) -> None:
+    memory("m.duckdb", "run")
+    recording()
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk, leave_bytes=4096)
+        ended = peva(*args, TMPDIR=str(disk))
+        assert [path.name for path in disk.iterdir()] == ["filler"]
+    assert re.fullmatch(f"peva-env: {FULL.format(disk=disk)}", complaint(ended, 1))
+    assert not Path("new.duckdb").exists()
+
+
+def test_a_disk_of_temporary_files_with_room_for_half_a_merge_is_named(tmp_path: Path) -> None:
+    n_bytes = Path(memory("m.duckdb", "run")).stat().st_size
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk, leave_bytes=n_bytes + 8192)
+        ended = peva("memory", "merge", "new.duckdb", "m.duckdb", TMPDIR=str(disk))
+    said = rf"peva-env: cannot export to {disk}/peva-merge-.*/0: {FULL.format(disk=disk)}"
+    assert re.fullmatch(said, complaint(ended, 1))
+
+
+def test_a_full_standard_output_is_not_taken_for_a_full_disk_of_temporary_files() -> None:
+    memory("m.duckdb", "run")
+    assert "TMPDIR" not in complaint(peva("memory", "verify", "m.duckdb", output="/dev/full"), 1)
 
 
 # --- move -----------------------------------------------------------------------------------------------------------
