@@ -98,7 +98,7 @@ def _copy_elsewhere(path: Path, copy: Path) -> None:
     python = [sys.executable, "-I", "-S", "-c", _COPY]
     number = subprocess.run([*python, path, copy], capture_output=True, check=False).returncode
     if number:
-        raise OSError(number, os.strerror(number), str(path))
+        raise OSError(number, os.strerror(number), str(path), None, str(copy))
 
 
 def _log(path: Path) -> Path:
