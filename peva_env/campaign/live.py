@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class LiveCampaigns:
             PevaError: k6, the node, the memory or the artifacts cannot be used; everything started is stopped.
         """
         try:
-            source, artifacts = self._started()
+            source, artifacts = self._started(options)
             session = self._session(source, options)
             return self._campaign(source, artifacts, session)
         except BaseException:
@@ -111,7 +112,7 @@ class LiveCampaigns:
         if self._annotations:
             self._annotations.close()
 
-    def _started(self) -> tuple[LiveSource, ArtifactWriter]:
+    def _started(self, options: Mapping[str, Any]) -> tuple[LiveSource, ArtifactWriter]:
         """Start k6, node, memory and artifacts; a failure leaves no new memory behind."""
         if self._source is not None and self._artifacts is not None and self._platform.failure() is None:
             return self._source, self._artifacts
@@ -122,7 +123,7 @@ class LiveCampaigns:
         self._platform.start()
         with left_as_it_was(self._config.memory.db_path):
             try:
-                self.memory.startup()
+                self.memory.startup(partial(self._session, source, options))
                 self._artifacts = ArtifactWriter(self.output_dir, self.space.functions)
             except BaseException:
                 self.memory.close()

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from peva_env.memory.suspects import relation_as_read
-from peva_env.system import one_line
+from peva_env.system import moment_text, one_line
 
 RULES = "overload"
 """The key of a context that holds the overload rules of its campaign."""
@@ -104,6 +104,13 @@ def node_name(context: Mapping[str, Any]) -> str | None:
     known = node if isinstance(node, Mapping) else {}
     names = (known.get(key) for key in ("name", "hostname", "gateway"))
     return next((one_line(name) for name in names if isinstance(name, str) and name.strip()), None)
+
+
+def campaign_text(context_json: str | None, context_hash: str, repetition: int, started_at: float | None = None) -> str:
+    """Return what tells a campaign from another one of its name; ``started_at`` is in seconds since the epoch."""
+    node = node_name(parsed_context(context_json)) or "unknown"
+    begun = f", begun {moment_text(started_at, 'microseconds')}" if started_at else ""  # two may begin in one second
+    return f"node {node}, context {context_hash}, repetition {repetition}{begun}"
 
 
 def _hash(context: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The memory at work: stores events, keeps ledger and tensors up to date, and drives the policy's updates."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
+from functools import partial
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Ledger, PolicyAlgorithm
 from peva_env.errors import MemoryStoreError, PolicyError
@@ -53,17 +54,24 @@ class InProcessMemoryEngine:
         self._updates = PolicyUpdates(schedule)
         self._session: Session | None = None
 
-    def startup(self) -> None:
+    def startup(self, session: Callable[[], Session] | None = None) -> None:
         """Open the store and merge in the preloaded folders.
 
+        Args:
+            session: returns the session that will be opened; called when the folders are merged, before that is stored.
+
         Raises:
-            MemoryStoreError: the store or a preloaded folder cannot be used; see ``DuckDBMemoryStore.startup``. The
-                store is closed.
+            MemoryStoreError: the store or a preloaded folder cannot be used, see ``DuckDBMemoryStore.startup``; or the
+                folders bring another campaign with the ``run_id`` of the session. The store is closed, and nothing is
+                merged.
         """
         self.store.startup()
         try:
             if self._preload:
-                self._preload.preload_all()
+                with naming(self.store.database.path):
+                    before = self.store.run_ids()
+                check = partial(self._require_name, before, session) if session else lambda: None
+                self._preload.preload_all(before_commit=check)
             with naming(self.store.database.path):
                 self.tensors.rebuild(self.store.database.connection)
         except BaseException:
@@ -213,6 +221,20 @@ class InProcessMemoryEngine:
             self.store.database.connection, leave_out=others, then=judged_by(own.overload, of_others, others)
         )
         return judged_by(own.overload, as_stored, others)
+
+    def _require_name(self, before: Set[str], of: Callable[[], Session]) -> None:
+        """Raise ``MemoryStoreError`` if another campaign has the run_id of a session.
+
+        ``before`` are the names that the memory had before the folders were merged.
+        """
+        session = of()
+        difference = self.store.namesake(session)
+        if difference is not None and self._preload and session.run_id not in before:
+            raise MemoryStoreError(
+                f"memory {self.store.database.path}: cannot preload {self._preload.core_dir}: its campaign "
+                f"{session.run_id!r} is another one than the campaign that begins, {difference}"
+            )
+        self.store.require_name(session)
 
     def _belongs(self, event: ExecutionEvent) -> bool:
         session = self._session

@@ -15,7 +15,7 @@ import duckdb
 
 from peva_env.contracts import EndReason, EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.contexts import hashes_of, parsed_context
+from peva_env.memory.contexts import campaign_text, hashes_of, parsed_context
 from peva_env.memory.database import Database, insert, insert_rows
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_record, event_row, read_events
 from peva_env.memory.schema import RECHECK_AGENT
@@ -177,21 +177,40 @@ class DuckDBMemoryStore:
         """Only append to DuckDB's log from now on, until a campaign ends or the file is closed: see ``_LOG_ONLY``."""
         self.database.connection.execute(_LOG_ONLY)
 
+    def run_ids(self) -> set[str]:
+        """Return the names of all campaigns."""
+        return {name for (name,) in self.database.connection.execute("SELECT run_id FROM run_sessions").fetchall()}
+
+    def namesake(self, session: Session) -> str | None:
+        """Return how another campaign with the run_id of a session differs from it; None if there is none."""
+        row = self.database.connection.execute(
+            "SELECT context_json, context_hash, repetition, started_at FROM run_sessions WHERE run_id = ?",
+            [session.run_id],
+        ).fetchone()
+        if row is None or (row[1] in self._stored_hashes(session.context_hash) and row[2] == session.repetition):
+            return None
+        ours = campaign_text(json.dumps(session.context), session.context_hash, session.repetition)
+        return f"{campaign_text(*row)} instead of {ours}; choose another run_id, or leave it out"
+
+    def require_name(self, session: Session) -> None:
+        """Check that no other campaign has the run_id of a session.
+
+        Raises:
+            MemoryStoreError: one of another context or repetition has it.
+        """
+        if (difference := self.namesake(session)) is not None:
+            raise MemoryStoreError(
+                f"memory {self.database.path}: run_id {session.run_id!r} is that of another campaign, {difference}"
+            )
+
     def open_session(self, session: Session) -> None:
         """Record that a campaign starts, or continues if its run_id and context are known.
 
         Raises:
             MemoryStoreError: the run_id belongs to a campaign of another context or repetition.
         """
-        known = self.database.connection.execute(
-            "SELECT context_hash, repetition FROM run_sessions WHERE run_id = ?", [session.run_id]
-        ).fetchone()
-        of_context = self._stored_hashes(session.context_hash)
-        if known and not (known[0] in of_context and known[1] == session.repetition):
-            raise MemoryStoreError(
-                f"memory {self.database.path}: run_id {session.run_id!r} is that of a campaign of another context "
-                "or repetition; choose another run_id, or leave it out"
-            )
+        self.require_name(session)
+        known = session.run_id in self.run_ids()
         self.append_only()
         with self.database.transaction("open a session") as connection:
             if known:

@@ -3,11 +3,15 @@
 import os
 import socket
 import textwrap
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from peva_env.memory import DuckDBMemoryStore
+from peva_env.memory.parquet import ParquetCheckpoint
+from tests.support.builders import session
 from tests.support.commands import complaint, files
 from tests.support.forkserver import peva
 from tests.support.refusals import SMALL, needs_node, refusal, write
@@ -240,6 +244,18 @@ def test_what_fails_after_the_memory_was_made_leaves_no_memory_behind(settings: 
     Path("others/results.csv").write_text("of,other,functions\n")
     Path("peva-results").mkdir()
     assert named in refusal(SMALL | settings, 1)
+
+
+def test_a_preload_that_brings_a_namesake_of_the_campaign_leaves_nothing_behind() -> None:
+    needs_node()
+    with closing(DuckDBMemoryStore("theirs.duckdb")) as theirs:
+        theirs.startup()
+        theirs.open_session(session("camp"))
+        ParquetCheckpoint(theirs, core_dir="core").export_core()
+    Path("peva-results").mkdir()
+    message = refusal(SMALL | {"run_id": "camp", "memory": {"preload_core_parquet_dir": "core"}}, 1)
+    assert "cannot preload core: its campaign 'camp' is another one than the campaign that begins" in message
+    assert "context ctx, " in message
 
 
 def test_a_campaign_that_cannot_begin_leaves_an_empty_memory_empty_and_a_link_a_link() -> None:

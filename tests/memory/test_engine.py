@@ -321,6 +321,43 @@ def test_a_preload_that_fails_leaves_the_memory_closed_and_as_it_was(tmp_path: P
     assert not store.database.is_open
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_preload_that_brings_a_namesake_of_the_campaign_changes_nothing(tmp_path: Path, is_new: bool) -> None:
+    with closing(DuckDBMemoryStore(tmp_path / "theirs.duckdb")) as theirs:
+        theirs.startup()
+        theirs.open_session(session("camp", context_hash="theirs"))
+        theirs.insert_events([event(run_id="camp", context_hash="theirs")])
+        ParquetCheckpoint(theirs, core_dir=tmp_path / "core").export_core()
+    mine = tmp_path / "mine.duckdb"
+    if not is_new:
+        export(mine, tmp_path / "mine", [event()])
+    store = DuckDBMemoryStore(mine)
+    engine = InProcessMemoryEngine(store, preload=ParquetCheckpoint(store, core_dir=tmp_path / "core"))
+    said = (
+        r"cannot preload .*core: its campaign 'camp' is another one than the campaign that begins, node unknown, "
+        r"context theirs, repetition 1, begun .* instead of node unknown, context ctx, repetition 1; choose another"
+    )
+    with pytest.raises(MemoryStoreError, match=said):
+        engine.startup(lambda: session("camp"))
+    assert not store.database.is_open
+    with closing(DuckDBMemoryStore(mine)) as store:
+        store.startup()
+        tables = ("run_sessions", "execution_events", "config_catalog")
+        counts = [store.database.connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]  # noqa: S608
+        assert counts == ([(0,), (0,), (0,)] if is_new else [(0,), (1,), (1,)])
+
+
+def test_a_namesake_that_the_memory_has_is_not_told_to_come_from_the_preload(tmp_path: Path) -> None:
+    export(tmp_path / "theirs.duckdb", tmp_path / "core", [event(run_id="theirs")])
+    with closing(DuckDBMemoryStore(tmp_path / "mine.duckdb")) as mine:
+        mine.startup()
+        mine.open_session(session("camp", context_hash="before"))
+    store = DuckDBMemoryStore(tmp_path / "mine.duckdb")
+    engine = InProcessMemoryEngine(store, preload=ParquetCheckpoint(store, core_dir=tmp_path / "core"))
+    with pytest.raises(MemoryStoreError, match=r"mine\.duckdb: run_id 'camp' is that of another campaign, .* before, "):
+        engine.startup(lambda: session("camp"))
+
+
 # Tensor cache
 
 

@@ -22,7 +22,7 @@ from peva_env.contracts import EndStatus, ExecutionEvent, NodeMeasurement, Verdi
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory import schema
 from peva_env.memory.duckdb_errors import duckdb_problem
-from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
+from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 from tests.support.builders import event, full, function, session, small_disk, without_privileges
 from tests.support.running_memory import held
 from tests.support.strategies import events
@@ -476,10 +476,12 @@ def test_a_session_of_the_same_run_and_context_goes_on(store: DuckDBMemoryStore)
 
 
 @pytest.mark.parametrize("other", [session(context_hash="moved"), session(repetition=2)])
-def test_the_run_id_of_another_campaign_is_refused(store: DuckDBMemoryStore, other: object) -> None:
+def test_the_run_id_of_another_campaign_is_refused(store: DuckDBMemoryStore, other: Session) -> None:
     store.open_session(session())
-    with pytest.raises(MemoryStoreError, match="choose another run_id"):
-        store.open_session(other)  # type: ignore[arg-type]
+    said = r"context ctx, repetition 1, begun .* instead of node unknown, context .*; choose another run_id"
+    with pytest.raises(MemoryStoreError, match=said) as caught:
+        store.open_session(other)
+    assert f"context {other.context_hash}, repetition {other.repetition};" in str(caught.value)
 
 
 def test_the_session_of_a_killed_process_is_found_crashed(path: Path) -> None:

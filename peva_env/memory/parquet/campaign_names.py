@@ -5,16 +5,14 @@ configuration may choose it, and two nodes may be configured alike.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
 import duckdb
 
-from peva_env.memory.contexts import node_name
+from peva_env.memory.contexts import campaign_text
 from peva_env.memory.schema import IMPORTED
-from peva_env.system import moment_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +44,7 @@ class CampaignIdentity:
 
     def __str__(self) -> str:
         """Return what tells the campaign from another one of its name."""
-        try:
-            node = node_name(json.loads(self.context_json or "{}"))
-        except (AttributeError, ValueError, RecursionError):
-            node = None
-        begun = moment_text(self.started_at, "microseconds")  # two nodes may begin in the same second
-        return f"node {node or 'unknown'}, context {self.context_hash}, repetition {self.repetition}, begun {begun}"
+        return campaign_text(self.context_json, self.context_hash, self.repetition, self.started_at)
 
 
 @dataclass(frozen=True, slots=True)

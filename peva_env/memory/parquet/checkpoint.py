@@ -1,6 +1,6 @@
 """The Parquet folders of a memory: core tables in one, raw debug tables in the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,12 +46,13 @@ class ParquetCheckpoint:
         """Write the raw k6 summaries to ``debug_dir``, likewise."""
         export_tables(self._database.connection, self.DEBUG_TABLES, self._required(self.debug_dir, "debug_dir"))
 
-    def preload_all(self, *, rename: bool = False) -> None:
+    def preload_all(self, *, rename: bool = False, before_commit: Callable[[], None] = lambda: None) -> None:
         """Merge in the core tables, the debug tables, or both: those whose folder was given; all of them or none.
 
         Args:
             rename: give a campaign of the folders whose ``run_id`` another campaign of the memory has a longer one,
                 instead of refusing it.
+            before_commit: see ``merge_tables``.
 
         Raises:
             SchemaMismatchError: a folder is of another schema version, or a table's columns differ.
@@ -59,7 +60,7 @@ class ParquetCheckpoint:
             measurements conflict.
         """
         folders = ((self.core_dir, self.CORE_TABLES), (self.debug_dir, self.DEBUG_TABLES))
-        self._preload([(folder, tables) for folder, tables in folders if folder], rename=rename)
+        self._preload([(folder, tables) for folder, tables in folders if folder], rename, before_commit)
 
     def preload_core(self) -> None:
         """Merge the core tables of ``core_dir`` into the memory, see ``preload_all``."""
@@ -74,11 +75,23 @@ class ParquetCheckpoint:
             raise MemoryStoreError(f"no {name} was given to export to or preload from")
         return folder
 
-    def _preload(self, folders: Sequence[tuple[Path, tuple[str, ...]]], *, rename: bool = False) -> None:
+    def _preload(
+        self,
+        folders: Sequence[tuple[Path, tuple[str, ...]]],
+        rename: bool = False,
+        before_commit: Callable[[], None] = lambda: None,
+    ) -> None:
         if not folders:
+            before_commit()
             return
         files = {table: folder / f"{table}.parquet" for folder, tables in folders for table in tables}
         check_files(self._database.connection, files, self._database.schema_version)
         origin = " and ".join(str(folder) for folder, _ in folders)
         sources = {table: f"read_parquet({one_file(path)})" for table, path in files.items()}
-        merge_tables(self._database, [Incoming(origin, sources)], purpose=f"preload {origin}", rename=rename)
+        merge_tables(
+            self._database,
+            [Incoming(origin, sources)],
+            purpose=f"preload {origin}",
+            rename=rename,
+            before_commit=before_commit,
+        )

@@ -6,7 +6,7 @@ not compared, because those of an import follow the age of its file; an event ke
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -60,6 +60,7 @@ def merge_tables(
     purpose: str,
     rename: bool = False,
     same_by: Mapping[str, Sequence[str]] | None = None,
+    before_commit: Callable[[], None] = lambda: None,
 ) -> dict[str, MergeCount]:
     """Merge rows into tables in one transaction; repeating a merge changes nothing.
 
@@ -69,6 +70,7 @@ def merge_tables(
         purpose: the verb of the error message ``cannot <purpose>``.
         rename: give an incoming campaign whose ``run_id`` another campaign has a longer one, instead of refusing it.
         same_by: columns by which two rows of one key are the same, by table; all columns where it says nothing.
+        before_commit: called when all rows are merged; nothing is changed if it raises.
 
     Returns:
         The counts of each table, summed over the inputs.
@@ -81,6 +83,7 @@ def merge_tables(
     """
     with database.transaction(purpose) as connection:
         counts = [_Merge(connection, database.path, one, same_by or {}).run(rename=rename) for one in inputs]
+        before_commit()
     return {table: _total(count[table] for count in counts if table in count) for table in TABLES}
 
 
