@@ -16,7 +16,17 @@ import pytest
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6 import find_k6
 from peva_env.sources.k6.binary import k6_version
-from tests.support.machine import TwoKinds, give_way, import_apart, machine, n_workers, write_groups
+from tests.support.machine import (
+    TwoKinds,
+    give_way,
+    import_apart,
+    keep_temporary_files_in_ram,
+    machine,
+    n_workers,
+    write_groups,
+)
+
+keep_temporary_files_in_ram()
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
