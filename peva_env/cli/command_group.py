@@ -1,6 +1,6 @@
 """Commands whose numbers are read as those in files are; all commands of ``peva-env`` are such ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -23,10 +23,15 @@ class _Command(TyperCommand):
         texts, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         rest = super().parse_args(ctx, args)
         options = {parameter.name: parameter.opts[0] for parameter in self.params}
-        for name, text in texts.items():
-            if isinstance(text, str) and type(ctx.params.get(name)) in (int, float):
-                try:
-                    plain_number(text.strip())
-                except ValueError as error:
-                    raise ConfigError(f"{options[name]} {text!r}: {error}") from error
+        for name, given in texts.items():
+            for text, value in zip(_several(given), _several(ctx.params.get(name)), strict=False):
+                if isinstance(text, str) and type(value) in (int, float):
+                    try:
+                        plain_number(text.strip())
+                    except ValueError as error:
+                        raise ConfigError(f"{options[name]} {text!r}: {error}") from error
         return rest
+
+
+def _several(given: Any) -> Sequence[Any]:
+    return given if isinstance(given, (list, tuple)) else [given]

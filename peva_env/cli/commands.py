@@ -35,6 +35,9 @@ _STDERR = 2
 _SIZE = re.compile("[5-9]|[1-9][0-9]{1,3}")
 """Columns or lines of a terminal that can show an error; Rich fails in one that is too large for its memory."""
 
+_INTERRUPTED_QUERY = "Query interrupted"
+"""What DuckDB raises instead of ``KeyboardInterrupt`` when Ctrl-C comes during a query."""
+
 app = CommandGroup(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
@@ -86,6 +89,10 @@ def main() -> None:
         _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
     except OSError as error:  # a full disk, too many open files: the machine's trouble, not a fault of ours
         _fail(failure_text(error), 1)
+    except RuntimeError as error:
+        if str(error) != _INTERRUPTED_QUERY:
+            raise
+        raise KeyboardInterrupt from error
 
 
 def _fill_standard_descriptors() -> None:

@@ -28,6 +28,7 @@ from peva_env.errors import ConfigError
 from peva_env.maps import capacities, read_stored
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, memory_files
 from peva_env.report import capacity_curve, figure_file, write_figure
+from peva_env.system import plain_number
 
 _MOST = 1000
 """Most objectives of a sweep: each is a map of its own."""
@@ -113,7 +114,7 @@ def _swept(sweep: str) -> list[str]:
     """Return the objectives of a sweep, lowest limit first."""
     key, _, span = sweep.partition("=")
     try:
-        first, last, step = map(float, span.split(":"))
+        first, last, step = (float(plain_number(text)) for text in span.split(":"))
     except ValueError:
         first = last = step = math.nan
     if not (key and -math.inf < first <= last < math.inf and 0 < step < math.inf):

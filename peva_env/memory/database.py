@@ -6,7 +6,7 @@ import stat
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from peva_env.memory.duckdb_errors import ANOTHER_FILE, duckdb_problem, naming
 from peva_env.memory.file_locks import LOG_ENDINGS, Identity
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
-from peva_env.system import local_path
+from peva_env.system import local_path, uninterrupted
 
 _MAGIC = b"DUCK"
 _MAGIC_END = 12
@@ -29,6 +29,8 @@ _MAGIC_END = 12
 
 _HEADERS_END = 3 * 4096
 """Three headers of 4,096 bytes come before all data."""
+
+_ATTEMPTS = 20
 
 _NUMBERS = count()
 
@@ -84,26 +86,46 @@ class Database:
             SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
         """
         self._make_folder()
-        with self._alone():
-            self._is_new = not self._is_there()
-            try:
-                self._open()
-            except BaseException:
-                is_ours = self._is_new and (self.is_open or self._is_cut_off())
-                self._close()
-                if is_ours:
-                    file_locks.created(self._file)
-                raise
-            self._identity = file_locks.identity(self._file)
-            file_locks.opened(self._file, self)
+        self._is_new = False
+        for _ in range(_ATTEMPTS):
+            with ExitStack() as resources:
+                begins = self._is_to_begin()
+                if begins:
+                    resources.enter_context(self._alone())
+                    resources.enter_context(uninterrupted())
+                if self._open(begins):
+                    return
+        raise MemoryStoreError(f"memory {self.path}: other processes remove or replace it again and again")
 
-    def _open(self) -> None:
-        is_checked_apart = not self._is_new and self._may_be_replayed()
+    def _open(self, begins: bool) -> bool:
+        """Open the file, or begin one, and tell whether it is then the one at its path."""
+        is_there = self._is_there(begins)
+        before = file_locks.identity(self._file)
+        if not (is_there or begins):
+            return False
+        try:
+            self._connect_checked(is_there)
+        except BaseException:
+            self._is_new = self._is_new or (begins and self._is_without_data())
+            self._close_remembering()
+            raise
+        self._identity = file_locks.identity(self._file)
+        if self._file == ":memory:":
+            return True
+        if self._identity is None or (is_there and self._identity != before):
+            self._close()
+            return False
+        file_locks.opened(self._file, self.connection)
+        return True
+
+    def _connect_checked(self, is_there: bool) -> None:
+        is_checked_apart = is_there and self._may_be_replayed()
         is_memory = is_checked_apart and self._is_memory_apart()
         self._connection = self._connect(read_only=False)
-        if not (self._is_new or is_checked_apart):
+        if not is_checked_apart:  # also where there was no file: another process may have made it since
             is_memory = self._inspect(self._connection)
         if not is_memory:
+            self._is_new = not is_there
             self._create_tables()
 
     def _is_memory_apart(self) -> bool:
@@ -127,18 +149,23 @@ class Database:
     def close(self) -> None:
         """Close the file; may be called twice."""
         if self._connection is not None and self._is_new:
-            with suppress(MemoryStoreError), self._alone():  # else another process could change it in between
-                self._close()
-                file_locks.created(self._file)
+            with suppress(MemoryStoreError), self._alone():
+                self._close_remembering()
         self._close()
+
+    def _close_remembering(self) -> None:
+        """Close the file, and remember the state of a new one before another process can change it."""
+        self._close()
+        if self._is_new:
+            file_locks.created(self._file)
 
     def _close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-            file_locks.closed(self)
+            connection, self._connection = self._connection, None
+            connection.close()
+            file_locks.closed(connection)
 
-    def _alone(self) -> AbstractContextManager[None]:
+    def _alone(self) -> AbstractContextManager[object]:
         return nullcontext() if self._file == ":memory:" else file_locks.alone_in_folder(self._file)
 
     def label(self) -> str:
@@ -183,8 +210,18 @@ class Database:
         except OSError as error:
             raise MemoryStoreError(f"memory {self.path}: its folder cannot be created: {error.strerror}") from error
 
-    def _is_there(self) -> bool:
-        """Tell whether there is a database at ``path``.
+    def _is_to_begin(self) -> bool:
+        """Tell whether there is no file, or none that can hold anything."""
+        if self._file == ":memory:":
+            return True
+        try:
+            status = Path(self._file).stat()
+        except OSError:
+            return True
+        return stat.S_ISREG(status.st_mode) and status.st_size < _HEADERS_END and not self._has_log()
+
+    def _is_there(self, begins: bool) -> bool:
+        """Tell whether there is a database at ``path``; remove one that is cut off if a new one ``begins``.
 
         A file without DuckDB's magic bytes is not given to DuckDB at all: it would try to download a reader for it.
         """
@@ -199,11 +236,12 @@ class Database:
             if not stat.S_ISREG(Path(self._file).stat().st_mode):
                 raise MemoryStoreError(f"memory {self.path}: is no regular file; {ANOTHER_FILE}")
             with Path(self._file).open("rb") as file:
-                begins = file.read(_MAGIC_END)
+                head = file.read(_MAGIC_END)
                 n_bytes = os.fstat(file.fileno()).st_size
-            is_duckdb = len(begins) == _MAGIC_END and begins.endswith(_MAGIC)
-            if n_bytes < _HEADERS_END and (is_duckdb or not begins) and not self._has_log():
-                self._remove_cut_off(n_bytes)
+            is_duckdb = len(head) == _MAGIC_END and head.endswith(_MAGIC)
+            if n_bytes < _HEADERS_END and (is_duckdb or not head) and not self._has_log():
+                if begins:
+                    self._remove_cut_off(n_bytes)
                 return False
         except FileNotFoundError:
             return False
@@ -213,10 +251,10 @@ class Database:
             raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; {ANOTHER_FILE}")
         return True
 
-    def _is_cut_off(self) -> bool:
-        """Tell whether DuckDB could not make the file, but has begun to."""
+    def _is_without_data(self) -> bool:
+        """Tell whether DuckDB has begun to make the file, and no more."""
         found = Path(self._file)
-        return found.exists() and found.stat().st_size < _HEADERS_END
+        return found.exists() and found.stat().st_size <= _HEADERS_END and not self._has_log()
 
     def _has_log(self) -> bool:
         log = Path(f"{self._file}.wal")
@@ -244,7 +282,7 @@ class Database:
             status = os.fstat(file.fileno())
             if status.st_size != n_bytes or (status.st_dev, status.st_ino) != file_locks.identity(self._file):
                 raise MemoryStoreError(f"memory {self.path}: another process has just created it; try again")
-            path.unlink()
+            Path(os.path.realpath(path)).unlink()  # a link stays
         if n_bytes:
             warnings.warn(
                 f"memory {self.path}: was cut off at {n_bytes:,} bytes, before it held anything; it is begun anew",

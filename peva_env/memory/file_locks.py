@@ -4,7 +4,8 @@
   descriptor of the file, also one that was only read from. So nothing opens a file that this process has open already,
   and threads look at files and open them one at a time.
 - A memory begins in three steps: there is no file, DuckDB makes one, the tables are made. A lock on its folder
-  (``flock``) keeps other processes out of these steps, and out of the removal of a memory whose beginning failed.
+  (``flock``) keeps other processes out of these steps, and out of the removal of a memory whose beginning failed. Where
+  that lock cannot be had, nothing is removed.
 """
 
 import fcntl
@@ -32,7 +33,16 @@ _open_here: WeakValueDictionary[Identity, object] = WeakValueDictionary()
 _created_here: dict[Identity, tuple[tuple[int, int] | None, ...]] = {}
 """The memories that this process has created, each with the states of its files when it was closed."""
 
-os.register_at_fork(after_in_child=_open_here.clear)
+
+def _forget() -> None:
+    """Begin anew in a process that was forked: it has no locks, and a thread that it does not have may be looking."""
+    global _looking
+    _looking = threading.RLock()
+    _open_here.clear()
+    _created_here.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def identity(path: str | Path) -> Identity | None:
@@ -55,22 +65,24 @@ def looking(path: str | Path) -> Iterator[bool]:
 
 
 @contextmanager
-def alone_in_folder(path: str | Path, *, limit_s: float = _FOLDER_S) -> Iterator[None]:
+def alone_in_folder(path: str | Path, *, limit_s: float = _FOLDER_S) -> Iterator[bool]:
     """Keep everybody else from beginning or removing a memory in the folder of a file.
 
-    Some network drives have no such lock; then nothing is kept.
+    Give whether that is so: some network drives have no such lock, and a folder may be unreadable.
 
     Raises:
         MemoryStoreError: another process has kept the folder for ``limit_s``.
     """
     with ExitStack() as resources:
-        resources.enter_context(_looking)
+        is_alone = False
         with suppress(OSError):
-            folder = os.open(Path(path).parent, os.O_RDONLY)
+            folder = os.open(Path(os.path.realpath(path)).parent, os.O_RDONLY)
             resources.callback(os.close, folder)
             _lock(folder, path, limit_s)
             resources.callback(fcntl.flock, folder, fcntl.LOCK_UN)  # also for a process that was forked meanwhile
-        yield
+            is_alone = True
+        resources.enter_context(_looking)  # not while it waits for another process
+        yield is_alone
 
 
 def _lock(folder: int, path: str | Path, limit_s: float) -> None:
@@ -87,17 +99,17 @@ def _lock(folder: int, path: str | Path, limit_s: float) -> None:
         time.sleep(_POLL_S)
 
 
-def opened(path: str | Path, by: object) -> None:
-    """Remember that this process has a file open, as long as ``by`` lives or until ``closed``."""
+def opened(path: str | Path, connection: object) -> None:
+    """Remember that this process has a file open, as long as its connection lives or until ``closed``."""
     found = identity(path)
     if found is not None:
-        _open_here[found] = by
+        _open_here[found] = connection
 
 
-def closed(by: object) -> None:
-    """Forget what was opened by an object."""
+def closed(connection: object) -> None:
+    """Forget what was opened by a connection."""
     for found, owner in list(_open_here.items()):
-        if owner is by:
+        if owner is connection:
             del _open_here[found]
 
 
@@ -113,9 +125,15 @@ def remove_created(path: Path, *, leave_empty: bool) -> None:
 
     A full disk keeps DuckDB from folding its log into the file, so the logs go, too.
     """
-    with suppress(MemoryStoreError), alone_in_folder(path):
+    with suppress(MemoryStoreError), alone_in_folder(path) as is_alone:
         found = identity(path)
-        if found is None or found in _open_here or _created_here.get(found) != _states(path) or is_in_use(path):
+        if (
+            not is_alone
+            or found is None
+            or found in _open_here
+            or _created_here.get(found) != _states(path)
+            or is_in_use(path)
+        ):
             return
         for end in ("", *LOG_ENDINGS):
             Path(f"{path}{end}").unlink(missing_ok=True)

@@ -34,9 +34,10 @@ def left_as_it_was(path: str | Path) -> Iterator[None]:
     What another process has created meanwhile, or has opened since, stays.
     """
     file = Path(os.path.realpath(path))
-    is_empty = file.is_file() and not file.stat().st_size
+    is_new, is_empty = not file.exists(), file.is_file() and not file.stat().st_size
     try:
         yield
     except BaseException:
-        remove_created(file, leave_empty=is_empty)
+        if is_new or is_empty:
+            remove_created(file, leave_empty=is_empty)
         raise

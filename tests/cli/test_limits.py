@@ -73,7 +73,7 @@ def test_a_snippet_is_printed_alone() -> None:
         (["--mix", "a=1,a=2"], "write each function once, with a number"),
         (["--mix", "c=1"], "mix: there is no function 'c' on this map; there are: a, b"),
         (["--mix", "a=-1"], "mix: a=-1 must be a number above 0"),
-        (["--weight", "a=nan"], "weight: a=nan must be a number above 0"),
+        (["--weight", "a=inf"], "weight: a=inf must be a number above 0"),
         (["--json", "--snippet", "k6"], "give one of --json, --yaml and --snippet"),
         (["--snippet", "knative"], "no latency of a was measured"),
         (["--functions", "c"], "no context has measured c"),

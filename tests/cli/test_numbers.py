@@ -19,6 +19,9 @@ SEPARATED = "write it without separators, with a decimal point"
         (["fleet", "run", "f.yml", "--budget-seconds", "1_0"], f"--budget-seconds '1_0': not a number: {SEPARATED}"),
         (["arena", "--sim", "random:1", "--budgets", "1_2"], "--budgets '1_2': must be numbers of runs"),
         (["train", "--sim", "random:1", "--rates", "a=١٢"], "--rates 'a=١٢': must be as a=0,20,40"),
+        (["diff", "a", "b", "--repetition", "1", "1_0"], f"--repetition '1_0': not a number: {SEPARATED}"),
+        (["diff", "a", "b", "--level", "nan"], "--level 'nan': not a number"),
+        (["slo", "--sweep", "p95_ms_max=5_0:100:50"], "--sweep 'p95_ms_max=5_0:100:50': write a rule, the first limit"),
         (["limits", "--mix", "a=1_0"], "--mix 'a=1_0': write each function once, with a number"),
     ],
 )

@@ -5,13 +5,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from peva_env import datasets
 from tests.support.commands import files, write_hiding_modules
-from tests.support.forkserver import Ended, peva
+from tests.support.forkserver import LIMIT_S, PROCESSES, Ended, peva
 from tests.support.processes import wait_until
 
 COMMAND = shutil.which("peva-env", path=str(Path(sys.executable).parent))
@@ -138,3 +140,24 @@ def test_a_plan_that_nobody_reads_ends_quietly() -> None:
         assert process.stderr
         process.stdout.close()
         assert (process.wait(60), process.stderr.read()) == (141, b"")
+
+
+def test_ctrl_c_during_a_query_of_duckdb_ends_the_command_as_at_any_other_moment() -> None:
+    process = PROCESSES.Process(target=be_interrupted_in_a_query)
+    process.start()
+    process.join(LIMIT_S)
+    assert process.exitcode == 130
+
+
+def be_interrupted_in_a_query() -> None:
+    from peva_env.cli import commands
+    from peva_env_command import main
+
+    def query_while_ctrl_c_comes() -> None:
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+        duckdb.execute(
+            "SELECT count(*) FROM range(1000000) one, range(1000000) other WHERE one.range % 7 = other.range % 5"
+        )
+
+    commands.app = query_while_ctrl_c_comes  # type: ignore[assignment]
+    main()

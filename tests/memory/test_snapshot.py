@@ -2,13 +2,16 @@
 
 import gc
 import os
+import signal
+import threading
+import warnings
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory import is_in_use
+from peva_env.memory import file_locks, is_in_use
 from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore
 from tests.support.builders import event, session
@@ -90,6 +93,48 @@ def test_a_memory_that_was_open_when_its_process_was_forked_is_not_open_in_the_f
         if not child:
             os._exit(is_in_use(path))
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
+def test_a_connection_that_outlives_its_store_keeps_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.duckdb", "other.duckdb"):
+        with closing(DuckDBMemoryStore(name)) as store:
+            store.startup()
+    store = DuckDBMemoryStore("m.duckdb")
+    store.startup()
+    connection = store.database.connection
+    del store
+    gc.collect()
+    assert count(Path("m.duckdb")) == 0
+    assert refused_elsewhere(Path("m.duckdb"))
+    connection.close()
+
+
+def test_a_process_that_is_forked_while_a_thread_looks_can_open_memories(tmp_path: Path) -> None:
+    with closing(DuckDBMemoryStore(tmp_path / "m.duckdb")) as store:
+        store.startup()
+    ready, done = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with file_locks.looking(tmp_path / "m.duckdb"):
+            ready.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    ready.wait(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, which is what is tried
+        child = os.fork()
+    if not child:
+        signal.alarm(20)
+        try:
+            os._exit(count(tmp_path / "m.duckdb"))
+        finally:
+            os._exit(1)
+    done.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_memory_that_is_forgotten_without_a_close_can_be_opened_again(tmp_path: Path) -> None:

@@ -5,14 +5,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from peva_env.errors import MemoryStoreError
-from peva_env.memory import DuckDBMemoryStore, InProcessMemoryEngine, left_as_it_was, reading, writing
+from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.memory import (
+    DuckDBMemoryStore,
+    InProcessMemoryEngine,
+    database,
+    file_locks,
+    left_as_it_was,
+    reading,
+    writing,
+)
+from peva_env.memory.connecting import connect_duckdb
 from peva_env.memory.file_locks import alone_in_folder
 from peva_env.memory.schema import TABLES
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
@@ -29,9 +38,9 @@ sys.stdin.read()
 """
 
 
-def fail(path: Path) -> None:
+def fail(path: Path, iteration: int = 0) -> None:
     with writing(path, DEFAULT_SCHEMA_VERSION) as store:
-        store.insert_events([event()])
+        store.insert_events([event(iteration=iteration)])
         raise ValueError("no more")
 
 
@@ -135,6 +144,57 @@ def test_a_memory_in_which_another_process_has_stored_since_stays(tmp_path: Path
     with pytest.raises(ValueError, match="no more"):
         fail_before_another()
     assert n_events(path) == 1
+
+
+def test_what_was_stored_before_a_block_that_fails_stays(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    store_an_event(path)  # by this process
+    with pytest.raises(ValueError, match="no more"), writing(path, DEFAULT_SCHEMA_VERSION):
+        raise ValueError("no more")
+    with pytest.raises(SchemaMismatchError), writing(path, "other"):
+        pass
+    assert n_events(path) == 1
+
+
+@pytest.mark.parametrize("folder", ["by a link", "without a lock"])
+def test_a_memory_that_another_process_makes_between_the_look_and_the_opening_is_opened_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    (tmp_path / "linked").mkdir()
+    path = tmp_path / "m.duckdb"
+    own_path = path
+    if folder == "by a link":
+        own_path = tmp_path / "linked" / "m.duckdb"
+        own_path.symlink_to(path)
+    else:
+        monkeypatch.setattr(file_locks, "alone_in_folder", lambda _: nullcontext(False))
+    connect = connect_duckdb
+
+    def connect_after_another(*args: Any) -> Any:
+        monkeypatch.setattr(database, "connect_duckdb", connect)
+        other = PROCESSES.Process(target=store_an_event, args=(path,))
+        other.start()
+        other.join(1 if folder == "by a link" else LIMIT_S)  # else it waits for the folder
+        others.append(other)
+        return connect(*args)
+
+    others: list[Any] = []
+    monkeypatch.setattr(database, "connect_duckdb", connect_after_another)
+    with pytest.raises(ValueError, match="no more"):
+        fail(own_path, iteration=1)
+    others[0].join(LIMIT_S)
+    is_stored = others[0].exitcode == 0
+    assert is_stored or folder == "by a link"  # where it waits for the folder, and then finds the memory in use
+    assert path.exists() == is_stored
+
+
+def test_a_memory_begins_at_the_target_of_a_link_to_an_empty_file(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.duckdb", tmp_path / "link.duckdb"
+    target.touch()
+    link.symlink_to(target)
+    store_an_event(link)
+    assert link.is_symlink()
+    assert n_events(target) == 1
 
 
 def test_what_is_stored_while_others_begin_the_same_memory_and_fail_is_there(tmp_path: Path) -> None:

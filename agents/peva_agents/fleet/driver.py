@@ -95,7 +95,7 @@ class FleetDriver:
         self._max_losses = max_losses
         self._ends_as: Phase | None = None
         self._head, self._head_lost_s = head_address(ray), head_lost_s
-        self._head_seen_at = self._head_looked_at = time.monotonic()
+        self._head_looked_at, self._head_missed_s = time.monotonic(), 0.0
         self.n_events = 0
 
     @property
@@ -223,13 +223,13 @@ class FleetDriver:
                 member.waits_for = member.actor.checked.remote(member.node.settings, self._k6_version)
 
     def _look_for_head(self) -> None:
-        now = time.monotonic()
-        if self._ends_as is not None or now < self._head_looked_at + min(_HEAD_LOOK_EVERY_S, self._head_lost_s):
+        since_s, every_s = time.monotonic() - self._head_looked_at, min(_HEAD_LOOK_EVERY_S, self._head_lost_s)
+        if self._ends_as is not None or since_s < every_s:
             return
-        self._head_looked_at = now
-        if answers(self._head):
-            self._head_seen_at = now
-        elif now > self._head_seen_at + self._head_lost_s:
+        self._head_looked_at = time.monotonic()
+        # A driver that was stopped for a while has not looked meanwhile.
+        self._head_missed_s = 0.0 if answers(self._head) else self._head_missed_s + min(since_s, 3 * every_s)
+        if self._head_missed_s > self._head_lost_s:
             raise RayHeadLostError(
                 f"Ray's head at {self._head} was lost, and Ray ends all campaigns with it; start Ray again, and the "
                 "same command goes on"
