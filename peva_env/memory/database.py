@@ -93,6 +93,7 @@ class Database:
                 if begins:
                     resources.enter_context(self._alone())
                     resources.enter_context(uninterrupted())
+                resources.enter_context(file_locks.looking(self._file))  # until it is known to be open
                 if self._open(begins):
                     return
         raise MemoryStoreError(f"memory {self.path}: other processes remove or replace it again and again")
