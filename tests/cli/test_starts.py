@@ -5,10 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from peva_env import datasets
@@ -154,10 +152,7 @@ def be_interrupted_in_a_query() -> None:
     from peva_env_command import main
 
     def query_while_ctrl_c_comes() -> None:
-        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
-        duckdb.execute(
-            "SELECT count(*) FROM range(1000000) one, range(1000000) other WHERE one.range % 7 = other.range % 5"
-        )
+        raise RuntimeError("Query interrupted")  # what DuckDB makes of Ctrl-C
 
     commands.app = query_while_ctrl_c_comes  # type: ignore[assignment]
     main()
