@@ -1,34 +1,22 @@
 """The DuckDB file itself: opened by one process, checked against the schema, written in transactions."""
 
-import fcntl
-import os
-import stat
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from peva_env import __version__
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory import file_locks
+from peva_env.memory import existing_file, file_locks
 from peva_env.memory.connecting import connect_duckdb
 from peva_env.memory.duckdb_errors import ANOTHER_FILE, duckdb_problem, naming
-from peva_env.memory.file_locks import LOG_ENDINGS, Identity
+from peva_env.memory.file_locks import Identity
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
 from peva_env.system import local_path, uninterrupted
-
-_MAGIC = b"DUCK"
-_MAGIC_END = 12
-"""DuckDB's files begin with an 8-byte checksum and these four letters."""
-
-_HEADERS_END = 3 * 4096
-"""Three headers of 4,096 bytes come before all data."""
 
 _ATTEMPTS = 20
 
@@ -85,11 +73,12 @@ class Database:
             MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
             SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
         """
-        self._make_folder()
+        if self._file != ":memory:":
+            existing_file.make_folder(self._file, self.path)
         self._is_new = False
         for _ in range(_ATTEMPTS):
             with ExitStack() as resources:
-                begins = self._is_to_begin()
+                begins = self._file == ":memory:" or existing_file.is_to_begin(self._file)
                 if begins:
                     resources.enter_context(self._alone())
                     resources.enter_context(uninterrupted())
@@ -100,14 +89,14 @@ class Database:
 
     def _open(self, begins: bool) -> bool:
         """Open the file, or begin one, and tell whether it is then the one at its path."""
-        is_there = self._is_there(begins)
+        is_there = self._file != ":memory:" and existing_file.is_database(self._file, self.path, begins)
         before = file_locks.identity(self._file)
         if not (is_there or begins):
             return False
         try:
             self._connect_checked(is_there)
         except BaseException:
-            self._is_new = self._is_new or (begins and self._is_without_data())
+            self._is_new = self._is_new or (begins and existing_file.is_without_data(self._file))
             self._close_remembering()
             raise
         self._identity = file_locks.identity(self._file)
@@ -120,7 +109,7 @@ class Database:
         return True
 
     def _connect_checked(self, is_there: bool) -> None:
-        is_checked_apart = is_there and self._may_be_replayed()
+        is_checked_apart = is_there and existing_file.may_be_replayed(self._file)
         is_memory = is_checked_apart and self._is_memory_apart()
         self._connection = self._connect(read_only=False)
         if not is_checked_apart:  # also where there was no file: another process may have made it since
@@ -200,96 +189,6 @@ class Database:
             if isinstance(error, duckdb.Error):
                 raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {duckdb_problem(error)}") from error
             raise
-
-    def _make_folder(self) -> None:
-        if self._file == ":memory:":
-            return
-        if self._file.endswith(LOG_ENDINGS):
-            raise MemoryStoreError(f"memory {self.path}: DuckDB gives such a name to its logs; {ANOTHER_FILE}")
-        try:
-            Path(self._file).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise MemoryStoreError(f"memory {self.path}: its folder cannot be created: {error.strerror}") from error
-
-    def _is_to_begin(self) -> bool:
-        """Tell whether there is no file, or none that can hold anything."""
-        if self._file == ":memory:":
-            return True
-        try:
-            status = Path(self._file).stat()
-        except OSError:
-            return True
-        return stat.S_ISREG(status.st_mode) and status.st_size < _HEADERS_END and not self._has_log()
-
-    def _is_there(self, begins: bool) -> bool:
-        """Tell whether there is a database at ``path``; remove one that is cut off if a new one ``begins``.
-
-        A file without DuckDB's magic bytes is not given to DuckDB at all: it would try to download a reader for it.
-        """
-        if self._file == ":memory:":
-            return False
-        with file_locks.looking(self._file) as is_open_here:
-            if is_open_here:
-                raise MemoryStoreError(
-                    f"memory {self.path}: in use by this process; close what has it open, or {ANOTHER_FILE}"
-                )
-        try:
-            if not stat.S_ISREG(Path(self._file).stat().st_mode):
-                raise MemoryStoreError(f"memory {self.path}: is no regular file; {ANOTHER_FILE}")
-            with Path(self._file).open("rb") as file:
-                head = file.read(_MAGIC_END)
-                n_bytes = os.fstat(file.fileno()).st_size
-            is_duckdb = len(head) == _MAGIC_END and head.endswith(_MAGIC)
-            if n_bytes < _HEADERS_END and (is_duckdb or not head) and not self._has_log():
-                if begins:
-                    self._remove_cut_off(n_bytes)
-                return False
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise MemoryStoreError(f"memory {self.path}: cannot be read: {error.strerror}") from error
-        if not is_duckdb:
-            raise MemoryStoreError(f"memory {self.path}: is not a DuckDB database; {ANOTHER_FILE}")
-        return True
-
-    def _is_without_data(self) -> bool:
-        """Tell whether DuckDB has begun to make the file, and no more."""
-        found = Path(self._file)
-        return found.exists() and found.stat().st_size <= _HEADERS_END and not self._has_log()
-
-    def _has_log(self) -> bool:
-        log = Path(f"{self._file}.wal")
-        return log.exists() and log.stat().st_size > 0
-
-    def _may_be_replayed(self) -> bool:
-        """Tell whether a log that DuckDB might replay lies beside the file, or beside the file that a link names."""
-        files = {self._file, os.path.realpath(self._file)}
-        return any(Path(f"{file}{end}").exists() for file in files for end in LOG_ENDINGS)
-
-    def _remove_cut_off(self, n_bytes: int) -> None:
-        """Remove a file that ends within its headers: a full disk or a kill cut it off when it was created.
-
-        DuckDB would always refuse it. It holds nothing, because the log, too, begins only after the headers.
-
-        Raises:
-            MemoryStoreError: another process is creating it just now.
-        """
-        path = Path(self._file)
-        with path.open("r+b") as file:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock that DuckDB takes
-            except BlockingIOError:
-                raise MemoryStoreError(f"memory {self.path}: another process is creating it; try again") from None
-            status = os.fstat(file.fileno())
-            if status.st_size != n_bytes or (status.st_dev, status.st_ino) != file_locks.identity(self._file):
-                raise MemoryStoreError(f"memory {self.path}: another process has just created it; try again")
-            Path(os.path.realpath(path)).unlink()  # a link stays
-        if n_bytes:
-            warnings.warn(
-                f"memory {self.path}: was cut off at {n_bytes:,} bytes, before it held anything; it is begun anew",
-                UserWarning,
-                stacklevel=2,
-            )
 
     def _require_file(self) -> None:
         # DuckDB keeps writing to a deleted file, and all of it is lost when the file is closed.

@@ -8,11 +8,12 @@
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from peva_agents.fleet.cluster import HEAD_LOST_S, HeadWatch, lacks_text, resources
 from peva_agents.fleet.exchange import merge, packed
 from peva_agents.fleet.file import FleetNode, FleetPlan
 from peva_agents.fleet.member import AGAIN_S, Member
@@ -24,7 +25,7 @@ from peva_env.contracts import EventKind, ExecutionEvent, TransferringAgent
 from peva_env.errors import LoadGeneratorError, PevaError
 from peva_env.memory import DuckDBMemoryStore, fleet_node, fleet_run_id
 from peva_env.planning import agent_factory
-from peva_env.system import answers, head_address, is_own_raylet_lost, uninterrupted
+from peva_env.system import is_own_raylet_lost, uninterrupted
 
 NAMESPACE = "peva-env-fleet"
 
@@ -40,20 +41,11 @@ _MAX_LOSSES = 40
 
 _ASIDE_S = 60.0
 
-_HEAD_LOST_S = 20.0
-"""Ray itself ends all processes of the cluster after 60 s without its head: the rest is for runs in progress."""
-
-_HEAD_LOOK_EVERY_S = 1.0
-
 _RUNS = (EventKind.MEASURED, EventKind.CANARY, EventKind.SCOUTED)
 """The kinds of events that took machine time."""
 
 _A_PLACE = 0.001
 """How much of a node's resource its actor takes: a resource says where a campaign may run, and not how many."""
-
-
-class RayHeadLostError(PevaError):
-    """Ray's head does not answer any more; runs in progress go on for a while."""
 
 
 class FleetDriver:
@@ -81,7 +73,7 @@ class FleetDriver:
         before: Mapping[str, NodeState] = MappingProxyType({}),
         max_losses: int = _MAX_LOSSES,
         aside_s: float = _ASIDE_S,
-        head_lost_s: float = _HEAD_LOST_S,
+        head_lost_s: float = HEAD_LOST_S,
     ) -> None:
         self._plan, self._ray, self._store, self._campaign = plan, ray, store, campaign
         versions = store.database.connection.execute(
@@ -94,8 +86,7 @@ class FleetDriver:
         self.shares = LoadShares(self._members, max_loaded=plan.max_loaded, budget_s=plan.budget_s)
         self._max_losses = max_losses
         self._ends_as: Phase | None = None
-        self._head, self._head_lost_s = head_address(ray), head_lost_s
-        self._head_looked_at, self._head_missed_s = time.monotonic(), 0.0
+        self._head = HeadWatch(ray, head_lost_s)
         self.n_events = 0
 
     @property
@@ -112,9 +103,9 @@ class FleetDriver:
         Raises:
             PevaError: no machine has the resource of a node, or another fleet measures one of the nodes.
         """
-        there = self._resources()
+        there = resources(self._ray)
         for member in self._members.values():
-            lacks = _lacks(member.node.resource, there)
+            lacks = lacks_text(member.node.resource, there)
             if lacks:
                 raise PevaError(f"node {member.node.name}: {lacks}")
         for member in self._members.values():
@@ -132,7 +123,8 @@ class FleetDriver:
         while not all(member.state.phase.is_end for member in self._members.values()):
             if self.shares.is_spent:
                 self.stop(Phase.BUDGET)
-            self._look_for_head()
+            if self._ends_as is None:
+                self._head.require()
             with uninterrupted():  # else a node could be told that it may run, and not be listened to
                 self._grant()
                 self._check()
@@ -222,30 +214,12 @@ class FleetDriver:
             if member.is_to_check:
                 member.waits_for = member.actor.checked.remote(member.node.settings, self._k6_version)
 
-    def _look_for_head(self) -> None:
-        since_s, every_s = time.monotonic() - self._head_looked_at, min(_HEAD_LOOK_EVERY_S, self._head_lost_s)
-        if self._ends_as is not None or since_s < every_s:
-            return
-        self._head_looked_at = time.monotonic()
-        # A driver that was stopped for a while has not looked meanwhile.
-        self._head_missed_s = 0.0 if answers(self._head) else self._head_missed_s + min(since_s, 3 * every_s)
-        if self._head_missed_s > self._head_lost_s:
-            raise RayHeadLostError(
-                f"Ray's head at {self._head} was lost, and Ray ends all campaigns with it; start Ray again, and the "
-                "same command goes on"
-            )
-
     def _look_for_machines(self) -> None:
         """Tell which nodes lost their worker and wait for a machine with their resource."""
         lost = [member for member in self._members.values() if member.state.phase is Phase.RESTARTING]
-        there = self._resources() if any(member.node.resource for member in lost) else set()
+        there = resources(self._ray) if any(member.node.resource for member in lost) else set()
         for member in lost:
-            member.wait_for_machine(_lacks(member.node.resource, there))
-
-    def _resources(self) -> set[str]:
-        """Return the names of the resources that users have given to machines."""
-        of_ray = {"CPU", "GPU", "memory", "object_store_memory"}
-        return {name for name in self._ray.cluster_resources() if ":" not in name} - of_ray
+            member.wait_for_machine(lacks_text(member.node.resource, there))
 
     def _heard(self, member: Member, reference: Any) -> News | None:
         member.waits_for = None
@@ -346,16 +320,6 @@ class FleetDriver:
         if others and member.state.phase is not Phase.COMPLETE:
             member.actor.stop.remote()
             member.end(Phase.FAILED, f"is the same target as node {others[0]}: leave one of them out of the file")
-
-
-def _lacks(resource: str | None, there: Collection[str]) -> str:
-    """Return that no machine has a resource, and the remedy; empty if one has it, or none is wanted."""
-    if resource is None or resource in there:
-        return ""
-    return (
-        f"no machine of the cluster has the resource {resource!r} (there are: {', '.join(sorted(there)) or 'none'}); "
-        f"start one with ray start --address ... --resources '{{\"{resource}\": 1}}'"
-    )
 
 
 _WHY = {Phase.BUDGET: "the machine time of the fleet is spent"}

@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from peva_agents.fleet.driver import NAMESPACE, FleetDriver, RayHeadLostError
+from peva_agents.fleet.cluster import RayHeadLostError
+from peva_agents.fleet.driver import NAMESPACE, FleetDriver
 from peva_agents.fleet.file import FleetPlan, advice_of_fleet, load_fleet
 from peva_agents.fleet.news import NodeState, Phase
 from peva_agents.fleet.status import FleetStatus, read_status, write_status

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from peva_agents.fleet import FleetDriver, NodeState, Orders, Phase, load_fleet
-from peva_agents.fleet.driver import RayHeadLostError
+from peva_agents.fleet.cluster import RayHeadLostError
 from peva_agents.fleet.news import Checked, News
 from peva_agents.fleet.node import MOST_PAUSES
 from peva_agents.fleet.view import node_table, savings_text

@@ -1,0 +1,115 @@
+"""What lies at the path of a memory, found out before DuckDB opens it. ``shown_as`` is the path in error messages."""
+
+import fcntl
+import os
+import stat
+import warnings
+from pathlib import Path
+
+from peva_env.errors import MemoryStoreError
+from peva_env.memory.duckdb_errors import ANOTHER_FILE
+from peva_env.memory.file_locks import LOG_ENDINGS, identity, looking
+
+_MAGIC = b"DUCK"
+_MAGIC_END = 12
+"""DuckDB's files begin with an 8-byte checksum and these four letters."""
+
+_HEADERS_END = 3 * 4096
+"""Three headers of 4,096 bytes come before all data."""
+
+
+def make_folder(file: str, shown_as: str) -> None:
+    """Create the folder of a file.
+
+    Raises:
+        MemoryStoreError: that cannot be, or the file has the name of a log.
+    """
+    if file.endswith(LOG_ENDINGS):
+        raise MemoryStoreError(f"memory {shown_as}: DuckDB gives such a name to its logs; {ANOTHER_FILE}")
+    try:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MemoryStoreError(f"memory {shown_as}: its folder cannot be created: {error.strerror}") from error
+
+
+def is_to_begin(file: str) -> bool:
+    """Tell whether there is no file, or none that can hold anything."""
+    try:
+        status = Path(file).stat()
+    except OSError:
+        return True
+    return stat.S_ISREG(status.st_mode) and status.st_size < _HEADERS_END and not _has_log(file)
+
+
+def is_database(file: str, shown_as: str, begins: bool) -> bool:
+    """Tell whether there is a database; remove one that is cut off if a new one ``begins``.
+
+    A file without DuckDB's magic bytes is not given to DuckDB at all: it would try to download a reader for it.
+
+    Raises:
+        MemoryStoreError: there is something else, it cannot be read, or this process has it open.
+    """
+    with looking(file) as is_open_here:
+        if is_open_here:
+            raise MemoryStoreError(
+                f"memory {shown_as}: in use by this process; close what has it open, or {ANOTHER_FILE}"
+            )
+    try:
+        if not stat.S_ISREG(Path(file).stat().st_mode):
+            raise MemoryStoreError(f"memory {shown_as}: is no regular file; {ANOTHER_FILE}")
+        with Path(file).open("rb") as opened:
+            head = opened.read(_MAGIC_END)
+            n_bytes = os.fstat(opened.fileno()).st_size
+        is_duckdb = len(head) == _MAGIC_END and head.endswith(_MAGIC)
+        if n_bytes < _HEADERS_END and (is_duckdb or not head) and not _has_log(file):
+            if begins:
+                _remove_cut_off(file, shown_as, n_bytes)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise MemoryStoreError(f"memory {shown_as}: cannot be read: {error.strerror}") from error
+    if not is_duckdb:
+        raise MemoryStoreError(f"memory {shown_as}: is not a DuckDB database; {ANOTHER_FILE}")
+    return True
+
+
+def is_without_data(file: str) -> bool:
+    """Tell whether DuckDB has begun to make the file, and no more."""
+    found = Path(file)
+    return found.exists() and found.stat().st_size <= _HEADERS_END and not _has_log(file)
+
+
+def may_be_replayed(file: str) -> bool:
+    """Tell whether a log that DuckDB might replay lies beside the file, or beside the file that a link names."""
+    return any(Path(f"{one}{end}").exists() for one in (file, os.path.realpath(file)) for end in LOG_ENDINGS)
+
+
+def _has_log(file: str) -> bool:
+    log = Path(f"{file}.wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _remove_cut_off(file: str, shown_as: str, n_bytes: int) -> None:
+    """Remove a file that ends within its headers: a full disk or a kill cut it off when it was created.
+
+    DuckDB would always refuse it. It holds nothing, because the log, too, begins only after the headers.
+
+    Raises:
+        MemoryStoreError: another process is creating it just now.
+    """
+    with Path(file).open("r+b") as opened:
+        try:
+            fcntl.lockf(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock that DuckDB takes
+        except BlockingIOError:
+            raise MemoryStoreError(f"memory {shown_as}: another process is creating it; try again") from None
+        status = os.fstat(opened.fileno())
+        if status.st_size != n_bytes or (status.st_dev, status.st_ino) != identity(file):
+            raise MemoryStoreError(f"memory {shown_as}: another process has just created it; try again")
+        Path(os.path.realpath(file)).unlink()  # a link stays
+    if n_bytes:
+        warnings.warn(
+            f"memory {shown_as}: was cut off at {n_bytes:,} bytes, before it held anything; it is begun anew",
+            UserWarning,
+            stacklevel=2,
+        )
