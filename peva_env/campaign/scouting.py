@@ -57,13 +57,9 @@ def scout(config: DfaasConfig, observer: ScoutObserver, *, run_id: str | None = 
     try:
         session = _session(config, source, run_id)
         platform.start()
-        with left_as_it_was(config.memory.db_path):
-            try:
-                store.startup()
-                store.open_session(session)
-            except BaseException:
-                store.close()
-                raise
+        with left_as_it_was(config.memory.db_path, store.close):
+            store.startup()
+            store.open_session(session)
         store.name_agent(session.run_id, AGENT)
         events, status = _scouted(config, replace(source, run_id=session.run_id), store, session.run_id, observer)
         deciding = scouted_steps(store.database.connection, session.context_hash)

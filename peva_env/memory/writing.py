@@ -1,7 +1,7 @@
 """Opening a memory for writing so that a failure leaves the file as it was."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,27 +17,25 @@ def writing(path: str | Path, schema_version: str) -> Iterator[DuckDBMemoryStore
     Raises:
         MemoryStoreError: see ``DuckDBMemoryStore.startup``; or a query of the block cannot read the memory.
     """
-    with left_as_it_was(path):
-        store = DuckDBMemoryStore(path, schema_version=schema_version)
+    store = DuckDBMemoryStore(path, schema_version=schema_version)
+    with left_as_it_was(path, store.close), naming(path):
         store.database.open()
-        try:
-            with naming(path):
-                yield store
-        finally:
-            store.close()
+        yield store
+        store.close()
 
 
 @contextmanager
-def left_as_it_was(path: str | Path) -> Iterator[None]:
-    """If the block raises, remove the memory that it created and closed, and empty the one that was empty; links stay.
+def left_as_it_was(path: str | Path, close: Callable[[], None]) -> Iterator[None]:
+    """If the block raises, ``close`` the memory, remove it if the block created it, and empty it if it was empty.
 
-    What another process has created meanwhile, or has opened since, stays.
+    Links stay, and so does what another process has created meanwhile, or has opened since.
     """
     file = Path(os.path.realpath(path))
     is_new, is_empty = not file.exists(), file.is_file() and not file.stat().st_size
     try:
         yield
     except BaseException:
+        close()
         if is_new or is_empty:
             remove_created(file, leave_empty=is_empty)
         raise

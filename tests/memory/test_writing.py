@@ -91,7 +91,7 @@ def test_a_file_that_another_process_has_created_meanwhile_stays(tmp_path: Path)
     others = []
 
     def fail_beside_another() -> None:
-        with left_as_it_was(path):
+        with left_as_it_was(path, lambda: None):
             others.append(
                 subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             )
@@ -113,7 +113,7 @@ def test_a_memory_that_another_process_has_created_and_left_meanwhile_stays(tmp_
     path = tmp_path / "m.duckdb"
 
     def fail_after_another() -> None:
-        with left_as_it_was(path):
+        with left_as_it_was(path, lambda: None):
             other = PROCESSES.Process(target=store_an_event, args=(path,))
             other.start()
             other.join(LIMIT_S)
@@ -133,7 +133,7 @@ def test_a_memory_in_which_another_process_has_stored_since_stays(tmp_path: Path
     path = tmp_path / "m.duckdb"
 
     def fail_before_another() -> None:
-        with left_as_it_was(path):
+        with left_as_it_was(path, lambda: None):
             with closing(DuckDBMemoryStore(path)) as store:
                 store.startup()
             other = PROCESSES.Process(target=store_an_event, args=(path,))
