@@ -184,6 +184,7 @@ def _refusals_file(path: Path, inputs: Sequence[Path]) -> Path:
 
 
 def _is_stream(path: Path) -> bool:
+    # What /dev/stdout names is a pipe without a place in a folder.
     return path.is_char_device() or (path.is_fifo() and not os.path.exists(os.path.realpath(path)))  # noqa: PTH110
 
 

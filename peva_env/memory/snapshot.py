@@ -31,7 +31,7 @@ import shutil, sys
 try:
     shutil.copyfile(*sys.argv[1:])
 except OSError as error:
-    sys.exit(error.errno)
+    print(error.errno)
 """
 
 _ATTEMPTS = 50
@@ -96,9 +96,9 @@ def _copy(path: Path, copy: Path) -> None:
 def _copy_elsewhere(path: Path, copy: Path) -> None:
     """Copy a file in another process, since this one must not close it: see ``peva_env.memory.file_locks``."""
     python = [sys.executable, "-I", "-S", "-c", _COPY]
-    number = subprocess.run([*python, path, copy], capture_output=True, check=False).returncode
-    if number:
-        raise OSError(number, os.strerror(number), str(path), None, str(copy))
+    said = subprocess.run([*python, path, copy], stdout=subprocess.PIPE, check=True).stdout
+    if said:
+        raise OSError(int(said), os.strerror(int(said)), str(path), None, str(copy))
 
 
 def _log(path: Path) -> Path:
