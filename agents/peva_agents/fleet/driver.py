@@ -260,7 +260,7 @@ class FleetDriver:
             member.end(Phase.FAILED, str(error))
             return
         self._k6_version = self._k6_version or checked.k6_version
-        member.is_checked = True
+        member.is_checked, member.n_pauses = True, 0
 
     def _store_all(self, heard: list[tuple[Member, News]]) -> None:
         events: list[ExecutionEvent] = []

@@ -18,7 +18,7 @@ from rich.console import Console
 from peva_agents.fleet import FleetDriver, NodeState, Orders, Phase, load_fleet
 from peva_agents.fleet.cluster import RayHeadLostError
 from peva_agents.fleet.news import Checked, News
-from peva_agents.fleet.node import MOST_PAUSES
+from peva_agents.fleet.node import MOST_PAUSES, NodeCampaign
 from peva_agents.fleet.view import node_table, savings_text
 from peva_agents.learnt import TransferAgent
 from peva_env.campaign import Scouting
@@ -416,16 +416,21 @@ def unready(problems: Iterable[PevaError | None]) -> tuple[Any, ...]:
 NOT_READY = PlatformError("function 'f' was not ready within 15 s", is_temporary=True)
 
 
+def require_patience(driver: FleetDriver, n_problems: int, problem: str) -> None:
+    """Check that node a has failed if it had too many problems in a row, and that node b went on."""
+    of_a, of_b = driver.states.values()
+    assert of_b.phase is Phase.COMPLETE
+    if n_problems > MOST_PAUSES:
+        assert (of_a.phase, of_a.detail) == (Phase.FAILED, problem)
+    else:
+        assert of_a.phase is Phase.COMPLETE
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("n_starts", [1, MOST_PAUSES, 1 + MOST_PAUSES])
 def test_a_node_that_is_not_ready_in_time_is_tried_again(tmp_path: Path, n_starts: int) -> None:
     driver = driven(tmp_path, unready([NOT_READY] * n_starts), agent="bisection", aside_s=0.1)
-    of_a, of_b = driver.states.values()
-    assert of_b.phase is Phase.COMPLETE
-    if n_starts > MOST_PAUSES:
-        assert (of_a.phase, of_a.detail) == (Phase.FAILED, "function 'f' was not ready within 15 s")
-    else:
-        assert of_a.phase is Phase.COMPLETE
+    require_patience(driver, n_starts, str(NOT_READY))
 
 
 @pytest.mark.timeout(60)
@@ -462,25 +467,48 @@ def test_a_node_that_has_measured_something_is_tried_again_whatever_it_lacks_the
     assert next(starts, "no start is left") == "no start is left"
 
 
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("n_checks", [MOST_PAUSES, 1 + MOST_PAUSES])
-def test_a_machine_whose_k6_does_not_answer_in_time_is_asked_again(tmp_path: Path, n_checks: int) -> None:
+def slow_k6(n_checks: int) -> tuple[Any, ...]:
+    """Return the arguments of ``NodeCampaign`` with which k6 of node a tells its version after as many checks."""
     left = Counter({2: n_checks})
 
     def version(settings: DfaasConfig) -> str:
         places = settings.functions[0].concurrency or 0
         left[places] -= 1
         if left[places] >= 0:
-            raise LoadGeneratorError("'k6 version' took more than 20 s", is_temporary=True)
+            raise SLOW_K6
+        left[places] = n_checks if places == 2 else 0  # the next worker asks again
         return "1.1.0"
 
-    driver = driven(tmp_path, (sleeping_env, version), aside_s=0.1)
-    of_a, of_b = driver.states.values()
-    assert of_b.phase is Phase.COMPLETE
-    if n_checks > MOST_PAUSES:
-        assert (of_a.phase, of_a.detail) == (Phase.FAILED, "'k6 version' took more than 20 s")
-    else:
-        assert of_a.phase is Phase.COMPLETE
+    return sleeping_env, version
+
+
+SLOW_K6 = LoadGeneratorError("'k6 version' took more than 20 s", is_temporary=True)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("n_checks", [MOST_PAUSES, 1 + MOST_PAUSES])
+def test_a_machine_whose_k6_does_not_answer_in_time_is_asked_again(tmp_path: Path, n_checks: int) -> None:
+    require_patience(driven(tmp_path, slow_k6(n_checks), aside_s=0.1), n_checks, str(SLOW_K6))
+
+
+class LostAtItsBegin(NodeCampaign):
+    """A campaign whose first worker is lost when node a begins."""
+
+    is_lost = False
+
+    def begin(self, orders: Orders) -> None:
+        if orders.node.name == "a" and not LostAtItsBegin.is_lost:
+            LostAtItsBegin.is_lost = True
+            raise InProcessRay.exceptions.RayError("lost")
+        super().begin(orders)
+
+
+@pytest.mark.timeout(60)
+def test_a_machine_that_has_answered_is_asked_as_often_again_when_its_worker_was_lost(tmp_path: Path) -> None:
+    LostAtItsBegin.is_lost = False
+    driver = driven(tmp_path, slow_k6(MOST_PAUSES), ray=InProcessRay(LostAtItsBegin), aside_s=0.1)
+    require_patience(driver, MOST_PAUSES, "")
+    assert LostAtItsBegin.is_lost
 
 
 @pytest.mark.timeout(60)
