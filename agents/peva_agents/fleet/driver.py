@@ -172,7 +172,7 @@ class FleetDriver:
         asking = [name for name, member in self._members.items() if member.asks or member.is_to_begin]
         for name in self.shares.next(asking, [name for name, member in self._members.items() if member.is_loaded]):
             member = self._members[name]
-            member.n_granted += 1
+            member.n_granted = max(member.n_granted + 1, member.state.n_asked)
             lessons = member.take_lessons()
             if member.is_to_ask:  # one call for both
                 self._ask_for_news(member, lessons)

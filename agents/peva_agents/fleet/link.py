@@ -95,7 +95,8 @@ class DriverLink:
         """
         with self._changed:
             self._has_leave = False
-            n_asked = max(self._state.n_asked, self._n_granted) + 1
+            # Leave for one run more may be on its way from a driver that does not know of this yet.
+            n_asked = max(self._state.n_asked, self._n_granted) + 2
             self.tell(phase=Phase.ASIDE, n_asked=n_asked, detail=why)
             self._wait_until_granted()
 
