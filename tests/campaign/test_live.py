@@ -31,7 +31,6 @@ from tests.support.campaigns import (
     AT_ONCE,
     EVENTS,
     MEMORY,
-    WAITS_50_MS,
     WAITS_200_MS,
     campaign,
     finish,
@@ -71,28 +70,28 @@ def _cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_nothing() -> None:
-    limited = function("limited", WAITS_50_MS, concurrency=5)
-    write(campaign(limited, function("quick", AT_ONCE), rates=[20, 180], combinations={"max_functions": 3}))
+    limited = function("limited", WAITS_200_MS, concurrency=8)  # 40 requests/s, with which a busy machine keeps up
+    write(campaign(limited, function("quick", AT_ONCE), rates=[10, 90], combinations={"max_functions": 3}))
     code, output, errors = run()
     assert (code, errors) == (0, "")
 
-    # limited 180 is overloaded, alone and beside quick 20; limited 180 + quick 180 need not be run.
+    # limited 90 is overloaded, alone and beside quick 10; limited 90 + quick 90 need not be run.
     measured = query(
         "SELECT function_names, rates_rps, verdict FROM execution_events WHERE kind = 'measured' ORDER BY started_at"
     )
     assert [(names, rates) for names, rates, _ in measured] == [
-        (["limited"], [20]),
-        (["limited"], [180]),
-        (["quick"], [20]),
-        (["quick"], [180]),
-        (["limited", "quick"], [20, 20]),
-        (["limited", "quick"], [20, 180]),
-        (["limited", "quick"], [180, 20]),
+        (["limited"], [10]),
+        (["limited"], [90]),
+        (["quick"], [10]),
+        (["quick"], [90]),
+        (["limited", "quick"], [10, 10]),
+        (["limited", "quick"], [10, 90]),
+        (["limited", "quick"], [90, 10]),
     ]
     verdicts = [verdict for _, _, verdict in measured]
     assert verdicts == ["OK", "OVERLOADED", "OK", "OK", "OK", "OK", "OVERLOADED"]
     skipped = query("SELECT rates_rps, reasons FROM execution_events WHERE kind = 'skipped'")
-    assert skipped == [([180, 180], ["dominates limited 180 rps + quick 20 rps, which is overloaded"])]
+    assert skipped == [([90, 90], ["dominates limited 90 rps + quick 10 rps, which is overloaded"])]
     assert query("SELECT count(*) FROM config_catalog") == [(8,)]
     assert query("SELECT count(*) FROM k6_raw_summaries") == query("SELECT count(*) FROM policy_updates") == [(7,)]
     assert statuses() == ["complete"]
@@ -100,17 +99,17 @@ def test_a_campaign_fills_memory_and_artifacts_alike_and_a_second_start_runs_not
     with Path("peva-results/results.csv").open() as file:
         results = list(csv.DictReader(file))
     assert [row["overloaded_node"] for row in results] == [str(int(one == "OVERLOADED")) for one in verdicts]
-    assert [row["rate_function_limited"] or None for row in results] == ["20", "180", None, None, "20", "20", "180"]
+    assert [row["rate_function_limited"] or None for row in results] == ["10", "90", None, None, "10", "10", "90"]
     assert [json.loads(line)["verdict"] for line in EVENTS.read_text().splitlines()] == verdicts
-    assert Path("peva-results/skipped.csv").read_text().splitlines()[1:] == ["limited,180,quick,180"]
+    assert Path("peva-results/skipped.csv").read_text().splitlines()[1:] == ["limited,90,quick,90"]
     index = [line.split(";") for line in Path("peva-results/index.csv").read_text().splitlines()]
     assert index[0] == ["functions", "rates", "results_file"]
     assert index[1:] == [[str(names), str(rates), "results.csv"] for names, rates, _ in measured]
 
     lines = [line.split() for line in output.splitlines()]
     assert "\n2 measured, 0 inferred, 6 left (about" in output
-    assert ["180", "O", "O", "x"] in lines
-    assert ["20", "O", "O", "X"] in lines
+    assert ["90", "O", "O", "x"] in lines
+    assert ["10", "O", "O", "X"] in lines
     assert ["none", "O", "X"] in lines
     assert "complete: 7 configurations measured, 1 inferred, 0 unknown; 7 runs took" in output
     shown = output.split("runs took")[1].splitlines()[1:]
