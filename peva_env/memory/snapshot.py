@@ -61,7 +61,7 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
     if not Path(path).stat().st_size:
         raise MemoryStoreError(f"memory {path}: is an empty file")
     with processes.temporary_folder("peva-snapshot-") as folder:
-        copy = folder / Path(path).name
+        copy = folder / "memory"  # a name that leaves room for the endings of logs, as that of the memory may not
         _copy(Path(path), copy)
         database = Database(str(copy), schema_version, shown_as=str(path))
         database.open()

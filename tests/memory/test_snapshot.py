@@ -155,6 +155,16 @@ def test_a_memory_that_nobody_writes_is_read_alike_and_stays_as_it_was(tmp_path:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_memory_with_a_long_name_is_read(tmp_path: Path) -> None:
+    path = tmp_path / ("m" * (255 - len(".wal")))
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.open_session(session())
+        store.insert_events([event()])
+        assert count(path) == 1
+    assert count(path) == 1
+
+
 def test_what_cannot_be_read_is_called_by_its_own_name(tmp_path: Path) -> None:
     path = tmp_path / "m.duckdb"
     with pytest.raises(MemoryStoreError, match=r"m\.duckdb: there is no such file"):

@@ -26,9 +26,6 @@ _LATENCIES = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
 _UNIT_EXPONENTS = (3, 6, 9)
 """Two units of latencies differ by a factor of ten to the power of one of these."""
 
-_NEW = "row(run_id, kind) NOT IN (SELECT DISTINCT row(run_id, kind) FROM execution_events)"
-"""The SQL condition on staged events of files that the memory does not have under their own names."""
-
 
 class Copy(NamedTuple):
     """A file that was not imported, for its content is there already: another file, or a campaign of the memory."""
@@ -52,7 +49,8 @@ def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging
     """Drop the staged results that are the results of another imported campaign of the memory, all of them.
 
     Skipped configurations are dropped with the results of their campaign, if they are the same as well. A file that the
-    memory has under its own name is no copy.
+    memory has under its own name is no copy. Under that name there may be another file, too: a merge can have renamed
+    the campaign.
 
     Returns:
         The files that are not imported, and the number of their events.
@@ -62,8 +60,10 @@ def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging
     """
     events = sources["execution_events"]
     same = database.connection.execute(_same_parts(events)).fetchall()
-    originals = {(run_id, kind): original for run_id, kind, original in same if kind == EventKind.MEASURED}
-    for run_id, kind, original in same:
+    known = {(run_id, kind) for run_id, kind, original in same if original == run_id}
+    copied = [part for part in same if part[:2] not in known]
+    originals = {(run_id, kind): original for run_id, kind, original in copied if kind == EventKind.MEASURED}
+    for run_id, kind, original in copied:
         if originals.get((run_id, EventKind.MEASURED)) == original:
             originals[run_id, kind] = original
     _check_units(database, events, staging)
@@ -87,7 +87,7 @@ def _same_parts(events: str) -> str:
         "FROM {table} event WHERE {which} GROUP BY ALL)"
     )
     return f"""
-        WITH new AS ({lines.format(table=events, which=_NEW)}), old AS (
+        WITH new AS ({lines.format(table=events, which="true")}), old AS (
             {lines.format(table="execution_events", which=_before(events))}
         )
         SELECT new.run_id, kind, old.run_id
@@ -112,10 +112,10 @@ def _check_units(database: Database, events: str, staging: Staging) -> None:
             lambda ms: CASE WHEN ms[1] > 0 AND ms[2] > 0 THEN round(abs(log10(ms[1] / ms[2])), 9)
                 WHEN ms[1] IS DISTINCT FROM ms[2] THEN 0 END
         )))) AS exponents
-        FROM {runs.format(table=events, which=_NEW)} new
+        FROM {runs.format(table=events, which="true")} new
         JOIN {runs.format(table="execution_events", which=_before(events))} old
             USING (config_id, iteration, repetition, context_hash, n_runs)
-        WHERE {new} IS NOT DISTINCT FROM {old}
+        WHERE new.run_id <> old.run_id AND {new} IS NOT DISTINCT FROM {old}
         GROUP BY new.run_id, old.run_id HAVING count(*) = any_value(n_runs) ORDER BY ALL
         """  # noqa: S608
     ).fetchall()

@@ -19,6 +19,7 @@ from peva_env.memory.contexts import context_hash
 from peva_env.memory.dfaas import import_dfaas
 from peva_env.memory.dfaas.rows import PIECE, REPEATED
 from peva_env.memory.importing import ImportReport
+from peva_env.memory.parquet import merge_memories
 from peva_env.memory.schema import IMPORTED
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
@@ -573,8 +574,6 @@ def test_runs_of_which_one_measured_value_differs_are_no_copy_and_under_one_name
     changed = [row({"a": "10"}), row({"a": "20"}, **change)]
     first = write(tmp_path / "results-x.csv", *rows)
     bring(store, first)
-    report = bring(store, write(tmp_path / "results-y.csv", *changed))
-    assert (report.copies, report.merged["execution_events"].inserted) == ((), 2)
     before = contents(store)
     complaint = (
         f"{first}: gives 1 of the 2 runs of campaign 'light-x' of memory :memory: with other values or not at all, "
@@ -584,6 +583,27 @@ def test_runs_of_which_one_measured_value_differs_are_no_copy_and_under_one_name
     with pytest.raises(MemoryStoreError, match=f"^{re.escape(complaint)}$"):
         bring(store, write(first, *changed))
     assert contents(store) == before
+    report = bring(store, write(tmp_path / "results-y.csv", *changed))
+    assert (report.copies, report.merged["execution_events"].inserted) == ((), 2)
+
+
+def test_a_file_whose_campaign_a_merge_renamed_is_not_imported_again(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    # Two nodes of one name, each with a file of one name: the second campaign enters under its longer name.
+    theirs, their_skips = [row({"a": "10", "b": ""}), row({"a": "20", "b": ""})], skip(a="50", b="")
+    other = DuckDBMemoryStore(str(tmp_path / "other.duckdb"))
+    other.startup()
+    bring(store, write(tmp_path / "results-x.csv", row({"a": "30", "b": ""})))
+    files = [write(tmp_path / "results-x.csv", *theirs), write(tmp_path / "skipped-x.csv", their_skips)]
+    bring(other, *files)
+    other.close()
+    merge_memories(store, [tmp_path / "other.duckdb"], rename=True)
+    before = contents(store)
+    report = bring(store, *files)
+    assert [copy.path for copy in report.copies] == files
+    assert {copy.original[:-8] for copy in report.copies} == {"campaign light-x-"}
+    assert contents(store) == before
+    with pytest.raises(MemoryStoreError, match=r"gives 1 of the 1 runs of campaign 'light-x'"):
+        bring(store, write(tmp_path / "results-x.csv", *theirs, row({"a": "40", "b": ""})))
 
 
 def test_a_part_of_a_campaign_is_no_copy_of_it_nor_are_skipped_configurations_alone(
