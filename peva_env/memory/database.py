@@ -112,7 +112,9 @@ class Database:
         is_checked_apart = is_there and existing_file.may_be_replayed(self._file)
         is_memory = is_checked_apart and self._is_memory_apart()
         self._connection = self._connect(read_only=False)
-        if not is_checked_apart:  # also where there was no file: another process may have made it since
+        # Also where there was no file: another process may have made it since, unless there is nothing in it.
+        is_empty = not is_there and (self._file == ":memory:" or existing_file.is_without_data(self._file))
+        if not (is_checked_apart or is_empty):
             is_memory = self._inspect(self._connection)
         if not is_memory:
             self._is_new = not is_there
