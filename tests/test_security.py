@@ -24,6 +24,7 @@ from peva_env.contracts import ExecutionEvent
 from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory import DuckDBMemoryStore
 from peva_env.memory.parquet import ParquetCheckpoint
+from peva_env.memory.schema import TABLES
 from peva_env.platforms.local import LocalNode
 from peva_env.sources.k6 import FunctionLoad
 from peva_env.sources.k6.plan import k6_options, k6_requests
@@ -170,6 +171,9 @@ def test_a_plan_beyond_the_highest_total_rate_is_refused_before_anything_starts(
 # --- files from a stranger ------------------------------------------------------------------------------------------
 
 
+_UNIQUE = TABLES["config_catalog"].ddl("config_catalog").removesuffix(")") + ", UNIQUE (n_functions))"
+
+
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
@@ -177,6 +181,8 @@ def test_a_plan_beyond_the_highest_total_rate_is_refused_before_anything_starts(
         ("CREATE MACRO duckdb_views() AS TABLE SELECT 1 AS view_name WHERE false", "macro duckdb_views"),
         ("CREATE VIEW extra AS SELECT 1", "view extra"),
         ("CREATE TYPE mood AS ENUM ('a')", "type mood"),
+        ("CREATE UNIQUE INDEX once ON execution_events (verdict)", "unique index once"),
+        (f"DROP TABLE config_catalog; {_UNIQUE}", r"UNIQUE\(n_functions\) of config_catalog"),
         ("DROP TABLE policy_updates; CREATE VIEW policy_updates AS SELECT 'x' AS run_id", "view policy_updates"),
     ],
 )
@@ -189,6 +195,28 @@ def test_a_memory_that_brings_more_than_tables_is_refused(tmp_path: Path, statem
     with pytest.raises(SchemaMismatchError, match=f"{named} does not belong"):
         DuckDBMemoryStore(path).startup()
     assert path.read_bytes() == before
+
+
+def test_a_memory_with_a_trigger_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    started(path).close()
+    with duckdb.connect(str(path)) as connection:
+        try:
+            connection.execute("CREATE TRIGGER wipe AFTER INSERT ON execution_events DELETE FROM run_sessions")
+        except duckdb.ParserException:
+            pytest.skip(f"DuckDB {duckdb.__version__} has no triggers")
+    with pytest.raises(SchemaMismatchError, match="trigger wipe does not belong"):
+        DuckDBMemoryStore(path).startup()
+
+
+def test_a_memory_with_an_index_for_the_queries_of_its_owner_is_a_memory(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    started(path).close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE INDEX by_verdict ON execution_events (verdict)")
+    with closing(started(path)) as store:
+        store.open_session(session())
+        assert store.insert_events([event()]) == 1
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Checking whether a database is a memory: its tables, columns and primary keys, and nothing else.
 
 A database file can define views and macros, which take precedence over DuckDB's: a macro ``count`` would replace
-``count``, and a view in place of a table can read any file. So a file is checked with DuckDB's own names only.
+``count``, and a view in place of a table can read any file. So a file is checked with DuckDB's own names only. A
+trigger can delete what is stored, and where another column is unique, too, a new row is taken for one that is there.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,8 +24,11 @@ _FOREIGN = """
     SELECT 'view ' || view_name FROM duckdb_views() WHERE NOT internal
     UNION ALL SELECT 'macro ' || function_name FROM duckdb_functions() WHERE NOT internal
     UNION ALL SELECT 'type ' || type_name FROM duckdb_types() WHERE NOT internal
+    UNION ALL SELECT 'unique index ' || index_name FROM duckdb_indexes() WHERE is_unique
+    UNION ALL SELECT constraint_text || ' of ' || table_name FROM duckdb_constraints() WHERE constraint_type = 'UNIQUE'
     ORDER BY 1
 """
+_TRIGGERS = "SELECT 'trigger ' || trigger_name FROM duckdb_triggers() ORDER BY 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ def inspect_database(connection: duckdb.DuckDBPyConnection, wanted: Mapping[str,
     connection.execute(_OWN_NAMES_ALONE)
     (name,) = connection.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
     tables = {table for (table,) in connection.execute(_TABLES).fetchall()}
-    foreign = connection.execute(_FOREIGN).fetchone()
+    foreign = connection.execute(_FOREIGN).fetchone() or _trigger(connection)
     if not tables and not foreign:
         return Inspection(is_empty=True)
     if foreign:
@@ -61,6 +65,13 @@ def inspect_database(connection: duckdb.DuckDBPyConnection, wanted: Mapping[str,
         several = ", ".join(map(repr, labels))
         difference = f"table memory_schema_meta has the labels {several} where one should be"
     return Inspection(is_empty=False, difference=difference, label=labels[0] if labels else "")
+
+
+def _trigger(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...] | None:
+    try:
+        return connection.execute(_TRIGGERS).fetchone()
+    except duckdb.CatalogException:  # DuckDB has them since 2.0
+        return None
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str, bool]]:
