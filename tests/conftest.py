@@ -1,5 +1,6 @@
 """Runs the tests side by side, says at the end which real parts they ran against, and gives properties no deadline."""
 
+import gc
 import os
 import shutil
 import signal
@@ -47,7 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In a worker of xdist: give way to tests that measure."""
+    """In a worker of xdist: give way to tests that measure. No garbage is collected before the tests are."""
+    gc.disable()
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         give_way(worker["workerid"])
@@ -82,6 +84,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     worker = getattr(session.config, "workerinput", None)
     if worker is not None:
         write_groups(worker, session.items)
+    gc.enable()
+    gc.freeze()  # thousands of tests and modules stay: to look at each of them again and again took a tenth of the time
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # before the clock of pytest-timeout starts
