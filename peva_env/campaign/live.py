@@ -121,7 +121,7 @@ class LiveCampaigns:
         grafana = self._config.grafana
         self._annotations = GrafanaAnnotations(grafana, grafana_token(grafana)) if grafana else None
         self._platform.start()
-        with left_as_it_was(self._config.memory.db_path, self.memory.close):
+        with left_as_it_was(self.memory.store):
             self.memory.startup(partial(self._session, source, options))
             self._artifacts = ArtifactWriter(self.output_dir, self.space.functions)
         return source, self._artifacts

@@ -57,7 +57,7 @@ def scout(config: DfaasConfig, observer: ScoutObserver, *, run_id: str | None = 
     try:
         session = _session(config, source, run_id)
         platform.start()
-        with left_as_it_was(config.memory.db_path, store.close):
+        with left_as_it_was(store):
             store.startup()
             store.open_session(session)
         store.name_agent(session.run_id, AGENT)

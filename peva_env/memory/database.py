@@ -1,5 +1,6 @@
 """The DuckDB file itself: opened by one process, checked against the schema, written in transactions."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
@@ -45,7 +46,8 @@ class Database:
         self.schema_version = schema_version
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._identity: Identity | None = None
-        self._is_new = False
+        self._is_new = self._was_empty = False
+        self._process = os.getpid()
 
     @property
     def is_open(self) -> bool:
@@ -57,10 +59,15 @@ class Database:
         """The open connection.
 
         Raises:
-            MemoryStoreError: the file is not open.
+            MemoryStoreError: the file is not open, or was opened before this process was forked.
         """
         if self._connection is None:
             raise MemoryStoreError(f"memory {self.path} is not open: call startup() first")
+        if self._process != os.getpid():
+            raise MemoryStoreError(
+                f"memory {self.path}: was opened by the process from which this one was forked, and is open there; "
+                "close it before the fork, or let that process read and write"
+            )
         return self._connection
 
     def open(self) -> None:
@@ -75,35 +82,40 @@ class Database:
         """
         if self._file != ":memory:":
             existing_file.make_folder(self._file, self.path)
-        self._is_new = False
+        self._process = os.getpid()
         for _ in range(_ATTEMPTS):
             with ExitStack() as resources:
                 begins = self._file == ":memory:" or existing_file.is_to_begin(self._file)
+                is_alone = False
                 if begins:
-                    resources.enter_context(self._alone())
+                    is_alone = resources.enter_context(self._alone())
                     resources.enter_context(uninterrupted())
                 resources.enter_context(file_locks.looking(self._file))  # until it is known to be open
-                if self._open(begins):
+                if self._open(begins, is_alone):
                     return
         raise MemoryStoreError(f"memory {self.path}: other processes remove or replace it again and again")
 
-    def _open(self, begins: bool) -> bool:
+    def _open(self, begins: bool, is_alone: bool) -> bool:
         """Open the file, or begin one, and tell whether it is then the one at its path."""
+        self._identity, self._is_new, self._was_empty = None, False, begins and existing_file.is_empty(self._file)
         is_there = self._file != ":memory:" and existing_file.is_database(self._file, self.path, begins)
         before = file_locks.identity(self._file)
         if not (is_there or begins):
             return False
         try:
             self._connect_checked(is_there)
-        except BaseException:
-            self._is_new = self._is_new or (begins and existing_file.is_without_data(self._file))
-            self._close_remembering()
+        except BaseException as error:
+            self.discard()
+            if isinstance(error, MemoryStoreError) and is_there and file_locks.identity(self._file) != before:
+                return False  # it was removed meanwhile
+            if is_alone and existing_file.is_without_data(self._file):
+                file_locks.remove_unused(self._file, leave_empty=self._was_empty)
             raise
-        self._identity = file_locks.identity(self._file)
         if self._file == ":memory:":
             return True
-        if self._identity is None or (is_there and self._identity != before):
-            self._close()
+        self._identity = before if is_there else file_locks.identity(self._file)
+        if self._identity is None or not self._is_at_its_path:
+            self.close()
             return False
         file_locks.opened(self._file, self.connection)
         return True
@@ -117,7 +129,7 @@ class Database:
         if not (is_checked_apart or is_empty):
             is_memory = self._inspect(self._connection)
         if not is_memory:
-            self._is_new = not is_there
+            self._is_new = not is_there and self._file != ":memory:"
             self._create_tables()
 
     def _is_memory_apart(self) -> bool:
@@ -139,26 +151,34 @@ class Database:
         return not found.is_empty
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
-        if self._connection is not None and self._is_new:
-            with suppress(MemoryStoreError), self._alone():
-                self._close_remembering()
-        self._close()
+        """Close the file; may be called twice, and in a process that was forked from the one that opened it."""
+        if self._connection is None:
+            return
+        connection, self._connection = self._connection, None
+        if self._process != os.getpid():
+            return  # see file_locks
+        if not self._is_at_its_path:
+            # Else DuckDB removes the log that now lies at the path, be it of another memory or still this one's. What
+            # was stored stays in the log.
+            with suppress(duckdb.Error):
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.close()
+        file_locks.closed(connection)
 
-    def _close_remembering(self) -> None:
-        """Close the file, and remember the state of a new one before another process can change it."""
-        self._close()
-        if self._is_new:
-            file_locks.created(self._file)
+    def discard(self) -> None:
+        """Close the file. If ``open`` has begun it, nothing of it is left, or an empty file where one was."""
+        if self._is_new and self._connection is not None and self._process == os.getpid() and self._is_at_its_path:
+            with uninterrupted():
+                file_locks.remove_open(self._file, leave_empty=self._was_empty)
+        self.close()
 
-    def _close(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            connection.close()
-            file_locks.closed(connection)
+    @property
+    def _is_at_its_path(self) -> bool:
+        """Whether the file that was opened has not been deleted, moved or replaced since."""
+        return self._identity is None or file_locks.identity(self._file) == self._identity
 
-    def _alone(self) -> AbstractContextManager[object]:
-        return nullcontext() if self._file == ":memory:" else file_locks.alone_in_folder(self._file)
+    def _alone(self) -> AbstractContextManager[bool]:
+        return nullcontext(True) if self._file == ":memory:" else file_locks.alone_in_folder(self._file)
 
     def label(self) -> str:
         """Return the schema label that the file carries."""
@@ -194,7 +214,7 @@ class Database:
 
     def _require_file(self) -> None:
         # DuckDB keeps writing to a deleted file, and all of it is lost when the file is closed.
-        if self._identity is not None and file_locks.identity(self._file) != self._identity:
+        if not self._is_at_its_path:
             raise MemoryStoreError(
                 f"memory {self.path}: it was deleted, moved or replaced while it was in use, so that nothing more can "
                 "be stored; put it back, or start again with a new memory"

@@ -41,13 +41,18 @@ def is_to_begin(file: str) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size < _HEADERS_END and not _has_log(file)
 
 
+def is_empty(file: str) -> bool:
+    """Tell whether there is an empty file."""
+    return Path(file).is_file() and _size(file) == 0
+
+
 def is_database(file: str, shown_as: str, begins: bool) -> bool:
     """Tell whether there is a database; remove one that is cut off if a new one ``begins``.
 
     A file without DuckDB's magic bytes is not given to DuckDB at all: it would try to download a reader for it.
 
     Raises:
-        MemoryStoreError: there is something else, it cannot be read, or this process has it open.
+        MemoryStoreError: there is something else, or only a log; it cannot be read, or this process has it open.
     """
     with looking(file) as is_open_here:
         if is_open_here:
@@ -66,6 +71,7 @@ def is_database(file: str, shown_as: str, begins: bool) -> bool:
                 _remove_cut_off(file, shown_as, n_bytes)
             return False
     except FileNotFoundError:
+        _require_no_log(file, shown_as)
         return False
     except OSError as error:
         raise MemoryStoreError(f"memory {shown_as}: cannot be read: {error.strerror}") from error
@@ -76,18 +82,39 @@ def is_database(file: str, shown_as: str, begins: bool) -> bool:
 
 def is_without_data(file: str) -> bool:
     """Tell whether DuckDB has begun to make the file, and no more."""
-    found = Path(file)
-    return found.exists() and found.stat().st_size <= _HEADERS_END and not _has_log(file)
+    size = _size(file)
+    return size is not None and size <= _HEADERS_END and not _has_log(file)
 
 
 def may_be_replayed(file: str) -> bool:
     """Tell whether a log that DuckDB might replay lies beside the file, or beside the file that a link names."""
-    return any(Path(f"{one}{end}").exists() for one in (file, os.path.realpath(file)) for end in LOG_ENDINGS)
+    return any(_size(log) is not None for log in _logs(file))
+
+
+def _logs(file: str) -> list[str]:
+    return [f"{one}{end}" for one in dict.fromkeys((file, os.path.realpath(file))) for end in LOG_ENDINGS]
+
+
+def _require_no_log(file: str, shown_as: str) -> None:
+    """Raise ``MemoryStoreError`` if a log lies where there is no memory: DuckDB would remove it with all its runs."""
+    for log in _logs(file):
+        if _size(log):
+            raise MemoryStoreError(
+                f"memory {shown_as}: there is only its log, {Path(log).name}, which can hold runs; put the memory back "
+                "beside it, or move the log away to begin a new memory"
+            )
 
 
 def _has_log(file: str) -> bool:
-    log = Path(f"{file}.wal")
-    return log.exists() and log.stat().st_size > 0
+    return bool(_size(f"{file}.wal"))
+
+
+def _size(file: str) -> int | None:
+    """Return the size of a file in bytes; None if there is none, or if its name is too long."""
+    try:
+        return Path(file).stat().st_size
+    except OSError:
+        return None
 
 
 def _remove_cut_off(file: str, shown_as: str, n_bytes: int) -> None:

@@ -4,10 +4,11 @@
   descriptor of the file, also one that was only read from. So nothing opens a file that this process has open already,
   and threads look at files and open them one at a time.
 - A memory begins in three steps: there is no file, DuckDB makes one, the tables are made. A lock on its folder
-  (``flock``) keeps other processes out of these steps, and out of the removal of a memory whose beginning failed. Where
-  that lock cannot be had, nothing is removed.
+  (``flock``) keeps other processes out of these steps.
+- A memory that this process has begun is removed before it is closed: until then nobody else can have opened it.
 """
 
+import ctypes
 import fcntl
 import os
 import threading
@@ -25,21 +26,24 @@ type Identity = tuple[int, int]
 LOG_ENDINGS = (".wal", ".wal.checkpoint", ".wal.recovery")
 """The names of DuckDB's logs, after the name of the file."""
 
-_FOLDER_S = 20.0
+_FOLDER_S = 10.0
 _POLL_S = 0.01
 
 _looking = threading.RLock()
 _open_here: WeakValueDictionary[Identity, object] = WeakValueDictionary()
-_created_here: dict[Identity, tuple[tuple[int, int] | None, ...]] = {}
-"""The memories that this process has created, each with the states of its files when it was closed."""
 
 
 def _forget() -> None:
-    """Begin anew in a process that was forked: it has no locks, and a thread that it does not have may be looking."""
+    """Begin anew in a process that was forked: it has no locks, and a thread that it does not have may be looking.
+
+    The memories of the other process are never closed in this one, not even at its end: DuckDB would fold the log into
+    the file and remove it, while the other process goes on to write to it.
+    """
     global _looking
     _looking = threading.RLock()
+    for connection in _open_here.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
     _open_here.clear()
-    _created_here.clear()
 
 
 os.register_at_fork(after_in_child=_forget)
@@ -113,32 +117,25 @@ def closed(connection: object) -> None:
             del _open_here[found]
 
 
-def created(path: str | Path) -> None:
-    """Remember that this process has created a memory, and has just closed it, within ``alone_in_folder``."""
-    found = identity(path)
-    if found is not None:
-        _created_here[found] = _states(path)
+def remove_open(path: str, *, leave_empty: bool) -> None:
+    """Remove a memory that this process has begun and still has open, or leave an empty file in its place.
 
-
-def remove_created(path: Path, *, leave_empty: bool) -> None:
-    """Remove a memory that this process has created, unless anybody has opened it since; or leave an empty file.
-
-    A full disk keeps DuckDB from folding its log into the file, so the logs go, too.
+    The file goes last: as soon as it is gone, another process may begin a memory, whose log must stay.
     """
-    with suppress(MemoryStoreError), alone_in_folder(path) as is_alone:
-        found = identity(path)
-        if (
-            not is_alone
-            or found is None
-            or found in _open_here
-            or _created_here.get(found) != _states(path)
-            or is_in_use(path)
-        ):
-            return
-        for end in ("", *LOG_ENDINGS):
-            Path(f"{path}{end}").unlink(missing_ok=True)
-        if leave_empty:
-            path.touch()
+    file = os.path.realpath(path)
+    with suppress(OSError):  # such as a name that is too long for a log
+        for end in LOG_ENDINGS:
+            Path(f"{file}{end}").unlink(missing_ok=True)
+    Path(file).unlink(missing_ok=True)
+    if leave_empty:
+        Path(file).touch()
+
+
+def remove_unused(path: str, *, leave_empty: bool) -> None:
+    """Remove a file in which DuckDB could begin no memory, within ``alone_in_folder``, unless anybody has it open."""
+    with suppress(OSError), Path(path).open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove_open(path, leave_empty=leave_empty)
 
 
 def is_in_use(path: Path) -> bool:
@@ -152,16 +149,3 @@ def is_in_use(path: Path) -> bool:
             except BlockingIOError:
                 return True
     return False
-
-
-def _states(path: str | Path) -> tuple[tuple[int, int] | None, ...]:
-    """Return when a memory's file and its logs were changed, in ns, and their sizes in bytes."""
-    return tuple(_state(f"{path}{end}") for end in ("", *LOG_ENDINGS))
-
-
-def _state(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size

@@ -73,7 +73,7 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
 
 
 def _copy(path: Path, copy: Path) -> None:
-    log, log_copy = _log(path), _log(copy)
+    log, log_copy = _log(Path(os.path.realpath(path))), _log(copy)  # a link has no log of its own
     for _ in range(_ATTEMPTS):
         before = _state(path)
         with looking(path) as is_open_here:

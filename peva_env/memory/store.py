@@ -95,6 +95,10 @@ class DuckDBMemoryStore:
         """Close the file; may be called twice."""
         self.database.close()
 
+    def discard(self) -> None:
+        """Close the file, and leave nothing of it if this store has begun it and not closed it since."""
+        self.database.discard()
+
     def schema_version(self) -> str:
         """Return the schema label of the file."""
         return self.database.label()

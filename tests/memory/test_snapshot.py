@@ -39,6 +39,17 @@ def test_a_running_campaign_is_read_up_to_its_last_event(tmp_path: Path) -> None
     assert count(path) == 25
 
 
+def test_a_running_campaign_is_read_by_a_link_to_its_memory_too(tmp_path: Path) -> None:
+    path, link = tmp_path / "m.duckdb", tmp_path / "link.duckdb"
+    writer = RunningMemory(path)
+    link.symlink_to(path)
+    writer.tell(0)
+    writer.answer()
+    assert count(link) == 1
+    writer.kill()
+    assert count(link) == 1
+
+
 def test_a_reader_that_comes_at_any_moment_finds_whole_events_and_disturbs_nobody(tmp_path: Path) -> None:
     path = tmp_path / "m.duckdb"
     writer = RunningMemory(path)

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import stat
 import struct
 import subprocess
@@ -24,7 +25,7 @@ from peva_env.memory import schema
 from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 from tests.support.builders import event, full, function, session, small_disk, without_privileges
-from tests.support.running_memory import held
+from tests.support.running_memory import RunningMemory, held
 from tests.support.strategies import events
 
 LABEL = "peva_faas_mem_v1"
@@ -609,7 +610,88 @@ def test_a_file_that_was_cut_off_in_its_data_is_refused_unchanged(tmp_path: Path
     assert path.stat().st_size == n_bytes
 
 
+@pytest.mark.parametrize("ending", [".wal", ".wal.checkpoint"])
+def test_a_log_without_its_memory_is_refused_and_stays(tmp_path: Path, ending: str) -> None:
+    path, moved = tmp_path / "m.duckdb", tmp_path / "moved.duckdb"
+    running = RunningMemory(path)
+    running.tell(0)
+    running.answer()
+    running.kill()
+    path.rename(moved)
+    log = path.with_name(f"m.duckdb{ending}")
+    path.with_name("m.duckdb.wal").rename(log)
+    before = log.read_bytes()
+    assert f"there is only its log, m.duckdb{ending}, which can hold runs; put the memory back" in refusal(path)
+    assert (log.read_bytes(), path.exists()) == (before, False)
+    if ending == ".wal":
+        moved.rename(path)
+        with closing(DuckDBMemoryStore(path)) as store:
+            store.startup()
+            assert len(store.events("ctx")) == 1
+
+
 # A file that is taken away while it is in use
+
+
+def test_who_ends_after_its_memory_was_replaced_leaves_the_log_of_the_new_one(path: Path) -> None:
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    store.insert_events([event()])
+    path.unlink()
+    path.with_name(f"{path.name}.wal").unlink()
+    running = RunningMemory(path)
+    running.tell(0)
+    running.answer()
+    store.close()
+    running.kill()
+    with closing(DuckDBMemoryStore(path)) as new:
+        new.startup()
+        assert len(new.events("ctx")) == 1
+
+
+def test_who_ends_after_its_memory_was_moved_leaves_all_runs_in_the_log(path: Path) -> None:
+    moved = path.with_name("moved.duckdb")
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.insert_events([event()])
+        path.rename(moved)
+    moved.rename(path)
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        assert len(store.events("ctx")) == 1
+
+
+FORK = """
+import os, signal, sys
+from peva_env.errors import MemoryStoreError
+from peva_env.memory import DuckDBMemoryStore
+from tests.support.builders import event
+store = DuckDBMemoryStore(sys.argv[1])
+store.startup()
+store.insert_events([event()])
+child = os.fork()
+if not child:
+    try:
+        store.insert_events([event(iteration=2)])
+    except MemoryStoreError as error:
+        print(error, flush=True)
+    if sys.argv[2] == "close":
+        store.close()
+    sys.exit()
+os.waitpid(child, 0)
+store.insert_events([event(iteration=1)])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("how", ["close", "exit"])
+def test_a_fork_takes_nothing_from_the_memory_of_its_parent(path: Path, how: str) -> None:
+    parent = subprocess.run([sys.executable, "-c", FORK, path, how], capture_output=True, text=True, check=False)
+    assert parent.returncode == -signal.SIGKILL
+    assert "was opened by the process from which this one was forked" in parent.stdout
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        assert [stored.iteration for stored in store.events("ctx")] == [0, 1]
 
 
 def vanish(path: Path) -> None:

@@ -91,13 +91,14 @@ def test_a_file_that_another_process_has_created_meanwhile_stays(tmp_path: Path)
     others = []
 
     def fail_beside_another() -> None:
-        with left_as_it_was(path, lambda: None):
+        store = DuckDBMemoryStore(path)
+        with left_as_it_was(store):
             others.append(
                 subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             )
             assert others[0].stdout
             assert others[0].stdout.readline() == b"\n"
-            fail(path)
+            store.startup()
 
     try:
         with pytest.raises(MemoryStoreError, match="in use"):
@@ -113,11 +114,13 @@ def test_a_memory_that_another_process_has_created_and_left_meanwhile_stays(tmp_
     path = tmp_path / "m.duckdb"
 
     def fail_after_another() -> None:
-        with left_as_it_was(path, lambda: None):
+        store = DuckDBMemoryStore(path)
+        with left_as_it_was(store):
             other = PROCESSES.Process(target=store_an_event, args=(path,))
             other.start()
             other.join(LIMIT_S)
-            fail(path)
+            store.startup()
+            raise ValueError("no more")
 
     with pytest.raises(ValueError, match="no more"):
         fail_after_another()
@@ -129,21 +132,38 @@ def store_an_event(path: Path) -> None:
         store.insert_events([event()])
 
 
-def test_a_memory_in_which_another_process_has_stored_since_stays(tmp_path: Path) -> None:
-    path = tmp_path / "m.duckdb"
+def test_a_memory_that_was_closed_before_the_failure_stays_for_others_can_have_read_it(tmp_path: Path) -> None:
+    store = DuckDBMemoryStore(tmp_path / "m.duckdb")
 
-    def fail_before_another() -> None:
-        with left_as_it_was(path, lambda: None):
-            with closing(DuckDBMemoryStore(path)) as store:
-                store.startup()
-            other = PROCESSES.Process(target=store_an_event, args=(path,))
-            other.start()
-            other.join(LIMIT_S)
+    def fail_after_the_end() -> None:
+        with left_as_it_was(store):
+            store.startup()
+            store.close()
             raise ValueError("no more")
 
     with pytest.raises(ValueError, match="no more"):
-        fail_before_another()
-    assert n_events(path) == 1
+        fail_after_the_end()
+    assert n_events(tmp_path / "m.duckdb") == 0
+
+
+def test_nobody_can_open_a_memory_that_is_about_to_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "m.duckdb"
+    said: list[str] = []
+    remove = file_locks.remove_open
+
+    def remove_beside_another(*args: Any, **options: Any) -> None:
+        told = PROCESSES.SimpleQueue()
+        other = PROCESSES.Process(target=begin, args=(path, False, told))
+        other.start()
+        said.append(told.get())
+        other.join(LIMIT_S)
+        remove(*args, **options)
+
+    monkeypatch.setattr(file_locks, "remove_open", remove_beside_another)
+    with pytest.raises(ValueError, match="no more"):
+        fail(path)
+    assert said == ["in use"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_stored_before_a_block_that_fails_stays(tmp_path: Path) -> None:
