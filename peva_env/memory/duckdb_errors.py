@@ -19,6 +19,7 @@ _WRAPPED = re.compile(r'\{"exception_type":.*"exception_message":"(?P<message>(?
 _LOCK_HOLDER = re.compile(r"lock is held in (?:(?P<program>.+) \(PID (?P<pid>\d+)\)|PID (?P<bare_pid>\d+))")
 _NO_LOCK = re.compile(r'Could not set lock on file ".*?": (?P<reason>[^.,]+)')
 _NO_ROOM = re.compile(rf'file "(?P<path>.+?)": (?:{os.strerror(errno.ENOSPC)}|{os.strerror(errno.EDQUOT)})')
+_OTHER_LOG = re.compile(r"\bWAL\b.* not match")
 _LOCKED = {os.strerror(errno.EACCES), os.strerror(errno.EAGAIN)}
 """Two texts by which an operating system says that another process has the lock."""
 
@@ -60,6 +61,12 @@ def duckdb_problem(error: duckdb.Error) -> str:
     full_text = no_room and processes.no_room_text(no_room["path"])
     if full_text:
         return full_text
+    if _OTHER_LOG.search(text):
+        return (
+            "its log (the file beside it with .wal at the end) is of another state of the file: the memory was written "
+            "by another name, such as a hard link, or replaced; put the two that belong together side by side, or move "
+            "the log away to go on without it"
+        )
     if "version number" in text and "we can only read" in text:
         return f"was written by a newer DuckDB than {duckdb.__version__}, install a newer one: {text}"
     if "different configuration than existing connections" in text:

@@ -14,8 +14,9 @@ _MAGIC = b"DUCK"
 _MAGIC_END = 12
 """DuckDB's files begin with an 8-byte checksum and these four letters."""
 
-_HEADERS_END = 3 * 4096
-"""Three headers of 4,096 bytes come before all data."""
+_HEADER_BYTES = 4096
+_HEADERS_END = 3 * _HEADER_BYTES
+"""Three headers come before all data. A shorter file than one of them is another's, whatever it begins with."""
 
 
 def make_folder(file: str, shown_as: str) -> None:
@@ -66,7 +67,8 @@ def is_database(file: str, shown_as: str, begins: bool) -> bool:
             head = opened.read(_MAGIC_END)
             n_bytes = os.fstat(opened.fileno()).st_size
         is_duckdb = len(head) == _MAGIC_END and head.endswith(_MAGIC)
-        if n_bytes < _HEADERS_END and (is_duckdb or not head) and not _has_log(file):
+        is_cut_off = is_duckdb and _HEADER_BYTES <= n_bytes < _HEADERS_END
+        if (is_cut_off or not head) and not _has_log(file):
             if begins:
                 _remove_cut_off(file, shown_as, n_bytes)
             return False
@@ -75,7 +77,7 @@ def is_database(file: str, shown_as: str, begins: bool) -> bool:
         return False
     except OSError as error:
         raise MemoryStoreError(f"memory {shown_as}: cannot be read: {error.strerror}") from error
-    if not is_duckdb:
+    if not is_duckdb or n_bytes < _HEADER_BYTES:
         raise MemoryStoreError(f"memory {shown_as}: is not a DuckDB database; {ANOTHER_FILE}")
     return True
 

@@ -209,7 +209,9 @@ def test_a_foreign_database_whose_process_was_killed_is_not_even_checkpointed(
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
 
-@pytest.mark.parametrize("content", [b"figlet;env\n" * 500, b"SQLite format 3\0" + b"\0" * 4080, b"my DUCK"])
+@pytest.mark.parametrize(
+    "content", [b"figlet;env\n" * 500, b"SQLite format 3\0" + b"\0" * 4080, b"my DUCK", b"1 goose\nDUCKs"]
+)
 def test_a_file_that_is_no_duckdb_database_is_refused_unchanged(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert "is not a DuckDB database" in refusal(path)
@@ -628,6 +630,19 @@ def test_a_log_without_its_memory_is_refused_and_stays(tmp_path: Path, ending: s
         with closing(DuckDBMemoryStore(path)) as store:
             store.startup()
             assert len(store.events("ctx")) == 1
+
+
+def test_a_log_of_another_state_of_the_memory_is_named_with_the_cure(tmp_path: Path) -> None:
+    path, other = tmp_path / "m.duckdb", tmp_path / "other.duckdb"
+    make(other)
+    running = RunningMemory(path)
+    running.tell(0)
+    running.answer()
+    running.kill()
+    other.replace(path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert "its log (the file beside it with .wal at the end) is of another state of the file" in refusal(path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 # A file that is taken away while it is in use

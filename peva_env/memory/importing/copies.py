@@ -46,7 +46,7 @@ def content(event: str, *, without: Collection[str] = ()) -> str:
 
 
 def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging) -> tuple[list[Copy], int]:
-    """Drop the staged results that are the results of another imported campaign of the memory, all of them.
+    """Drop the staged results that are the results of another imported campaign or of another staged file, all of them.
 
     Skipped configurations are dropped with the results of their campaign, if they are the same as well. A file that the
     memory has under its own name is no copy. Under that name there may be another file, too: a merge can have renamed
@@ -60,12 +60,12 @@ def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging
     """
     events = sources["execution_events"]
     same = database.connection.execute(_same_parts(events)).fetchall()
-    known = {(run_id, kind) for run_id, kind, original in same if original == run_id}
+    known = {(run_id, kind) for run_id, kind, original, _ in same if original == run_id}
     copied = [part for part in same if part[:2] not in known]
-    originals = {(run_id, kind): original for run_id, kind, original in copied if kind == EventKind.MEASURED}
-    for run_id, kind, original in copied:
-        if originals.get((run_id, EventKind.MEASURED)) == original:
-            originals[run_id, kind] = original
+    originals = {part[:2]: part[2:] for part in reversed(copied) if part[1] == EventKind.MEASURED}
+    for run_id, kind, *original in copied:
+        if originals.get((run_id, EventKind.MEASURED)) == tuple(original):
+            originals[run_id, kind] = tuple(original)
     _check_units(database, events, staging)
     n_events = sum(
         _changed(database, f"DELETE FROM {events} WHERE run_id = ? AND kind = ?", part)  # noqa: S608
@@ -76,11 +76,18 @@ def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging
         f"DELETE FROM {sources['run_sessions']} WHERE run_id NOT IN (SELECT run_id FROM {events})",  # noqa: S608
         (),
     )
-    return [Copy(staging.files[part], f"campaign {original}") for part, original in originals.items()], n_events
+    copies = [
+        Copy(staging.files[part], f"campaign {original}" if is_stored else str(staging.files[original, part[1]]))
+        for part, (original, is_stored) in originals.items()
+    ]
+    return copies, n_events
 
 
 def _same_parts(events: str) -> str:
-    """Return the query of staged results and skipped configurations that another campaign has line by line."""
+    """Return the query of staged results and skipped configurations that another campaign has line by line.
+
+    It tells each with that campaign, and whether the memory has it, which comes first, or another staged file.
+    """
     lines = (
         "SELECT *, count(*) OVER (PARTITION BY run_id, kind) AS n_lines FROM (SELECT run_id, kind, "  # noqa: S608
         f"context_hash, config_id, {content('event')} AS content, count(*) AS n_alike "
@@ -88,12 +95,14 @@ def _same_parts(events: str) -> str:
     )
     return f"""
         WITH new AS ({lines.format(table=events, which="true")}), old AS (
-            {lines.format(table="execution_events", which=_before(events))}
+            SELECT *, true AS is_stored FROM ({lines.format(table="execution_events", which=_before(events))})
+            UNION ALL SELECT *, false AS is_stored FROM new
         )
-        SELECT new.run_id, kind, old.run_id
+        SELECT new.run_id, kind, old.run_id, is_stored
         FROM new JOIN old USING (kind, context_hash, config_id, n_alike)
         WHERE new.content IS NOT DISTINCT FROM old.content AND new.n_lines = old.n_lines
-        GROUP BY ALL HAVING count(*) = any_value(new.n_lines) ORDER BY ALL
+            AND (is_stored OR old.run_id < new.run_id)
+        GROUP BY ALL HAVING count(*) = any_value(new.n_lines) ORDER BY 1, 2, 4 DESC, 3
     """  # noqa: S608
 
 

@@ -5,7 +5,9 @@ configuration may choose it, and two nodes may be configured alike.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,6 +15,9 @@ import duckdb
 
 from peva_env.memory.contexts import campaign_text
 from peva_env.memory.schema import IMPORTED
+
+_APPENDED = "-[0-9a-f]{8}"
+"""What a longer name has more, as a regular expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,39 +72,58 @@ def campaigns(connection: duckdb.DuckDBPyConnection, sessions: str) -> list[Camp
 def settle_names(
     stored: Iterable[CampaignIdentity],
     incoming: Iterable[CampaignIdentity],
-    agree: Callable[[str], bool] = lambda _: False,
+    agree: Callable[[str, str], bool] = lambda _, __: False,
 ) -> tuple[dict[str, str], list[NameClash]]:
     """Return the names under which incoming campaigns enter a memory, and the clashes.
 
     A campaign that the memory has already, perhaps under its longer name, keeps the name that it has there. A campaign
-    whose name another one has gets its longer name, and is a clash. An import that agrees with the import of its name
-    is the same campaign: the same file at another time.
+    whose name another one has gets its longer name, and is a clash. An import that agrees with the import of its name,
+    or of a longer one, is the same campaign: the same file at another time.
 
     Args:
         stored: the campaigns of the memory.
         incoming: the others.
-        agree: tells of a name whether the runs of both may be of one file.
+        agree: tells of the names of an incoming and a stored campaign whether the runs of both may be of one file.
 
     Returns:
         The new name of each campaign whose name changes, and the campaigns whose names clash.
     """
     by_name = {campaign.run_id: campaign for campaign in stored}
-    by_identity: dict[tuple[str, int, float], list[CampaignIdentity]] = {}
+    by_kind: dict[tuple[str, int], list[CampaignIdentity]] = {}
     for campaign in by_name.values():
-        by_identity.setdefault((campaign.context_hash, campaign.repetition, campaign.started_at), []).append(campaign)
+        by_kind.setdefault((campaign.context_hash, campaign.repetition), []).append(campaign)
     names, clashes = {}, []
     for campaign in incoming:
-        alike = by_identity.get((campaign.context_hash, campaign.repetition, campaign.started_at), [])
+        alike = by_kind.get((campaign.context_hash, campaign.repetition), [])
         same = [known.run_id for known in alike if campaign.is_same(known)]
+        same = same or [known.run_id for known in alike if _is_same_import(campaign, known, agree)]
         if campaign.run_id in same:
             continue
         if same:
             names[campaign.run_id] = same[0]
-        elif campaign.run_id in by_name and not _is_same_import(campaign, by_name[campaign.run_id], agree):
+        elif campaign.run_id in by_name:
             names[campaign.run_id] = campaign.longer_name
             clashes.append(NameClash(campaign, by_name[campaign.run_id]))
     return names, clashes
 
 
-def _is_same_import(one: CampaignIdentity, other: CampaignIdentity, agree: Callable[[str], bool]) -> bool:
-    return one.is_import and other.is_import and one.is_alike(other) and agree(one.run_id)
+def doubled_name(
+    stored: Iterable[CampaignIdentity],
+    incoming: Iterable[CampaignIdentity],
+    names: Mapping[str, str],
+    clashes: Iterable[NameClash],
+) -> str | None:
+    """Return a name that two campaigns would have under the new names, or None."""
+    there = {campaign.run_id for campaign in stored}
+    final = Counter(names.get(campaign.run_id, campaign.run_id) for campaign in incoming)
+    doubled = [name for name, n in final.items() if n > 1]
+    taken = [clash.incoming.longer_name for clash in clashes if clash.incoming.longer_name in there]
+    return next(iter(sorted(doubled + taken)), None)
+
+
+def _is_same_import(one: CampaignIdentity, other: CampaignIdentity, agree: Callable[[str, str], bool]) -> bool:
+    if not (one.is_import and other.is_import):
+        return False
+    short, long = sorted((one.run_id, other.run_id), key=len)
+    fits = one.run_id == other.run_id or re.fullmatch(re.escape(short) + _APPENDED, long)
+    return bool(fits) and agree(one.run_id, other.run_id)

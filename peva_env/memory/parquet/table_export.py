@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
+import psutil
 
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.duckdb_errors import duckdb_problem
@@ -16,6 +17,9 @@ from peva_env.system import output_file, replacing
 
 _ID_DIGITS = 16
 """Hexadecimal digits of the id of an export."""
+
+_PROCESS_DIGITS = 10
+"""No number of a process has as many."""
 
 
 def export_tables(
@@ -122,8 +126,9 @@ def _clear_leftovers(folder: Path, tables: Sequence[str]) -> None:
     """Remove the temporary files that a killed export left of these tables."""
     for table in tables:
         for leftover in folder.glob(f".{table}.parquet.*.partial"):
-            if leftover.name.split(".")[-2].isdecimal():  # the process that wrote it
-                leftover.unlink()
+            process = leftover.name.split(".")[-2]
+            if process.isdecimal() and len(process) < _PROCESS_DIGITS and not psutil.pid_exists(int(process)):
+                leftover.unlink(missing_ok=True)
 
 
 def one_file(path: Path) -> str:

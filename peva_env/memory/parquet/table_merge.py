@@ -13,20 +13,26 @@ import duckdb
 
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database
-from peva_env.memory.parquet.campaign_names import NameClash, campaigns, settle_names
+from peva_env.memory.parquet.campaign_names import NameClash, campaigns, doubled_name, settle_names
 from peva_env.memory.parquet.merge_checks import MergeChecks
 from peva_env.memory.parquet.table_export import quoted
-from peva_env.memory.schema import TABLES
+from peva_env.memory.schema import IMPORTED, TABLES
 
 _RENAMED = "renamed_campaigns"
 
 _MUTABLE = {
     "memory_schema_meta": ("created_at", "package_version"),  # of the file itself
     "run_sessions": ("ended_at", "status", "detail", "agent", "started_at"),  # a campaign ends, and is resumed
-    "execution_events": ("started_at", "ended_at"),  # of an import, derived from the age of its file
+    "execution_events": ("started_at", "ended_at"),  # of an import, derived from the age of its file; see _TIMES
     "policy_updates": ("score",),  # stored after the row
 }
 """The columns that may differ between two copies of a row. An event keeps those that the memory has."""
+
+_TIMES = (
+    f"CASE WHEN mine.run_id NOT IN (SELECT run_id FROM run_sessions WHERE agent = '{IMPORTED}') "  # noqa: S608
+    "THEN row({side}.started_at, {side}.ended_at) END"
+)
+"""SQL expression of the times of an event, which are its own unless it is imported."""
 
 _NEWNESS = {
     "memory_schema_meta": "-{row}.created_at",  # the first one made the memory
@@ -115,13 +121,17 @@ class _Merge:
         return counts
 
     def _settle_names(self, *, rename: bool) -> None:
-        names, clashes = settle_names(
-            campaigns(self._connection, "run_sessions"),
-            campaigns(self._connection, self._sources["run_sessions"]),
-            self._agree,
+        stored, incoming = (
+            campaigns(self._connection, sessions) for sessions in ("run_sessions", self._sources["run_sessions"])
         )
+        names, clashes = settle_names(stored, incoming, self._agree)
         if clashes and not rename:
             raise MemoryStoreError(f"{self._problem}: {_clash_text(clashes)}")
+        doubled = doubled_name(stored, incoming, names, clashes)
+        if doubled:
+            raise MemoryStoreError(
+                f"{self._problem}: two different campaigns would have the name {doubled!r}; keep the two memories apart"
+            )
         if not names:
             return
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {_RENAMED} (run_id VARCHAR, new_run_id VARCHAR)")
@@ -134,19 +144,20 @@ class _Merge:
                 )
                 self._sources[table] = f"(SELECT {columns} FROM {source} LEFT JOIN {_RENAMED} USING (run_id))"  # noqa: S608
 
-    def _agree(self, run_id: str) -> bool:
+    def _agree(self, run_id: str, stored_as: str) -> bool:
         """Tell whether one side has all runs of a campaign that the other has, equal but for their times: a grown file.
 
-        Measured and skipped configurations are of two files, and are compared apart.
+        In the memory the campaign has the name ``stored_as``. Measured and skipped configurations are of two files, and
+        are compared apart.
         """
         source = self._sources.get("execution_events")
         if source is None:
             return True
-        own = f"(FROM {source} WHERE run_id = {quoted(run_id)})"
+        own = f"(SELECT * REPLACE ({quoted(stored_as)} AS run_id) FROM {source} WHERE run_id = {quoted(run_id)})"  # noqa: S608
         if self._difference("execution_events", own) is not None:
             return False
         apart = self._connection.execute(
-            f"SELECT kind FROM (FROM execution_events WHERE run_id = {quoted(run_id)}) mine "  # noqa: S608
+            f"SELECT kind FROM (FROM execution_events WHERE run_id = {quoted(stored_as)}) mine "  # noqa: S608
             f"FULL JOIN {own} theirs USING ({', '.join(TABLES['execution_events'].key)}, kind) GROUP BY kind "
             "HAVING count_if(mine.started_at IS NULL) > 0 AND count_if(theirs.started_at IS NULL) > 0"
         ).fetchone()
@@ -168,10 +179,12 @@ class _Merge:
         """Return the first row that differs from that of its key in the memory, both contexts, and how many differ."""
         key = TABLES[table].key
         fixed = [column for column in TABLES[table].columns if column not in (*key, *_MUTABLE.get(table, ()))]
-        compared = self._same_by.get(table, fixed)
+        compared = [f"{{side}}.{column}" for column in self._same_by.get(table, fixed)]
+        if table == "execution_events" and table not in self._same_by:
+            compared.append(_TIMES)
         if not compared:
             return None
-        mine, theirs = (f"row({', '.join(f'{side}.{column}' for column in compared)})" for side in ("mine", "theirs"))
+        mine, theirs = (f"row({', '.join(compared)})".format(side=side) for side in ("mine", "theirs"))
         contexts = "mine.context_hash, theirs.context_hash" if "context_hash" in TABLES[table].columns else "'', ''"
         found: tuple[str, str, str, int] | None = self._connection.execute(
             f"SELECT concat_ws('/', {', '.join(key)}), {contexts}, count(*) OVER () FROM {table} mine "  # noqa: S608

@@ -541,6 +541,21 @@ def test_of_two_files_with_the_same_content_one_is_imported(store: DuckDBMemoryS
     assert (report.n_runs, report.copies) == (2, ((copy, str(path)),))
 
 
+def test_of_two_files_with_the_same_runs_in_another_order_one_is_imported(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    rows = [row({"a": "10"}), row({"a": "20"})]
+    first, second, third = (
+        write(tmp_path / f"results-{name}.csv", *its) for name, its in (("x", rows), ("y", rows[::-1]), ("z", rows[:1]))
+    )
+    report = bring(store, first, second, third)
+    assert report.copies == ((second, str(first)),)
+    assert report.merged["execution_events"].inserted == 3
+    before = contents(store)
+    assert bring(store, first, second, third).copies == ((second, "campaign light-x"),)
+    assert contents(store) == before
+
+
 def test_what_the_memory_has_under_another_name_is_not_imported_again(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     rows = [row({"a": "10", "b": ""}), row({"a": "20", "b": ""})]
     skips = [skip(a="50", b="")]

@@ -490,10 +490,12 @@ def test_an_export_that_is_killed_leaves_the_older_one_or_what_is_refused(
 
 
 def test_what_a_killed_export_left_aside_is_cleared_by_the_next(full_memory: DuckDBMemoryStore, exported: Path) -> None:
-    leftover = exported / "core" / ".execution_events.parquet.1.partial"
+    leftover = exported / "core" / f".execution_events.parquet.{2**30}.partial"  # no process has that number
     not_ours = exported / "core" / ".notes.txt.partial"
-    for path in (leftover, not_ours):
+    of_another = exported / "core" / f".execution_events.parquet.{os.getppid()}.partial"  # exports at the moment
+    for path in (leftover, not_ours, of_another):
         path.write_bytes(b"half")
     ParquetCheckpoint(full_memory, core_dir=exported / "core").export_core()
     assert not leftover.exists()
     assert not_ours.exists()
+    assert of_another.exists()

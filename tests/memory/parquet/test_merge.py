@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError
 from peva_env.memory import CORE_TABLES, DEBUG_TABLES, DuckDBMemoryStore, Session, verify
-from peva_env.memory.parquet import ParquetCheckpoint, load_recording, merge_memories
+from peva_env.memory.parquet import ParquetCheckpoint, campaign_names, load_recording, merge_memories
 from peva_env.memory.schema import IMPORTED
 from peva_env.memory.store import PolicyUpdate
 from tests.support.builders import event, rewrite_table, session
@@ -313,6 +313,50 @@ def test_two_files_of_one_name_are_two_campaigns(tmp_path: Path, other: Executio
         for _ in ("once", "twice"):
             merge_memories(a, [tmp_path / "b.duckdb"], rename=True)
             assert len(a.events("ctx")) == 2
+
+
+def test_a_file_that_was_renamed_is_known_again_when_it_was_touched_or_has_grown(tmp_path: Path) -> None:
+    grown = [event(iteration=iteration) for iteration in range(3)]
+    with memory(tmp_path / "a.duckdb") as a:
+        add_import(a, event([("f", 77)]), changed_at=1000.0)
+        for name, its, changed_at in (("b", grown[:2], 5000.0), ("c", grown[:2], 6000.0), ("d", grown, 7000.0)):
+            with memory(tmp_path / f"{name}.duckdb") as other:
+                add_import(other, *its, changed_at=changed_at)
+            merge_memories(a, [tmp_path / f"{name}.duckdb"], rename=True)
+            assert len(a.events("ctx")) == 1 + len(its)
+        n_campaigns = a.database.connection.execute("SELECT count(*) FROM run_sessions").fetchall()
+        assert n_campaigns == [(2,)]
+    with memory(tmp_path / "d.duckdb") as other:  # and the way back: under its longer name, with fewer other times
+        merge_memories(other, [tmp_path / "a.duckdb"], rename=True)
+        assert len(other.events("ctx")) == 4
+
+
+def longer_name_of(store: DuckDBMemoryStore) -> str:
+    (campaign,) = campaign_names.campaigns(store.database.connection, "run_sessions")
+    return campaign.longer_name
+
+
+@pytest.mark.parametrize("where", ["memory", "input"])
+def test_a_longer_name_that_another_campaign_has_is_refused(
+    tmp_path: Path, alpha: Path, beta: Path, where: str
+) -> None:
+    with memory(alpha) as a, memory(beta) as b:
+        name = longer_name_of(b)
+        add_campaign(a if where == "memory" else b, session(name), event(run_id=name), started_at=333.0)
+        before = content(a)
+        b.close()
+        with pytest.raises(MemoryStoreError, match=f"two different campaigns would have the name '{name}'"):
+            merge_memories(a, [beta], rename=True)
+        assert content(a) == before
+
+
+def test_runs_of_one_campaign_that_differ_in_their_times_are_different(tmp_path: Path, alpha: Path) -> None:
+    other = tmp_path / "other.duckdb"
+    other.write_bytes(alpha.read_bytes())
+    with memory(other) as store:
+        store.database.connection.execute("UPDATE execution_events SET started_at = started_at + 1")
+    with memory(alpha) as store, pytest.raises(MemoryStoreError, match="different measurements"):
+        merge_memories(store, [other], rename=True)
 
 
 def test_the_two_files_of_one_recording_that_were_imported_apart_are_one_campaign(tmp_path: Path) -> None:
