@@ -2,7 +2,8 @@
 
 What must always hold:
 
-- A record is one line. Each line is imported, or refused with its number and a reason.
+- A record is one line. Each line is imported, or refused with its number and a reason. Where any line has a value
+  beyond the header's columns, each line with more cells than the header is refused, for its cells may be shifted.
 - An import changes the whole memory or nothing; a file is imported once, also under another name. A file that has grown
   is the same campaign only under the same name.
 - A campaign has the runs of one file, as the last import read it: a file of its name that lacks one of them, or has

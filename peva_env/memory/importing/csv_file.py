@@ -4,7 +4,7 @@ import csv
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -153,7 +153,7 @@ def read_csv(path: Path) -> CsvFile:
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
     header = header._replace(cells=_without_last_empty(header.cells, 0))
-    below = [line._replace(cells=_without_last_empty(line.cells, len(header.cells))) for line in lines[1:]]
+    below = _fitted(lines[1:], len(header.cells))
     if any(len(short.cells) < len(long.cells) for short, long in zip((header, *below), lines, strict=False)):
         found.append("trailing separators")
     if lines and not below:
@@ -209,6 +209,25 @@ def _number_marks(lines: Iterable[Line]) -> tuple[str, bool]:
 
 def _with_point(cell: str) -> str:
     return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
+
+
+def _fitted(lines: Sequence[Line], n_columns: int) -> list[Line]:
+    """Return lines without the empty cells beyond the header's columns, which separators at their ends made.
+
+    Where any line has a value there, the header lacks a column, such as that of row numbers: a line that only fits
+    without its last cell is shifted, and gets a problem.
+    """
+    if not any(any(line.cells[n_columns:]) for line in lines):
+        return [line._replace(cells=_without_last_empty(line.cells, n_columns)) for line in lines]
+    return [
+        line
+        if len(line.cells) <= n_columns or any(line.cells[n_columns:])
+        else line._replace(
+            problem=f"{len(line.cells)} cells instead of {n_columns}, and another line has a value beyond the header's "
+            "columns: the cells may be shifted"
+        )
+        for line in lines
+    ]
 
 
 def _without_last_empty(cells: list[str], n_columns: int) -> list[str]:

@@ -152,12 +152,28 @@ def test_a_column_may_stand_twice_unless_it_is_used(tmp_path: Path) -> None:
 
 
 def test_cells_too_many_or_too_few_are_refused_by_line(tmp_path: Path) -> None:
-    file = saved(tmp_path, b"a,b\n1\n\n1,2,\n1,2,3\n")
+    file = saved(tmp_path, b"a,b\n1\n\n1,2\n1,2,3\n")
     path = tmp_path / "results.csv"
     assert rows(file) == [
         Refusal(path, 2, "1 cells instead of 2"),
         {"a": "1", "b": "2"},
         Refusal(path, 5, "3 cells instead of 2"),
+    ]
+
+
+@pytest.mark.parametrize("end", ["", ";"])
+def test_lines_may_be_shifted_where_any_line_has_a_value_beyond_the_header(tmp_path: Path, end: str) -> None:
+    header, *below = "rate;cpu;note", "1;10;20;", "10;20;fine", "2;10;20;slow", "3;10"
+    path = tmp_path / "results.csv"
+    assert rows(saved(tmp_path, "\n".join((header + end, *below)).encode())) == [
+        Refusal(
+            path,
+            2,
+            "4 cells instead of 3, and another line has a value beyond the header's columns: the cells may be shifted",
+        ),
+        {"rate": "10", "cpu": "20", "note": "fine"},
+        Refusal(path, 4, "4 cells instead of 3"),
+        Refusal(path, 5, "2 cells instead of 3"),
     ]
 
 
