@@ -89,7 +89,10 @@ def read_recording(file: CsvFile, units: Units, rules: OverloadConfig) -> Record
     problem = _problem(file, names, _NEEDED)
     problem = problem or _node_problem(file, units, rules)
     whole = [*(f"{column}_{name}" for name in names for column in _WHOLE_OF_FUNCTION), *_WHOLE_OF_NODE]
-    runs, refusals = accepted(run for _, run in file.read(problem, lambda row: _run(row, names, units), whole=whole))
+    numeric = [*(f"{column}_{name}" for name in names for column in (*_NEEDED[1:], *_OF_FUNCTION)), *_OF_NODE]
+    runs, refusals = accepted(
+        run for _, run in file.read(problem, lambda row: _run(row, names, units), whole=whole, numeric=numeric)
+    )
     unit = units.latency if has_latencies else None
     return Recording(file, names, runs, refusals=refusals, latency_unit=unit)
 

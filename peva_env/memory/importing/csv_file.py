@@ -22,6 +22,9 @@ _NEWLINE = re.compile(r"\r\n|\n|\r")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(?:,\d{3}){2,}", re.ASCII)
+_POINT_GROUPS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+|\.\d{3})", re.ASCII)
+"""A number with several marks, of which the points separate thousands."""
+
 _THOUSANDS = re.compile(r"([+-]?[1-9]\d{0,2})[.,](\d{3})", re.ASCII)
 """A number whose point or comma may separate thousands."""
 
@@ -53,7 +56,8 @@ class CsvFile:
 
     ``digest`` identifies the cells, whatever the encoding and the separators. ``header`` is without cells if it cannot
     be read, and line 0 if the file is empty. ``decimal_mark`` is the one of the file; in the cells it is a point.
-    ``may_have_thousands`` tells that a comma or point in the file's numbers may separate thousands.
+    ``may_have_thousands`` tells that a comma or point in the file's whole numbers may separate thousands,
+    ``mixes_marks`` that it has decimal commas and points, so that this holds for all numbers.
     """
 
     path: Path
@@ -65,6 +69,7 @@ class CsvFile:
     is_stream: bool
     decimal_mark: str
     may_have_thousands: bool
+    mixes_marks: bool
 
     @property
     def stem(self) -> str:
@@ -92,7 +97,12 @@ class CsvFile:
         return Counter(self.header.cells)
 
     def read[T](
-        self, problem: str | None, parse: Callable[[Row], T], *, whole: Collection[str] = ()
+        self,
+        problem: str | None,
+        parse: Callable[[Row], T],
+        *,
+        whole: Collection[str] = (),
+        numeric: Collection[str] = (),
     ) -> Iterator[tuple[int, T | Refusal]]:
         """Yield each line's number with the result of ``parse``, or a refusal with the ``ValueError`` that it raises.
 
@@ -101,10 +111,15 @@ class CsvFile:
             parse: parses a line's cells.
             whole: columns of whole numbers: a line is refused where one of them may have thousands, such as ``1,000``;
                 in other columns that is a number with three decimals.
+            numeric: all columns of numbers: they are the ones where the file has both decimal commas and points, and
+                there is a number with a comma in one of them.
         """
         if problem and self.header.number:
             yield self.header.number, Refusal(self.path, self.header.number, problem)
         n_columns = len(self.header.cells)
+        of_thousands = whole if self.may_have_thousands else ()
+        if self.mixes_marks and self._have_commas(numeric):
+            of_thousands = numeric
         for number, cells, damage in self.lines:
             try:
                 if problem or damage:
@@ -112,11 +127,16 @@ class CsvFile:
                 if len(cells) != n_columns:
                     raise ValueError(f"{len(cells)} cells instead of {n_columns}")
                 row = dict(zip(self.header.cells, cells, strict=True))
-                if self.may_have_thousands:
-                    self._refuse_thousands(row, whole)
+                self._refuse_thousands(row, of_thousands)
                 yield number, parse(row)
             except ValueError as error:
                 yield number, Refusal(self.path, number, str(error))
+
+    def _have_commas(self, columns: Collection[str]) -> bool:
+        """Tell whether any number of these columns has a comma, or thousands separated by points."""
+        at = [index for index, column in enumerate(self.header.cells) if column in columns]
+        cells = {line.cells[index] for line in self.lines for index in at if index < len(line.cells)}
+        return any(_DECIMAL_COMMA.fullmatch(cell) or _POINT_GROUPS.fullmatch(cell) for cell in cells)
 
     def _refuse_thousands(self, row: Row, columns: Iterable[str]) -> None:
         """Raise ``ValueError`` if a number of one of these columns may have thousands."""
@@ -147,8 +167,9 @@ def read_csv(path: Path) -> CsvFile:
     separator = _separator(texts[0][1] if texts else "")
     lines = [_line(number, text, separator) for number, text in texts]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
-    decimal_mark, may_have_thousands = (".", False) if separator == "," else _number_marks(lines)
-    if decimal_mark == ",":
+    has_no_commas = separator == "," and '"' not in source.text
+    marks = _Marks() if has_no_commas else _number_marks(lines, is_comma_separated=separator == ",")
+    if marks.decimal == ",":
         lines = [line._replace(cells=list(map(_with_point, line.cells))) for line in lines]
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
@@ -167,8 +188,9 @@ def read_csv(path: Path) -> CsvFile:
         digest=digest,
         changed_at=source.changed_at,
         is_stream=source.is_stream,
-        decimal_mark=decimal_mark,
-        may_have_thousands=may_have_thousands,
+        decimal_mark=marks.decimal,
+        may_have_thousands=marks.may_have_thousands,
+        mixes_marks=marks.are_mixed,
     )
 
 
@@ -195,16 +217,31 @@ def _separator(header: str) -> str:
     return max(_SEPARATORS, key=lambda separator: len(_line(1, header, separator).cells))
 
 
-def _number_marks(lines: Iterable[Line]) -> tuple[str, bool]:
-    """Return the decimal mark of a file's numbers, and whether a comma or point in them may separate thousands.
+class _Marks(NamedTuple):
+    """Of a file's numbers: see ``CsvFile``."""
 
-    The mark is a comma if there are numbers with one, and none with a point, or with several commas. Thousands are out
-    of the question only where no number has a comma, and one has a point that separates none, such as ``0.95``.
+    decimal: str = "."
+    may_have_thousands: bool = False
+    are_mixed: bool = False
+
+
+def _number_marks(lines: Iterable[Line], *, is_comma_separated: bool) -> _Marks:
+    """Return the marks in a file's numbers.
+
+    The decimal mark is a comma if there are numbers with one, and none with a point, or with several commas, and if no
+    comma separates the cells. Thousands are out of the question only where no number has a comma, and one has a point
+    that separates none, such as ``0.95``; or where commas separate the cells. The marks are mixed where there are
+    points and what shows decimal commas, such as ``12,5``, or where nothing shows which of the two is the decimal mark.
     """
     cells = {cell for line in lines for cell in line.cells}
-    has_commas, points = any(map(_DECIMAL_COMMA.fullmatch, cells)), set(filter(_DECIMAL_POINT.fullmatch, cells))
-    is_comma = has_commas and not points and not any(map(_COMMA_GROUPS.fullmatch, cells))
-    return "," if is_comma else ".", has_commas or all(map(_THOUSANDS.fullmatch, points))
+    commas, points = set(filter(_DECIMAL_COMMA.fullmatch, cells)), set(filter(_DECIMAL_POINT.fullmatch, cells))
+    shows_comma = not all(map(_THOUSANDS.fullmatch, commas)) or any(map(_POINT_GROUPS.fullmatch, cells))
+    shows_point = is_comma_separated or not all(map(_THOUSANDS.fullmatch, points))
+    are_mixed = bool(points) and (shows_comma or (bool(commas) and not shows_point))
+    if is_comma_separated:
+        return _Marks(are_mixed=are_mixed)
+    is_comma = commas and not points and not any(map(_COMMA_GROUPS.fullmatch, cells))
+    return _Marks("," if is_comma else ".", bool(commas) or not shows_point, are_mixed)
 
 
 def _with_point(cell: str) -> str:

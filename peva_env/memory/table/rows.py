@@ -40,8 +40,9 @@ def read_recording(file: CsvFile, table: TableMap, duration_s: float) -> Recordi
         _require_columns(file, table)
     problem = file.problem(())
     whole = set(_whole_columns(table))
+    numeric = {column for key, column in table.columns() if not key.endswith("name_column")}
     runs, refusals = accepted(
-        run for _, run in file.read(problem, lambda row: _run(row, table, duration_s), whole=whole)
+        run for _, run in file.read(problem, lambda row: _run(row, table, duration_s), whole=whole, numeric=numeric)
     )
     names = {function.name for run in runs for function in run.functions}
     names |= {function.name for function in table.functions if function.name}

@@ -300,6 +300,23 @@ def test_a_whole_number_that_may_be_thousands_is_refused(store: DuckDBMemoryStor
     assert report.n_runs == 2
 
 
+@pytest.mark.parametrize(
+    "column",
+    ["medium_latency_function_a", "cpu_usage_function_a", "cpu_usage_node", "power_usage_idle_node", "rest_seconds"],
+)
+def test_any_number_that_may_be_thousands_is_refused_where_there_are_decimal_commas_and_points(
+    store: DuckDBMemoryStore, tmp_path: Path, column: str
+) -> None:
+    changes: list[dict[str, str]] = [{}, {column: "1.234"}, {"power_usage_node": "12!5"}]
+    path = write(tmp_path / STAMPED, *(row({"a": "10"}, **change) for change in changes))
+    shortened = re.sub(r"(\.\d)\d\d\b", r"\1", path.read_text())  # no other number may have thousands
+    path.write_text(shortened.replace(",", ";").replace("!", ",").replace(";1.2;", ";1.234;"))
+    report = bring(store, path)
+    assert report.n_runs == 1
+    assert [refusal.line for refusal in report.refusals] == [3, 4]
+    assert report.refusals[0].reason == (f"{column} is '1.234', which could be 1234 or 1.234: write 1234 or 1.2340")
+
+
 def test_a_skipped_rate_that_may_be_thousands_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     path = german(write(tmp_path / "skipped-x.csv", skip(a="1.000"), skip(a="20")))
     report = bring(store, path)

@@ -102,6 +102,29 @@ def test_a_whole_number_with_what_may_be_thousands_is_refused_and_no_other_numbe
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("n;x\n10;12,5\n10;1.234\n10;0.5\n", ["1.234"]),
+        ("n;x\n10;12.345,5\n10;1.234\n10;-12.500\n", ["1.234", "-12.500"]),
+        ("n;x\n10;1.234.567\n10;1.234\n10;0.95\n", ["1.234"]),
+        ('n,x\n10,"12,5"\n10,1.234\n', ["1.234"]),
+        ("n\tx\n10\t1,234\n10\t1.234\n", ["1,234", "1.234"]),
+        ("n\tx\n20,000\t1.234\n10\t12.5\n", []),
+        ('n,x\n"20,000",1.234\n"a",1.234\n', []),
+        ("n;x\n10;12,5\n10;1,234\n10;1.234.567\n", []),
+        ("n;x\n10,20;12.500\n", []),
+        ('n,x\n"10,20",12.500\n', []),
+    ],
+)
+def test_any_number_that_may_have_thousands_is_refused_in_a_file_with_decimal_commas_and_points(
+    tmp_path: Path, text: str, refused: list[str]
+) -> None:
+    file = saved(tmp_path, text.encode())
+    found = [row for _, row in file.read(None, dict, numeric=["x"]) if isinstance(row, Refusal)]
+    assert [refusal.reason.split(", which")[0] for refusal in found] == [f"x is {cell!r}" for cell in refused]
+
+
 def test_points_and_commas_in_one_file_may_separate_thousands_and_stay(tmp_path: Path) -> None:
     file = saved(tmp_path, b"a;b\n0,95;1.000\n")
     assert "decimal commas" not in file.found

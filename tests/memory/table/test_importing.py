@@ -295,6 +295,22 @@ def test_a_whole_number_that_may_be_thousands_is_refused(store: DuckDBMemoryStor
     assert (run.node.cpu_pct, run.node.ram_bytes, run.cooldown_s) == (12.125, 1.25 * 2**30, 1.5)
 
 
+def test_a_latency_that_may_be_thousands_is_refused_where_there_are_decimal_commas_and_points(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    mapping = """
+functions: [{name: a, rate_rps: rate, success_rate: {constant: 1}, latency: {unit: ms, mean: lat}}]
+node: {cpu_pct: cpu, ram_pct: ram}
+"""
+    report = bring(store, tmp_path, mapping, "rate;cpu;ram;lat;version\n10;20,5;30,5;12,5;1\n50;85;30;1.234;1.000\n")
+    assert [(refusal.line, refusal.reason.partition(", ")[0]) for refusal in report.refusals] == [
+        (2, "lat is '12,5'"),
+        (3, "lat is '1.234'"),
+    ]
+    report = bring(store, tmp_path, mapping, "rate;cpu;ram;lat;version\n50;85;30;2.5;1.000\n50;85;30;3;2,5\n")
+    assert report.refusals == ()
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     numbers=st.lists(st.sampled_from((1, 7, 1000, 1234, 20_000, 999_000, 3_000_000)), min_size=1, max_size=4),
