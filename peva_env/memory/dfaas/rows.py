@@ -26,6 +26,7 @@ from peva_env.memory.importing import (
     function_of_counts,
     integer,
     is_missing,
+    kind_in_name,
     latency_ms,
     number,
     rest_s,
@@ -80,7 +81,7 @@ def read_recording(file: CsvFile, units: Units, rules: OverloadConfig) -> Record
     columns = file.header.cells
     needed = tuple(f"{column}_" for column in _NEEDED)  # any of them names a function, so that the others are missed
     names = tuple(sorted({column.partition(_FUNCTION)[2] for column in columns if column.startswith(needed)}))
-    if all(column.startswith((_FUNCTION, _RATE)) for column in columns):
+    if _lists_skips(file):
         skips, refusals = accepted(_skips(file, names))
         return Recording(file, names, skips=skips, refusals=refusals, is_results=False)
     has_latencies = any(column.startswith(_LATENCY) for column in columns)
@@ -95,6 +96,12 @@ def read_recording(file: CsvFile, units: Units, rules: OverloadConfig) -> Record
     )
     unit = units.latency if has_latencies else None
     return Recording(file, names, runs, refusals=refusals, latency_unit=unit)
+
+
+def _lists_skips(file: CsvFile) -> bool:
+    """Tell whether a file lists skipped configurations: it is not named ``results``, and has no columns of results."""
+    has_rates_only = all(column.startswith((_FUNCTION, _RATE)) for column in file.header.cells)
+    return has_rates_only and kind_in_name(file) != "results"
 
 
 def _problem(file: CsvFile, functions: Sequence[str], per_function: Sequence[str]) -> str | None:

@@ -26,7 +26,7 @@ A ``results`` file and its ``skipped`` file are one campaign. Values that they l
 - The *verdict* is by ``peva_env.rules.judge``. Where the recording says otherwise, the last reason says so.
 """
 
-from peva_env.memory.importing.campaign import RECORDED_AS
+from peva_env.memory.importing.campaign import RECORDED_AS, kind_in_name
 from peva_env.memory.importing.cells import integer, is_missing, number, rounded
 from peva_env.memory.importing.copies import Copy
 from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, read_csv, shortened, unique_paths
@@ -58,6 +58,7 @@ __all__ = [
     "import_recordings",
     "integer",
     "is_missing",
+    "kind_in_name",
     "latency_ms",
     "number",
     "read_csv",

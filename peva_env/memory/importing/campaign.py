@@ -111,6 +111,12 @@ def _run_id(name: str) -> str:
     return f"{run_id}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:_DIGITS]}"
 
 
+def kind_in_name(file: CsvFile) -> str | None:
+    """Return ``results`` or ``skipped`` if a file's name begins so, else None."""
+    kind = _KIND.match(file.stem)
+    return kind and kind[1]
+
+
 def _name(file: CsvFile) -> str:
     """Return the part of a file's name that its campaign is called by; a stream is called by its content."""
     if file.is_stream:

@@ -211,6 +211,18 @@ def test_skipped_rows_are_events_of_their_own_kind(store: DuckDBMemoryStore, tmp
     assert [(refusal.line, refusal.reason) for refusal in report.refusals] == [(4, REPEATED)]
 
 
+@pytest.mark.parametrize("name", ["results-2024.csv", "results.csv.gz"])
+def test_results_that_lack_their_columns_are_no_skipped_configurations(
+    store: DuckDBMemoryStore, tmp_path: Path, name: str
+) -> None:
+    path = write(tmp_path / name, skip(a="10"), skip(a="20"))
+    report = bring(store, path)
+    reason = "column success_rate_function_a is missing"
+    assert report.refusals == tuple((path, line, reason) for line in (1, 2, 3))
+    assert keys(store) == []
+    assert bring(store, path.rename(tmp_path / "2024.csv")).n_skipped == 2
+
+
 def test_the_pieces_in_which_dfaas_wrote_a_configuration_are_none(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     pieces = [skip(c="5", b="", a=""), skip(c="5", b="0", a=""), skip(c="5", b="0", a="7")]
     more = [skip(c="5", b="", a=""), skip(c="5", b="0", a=""), skip(c="5", b="0", a="8")]
@@ -351,7 +363,7 @@ def test_half_a_line_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> Non
     [
         ("rate_function_a,function_a,cpu_usage_node", "column success_rate_function_a is missing"),
         ("function_a", "column rate_function_a is missing"),
-        ("function_a,rate_function_a,rate_function_b", "column function_b is missing"),
+        ("function_a,rate_function_a,success_rate_function_a,rate_function_b", "column function_b is missing"),
         ("function_a,rate_function_a,success_rate_function_b", "column success_rate_function_a is missing"),
         ("function_a,rate_function_a,function_a", "column function_a is there twice"),
         ("a,b,c", "there is no column function_X"),
