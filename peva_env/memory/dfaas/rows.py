@@ -53,6 +53,8 @@ _OF_NODE = (
 )
 """Columns that a file may lack."""
 
+_OF_RESULTS = tuple(f"{column}_" for column in (*_NEEDED[2:], *_OF_FUNCTION))
+
 _WHOLE_OF_FUNCTION = ("rate_function", "replica", "ram_usage_function")
 _WHOLE_OF_NODE = ("ram_usage_node", "ram_usage_idle_node")
 
@@ -99,9 +101,14 @@ def read_recording(file: CsvFile, units: Units, rules: OverloadConfig) -> Record
 
 
 def _lists_skips(file: CsvFile) -> bool:
-    """Tell whether a file lists skipped configurations: it is not named ``results``, and has no columns of results."""
-    has_rates_only = all(column.startswith((_FUNCTION, _RATE)) for column in file.header.cells)
-    return has_rates_only and kind_in_name(file) != "results"
+    """Tell whether a file lists skipped configurations: it has no columns of results, and is not named ``results``.
+
+    If it is not named ``skipped`` either, any other column may be one of results whose name is damaged.
+    """
+    columns, kind = file.header.cells, kind_in_name(file)
+    if kind == "skipped":
+        return not any(column in _OF_NODE or column.startswith(_OF_RESULTS) for column in columns)
+    return kind is None and all(column.startswith((_FUNCTION, _RATE)) for column in columns)
 
 
 def _problem(file: CsvFile, functions: Sequence[str], per_function: Sequence[str]) -> str | None:

@@ -223,6 +223,22 @@ def test_results_that_lack_their_columns_are_no_skipped_configurations(
     assert bring(store, path.rename(tmp_path / "2024.csv")).n_skipped == 2
 
 
+@pytest.mark.parametrize("column", ["", "note", "time"])
+def test_a_list_of_skipped_configurations_may_have_any_further_column(
+    store: DuckDBMemoryStore, tmp_path: Path, column: str
+) -> None:
+    rows = [{column: "1"} | skip(a="10"), {column: "2"} | skip(a="20")]
+    report = bring(store, write(tmp_path / "skipped-p.csv", *rows))
+    assert (report.refusals, report.n_skipped) == ((), 2)
+
+
+@pytest.mark.parametrize("column", ["success_rate_function_a", "replica_a", "cpu_usage_node", "overloaded_node"])
+def test_a_file_with_a_column_of_results_is_no_list_of_skipped_configurations(
+    store: DuckDBMemoryStore, tmp_path: Path, column: str
+) -> None:
+    assert bring(store, write(tmp_path / "skipped-p.csv", skip(a="10") | {column: "1"})).n_skipped == 0
+
+
 def test_the_pieces_in_which_dfaas_wrote_a_configuration_are_none(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     pieces = [skip(c="5", b="", a=""), skip(c="5", b="0", a=""), skip(c="5", b="0", a="7")]
     more = [skip(c="5", b="", a=""), skip(c="5", b="0", a=""), skip(c="5", b="0", a="8")]
