@@ -79,7 +79,7 @@ def test_of_many_reasons_for_refusal_the_ten_most_common_are_shown() -> None:
 
 
 def test_an_import_with_the_wrong_number_of_cores_is_suspicious() -> None:
-    path = write(Path(STAMPED), row({"a": "10"}, cpu_usage_node="130"))
+    path = write(Path(STAMPED), row({"a": "10"}, cpu_usage_node="100"))
     assert "so few agree" in peva("memory", "import-dfaas", str(path), *OPTIONS, "--cores", "1").stdout
 
 

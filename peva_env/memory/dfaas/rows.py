@@ -31,6 +31,7 @@ from peva_env.memory.importing import (
     number,
     rest_s,
     rounded,
+    share_pct,
     shortened,
 )
 
@@ -238,24 +239,29 @@ def _mean_ms(row: Row, name: str, units: Units) -> float | None:
 
 
 def _node(row: Row, units: Units) -> NodeMeasurement:
-    cpu_pct, idle_cpu_pct = number(row, "cpu_usage_node"), number(row, "cpu_usage_idle_node")
     return NodeMeasurement(
-        cpu_pct=None if cpu_pct is None else cpu_pct / units.cores,
+        cpu_pct=_cpu_pct(row, "cpu_usage_node", units),
         ram_bytes=rounded(row, _RAM_BYTES),
         ram_pct=_ram_pct(row, "", units),
         power_uw=number(row, "power_usage_node"),
-        idle_cpu_pct=None if idle_cpu_pct is None else idle_cpu_pct / units.cores,
+        idle_cpu_pct=_cpu_pct(row, "cpu_usage_idle_node", units),
         idle_ram_bytes=rounded(row, "ram_usage_idle_node"),
         idle_ram_pct=_ram_pct(row, "_idle", units),
         idle_power_uw=number(row, "power_usage_idle_node"),
     )
 
 
+def _cpu_pct(row: Row, column: str, units: Units) -> float | None:
+    summed_pct = number(row, column)
+    found_pct = None if summed_pct is None else summed_pct / units.cores
+    return share_pct(found_pct, lambda: f"{column} is {shortened(row[column])}", "is --cores right?")
+
+
 def _ram_pct(row: Row, idle: str, units: Units) -> float | None:
     """Return the recorded percentage, or compute it from the bytes where there is no such column."""
     column = f"ram_usage{idle}_node"
-    if f"{column}_percentage" in row or units.ram_bytes is None:
-        return number(row, f"{column}_percentage")
+    if (share := f"{column}_percentage") in row or units.ram_bytes is None:
+        return share_pct(number(row, share), lambda: f"{share} is {shortened(row[share])}", "is it in percent?")
     used_bytes = number(row, column)
     if used_bytes is None:
         return None

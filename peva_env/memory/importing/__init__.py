@@ -40,6 +40,7 @@ from peva_env.memory.importing.recording import (
     function_of_counts,
     latency_ms,
     rest_s,
+    share_pct,
 )
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "read_csv",
     "rest_s",
     "rounded",
+    "share_pct",
     "shortened",
     "unique_paths",
 ]

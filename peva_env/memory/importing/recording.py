@@ -1,6 +1,6 @@
 """What a shape of files (``peva_env.memory.dfaas``, ``peva_env.memory.table``) makes of a file."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,10 @@ type Rates = dict[str, int]
 _PER_MS: dict[LatencyUnit, float] = {"ns": 1e6, "us": 1e3, "ms": 1.0, "s": 1e-3}
 _SHORTEST_MS, _LONGEST_RUNS = 1e-3, 10
 """A latency under 1 us, or over 10 times the duration of a run, was recorded in another unit."""
+
+
+_MOST_PCT = 110
+"""Of a node's capacity: what is measured may be a little above all of it, and a wrong unit makes it far more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,22 @@ def latency_ms(row: Row, column: str, unit: LatencyUnit, duration_s: float) -> f
     if not _SHORTEST_MS < value_ms < _LONGEST_RUNS * 1000 * duration_s:
         raise ValueError(f"{shortened(column)} is {shortened(row[column])}, no latency in {unit}")
     return value_ms
+
+
+def share_pct(found_pct: float | None, said: Callable[[], str], question: str) -> float | None:
+    """Return a use of a node in percent of its capacity, None if it is missing.
+
+    Args:
+        found_pct: it.
+        said: returns what the line says, for a message.
+        question: what may be wrong if it is too large.
+
+    Raises:
+        ValueError: it is more than any node uses.
+    """
+    if found_pct is not None and found_pct > _MOST_PCT:
+        raise ValueError(f"{said()}, {found_pct:g} percent of the node's capacity; {question}")
+    return found_pct
 
 
 def rest_s(seconds: float | None) -> float:

@@ -17,15 +17,13 @@ from peva_env.memory.importing import (
     latency_ms,
     number,
     rest_s,
+    share_pct,
     shortened,
 )
 from peva_env.memory.table.mapping import FunctionMap, TableMap, Value
 
 _MAX_LISTED = 1000
 """Characters of the list of a table's columns that a message shows."""
-
-_MOST_PCT = 110
-"""Of a node's capacity: what is measured may be a little above all of it, and a wrong scale makes it far more."""
 
 _MAX_INT32, _MAX_BYTES = 2**31 - 1, 2**53
 
@@ -197,10 +195,7 @@ def _value(row: Row, value: Value | None) -> float | None:
 
 
 def _share_pct(row: Row, value: Value | None) -> float | None:
-    found = _value(row, value)
-    if value is not None and found is not None and found > _MOST_PCT:
-        raise ValueError(f"{_said(row, value)}, {found:g} percent of the node's capacity; is its scale right?")
-    return found
+    return share_pct(_value(row, value), lambda: _said(row, value), "is its scale right?")
 
 
 def _whole(row: Row, value: Value | None, *, is_rounded: bool = False, most: int = _MAX_INT32) -> int | None:

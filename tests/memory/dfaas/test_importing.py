@@ -301,6 +301,24 @@ def test_a_row_that_cannot_be_right_is_refused_with_its_reason(
     assert report.n_runs == 2
 
 
+@pytest.mark.parametrize("options", [{}, {"ram_gib": 16}])
+@pytest.mark.parametrize(
+    ("column", "cell", "rest"),
+    [
+        ("cpu_usage_node", "221", "110.5 percent of the node's capacity; is --cores right?"),
+        ("cpu_usage_idle_node", "900.0", "450 percent of the node's capacity; is --cores right?"),
+        ("ram_usage_node_percentage", "8589934592", "8.58993e+09 percent of the node's capacity; is it in percent?"),
+        ("ram_usage_idle_node_percentage", "111", "111 percent of the node's capacity; is it in percent?"),
+    ],
+)
+def test_more_than_all_of_a_node_is_refused(
+    store: DuckDBMemoryStore, tmp_path: Path, column: str, cell: str, rest: str, options: dict[str, Any]
+) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}, cpu_usage_node="220"), row({"a": "10"}, **{column: cell}))
+    report = bring(store, path, **options)
+    assert (report.n_runs, report.refusals) == (1, ((path, 3, f"{column} is {cell}, {rest}"),))
+
+
 def test_milliseconds_are_not_taken_for_nanoseconds_nor_the_other_way_round(
     store: DuckDBMemoryStore, tmp_path: Path
 ) -> None:

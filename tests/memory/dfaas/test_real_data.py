@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from peva_env.config import OverloadConfig
 from peva_env.memory.dfaas import import_dfaas
 from peva_env.memory.dfaas.rows import PIECE
 from peva_env.memory.importing import ImportReport
@@ -66,8 +67,10 @@ def exported(imported: Imported, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def bring(store: DuckDBMemoryStore, node: str, paths: list[Path], cores: int) -> ImportReport:
-    return import_dfaas(store, paths, node=node, cores=cores, latency_unit="ns", duration_s=30.0)
+def bring(
+    store: DuckDBMemoryStore, node: str, paths: list[Path], cores: int, rules: OverloadConfig | None = None
+) -> ImportReport:
+    return import_dfaas(store, paths, node=node, cores=cores, latency_unit="ns", duration_s=30.0, rules=rules)
 
 
 def contents(store: DuckDBMemoryStore) -> list[Any]:
@@ -133,12 +136,25 @@ def test_cpu_summed_over_cores_would_call_nearly_every_run_overloaded(
     # The older rule compared the sum with 80: as if every node had one core. Some of the files are enough to see it.
     results = [path for path in files[node] if path.name.startswith("results")][::every]
     shares = {}
-    for cores in (1, CORES[node]):
+    for divisor in (1, CORES[node]):
+        rules = OverloadConfig(cpu_overload_pct_of_capacity=80 * divisor / CORES[node])
         with closing(DuckDBMemoryStore(":memory:")) as store:
             store.startup()
-            bring(store, node, results, cores)
-            ((shares[cores],),) = store.database.connection.execute(
+            bring(store, node, results, CORES[node], rules)
+            ((shares[divisor],),) = store.database.connection.execute(
                 "SELECT avg((verdict = 'OVERLOADED')::INTEGER) FROM execution_events"
             ).fetchall()
     assert shares[1] > flagged
     assert shares[CORES[node]] < 0.3
+
+
+@pytest.mark.parametrize(("node", "refused", "every"), [("LIGHT", 0.7, 3), ("MID", 0.999, 12)])
+def test_too_few_cores_are_told_by_most_lines(
+    files: dict[str, list[Path]], node: str, refused: float, every: int
+) -> None:
+    results = [path for path in files[node] if path.name.startswith("results")][::every]
+    with closing(DuckDBMemoryStore(":memory:")) as store:
+        store.startup()
+        report = bring(store, node, results, cores=1)
+    n_told = sum(refusal.reason.endswith("is --cores right?") for refusal in report.refusals)
+    assert n_told > refused * (report.n_runs + len(report.refusals))
