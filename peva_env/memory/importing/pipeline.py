@@ -8,11 +8,11 @@ from typing import Any
 from peva_env.config import LONGEST_S, OverloadConfig
 from peva_env.contracts import EventKind
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.memory.contexts import possible_hashes
+from peva_env.memory.contexts import parsed_context, possible_hashes
 from peva_env.memory.database import Database
 from peva_env.memory.importing.campaign import ImportedCampaign, campaign_of
 from peva_env.memory.importing.copies import MEASURED, Copy, content, drop_copies
-from peva_env.memory.importing.csv_file import Refusal
+from peva_env.memory.importing.csv_file import Refusal, shortened
 from peva_env.memory.importing.recording import Recording
 from peva_env.memory.importing.staging import LATENCIES_IN, Staging, loaded
 from peva_env.memory.parquet import Incoming, MergeCount, merge_tables
@@ -163,15 +163,25 @@ def _check_unit(database: Database, recording: Recording, campaign: ImportedCamp
 def _check_sessions(database: Database, sources: Mapping[str, str]) -> None:
     """Raise ``MemoryStoreError`` if the memory has a campaign of another context under the name of a file's."""
     session = database.connection.execute(
-        f"SELECT old.run_id, old.agent FROM run_sessions old JOIN {sources['run_sessions']} new USING (run_id) "  # noqa: S608
+        "SELECT run_id, old.context_json, new.context_json "  # noqa: S608
+        f"FROM run_sessions old JOIN {sources['run_sessions']} new USING (run_id) "
         "WHERE old.context_hash <> new.context_hash OR old.context_json <> new.context_json "
         "OR old.agent IS DISTINCT FROM new.agent LIMIT 1"
     ).fetchone()
     if session:
+        run_id, old, new = session
         raise MemoryStoreError(
-            f"memory {database.path}: campaign {session[0]!r} is there already, of other functions, cores, duration or "
-            "rules; import into another memory, or give another node name"
+            f"memory {database.path}: campaign {run_id!r} is there already, of other "
+            f"functions{_new_functions(old, new)}, cores, duration or rules; "
+            "import into another memory, or give another node name"
         )
+
+
+def _new_functions(old: str | None, new: str | None) -> str:
+    """Return which functions only the new one of two contexts has, for a message."""
+    before, now = (parsed_context(text).get("functions") for text in (old, new))
+    names = sorted(now.keys() - before.keys()) if isinstance(before, dict) and isinstance(now, dict) else ()
+    return f" (new: {shortened(', '.join(names))})" if names else ""
 
 
 def _check_runs(database: Database, events: str, staging: Staging) -> None:

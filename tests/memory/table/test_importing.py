@@ -344,6 +344,15 @@ def test_another_scale_of_the_rates_of_the_same_table_is_an_error(store: DuckDBM
     assert bring(store, tmp_path, PODS, PODS_TABLE).merged["execution_events"].kept == 2
 
 
+def test_a_table_that_has_grown_by_a_function_is_an_error_that_names_it(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    bring(store, tmp_path, ONE_A_ROW, ONE_A_ROW_TABLE, rules=SUCCESS_ONLY)
+    with pytest.raises(MemoryStoreError, match=r"is there already, of other functions \(new: curl, nmap\), cores, "):
+        bring(store, tmp_path, ONE_A_ROW, f"{ONE_A_ROW_TABLE}nmap,10,1\ncurl,10,1\n", rules=SUCCESS_ONLY)
+    assert len(events(store)) == 3
+
+
 def test_tables_of_the_same_configurations_with_other_latencies_are_other_runs(
     store: DuckDBMemoryStore, tmp_path: Path
 ) -> None:
