@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -163,9 +164,9 @@ def read_csv(path: Path) -> CsvFile:
         MemoryStoreError: the file cannot be read, is damaged, or is an archive.
     """
     source = read_source(path)
-    texts = [(number, text) for number, text in enumerate(_NEWLINE.split(source.text), 1) if text.strip()]
+    texts = list(dropwhile(lambda line: not line[1].strip(), enumerate(_NEWLINE.split(source.text), 1)))
     separator = _separator(texts[0][1] if texts else "")
-    lines = [_line(number, text, separator) for number, text in texts]
+    lines = [_line(number, text, separator) for number, text in texts if text.strip() or separator in text]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
     has_no_commas = separator == "," and '"' not in source.text
     marks = _Marks() if has_no_commas else _number_marks(lines, is_comma_separated=separator == ",")

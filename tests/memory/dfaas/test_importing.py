@@ -319,6 +319,13 @@ def test_more_than_all_of_a_node_is_refused(
     assert (report.n_runs, report.refusals) == (1, ((path, 3, f"{column} is {cell}, {rest}"),))
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_line_of_separators_is_refused(store: DuckDBMemoryStore, tmp_path: Path, separator: str) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}))
+    path.write_text(f"{path.read_text()}{18 * ','}\n".replace(",", separator))
+    assert bring(store, path).refusals == ((path, 3, "there is no function in it"),)
+
+
 def test_milliseconds_are_not_taken_for_nanoseconds_nor_the_other_way_round(
     store: DuckDBMemoryStore, tmp_path: Path
 ) -> None:

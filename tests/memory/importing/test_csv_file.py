@@ -174,6 +174,24 @@ def test_a_column_may_stand_twice_unless_it_is_used(tmp_path: Path) -> None:
         assert problem == "column b is there twice"
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_a_line_of_separators_is_a_line(tmp_path: Path, separator: str) -> None:
+    lines = "a,b,c", "1,2,3", ",,", "", " ", ",,,,", ","
+    file = saved(tmp_path, "\n".join(lines).replace(",", separator).encode())
+    path = tmp_path / "results.csv"
+    assert rows(file) == [
+        {"a": "1", "b": "2", "c": "3"},
+        {"a": "", "b": "", "c": ""},
+        {"a": "", "b": "", "c": ""},
+        Refusal(path, 7, "2 cells instead of 3"),
+    ]
+
+
+def test_lines_of_blanks_above_the_header_are_none(tmp_path: Path) -> None:
+    file = saved(tmp_path, b"\t\t\n \na\tb\n1\t2\n")
+    assert (file.header.number, rows(file)) == (3, [{"a": "1", "b": "2"}])
+
+
 def test_cells_too_many_or_too_few_are_refused_by_line(tmp_path: Path) -> None:
     file = saved(tmp_path, b"a,b\n1\n\n1,2\n1,2,3\n")
     path = tmp_path / "results.csv"
