@@ -490,7 +490,7 @@ def test_an_export_that_is_killed_leaves_the_older_one_or_what_is_refused(
 
 
 def test_what_a_killed_export_left_aside_is_cleared_by_the_next(full_memory: DuckDBMemoryStore, exported: Path) -> None:
-    leftover = exported / "core" / f".execution_events.parquet.{2**30}.partial"  # no process has that number
+    leftover = exported / "core" / f".execution_events.parquet.{2**29}.partial"  # no process has that number
     not_ours = exported / "core" / ".notes.txt.partial"
     of_another = exported / "core" / f".execution_events.parquet.{os.getppid()}.partial"  # exports at the moment
     for path in (leftover, not_ours, of_another):
