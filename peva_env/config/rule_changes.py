@@ -14,7 +14,7 @@ type RuleChanges = Mapping[str, Any]
 
 
 _WORDS = {"null": None, "true": True, "false": False}
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 type AskedRules = RuleChanges | OverloadConfig | None

@@ -166,6 +166,12 @@ def test_an_error_names_key_value_and_remedy(data: dict[str, Any], said: str) ->
     assert said in problem_of(data)
 
 
+@pytest.mark.parametrize("key", ["run_id", "duration"])
+def test_a_very_long_value_is_refused_at_once(key: str) -> None:
+    """It took minutes: the time of a regular expression grew with the square of its length."""
+    assert f"{key} = 'aaaaaaaaaa" in problem_of({key: "a" * 1_000_000})
+
+
 @pytest.mark.parametrize(
     "name", ["a/b", 'a"b', "..", "a..b", "", "a b", "-a", "a.", "a\n", "ä", "a:b", "a|b", "x" * 64]
 )

@@ -51,6 +51,7 @@ def test_a_plain_number_is_returned(text: str) -> None:
         ("١٢", "not a number: only the digits 0 to 9 count"),
         ("nan", "not a number"),
         ("", "not a number"),
+        ("9" * 200_000 + "x", "not a number"),  # at once: it took minutes
     ],
 )
 def test_what_is_a_number_for_python_alone_is_none(text: str, said: str) -> None:
