@@ -24,6 +24,7 @@ _BASIS_TEXTS = {
     "inferred": "inferred from what was measured",
     "contradicted": "contradicted: measurements cannot all be right",
     "predicted": "predicted, not proved",
+    "unknown": "nothing measured supports a prediction",
 }
 _RATES = ("now", "proved OK up to", "predicted OK up to", "proved overloaded from", "highest on the map")
 _CERTAIN = 0.95
@@ -36,9 +37,12 @@ def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> Non
         how, because = f"{how}: {_count(because[0])}{_incomplete(because[0], node_map.iterations)}", ()
     if answer.confidence is not None:
         how += f", {confidence_text(answer.confidence)} sure"
-    if answer.basis in ("contradicted", "predicted"):
+    if answer.basis in ("contradicted", "predicted") and answer.overloaded is not None:
         how += f", overloaded with a probability of {_probability(answer.overloaded)}"
-    say(console, Text(f"{config_text(answer.config)}: ") + _verdict(answer.verdict) + Text(f", {how}"))
+    if answer.basis == "unknown":
+        how += f": no measured load with {', '.join(map(one_line, answer.never_ok))} is OK"
+    verdict = Text("unknown") if answer.verdict is None else _verdict(answer.verdict)
+    say(console, Text(f"{config_text(answer.config)}: ") + verdict + Text(f", {how}"))
     _print_neighbours(console, "measured" if answer.basis == "contradicted" else "follows from", because)
     _print_neighbours(console, "nearest", answer.nearest)
     if answer.beyond and answer.basis == "predicted":

@@ -12,7 +12,7 @@ from peva_env.maps.node_map import NodeMap
 from peva_env.maps.prediction import predict
 from peva_env.space import Config, ConfigKey, config_key, config_pairs, no_lower
 
-type Basis = Literal["measured", "inferred", "contradicted", "predicted"]
+type Basis = Literal["measured", "inferred", "contradicted", "predicted", "unknown"]
 
 _PROVED = ("measured", "inferred")
 _EVEN = 0.5
@@ -51,21 +51,24 @@ class LoadAnswer:
     """The answer of a map about the load of one configuration.
 
     ``overloaded`` is the probability of overload, 0 or 1 where the configuration is measured or inferred; ``verdict``
-    is the more likely verdict. ``because`` are the measured configurations from which the verdict follows, or that
-    contradict each other; ``nearest`` the nearest measured configuration of each verdict. ``beyond`` are the functions
-    whose rate is higher than any measured rate of theirs: a prediction there is a guess. ``confidence`` is that of the
-    verdict of ``because``, 0..1, None where the configuration is neither measured nor inferred, or its runs have no
-    margins; see ``peva_env.rules.evidence``.
+    is the more likely verdict. Both are None where the basis is ``unknown``: the prediction is OK, but rests on no
+    measurement, because ``never_ok``, some of its functions, are in no measured configuration that is OK. ``because``
+    are the measured configurations from which the verdict follows, or that contradict each other; ``nearest`` the
+    nearest measured configuration of each verdict. ``beyond`` are the functions whose rate is higher than any
+    measured rate of theirs: a prediction there is a guess. ``confidence`` is that of the verdict of ``because``,
+    0..1, None where the configuration is neither measured nor inferred, or its runs have no margins; see
+    ``peva_env.rules.evidence``.
     """
 
     config: Config
-    verdict: Verdict
+    verdict: Verdict | None
     basis: Basis
-    overloaded: float
+    overloaded: float | None
     because: tuple[Neighbour, ...]
     nearest: tuple[Neighbour, ...]
     headroom: tuple[Headroom, ...]
     beyond: tuple[str, ...]
+    never_ok: tuple[str, ...]
     confidence: float | None
 
 
@@ -89,28 +92,40 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
     judge = _judge(node_map, [asked, *(one for configs in steps.values() for one in configs[1:])])
     likely = judge(asked)
     basis, because = _basis(node_map, asked)
+    if likely is None:
+        basis, verdict = "unknown", None
+    else:
+        verdict = Verdict.OVERLOADED if likely > _EVEN else Verdict.OK
     return LoadAnswer(
         config=asked,
-        verdict=Verdict.OVERLOADED if likely > _EVEN else Verdict.OK,
+        verdict=verdict,
         basis=basis,
         overloaded=likely,
         because=tuple(_neighbour(node_map, one) for one in because),
         nearest=tuple(_nearest(node_map, asked)),
         headroom=tuple(_headroom(known, name, configs, judge) for name, configs in steps.items() if len(configs) > 1),
         beyond=tuple(_beyond(node_map, asked)),
+        never_ok=tuple(_never_ok(node_map, asked)),
         confidence=node_map.confidence(because[0]) if basis in _PROVED else None,
     )
 
 
-def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float]:
-    """Return a function from one of these configurations to its probability of overload; all are predicted at once."""
+def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float | None]:
+    """Return a function from one of these configurations to its probability of overload; all are predicted at once.
+
+    It returns None for a configuration that is predicted OK without a measurement that supports that. The agent takes
+    no load at all for OK: below overloaded measurements alone, it predicts OK from that.
+    """
     known = node_map.known
     unknown = [config for config in configs if known.verdict(config) is None]
     predicted = dict(zip(map(config_key, unknown), predict(node_map, unknown).tolist(), strict=True)) if unknown else {}
 
-    def judge(config: Config) -> float:
+    def judge(config: Config) -> float | None:
         verdict = known.verdict(config)
-        return predicted[config_key(config)] if verdict is None else float(verdict is Verdict.OVERLOADED)
+        if verdict is not None:
+            return float(verdict is Verdict.OVERLOADED)
+        likely = predicted[config_key(config)]
+        return None if likely <= _EVEN and any(_never_ok(node_map, config)) else likely
 
     return judge
 
@@ -125,13 +140,15 @@ def _raised(known: MonotoneMap, config: Config, function: str) -> Iterator[Confi
             yield raised
 
 
-def _headroom(known: MonotoneMap, function: str, steps: list[Config], judge: Callable[[Config], float]) -> Headroom:
+def _headroom(
+    known: MonotoneMap, function: str, steps: list[Config], judge: Callable[[Config], float | None]
+) -> Headroom:
     """Return how far one function can be raised; ``steps`` is the configuration, then its copies with higher rates."""
     rates = [dict(one).get(function, 0) for one in steps]
     verdicts = list(map(known.verdict, steps))
     n_below = verdicts.index(Verdict.OVERLOADED) if Verdict.OVERLOADED in verdicts else len(steps)
     ok = [rate for rate, verdict in zip(rates[:n_below], verdicts, strict=False) if verdict is Verdict.OK]
-    n_likely_ok = len(list(takewhile(lambda one: judge(one) <= _EVEN, steps)))
+    n_likely_ok = len(list(takewhile(lambda likely: likely is not None and likely <= _EVEN, map(judge, steps))))
     return Headroom(
         function=function,
         rate_rps=rates[0],
@@ -175,6 +192,13 @@ def _beyond(node_map: NodeMap, config: Config) -> Iterator[str]:
     for name, rate in config:
         if rate > max((own for one in measured for other, own in one if other == name), default=-1):
             yield name
+
+
+def _never_ok(node_map: NodeMap, config: Config) -> Iterator[str]:
+    """Yield the functions that are in no measured configuration that is OK."""
+    measured = node_map.known.measured.items()
+    ok = {name for key, verdict in measured if verdict is Verdict.OK for name in key[0]}
+    return (name for name, _ in config if name not in ok)
 
 
 def _nearest(node_map: NodeMap, config: Config) -> Iterator[Neighbour]:

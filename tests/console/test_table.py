@@ -9,6 +9,7 @@ from peva_agents.arena import TextTable
 from peva_env.console import print_table, print_verdicts
 from peva_env.console.answer import print_answer
 from peva_env.console.memory import print_memory
+from peva_env.contracts import Verdict
 from peva_env.maps import ask, read_map
 from peva_env.memory import DEFAULT_SCHEMA_VERSION, reading, summarize_memory
 from peva_env.space import config_key
@@ -69,3 +70,13 @@ def test_an_answer_and_a_memory_are_read_in_a_narrow_terminal(tmp_path: Path) ->
     assert max(map(len, written.splitlines())) <= 40
     assert re.search(r"^  a\n +now 10, proved OK up to 30", written, re.MULTILINE)
     assert "context ctx" in " ".join(written.split())
+
+
+def test_an_answer_without_a_basis_is_unknown(tmp_path: Path) -> None:
+    path = remember(tmp_path / "x.duckdb", [run for run in square(40) if run.verdict is Verdict.OVERLOADED])
+    console, text = screen(200)
+    node_map = read_map(path, configs=[pair(9, 9)], at_least="within_sets")
+    print_answer(console, node_map, ask(node_map, pair(9, 9)))
+    assert text.getvalue().startswith(
+        "a 9 + b 9: unknown, nothing measured supports a prediction: no measured load with a, b is OK\n"
+    )

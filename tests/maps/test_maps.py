@@ -357,10 +357,23 @@ def test_an_inferred_one_by_what_it_follows_from(asked: NodeMap) -> None:
 def test_an_unknown_one_by_a_probability_and_what_is_near(asked: NodeMap) -> None:
     answer = ask(asked, pair(15, 10))
     assert answer.basis == "predicted"
+    assert answer.overloaded is not None
     assert 0 < answer.overloaded < 1
     assert answer.verdict is (OVERLOADED if answer.overloaded > 0.5 else OK)
     assert answer.because == ()
     assert [(one.config, one.verdict) for one in answer.nearest] == [(pair(10, 20), OK), (pair(30, 10), OVERLOADED)]
+
+
+def test_nothing_is_predicted_ok_below_overloaded_measurements_alone(memory: Path) -> None:
+    events = [event([("a", rate)], verdict=OVERLOADED) for rate in (20, 30, 40)] + [event([("b", 10)])]
+    remember(memory, events, status=EndStatus.BUDGET)
+    for config in ([("a", 1)], [("a", 19)], [("a", 1), ("b", 0)]):
+        answer = ask(read_map(memory, configs=[config]), config)
+        assert (answer.verdict, answer.basis, answer.overloaded) == (None, "unknown", None)
+        assert answer.never_ok == ("a",)
+        assert [one.verdict for one in answer.nearest] == [OVERLOADED]
+        (room,) = answer.headroom
+        assert (room.ok_rps, room.likely_ok_rps, room.overloaded_rps) == (None, None, 20)
 
 
 def test_the_room_that_is_left_is_told_of_each_function(asked: NodeMap) -> None:
