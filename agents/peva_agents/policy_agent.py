@@ -17,7 +17,7 @@ from peva_env.contracts import (
     PreparedPolicy,
 )
 from peva_env.errors import PevaError, PolicyError
-from peva_env.planning import Candidates, load_policy_algorithm
+from peva_env.planning import Candidates, ends_command, load_policy_algorithm
 from peva_env.space import Config, ConfigSpace, config_key
 
 _EMPTY_CHOICES = 1000
@@ -164,7 +164,9 @@ class PolicyAgent:
             return call(*args, **kwargs)
         except PevaError as error:  # it says in one line what is wrong
             raise PolicyError(f"policy {self.name}: {error}") from error
-        except Exception as error:
+        except BaseException as error:
+            if ends_command(error):
+                raise
             raise PolicyError(f"policy {self.name} failed in {method}: {error!r}") from error
 
 

@@ -23,6 +23,15 @@ class NoOpPolicy:
         """Learn nothing from events."""
 
 
+def ends_command(error: BaseException) -> bool:
+    """Return whether an exception that passed a policy's method is not the policy's, but ends the command.
+
+    It is Ctrl-C, or a subclass of ``SystemExit``: the output was closed, or the fleet stops. ``sys.exit()`` in a policy
+    raises ``SystemExit`` itself, which is a failure of the policy.
+    """
+    return isinstance(error, KeyboardInterrupt | SystemExit) and type(error) is not SystemExit
+
+
 _CONTRACT = tuple(name for name, _ in inspect.getmembers(PolicyAlgorithm, inspect.isfunction) if name[0] != "_")
 
 
@@ -41,6 +50,8 @@ def load_policy_algorithm(entrypoint: str | None) -> PolicyAlgorithm:
         raise PolicyLoadError(f"policy {entrypoint!r} is not a PolicyAlgorithm: it lacks {', '.join(missing)}")
     try:
         policy: PolicyAlgorithm = policy_class()
-    except Exception as error:
+    except BaseException as error:
+        if ends_command(error):
+            raise
         raise PolicyLoadError(f"policy {entrypoint!r} cannot be made without arguments: {error!r}") from error
     return policy

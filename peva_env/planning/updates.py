@@ -7,7 +7,7 @@ from typing import Any
 
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
 from peva_env.errors import PolicyError
-from peva_env.planning.policies import NoOpPolicy
+from peva_env.planning.policies import NoOpPolicy, ends_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,8 @@ class PolicyUpdates:
     def _update(self, method: str, argument: ExecutionEvent | list[ExecutionEvent]) -> Any:
         try:
             return getattr(self.policy, method)(argument)
-        except Exception as error:
+        except BaseException as error:
+            if ends_command(error):
+                raise
             name = self.policy_name
             raise PolicyError(f"policy {name} failed in {method}: {error!r}; the event is stored") from error

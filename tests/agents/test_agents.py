@@ -1,5 +1,6 @@
 """Agents and the one loop: the scheduler proposes, the policy decides, nothing is swallowed."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,6 +15,7 @@ from peva_agents.loop import run_campaign
 from peva_agents.policy_agent import PolicyAgent
 from peva_agents.staircase import StaircaseAgent
 from peva_env.config import DfaasConfig
+from peva_env.console.output import OutputClosed
 from peva_env.contracts import ConfigScheduler, EndStatus, ExecutionEvent, PolicyAlgorithm, PolicyContext
 from peva_env.env import PevaEnv
 from peva_env.errors import PolicyError
@@ -112,7 +114,7 @@ class Chooses(NoOpPolicy):
         self._choice = choice
 
     def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
-        if isinstance(self._choice, Exception):
+        if isinstance(self._choice, BaseException):
             raise self._choice
         chosen: Sequence[Config] = self._choice
         return chosen
@@ -125,6 +127,9 @@ class Chooses(NoOpPolicy):
         ([[("a", 10)], [("a", 10)]], "which is not a candidate"),
         ([3], "policy Chooses failed in choose_batch: TypeError"),
         (ValueError("boom"), r"policy Chooses failed in choose_batch: ValueError\('boom'\)"),
+        (SystemExit(0), r"policy Chooses failed in choose_batch: SystemExit\(0\)"),
+        (CancelledError(), r"policy Chooses failed in choose_batch: CancelledError\(\)"),
+        (GeneratorExit(), r"policy Chooses failed in choose_batch: GeneratorExit\(\)"),
         (None, "policy Chooses failed in choose_batch: TypeError"),
         (map(lambda _: 1 / 0, [1]), "policy Chooses failed in choose_batch: ZeroDivisionError"),  # noqa: C417
         ([], "policy Chooses: choose_batch chose none of the candidates"),
@@ -137,6 +142,14 @@ def test_a_policy_that_breaks_the_contract_stops_the_campaign(make_host: MakeHos
     assert [status for status, _ in host.ended] == [EndStatus.FAILED]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OutputClosed])
+def test_what_ends_the_command_is_no_failure_of_the_policy(make_host: MakeHost, error: type[BaseException]) -> None:
+    host = make_host()
+    with pytest.raises(error):
+        run_campaign(PevaEnv(host), PolicyAgent(Chooses(error()), CartesianScheduler()))
+    assert [status for status, _ in host.ended] == [EndStatus.INTERRUPTED]
+
+
 def test_a_policy_that_never_chooses_is_stopped(make_host: MakeHost) -> None:
     host = make_host(ConfigSpace({"a": range(2000)}))
     with pytest.raises(PolicyError, match="returned nothing 1000 times in a row"):
@@ -146,14 +159,20 @@ def test_a_policy_that_never_chooses_is_stopped(make_host: MakeHost) -> None:
 class RaisesOnUpdate(NoOpPolicy):
     """Cannot learn."""
 
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
     def update_online(self, event: ExecutionEvent) -> None:
-        raise RuntimeError("cannot learn")
+        raise self._error
 
 
-def test_a_policy_that_cannot_learn_stops_the_campaign_with_the_event_stored(make_host: MakeHost) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("cannot learn"), SystemExit(7)])
+def test_a_policy_that_cannot_learn_stops_the_campaign_with_the_event_stored(
+    make_host: MakeHost, error: BaseException
+) -> None:
     host = make_host()
     with pytest.raises(PolicyError, match="RaisesOnUpdate failed in update_online"):
-        run_campaign(PevaEnv(host), PolicyAgent(RaisesOnUpdate(), CartesianScheduler()))
+        run_campaign(PevaEnv(host), PolicyAgent(RaisesOnUpdate(error), CartesianScheduler()))
     assert len(host.memory.store.events("c")) == 1
     assert [status for status, _ in host.ended] == [EndStatus.FAILED]
 

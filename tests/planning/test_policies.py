@@ -35,6 +35,7 @@ def test_a_users_class_is_loaded() -> None:
         ("tests.fixtures.custom_algo:not_a_class", "has no class 'not_a_class'"),
         ("tests.fixtures.custom_algo:LacksBatch", "lacks update_batch"),
         ("tests.fixtures.custom_algo:NeedsArguments", "cannot be made without arguments"),
+        ("tests.fixtures.custom_algo:Exits", r"cannot be made without arguments: SystemExit\(7\)"),
     ],
 )
 def test_what_cannot_be_loaded_is_named(entrypoint: str, said: str) -> None:
