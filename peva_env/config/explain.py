@@ -69,13 +69,18 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path}.{message}".lstrip(".")
     if not path or isinstance(problem["input"], dict) or "headers" in location:  # header values may be tokens
         return f"{path}: {message}" if path else message
-    # The text before an @ may hold a password, as in 'http://user:password@host', and the query string of a url a key.
-    # Without regular expressions: their time would grow with the square of a long value.
-    _, at, shown = _shown(problem["input"]).rpartition("@")
-    shown = f"'...@{shown}" if at else shown
+    shown = without_user(problem["input"])
+    # The query string of a url may hold a key.
     if location[-1:] == ("url",) and "?" in shown:
         shown = f"{shown.partition('?')[0]}?..."
     return f"{path} = {shown:.60}: {message}"
+
+
+def without_user(value: object) -> str:
+    """Return a value for an error, without text before an @, which may be a password: 'http://user:password@host'."""
+    # Without a regular expression: its time would grow with the square of a long value.
+    _, at, shown = _shown(value).rpartition("@")
+    return f"'...@{shown}" if at else shown
 
 
 def _shown(value: object) -> str:

@@ -3,7 +3,9 @@
 PEVA-FAAS ignores every key that it does not know, at every level. So does this reader, but it says which ones.
 """
 
+import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,12 +13,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from peva_env.config.campaign import DfaasConfig
-from peva_env.config.explain import location_of, nearest_key, path_text
+from peva_env.config.explain import location_of, nearest_key, path_text, without_user
 from peva_env.config.rates import migrate_rates
 from peva_env.errors import ConfigError
 
 _NODE = "k3s_host"
 """Where the node is: it stands in addresses for the placeholder and for this machine."""
+_NAME = re.compile(r"[\w.-]+")
+"""A host name or an IPv4 address."""
+
 _SECTIONS = ("common", "plugins")
 _KEYS = frozenset(
     """
@@ -59,14 +64,14 @@ def from_peva_faas(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return a PEVA-FAAS file as a configuration of ours, and the keys that mean nothing here, as dotted paths.
 
     Raises:
-        ConfigError: it does not have the sections of a PEVA-FAAS file.
+        ConfigError: it does not have the sections of a PEVA-FAAS file, or its ``k3s_host`` is no host.
     """
     common, section = _sections(data)
     ignored = {str(key) for key in data if key not in _SECTIONS}
     ignored |= {str(key) for key in common if key not in _KEYS and key != _NODE}
     ignored |= {str(key) for key in section if key in _DEPLOYMENT_KEYS}
     merged = _merge({key: value for key, value in common.items() if key in _KEYS}, section)
-    host = section.get(_NODE, common.get(_NODE))
+    host = _host(section.get(_NODE, common.get(_NODE)))
     kept = _DEFAULTS | {
         key: value
         for key, value in merged.items()
@@ -102,9 +107,31 @@ def _merge(base: Mapping[Any, Any], override: Mapping[Any, Any]) -> dict[Any, An
     return merged
 
 
-def _at_node(url: Any, host: Any) -> Any:
+def _host(value: Any) -> str | None:
+    """Return the value of ``k3s_host``, None if it is not set."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _is_host(value):
+        raise ConfigError(
+            f"{_NODE} = {without_user(value):.60}: must be the node's address or host name alone, without http:// and "
+            "port, for example 10.0.0.50; an IPv6 address stands in quotes and brackets, as '[fd00::5]'"
+        )
+    return value
+
+
+def _is_host(text: str) -> bool:
+    if _NAME.fullmatch(text):
+        return True
+    try:
+        IPv6Address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return text[0] == "[" and text[-1] == "]"
+
+
+def _at_node(url: Any, host: str | None) -> Any:
     """Return an address with ``k3s_host`` in place of the placeholder or of this machine, as PEVA-FAAS reads it."""
-    if not isinstance(url, str) or not isinstance(host, str) or not host:
+    if not isinstance(url, str) or host is None:
         return url
     url = url.replace("{host.address}", host)
     try:

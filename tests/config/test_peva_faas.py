@@ -147,6 +147,39 @@ def test_the_node_is_where_k3s_host_says(tmp_path: Path) -> None:
     assert config.functions[0].body == "{host.address}"
 
 
+@pytest.mark.parametrize("host", ["node-1.example", "[fd00::5]", "knöten"])
+def test_k3s_host_is_a_host_of_any_kind(tmp_path: Path, host: str) -> None:
+    config, _ = load(tmp_path, {"common": {"k3s_host": host}})
+    assert config.gateway_url == f"http://{host}:31112"
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        (["10.0.0.5"], "['10.0.0.5']"),
+        ({"address": "10.0.0.5"}, "{'address': '10.0.0.5'}"),
+        (10.5, "10.5"),
+        (5, "5"),
+        (0, "0"),
+        (True, "True"),
+        (False, "False"),
+        ("http://10.0.0.5", "'http://10.0.0.5'"),
+        ("http://me:secret@10.0.0.5", "'...@10.0.0.5'"),
+        ("10.0.0.5/", "'10.0.0.5/'"),
+        ("h:80", "'h:80'"),
+        ("fd00::5", "'fd00::5'"),
+        ("[10.0.0.5]", "'[10.0.0.5]'"),
+        ("10.0.0.5\n", r"'10.0.0.5\n'"),
+        ("{host.address}", "'{host.address}'"),
+    ],
+)
+def test_k3s_host_that_is_no_host_is_refused(tmp_path: Path, host: object, shown: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, {"common": {"k3s_host": host}})
+    told = f"{tmp_path}/peva.yml: k3s_host = {shown}: must be the node's address or host name alone, without http://"
+    assert str(caught.value).startswith(told)
+
+
 def test_a_placeholder_without_k3s_host_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\{host.address\} is not replaced here: write the address itself"):
         section(tmp_path, prometheus_url="http://{host.address}:30411")

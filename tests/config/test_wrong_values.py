@@ -91,6 +91,7 @@ def places() -> list[str]:
         "{plugins: VALUE}",
         "{plugins: {peva_faas: VALUE}}",
         "{common: {? VALUE : 3}}",
+        "{common: {k3s_host: VALUE}}",
     ]
     found += [f"{{platform: http, functions: [{{name: a, url: {url}}}]}}" for url in ("VALUE", "'http://h/?VALUE'")]
     return found + inside + older + outside
