@@ -53,9 +53,10 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
     if problem["type"] == "string_pattern_mismatch":
         message = _PATTERNS.get(str(location[-1]), message)
     if problem["type"] == "extra_forbidden":
-        nearest = nearest_key(problem, model, cutoff=0.5)
-        known = ", ".join(_known_names(model, problem["loc"][:-1]))
-        hint = f"did you mean {nearest!r}?" if nearest else f"known keys: {known}"
+        *parents, key = problem["loc"]
+        known = _known_names(model, parents)
+        nearest = nearest_name(str(key), known, cutoff=0.6) or _longer_name(str(key), known)
+        hint = f"did you mean {nearest!r}?" if nearest else f"known keys: {', '.join(known)}"
         return f"{path}: unknown key; {hint}"
     if problem["type"].startswith("union_tag"):
         shared = _TAGS if location == ("rate_strategy",) else tuple(tag for tag in _TAGS if tag != "auto")
@@ -106,8 +107,19 @@ def path_text(location: Iterable[int | str]) -> str:
 def nearest_key(problem: Mapping[str, Any], model: type[BaseModel], *, cutoff: float) -> str | None:
     """Return the valid key that an unknown one is most like, if it is at least ``cutoff`` (0..1) like it."""
     *parents, key = problem["loc"]
-    nearest = difflib.get_close_matches(str(key), _known_names(model, parents), n=1, cutoff=cutoff)
-    return nearest[0] if nearest else None
+    return nearest_name(str(key), _known_names(model, parents), cutoff=cutoff)
+
+
+def nearest_name(text: str, names: Iterable[str], *, cutoff: float) -> str | None:
+    """Return the name that a text is most like, upper or lower case, if it is at least ``cutoff`` (0..1) like it."""
+    by_lower = {name.lower(): name for name in names}
+    nearest = difflib.get_close_matches(text.lower(), by_lower, n=1, cutoff=cutoff)
+    return by_lower[nearest[0]] if nearest else None
+
+
+def _longer_name(text: str, names: Iterable[str]) -> str | None:
+    """Return the first name of several words that begins with this one, such as ``max_rate`` with ``max``."""
+    return next((name for name in names if name.startswith(f"{text.lower()}_")), None)
 
 
 def _known_names(model: type[BaseModel], path: Iterable[Any]) -> list[str]:

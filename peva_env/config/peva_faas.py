@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from peva_env.config.campaign import DfaasConfig
-from peva_env.config.explain import location_of, nearest_key, path_text, without_user
+from peva_env.config.explain import location_of, nearest_key, nearest_name, path_text, without_user
 from peva_env.config.rates import migrate_rates
 from peva_env.errors import ConfigError
 
@@ -50,6 +50,9 @@ _DEFAULTS = {
 }
 """Where PEVA-FAAS's defaults are not ours."""
 
+_NEAR = 0.75
+"""How like a known key (0..1) an ignored one must be to be taken for it."""
+
 _THIS_MACHINE = ("127.0.0.1", "localhost", "0.0.0.0")  # noqa: S104 - compared with, not bound to
 _SET_FOR_EACH_RUN = "run_id"
 """The one tag of ours that PEVA-FAAS sets for each run, too, whatever the file says."""
@@ -67,8 +70,15 @@ def from_peva_faas(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         ConfigError: it does not have the sections of a PEVA-FAAS file, or its ``k3s_host`` is no host.
     """
     common, section = _sections(data)
-    ignored = {str(key) for key in data if key not in _SECTIONS}
-    ignored |= {str(key) for key in common if key not in _KEYS and key != _NODE}
+    ignored = {
+        _with_hint(str(key), nearest_name(str(key), _SECTIONS, cutoff=_NEAR)) for key in data if key not in _SECTIONS
+    }
+    known = sorted({*_KEYS, _NODE})
+    ignored |= {
+        str(key) if key in _DEPLOYMENT_KEYS else _with_hint(str(key), nearest_name(str(key), known, cutoff=_NEAR))
+        for key in common
+        if key not in known
+    }
     ignored |= {str(key) for key in section if key in _DEPLOYMENT_KEYS}
     merged = _merge({key: value for key, value in common.items() if key in _KEYS}, section)
     host = _host(section.get(_NODE, common.get(_NODE)))
@@ -167,14 +177,17 @@ def _drop_unknown(kept: dict[str, Any]) -> set[str]:
         for part in parents:
             section = section[part]
         if problem["type"] == "extra_forbidden":
-            nearest = nearest_key(problem, DfaasConfig, cutoff=0.75)
-            dropped.add(path_text([*parents, last]) + (f" (did you mean {nearest!r}?)" if nearest else ""))
+            dropped.add(_with_hint(path_text([*parents, last]), nearest_key(problem, DfaasConfig, cutoff=_NEAR)))
             section.pop(last, None)
         else:  # a date, a number or a truth value, which the problem may name otherwise
             for key in [key for key in section if not isinstance(key, str)]:
                 dropped.add(path_text([*parents, str(key)]))
                 del section[key]
     return dropped
+
+
+def _with_hint(path: str, nearest: str | None) -> str:
+    return f"{path} (did you mean {nearest!r}?)" if nearest else path
 
 
 def _unknown_keys(kept: dict[str, Any]) -> list[ErrorDetails]:

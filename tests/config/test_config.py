@@ -62,6 +62,10 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
     ("data", "said"),
     [
         ({"durations": "3s"}, "durations: unknown key; did you mean 'duration'?"),
+        ({"Duration": "3s"}, "Duration: unknown key; did you mean 'duration'?"),
+        ({"Common": {"duration": "5s"}}, "Common: unknown key; known keys: "),
+        ({"a": 5}, "a: unknown key; known keys: "),
+        ({"rate": 5}, "rate: unknown key; did you mean 'rate_strategy'?"),
         ({"functions": [{"name": "a", "maxrate": 3}]}, "functions[0].maxrate: unknown key; did you mean 'max_rate'?"),
         ({"memory": {"dbpath": "x"}}, "memory.dbpath: unknown key; did you mean 'db_path'?"),
         ({"rate_strategy": {"type": "linear", "count": 3}}, "known keys: max_rate, min_rate, step, type"),

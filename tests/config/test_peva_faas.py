@@ -122,6 +122,18 @@ def test_a_key_outside_of_the_sections_is_ignored_and_named(tmp_path: Path) -> N
     assert (config.duration, config.seed, ignored) == ("30s", 7, "duration, seed")
 
 
+def test_an_ignored_key_is_told_with_the_one_that_may_be_meant_in_every_section(tmp_path: Path) -> None:
+    text = (
+        "Common: {}\ncommon: {duratoin: 5s, Iterations: 2, k3s_hots: h, k6_port: 1}\n"
+        "plugins: {peva_faas: {Duration: 5s}}"
+    )
+    assert load(tmp_path, text)[1] == (
+        "Common (did you mean 'common'?), Duration (did you mean 'duration'?), "
+        "Iterations (did you mean 'iterations'?), duratoin (did you mean 'duration'?), "
+        "k3s_hots (did you mean 'k3s_host'?), k6_port"
+    )
+
+
 def test_our_own_keys_keep_their_rules_in_it(tmp_path: Path) -> None:
     assert section(tmp_path, early_abort=True)[0].early_abort
     with pytest.raises(ConfigError, match="dominance = 'both'"):
