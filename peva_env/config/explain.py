@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
+from peva_env.config.rates import has_older_rates
 from peva_env.config.section import KEY_OF_SECTION
 
 _TAGS = ("linear", "random", "exponential", "custom", "auto")
@@ -44,9 +45,9 @@ _PATTERNS = {
 """What would be right, by the key, where pydantic would show a regular expression."""
 
 
-def explain_problem(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """Turn one pydantic problem into ``path = value: what would be right``."""
-    location = location_of(problem)
+def explain_problem(problem: Mapping[str, Any], model: type[BaseModel], data: Mapping[str, Any] | None = None) -> str:
+    """Turn one pydantic problem into ``path = value: what would be right``; ``data`` is a whole configuration."""
+    location = location_of(problem, data or {})
     path = path_text(location)
     message = str(problem["msg"]).removeprefix("Value error, ")
     message = _REMEDIES.get(problem["type"], message[:1].lower() + message[1:])
@@ -92,10 +93,11 @@ def _shown(value: object) -> str:
         return "a number of thousands of digits"
 
 
-def location_of(problem: Mapping[str, Any]) -> tuple[int | str, ...]:
-    """Return the keys and indices that lead to a problem, as they stand in the file."""
+def location_of(problem: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """Return the keys and indices that lead to a problem of some data, as they stand in the file."""
     found = problem["loc"]
-    return tuple(part for i, part in enumerate(found) if not (part in _TAGS and found[i - 1] == "rate_strategy"))
+    kept = tuple(part for i, part in enumerate(found) if not (part in _TAGS and found[i - 1] == "rate_strategy"))
+    return ("rates", *kept[1:]) if kept[:1] == ("rate_strategy",) and has_older_rates(data) else kept
 
 
 def path_text(location: Iterable[int | str]) -> str:

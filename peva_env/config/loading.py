@@ -171,7 +171,7 @@ def validated[Model: BaseModel](model: type[Model], data: Mapping[str, Any], *, 
     except ValidationError as error:
         problems = error.errors()
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise ConfigError(one_line(f"{where}: {explain_problem(problems[0], model)}{more}")) from error
+        raise ConfigError(one_line(f"{where}: {explain_problem(problems[0], model, data)}{more}")) from error
 
 
 def _parsed(text: str, *, is_json: bool) -> Any:

@@ -14,7 +14,6 @@ from pydantic_core import ErrorDetails
 
 from peva_env.config.campaign import DfaasConfig
 from peva_env.config.explain import location_of, nearest_key, nearest_name, path_text, without_user
-from peva_env.config.rates import migrate_rates
 from peva_env.errors import ConfigError
 
 _NODE = "k3s_host"
@@ -92,7 +91,6 @@ def from_peva_faas(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for key in ("gateway_url", "prometheus_url"):
         kept[key] = _at_node(kept[key], host)
     ignored |= _drop_overridden(kept)
-    kept = migrate_rates(kept)
     return kept, sorted(ignored | _drop_unknown(kept))
 
 
@@ -172,7 +170,7 @@ def _drop_unknown(kept: dict[str, Any]) -> set[str]:
     """Take away the keys that are unknown at their place; return where they were, with the key that may be meant."""
     dropped = set()
     for problem in _unknown_keys(kept):
-        *parents, last = location_of(problem)
+        *parents, last = location_of(problem, kept)
         section: Any = kept
         for part in parents:
             section = section[part]

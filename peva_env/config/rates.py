@@ -107,14 +107,19 @@ def migrate_rates(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration with its older ``rates`` as ``rate_strategy``, unless a strategy of its own is there."""
     migrated = dict(values)
     rates = migrated.pop("rates", None)
-    if rates is None:
-        return migrated
-    warnings.warn("'rates' is deprecated: write 'rate_strategy' with type: linear", FutureWarning, 3)
-    strategy = migrated.get("rate_strategy")
-    default = LinearRates().model_dump()
-    if strategy is None or (isinstance(strategy, Mapping) and default | dict(strategy) == default):
+    if has_older_rates(values):
+        warnings.warn("'rates' is deprecated: write 'rate_strategy' with type: linear", FutureWarning, 3)
         migrated["rate_strategy"] = {**rates, "type": "linear"} if isinstance(rates, Mapping) else rates
+    elif rates is not None:
+        warnings.warn("'rates' is ignored, because 'rate_strategy' is there, too: leave it out", FutureWarning, 3)
     return migrated
+
+
+def has_older_rates(values: Mapping[str, Any]) -> bool:
+    """Tell whether the rates of a configuration are its older ``rates``: its ``rate_strategy`` is the default one."""
+    strategy, default = values.get("rate_strategy"), LinearRates().model_dump()
+    is_default = strategy is None or (isinstance(strategy, Mapping) and default | dict(strategy) == default)
+    return is_default and values.get("rates") is not None
 
 
 class AutoRates(Section):

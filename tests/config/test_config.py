@@ -226,6 +226,26 @@ def test_the_older_rates_are_migrated_with_a_deprecation_warning() -> None:
     assert config.rate_strategy.generate_rates() == [10, 20, 30]
 
 
+def test_the_older_rates_beside_a_strategy_are_told_to_be_ignored() -> None:
+    with pytest.warns(FutureWarning, match="^'rates' is ignored, because 'rate_strategy' is there, too: leave it out$"):
+        config = parse_config({"rates": {"max_rate": 30}, "rate_strategy": {"type": "custom", "rates": [7]}})
+    assert config.rate_strategy.generate_rates() == [7]
+
+
+@pytest.mark.filterwarnings("ignore:'rates' is deprecated:FutureWarning")
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ([1, 2], ": rates = [1, 2]: must hold keys and values"),
+        ({"max_rate": "x"}, ": rates.max_rate = 'x': must be a whole number"),
+        ({"max_rate": True}, ": rates.max_rate: must be a number, not true"),
+        ({"highest": 3}, ": rates.highest: unknown key; known keys: max_rate, min_rate, step"),
+    ],
+)
+def test_what_is_wrong_with_the_older_rates_names_them(rates: object, said: str) -> None:
+    assert said in problem_of({"rates": rates})
+
+
 def test_json_and_yaml_say_the_same(tmp_path: Path) -> None:
     yaml_file = write(tmp_path, "duration: 7s\nfunctions: [{name: a}]")
     json_file = write(tmp_path, json.dumps({"duration": "7s", "functions": [{"name": "a"}]}), "peva.json")
