@@ -17,7 +17,7 @@ from peva_env.config.k6 import (
     require_shareable,
     require_tags,
 )
-from peva_env.config.overload import OverloadConfig
+from peva_env.config.overload import FunctionOverloadConfig, OverloadConfig
 from peva_env.config.percent import percent_share
 from peva_env.config.platform import require_own_keys, require_platform, without_rules_on_use
 from peva_env.config.rates import AutoRates, LinearRates, RandomRates, RateStrategy, migrate_rates
@@ -262,9 +262,15 @@ class DfaasConfig(Section):
 
     @model_validator(mode="after")
     def _gather_rules(self) -> Self:
-        own = {function.name: function.overload for function in self.functions if function.overload}
-        if own:
-            self.overload = self.overload.model_copy(update={"functions": self.overload.functions | own})
+        rules = dict(self.overload.functions)
+        for i, function in enumerate(self.functions):
+            if function.overload:
+                name, there = function.name, self.overload.functions.get(function.name, FunctionOverloadConfig())
+                rules[name] = there.with_rules(
+                    function.overload, f"overload.functions.{name}", f"functions[{i}].overload"
+                )
+        if rules:
+            self.overload = self.overload.model_copy(update={"functions": rules})
         names = [function.name for function in self.functions]
         for name in self.overload.functions:
             if name not in names:

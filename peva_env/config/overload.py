@@ -1,5 +1,6 @@
 """The section of the overload rules: limits of the node, of all functions, and of single functions."""
 
+import json
 from typing import Any, NamedTuple
 
 from pydantic import Field, field_validator
@@ -39,6 +40,25 @@ class FunctionOverloadConfig(_LatencyLimits):
         None, ge=1, le=LARGEST_COUNT, description="replicas that overload it"
     )
     backlog: bool | None = Field(None, description="whether a growing queue overloads it")
+
+    def with_rules(self, others: "FunctionOverloadConfig", own_path: str, other_path: str) -> "FunctionOverloadConfig":
+        """Return these rules and some others of the same function; the paths are where they stand, for errors.
+
+        Raises:
+            ValueError: one rule has two values.
+        """
+        given = {key: getattr(others, key) for key in others.model_fields_set}
+        for key in sorted(given.keys() & self.model_fields_set):
+            if getattr(self, key) != given[key]:
+                one, other = _as_yaml(given[key]), _as_yaml(getattr(self, key))
+                raise ValueError(
+                    f"{other_path}.{key} = {one} and {own_path}.{key} = {other}: are one rule; give it once"
+                )
+        return self.model_copy(update=given)
+
+
+def _as_yaml(limit: float | None) -> str:
+    return json.dumps(limit)
 
 
 class FunctionLimits(NamedTuple):

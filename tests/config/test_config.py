@@ -373,6 +373,14 @@ def test_rules_of_a_function_stand_with_it_or_in_the_section_of_rules() -> None:
     assert beside.overload.limits_of("a").latencies_ms == (None, None, None, 200, None)
     assert beside.overload.limits_of("b") == OverloadConfig().limits_of("b")
     assert parse_config(beside.model_dump(mode="json", exclude_unset=True)) == beside
+    both = parse_config(
+        {
+            "functions": [{"name": "a", "overload": {"p95_ms_max": 200, "backlog": False}}],
+            "overload": {"functions": {"a": {"p95_ms_max": 200.0, "p50_ms_max": 20}}},
+        }
+    )
+    assert both.overload.limits_of("a").latencies_ms == (None, 20, None, 200, None)
+    assert both.overload.as_context()["functions"] == {"a": {"p95_ms_max": 200, "p50_ms_max": 20, "backlog": False}}
 
 
 @pytest.mark.parametrize(
@@ -387,6 +395,17 @@ def test_rules_of_a_function_stand_with_it_or_in_the_section_of_rules() -> None:
         ),
         ({"overload": {"functions": {"x": {}}}}, "overload.functions.x: there is no such function, only fetch"),
         ({"functions": [{"name": "a", "overload": {"cpu": 1}}]}, "functions[0].overload.cpu: unknown key"),
+        *(
+            (
+                {
+                    "functions": [{"name": "a", "overload": {"p95_ms_max": 5}}],
+                    "overload": {"functions": {"a": {"p95_ms_max": other}}},
+                },
+                f"functions[0].overload.p95_ms_max = 5.0 and overload.functions.a.p95_ms_max = {text}: are one rule; "
+                "give it once",
+            )
+            for other, text in ((6, "6.0"), (None, "null"))
+        ),
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused(data: dict[str, Any], said: str) -> None:
