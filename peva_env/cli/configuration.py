@@ -17,6 +17,7 @@ from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import DfaasConfig, load_config
 from peva_env.console import make_console, print_plan, say, write
 from peva_env.errors import ConfigError, PevaError
+from peva_env.planning import DfaasPlanBuilder
 from peva_env.system import command_text
 
 _QUICK_RATES = "  type: custom\n  rates: [40, 80, 150, 220]\n"
@@ -32,8 +33,18 @@ ConfigOption = Annotated[
 
 
 def load_settings(path: Path | None) -> DfaasConfig:
-    """Load a configuration, the sample without a path."""
-    return load_config(path or make.SAMPLE_CONFIG)
+    """Load a configuration, the sample without a path.
+
+    Raises:
+        ConfigError: it is wrong, or names a configuration that its plan has not; the message names the file.
+    """
+    path = path or make.SAMPLE_CONFIG
+    settings = load_config(path)
+    try:
+        DfaasPlanBuilder(settings).build_chosen()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return settings
 
 
 def warn_of_plan(settings: DfaasConfig) -> None:

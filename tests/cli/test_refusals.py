@@ -48,6 +48,7 @@ def source(code: str, name: str = "mine") -> dict[str, Any]:
         ({"memory": {"dbpath": "x"}}, "memory.dbpath: unknown key; did you mean 'db_path'?"),
         ({"selection_mode": "micro_batch", "micro_batch_size": 0}, "micro_batch_size = 0"),
         ({"platform": "k8s"}, "platform = 'k8s': "),
+        ({"configurations": [{"fetch": 7}]}, "configurations: not in the plan: 7 rps is not a rate of 'fetch'"),
         ({"dominance": "both"}, "dominance = 'both': "),
     ],
 )
