@@ -257,9 +257,12 @@ def plain_url(url: str) -> str:
         )
     require_no_placeholder(url)
     parts = urlsplit(url)
-    wanted = "must be an http:// or https:// address, for example http://127.0.0.1:8080"
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s?#]", url):
+    example = "for example http://127.0.0.1:8080"
+    wanted = f"must be an http:// or https:// address, {example}"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(wanted)
+    if found := re.search(r"[\s?#]", url):
+        raise ValueError(f"must be an http:// or https:// address without {found[0]!r}, {example}")
     try:
         _ = parts.port
     except ValueError as error:

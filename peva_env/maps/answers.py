@@ -11,6 +11,7 @@ from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps.node_map import NodeMap
 from peva_env.maps.prediction import predict
 from peva_env.space import Config, ConfigKey, config_key, config_pairs, no_lower
+from peva_env.system import one_line
 
 type Basis = Literal["measured", "inferred", "contradicted", "predicted", "unknown"]
 
@@ -87,7 +88,7 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
     if asked not in known.space:
         raise ConfigError(f"{asked} is not on this map; read_map(memory, configs=[...]) reads one that has it")
     if not node_map.runs:
-        raise ConfigError(f"memory {node_map.memory}: no run in it is valid by these rules, so it has no answer")
+        raise ConfigError(f"memory {node_map.memory}: {_why_no_run(node_map)}, so it has no answer")
     steps = {name: [asked, *_raised(known, asked, name)] for name in known.space.functions}
     judge = _judge(node_map, [asked, *(one for configs in steps.values() for one in configs[1:])])
     likely = judge(asked)
@@ -108,6 +109,14 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
         never_ok=tuple(_never_ok(node_map, asked)),
         confidence=node_map.confidence(because[0]) if basis in _PROVED else None,
     )
+
+
+def _why_no_run(node_map: NodeMap) -> str:
+    """Return why no run of a map is valid."""
+    if not node_map.events:
+        return "holds no run of these functions, only skipped configurations"
+    reasons = next((run.reasons for run in node_map.events if run.reasons), ())
+    return "no run in it is valid by these rules" + (f" ({one_line('; '.join(reasons))})" if reasons else "")
 
 
 def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float | None]:

@@ -22,18 +22,22 @@ def output_file(
 
     Raises:
         ConfigError: the path names no file, or something else stands there.
-        PevaError: no file can be created in its folder.
+        PevaError: what stands there cannot be read, or no file can be created in its folder.
     """
     if not path.name:
         raise ConfigError(f"{option}: names no file; give a file name")
     if path.name == "-":
         raise ConfigError(f"{option} -: {what} is written to a file, not to the standard output; give a file name")
     target = Path(os.path.realpath(path))
-    if target.is_symlink():
-        raise ConfigError(f"{option} {path}: is a symbolic link to a file that does not exist; give another name")
+    if target.is_symlink():  # resolved, yet a link
+        raise ConfigError(f"{option} {path}: is a symbolic link that leads back to itself; give another name")
     if target in [Path(os.path.realpath(one)) for one in inputs]:
         raise ConfigError(f"{option} {path}: is another file of this command; give another name")
-    if target.exists() and not (target.is_file() and is_own(target)):
+    try:
+        is_taken = target.exists() and not (target.is_file() and is_own(target))
+    except OSError as error:
+        raise PevaError(f"{option} {path}: cannot be read: {error.strerror}; give another name") from error
+    if is_taken:
         raise ConfigError(f"{option} {path}: exists and is not {what}; give another name")
     try:
         require_writable(target.parent)

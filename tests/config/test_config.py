@@ -333,6 +333,12 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     assert "for example http://127.0.0.1:8080" in said
 
 
+@pytest.mark.parametrize(("end", "sign"), [("?a=b", "?"), ("#a", "#"), ("/a b", " ")])
+def test_what_an_address_must_not_hold_is_named(end: str, sign: str) -> None:
+    said = problem_of({"prometheus_url": f"http://h{end}"})
+    assert f"must be an http:// or https:// address without '{sign}', for example" in said
+
+
 @pytest.mark.parametrize("host", ["{host.address}", "<k3s-ip>"])
 def test_a_placeholder_is_no_address(host: str) -> None:
     said = problem_of({"gateway_url": f"http://{host}:31112"})

@@ -565,7 +565,7 @@ def test_of_a_symbolic_link_the_file_behind_is_written(memory: Path, tmp_path: P
     assert target.read_text() == "mine"
     link.unlink()
     link.symlink_to(link)
-    said = f"--out {link}: is a symbolic link to a file that does not exist; give another name"
+    said = f"--out {link}: is a symbolic link that leads back to itself; give another name"
     assert report("--memory", str(memory), "--out", str(link)) == (2, said)
 
 

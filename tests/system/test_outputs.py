@@ -30,8 +30,15 @@ def test_what_is_no_output_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=f"--out {taken}: exists and is not a list; give another name"):
             asked(taken)
     link.symlink_to(link)
-    with pytest.raises(ConfigError, match="is a symbolic link to a file that does not exist"):
+    with pytest.raises(ConfigError, match="is a symbolic link that leads back to itself"):
         asked(link)
+
+
+def test_what_cannot_be_read_is_named() -> None:
+    with pytest.raises(
+        PevaError, match=r"^--out /proc/self/mem: cannot be read: Input/output error; give another name$"
+    ):
+        asked(Path("/proc/self/mem"))
 
 
 def test_what_is_no_regular_file_is_refused_unread(tmp_path: Path) -> None:
