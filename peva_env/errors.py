@@ -54,6 +54,10 @@ class MemoryStoreError(PevaError):
     """The memory cannot be opened, read or written."""
 
 
+class MemoryPathError(MemoryStoreError, ConfigError):
+    """Something else than a memory stands at the path where one is to be written, or its name cannot be one's."""
+
+
 class SchemaMismatchError(MemoryStoreError, ValueError):
     """The memory has another schema: label, tables, columns and types must match exactly."""
 

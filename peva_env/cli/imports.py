@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from peva_env.cli.map_options import Schema
+from peva_env.cli.memory_file import written_memory
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.config import OverloadConfig, duration_seconds
 from peva_env.console import make_console, print_import, say
 from peva_env.errors import ConfigError, MemoryStoreError, PevaError
-from peva_env.memory import DEFAULT_SCHEMA_VERSION, memory_files, writing
+from peva_env.memory import DEFAULT_SCHEMA_VERSION, memory_files
 from peva_env.memory.dfaas import import_dfaas
 from peva_env.memory.importing import ImportReport, Refusal
 from peva_env.memory.table import import_table, load_map
@@ -129,7 +130,7 @@ def _import(
     """
     target = refused and _refusals_file(refused, inputs=[*files, *memory_files(memory), *more_inputs])
     console = make_console()
-    with writing(memory, schema_version) as store, _progress(console, len(files)) as progress:
+    with written_memory(memory, schema_version, named="--memory") as store, _progress(console, len(files)) as progress:
         report = do_import(store, files, progress=progress)
         if not (report.n_runs + report.n_skipped or report.copies):  # a memory that was created for it is removed
             _tell(console, report, refused, target)

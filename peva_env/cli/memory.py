@@ -11,6 +11,7 @@ import typer
 from peva_env.cli import imports as cli_imports
 from peva_env.cli.command_group import CommandGroup
 from peva_env.cli.map_options import Rule, RuleFile, Schema, rules
+from peva_env.cli.memory_file import written_memory
 from peva_env.cli.paths import path_argument, path_option
 from peva_env.console import make_console, print_memory, say, write
 from peva_env.errors import ConfigError
@@ -21,7 +22,6 @@ from peva_env.memory import (
     reading,
     summarize_memory,
     verify,
-    writing,
 )
 from peva_env.memory.parquet import ParquetCheckpoint, export_tables, merge_memories
 from peva_env.system import one_line
@@ -102,7 +102,7 @@ def preload(
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
     """Merge Parquet folders into a memory, or into a new one: all or nothing; repeating it changes nothing."""
-    with writing(memory, schema_version) as store:
+    with written_memory(memory, schema_version, named="MEMORY") as store:
         ParquetCheckpoint(store, core_dir=core, debug_dir=debug).preload_all(rename=rename)
     write(f"merged {core} into {memory}")
 
@@ -115,7 +115,7 @@ def merge(
     schema_version: Schema = DEFAULT_SCHEMA_VERSION,
 ) -> None:
     """Merge memories, such as those of several nodes: all or nothing; repeating it changes nothing."""
-    with writing(memory, schema_version) as store:
+    with written_memory(memory, schema_version, named="OUT") as store:
         counts = merge_memories(store, others, rename=rename)
     for table, count in counts.items():
         write(f"{table}: {count.inserted:,} new, {count.updated:,} updated, {count.kept:,} kept")

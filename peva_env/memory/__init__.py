@@ -12,7 +12,7 @@ What must always hold:
 
 from peva_env.memory.contexts import REFINED, RULES, context_hash, digest, node_name, parsed_context, show_as_read
 from peva_env.memory.database import Database
-from peva_env.memory.duckdb_errors import ANOTHER_FILE
+from peva_env.memory.duckdb_errors import ANOTHER_FILE, advising
 from peva_env.memory.engine import InProcessMemoryEngine
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_row, read_events
 from peva_env.memory.file_locks import is_in_use
@@ -52,6 +52,7 @@ __all__ = [
     "RunLedger",
     "Session",
     "SessionRules",
+    "advising",
     "as_read",
     "context_hash",
     "digest",

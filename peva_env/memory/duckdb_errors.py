@@ -27,6 +27,11 @@ ANOTHER_FILE = "choose another db_path"
 """What errors advise where a memory's file cannot be used. Who gives the path by another key puts that in its place."""
 
 
+def advising(error: MemoryStoreError, advice: str) -> str:
+    """Return the text of an error with other advice than to choose another ``db_path``."""
+    return str(error).replace(ANOTHER_FILE, advice)
+
+
 @contextmanager
 def naming(memory: str | Path) -> Iterator[None]:
     """Raise what DuckDB cannot do in a block, such as read a damaged part of the file, as an error of this memory.

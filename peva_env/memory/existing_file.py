@@ -6,7 +6,7 @@ import stat
 import warnings
 from pathlib import Path
 
-from peva_env.errors import MemoryStoreError
+from peva_env.errors import MemoryPathError, MemoryStoreError
 from peva_env.memory.duckdb_errors import ANOTHER_FILE
 from peva_env.memory.file_locks import LOG_ENDINGS, identity, looking
 
@@ -23,10 +23,11 @@ def make_folder(file: str, shown_as: str) -> None:
     """Create the folder of a file.
 
     Raises:
-        MemoryStoreError: that cannot be, or the file has the name of a log.
+        MemoryPathError: the file has the name of a log.
+        MemoryStoreError: the folder cannot be created.
     """
     if file.endswith(LOG_ENDINGS):
-        raise MemoryStoreError(f"memory {shown_as}: DuckDB gives such a name to its logs; {ANOTHER_FILE}")
+        raise MemoryPathError(f"memory {shown_as}: DuckDB gives such a name to its logs; {ANOTHER_FILE}")
     try:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -53,7 +54,8 @@ def is_database(file: str, shown_as: str, begins: bool) -> bool:
     A file without DuckDB's magic bytes is not given to DuckDB at all: it would try to download a reader for it.
 
     Raises:
-        MemoryStoreError: there is something else, or only a log; it cannot be read, or this process has it open.
+        MemoryPathError: there is something else.
+        MemoryStoreError: there is only a log; it cannot be read, or this process has it open.
     """
     with looking(file) as is_open_here:
         if is_open_here:
@@ -62,7 +64,7 @@ def is_database(file: str, shown_as: str, begins: bool) -> bool:
             )
     try:
         if not stat.S_ISREG(Path(file).stat().st_mode):
-            raise MemoryStoreError(f"memory {shown_as}: is no regular file; {ANOTHER_FILE}")
+            raise MemoryPathError(f"memory {shown_as}: is no regular file; {ANOTHER_FILE}")
         with Path(file).open("rb") as opened:
             head = opened.read(_MAGIC_END)
             n_bytes = os.fstat(opened.fileno()).st_size
@@ -78,7 +80,7 @@ def is_database(file: str, shown_as: str, begins: bool) -> bool:
     except OSError as error:
         raise MemoryStoreError(f"memory {shown_as}: cannot be read: {error.strerror}") from error
     if not is_duckdb or n_bytes < _HEADER_BYTES:
-        raise MemoryStoreError(f"memory {shown_as}: is not a DuckDB database; {ANOTHER_FILE}")
+        raise MemoryPathError(f"memory {shown_as}: is not a DuckDB database; {ANOTHER_FILE}")
     return True
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import duckdb
 
-from peva_env.errors import MemoryStoreError
+from peva_env.errors import MemoryPathError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory.database import Database
-from peva_env.memory.duckdb_errors import naming
+from peva_env.memory.duckdb_errors import advising, naming
 from peva_env.memory.file_locks import LOG_ENDINGS, looking
 from peva_env.system import processes
 
@@ -34,6 +34,7 @@ except OSError as error:
     print(error.errno)
 """
 
+_ADVICE = "name another file"
 _ATTEMPTS = 50
 _PAUSE_S = 0.1
 _SETTLED_S = 0.05
@@ -64,7 +65,12 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
         copy = folder / "memory"  # a name that leaves room for the endings of logs, as that of the memory may not
         _copy(Path(path), copy)
         database = Database(str(copy), schema_version, shown_as=str(path))
-        database.open()
+        try:
+            database.open()
+        except MemoryPathError as error:  # what is only read is no output in the wrong place
+            raise MemoryStoreError(advising(error, _ADVICE)) from error
+        except SchemaMismatchError as error:
+            raise SchemaMismatchError(advising(error, _ADVICE)) from error
         try:
             with naming(path):
                 yield database.connection

@@ -185,7 +185,9 @@ def test_an_output_folder_that_cannot_be_made_is_named() -> None:
 def test_a_memory_that_is_not_duckdb_stays_as_it_was() -> None:
     needs_node()
     Path("notes.txt").write_text("not a database")
-    assert "notes.txt: is not a DuckDB database" in refusal(SMALL | {"memory": {"db_path": "notes.txt"}}, 1)
+    assert "notes.txt: is not a DuckDB database; choose another db_path" in refusal(
+        SMALL | {"memory": {"db_path": "notes.txt"}}, 2
+    )
     assert Path("notes.txt").read_text() == "not a database"
 
 

@@ -137,7 +137,6 @@ def test_an_error_output_that_cannot_be_written_does_not_change_the_exit_code(
         ["init", "file/x.yml"],
         ["report", "--memory", "é.duckdb", "--out", "file/x.html"],
         ["memory", "export", "é.duckdb", "--core", "/proc/x"],
-        ["memory", "merge", "folder", "é.duckdb"],
         ["memory", "merge", "file/x.duckdb", "é.duckdb"],
         ["arena", "--sim", "random:1", "--budgets", "3", "--out", "file/x"],
         ["run", "-c", "campaign.yml"],
@@ -148,7 +147,6 @@ def test_a_place_that_cannot_be_written_is_one_line_and_exit_code_1(args: Sequen
     if args[0] == "report":
         pytest.importorskip("plotly", reason="needs the `report` extra")
     Path("file").write_text("")
-    Path("folder").mkdir()
     Path("campaign.yml").write_text(yaml.safe_dump(NODE | {"output_dir": "file"}))
     before = files()
     complaint(peva(*args), 1)
