@@ -62,8 +62,8 @@ class InProcessMemoryEngine:
 
         Raises:
             MemoryStoreError: the store or a preloaded folder cannot be used, see ``DuckDBMemoryStore.startup``; or the
-                folders bring another campaign with the ``run_id`` of the session. The store is closed, and nothing is
-                merged.
+                folders bring another campaign with the ``run_id`` of the session. The store is closed and as it was:
+                nothing is merged, and nothing is left of a file that this call has begun.
         """
         self.store.startup()
         try:
@@ -75,7 +75,7 @@ class InProcessMemoryEngine:
             with naming(self.store.database.path):
                 self.tensors.rebuild(self.store.database.connection)
         except BaseException:
-            self.store.close()
+            self.store.discard()
             raise
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
