@@ -23,6 +23,9 @@ _ATTEMPTS = 20
 
 _NUMBERS = count()
 
+_NOWHERE = (-1, -1)
+"""The identity of a file that is gone, or of a log that was not yet seen."""
+
 
 class Database:
     """One DuckDB file with the memory's tables and nothing else.
@@ -40,12 +43,14 @@ class Database:
         self.path = shown_as or path
         try:
             # Absolute, because DuckDB gives a meaning of its own to `~/m.duckdb` and `file:m`.
-            self._file = path if path == ":memory:" else str(local_path(path).absolute())
+            self._named = path if path == ":memory:" else str(local_path(path).absolute())
         except ValueError as error:
             raise MemoryStoreError(f"memory {path!r}: {error}") from error
+        self._file = self._named
         self.schema_version = schema_version
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._identity: Identity | None = None
+        self._log: Identity | None = _NOWHERE
         self._is_new = self._was_empty = False
         self._process = os.getpid()
 
@@ -80,7 +85,11 @@ class Database:
             MemoryStoreError: the file cannot be opened, is locked by another process, or is not a DuckDB database.
             SchemaMismatchError: label, tables, columns or types differ; the file is left as it was.
         """
-        if self._file != ":memory:":
+        if self.is_open:
+            return
+        if self._named != ":memory:":
+            # DuckDB puts the log beside a link or beside the file that it names, as its version and the file may be.
+            self._file = os.path.realpath(self._named)
             existing_file.make_folder(self._file, self.path)
         self._process = os.getpid()
         for _ in range(_ATTEMPTS):
@@ -97,33 +106,41 @@ class Database:
 
     def _open(self, begins: bool, is_alone: bool) -> bool:
         """Open the file, or begin one, and tell whether it is then the one at its path."""
-        self._identity, self._is_new, self._was_empty = None, False, begins and existing_file.is_empty(self._file)
+        self._identity, self._log = None, _NOWHERE
+        self._is_new, self._was_empty = False, begins and existing_file.is_empty(self._file)
         is_there = self._file != ":memory:" and existing_file.is_database(self._file, self.path, begins)
         before = file_locks.identity(self._file)
         if not (is_there or begins):
             return False
         try:
-            self._connect_checked(is_there)
+            self._connect_checked(is_there, before)
         except BaseException as error:
             self.discard()
             if isinstance(error, MemoryStoreError) and is_there and file_locks.identity(self._file) != before:
                 return False  # it was removed meanwhile
-            if is_alone and existing_file.is_without_data(self._file):
+            if is_alone and not is_there and existing_file.is_without_data(self._file):
                 file_locks.remove_unused(self._file, leave_empty=self._was_empty)
             raise
-        if self._file == ":memory:":
-            return True
-        self._identity = before if is_there else file_locks.identity(self._file)
-        if self._identity is None or not self._is_at_its_path:
+        if not self._is_at_its_path:
             self.close()
             return False
-        file_locks.opened(self._file, self.connection)
+        if self._file != ":memory:":
+            file_locks.opened(self._file, self.connection)
         return True
 
-    def _connect_checked(self, is_there: bool) -> None:
+    def _connect_checked(self, is_there: bool, before: Identity | None) -> None:
+        """Connect, check what is there, and make the tables of a new memory.
+
+        A file that was removed while DuckDB opened it is only connected to: a log of it would be taken for that of the
+        next one. From here on nobody else removes it, because this process has DuckDB's lock.
+        """
         is_checked_apart = is_there and existing_file.may_be_replayed(self._file)
         is_memory = is_checked_apart and self._is_memory_apart()
         self._connection = self._connect(read_only=False)
+        if self._file != ":memory:":
+            self._identity = (before if is_there else file_locks.identity(self._file)) or _NOWHERE
+        if not self._is_at_its_path:
+            return
         # Also where there was no file: another process may have made it since, unless there is nothing in it.
         is_empty = not is_there and (self._file == ":memory:" or existing_file.is_without_data(self._file))
         if not (is_checked_apart or is_empty):
@@ -151,17 +168,18 @@ class Database:
         return not found.is_empty
 
     def close(self) -> None:
-        """Close the file; may be called twice, and in a process that was forked from the one that opened it."""
+        """Fold the log into the file and close it; may be called twice, and in a process that was forked since.
+
+        If the log is no longer at its path, it is left as it is: what lies there is of another memory.
+        """
         if self._connection is None:
             return
         connection, self._connection = self._connection, None
         if self._process != os.getpid():
             return  # see file_locks
-        if not self._is_at_its_path:
-            # Else DuckDB removes the log that now lies at the path, be it of another memory or still this one's. What
-            # was stored stays in the log.
+        if self._is_at_its_path or self._log == self._log_at_its_path():
             with suppress(duckdb.Error):
-                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+                connection.execute("PRAGMA enable_checkpoint_on_shutdown")
         connection.close()
         file_locks.closed(connection)
 
@@ -170,7 +188,11 @@ class Database:
         if self._is_new and self._connection is not None and self._process == os.getpid() and self._is_at_its_path:
             with uninterrupted():
                 file_locks.remove_open(self._file, leave_empty=self._was_empty)
+                self._log = _NOWHERE
         self.close()
+
+    def _log_at_its_path(self) -> Identity | None:
+        return file_locks.identity(f"{self._file}.wal")
 
     @property
     def _is_at_its_path(self) -> bool:
@@ -205,6 +227,8 @@ class Database:
             connection.begin()
             yield connection
             connection.commit()
+            if self._is_at_its_path or self._log is None:  # where there was none, DuckDB has just made one
+                self._log = self._log_at_its_path()
             self._require_file()
         except BaseException as error:
             _roll_back(connection)
@@ -224,7 +248,11 @@ class Database:
         # Connections of one process share a database if all their settings are alike, and there shall be one writer.
         alone = {"custom_user_agent": f"peva-env {next(_NUMBERS)}"}
         with naming(self.path):
-            return connect_duckdb(self._file, read_only, alone)
+            connection = connect_duckdb(self._file, read_only, alone)
+            # DuckDB folds the log into the file when it closes it, and removes the log at the path, be it that of
+            # another memory that now lies there. Who ends without ``close``, also a fork, leaves both as they are.
+            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+            return connection
 
     def _create_tables(self) -> None:
         with self.transaction("make the tables") as connection:

@@ -8,7 +8,6 @@
 - A memory that this process has begun is removed before it is closed: until then nobody else can have opened it.
 """
 
-import ctypes
 import fcntl
 import os
 import threading
@@ -34,15 +33,9 @@ _open_here: WeakValueDictionary[Identity, object] = WeakValueDictionary()
 
 
 def _forget() -> None:
-    """Begin anew in a process that was forked: it has no locks, and a thread that it does not have may be looking.
-
-    The memories of the other process are never closed in this one, not even at its end: DuckDB would fold the log into
-    the file and remove it, while the other process goes on to write to it.
-    """
+    """Begin anew in a process that was forked: it has no locks, and a thread that it does not have may be looking."""
     global _looking
     _looking = threading.RLock()
-    for connection in _open_here.values():
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
     _open_here.clear()
 
 

@@ -581,8 +581,11 @@ def test_a_cut_off_file_with_a_log_beside_it_is_left_alone(tmp_path: Path, n_byt
     path.write_bytes(path.read_bytes()[:n_bytes])
     log = path.with_name("m.duckdb.wal")
     log.write_bytes(b"rows")
-    refusal(path)
-    assert (path.stat().st_size, log.read_bytes()) == (n_bytes, b"rows")
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(path)
+    for name in (path, link):
+        refusal(name)
+        assert (path.stat().st_size, log.read_bytes()) == (n_bytes, b"rows")
 
 
 def test_a_file_that_another_process_is_creating_is_left_alone(tmp_path: Path) -> None:
@@ -664,13 +667,64 @@ def test_who_ends_after_its_memory_was_replaced_leaves_the_log_of_the_new_one(pa
         assert len(new.events("ctx")) == 1
 
 
-def test_who_ends_after_its_memory_was_moved_leaves_all_runs_in_the_log(path: Path) -> None:
+def test_who_ends_after_its_memory_was_moved_leaves_all_runs_in_it(path: Path) -> None:
     moved = path.with_name("moved.duckdb")
     with closing(DuckDBMemoryStore(path)) as store:
         store.startup()
         store.insert_events([event()])
         path.rename(moved)
-    moved.rename(path)
+    assert list(path.parent.iterdir()) == [moved]
+    with closing(DuckDBMemoryStore(moved)) as store:
+        store.startup()
+        assert len(store.events("ctx")) == 1
+
+
+def test_a_backup_that_is_put_in_the_place_of_an_open_memory_stays_as_it_is(path: Path) -> None:
+    make(path)
+    backup = path.read_bytes()
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.insert_events([event()])
+        path.unlink()
+        path.write_bytes(backup)
+        with pytest.raises(MemoryStoreError, match="deleted, moved or replaced"):
+            store.insert_events([event(iteration=1)])
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == {path.name: backup}
+
+
+UNCLOSED = """
+import pathlib, sys
+from peva_env.memory import DuckDBMemoryStore
+from tests.support.builders import event
+store = DuckDBMemoryStore(sys.argv[1])
+store.startup()
+store.insert_events([event()])
+print(flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_who_ends_without_a_close_takes_nothing_from_the_memory_that_was_begun_since(path: Path) -> None:
+    unclosed = subprocess.Popen(
+        [sys.executable, "-c", UNCLOSED, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert unclosed.stdout
+    unclosed.stdout.readline()
+    path.unlink()
+    path.with_name(f"{path.name}.wal").unlink()
+    running = RunningMemory(path)
+    running.tell(0)
+    running.answer()
+    unclosed.communicate("")
+    assert unclosed.returncode == 0
+    running.kill()
+    with closing(DuckDBMemoryStore(path)) as new:
+        new.startup()
+        assert len(new.events("ctx")) == 1
+
+
+def test_what_was_stored_by_who_ended_without_a_close_is_there(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", UNCLOSED, path], input="", capture_output=True, text=True, check=True)
     with closing(DuckDBMemoryStore(path)) as store:
         store.startup()
         assert len(store.events("ctx")) == 1

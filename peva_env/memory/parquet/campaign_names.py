@@ -5,19 +5,15 @@ configuration may choose it, and two nodes may be configured alike.
 """
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import duckdb
 
 from peva_env.memory.contexts import campaign_text
 from peva_env.memory.schema import IMPORTED
-
-_APPENDED = "-[0-9a-f]{8}"
-"""What a longer name has more, as a regular expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +120,6 @@ def doubled_name(
 def _is_same_import(one: CampaignIdentity, other: CampaignIdentity, agree: Callable[[str, str], bool]) -> bool:
     if not (one.is_import and other.is_import):
         return False
-    short, long = sorted((one.run_id, other.run_id), key=len)
-    fits = one.run_id == other.run_id or re.fullmatch(re.escape(short) + _APPENDED, long)
-    return bool(fits) and agree(one.run_id, other.run_id)
+    short, long = sorted((one, other), key=lambda campaign: len(campaign.run_id))
+    fits = long.run_id in (short.run_id, replace(long, run_id=short.run_id).longer_name)
+    return fits and agree(one.run_id, other.run_id)

@@ -225,7 +225,8 @@ def _on_conflict(table: str) -> str:
     if table not in _NEWNESS:
         return "ON CONFLICT DO NOTHING"
     key = TABLES[table].key
-    values = [column for column in TABLES[table].columns if column not in key]  # more than mutable where imported anew
+    # More than mutable where imported anew. A campaign keeps its start, which its longer name tells.
+    values = [column for column in TABLES[table].columns if column not in (*key, "started_at")]
     changes = ", ".join(f"{column} = excluded.{column}" for column in values)
     newer = f"{_newness(table, 'excluded', values)} > {_newness(table, table, values)}"
     return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} WHERE {newer}"

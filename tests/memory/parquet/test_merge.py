@@ -331,6 +331,17 @@ def test_a_file_that_was_renamed_is_known_again_when_it_was_touched_or_has_grown
         assert len(other.events("ctx")) == 4
 
 
+def test_a_file_with_a_date_after_the_name_of_another_one_is_no_renamed_one(tmp_path: Path) -> None:
+    with memory(tmp_path / "a.duckdb") as a, memory(tmp_path / "b.duckdb") as b:
+        add_import(a, event(), changed_at=1000.0)
+        dated = [event(iteration=iteration, run_id="n-night-20240102") for iteration in range(2)]
+        add_campaign(b, session("n-night-20240102"), *dated, started_at=1000.0)
+        b.name_agent("n-night-20240102", IMPORTED)
+        b.close()
+        merge_memories(a, [tmp_path / "b.duckdb"])
+        assert len(a.events("ctx")) == 3
+
+
 def longer_name_of(store: DuckDBMemoryStore) -> str:
     (campaign,) = campaign_names.campaigns(store.database.connection, "run_sessions")
     return campaign.longer_name
