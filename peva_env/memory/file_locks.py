@@ -8,6 +8,7 @@
 - A memory that this process has begun is removed before it is closed: until then nobody else can have opened it.
 """
 
+import ctypes
 import fcntl
 import os
 import threading
@@ -33,9 +34,15 @@ _open_here: WeakValueDictionary[Identity, object] = WeakValueDictionary()
 
 
 def _forget() -> None:
-    """Begin anew in a process that was forked: it has no locks, and a thread that it does not have may be looking."""
+    """Begin anew in a process that was forked: it has no locks, and a thread that it does not have may be looking.
+
+    The connections of the other process are kept to the end: DuckDB crashes when it closes one in a process that lacks
+    its threads.
+    """
     global _looking
     _looking = threading.RLock()
+    for connection in _open_here.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
     _open_here.clear()
 
 

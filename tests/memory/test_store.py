@@ -747,7 +747,7 @@ if not child:
     if sys.argv[2] == "close":
         store.close()
     sys.exit()
-os.waitpid(child, 0)
+assert os.waitpid(child, 0)[1] == 0
 store.insert_events([event(iteration=1)])
 os.kill(os.getpid(), signal.SIGKILL)
 """
