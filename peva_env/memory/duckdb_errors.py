@@ -19,7 +19,7 @@ _WRAPPED = re.compile(r'\{"exception_type":.*"exception_message":"(?P<message>(?
 _LOCK_HOLDER = re.compile(r"lock is held in (?:(?P<program>.+) \(PID (?P<pid>\d+)\)|PID (?P<bare_pid>\d+))")
 _NO_LOCK = re.compile(r'Could not set lock on file ".*?": (?P<reason>[^.,]+)')
 _NO_ROOM = re.compile(rf'file "(?P<path>.+?)": (?:{os.strerror(errno.ENOSPC)}|{os.strerror(errno.EDQUOT)})')
-_OTHER_LOG = re.compile(r"\bWAL\b.* not match")
+_OTHER_LOG = re.compile(r"\bWAL\b.*(?: not match|already exists)")
 _LOCKED = {os.strerror(errno.EACCES), os.strerror(errno.EAGAIN)}
 """Two texts by which an operating system says that another process has the lock."""
 
