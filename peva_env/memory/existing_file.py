@@ -1,4 +1,7 @@
-"""What lies at the path of a memory, found out before DuckDB opens it. ``shown_as`` is the path in error messages."""
+"""What lies at the path of a memory, found out before DuckDB opens it.
+
+``file`` is without links, ``shown_as`` is the path in error messages.
+"""
 
 import fcntl
 import os
@@ -91,18 +94,14 @@ def is_without_data(file: str) -> bool:
 
 
 def may_be_replayed(file: str) -> bool:
-    """Tell whether a log that DuckDB might replay lies beside the file, or beside the file that a link names."""
-    return any(_size(log) is not None for log in _logs(file))
-
-
-def _logs(file: str) -> list[str]:
-    return [f"{one}{end}" for one in dict.fromkeys((file, os.path.realpath(file))) for end in LOG_ENDINGS]
+    """Tell whether a log that DuckDB might replay lies beside the file."""
+    return any(_size(f"{file}{end}") is not None for end in LOG_ENDINGS)
 
 
 def _require_no_log(file: str, shown_as: str) -> None:
     """Raise ``MemoryStoreError`` if a log lies where there is no memory: DuckDB would remove it with all its runs."""
-    for log in _logs(file):
-        if _size(log):
+    for end in LOG_ENDINGS:
+        if _size(log := f"{file}{end}"):
             raise MemoryStoreError(
                 f"memory {shown_as}: there is only its log, {Path(log).name}, which can hold runs; put the memory back "
                 "beside it, or move the log away to begin a new memory"
@@ -137,7 +136,7 @@ def _remove_cut_off(file: str, shown_as: str, n_bytes: int) -> None:
         status = os.fstat(opened.fileno())
         if status.st_size != n_bytes or (status.st_dev, status.st_ino) != identity(file):
             raise MemoryStoreError(f"memory {shown_as}: another process has just created it; try again")
-        Path(os.path.realpath(file)).unlink()  # a link stays
+        Path(file).unlink()
     if n_bytes:
         warnings.warn(
             f"memory {shown_as}: was cut off at {n_bytes:,} bytes, before it held anything; it is begun anew",

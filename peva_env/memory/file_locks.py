@@ -122,13 +122,12 @@ def remove_open(path: str, *, leave_empty: bool) -> None:
 
     The file goes last: as soon as it is gone, another process may begin a memory, whose log must stay.
     """
-    file = os.path.realpath(path)
     with suppress(OSError):  # such as a name that is too long for a log
         for end in LOG_ENDINGS:
-            Path(f"{file}{end}").unlink(missing_ok=True)
-    Path(file).unlink(missing_ok=True)
+            Path(f"{path}{end}").unlink(missing_ok=True)
+    Path(path).unlink(missing_ok=True)
     if leave_empty:
-        Path(file).touch()
+        Path(path).touch()
 
 
 def remove_unused(path: str, *, leave_empty: bool) -> None:
