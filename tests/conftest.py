@@ -49,9 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """In a worker of xdist: give way to tests that measure. No garbage is collected before the tests are."""
-    gc.disable()
     worker = getattr(config, "workerinput", None)
     if worker is not None:
+        gc.disable()
         give_way(worker["workerid"])
 
 

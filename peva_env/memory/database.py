@@ -178,7 +178,7 @@ class Database:
         if self._process != os.getpid():
             return  # see file_locks
         if self._is_at_its_path or self._log == self._log_at_its_path():
-            with suppress(duckdb.Error):
+            with suppress(duckdb.Error):  # refused in a transaction that failed: the log stays then, as after a kill
                 connection.execute("PRAGMA enable_checkpoint_on_shutdown")
         connection.close()
         file_locks.closed(connection)

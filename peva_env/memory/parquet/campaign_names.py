@@ -35,9 +35,10 @@ class CampaignIdentity:
 
     def is_same(self, other: Self) -> bool:
         """Tell whether both are one campaign, under the same name or one under its longer name."""
+        if self.started_at != other.started_at or not self.is_alike(other):
+            return False
         names = {self.run_id, other.run_id}
-        is_renamed = names in ({self.run_id, self.longer_name}, {other.run_id, other.longer_name})
-        return self.started_at == other.started_at and self.is_alike(other) and (len(names) == 1 or is_renamed)
+        return len(names) == 1 or names in ({self.run_id, self.longer_name}, {other.run_id, other.longer_name})
 
     def is_alike(self, other: Self) -> bool:
         """Tell whether both have one context and one repetition."""
@@ -118,8 +119,8 @@ def doubled_name(
 
 
 def _is_same_import(one: CampaignIdentity, other: CampaignIdentity, agree: Callable[[str, str], bool]) -> bool:
-    if not (one.is_import and other.is_import):
-        return False
     short, long = sorted((one, other), key=lambda campaign: len(campaign.run_id))
+    if not (one.is_import and other.is_import and long.run_id.startswith(short.run_id)):
+        return False
     fits = long.run_id in (short.run_id, replace(long, run_id=short.run_id).longer_name)
     return fits and agree(one.run_id, other.run_id)
