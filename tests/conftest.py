@@ -84,6 +84,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     worker = getattr(session.config, "workerinput", None)
     if worker is not None:
         write_groups(worker, session.items)
+    # At its first property, Hypothesis asks the collector who refers to its source of chance: the frozen are not found.
+    hypothesis.given(hypothesis.strategies.none())(lambda _: None)()
     gc.enable()
     gc.freeze()  # thousands of tests and modules stay: to look at each of them again and again took a tenth of the time
 
