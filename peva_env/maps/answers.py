@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
+from math import isnan
 from typing import Literal
 
 from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps.node_map import NodeMap
-from peva_env.maps.prediction import predict
+from peva_env.maps.prediction import EVEN, never_ok, predict
 from peva_env.space import Config, ConfigKey, config_key, config_pairs, no_lower
 from peva_env.system import one_line
 
 type Basis = Literal["measured", "inferred", "contradicted", "predicted", "unknown"]
 
 _PROVED = ("measured", "inferred")
-_EVEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
     if likely is None:
         basis, verdict = "unknown", None
     else:
-        verdict = Verdict.OVERLOADED if likely > _EVEN else Verdict.OK
+        verdict = Verdict.OVERLOADED if likely > EVEN else Verdict.OK
     return LoadAnswer(
         config=asked,
         verdict=verdict,
@@ -106,7 +106,7 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
         nearest=tuple(_nearest(node_map, asked)),
         headroom=tuple(_headroom(known, name, configs, judge) for name, configs in steps.items() if len(configs) > 1),
         beyond=tuple(_beyond(node_map, asked)),
-        never_ok=tuple(_never_ok(node_map, asked)),
+        never_ok=tuple(never_ok(node_map, [asked])[0]),
         confidence=node_map.confidence(because[0]) if basis in _PROVED else None,
     )
 
@@ -122,8 +122,7 @@ def _why_no_run(node_map: NodeMap) -> str:
 def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float | None]:
     """Return a function from one of these configurations to its probability of overload; all are predicted at once.
 
-    It returns None for a configuration that is predicted OK without a measurement that supports that. The agent takes
-    no load at all for OK: below overloaded measurements alone, it predicts OK from that.
+    It returns None where there is no prediction; see ``predict``.
     """
     known = node_map.known
     unknown = [config for config in configs if known.verdict(config) is None]
@@ -134,7 +133,7 @@ def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float
         if verdict is not None:
             return float(verdict is Verdict.OVERLOADED)
         likely = predicted[config_key(config)]
-        return None if likely <= _EVEN and any(_never_ok(node_map, config)) else likely
+        return None if isnan(likely) else likely
 
     return judge
 
@@ -157,7 +156,7 @@ def _headroom(
     verdicts = list(map(known.verdict, steps))
     n_below = verdicts.index(Verdict.OVERLOADED) if Verdict.OVERLOADED in verdicts else len(steps)
     ok = [rate for rate, verdict in zip(rates[:n_below], verdicts, strict=False) if verdict is Verdict.OK]
-    n_likely_ok = len(list(takewhile(lambda likely: likely is not None and likely <= _EVEN, map(judge, steps))))
+    n_likely_ok = len(list(takewhile(lambda likely: likely is not None and likely <= EVEN, map(judge, steps))))
     return Headroom(
         function=function,
         rate_rps=rates[0],
@@ -201,13 +200,6 @@ def _beyond(node_map: NodeMap, config: Config) -> Iterator[str]:
     for name, rate in config:
         if rate > max((own for one in measured for other, own in one if other == name), default=-1):
             yield name
-
-
-def _never_ok(node_map: NodeMap, config: Config) -> Iterator[str]:
-    """Yield the functions that are in no measured configuration that is OK."""
-    measured = node_map.known.measured.items()
-    ok = {name for key, verdict in measured if verdict is Verdict.OK for name in key[0]}
-    return (name for name, _ in config if name not in ok)
 
 
 def _nearest(node_map: NodeMap, config: Config) -> Iterator[Neighbour]:

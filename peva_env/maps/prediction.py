@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.config import DfaasConfig, parse_config
-from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext, PredictingAgent
+from peva_env.contracts import ExecutionEvent, PolicyAlgorithm, PolicyContext, PredictingAgent, Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
 from peva_env.maps.node_map import NodeMap
@@ -17,6 +17,9 @@ from peva_env.planning import agent_factory
 from peva_env.space import Config, ConfigSpace, config_pairs
 
 DEFAULT_PREDICTOR = "learnt"
+
+EVEN = 0.5
+"""Probability of overload above which a configuration is predicted overloaded."""
 
 _MOST_MEASURED = 400
 """Largest number of measured configurations that a prediction uses, the nearest: its time grows with their cube."""
@@ -28,7 +31,9 @@ _MOST_COMPARED = 64
 def predict(node_map: NodeMap, configs: Sequence[Config], agent: str = DEFAULT_PREDICTOR) -> NDArray[np.float64]:
     """Return the probability of overload of each of some configurations, (k,), 0..1.
 
-    It is an estimate from the runs, not a proof: ``node_map.known`` holds what is proved.
+    It is an estimate from the runs, not a proof: ``node_map.known`` holds what is proved. It is NaN where it would be
+    OK for a configuration with a function that is ``never_ok``: the agent takes no load at all for OK, and below
+    overloaded measurements alone it predicts OK from that, which no measurement supports.
 
     Args:
         node_map: the map with its runs.
@@ -46,7 +51,14 @@ def predict(node_map: NodeMap, configs: Sequence[Config], agent: str = DEFAULT_P
     likely = predictor.predict(configs) if isinstance(predictor, PredictingAgent) else None
     if likely is None:
         raise ConfigError(f"agent {agent!r} makes no predictions; {DEFAULT_PREDICTOR!r} does")
-    return likely
+    return np.where((likely <= EVEN) & [bool(one) for one in never_ok(node_map, configs)], np.nan, likely)
+
+
+def never_ok(node_map: NodeMap, configs: Sequence[Config]) -> list[list[str]]:
+    """Return for each configuration its functions with load that have none in any measured OK configuration."""
+    measured = node_map.known.measured.items()
+    ok = {name for key, verdict in measured if verdict is Verdict.OK for name, rate in config_pairs(key) if rate}
+    return [[name for name, rate in config if rate and name not in ok] for config in configs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ MAX_PREDICTED = 50_000
 
 
 def predictions(node_map: NodeMap) -> tuple[NDArray[np.float64] | None, Sequence[str]]:
-    """Return the probability of overload of each unknown configuration, (n_unknown,), or None and notes on why."""
+    """Return the probability of overload of each unknown configuration, (n_unknown,), or None and notes on why.
+
+    It is NaN where nothing measured supports a prediction; see ``predict``.
+    """
     unknown = np.flatnonzero(cell_codes(node_map.known, node_map.begun) == Cell.UNKNOWN)
     if not unknown.size or not node_map.runs:
         return None, []

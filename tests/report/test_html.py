@@ -23,7 +23,7 @@ from peva_env.errors import ConfigError, PevaError
 from peva_env.inference import Cell, Status
 from peva_env.maps import CampaignRecord, NodeMap, savings_of
 from peva_env.report import html, map_figure
-from peva_env.report.data.map_data import map_data
+from peva_env.report.data.map_data import NOT_PREDICTED, map_data
 from peva_env.report.data.run_data import run_data
 from peva_env.report.html import render, write_report
 from peva_env.report.texts import certificate, formats, savings, summary
@@ -337,6 +337,18 @@ def test_probabilities_are_in_percent_and_of_what_is_unknown() -> None:
 
 def test_what_is_unknown_is_predicted() -> None:
     assert page_of(node_map(SPACE, some())).data["predicted"] is not None
+
+
+def test_nothing_is_predicted_ok_where_no_measured_load_with_a_function_is_ok() -> None:
+    """As ``ask`` does, which says unknown there."""
+    page = page_of(node_map(SPACE, measured([("a", 30)], [("a", 30), ("b", 30)], [("b", 10)], limit_rps=20)))
+    cells, predicted = (unpacked(page.data[name]) for name in ("cells", "predicted"))
+    configs = [SPACE.config(int(index)) for index in np.flatnonzero(cells == Cell.UNKNOWN)]
+    likely = dict(zip(map(str, configs), predicted[cells == Cell.UNKNOWN].tolist(), strict=True))
+    without = {config: percent for config, percent in likely.items() if "'a'" not in config or "('a', 0)" in config}
+    assert set(without.values()) <= set(range(1, 100))
+    assert {likely[config] for config in likely.keys() - without.keys()} <= {*range(50, 100), NOT_PREDICTED}
+    assert likely["[('a', 10)]"] == NOT_PREDICTED
 
 
 def test_a_cell_costs_a_few_bytes() -> None:

@@ -26,7 +26,8 @@ def map_data(node_map: NodeMap, probabilities: NDArray[np.float64] | None = None
 
     Args:
         node_map: the map.
-        probabilities: the probability of overload of each unknown configuration, (n_unknown,); None for no prediction.
+        probabilities: the probability of overload of each unknown configuration, (n_unknown,), NaN where it has no
+            prediction; None for no prediction at all.
     """
     known = node_map.known
     cells = cell_codes(known, node_map.begun)
@@ -65,7 +66,8 @@ def inferred_from(known: MonotoneMap, cells: NDArray[np.uint8], proof: Sequence[
 
 
 def percent_of(cells: NDArray[np.uint8], probabilities: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return the probability of overload of each configuration in percent, (N,), from that of each unknown one."""
+    """Return each configuration's probability of overload in percent, (N,), from that of each unknown one or NaN."""
     percent = np.full(len(cells), NOT_PREDICTED, np.uint8)
-    percent[cells == Cell.UNKNOWN] = np.clip(np.rint(100 * probabilities), 1, 99)  # 0 and 100 would look like knowledge
+    likely = np.clip(np.rint(100 * probabilities), 1, 99)  # 0 and 100 would look like knowledge
+    percent[cells == Cell.UNKNOWN] = np.where(np.isnan(likely), NOT_PREDICTED, likely)
     return percent
