@@ -17,8 +17,9 @@ from peva_env.contracts import (
     PreparedPolicy,
 )
 from peva_env.errors import PevaError, PolicyError
-from peva_env.planning import Candidates, ends_command, load_policy_algorithm
+from peva_env.planning import Candidates, load_policy_algorithm
 from peva_env.space import Config, ConfigSpace, config_key
+from peva_env.system import raise_end
 
 _EMPTY_CHOICES = 1000
 """Largest number of consecutive empty choices of a policy; one more is an error."""
@@ -165,8 +166,7 @@ class PolicyAgent:
         except PevaError as error:  # it says in one line what is wrong
             raise PolicyError(f"policy {self.name}: {error}") from error
         except BaseException as error:
-            if ends_command(error):
-                raise
+            raise_end(error)
             raise PolicyError(f"policy {self.name} failed in {method}: {error!r}") from error
 
 

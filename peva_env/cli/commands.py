@@ -28,15 +28,12 @@ from peva_env.cli import twin as cli_twin
 from peva_env.cli.command_group import CommandGroup
 from peva_env.console import complain, guard_output, tell_warnings, write
 from peva_env.errors import ConfigError, PevaError
-from peva_env.system import failure_text
+from peva_env.system import failure_text, raise_end
 
 _STDERR = 2
 
 _SIZE = re.compile("[5-9]|[1-9][0-9]{1,3}")
 """Columns or lines of a terminal that can show an error; Rich fails in one that is too large for its memory."""
-
-_INTERRUPTED_QUERY = "Query interrupted"
-"""What DuckDB raises instead of ``KeyboardInterrupt`` when Ctrl-C comes during a query."""
 
 app = CommandGroup(
     no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -90,9 +87,8 @@ def main() -> None:
     except OSError as error:  # a full disk, too many open files: the machine's trouble, not a fault of ours
         _fail(failure_text(error), 1)
     except RuntimeError as error:
-        if str(error) != _INTERRUPTED_QUERY:
-            raise
-        raise KeyboardInterrupt from error
+        raise_end(error)
+        raise
 
 
 def _fill_standard_descriptors() -> None:

@@ -9,13 +9,13 @@ import warnings
 from typing import NoReturn, TextIO
 
 from peva_env.errors import PevaError
-from peva_env.system import one_line
+from peva_env.system import CommandEnd, one_line
 
 _TOLD = (UserWarning, FutureWarning)
 """Warnings for the user; all others are for the developers of a library."""
 
 
-class OutputClosed(SystemExit):
+class OutputClosed(CommandEnd):
     """The reader of standard output is gone, as in ``peva-env run | head``: the program ends without a message."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from peva_env.planning.chosen import only_configurations
 from peva_env.planning.legal_only import LegalOnly
 from peva_env.planning.plan import DfaasPlanBuilder, PlanEstimate
 from peva_env.planning.plugins import agent_factory, arena, campaign_loop, fleet_command, own_policy, trainer
-from peva_env.planning.policies import NoOpPolicy, ends_command, load_policy_algorithm
+from peva_env.planning.policies import NoOpPolicy, load_policy_algorithm
 from peva_env.planning.refining import REFINING_AGENT, Limit, Refinement, finer_rates
 from peva_env.planning.resolution import hidden_overload, too_short_for
 from peva_env.planning.scheduler import CartesianScheduler
@@ -50,7 +50,6 @@ __all__ = [
     "brackets",
     "campaign_loop",
     "climb",
-    "ends_command",
     "finer_rates",
     "fleet_command",
     "hidden_overload",

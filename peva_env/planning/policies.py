@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
 from peva_env.errors import PolicyLoadError
 from peva_env.space import Config
-from peva_env.system import load_class
+from peva_env.system import load_class, raise_end
 
 
 class NoOpPolicy:
@@ -21,15 +21,6 @@ class NoOpPolicy:
 
     def update_batch(self, events: list[ExecutionEvent]) -> None:
         """Learn nothing from events."""
-
-
-def ends_command(error: BaseException) -> bool:
-    """Return whether an exception that passed a policy's method is not the policy's, but ends the command.
-
-    It is Ctrl-C, or a subclass of ``SystemExit``: the output was closed, or the fleet stops. ``sys.exit()`` in a policy
-    raises ``SystemExit`` itself, which is a failure of the policy.
-    """
-    return isinstance(error, KeyboardInterrupt | SystemExit) and type(error) is not SystemExit
 
 
 _CONTRACT = tuple(name for name, _ in inspect.getmembers(PolicyAlgorithm, inspect.isfunction) if name[0] != "_")
@@ -51,7 +42,6 @@ def load_policy_algorithm(entrypoint: str | None) -> PolicyAlgorithm:
     try:
         policy: PolicyAlgorithm = policy_class()
     except BaseException as error:
-        if ends_command(error):
-            raise
+        raise_end(error)
         raise PolicyLoadError(f"policy {entrypoint!r} cannot be made without arguments: {error!r}") from error
     return policy

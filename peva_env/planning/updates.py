@@ -7,7 +7,8 @@ from typing import Any
 
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
 from peva_env.errors import PolicyError
-from peva_env.planning.policies import NoOpPolicy, ends_command
+from peva_env.planning.policies import NoOpPolicy
+from peva_env.system import raise_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,6 @@ class PolicyUpdates:
         try:
             return getattr(self.policy, method)(argument)
         except BaseException as error:
-            if ends_command(error):
-                raise
+            raise_end(error)
             name = self.policy_name
             raise PolicyError(f"policy {name} failed in {method}: {error!r}; the event is stored") from error

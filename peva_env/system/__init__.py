@@ -16,13 +16,14 @@ from peva_env.system.cluster import answers, end_with_raylet, head_address, is_o
 from peva_env.system.cores import busy_s, urgent_pct, usable_cores, waited_s
 from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
-from peva_env.system.interrupts import FirstInterrupt, uninterrupted
+from peva_env.system.interrupts import CommandEnd, FirstInterrupt, raise_end, uninterrupted
 from peva_env.system.invocation import command_text, install_text
 from peva_env.system.loading import load_class
 from peva_env.system.outputs import begins_with, output_file, output_folder, require_writable
 from peva_env.system.text import failure_text, json_value, moment_text, one_line, plain_number
 
 __all__ = [
+    "CommandEnd",
     "FirstInterrupt",
     "HttpClient",
     "Moment",
@@ -47,6 +48,7 @@ __all__ = [
     "output_folder",
     "plain_number",
     "processes",
+    "raise_end",
     "ray_cluster",
     "replacing",
     "require_writable",

@@ -9,6 +9,26 @@ from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+_INTERRUPTED_QUERY = "Query interrupted"
+"""What DuckDB raises, as a RuntimeError, instead of ``KeyboardInterrupt`` when Ctrl-C comes during a query."""
+
+
+class CommandEnd(SystemExit):
+    """Ends the command, also through a user's code, such as a policy. Any other ``SystemExit`` there is its failure."""
+
+
+def raise_end(error: BaseException) -> None:
+    """Raise an exception again if it is no failure of the code that it passed, but ends the command; else do nothing.
+
+    Raises:
+        KeyboardInterrupt: it is Ctrl-C, or came from it during a query of DuckDB's.
+        CommandEnd: it is one.
+    """
+    if isinstance(error, KeyboardInterrupt | CommandEnd):
+        raise error
+    if isinstance(error, RuntimeError) and str(error) == _INTERRUPTED_QUERY:
+        raise KeyboardInterrupt from error
+
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:

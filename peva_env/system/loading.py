@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from peva_env.errors import PevaError
+from peva_env.system.interrupts import raise_end
 
 
 def load_class(entrypoint: str, *, what: str, error: type[PevaError]) -> type[Any]:
@@ -22,9 +23,11 @@ def load_class(entrypoint: str, *, what: str, error: type[PevaError]) -> type[An
         raise error(f"{what} {entrypoint!r} must be module:Class, for example my_module:MyClass")
     try:
         module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as problem:  # a script may end Python when it is imported
-        absent = isinstance(problem, ModuleNotFoundError) and problem.name and module_name.startswith(problem.name)
-        reason = f"there is no module {problem.name!r}" if absent else f"importing {module_name!r} failed: {problem!r}"  # type: ignore[union-attr]
+    except BaseException as problem:  # a script may end Python when it is imported
+        raise_end(problem)
+        missing = problem.name if isinstance(problem, ModuleNotFoundError) and problem.name else None
+        absent = missing is not None and module_name.startswith(missing)
+        reason = f"there is no module {missing!r}" if absent else f"importing {module_name!r} failed: {problem!r}"
         top = sys.modules.get(module_name.partition(".")[0]) if absent else None
         raise error(f"{what} {entrypoint!r} cannot be loaded: {reason}{_hint(top)}") from problem
     found = getattr(module, class_name, None)

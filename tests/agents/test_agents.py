@@ -120,6 +120,10 @@ class Chooses(NoOpPolicy):
         return chosen
 
 
+class OwnExit(SystemExit):
+    """A library's own way out."""
+
+
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
@@ -128,6 +132,7 @@ class Chooses(NoOpPolicy):
         ([3], "policy Chooses failed in choose_batch: TypeError"),
         (ValueError("boom"), r"policy Chooses failed in choose_batch: ValueError\('boom'\)"),
         (SystemExit(0), r"policy Chooses failed in choose_batch: SystemExit\(0\)"),
+        (OwnExit(0), r"policy Chooses failed in choose_batch: OwnExit\(0\)"),
         (CancelledError(), r"policy Chooses failed in choose_batch: CancelledError\(\)"),
         (GeneratorExit(), r"policy Chooses failed in choose_batch: GeneratorExit\(\)"),
         (None, "policy Chooses failed in choose_batch: TypeError"),
@@ -142,11 +147,20 @@ def test_a_policy_that_breaks_the_contract_stops_the_campaign(make_host: MakeHos
     assert [status for status, _ in host.ended] == [EndStatus.FAILED]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OutputClosed])
-def test_what_ends_the_command_is_no_failure_of_the_policy(make_host: MakeHost, error: type[BaseException]) -> None:
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt),
+        (RuntimeError("Query interrupted"), KeyboardInterrupt),  # what DuckDB makes of Ctrl-C
+        (OutputClosed(), OutputClosed),
+    ],
+)
+def test_what_ends_the_command_is_no_failure_of_the_policy(
+    make_host: MakeHost, error: BaseException, ending: type[BaseException]
+) -> None:
     host = make_host()
-    with pytest.raises(error):
-        run_campaign(PevaEnv(host), PolicyAgent(Chooses(error()), CartesianScheduler()))
+    with pytest.raises(ending):
+        run_campaign(PevaEnv(host), PolicyAgent(Chooses(error), CartesianScheduler()))
     assert [status for status, _ in host.ended] == [EndStatus.INTERRUPTED]
 
 

@@ -1,6 +1,7 @@
 """Policies by entry point: found, or refused in one line that names what is missing."""
 
 import queue
+import re
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,11 @@ def test_a_module_that_fails_is_told_from_one_that_is_not_there(
 
 
 def test_a_script_that_ends_when_it_is_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "script_policy.py").write_text("raise SystemExit('done')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(PolicyError, match=r"importing 'script_policy' failed: SystemExit\('done'\)"):
-        load_policy_algorithm("script_policy:Policy")
+    for name, error in (("script", "SystemExit('done')"), ("cancelled", "GeneratorExit('done')")):
+        (tmp_path / f"{name}_policy.py").write_text(f"raise {error}\n")
+        with pytest.raises(PolicyError, match=re.escape(f"importing '{name}_policy' failed: {error}")):
+            load_policy_algorithm(f"{name}_policy:Policy")
 
 
 def test_a_module_with_the_name_of_an_installed_one_is_told_from_it(

@@ -8,13 +8,14 @@ from typing import Any
 from peva_agents.fleet.exchange import Tables
 from peva_agents.fleet.news import News, NodeState, Phase
 from peva_env.contracts import ExecutionEvent
+from peva_env.system import CommandEnd
 
 _GATHER_S = 0.2
 """How long news waits, once there is some, for what the driver has to answer: a run takes several steps, and each call
 costs the driver a millisecond."""
 
 
-class Stopped(SystemExit):
+class Stopped(CommandEnd):
     """The fleet stops a campaign before its next run."""
 
 
