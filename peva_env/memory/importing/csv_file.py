@@ -19,6 +19,9 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAX_SHOWN = 60
 """Characters of a value, or of a column's name, that a message shows."""
 
+_ROWS_COUNTED = 2
+"""From so many lines on, first cells that count them may be row numbers."""
+
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
@@ -174,8 +177,11 @@ def read_csv(path: Path) -> CsvFile:
         lines = [line._replace(cells=list(map(_with_point, line.cells))) for line in lines]
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
+    ends_with_separator = header.cells[-1:] == [""]
     header = header._replace(cells=_without_last_empty(header.cells, 0))
     below = _fitted(lines[1:], len(header.cells))
+    if not ends_with_separator:
+        below = _without_row_numbers(below, lines[1:])
     if any(len(short.cells) < len(long.cells) for short, long in zip((header, *below), lines, strict=False)):
         found.append("trailing separators")
     if lines and not below:
@@ -266,6 +272,25 @@ def _fitted(lines: Sequence[Line], n_columns: int) -> list[Line]:
         )
         for line in lines
     ]
+
+
+def _without_row_numbers(fitted: list[Line], lines: Sequence[Line]) -> list[Line]:
+    """Return the fitted lines of a header that does not end with a separator, as each line does.
+
+    Where the first cells are 1, 2, 3 and so on, the separator at the end may stand before an empty last column, and the
+    header may lack the column of row numbers: each line gets a problem.
+    """
+    firsts = [line.cells[0] if line.cells else "" for line in lines]
+    counted = [[str(number) for number in range(first, first + len(lines))] for first in (0, 1)]
+    if len(lines) < _ROWS_COUNTED or firsts not in counted:
+        return fitted
+    if any(len(short.cells) == len(long.cells) for short, long in zip(fitted, lines, strict=True)):
+        return fitted
+    problem = (
+        "the first cells count the lines, which all end with a separator and the header does not: the cells may be "
+        "shifted; name the first column, or end the header with a separator, too"
+    )
+    return [line._replace(problem=line.problem or problem) for line in fitted]
 
 
 def _without_last_empty(cells: list[str], n_columns: int) -> list[str]:

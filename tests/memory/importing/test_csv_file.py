@@ -218,6 +218,22 @@ def test_lines_may_be_shifted_where_any_line_has_a_value_beyond_the_header(tmp_p
     ]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_row_numbers_without_a_name_are_no_first_column(tmp_path: Path, first: int) -> None:
+    header, below = "rate,cpu,note", [f"{number},10,20," for number in range(first, first + 3)]
+    unclear = saved(tmp_path, "\n".join((header, *below)).encode())
+    for line, row in enumerate(rows(unclear), 2):
+        assert isinstance(row, Refusal)
+        assert (row.line, "the first cells count the lines" in row.reason) == (line, True)
+    for clear in (
+        (f"{header},", *below),
+        (f"number,{header}", *below),
+        (header, *below, "7,10,20,"),
+        (header, below[0]),
+    ):
+        assert all(isinstance(row, dict) for row in rows(saved(tmp_path, "\n".join(clear).encode())))
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
