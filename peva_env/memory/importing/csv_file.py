@@ -10,6 +10,13 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 
+from peva_env.memory.importing.number_marks import (
+    NumberMarks,
+    have_commas,
+    number_marks,
+    thousands_problem,
+    with_point,
+)
 from peva_env.memory.importing.source import STDIN, read_source
 
 type Row = Mapping[str, str]
@@ -23,14 +30,6 @@ _ROWS_COUNTED = 2
 """From so many lines on, first cells that count them may be row numbers."""
 
 _NEWLINE = re.compile(r"\r\n|\n|\r")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
-_DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
-_COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(?:,\d{3}){2,}", re.ASCII)
-_POINT_GROUPS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+|\.\d{3})", re.ASCII)
-"""A number with several marks, of which the points separate thousands."""
-
-_THOUSANDS = re.compile(r"([+-]?[1-9]\d{0,2})[.,](\d{3})", re.ASCII)
-"""A number whose point or comma may separate thousands."""
 
 
 def shortened(text: str) -> str:
@@ -59,9 +58,7 @@ class CsvFile:
     """A CSV file: its header, the lines below it, and what was found in it.
 
     ``digest`` identifies the cells, whatever the encoding and the separators. ``header`` is without cells if it cannot
-    be read, and line 0 if the file is empty. ``decimal_mark`` is the one of the file; in the cells it is a point.
-    ``may_have_thousands`` tells that a comma or point in the file's whole numbers may separate thousands,
-    ``mixes_marks`` that it has decimal commas and points, so that this holds for all numbers.
+    be read, and line 0 if the file is empty. ``marks`` are those of the file; in the cells the decimal mark is a point.
     """
 
     path: Path
@@ -71,9 +68,7 @@ class CsvFile:
     digest: str
     changed_at: float
     is_stream: bool
-    decimal_mark: str
-    may_have_thousands: bool
-    mixes_marks: bool
+    marks: NumberMarks
 
     @property
     def stem(self) -> str:
@@ -121,8 +116,8 @@ class CsvFile:
         if problem and self.header.number:
             yield self.header.number, Refusal(self.path, self.header.number, problem)
         n_columns = len(self.header.cells)
-        of_thousands = whole if self.may_have_thousands else ()
-        if self.mixes_marks and self._have_commas(numeric):
+        of_thousands = whole if self.marks.may_have_thousands else ()
+        if self.marks.are_mixed and have_commas(self._cells(numeric)):
             of_thousands = numeric
         for number, cells, damage in self.lines:
             try:
@@ -131,27 +126,17 @@ class CsvFile:
                 if len(cells) != n_columns:
                     raise ValueError(f"{len(cells)} cells instead of {n_columns}")
                 row = dict(zip(self.header.cells, cells, strict=True))
-                self._refuse_thousands(row, of_thousands)
+                for column in of_thousands:
+                    if unclear := thousands_problem(row.get(column, ""), self.marks.decimal):
+                        raise ValueError(f"{shortened(column)} {unclear}")
                 yield number, parse(row)
             except ValueError as error:
                 yield number, Refusal(self.path, number, str(error))
 
-    def _have_commas(self, columns: Collection[str]) -> bool:
-        """Tell whether any number of these columns has a comma, or thousands separated by points."""
+    def _cells(self, columns: Collection[str]) -> set[str]:
+        """Return the cells of these columns."""
         at = [index for index, column in enumerate(self.header.cells) if column in columns]
-        cells = {line.cells[index] for line in self.lines for index in at if index < len(line.cells)}
-        return any(_DECIMAL_COMMA.fullmatch(cell) or _POINT_GROUPS.fullmatch(cell) for cell in cells)
-
-    def _refuse_thousands(self, row: Row, columns: Iterable[str]) -> None:
-        """Raise ``ValueError`` if a number of one of these columns may have thousands."""
-        for column in columns:
-            if found := _THOUSANDS.fullmatch(row.get(column, "")):
-                above, below = found.groups()
-                said = found[0].replace(".", self.decimal_mark)
-                raise ValueError(
-                    f"{shortened(column)} is {said!r}, which could be {above}{below} or {float(f'{above}.{below}'):g}: "
-                    f"write {above}{below} or {above}{self.decimal_mark}{below}0"
-                )
+        return {line.cells[index] for line in self.lines for index in at if index < len(line.cells)}
 
 
 def unique_paths(paths: Iterable[str | Path]) -> list[Path]:
@@ -171,10 +156,12 @@ def read_csv(path: Path) -> CsvFile:
     separator = _separator(texts[0][1] if texts else "")
     lines = [_line(number, text, separator) for number, text in texts if text.strip() or separator in text]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
-    has_no_commas = separator == "," and '"' not in source.text
-    marks = _Marks() if has_no_commas else _number_marks(lines, is_comma_separated=separator == ",")
+    is_comma_separated = separator == ","
+    have_no_marks = is_comma_separated and '"' not in source.text
+    cells = set() if have_no_marks else {cell for line in lines for cell in line.cells}
+    marks = number_marks(cells, is_comma_separated=is_comma_separated)
     if marks.decimal == ",":
-        lines = [line._replace(cells=list(map(_with_point, line.cells))) for line in lines]
+        lines = [line._replace(cells=list(map(with_point, line.cells))) for line in lines]
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
     ends_with_separator = header.cells[-1:] == [""]
@@ -195,9 +182,7 @@ def read_csv(path: Path) -> CsvFile:
         digest=digest,
         changed_at=source.changed_at,
         is_stream=source.is_stream,
-        decimal_mark=marks.decimal,
-        may_have_thousands=marks.may_have_thousands,
-        mixes_marks=marks.are_mixed,
+        marks=marks,
     )
 
 
@@ -222,37 +207,6 @@ def _cells(text: str, separator: str) -> list[str]:
 def _separator(header: str) -> str:
     """Return the separator that splits a header into the most columns; a comma if none does."""
     return max(_SEPARATORS, key=lambda separator: len(_line(1, header, separator).cells))
-
-
-class _Marks(NamedTuple):
-    """Of a file's numbers: see ``CsvFile``."""
-
-    decimal: str = "."
-    may_have_thousands: bool = False
-    are_mixed: bool = False
-
-
-def _number_marks(lines: Iterable[Line], *, is_comma_separated: bool) -> _Marks:
-    """Return the marks in a file's numbers.
-
-    The decimal mark is a comma if there are numbers with one, and none with a point, or with several commas, and if no
-    comma separates the cells. Thousands are out of the question only where no number has a comma, and one has a point
-    that separates none, such as ``0.95``; or where commas separate the cells. The marks are mixed where there are
-    points and what shows decimal commas, such as ``12,5``, or where nothing shows which of the two is the decimal mark.
-    """
-    cells = {cell for line in lines for cell in line.cells}
-    commas, points = set(filter(_DECIMAL_COMMA.fullmatch, cells)), set(filter(_DECIMAL_POINT.fullmatch, cells))
-    shows_comma = not all(map(_THOUSANDS.fullmatch, commas)) or any(map(_POINT_GROUPS.fullmatch, cells))
-    shows_point = is_comma_separated or not all(map(_THOUSANDS.fullmatch, points))
-    are_mixed = bool(points) and (shows_comma or (bool(commas) and not shows_point))
-    if is_comma_separated:
-        return _Marks(are_mixed=are_mixed)
-    is_comma = commas and not points and not any(map(_COMMA_GROUPS.fullmatch, cells))
-    return _Marks("," if is_comma else ".", bool(commas) or not shows_point, are_mixed)
-
-
-def _with_point(cell: str) -> str:
-    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def _fitted(lines: Sequence[Line], n_columns: int) -> list[Line]:
