@@ -142,7 +142,8 @@ def _wrong_values(table: str) -> Iterator[tuple[str, str, str]]:
             complete = " AND ".join(f"list_count({one}) = len({one})" for one in dict.fromkeys((column, values)))
             yield column, f"NOT ({complete})", "a value for each"
         if kind in ("DOUBLE", "DOUBLE[]") and column != "score":  # a policy may report anything
-            yield column, f"NOT (isfinite({least}) AND isfinite({greatest}))", "a finite number"  # NaN is the greatest
+            are_finite = " AND ".join(f"isfinite({one})" for one in dict.fromkeys((least, greatest)))
+            yield column, f"NOT ({are_finite})", "a finite number"  # NaN is the greatest
         if "INT" in kind and column not in _ANY_NUMBER:
             yield column, f"{least} < 0", "at least 0"
 

@@ -5,6 +5,7 @@ needs is estimated before it is loaded; the estimate itself unpacks nothing.
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -35,24 +36,22 @@ def check_files(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path]
         MemoryStoreError: a file is missing, damaged, cannot be read, or needs more memory than is free; or the files
             are not of one export.
     """
-    for table, path in files.items():
-        _check_file(connection, table, path, schema_version)
-    _check_export(connection, list(files.values()))
+    _check_exports({path: _check_file(connection, table, path, schema_version) for table, path in files.items()})
 
 
-def _check_export(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+def _check_exports(ids: Mapping[Path, Sequence[str]]) -> None:
     """Raise ``MemoryStoreError`` if files are of different exports. The files of earlier releases have no id."""
-    ids = [_metadata(connection, path, "export_id") for path in paths]
-    for path, found in zip(paths, ids, strict=True):
-        if found != ids[0]:
+    first = next(iter(ids))
+    for path, found in ids.items():
+        if found != ids[first]:
             raise MemoryStoreError(
-                f"cannot preload {path}: is not of the export that wrote {paths[0]}, or that export did not end; "
-                "export the memory again"
+                f"cannot preload {path}: is not of the export that wrote {first}, or that export did not end; export "
+                "the memory again"
             )
 
 
-def _check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, schema_version: str) -> None:
-    """Check the file of a table for itself.
+def _check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, schema_version: str) -> Sequence[str]:
+    """Check the file of a table for itself, and return the id of its export.
 
     Raises:
         SchemaMismatchError: its schema version or its columns differ.
@@ -62,7 +61,8 @@ def _check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, s
         found = "is not a file" if os.path.lexists(path) else "there is no such file"
         raise MemoryStoreError(f"cannot preload {path}: {found}; `peva-env memory export` writes it")
     try:
-        _check_label(connection, path, schema_version)
+        metadata = _metadata(connection, path)
+        _check_label(path, metadata["schema_version"], schema_version)
         if not is_as_written(path):
             raise MemoryStoreError(
                 f"cannot preload {path}: it is damaged or was edited: its checksum is another; export it again"
@@ -71,23 +71,26 @@ def _check_file(connection: duckdb.DuckDBPyConnection, table: str, path: Path, s
         if table == "memory_schema_meta":
             _check_rows(connection, path, schema_version)
         _check_size(connection, table, path)
+        return metadata["export_id"]
     except duckdb.Error as error:
         raise MemoryStoreError(f"cannot preload {path}: {duckdb_problem(error)}") from error
     except OSError as error:
         raise MemoryStoreError(f"cannot preload {path}: {error.strerror}") from error
 
 
-def _check_label(connection: duckdb.DuckDBPyConnection, path: Path, schema_version: str) -> None:
-    labels = _metadata(connection, path, "schema_version")
+def _check_label(path: Path, labels: Sequence[str], schema_version: str) -> None:
     if labels != [schema_version]:
         found = labels[0] if labels else "missing"
         raise SchemaMismatchError(f"cannot preload {path}: schema_version is {found}, {schema_version!r} is asked for")
 
 
-def _metadata(connection: duckdb.DuckDBPyConnection, path: Path, key: str) -> list[str]:
-    """Return the values of a key in a file's metadata."""
-    query = f"SELECT decode(value) FROM parquet_kv_metadata({one_file(path)}) WHERE decode(key) = ?"  # noqa: S608
-    return [value for (value,) in connection.execute(query, [key]).fetchall()]
+def _metadata(connection: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, Sequence[str]]:
+    """Return the values of the keys in a file's metadata, by key."""
+    found = defaultdict(list)
+    query = f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({one_file(path)})"  # noqa: S608
+    for key, value in connection.execute(query).fetchall():
+        found[key].append(value)
+    return found
 
 
 def _check_rows(connection: duckdb.DuckDBPyConnection, path: Path, schema_version: str) -> None:

@@ -110,13 +110,21 @@ class _Merge:
 
     def run(self, *, rename: bool) -> dict[str, MergeCount]:
         """Check all rows, then insert them."""
+        n_offered = dict(zip(self._sources, self._counts(self._sources.values()), strict=True))
+        # An empty table is left out: it takes as long to plan its queries as those of a small one.
+        self._sources = {table: source for table, source in self._sources.items() if n_offered[table]}
+        n_stored = dict(zip(self._sources, self._counts(self._sources), strict=True))
         checks = MergeChecks(self._connection, self._problem)
         checks.before(self._sources)
         if "run_sessions" in self._sources and "run_sessions" not in self._same_by:
             self._settle_names(rename=rename)
         for table, source in self._sources.items():
-            self._check_equal(table, source)
-        counts = {table: self._insert(table, source) for table, source in self._sources.items()}
+            if n_stored[table]:
+                self._check_equal(table, source)
+        counts = {
+            table: self._insert(table, source, n_offered[table], n_stored[table])
+            for table, source in self._sources.items()
+        }
         checks.after(self._sources)
         return counts
 
@@ -192,23 +200,24 @@ class _Merge:
         ).fetchone()
         return found
 
-    def _insert(self, table: str, source: str) -> MergeCount:
-        before, offered = self._count(table), self._count(source)
+    def _insert(self, table: str, source: str, n_offered: int, n_stored: int) -> MergeCount:
         key = ", ".join(TABLES[table].key)
-        distinct = self._count(f"(SELECT DISTINCT {key} FROM {source})")  # noqa: S608
-        if distinct < offered:
-            raise MemoryStoreError(f"{self._problem}: its {table} has {offered - distinct:,} keys twice")
+        (n_distinct,) = self._counts([f"(SELECT DISTINCT {key} FROM {source})"])  # noqa: S608
+        if n_distinct < n_offered:
+            raise MemoryStoreError(f"{self._problem}: its {table} has {n_offered - n_distinct:,} keys twice")
         columns = ", ".join(TABLES[table].columns)
         # Nothing conflicts in an empty table, and a plain insert is several times faster.
-        conflict = _on_conflict(table) if before else ""
+        conflict = _on_conflict(table) if n_stored else ""
         row = self._connection.execute(f"INSERT INTO {table} SELECT {columns} FROM {source} {conflict}").fetchone()  # noqa: S608
         written = int(row[0]) if row else 0
-        inserted = self._count(table) - before
-        return MergeCount(inserted, written - inserted, offered - written)
+        (n_now,) = self._counts([table])
+        inserted = n_now - n_stored
+        return MergeCount(inserted, written - inserted, n_offered - written)
 
-    def _count(self, source: str) -> int:
-        row = self._connection.execute(f"SELECT count(*) FROM {source}").fetchone()  # noqa: S608
-        return int(row[0]) if row else 0
+    def _counts(self, relations: Iterable[str]) -> tuple[int, ...]:
+        """Return the number of rows of each relation, by one query."""
+        counts = ", ".join(f"(SELECT count(*) FROM {relation})" for relation in relations)  # noqa: S608
+        return tuple(map(int, self._connection.execute(f"SELECT {counts}").fetchall()[0])) if counts else ()
 
 
 def _clash_text(clashes: Sequence[NameClash]) -> str:
