@@ -12,6 +12,7 @@ from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import quarantine_finished
 from peva_env.campaign.canary import Canary
+from peva_env.campaign.clock import CampaignClock
 from peva_env.campaign.confirmation import Confirmation
 from peva_env.campaign.disagreement import Disagreements
 from peva_env.campaign.node_check import NodeCheck, require_valid
@@ -59,6 +60,7 @@ class DfaasConfigExecutor:
     iterations: int = 1
     canary: Canary | None = None
     confirmation: Confirmation | None = None
+    clock: CampaignClock = field(default_factory=CampaignClock)
     _not_run: NotRunRecorder = field(init=False)
     _suspicion: Suspicion | None = field(init=False, default=None)
     _check: NodeCheck | None = field(init=False, default=None)
@@ -66,10 +68,13 @@ class DfaasConfigExecutor:
     _to_finish: dict[ConfigKey, None] = field(init=False, default_factory=dict)  # measured, but not final any more
 
     def __post_init__(self) -> None:
-        self._not_run = NotRunRecorder(self.memory, self.artifacts, self.known, self.context, self.context_hash)
+        self._not_run = NotRunRecorder(
+            self.memory, self.artifacts, self.known, self.context, self.context_hash, self.clock
+        )
         self._disagreements = Disagreements(self.memory, self.known, self.iterations)
         if self.canary:
-            self._suspicion = Suspicion(self.canary, self.memory, self.artifacts, self.known)
+            self.canary.clock = self.clock.now
+            self._suspicion = Suspicion(self.canary, self.memory, self.artifacts, self.known, self.clock)
             self._check = NodeCheck(self.canary, self._suspicion, self.budget, self.max_invalid_retries)
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
@@ -79,6 +84,7 @@ class DfaasConfigExecutor:
         the overload rules have changed since.
         """
         history = list(history)
+        self.clock.begin(self.memory.stored_history, self.memory.completed_at)
         if self._suspicion:
             self._suspicion.begin(history)
         keys = dict.fromkeys(event.config_key for event in history)
@@ -274,6 +280,7 @@ class DfaasConfigExecutor:
             repetition=self.context.repetition,
             context_hash=self.context_hash,
         )
+        event = self.clock.ordered(event)
         with uninterrupted():
             self.budget.spend(event.cost_s)
             self.memory.ingest_event(event)

@@ -1,11 +1,11 @@
 """Records of the configurations that a live campaign need not run: their verdicts follow from others."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.campaign import why_known
+from peva_env.campaign.clock import CampaignClock
 from peva_env.contracts import NOT_RUN, DfaasRunContext, EventKind, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.memory import InProcessMemoryEngine
@@ -22,6 +22,7 @@ class NotRunRecorder:
     known: MonotoneMap
     context: DfaasRunContext
     context_hash: str
+    clock: CampaignClock
 
     def record(self, configs: Sequence[Config]) -> None:
         """Record once each known configuration that was not run."""
@@ -35,7 +36,7 @@ class NotRunRecorder:
     def _event(self, config: Config) -> ExecutionEvent:
         verdict = self.known.verdict(config)
         assert verdict is not None  # noqa: S101 - callers pass known configurations only
-        now = time.time()
+        now = self.clock.now()
         return ExecutionEvent(
             config_key=config_key(config),
             iteration=NOT_RUN[verdict].iteration,

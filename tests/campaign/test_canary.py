@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,32 @@ def test_minutes_are_counted_from_the_first_unconfirmed_run() -> None:
     now[0] = 1120.0
     assert canary.is_due(key)
     assert not canary.is_due(event([("a", 20)]).config_key), "its own OK run is as good as a canary"
+
+
+@pytest.mark.parametrize("back_s", [0, 3600])
+def test_a_clock_that_is_set_back_between_two_runs_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back_s: float
+) -> None:
+    is_bad = False
+    node = Node(bad=lambda number, config: is_bad)
+    with Campaign(tmp_path, Source(node), every_runs=3) as campaign:
+        for rate in (10, 20, 30):
+            campaign.execute(a=rate)
+        campaign.execute(b=10)
+        campaign.execute(a=20, b=10)
+        assert canaries(campaign) == [OK]
+        read = time.time
+        monkeypatch.setattr(time, "time", lambda: read() - back_s)
+        is_bad = True
+        campaign.execute(b=20)
+        stored = [one for one in campaign.stored if one.kind in (EventKind.MEASURED, EventKind.CANARY)]
+        assert stored[-1].config_pairs == [("b", 20)]
+        assert all(one.ended_at <= other.started_at for one, other in pairwise(stored))
+    node.bad = lambda number, config: config == [("a", 10)] and not suspects(campaign)
+    with Campaign(tmp_path, Source(node), every_runs=3, run_id="next") as campaign:
+        complete_map(campaign)
+        assert_true_map(campaign)
+        assert [("b", 20)] in suspects(campaign)
 
 
 def test_a_configuration_without_load_is_no_canary() -> None:

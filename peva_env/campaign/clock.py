@@ -1,0 +1,35 @@
+"""The time that a campaign stores, which never goes back."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from peva_env.contracts import ExecutionEvent
+
+
+@dataclass(slots=True)
+class CampaignClock:
+    """Seconds since the epoch, and never before what the campaign has stored.
+
+    Events are read in the order of their times, and what follows a good canary is told by it. If the machine's clock
+    was set back between two runs, the times go on from the last one instead, until the machine's clock is there again.
+    """
+
+    _latest: float = 0.0
+
+    def begin(self, history: Iterable[ExecutionEvent], completed_at: float) -> None:
+        """Start from the events of a campaign, and from when it was last complete (s since the epoch; 0 if never)."""
+        self._latest = max((self._latest, completed_at, *(event.ended_at for event in history)))
+
+    def now(self) -> float:
+        """Return the time."""
+        self._latest = max(self._latest, time.time())
+        return self._latest
+
+    def ordered(self, event: ExecutionEvent) -> ExecutionEvent:
+        """Return an event as one that began after everything before it."""
+        late_s = max(0.0, self._latest - event.started_at)
+        if late_s:
+            event = replace(event, started_at=event.started_at + late_s, ended_at=event.ended_at + late_s)
+        self._latest = max(event.started_at, event.ended_at)  # the clock may have been set back during the run
+        return event
