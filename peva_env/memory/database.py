@@ -1,6 +1,7 @@
 """The DuckDB file itself: opened by one process, checked against the schema, written in transactions."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
@@ -53,6 +54,7 @@ class Database:
         self._log: Identity | None = _NOWHERE
         self._is_new = self._was_empty = False
         self._process = os.getpid()
+        self._in_transaction = threading.RLock()
 
     @property
     def is_open(self) -> bool:
@@ -219,22 +221,25 @@ class Database:
     def transaction(self, purpose: str) -> Iterator[duckdb.DuckDBPyConnection]:
         """Run a block as one transaction: on disk when the block is left, undone when it raises.
 
+        All threads share the connection, and it has one transaction at a time: another thread waits for the end of it.
+
         Raises:
             MemoryStoreError: DuckDB refused, and the message names the purpose; or the file is no longer there.
         """
         connection = self.connection
-        try:
-            connection.begin()
-            yield connection
-            connection.commit()
-            if self._is_at_its_path or self._log is None:  # where there was none, DuckDB has just made one
-                self._log = self._log_at_its_path()
-            self._require_file()
-        except BaseException as error:
-            _roll_back(connection)
-            if isinstance(error, duckdb.Error):
-                raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {duckdb_problem(error)}") from error
-            raise
+        with self._in_transaction:
+            try:
+                connection.begin()
+                yield connection
+                connection.commit()
+                if self._is_at_its_path or self._log is None:  # where there was none, DuckDB has just made one
+                    self._log = self._log_at_its_path()
+                self._require_file()
+            except BaseException as error:
+                _roll_back(connection)
+                if isinstance(error, duckdb.Error):
+                    raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {duckdb_problem(error)}") from error
+                raise
 
     def _require_file(self) -> None:
         # DuckDB keeps writing to a deleted file, and all of it is lost when the file is closed.

@@ -81,6 +81,7 @@ class DuckDBMemoryStore:
         if self.database.is_open:
             return
         self.database.open()
+        self._catalogued = set()  # the file may be another one than before
         self.mark_crashed_sessions()
 
     def mark_crashed_sessions(self) -> None:

@@ -9,6 +9,7 @@ import stat
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -21,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 
 from peva_env.contracts import EndStatus, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory import schema
+from peva_env.memory import reading, schema
 from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 from tests.support.builders import event, full, function, session, small_disk, without_privileges
@@ -702,6 +703,42 @@ store.insert_events([event()])
 print(flush=True)
 sys.stdin.readline()
 """
+
+
+def test_two_threads_store_all_that_they_were_told_is_stored(path: Path) -> None:
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    told = []
+
+    def store_some(rate: int) -> None:
+        for iteration in range(12):
+            told.append(store.insert_events([event([("a", rate)], iteration, raw_summary={"n": iteration})]))
+
+    threads = [threading.Thread(target=store_some, args=(rate,)) for rate in (10, 20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.close()
+    with reading(path, "peva_faas_mem_v1") as connection:
+        counts = connection.execute(
+            "SELECT (SELECT count(*) FROM execution_events), (SELECT count(*) FROM k6_raw_summaries), "
+            "(SELECT count(*) FROM config_catalog)"
+        ).fetchone()
+    assert (told, counts) == ([1] * 24, (24, 24, 2))
+
+
+def test_a_store_that_begins_another_memory_describes_its_configurations_there(path: Path) -> None:
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    for _ in range(2):
+        store.insert_events([event()])
+        rows = store.database.connection.execute("SELECT count(*) FROM config_catalog").fetchall()
+        store.close()
+        path.unlink()
+        store.startup()
+        assert rows == [(1,)]
+    store.close()
 
 
 def test_who_ends_without_a_close_takes_nothing_from_the_memory_that_was_begun_since(path: Path) -> None:

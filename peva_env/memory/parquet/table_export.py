@@ -110,14 +110,17 @@ def _metadata(connection: duckdb.DuckDBPyConnection, run_ids: Sequence[str] | No
 
 
 def _export_id(connection: duckdb.DuckDBPyConnection, run_ids: Sequence[str] | None) -> str:
-    """Return the id of an export, which follows from the rows of the core tables.
+    """Return the id of an export, which follows from the rows of the core tables and from which events have summaries.
 
-    So the core and the debug tables of a memory that did not change have one id, though two commands export them. Raw
-    summaries change only with their events.
+    So the core and the debug tables of a memory that did not change have one id, though two commands export them. A raw
+    summary never changes, but a preload can add it to an event that is there.
     """
+    keys = ", ".join(TABLES["k6_raw_summaries"].key)
+    rows = [_rows(table, run_ids) for table in CORE_TABLES]
+    rows.append(f"SELECT {keys} {_rows('k6_raw_summaries', run_ids)}")
     sums = [
-        connection.execute(f"SELECT sum(hash(one_row)) FROM ({_rows(table, run_ids)}) one_row").fetchone()  # noqa: S608
-        for table in CORE_TABLES
+        connection.execute(f"SELECT sum(hash(one_row)) FROM ({some}) one_row").fetchone()  # noqa: S608
+        for some in rows
     ]
     return hashlib.sha256(repr(sums).encode()).hexdigest()[:_ID_DIGITS]
 

@@ -442,6 +442,19 @@ def test_a_file_of_an_export_without_ids_does_not_belong_to_one_with_an_id(
     assert f"{table}.parquet" in str(caught.value)
 
 
+def test_an_export_from_before_raw_summaries_were_added_is_another(
+    empty: DuckDBMemoryStore, exported: Path, tmp_path: Path
+) -> None:
+    with closing(started(tmp_path / "late.duckdb")) as late:
+        ParquetCheckpoint(late, core_dir=exported / "core").preload_core()
+        before = ParquetCheckpoint(late, core_dir=tmp_path / "core", debug_dir=tmp_path / "debug")
+        before.export_all()
+        ParquetCheckpoint(late, core_dir=exported / "core", debug_dir=exported / "debug").preload_all()
+        before.export_core()
+    with pytest.raises(MemoryStoreError, match="is not of the export that wrote"):
+        ParquetCheckpoint(empty, core_dir=tmp_path / "core", debug_dir=tmp_path / "debug").preload_all()
+
+
 def test_exports_of_a_memory_that_did_not_change_are_one(
     full_memory: DuckDBMemoryStore, empty: DuckDBMemoryStore, tmp_path: Path
 ) -> None:
