@@ -33,8 +33,12 @@ def advising(error: MemoryStoreError, advice: str) -> str:
 
 
 @contextmanager
-def naming(memory: str | Path) -> Iterator[None]:
+def naming(memory: str | Path, *, shown_instead_of: Path | None = None) -> Iterator[None]:
     """Raise what DuckDB cannot do in a block, such as read a damaged part of the file, as an error of this memory.
+
+    Args:
+        memory: its path.
+        shown_instead_of: a copy of it that DuckDB has open.
 
     Raises:
         MemoryStoreError: DuckDB raised; the message names the memory.
@@ -42,7 +46,10 @@ def naming(memory: str | Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise MemoryStoreError(f"memory {memory}: {duckdb_problem(error)}") from error
+        problem = duckdb_problem(error)
+        if shown_instead_of:
+            problem = problem.replace(str(shown_instead_of), str(memory))
+        raise MemoryStoreError(f"memory {memory}: {problem}") from error
 
 
 def duckdb_problem(error: duckdb.Error) -> str:

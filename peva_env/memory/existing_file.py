@@ -71,9 +71,7 @@ def is_database(file: str, shown_as: str, begins: bool) -> bool:
         with Path(file).open("rb") as opened:
             head = opened.read(_MAGIC_END)
             n_bytes = os.fstat(opened.fileno()).st_size
-        is_duckdb = len(head) == _MAGIC_END and head.endswith(_MAGIC)
-        is_cut_off = is_duckdb and _HEADER_BYTES <= n_bytes < _HEADERS_END
-        if (is_cut_off or not head) and not _has_log(file):
+        if (_ends_in_headers(head, n_bytes) or not head) and not _has_log(file):
             if begins:
                 _remove_cut_off(file, shown_as, n_bytes)
             return False
@@ -82,9 +80,23 @@ def is_database(file: str, shown_as: str, begins: bool) -> bool:
         return False
     except OSError as error:
         raise MemoryStoreError(f"memory {shown_as}: cannot be read: {error.strerror}") from error
-    if not is_duckdb or n_bytes < _HEADER_BYTES:
+    if not _is_duckdb(head) or n_bytes < _HEADER_BYTES:
         raise MemoryPathError(f"memory {shown_as}: is not a DuckDB database; {ANOTHER_FILE}")
     return True
+
+
+def is_cut_off(file: str) -> bool:
+    """Tell whether a database without a log ends within its headers, so that it holds nothing that can be read."""
+    with Path(file).open("rb") as opened:
+        return _ends_in_headers(opened.read(_MAGIC_END), os.fstat(opened.fileno()).st_size) and not _has_log(file)
+
+
+def _is_duckdb(head: bytes) -> bool:
+    return len(head) == _MAGIC_END and head.endswith(_MAGIC)
+
+
+def _ends_in_headers(head: bytes, n_bytes: int) -> bool:
+    return _is_duckdb(head) and _HEADER_BYTES <= n_bytes < _HEADERS_END
 
 
 def is_without_data(file: str) -> bool:
@@ -139,7 +151,7 @@ def _remove_cut_off(file: str, shown_as: str, n_bytes: int) -> None:
         Path(file).unlink()
     if n_bytes:
         warnings.warn(
-            f"memory {shown_as}: was cut off at {n_bytes:,} bytes, before it held anything; it is begun anew",
+            f"memory {shown_as}: was cut off at {n_bytes:,} bytes, so that nothing can be read of it; it is begun anew",
             UserWarning,
             stacklevel=2,
         )

@@ -127,7 +127,8 @@ def remove_open(path: str, *, leave_empty: bool) -> None:
             Path(f"{path}{end}").unlink(missing_ok=True)
     Path(path).unlink(missing_ok=True)
     if leave_empty:
-        Path(path).touch()
+        with suppress(OSError):  # such as a full disk: there was nothing in the file
+            Path(path).touch()
 
 
 def remove_unused(path: str, *, leave_empty: bool) -> None:

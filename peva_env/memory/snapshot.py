@@ -17,9 +17,10 @@ from pathlib import Path
 
 import duckdb
 
-from peva_env.errors import MemoryPathError, MemoryStoreError, SchemaMismatchError
+from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory.database import Database
 from peva_env.memory.duckdb_errors import advising, naming
+from peva_env.memory.existing_file import is_cut_off
 from peva_env.memory.file_locks import LOG_ENDINGS, looking
 from peva_env.system import processes
 
@@ -64,18 +65,29 @@ def reading(path: str | Path, schema_version: str) -> Iterator[duckdb.DuckDBPyCo
     with processes.temporary_folder("peva-snapshot-") as folder:
         copy = folder / "memory"  # a name that leaves room for the endings of logs, as that of the memory may not
         _copy(Path(path), copy)
+        if is_cut_off(str(copy)):
+            n_bytes = copy.stat().st_size
+            raise MemoryStoreError(
+                f"memory {path}: ends after {n_bytes:,} bytes, so that nothing can be read of it: it was cut off, or "
+                "is just being made"
+            )
         database = Database(str(copy), schema_version, shown_as=str(path))
         try:
             database.open()
-        except MemoryPathError as error:  # what is only read is no output in the wrong place
-            raise MemoryStoreError(advising(error, _ADVICE)) from error
         except SchemaMismatchError as error:
-            raise SchemaMismatchError(advising(error, _ADVICE)) from error
+            raise SchemaMismatchError(_told(error, copy, path)) from error
+        except MemoryStoreError as error:  # also MemoryPathError: what is only read is no output in the wrong place
+            raise MemoryStoreError(_told(error, copy, path)) from error
         try:
-            with naming(path):
+            with naming(path, shown_instead_of=copy):
                 yield database.connection
         finally:
             database.close()
+
+
+def _told(error: MemoryStoreError, copy: Path, path: str | Path) -> str:
+    """Return the text of an error about a copy as one about the memory."""
+    return advising(error, _ADVICE).replace(str(copy), str(path))
 
 
 def _copy(path: Path, copy: Path) -> None:

@@ -209,5 +209,6 @@ def test_a_memory_that_was_cut_off_at_its_birth_is_begun_anew_with_a_line_that_s
     ended = peva("memory", "merge", "m.duckdb", "é.duckdb")
     assert ended.returncode == 0
     assert ended.stderr == (
-        "peva-env: warning: memory m.duckdb: was cut off at 4,096 bytes, before it held anything; it is begun anew\n"
+        "peva-env: warning: memory m.duckdb: was cut off at 4,096 bytes, so that nothing can be read of it; it is "
+        "begun anew\n"
     )

@@ -196,6 +196,30 @@ def test_an_empty_file_is_no_memory_to_read(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("n_bytes", [4096, 8192])
+def test_a_memory_that_is_cut_off_in_its_headers_is_none_to_read(tmp_path: Path, n_bytes: int) -> None:
+    path = tmp_path / "m.duckdb"
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    with pytest.raises(MemoryStoreError, match=rf"m\.duckdb: ends after {n_bytes:,} bytes"):
+        count(path)
+    assert path.stat().st_size == n_bytes
+
+
+def test_a_damaged_memory_is_called_by_its_own_name_wherever_duckdb_finds_it(tmp_path: Path) -> None:
+    path = tmp_path / "m.duckdb"
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.insert_events([event(iteration=number) for number in range(100)])
+    whole = path.read_bytes()
+    for n_bytes in range(12_288, len(whole) // 2, 65_536):
+        path.write_bytes(whole[:n_bytes])
+        with pytest.raises(MemoryStoreError) as caught, reading(path, DEFAULT_SCHEMA_VERSION) as connection:
+            connection.execute("SELECT sum(hash(events)) FROM execution_events events").fetchall()
+        assert "peva-snapshot" not in str(caught.value)
+
+
 def test_a_pipe_or_a_device_is_no_memory_to_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/null")):
