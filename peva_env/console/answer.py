@@ -40,7 +40,7 @@ def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> Non
     if answer.basis in ("contradicted", "predicted") and answer.overloaded is not None:
         how += f", overloaded with a probability of {_probability(answer.overloaded)}"
     if answer.basis == "unknown":
-        how += f": no measured load with {', '.join(map(one_line, answer.never_ok))} is OK"
+        how += f": {_lacking(answer)}"
     verdict = Text("unknown") if answer.verdict is None else _verdict(answer.verdict)
     say(console, Text(f"{config_text(answer.config)}: ") + verdict + Text(f", {how}"))
     _print_neighbours(console, "measured" if answer.basis == "contradicted" else "follows from", because)
@@ -53,6 +53,16 @@ def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> Non
     if is_above_fewer(node_map.known, answer.config) and answer.verdict is Verdict.OK:
         say(console, f"\nfewer of these functions at no higher rates are overloaded: {WHY_ADDING_HELPS}")
     say(console, f"\n{source_text(node_map)}")
+
+
+def _lacking(answer: LoadAnswer) -> str:
+    """Return which measurements a prediction would need."""
+    lacking = ((answer.never_ok, Verdict.OK), (answer.never_overloaded, Verdict.OVERLOADED))
+    return " and ".join(
+        f"no measured load with {', '.join(map(one_line, functions))} is {verdict}"
+        for functions, verdict in lacking
+        if functions
+    )
 
 
 def source_text(node_map: NodeMap) -> str:

@@ -10,7 +10,7 @@ from peva_env.contracts import Verdict
 from peva_env.errors import ConfigError
 from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps.node_map import NodeMap
-from peva_env.maps.prediction import EVEN, never_ok, predict
+from peva_env.maps.prediction import EVEN, never_ok, never_overloaded, predict
 from peva_env.space import Config, ConfigKey, config_key, config_pairs, no_lower
 from peva_env.system import one_line
 
@@ -52,12 +52,13 @@ class LoadAnswer:
     """The answer of a map about the load of one configuration.
 
     ``overloaded`` is the probability of overload, 0 or 1 where the configuration is measured or inferred; ``verdict``
-    is the more likely verdict. Both are None where the basis is ``unknown``: the prediction is OK, but rests on no
-    measurement, because ``never_ok``, some of its functions, are in no measured configuration that is OK. ``because``
-    are the measured configurations from which the verdict follows, or that contradict each other; ``nearest`` the
-    nearest measured configuration of each verdict. ``beyond`` are the functions whose rate is higher than any
-    measured rate of theirs: a prediction there is a guess. ``confidence`` is that of the verdict of ``because``,
-    0..1, None where the configuration is neither measured nor inferred, or its runs have no margins; see
+    is the more likely verdict, None where measurements contradict each other. Both are None where the basis is
+    ``unknown``: the prediction rests on no measurement. It is OK, but ``never_ok``, some of the functions, are in no
+    measured configuration that is OK; or it is overloaded, but ``never_overloaded``, all of them, are in none that is
+    overloaded. ``because`` are the measured configurations from which the verdict follows, or that contradict each
+    other; ``nearest`` the nearest measured configuration of each verdict. ``beyond`` are the functions whose rate is
+    higher than any measured rate of theirs: a prediction there is a guess. ``confidence`` is that of the verdict of
+    ``because``, 0..1, None where the configuration is neither measured nor inferred, or its runs have no margins; see
     ``peva_env.rules.evidence``.
     """
 
@@ -70,6 +71,7 @@ class LoadAnswer:
     headroom: tuple[Headroom, ...]
     beyond: tuple[str, ...]
     never_ok: tuple[str, ...]
+    never_overloaded: tuple[str, ...]
     confidence: float | None
 
 
@@ -94,8 +96,9 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
     likely = judge(asked)
     basis, because = _basis(node_map, asked)
     if likely is None:
-        basis, verdict = "unknown", None
-    else:
+        basis = "unknown"
+    verdict = None
+    if likely is not None and basis != "contradicted":
         verdict = Verdict.OVERLOADED if likely > EVEN else Verdict.OK
     return LoadAnswer(
         config=asked,
@@ -107,6 +110,7 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
         headroom=tuple(_headroom(known, name, configs, judge) for name, configs in steps.items() if len(configs) > 1),
         beyond=tuple(_beyond(node_map, asked)),
         never_ok=tuple(never_ok(node_map, [asked])[0]),
+        never_overloaded=tuple(never_overloaded(node_map, [asked])[0]),
         confidence=node_map.confidence(because[0]) if basis in _PROVED else None,
     )
 

@@ -31,9 +31,10 @@ _MOST_COMPARED = 64
 def predict(node_map: NodeMap, configs: Sequence[Config], agent: str = DEFAULT_PREDICTOR) -> NDArray[np.float64]:
     """Return the probability of overload of each of some configurations, (k,), 0..1.
 
-    It is an estimate from the runs, not a proof: ``node_map.known`` holds what is proved. It is NaN where it would be
-    OK for a configuration with a function that is ``never_ok``: the agent takes no load at all for OK, and below
-    overloaded measurements alone it predicts OK from that, which no measurement supports.
+    It is an estimate from the runs, not a proof: ``node_map.known`` holds what is proved. It is NaN where no
+    measurement supports it: where it would be OK, but functions are ``never_ok``, or overloaded, but all are
+    ``never_overloaded``. Of such a function the agent knows only that no load at all is OK, and that each node has a
+    limit.
 
     Args:
         node_map: the map with its runs.
@@ -51,14 +52,28 @@ def predict(node_map: NodeMap, configs: Sequence[Config], agent: str = DEFAULT_P
     likely = predictor.predict(configs) if isinstance(predictor, PredictingAgent) else None
     if likely is None:
         raise ConfigError(f"agent {agent!r} makes no predictions; {DEFAULT_PREDICTOR!r} does")
-    return np.where((likely <= EVEN) & [bool(one) for one in never_ok(node_map, configs)], np.nan, likely)
+    without_ok, without_overloaded = never_ok(node_map, configs), never_overloaded(node_map, configs)
+    lacking = np.where(likely <= EVEN, list(map(bool, without_ok)), list(map(bool, without_overloaded)))
+    return np.where(lacking, np.nan, likely)
 
 
 def never_ok(node_map: NodeMap, configs: Sequence[Config]) -> list[list[str]]:
     """Return for each configuration its functions with load that have none in any measured OK configuration."""
-    measured = node_map.known.measured.items()
-    ok = {name for key, verdict in measured if verdict is Verdict.OK for name, rate in config_pairs(key) if rate}
+    ok = _loaded(node_map, Verdict.OK)
     return [[name for name, rate in config if rate and name not in ok] for config in configs]
+
+
+def never_overloaded(node_map: NodeMap, configs: Sequence[Config]) -> list[list[str]]:
+    """Return for each configuration its functions with load, if none has any in a measured overloaded configuration."""
+    overloaded = _loaded(node_map, Verdict.OVERLOADED)
+    loaded = [[name for name, rate in config if rate] for config in configs]
+    return [[] if overloaded.intersection(names) else names for names in loaded]
+
+
+def _loaded(node_map: NodeMap, verdict: Verdict) -> set[str]:
+    """Return the functions that have load in the measured configurations of a verdict."""
+    measured = node_map.known.measured.items()
+    return {name for key, found in measured if found is verdict for name, rate in config_pairs(key) if rate}
 
 
 @dataclass(frozen=True, slots=True)

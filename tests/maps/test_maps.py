@@ -385,6 +385,19 @@ def test_nothing_is_predicted_ok_below_overloaded_measurements_alone(memory: Pat
         assert (room.ok_rps, room.likely_ok_rps, room.overloaded_rps) == (None, None, 20)
 
 
+def test_nothing_is_predicted_overloaded_above_ok_measurements_alone(memory: Path) -> None:
+    remember(memory, [event([("a", 10)])], status=EndStatus.BUDGET)
+    for rate in (100, 2**31 - 1):
+        answer = ask(read_map(memory, configs=[[("a", rate)]]), [("a", rate)])
+        assert (answer.verdict, answer.basis, answer.never_overloaded) == (None, "unknown", ("a",))
+
+
+def test_an_overloaded_function_supports_the_prediction_of_a_mix(memory: Path) -> None:
+    remember(memory, [event([("a", 10)]), event([("b", 10)], verdict=OVERLOADED)], status=EndStatus.BUDGET)
+    answer = ask(read_map(memory, configs=[pair(10, 10)], dominance="within_sets"), pair(10, 10))
+    assert (answer.never_ok, answer.never_overloaded) == (("b",), ())
+
+
 def test_the_room_that_is_left_is_told_of_each_function(asked: NodeMap) -> None:
     room = {one.function: one for one in ask(asked, pair(10, 10)).headroom}
     assert (room["b"].rate_rps, room["b"].ok_rps, room["b"].overloaded_rps, room["b"].highest_rps) == (10, 20, None, 20)
@@ -407,7 +420,8 @@ def test_a_contradicted_one_names_what_contradicts(memory: Path) -> None:
     remember(memory, events, status=EndStatus.BUDGET)
     node_map = read_map(memory, configs=[pair(20, 20)], dominance="within_sets")
     answer = ask(node_map, pair(20, 20))
-    assert answer.basis == "contradicted"
+    assert (answer.verdict, answer.basis) == (None, "contradicted")
+    assert answer.overloaded is not None
     assert [one.config for one in answer.because] == [pair(10, 10), pair(30, 30)]
 
 

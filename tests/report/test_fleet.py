@@ -99,16 +99,16 @@ def test_functions_that_are_not_loaded_are_named() -> None:
 
 
 def test_a_configuration_without_a_verdict_is_incomplete_and_an_unknown_one_has_its_prediction() -> None:
-    space = ConfigSpace({"a": [10, 20, 30]})
+    space = ConfigSpace({"a": [10, 20, 30, 40]})
     (part,) = fleet_data({"x": incomplete(space)}, {"x": np.array([0.321])})
-    assert part["cells"] == [[OK, Cell.INCOMPLETE, Cell.UNKNOWN]]
-    assert part["predicted"] == [[NOT_PREDICTED, NOT_PREDICTED, 32]]
+    assert part["cells"] == [[OK, Cell.INCOMPLETE, Cell.UNKNOWN, Cell.OVERLOADED_MEASURED]]
+    assert part["predicted"] == [[NOT_PREDICTED, NOT_PREDICTED, 32, NOT_PREDICTED]]
 
 
 def incomplete(space: ConfigSpace) -> NodeMap:
-    """Return a map of one function: the first rate is OK, the run of the second is INVALID, the others are unknown."""
-    (first, second, *_) = space
-    return node_map(space, [*runs(first, Verdict.OK), *runs(second, Verdict.INVALID)])
+    """Return a map of one function: the first rate is OK, the run of the second is INVALID, the last is overloaded."""
+    (first, second, *_, last) = space
+    return node_map(space, [*runs(first, Verdict.OK), *runs(second, Verdict.INVALID), *runs(last, Verdict.OVERLOADED)])
 
 
 def test_of_very_many_rates_some_are_drawn_the_highest_among_them() -> None:
@@ -308,7 +308,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    nodes = {**two(), EVIL: evil_map(), "begun": incomplete(ConfigSpace({"a": [10, 20, 30, 40]}))}
+    nodes = {**two(), EVIL: evil_map(), "begun": incomplete(ConfigSpace({"a": [10, 20, 30, 40, 50]}))}
     write_fleet_report(nodes, tmp_path / "r.html")
     return tmp_path / "r.html"
 
@@ -323,7 +323,8 @@ def test_the_maps_are_drawn_and_all_is_readable(browser: Any, path: Path, width:
     maps = opened.page.locator(".small-map svg")
     assert maps.count() == 4
     assert maps.first.get_attribute("aria-label") == "measured OK: 7, measured overloaded: 1"
-    assert maps.nth(3).get_attribute("aria-label") == "measured OK: 1, incomplete: 1, predicted: 2"
+    counts = "measured OK: 1, measured overloaded: 1, incomplete: 1, predicted: 2"
+    assert maps.nth(3).get_attribute("aria-label") == counts
     legend = opened.page.locator("#fleet-legend li").all_inner_texts()
     assert [text.lstrip("●○✖×♦–") for text in legend][-5:] == [
         "incomplete",

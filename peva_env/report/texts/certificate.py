@@ -1,12 +1,13 @@
 """The highest OK loads, the certificate and the contradictions of a map, as texts of a report."""
 
 from collections.abc import Iterator, Sequence
+from operator import le
 
 from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps import LEVEL, WHY_ADDING_HELPS, NodeMap, added_functions
 from peva_env.report.texts.formats import confidence_text, count_text, load_text
 from peva_env.report.texts.summary import scope_text
-from peva_env.space import Config, config_key
+from peva_env.space import Config, config_key, config_pairs
 
 _MAX_GROUPED = 20_000
 """Largest number of unknown configurations for which the runs left are computed; ten times as many take minutes."""
@@ -25,13 +26,24 @@ def load_to_plan_with(node_map: NodeMap) -> Config | None:
     """Return the first of ``highest_ok`` that is no mix with a helping function, and whose verdict is sure; None: none.
 
     A mix that the node bears only because it has a further function would mislead whoever plans with it. Such a mix, or
-    one whose verdict is not sure, is returned if there is no other of as many functions.
+    one whose verdict is not sure, is returned if there is no other of as many functions. Loads above an overloaded one
+    of the same functions are left out: the two verdicts contradict each other.
     """
-    highest = highest_ok(node_map)
+    highest = [config for config in highest_ok(node_map) if overloaded_below(node_map.known, config) is None]
     helped = {config_key(one.ok) for one in added_functions(node_map.known)}
     plain = [config for config in highest if config_key(config) not in helped] or highest
     surest_first = sorted(plain, key=lambda config: (-len(config), not is_sure(node_map.confidence(config))))
     return next(iter(surest_first), None)
+
+
+def overloaded_below(known: MonotoneMap, config: Config) -> Config | None:
+    """Return an overloaded configuration of the same functions at no higher rates, or None.
+
+    Where nothing is inferred OK, such a configuration and an OK one above it are both on the frontier.
+    """
+    names, rates = config_key(config)
+    found = (config_key(low) for low in known.frontier()[0])
+    return next((config_pairs(low) for low in found if low[0] == names and all(map(le, low[1], rates))), None)
 
 
 def is_sure(confidence: float | None) -> bool:

@@ -8,7 +8,7 @@ from peva_env.config import LATENCIES
 from peva_env.contracts import Verdict
 from peva_env.maps import NodeMap
 from peva_env.memory import rules_in
-from peva_env.report.texts.certificate import is_sure, load_to_plan_with
+from peva_env.report.texts.certificate import highest_ok, is_sure, load_to_plan_with, overloaded_below
 from peva_env.report.texts.formats import confidence_text, isolated, load_text
 from peva_env.rules import MEAN_SUCCESS, SUCCESS_OF, WHOLE_RUN
 from peva_env.space import Config, config_key
@@ -29,7 +29,8 @@ _BROKEN = {
 def headline(node_map: NodeMap) -> Iterator[str]:
     """Yield what the node bears, what breaks first, and how much of the map is known."""
     config = load_to_plan_with(node_map)
-    yield _bears(node_map, config) if config else f"No load that {isolated(node_map.node)} bears was found."
+    nothing = f"No load that {isolated(node_map.node)} bears was found"
+    yield _bears(node_map, config) if config else f"{nothing}{_but(node_map)}."
     broken = _breaks_first(node_map)
     if broken:
         yield broken
@@ -47,6 +48,16 @@ def _bears(node_map: NodeMap, config: Config) -> str:
     together = " together" if len(config) > 1 else ""
     load = f"{load_text(config)} requests/s{together}"
     return f"{isolated(node_map.node)} bears {load}{_latency(node_map, config)}{sure}."
+
+
+def _but(node_map: NodeMap) -> str:
+    """Return which OK load does not count, if there is one: an overloaded one below it contradicts it."""
+    for config in highest_ok(node_map):
+        low = overloaded_below(node_map.known, config)
+        if low:
+            high = load_text(config)
+            return f" that nothing contradicts: {high} was OK, but the lower {load_text(low)} was overloaded"
+    return ""
 
 
 def _latency(node_map: NodeMap, config: Config) -> str:
