@@ -25,7 +25,14 @@ class OutputClosed(CommandEnd):
         return "the output was closed"
 
 
-class _Output(io.TextIOWrapper):
+class _Open(io.TextIOWrapper):
+    """A standard stream that stays open when a policy, or another user's code, closes it."""
+
+    def close(self) -> None:
+        self.flush()
+
+
+class _Output(_Open):
     """Standard output whose failure is an ``OutputClosed`` or a ``PevaError``, whoever writes to it."""
 
     def write(self, text: str, /) -> int:
@@ -47,7 +54,7 @@ class _Output(io.TextIOWrapper):
         raise PevaError(f"standard output: cannot be written: {error.strerror}") from error
 
 
-class _Errors(io.TextIOWrapper):
+class _Errors(_Open):
     """Standard error whose failure changes nothing: the exit code still says what happened."""
 
     def write(self, text: str, /) -> int:

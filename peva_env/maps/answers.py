@@ -120,7 +120,7 @@ def _why_no_run(node_map: NodeMap) -> str:
     if not node_map.events:
         return "holds no run of these functions, only skipped configurations"
     reasons = next((run.reasons for run in node_map.events if run.reasons), ())
-    return "no run in it is valid by these rules" + (f" ({one_line('; '.join(reasons))})" if reasons else "")
+    return "no run in it is valid" + (f" ({one_line('; '.join(reasons))})" if reasons else "")
 
 
 def _judge(node_map: NodeMap, configs: list[Config]) -> Callable[[Config], float | None]:

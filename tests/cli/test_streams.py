@@ -203,6 +203,16 @@ def installed(
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, env=environment, timeout=60, check=False)
 
 
+def test_a_policy_that_closes_the_standard_streams_leaves_them_to_the_command() -> None:
+    closing = "import sys\nfrom peva_env.planning import NoOpPolicy as Policy\nsys.stdout.close()\nsys.stderr.close()\n"
+    Path("closing_policy.py").write_text(closing)
+    ended = installed(
+        ["arena", "--agents", "closing_policy:Policy", "--sim", "random:1", "--budgets", "3", "--jobs", "1"]
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"closing_policy:Policy" in ended.stdout
+
+
 def test_a_memory_that_was_cut_off_at_its_birth_is_begun_anew_with_a_line_that_says_so() -> None:
     shutil.copy("é.duckdb", "m.duckdb")
     os.truncate("m.duckdb", 4096)
