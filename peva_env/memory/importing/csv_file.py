@@ -13,6 +13,7 @@ from typing import NamedTuple
 from peva_env.memory.importing.number_marks import (
     NumberMarks,
     have_commas,
+    is_number,
     number_marks,
     thousands_problem,
     with_point,
@@ -28,6 +29,9 @@ _MAX_SHOWN = 60
 
 _ROWS_COUNTED = 2
 """From so many lines on, first cells that count them may be row numbers."""
+
+_NAMES_OF_HEADER = 2
+"""A line of so many column names, and no number, is a header."""
 
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
@@ -156,6 +160,7 @@ def read_csv(path: Path) -> CsvFile:
     separator = _separator(texts[0][1] if texts else "")
     lines = [_line(number, text, separator) for number, text in texts if text.strip() or separator in text]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
+    n_own = _n_own(lines)
     is_comma_separated = separator == ","
     have_no_marks = is_comma_separated and '"' not in source.text
     cells = set() if have_no_marks else {cell for line in lines for cell in line.cells}
@@ -166,11 +171,12 @@ def read_csv(path: Path) -> CsvFile:
     header = lines[0] if lines else Line(0, [], "the file is empty")
     ends_with_separator = header.cells[-1:] == [""]
     header = header._replace(cells=_without_last_empty(header.cells, 0))
-    below = _fitted(lines[1:], len(header.cells))
+    below = _fitted(lines[1:n_own], len(header.cells))
     if not ends_with_separator:
-        below = _without_row_numbers(below, lines[1:])
+        below = _without_row_numbers(below, lines[1:n_own])
     if any(len(short.cells) < len(long.cells) for short, long in zip((header, *below), lines, strict=False)):
         found.append("trailing separators")
+    below += _of_other_header(lines[n_own:])
     if lines and not below:
         found.append("header only")
     digest = _digest((header, *below))
@@ -207,6 +213,36 @@ def _cells(text: str, separator: str) -> list[str]:
 def _separator(header: str) -> str:
     """Return the separator that splits a header into the most columns; a comma if none does."""
     return max(_SEPARATORS, key=lambda separator: len(_line(1, header, separator).cells))
+
+
+def _n_own(lines: Sequence[Line]) -> int:
+    """Return the number of lines above another header, that of the file's own columns among them."""
+    own = _without_last_empty(lines[0].cells, 0) if lines else []
+    names = {column for column in own if column and not is_number(column)}
+    for index, line in enumerate(lines):
+        if not names.isdisjoint(line.cells):  # the usual line has no such cell
+            cells = _without_last_empty(line.cells, 0)
+            joined = cells[len(own) :]  # to a last line without a newline, which took the first of its cells
+            if _is_other_header(cells, own, names) or _is_other_header(joined, own[1:], names):
+                return index
+    return len(lines)
+
+
+def _is_other_header(cells: Sequence[str], own: Sequence[str], names: Collection[str]) -> bool:
+    if cells == own or sum(cell in names for cell in cells) < _NAMES_OF_HEADER:
+        return False
+    return not any(is_number(cell) and cell not in own for cell in cells)
+
+
+def _of_other_header(lines: Sequence[Line]) -> list[Line]:
+    """Return another header and the lines below it, each with a problem."""
+    return [
+        line._replace(
+            problem=f"line {lines[0].number} is another header: the lines from there on have other columns; import "
+            "that part as a file of its own"
+        )
+        for line in lines
+    ]
 
 
 def _fitted(lines: Sequence[Line], n_columns: int) -> list[Line]:

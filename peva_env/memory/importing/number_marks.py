@@ -10,6 +10,8 @@ _COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(?:,\d{3}){2,}", re.ASCII)
 _POINT_GROUPS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+|\.\d{3})", re.ASCII)
 """A number with several marks, of which the points separate thousands."""
 
+_NUMBER = re.compile(r"[+-]?[.,]?\d[\d.,]*(?:[eE][+-]?\d+)?", re.ASCII)
+
 _THOUSANDS = re.compile(r"([+-]?[1-9]\d{0,2})[.,](\d{3})", re.ASCII)
 """A number whose point or comma may separate thousands."""
 
@@ -42,6 +44,11 @@ def number_marks(cells: set[str], *, is_comma_separated: bool) -> NumberMarks:
         return NumberMarks(are_mixed=are_mixed)
     is_comma = commas and not points and not any(map(_COMMA_GROUPS.fullmatch, cells))
     return NumberMarks("," if is_comma else ".", bool(commas) or not shows_point, are_mixed)
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a number, whatever the marks in it."""
+    return _NUMBER.fullmatch(cell) is not None
 
 
 def with_point(cell: str) -> str:

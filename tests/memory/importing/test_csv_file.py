@@ -234,6 +234,67 @@ def test_row_numbers_without_a_name_are_no_first_column(tmp_path: Path, first: i
         assert all(isinstance(row, dict) for row in rows(saved(tmp_path, "\n".join(clear).encode())))
 
 
+OTHER_HEADER = (
+    "line 4 is another header: the lines from there on have other columns; import that part as a file of its own"
+)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "ram,rate,cpu\n30,20,10\n",
+        "ram,rate,cpu,note\n30,20,10,1\n40,20,10,\n",
+        "time,cpu,ram\n1,20,30\n",
+        "rate,ram\n20,30\n",
+        '"ram","rate","cpu"\n30,20,10\n',
+        "ram,rate,cpu\n30,20,10\nrate,cpu,ram\n10,20,30\n",
+        "ram,rate,0.5\n30,20,10\n",
+    ],
+)
+def test_lines_below_another_header_have_other_columns_and_are_refused(tmp_path: Path, other: str) -> None:
+    header = "rate,cpu,ram,0.5" if "0.5" in other else "rate,cpu,ram"
+    own, cells = f"{header}\n10,20,30,,\n11,21,31,,\n", {"rate": "10", "cpu": "20", "ram": "30"}
+    first, _, *refused = rows(saved(tmp_path, gzip.compress(own.encode()) + gzip.compress(other.encode())))
+    assert isinstance(first, dict)
+    assert first.items() >= cells.items()
+    assert refused == [
+        Refusal(tmp_path / "results.csv", line, OTHER_HEADER) for line in range(4, 4 + other.count("\n"))
+    ]
+
+
+def test_another_header_may_stand_at_the_end_of_a_last_line_without_a_newline(tmp_path: Path) -> None:
+    own = "rate,cpu,ram\n1,2,3\n10,20,30\n10,20,30"
+    found = rows(saved(tmp_path, f"{own}ram,rate,cpu\n32,30,85\n".encode()))[2:]
+    assert found == [Refusal(tmp_path / "results.csv", line, OTHER_HEADER) for line in (4, 5)]
+    same = rows(saved(tmp_path, f"{own}rate,cpu,ram\n30,85,32\n".encode()))[2:]
+    assert same[1] == {"rate": "30", "cpu": "85", "ram": "32"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "function_a,rate,function_b,cpu,",
+        "function_a,rate,function_b,cpu,,,",
+        "function_a,10,function_b,20,",
+        "function_a,10,function_a,,",
+        "a,10,rate,20,",
+        ",,,,",
+        "-,,-,,",
+    ],
+)
+def test_a_line_with_numbers_and_one_that_equals_the_header_are_no_other_header(tmp_path: Path, line: str) -> None:
+    header, last = "function_a,rate,function_b,cpu", "a,10,b,20"
+    found = rows(saved(tmp_path, f"{header}\n{line}\n{last}\n".encode()))
+    assert found[-1] == {"function_a": "a", "rate": "10", "function_b": "b", "cpu": "20"}
+    assert isinstance(found[0], dict)
+
+
+def test_row_numbers_without_a_name_are_found_above_another_header(tmp_path: Path) -> None:
+    found = rows(saved(tmp_path, b"rate,cpu,note\n1,10,20,\n2,11,21,\ncpu,rate,note\n20,10,\n"))
+    reasons = [row.reason if isinstance(row, Refusal) else "none" for row in found]
+    assert ["count the lines" in reason for reason in reasons] == [True, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
