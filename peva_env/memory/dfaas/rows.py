@@ -1,10 +1,11 @@
 """Parsing the rows of ``results.csv`` and ``skipped.csv`` of DFaaS and PEVA-FAAS, or refusing them with a reason.
 
 For each function X of a plan there are the columns ``function_X`` (its name, empty where it was absent) and
-``rate_function_X``, and in results ``success_rate_function_X`` and more. The order of columns does not matter; unknown
-columns are ignored. The files lack the unit of latencies and the number of cores over which CPU percentages are summed,
-and those of 2023-06 the size of the RAM: ``Units`` holds them. Those files have neither latencies nor power, and a row
-at rate 0 for each function that was not loaded.
+``rate_function_X``, and in results ``success_rate_function_X`` and more. The order of columns does not matter. Unknown
+columns are ignored; but a file with a function's column in other letters, such as ``Function X``, is refused. The files
+lack the unit of latencies and the number of cores over which CPU percentages are summed, and those of 2023-06 the size
+of the RAM: ``Units`` holds them. Those files have neither latencies nor power, and a row at rate 0 for each function
+that was not loaded.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from peva_env.memory.importing import (
     kind_in_name,
     latency_ms,
     number,
+    plain_column,
     rest_s,
     rounded,
     share_pct,
@@ -113,7 +115,7 @@ def _lists_skips(file: CsvFile) -> bool:
 
 
 def _problem(file: CsvFile, functions: Sequence[str], per_function: Sequence[str]) -> str | None:
-    damage = file.problem(
+    damage = _miswritten(file.header.cells, functions) or file.problem(
         (f"{column}_{name}" for name in functions for column in per_function),
         optional=(*_OF_NODE, *(f"{column}_{name}" for name in functions for column in _OF_FUNCTION)),
     )
@@ -127,6 +129,21 @@ def _problem(file: CsvFile, functions: Sequence[str], per_function: Sequence[str
     return None
 
 
+def _miswritten(columns: Sequence[str], functions: Sequence[str]) -> str | None:
+    """Return which column is one of a function, but for upper case, blanks or hyphens, and what to write."""
+    known = {f"{column}_{name}" for name in functions for column in (*_NEEDED, *_OF_FUNCTION)}
+    by_plain = {plain_column(column): column for column in known}
+    for column in columns:
+        plain = plain_column(column)
+        right = by_plain.get(plain)
+        for first in (f"{needed}_" for needed in _NEEDED):
+            if plain.startswith(first) and not column.startswith(first):  # of a function that may have no other column
+                right = first + column[len(first) :]
+        if right and column not in known:
+            return f"column {shortened(column)!r} is one of a function, but not written so: write {shortened(right)!r}"
+    return None
+
+
 def _node_problem(file: CsvFile, units: Units, rules: OverloadConfig) -> str | None:
     """Return which column of the node is missing that the rules need, and how to do without it."""
     if rules.cpu_overload_pct_of_capacity is not None and (problem := file.problem(["cpu_usage_node"])):
@@ -134,7 +151,7 @@ def _node_problem(file: CsvFile, units: Units, rules: OverloadConfig) -> str | N
     if rules.ram_overload_pct is None or _RAM_PCT in file.header.cells:
         return None
     if units.ram_bytes is None:
-        return f"column {_RAM_PCT} is missing; --ram-gib N computes it from {_RAM_BYTES}, --without ram needs none"
+        return f"{file.missing(_RAM_PCT)}; --ram-gib N computes it from {_RAM_BYTES}, --without ram needs none"
     return file.problem([_RAM_BYTES])
 
 

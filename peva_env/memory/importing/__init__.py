@@ -29,7 +29,7 @@ A ``results`` file and its ``skipped`` file are one campaign. Values that they l
 from peva_env.memory.importing.campaign import RECORDED_AS, kind_in_name
 from peva_env.memory.importing.cells import integer, is_missing, number, rounded
 from peva_env.memory.importing.copies import Copy
-from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, read_csv, shortened, unique_paths
+from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, plain_column, read_csv, shortened, unique_paths
 from peva_env.memory.importing.pipeline import ImportReport, import_recordings
 from peva_env.memory.importing.recording import (
     LatencyUnit,
@@ -62,6 +62,7 @@ __all__ = [
     "kind_in_name",
     "latency_ms",
     "number",
+    "plain_column",
     "read_csv",
     "rest_s",
     "rounded",

@@ -41,6 +41,11 @@ def shortened(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
 
+def plain_column(column: str) -> str:
+    """Return a column's name in lower case, with underscores for blanks and hyphens."""
+    return column.casefold().replace(" ", "_").replace("-", "_")
+
+
 class Refusal(NamedTuple):
     """A line of a file that was not imported, and why."""
 
@@ -93,7 +98,13 @@ class CsvFile:
             if counts[column] > 1:
                 return f"column {shortened(column)} is there twice"
         missing = next((column for column in needed if not counts[column]), None)
-        return None if missing is None else f"column {shortened(missing)} is missing"
+        return None if missing is None else self.missing(missing)
+
+    def missing(self, column: str) -> str:
+        """Return that a column is missing, and which one that is there may be meant."""
+        there = next((cell for cell in self.header.cells if plain_column(cell) == plain_column(column)), None)
+        but = "" if there is None else f", but {shortened(there)!r} is there: rename it"
+        return f"column {shortened(column)} is missing{but}"
 
     def column_counts(self) -> Counter[str]:
         """Return how often each column is in the header."""

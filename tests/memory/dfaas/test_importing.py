@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +221,62 @@ def test_results_that_lack_their_columns_are_no_skipped_configurations(
     assert report.refusals == tuple((path, line, reason) for line in (1, 2, 3))
     assert keys(store) == []
     assert bring(store, path.rename(tmp_path / "2024.csv")).n_skipped == 2
+
+
+@pytest.mark.parametrize(
+    ("renamed", "written", "right"),
+    [
+        (str.upper, "FUNCTION_B", "function_B"),
+        (str.capitalize, "Function_b", "function_b"),
+        (lambda column: column.replace("_", " "), "function b", "function_b"),
+        (lambda column: column.replace("_", "-"), "function-b", "function_b"),
+    ],
+)
+def test_a_functions_columns_that_are_written_otherwise_are_no_other_columns(
+    store: DuckDBMemoryStore, tmp_path: Path, renamed: Callable[[str], str], written: str, right: str
+) -> None:
+    both = row({"a": "10", "b": "20"})
+    cells = {renamed(column) if column.endswith("_b") else column: cell for column, cell in both.items()}
+    paths = write(tmp_path / STAMPED, cells), write(tmp_path / "skipped.csv", *(skip(a="10") | {written: "b"},))
+    report = bring(store, *paths)
+    reason = f"column {written!r} is one of a function, but not written so: write {right!r}"
+    assert report.refusals == tuple((path, line, reason) for path in sorted(paths) for line in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("column", "right"),
+    [
+        ("replica_A", "replica_a"),
+        ("Replica a", "replica_a"),
+        ("Medium_latency_function_a", "medium_latency_function_a"),
+    ],
+)
+def test_a_column_that_a_function_need_not_have_is_written_as_the_function(
+    store: DuckDBMemoryStore, tmp_path: Path, column: str, right: str
+) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}) | {column: "1"})
+    assert {refusal.reason for refusal in bring(store, path).refusals} == {
+        f"column {column!r} is one of a function, but not written so: write {right!r}"
+    }
+
+
+def test_columns_that_are_like_those_of_no_function_are_passed_over(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    others = {"Replica set": "x", "Overloaded_Function_a": "1", "CPU_usage_node": "1", "my function_a": "1"}
+    report = bring(store, write(tmp_path / STAMPED, row({"a": "10", "A": "20", "a-1": "5", "a_1": "5"}) | others))
+    assert (report.n_runs, report.refusals) == (1, ())
+
+
+def test_a_missing_column_of_the_node_is_told_with_the_one_that_is_like_it(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    cells = row({"a": "10"})
+    for missing, there, rest in (
+        ("cpu_usage_node", "CPU usage node", ""),
+        ("ram_usage_node_percentage", "RAM_usage_node_percentage", "; --ram-gib N computes it"),
+    ):
+        path = write(tmp_path / STAMPED, {there if column == missing else column: cells[column] for column in cells})
+        for refusal in bring(store, path).refusals:
+            assert refusal.reason.startswith(f"column {missing} is missing, but {there!r} is there: rename it{rest}")
 
 
 @pytest.mark.parametrize("column", ["", "note", "time"])
