@@ -174,10 +174,10 @@ def read_csv(path: Path) -> CsvFile:
     n_own = _n_own(lines)
     is_comma_separated = separator == ","
     have_no_marks = is_comma_separated and '"' not in source.text
-    cells = set() if have_no_marks else {cell for line in lines for cell in line.cells}
+    cells = set() if have_no_marks else {cell for line in lines[1:] for cell in line.cells}
     marks = number_marks(cells, is_comma_separated=is_comma_separated)
     if marks.decimal == ",":
-        lines = [line._replace(cells=list(map(with_point, line.cells))) for line in lines]
+        lines[1:] = [line._replace(cells=list(map(with_point, line.cells))) for line in lines[1:]]
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
     ends_with_separator = header.cells[-1:] == [""]

@@ -144,6 +144,17 @@ def test_a_record_is_one_line_so_that_a_stray_quote_swallows_no_other(tmp_path: 
     ]
 
 
+@pytest.mark.parametrize("header", ["requests;cpu;0,5;0,95", "requests;cpu;0.5;0.95"])
+@pytest.mark.parametrize("line", ["10;20;12,5;14,5", "10;20;12.5;14.5"])
+def test_the_names_of_columns_stay_as_they_are_written_and_are_no_numbers(
+    tmp_path: Path, header: str, line: str
+) -> None:
+    file = saved(tmp_path, f"{header}\n{line}\n".encode())
+    assert ("decimal commas" in file.found) == ("," in line)
+    names, cells = header.split(";"), line.replace(",", ".").split(";")
+    assert rows(file) == [dict(zip(names, cells, strict=True))]
+
+
 @pytest.mark.parametrize("n_nuls", [1, 8192, 8193])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_a_line_with_nuls_is_refused_and_makes_no_utf16_of_the_others(
