@@ -217,6 +217,7 @@ def _line(number: int, text: str, separator: str) -> Line:
 def _cells(text: str, separator: str) -> list[str]:
     if '"' not in text:
         return [cell.strip() for cell in text.split(separator)]
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # of the whole process, so it only grows
     (cells,) = csv.reader([text], delimiter=separator, strict=True, skipinitialspace=True)
     return [cell.strip() for cell in cells]
 

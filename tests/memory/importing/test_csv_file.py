@@ -155,6 +155,13 @@ def test_the_names_of_columns_stay_as_they_are_written_and_are_no_numbers(
     assert rows(file) == [dict(zip(names, cells, strict=True))]
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_cell_may_be_of_any_length(tmp_path: Path, quote: str) -> None:
+    log = "x" * 300_000
+    file = saved(tmp_path, f"rate,log\n10,{quote}{log}{quote}\n".encode())
+    assert rows(file) == [{"rate": "10", "log": log}]
+
+
 @pytest.mark.parametrize("n_nuls", [1, 8192, 8193])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_a_line_with_nuls_is_refused_and_makes_no_utf16_of_the_others(
