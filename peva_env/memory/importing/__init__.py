@@ -27,7 +27,7 @@ A ``results`` file and its ``skipped`` file are one campaign. Values that they l
 """
 
 from peva_env.memory.importing.campaign import RECORDED_AS, kind_in_name
-from peva_env.memory.importing.cells import integer, is_missing, number, rounded
+from peva_env.memory.importing.cells import MOST_BYTES, integer, is_missing, number, rounded
 from peva_env.memory.importing.copies import Copy
 from peva_env.memory.importing.csv_file import CsvFile, Refusal, Row, plain_column, read_csv, shortened, unique_paths
 from peva_env.memory.importing.pipeline import ImportReport, import_recordings
@@ -44,6 +44,7 @@ from peva_env.memory.importing.recording import (
 )
 
 __all__ = [
+    "MOST_BYTES",
     "RECORDED_AS",
     "Copy",
     "CsvFile",

@@ -7,7 +7,10 @@ from peva_env.system import plain_number
 
 _MISSING = frozenset(("", "-", "--", "n/a", "#n/a", "na", "<na>", "nan", "-nan", "null", "none", "nil"))
 _MAX_INT32_DIGITS = 10
-_MAX_INT32, _MAX_INT64 = 2**31 - 1, 2**63 - 1
+_MAX_INT32 = 2**31 - 1
+
+MOST_BYTES = 2**53 - 1
+"""Above it a float, as which a cell is read, may be another whole number than the cell's."""
 
 
 def is_missing(cell: str) -> bool:
@@ -47,10 +50,10 @@ def integer(row: Row, column: str) -> int | None:
 
 
 def rounded(row: Row, column: str) -> int | None:
-    """Return a cell's number as the nearest whole one, likewise."""
+    """Return a cell's bytes as the nearest whole number, likewise."""
     value = number(row, column)
     if value is None:
         return None
-    if value >= _MAX_INT64:
-        raise ValueError(f"{shortened(column)} is {shortened(row[column])}, more than {_MAX_INT64}")
+    if value > MOST_BYTES:
+        raise ValueError(f"{shortened(column)} is {shortened(row[column])}, more than {MOST_BYTES}")
     return round(value)

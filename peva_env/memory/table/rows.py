@@ -7,6 +7,7 @@ from peva_env.config import OverloadConfig, require_function_name
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
 from peva_env.errors import ConfigError
 from peva_env.memory.importing import (
+    MOST_BYTES,
     CsvFile,
     RecordedRun,
     Recording,
@@ -25,7 +26,7 @@ from peva_env.memory.table.mapping import FunctionMap, TableMap, Value
 _MAX_LISTED = 1000
 """Characters of the list of a table's columns that a message shows."""
 
-_MAX_INT32, _MAX_BYTES = 2**31 - 1, 2**53
+_MAX_INT32 = 2**31 - 1
 
 
 def read_recording(file: CsvFile, table: TableMap, duration_s: float) -> Recording:
@@ -101,7 +102,7 @@ def _run(row: Row, table: TableMap, duration_s: float) -> RecordedRun:
     node = NodeMeasurement(
         cpu_pct=_share_pct(row, table.node.cpu_pct),
         ram_pct=_share_pct(row, table.node.ram_pct),
-        ram_bytes=_whole(row, table.node.ram_bytes, is_rounded=True, most=_MAX_BYTES),
+        ram_bytes=_whole(row, table.node.ram_bytes, is_rounded=True, most=MOST_BYTES),
     )
     return RecordedRun(
         tuple(functions), node, rest_s(_value(row, table.rest_s)), None if overloaded is None else overloaded == 1
@@ -150,7 +151,7 @@ def _function(row: Row, function: FunctionMap, name: str, rate_rps: int, duratio
         p50_ms=p50_ms,
         p95_ms=p95_ms,
         cpu_pct=_value(row, function.cpu_pct),
-        ram_bytes=_whole(row, function.ram_bytes, is_rounded=True, most=_MAX_BYTES),
+        ram_bytes=_whole(row, function.ram_bytes, is_rounded=True, most=MOST_BYTES),
         replicas=_whole(row, function.replicas),
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from peva_env.errors import MemoryStoreError
-from peva_env.memory.importing.cells import integer, is_missing, number
+from peva_env.memory.importing.cells import MOST_BYTES, integer, is_missing, number, rounded
 from peva_env.memory.importing.csv_file import CsvFile, Refusal, read_csv, unique_paths
 
 TEXT = "name,rate,share\nfiglet,10,0.95\nnaïve,20,1\n"
@@ -382,3 +382,10 @@ def test_what_is_no_number_is_refused_with_a_reason(cell: str, reason: str) -> N
     for read in (number, integer):
         with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
             read({"a": cell}, "a")
+
+
+def test_bytes_are_as_the_file_has_them_or_refused() -> None:
+    assert rounded({"a": "9007199254740991"}, "a") == MOST_BYTES
+    for cell in ("9007199254740992", "9007199254740993", "9223372036854775807"):
+        with pytest.raises(ValueError, match=f"^a is {cell}, more than 9007199254740991$"):
+            rounded({"a": cell}, "a")

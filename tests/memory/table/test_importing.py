@@ -171,6 +171,11 @@ def test_a_row_that_cannot_be_right_is_refused(
             TWO_TABLE.splitlines()[1].replace(",7,", ",1e15,"),
             "the rest before the run is 1e+15 s, more than a year",
         ),
+        (
+            TWO,
+            TWO_TABLE.splitlines()[1].replace(",4096,", ",9007199254740993,"),
+            "bytes is '9007199254740993', not a whole number up to 9007199254740991",
+        ),
         (PODS, "0,1300,128,2,1e308,1.5", "cores_used is '1e308' (times 25), too large a number"),
         (PODS, "0,1300,128,2,4.5,1.5", "cores_used is '4.5' (times 25), 112.5 percent of the node's capacity"),
         (PODS, "0,1300,128,2,4,18", "gib_used is '18' (times 6.25), 112.5 percent of the node's capacity"),
