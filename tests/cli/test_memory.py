@@ -102,6 +102,7 @@ def test_an_import_is_kept_though_its_report_cannot_be_written(more: dict[str, s
     [
         (["nope.csv", *OPTIONS], "nope.csv: cannot be read: No such file or directory", 1),
         (["/dev/zero", *OPTIONS], "/dev/zero: is a device; give a file, a pipe", 1),
+        (["-", *OPTIONS], "-: the standard input is closed or a device; give a file, a pipe", 1),
         ([STAMPED, *OPTIONS, "--duration", "30"], "--duration '30': must be a number and a unit", 2),
         ([STAMPED, *OPTIONS, "--node", ""], "a node needs a name", 2),
     ],

@@ -49,7 +49,8 @@ def read_source(path: Path) -> Source:
         with open(0, "rb", closefd=False) if path == STDIN else path.open("rb") as file:
             status = os.fstat(file.fileno())
             if (stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)) and not file.isatty():
-                raise MemoryStoreError(f"{path}: is a device; give a file, a pipe, or - with a terminal")
+                what = "the standard input is closed or a device" if path == STDIN else "is a device"
+                raise MemoryStoreError(f"{path}: {what}; give a file, a pipe, or - with a terminal")
             data = file.read()
     except OSError as error:
         raise MemoryStoreError(f"{path}: cannot be read: {error.strerror}") from error
