@@ -164,7 +164,7 @@ def read_csv(path: Path) -> CsvFile:
     """Read a CSV file, or a pipe, or the standard input (``-``).
 
     Raises:
-        MemoryStoreError: the file cannot be read, is damaged, or is an archive.
+        MemoryStoreError: the file cannot be read, is damaged, or is of another kind.
     """
     source = read_source(path)
     texts = list(dropwhile(lambda line: not line[1].strip(), enumerate(_NEWLINE.split(source.text), 1)))

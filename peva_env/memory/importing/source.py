@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import stat
 import time
 import zlib
@@ -13,7 +14,20 @@ from peva_env.errors import MemoryStoreError
 STDIN = Path("-")
 """Stands for the standard input."""
 
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_GZIP = b"\x1f\x8b"
+_UNPACK = "unpack it, or pack it by gzip"
+_OTHER_KINDS = {
+    rb"PK\x03\x04": "a ZIP archive or an Excel file; save its table as CSV",
+    rb"BZh[1-9]1AY&SY": f"packed by bzip2; {_UNPACK}",
+    rb"\xfd7zXZ\x00": f"packed by xz; {_UNPACK}",
+    rb"\x28\xb5\x2f\xfd": f"packed by zstd; {_UNPACK}",
+    rb"PAR1(?s:.)*PAR1\Z": (
+        "a Parquet file; peva-env memory preload reads a folder of such files that peva-env wrote, "
+        "of others save the table as CSV"
+    ),
+}
+"""What files are that begin so, and what to do with them."""
+
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8", "UTF-8 with BOM"),
     (b"\xff\xfe\x00\x00", "utf-32-le", "UTF-32"),  # begins as UTF-16 does
@@ -43,7 +57,7 @@ def read_source(path: Path) -> Source:
     """Read a file, a pipe, or the standard input (``-``).
 
     Raises:
-        MemoryStoreError: it cannot be read, is a device that may have no end, is damaged, or is an archive.
+        MemoryStoreError: it cannot be read, is a device that may have no end, is damaged, or is of another kind.
     """
     try:
         with open(0, "rb", closefd=False) if path == STDIN else path.open("rb") as file:
@@ -62,14 +76,16 @@ def read_source(path: Path) -> Source:
 
 
 def _unpacked(path: Path, data: bytes) -> bytes:
-    if data.startswith(_ZIP):
-        raise MemoryStoreError(f"{path}: is a ZIP archive or an Excel file; save its table as CSV")
-    if not data.startswith(_GZIP):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise MemoryStoreError(f"{path}: is a damaged gzip file: {error}") from error
+    unpacked = data
+    if data.startswith(_GZIP):
+        try:
+            unpacked = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise MemoryStoreError(f"{path}: is a damaged gzip file: {error}") from error
+    for beginning, kind in _OTHER_KINDS.items():
+        if re.match(beginning, unpacked):
+            raise MemoryStoreError(f"{path}: is {kind}")
+    return unpacked
 
 
 def _decoded(data: bytes) -> tuple[str, str]:

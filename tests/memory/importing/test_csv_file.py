@@ -1,6 +1,8 @@
 """CSV files from anywhere: how they are written, and what a line of them is."""
 
+import bz2
 import gzip
+import lzma
 import re
 from pathlib import Path
 
@@ -318,11 +320,24 @@ def test_row_numbers_without_a_name_are_found_above_another_header(tmp_path: Pat
     [
         (gzip.compress(TEXT.encode(), mtime=0)[:-9], "is a damaged gzip file"),
         (b"PK\x03\x04 and so on", "is a ZIP archive or an Excel file; save its table as CSV"),
+        (gzip.compress(b"PK\x03\x04 and so on", mtime=0), "is a ZIP archive or an Excel file; save its table as CSV"),
+        (bz2.compress(TEXT.encode()), "is packed by bzip2; unpack it, or pack it by gzip"),
+        (lzma.compress(TEXT.encode()), "is packed by xz; unpack it, or pack it by gzip"),
+        (b"\x28\xb5\x2f\xfd and so on", "is packed by zstd; unpack it, or pack it by gzip"),
+        (
+            b"PAR1\x15\x00\x0a and so on PAR1",
+            "is a Parquet file; peva-env memory preload reads a folder of such files ",
+        ),
     ],
 )
 def test_what_is_no_text_is_one_clear_error(tmp_path: Path, data: bytes, said: str) -> None:
     with pytest.raises(MemoryStoreError, match=said):
         saved(tmp_path, data)
+
+
+@pytest.mark.parametrize("column", ["PAR1", "BZh", "BZh91"])
+def test_a_text_that_begins_as_another_kind_of_file_is_text(tmp_path: Path, column: str) -> None:
+    assert rows(saved(tmp_path, f"{column},x\n1,2\n".encode())) == [{column: "1", "x": "2"}]
 
 
 def test_a_folder_is_one_clear_error(tmp_path: Path) -> None:
