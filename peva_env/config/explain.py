@@ -1,5 +1,6 @@
 """Validation errors as one line that a user can act on."""
 
+import datetime
 import difflib
 import reprlib
 import types
@@ -15,6 +16,8 @@ from peva_env.config.section import KEY_OF_SECTION
 _TAGS = ("linear", "random", "exponential", "custom", "auto")
 """Names of union members that pydantic adds to the location of an error."""
 
+_LONGEST_WORD = 120
+"""Characters of a name that a message shows: a key of a file may have millions."""
 
 _TEXT = "must be text; where YAML reads something else, write it in quotes"
 _REMEDIES = {
@@ -49,7 +52,7 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel], data: Ma
     """Turn one pydantic problem into ``path = value: what would be right``; ``data`` is a whole configuration."""
     location = location_of(problem, data or {})
     path = path_text(location)
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = _without_long_words(str(problem["msg"]).removeprefix("Value error, "))
     message = _REMEDIES.get(problem["type"], message[:1].lower() + message[1:])
     if problem["type"] == "string_pattern_mismatch":
         message = _PATTERNS.get(str(location[-1]), message)
@@ -64,33 +67,47 @@ def explain_problem(problem: Mapping[str, Any], model: type[BaseModel], data: Ma
         return f"{path}.type: must be one of {', '.join(shared)}"
     if problem["type"] == "invalid_key" or location[-1:] == ("[key]",):
         section = path_text(location[: -1 if problem["type"] == "invalid_key" else -2])
-        return f"{section}: the key {_shown(problem['input']):.60} {_TEXT}".removeprefix(": ")
+        return f"{section}: the key {shown(problem['input']):.60} {_TEXT}".removeprefix(": ")
     if problem["type"] == "missing":
         return f"{path}: is required"
     if problem["type"] == KEY_OF_SECTION:
         return f"{path}.{message}".lstrip(".")
     if not path or isinstance(problem["input"], dict) or "headers" in location:  # header values may be tokens
         return f"{path}: {message}" if path else message
-    shown = without_user(problem["input"])
+    said = without_user(problem["input"])
     # The query string of a url may hold a key.
-    if location[-1:] == ("url",) and "?" in shown:
-        shown = f"{shown.partition('?')[0]}?..."
-    return f"{path} = {shown:.60}: {message}"
+    if location[-1:] == ("url",) and "?" in said:
+        said = f"{said.partition('?')[0]}?..."
+    return f"{path} = {said:.60}: {message}"
 
 
 def without_user(value: object) -> str:
     """Return a value for an error, without text before an @, which may be a password: 'http://user:password@host'."""
     # Without a regular expression: its time would grow with the square of a long value.
-    _, at, shown = _shown(value).rpartition("@")
-    return f"'...@{shown}" if at else shown
+    _, at, said = shown(value).rpartition("@")
+    return f"'...@{said}" if at else said
 
 
-def _shown(value: object) -> str:
+class _Repr(reprlib.Repr):
+    """Python's way to write large values, but dates are as YAML has them."""
+
+    def repr_date(self, value: datetime.date, _level: int) -> str:
+        return str(value)
+
+    repr_datetime = repr_date
+
+
+def shown(value: object) -> str:
     """Return a value as Python writes it, without the inner parts of large ones, which could fill the memory."""
     try:
-        return repr(value) if isinstance(value, str) else reprlib.repr(value)
+        return repr(value) if isinstance(value, str) else _Repr().repr(value)
     except ValueError:  # a whole number of thousands of digits
         return "a number of thousands of digits"
+
+
+def _without_long_words(message: str) -> str:
+    words = message.split(" ")
+    return " ".join(word if len(word) <= _LONGEST_WORD else f"{word[: _LONGEST_WORD - 1]}…" for word in words)
 
 
 def location_of(problem: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[int | str, ...]:
@@ -103,7 +120,7 @@ def location_of(problem: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[in
 def path_text(location: Iterable[int | str]) -> str:
     """Return a location as ``functions[0].name``, its end left out where it is very long."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    return f"{path:.120}"
+    return f"{path:.{_LONGEST_WORD}}"
 
 
 def nearest_key(problem: Mapping[str, Any], model: type[BaseModel], *, cutoff: float) -> str | None:

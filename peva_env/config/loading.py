@@ -5,15 +5,16 @@ import itertools
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from peva_env.config.campaign import DfaasConfig
-from peva_env.config.explain import explain_problem
+from peva_env.config.explain import explain_problem, shown
 from peva_env.config.peva_faas import from_peva_faas, is_peva_faas
 from peva_env.errors import ConfigError
 from peva_env.system import local_path, one_line
@@ -53,7 +54,9 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key_node, yaml.ScalarNode) and key_node.tag not in _SIGNS:
                 key, line = self.construct_object(key_node), key_node.start_mark.line + 1
                 if key in lines:
-                    raise _DuplicateKeyError(f"line {line}: the key {key!r} stands on line {lines[key]} already")
+                    raise _DuplicateKeyError(
+                        f"line {line}: the key {shown(key):.60} stands on line {lines[key]} already"
+                    )
                 lines[key] = line
         super().flatten_mapping(node)
 
@@ -171,7 +174,16 @@ def validated[Model: BaseModel](model: type[Model], data: Mapping[str, Any], *, 
     except ValidationError as error:
         problems = error.errors()
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise ConfigError(one_line(f"{where}: {explain_problem(problems[0], model, data)}{more}")) from error
+        raise ConfigError(one_line(f"{where}: {explain_problem(_first(problems), model, data)}{more}")) from error
+
+
+def _first(problems: Sequence[ErrorDetails]) -> ErrorDetails:
+    """Return the problem to tell: of a missing key, an unknown one beside it, which may be meant for that."""
+    first = problems[0]
+    if first["type"] != "missing":
+        return first
+    beside = (problem for problem in problems if problem["loc"][:-1] == first["loc"][:-1])
+    return next((problem for problem in beside if problem["type"] == "extra_forbidden"), first)
 
 
 def _parsed(text: str, *, is_json: bool) -> Any:
@@ -183,7 +195,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _DuplicateKeyError(f"the key {key!r} stands twice in one object")
+            raise _DuplicateKeyError(f"the key {shown(key):.60} stands twice in one object")
         found[key] = value
     return found
 
@@ -213,11 +225,11 @@ def read_mapping(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1} " if mark else ""
         problem = getattr(error, "problem", None) or "cannot be parsed"
-        raise ConfigError(f"{path}: {line}is not valid YAML: {problem}") from error
+        raise ConfigError(f"{path}: {line}is not valid YAML: {problem:.200}") from error
     except ValueError as error:  # of JSON; the number is left out of its message
         raise ConfigError(f"{path}: holds a number of too many digits") from error
     if not isinstance(data, dict):
-        what = "nothing" if data is None else f"{data!r:.60}"
+        what = "nothing" if data is None else f"{shown(data):.60}"
         raise ConfigError(f"{path}: must hold keys and values, each as `key: value`; it holds {what}")
     return data
 

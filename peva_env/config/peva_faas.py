@@ -162,7 +162,7 @@ def _drop_overridden(kept: dict[str, Any]) -> set[str]:
     if isinstance(regexes, dict) and isinstance(kept["functions"], list):
         names = [function.get("name") for function in kept["functions"] if isinstance(function, dict)]
         kept["function_pid_regexes"] = {name: regex for name, regex in regexes.items() if name in names}
-        dropped |= {f"function_pid_regexes.{name}" for name in regexes if name not in names}
+        dropped |= {path_text(["function_pid_regexes", str(name)]) for name in regexes if name not in names}
     return dropped
 
 
@@ -185,6 +185,7 @@ def _drop_unknown(kept: dict[str, Any]) -> set[str]:
 
 
 def _with_hint(path: str, nearest: str | None) -> str:
+    path = path_text([path])
     return f"{path} (did you mean {nearest!r}?)" if nearest else path
 
 

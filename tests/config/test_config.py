@@ -177,6 +177,70 @@ def test_a_very_long_value_is_refused_at_once(key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        {"k6_env": {"x" * 1_000_000: "1"}},
+        {"k6_env_from": ["x" * 1_000_000]},
+        {"k6_outputs": ["json", f"json={'x' * 1_000_000}"]},
+        {"function_pid_regexes": {"x" * 1_000_000: "a"}},
+        {"functions": [{"name": "a", "headers": {"x " * 100 + "x" * 1_000_000: "1"}}]},
+    ],
+)
+def test_a_very_long_name_is_shortened(data: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_config(data)
+    assert len(str(error.value)) < 1000
+    assert "x…" in str(error.value)
+
+
+def test_an_unknown_key_is_named_before_the_one_that_is_missing_for_it() -> None:
+    for data, said in (
+        ({"functions": [{"nam": "a"}]}, "functions[0].nam: unknown key; did you mean 'name'? (and 1 more)"),
+        ({"functions": [{}, {"nam": "a"}]}, "functions[0].name: is required (and 2 more)"),
+        ({"iterations": 0, "iteration": 1}, "iterations = 0: input should be greater than"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            parse_config(data)
+        assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("duration: 2024-01-01", "duration = 2024-01-01: must be a number and a unit"),
+        ("duration: 2024-01-01 10:00:00", "duration = 2024-01-01 10:00:00: must be a number and a unit"),
+        ("iterations: [2024-01-01]", "iterations = [2024-01-01]: must be a whole number"),
+        ("2024-01-01: 5", "the key 2024-01-01 must be text"),
+        ("2024-01-01", "it holds 2024-01-01"),
+        ("2024-01-01: 5\n2024-01-01: 6", "line 2: the key 2024-01-01 stands on line 1 already"),
+        ("plugins: {peva_faas: {k3s_host: 2024-01-01}}", "k3s_host = 2024-01-01: must be"),
+    ],
+)
+def test_a_date_is_shown_as_yaml_has_it(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "peva.yml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        load_config(path)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("peva.json", '{"LONG": 1, "LONG": 2}'),
+        ("peva.yml", "? LONG\n: 1\n? LONG\n: 2"),
+        ("peva.yml", "seed: !LONG 5"),
+        ("peva.json", '["LONG"]'),
+    ],
+)
+def test_a_very_long_part_of_a_file_that_cannot_be_read_is_shortened(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text.replace("LONG", "x" * 1_000_000))
+    with pytest.raises(ConfigError) as error:
+        read_mapping(tmp_path / name)
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(
     "name", ["a/b", 'a"b', "..", "a..b", "", "a b", "-a", "a.", "a\n", "ä", "a:b", "a|b", "x" * 64]
 )
 def test_a_function_name_that_could_become_a_path_or_code_is_refused(name: str) -> None:

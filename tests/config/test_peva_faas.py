@@ -134,6 +134,22 @@ def test_an_ignored_key_is_told_with_the_one_that_may_be_meant_in_every_section(
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{? LONG : 1, plugins: {peva_faas: {}}}",
+        "{common: {? LONG : 1}}",
+        "{plugins: {peva_faas: {? LONG : 1}}}",
+        "{plugins: {peva_faas: {memory: {? LONG : 1}}}}",
+        "{plugins: {peva_faas: {function_pid_regexes: {? LONG : a}}}}",
+    ],
+)
+def test_a_very_long_key_is_shortened_in_the_warning(tmp_path: Path, text: str) -> None:
+    ignored = load(tmp_path, text.replace("LONG", "x" * 1_000_000))[1]
+    assert "x" * 50 in ignored
+    assert len(ignored) < 200
+
+
 def test_our_own_keys_keep_their_rules_in_it(tmp_path: Path) -> None:
     assert section(tmp_path, early_abort=True)[0].early_abort
     with pytest.raises(ConfigError, match="dominance = 'both'"):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from peva_env.config import Section, read_mapping, require_function_name, validated
-from peva_env.memory.importing import LatencyUnit
+from peva_env.memory.importing import LatencyUnit, shortened
 
 
 class Value(Section):
@@ -88,7 +88,7 @@ class TableMap(Section):
         counts = Counter(function.name for function in self.functions if function.name)
         for name, n in counts.items():
             if n > 1:
-                raise ValueError(f"function {name!r} is there twice")
+                raise ValueError(f"function {shortened(name)!r} is there twice")
         return self
 
     def columns(self) -> Iterator[tuple[str, str]]:

@@ -86,7 +86,7 @@ def _require_columns(file: CsvFile, table: TableMap) -> None:
         if n != 1:
             there = ", ".join(filter(None, counts))
             where = f"is there {n} times" if n else f"is missing; there are {there:.{_MAX_LISTED}}"
-            raise ConfigError(f"{file.path}: column {column!r}, which the map names as {key}, {where}")
+            raise ConfigError(f"{file.path}: column {shortened(column)!r}, which the map names as {key}, {where}")
 
 
 def _run(row: Row, table: TableMap, duration_s: float) -> RecordedRun:
@@ -116,7 +116,7 @@ def _functions(row: Row, table: TableMap, duration_s: float) -> Iterable[Functio
             yield _function(row, function, name, rate_rps, duration_s)
         elif function.name_column and (name is None) != (rate_rps is None):
             name_said = shortened(row[function.name_column])
-            raise ValueError(f"{function.name_column} is {name_said!r}, its rate {rate_rps}")
+            raise ValueError(f"{shortened(function.name_column)} is {name_said!r}, its rate {rate_rps}")
 
 
 def _name(row: Row, function: FunctionMap) -> str | None:
@@ -128,7 +128,7 @@ def _name(row: Row, function: FunctionMap) -> str | None:
     try:
         return require_function_name(name)
     except ValueError as error:
-        raise ValueError(f"{function.name_column} is {shortened(name)!r}: {error}") from None
+        raise ValueError(f"{shortened(function.name_column)} is {shortened(name)!r}: {error}") from None
 
 
 def _rate(row: Row, value: Value) -> int | None:
@@ -214,4 +214,4 @@ def _said(row: Row, value: Value | None) -> str:
     if value is None or value.column is None:
         return f"constant is {value and value.constant}"
     scaled = f" (times {value.scale:g})" if value.scale != 1 else ""
-    return f"{value.column} is {shortened(row[value.column])!r}{scaled}"
+    return f"{shortened(value.column)} is {shortened(row[value.column])!r}{scaled}"

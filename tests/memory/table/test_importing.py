@@ -201,6 +201,15 @@ def test_numbers_that_contradict_each_other_are_refused(
             "functions: [{name: a, rate_rps: x, success_rate: y, replica: z}]",
             "functions\\[0\\].replica: unknown key; did you mean 'replicas'",
         ),
+        (
+            "functions: [{name: a, rate_rp: x, success_rate: y}]",
+            "functions\\[0\\].rate_rp: unknown key; did you mean 'rate_rps'",
+        ),
+        (
+            "functions: [{name: a, rate_rps: x, success_rate: y, latency: {units: ms}}]",
+            "functions\\[0\\].latency.units: unknown key; did you mean 'unit'",
+        ),
+        ("functions: [{name: a, rate_rps: 2024-01-01, success_rate: y}]", "rate_rps = 2024-01-01: must hold keys"),
         ("functions: [{name: a, success_rate: y}]", "functions\\[0\\].rate_rps: is required"),
         ("functions: [{rate_rps: x, success_rate: y}]", "functions\\[0\\]: give name or name_column"),
         ("functions: [{name: a, rate_rps: x}]", "functions\\[0\\]: give success_rate, or requests and failures"),
@@ -244,6 +253,29 @@ def test_a_column_that_is_not_there_is_named_with_the_file_and_the_key(
     with pytest.raises(ConfigError) as caught:
         bring(store, tmp_path, ONE_A_ROW, table, rules=SUCCESS_ONLY)
     assert said in str(caught.value)
+
+
+LONG = "x" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("mapping", "table"),
+    [
+        ("[{name: a, rate_rps: LONG, success_rate: ok}]", "rps,ok\n1,1\n"),
+        ("[{name: a, rate_rps: rps, success_rate: LONG}]", "rps,LONG\n1,2\n"),
+        ("[{name_column: LONG, rate_rps: rps, success_rate: ok}]", "LONG,rps,ok\na,,1\n"),
+        ("[{name_column: LONG, rate_rps: rps, success_rate: ok}]", "LONG,rps,ok\na b,1,1\n"),
+        ("[{name: LONG, rate_rps: rps, success_rate: ok}, {name: LONG, rate_rps: rps, success_rate: ok}]", ""),
+    ],
+)
+def test_a_very_long_column_is_shortened(store: DuckDBMemoryStore, tmp_path: Path, mapping: str, table: str) -> None:
+    texts = (f"functions: {mapping}".replace("LONG", LONG), table.replace("LONG", LONG))
+    try:
+        said = bring(store, tmp_path, *texts, rules=SUCCESS_ONLY).refusals[0].reason
+    except ConfigError as error:
+        said = str(error)
+    assert "x…" in said
+    assert len(said) < 500
 
 
 def test_columns_that_the_map_does_not_name_may_stand_twice(store: DuckDBMemoryStore, tmp_path: Path) -> None:
