@@ -33,6 +33,9 @@ _ROWS_COUNTED = 2
 _NAMES_OF_HEADER = 2
 """A line of so many column names, and no number, is a header."""
 
+_BOM = "\ufeff"
+"""Joined files may each begin with it."""
+
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
@@ -233,7 +236,7 @@ def _n_own(lines: Sequence[Line]) -> int:
     names = {column for column in own if column and not is_number(column)}
     for index, line in enumerate(lines):
         if not names.isdisjoint(line.cells):  # the usual line has no such cell
-            cells = _without_last_empty(line.cells, 0)
+            cells = _without_last_empty([cell.removeprefix(_BOM) for cell in line.cells], 0)
             joined = cells[len(own) :]  # to a last line without a newline, which took the first of its cells
             if _is_other_header(cells, own, names) or _is_other_header(joined, own[1:], names):
                 return index

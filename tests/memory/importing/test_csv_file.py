@@ -290,6 +290,15 @@ def test_another_header_may_stand_at_the_end_of_a_last_line_without_a_newline(tm
     assert same[1] == {"rate": "30", "cpu": "85", "ram": "32"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_header_below_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    own, other = "rate,cpu\n1,2\n3,4\n".encode(encoding), "cpu,rate\n2,1\n".encode(encoding)
+    found = rows(saved(tmp_path, own + other))
+    assert found[2:] == [Refusal(tmp_path / "results.csv", line, OTHER_HEADER) for line in (4, 5)]
+    same = rows(saved(tmp_path, own + own))
+    assert same[3:] == [{"rate": "1", "cpu": "2"}, {"rate": "3", "cpu": "4"}]
+
+
 @pytest.mark.parametrize(
     "line",
     [
