@@ -19,7 +19,7 @@ from peva_env.contracts import (
 from peva_env.errors import PevaError, PolicyError
 from peva_env.planning import Candidates, load_policy_algorithm
 from peva_env.space import Config, ConfigSpace, config_key
-from peva_env.system import raise_end
+from peva_env.system import exception_text, raise_end
 
 _EMPTY_CHOICES = 1000
 """Largest number of consecutive empty choices of a policy; one more is an error."""
@@ -167,7 +167,7 @@ class PolicyAgent:
             raise PolicyError(f"policy {self.name}: {error}") from error
         except BaseException as error:
             raise_end(error)
-            raise PolicyError(f"policy {self.name} failed in {method}: {error!r}") from error
+            raise PolicyError(f"policy {self.name} failed in {method}: {exception_text(error)}") from error
 
 
 class CustomAgent(PolicyAgent):

@@ -44,6 +44,7 @@ class ArtifactWriter:
 
     def __init__(self, folder: str | Path, function_names: Iterable[str]) -> None:
         self.folder = Path(folder)
+        self._place = self.folder.absolute()  # a policy may change the working folder
         self._functions = sorted(function_names)
         self._headers = {
             "results.csv": csv_line(results_header(self._functions), ","),
@@ -52,7 +53,7 @@ class ArtifactWriter:
             "events.jsonl": "",
         }
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._place.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise PevaError(f"output_dir {self.folder}: cannot be created: {error.strerror}") from error
         self._begin()
@@ -60,7 +61,7 @@ class ArtifactWriter:
     @property
     def paths(self) -> list[Path]:
         """The files that exist."""
-        return [self.folder / name for name in self._headers if (self.folder / name).exists()]
+        return [self.folder / name for name in self._headers if (self._place / name).exists()]
 
     def record_run(self, event: ExecutionEvent) -> None:
         """Append one run to ``events.jsonl`` and, if it is a measurement with a label, to ``results.csv``."""
@@ -129,7 +130,7 @@ class ArtifactWriter:
         return csv_line(skipped_row(self._functions, key), ",")
 
     def _read(self, name: str) -> str:
-        path = self.folder / name
+        path = self._place / name
         try:
             with path.open(encoding="utf-8", errors=_ODD_BYTES, newline="") as file:
                 return file.read()
@@ -139,13 +140,13 @@ class ArtifactWriter:
             raise PevaError(f"output_dir {self.folder}: {name} cannot be read: {error.strerror}") from error
 
     def _append(self, name: str, text: str) -> None:
-        with self._writing(name), (self.folder / name).open("a", encoding="utf-8", newline="") as file:
+        with self._writing(name), (self._place / name).open("a", encoding="utf-8", newline="") as file:
             # A file that was removed meanwhile begins anew; the next start supplies its rows.
             file.write(text if file.tell() else self._headers[name] + text)
 
     def _cut(self, name: str, n_bytes: int) -> None:
         with self._writing(name):
-            os.truncate(self.folder / name, n_bytes)
+            os.truncate(self._place / name, n_bytes)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:

@@ -19,7 +19,8 @@ class CampaignClock:
 
     def begin(self, history: Iterable[ExecutionEvent], completed_at: float) -> None:
         """Start from the events of a campaign, and from when it was last complete (s since the epoch; 0 if never)."""
-        self._latest = max((self._latest, completed_at, *(event.ended_at for event in history)))
+        times = (time for event in history for time in (event.started_at, event.ended_at))
+        self._latest = max(self._latest, completed_at, *times)
 
     def now(self) -> float:
         """Return the time."""

@@ -188,6 +188,10 @@ def make_metrics(config: DfaasConfig) -> PrometheusMetrics:
 def make_memory(config: DfaasConfig, ledger: Ledger | None = None) -> InProcessMemoryEngine:
     """Build the memory of a configuration, by default with its own ledger; nothing is opened."""
     memory = config.memory
+    core, debug = (
+        Path(folder).absolute() if folder else None  # a policy may change the working folder
+        for folder in (memory.export_core_parquet_dir, memory.export_raw_debug_parquet_dir)
+    )
     store = DuckDBMemoryStore(memory.db_path, schema_version=memory.schema_version)
     preload_dir = Path(memory.preload_core_parquet_dir) if memory.preload_core_parquet_dir else None
     debug_dir = preload_dir.parent / "debug" if preload_dir and memory.preload_raw_debug else None
@@ -199,9 +203,7 @@ def make_memory(config: DfaasConfig, ledger: Ledger | None = None) -> InProcessM
             is_certain=partial(_is_certain, config.overload) if config.repeats == "adaptive" else None,
         ),
         schedule=UpdateSchedule(config.selection_mode, config.micro_batch_size, config.micro_batch_window_s),
-        checkpoint=ParquetCheckpoint(
-            store, core_dir=memory.export_core_parquet_dir, debug_dir=memory.export_raw_debug_parquet_dir
-        ),
+        checkpoint=ParquetCheckpoint(store, core_dir=core, debug_dir=debug),
         preload=ParquetCheckpoint(store, core_dir=preload_dir, debug_dir=debug_dir),
     )
 

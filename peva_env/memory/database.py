@@ -18,7 +18,7 @@ from peva_env.memory.duckdb_errors import ANOTHER_FILE, duckdb_problem, naming
 from peva_env.memory.file_locks import Identity
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
-from peva_env.system import local_path, uninterrupted
+from peva_env.system import local_path, raise_end, uninterrupted
 
 _ATTEMPTS = 20
 
@@ -225,6 +225,7 @@ class Database:
 
         Raises:
             MemoryStoreError: DuckDB refused, and the message names the purpose; or the file is no longer there.
+            KeyboardInterrupt: Ctrl-C came during a query.
         """
         connection = self.connection
         with self._in_transaction:
@@ -237,6 +238,7 @@ class Database:
                 self._require_file()
             except BaseException as error:
                 _roll_back(connection)
+                raise_end(error)
                 if isinstance(error, duckdb.Error):
                     raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {duckdb_problem(error)}") from error
                 raise

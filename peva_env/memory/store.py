@@ -232,11 +232,12 @@ class DuckDBMemoryStore:
             connection.execute("UPDATE run_sessions SET agent = ? WHERE run_id = ?", [agent, run_id])
 
     def close_session(self, run_id: str, status: EndStatus, detail: str | None = None) -> None:
-        """Record how a campaign ended."""
+        """Record how a campaign ended: now, but not before its last event, as where the clock was set back since."""
         with self.database.transaction("close a session") as connection:
             connection.execute(
-                "UPDATE run_sessions SET status = ?, ended_at = ?, detail = ? WHERE run_id = ?",
-                [status, time.time(), detail, run_id],
+                "UPDATE run_sessions SET status = ?, detail = ?, ended_at = greatest(?, "
+                "(SELECT max(greatest(started_at, ended_at)) FROM execution_events WHERE run_id = ?)) WHERE run_id = ?",
+                [status, detail, time.time(), run_id, run_id],
             )
         self.database.connection.execute("RESET wal_autocheckpoint")
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from peva_env.errors import ConfigError
 from peva_env.observation import N_RUN_VALUES
+from peva_env.system import exception_text
 
 _MS_PER_S = 1000.0
 
@@ -125,7 +126,7 @@ def checked_rewards(objective: Objective, step: Step, memo: NDArray[np.float64])
     except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError(f"reward {name} failed: {error!r}") from error
+        raise ConfigError(f"reward {name} failed: {exception_text(error)}") from error
     if rewards.shape != memo.shape or not np.isfinite(rewards).all():
         shown = np.array2string(rewards, threshold=4)
         raise ConfigError(f"reward {name}: must return {len(memo)} finite numbers, one for each row; got {shown}")

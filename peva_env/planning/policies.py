@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
 from peva_env.errors import PolicyLoadError
 from peva_env.space import Config
-from peva_env.system import load_class, raise_end
+from peva_env.system import exception_text, load_class, raise_end, same_folder
 
 
 class NoOpPolicy:
@@ -40,8 +40,11 @@ def load_policy_algorithm(entrypoint: str | None) -> PolicyAlgorithm:
     if missing:
         raise PolicyLoadError(f"policy {entrypoint!r} is not a PolicyAlgorithm: it lacks {', '.join(missing)}")
     try:
-        policy: PolicyAlgorithm = policy_class()
+        with same_folder():
+            policy: PolicyAlgorithm = policy_class()
     except BaseException as error:
         raise_end(error)
-        raise PolicyLoadError(f"policy {entrypoint!r} cannot be made without arguments: {error!r}") from error
+        raise PolicyLoadError(
+            f"policy {entrypoint!r} cannot be made without arguments: {exception_text(error)}"
+        ) from error
     return policy

@@ -8,7 +8,7 @@ from typing import Any
 from peva_env.contracts import ExecutionEvent, PolicyAlgorithm
 from peva_env.errors import PolicyError
 from peva_env.planning.policies import NoOpPolicy
-from peva_env.system import raise_end
+from peva_env.system import exception_text, raise_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +99,6 @@ class PolicyUpdates:
         except BaseException as error:
             raise_end(error)
             name = self.policy_name
-            raise PolicyError(f"policy {name} failed in {method}: {error!r}; the event is stored") from error
+            raise PolicyError(
+                f"policy {name} failed in {method}: {exception_text(error)}; the event is stored"
+            ) from error

@@ -18,9 +18,9 @@ from peva_env.system.files import local_path, replacing, write_text
 from peva_env.system.http import HttpClient, NoResponseError, Response, Retry
 from peva_env.system.interrupts import CommandEnd, FirstInterrupt, raise_end, uninterrupted
 from peva_env.system.invocation import command_text, install_text
-from peva_env.system.loading import load_class
+from peva_env.system.loading import load_class, same_folder
 from peva_env.system.outputs import begins_with, output_file, output_folder, require_writable
-from peva_env.system.text import failure_text, json_value, moment_text, one_line, plain_number
+from peva_env.system.text import exception_text, failure_text, json_value, moment_text, one_line, plain_number
 
 __all__ = [
     "CommandEnd",
@@ -35,6 +35,7 @@ __all__ = [
     "busy_s",
     "command_text",
     "end_with_raylet",
+    "exception_text",
     "failure_text",
     "head_address",
     "install_text",
@@ -52,6 +53,7 @@ __all__ = [
     "ray_cluster",
     "replacing",
     "require_writable",
+    "same_folder",
     "uninterrupted",
     "urgent_pct",
     "usable_cores",

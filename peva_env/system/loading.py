@@ -1,13 +1,27 @@
 """Loading a user's class from its entry point."""
 
 import importlib
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from peva_env.errors import PevaError
 from peva_env.system.interrupts import raise_end
+from peva_env.system.text import exception_text
+
+
+@contextmanager
+def same_folder() -> Iterator[None]:
+    """Run a user's code in a block, and return to the working folder after it: relative paths stay what they were."""
+    folder = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(folder)
 
 
 def load_class(entrypoint: str, *, what: str, error: type[PevaError]) -> type[Any]:
@@ -22,12 +36,17 @@ def load_class(entrypoint: str, *, what: str, error: type[PevaError]) -> type[An
     if not module_name or not class_name:
         raise error(f"{what} {entrypoint!r} must be module:Class, for example my_module:MyClass")
     try:
-        module = importlib.import_module(module_name)
+        with same_folder():
+            module = importlib.import_module(module_name)
     except BaseException as problem:  # a script may end Python when it is imported
         raise_end(problem)
         missing = problem.name if isinstance(problem, ModuleNotFoundError) and problem.name else None
         absent = missing is not None and module_name.startswith(missing)
-        reason = f"there is no module {missing!r}" if absent else f"importing {module_name!r} failed: {problem!r}"
+        reason = (
+            f"there is no module {missing!r}"
+            if absent
+            else f"importing {module_name!r} failed: {exception_text(problem)}"
+        )
         top = sys.modules.get(module_name.partition(".")[0]) if absent else None
         raise error(f"{what} {entrypoint!r} cannot be loaded: {reason}{_hint(top)}") from problem
     found = getattr(module, class_name, None)

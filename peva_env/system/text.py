@@ -8,6 +8,10 @@ from typing import Any
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE)
 
 
+_MAX_EXCEPTION = 1000
+"""Characters of an exception that a message shows."""
+
+
 def one_line(text: str) -> str:
     """Return text without line breaks and control characters, which could confuse a terminal."""
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
@@ -28,6 +32,15 @@ def failure_text(error: OSError) -> str:
     """Return what failed and why, without the number of the error."""
     why = error.strerror or str(error)
     return f"{error.filename}: {why}" if error.filename else why
+
+
+def exception_text(error: BaseException) -> str:
+    """Return an exception of a user's code as Python shows it, shortened, or its class where that fails."""
+    try:
+        said = repr(error)
+    except Exception:  # noqa: BLE001 - the user's own, such as endless recursion
+        return type(error).__name__
+    return said if len(said) <= _MAX_EXCEPTION else f"{said[: _MAX_EXCEPTION - 1]}…"
 
 
 def json_value(text: str) -> Any:

@@ -70,6 +70,20 @@ def test_a_run_is_one_row_with_empty_cells_for_absent_functions(tmp_path: Path) 
     ]  # fmt: skip
 
 
+def test_rows_stay_in_the_folder_when_a_policy_changes_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("here", "elsewhere"):
+        (tmp_path / name / "out").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    writer = ArtifactWriter("out", ["a", "b"])
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    writer.record_run(overloaded_b())
+    assert len(lines(tmp_path / "here" / "out", "results.csv")) == 2
+    assert list((tmp_path / "elsewhere" / "out").iterdir()) == []
+    assert Path("out/results.csv") in writer.paths, "as the user has called it"
+
+
 def test_what_was_not_measured_is_nan(tmp_path: Path) -> None:
     ArtifactWriter(tmp_path, ["a"]).record_run(event(node=NodeMeasurement()))
     assert lines(tmp_path, "results.csv")[1:] == [

@@ -705,6 +705,27 @@ sys.stdin.readline()
 """
 
 
+def test_a_campaign_does_not_end_before_its_last_event(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the clock was set back since."""
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    store.open_session(session())
+    store.insert_events([event(started_at=1000.0, ended_at=1010.0)])
+    monkeypatch.setattr("time.time", lambda: 500.0)
+    store.close_session("run", EndStatus.COMPLETE)
+    assert store.completed_at("ctx", 1) == 1010.0
+    store.close()
+
+
+def test_ctrl_c_during_a_query_is_ctrl_c(path: Path) -> None:
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    with pytest.raises(KeyboardInterrupt), store.database.transaction("count"):
+        raise RuntimeError("Query interrupted")  # what DuckDB makes of it
+    store.insert_events([event()])
+    store.close()
+
+
 def test_two_threads_store_all_that_they_were_told_is_stored(path: Path) -> None:
     store = DuckDBMemoryStore(path)
     store.startup()

@@ -55,6 +55,19 @@ def test_a_module_that_fails_is_told_from_one_that_is_not_there(
         load_policy_algorithm("broken_policy:Policy")
 
 
+def test_a_policy_that_changes_the_working_folder_as_it_is_loaded_is_brought_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wandering_policy.py").write_text(
+        "import os\nfrom peva_env.planning import NoOpPolicy\nos.chdir('/')\n"
+        "class Policy(NoOpPolicy):\n    def __init__(self):\n        os.chdir('/')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    load_policy_algorithm("wandering_policy:Policy")
+    assert Path.cwd() == tmp_path
+
+
 def test_a_script_that_ends_when_it_is_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     for name, error in (("script", "SystemExit('done')"), ("cancelled", "GeneratorExit('done')")):

@@ -72,14 +72,19 @@ def test_the_headline_does_not_boast_of_a_mix_that_only_a_further_function_makes
 def test_the_headline_does_not_boast_of_a_load_above_an_overloaded_one() -> None:
     """Where nothing is inferred OK, the map has no contradictions: that is for the reader to be told."""
     contradicted = [*slow([("a", 10), ("b", 10)], 90), *slow([("a", 30), ("b", 30)], 40)]
-    space, context = ConfigSpace({"a": [10, 20, 30], "b": [10, 20, 30]}, max_functions=3), OBJECTIVE
-    one = node_map(space, contradicted, context=context, dominance="one_sided")
+    one = node_map(SPACE, contradicted, context=OBJECTIVE, dominance="one_sided")
     assert next(iter(headline(one))) == (
         "No load that node-7 bears was found that nothing contradicts: a 30 + b 30 was OK, but the lower a 10 + b 10 "
         "was overloaded."
     )
-    one = node_map(space, [*contradicted, *slow([("a", 20)], 40)], context=context, dominance="one_sided")
+    one = node_map(SPACE, [*contradicted, *slow([("a", 20)], 40)], context=OBJECTIVE, dominance="one_sided")
     assert next(iter(headline(one))).startswith("node-7 bears a 20 requests/s")
+
+
+def test_what_an_ok_load_above_contradicts_is_not_what_breaks_first() -> None:
+    events = [*slow([("a", 10)], 90), *slow([("a", 30)], 40), *slow([("b", 30)], 90, success_rate=0.5)]
+    _, breaks, _ = headline(node_map(SPACE, events, context=OBJECTIVE, dominance="one_sided"))
+    assert ": b 30 was overloaded" in breaks
 
 
 def test_a_node_that_bears_nothing_is_told_so() -> None:

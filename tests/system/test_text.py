@@ -2,7 +2,20 @@
 
 import pytest
 
-from peva_env.system import failure_text, json_value, moment_text, plain_number
+from peva_env.system import exception_text, failure_text, json_value, moment_text, plain_number
+
+
+class UnprintableError(Exception):
+    """Cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise ValueError("not me")
+
+
+def test_an_exception_of_a_user_is_shown_shortened_or_by_its_class() -> None:
+    assert exception_text(ValueError("boom")) == "ValueError('boom')"
+    assert exception_text(UnprintableError()) == "UnprintableError"
+    assert len(exception_text(ValueError("x" * 10**7))) == 1000
 
 
 @pytest.mark.parametrize(

@@ -29,21 +29,21 @@ def load_to_plan_with(node_map: NodeMap) -> Config | None:
     one whose verdict is not sure, is returned if there is no other of as many functions. Loads above an overloaded one
     of the same functions are left out: the two verdicts contradict each other.
     """
-    highest = [config for config in highest_ok(node_map) if overloaded_below(node_map.known, config) is None]
+    highest = [config for config in highest_ok(node_map) if not overloaded_below(node_map.known, config)]
     helped = {config_key(one.ok) for one in added_functions(node_map.known)}
     plain = [config for config in highest if config_key(config) not in helped] or highest
     surest_first = sorted(plain, key=lambda config: (-len(config), not is_sure(node_map.confidence(config))))
     return next(iter(surest_first), None)
 
 
-def overloaded_below(known: MonotoneMap, config: Config) -> Config | None:
-    """Return an overloaded configuration of the same functions at no higher rates, or None.
+def overloaded_below(known: MonotoneMap, config: Config) -> list[Config]:
+    """Return the lowest overloaded configurations of the same functions at no higher rates.
 
     Where nothing is inferred OK, such a configuration and an OK one above it are both on the frontier.
     """
     names, rates = config_key(config)
-    found = (config_key(low) for low in known.frontier()[0])
-    return next((config_pairs(low) for low in found if low[0] == names and all(map(le, low[1], rates))), None)
+    lowest = map(config_key, known.frontier()[0])
+    return [config_pairs(low) for low in lowest if low[0] == names and all(map(le, low[1], rates))]
 
 
 def is_sure(confidence: float | None) -> bool:

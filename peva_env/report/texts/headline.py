@@ -53,8 +53,7 @@ def _bears(node_map: NodeMap, config: Config) -> str:
 def _but(node_map: NodeMap) -> str:
     """Return which OK load does not count, if there is one: an overloaded one below it contradicts it."""
     for config in highest_ok(node_map):
-        low = overloaded_below(node_map.known, config)
-        if low:
+        for low in overloaded_below(node_map.known, config):
             high = load_text(config)
             return f" that nothing contradicts: {high} was OK, but the lower {load_text(low)} was overloaded"
     return ""
@@ -75,9 +74,13 @@ def _latency(node_map: NodeMap, config: Config) -> str:
 
 
 def _breaks_first(node_map: NodeMap) -> str:
-    """Say which rule fires in most of the lowest overloaded configurations, and name the lowest of them."""
-    lowest, _ = node_map.known.frontier()
-    fired = [(config, rule) for config in lowest for rule in _rules_of(node_map, config)]
+    """Say which rule fires in most of the lowest overloaded configurations, and name the lowest of them.
+
+    Those that an OK load above them contradicts do not count.
+    """
+    lowest, ok = node_map.known.frontier()
+    refuted = [low for high in ok for low in overloaded_below(node_map.known, high)]
+    fired = [(config, rule) for config in lowest if config not in refuted for rule in _rules_of(node_map, config)]
     if not fired:
         return ""
     counts = Counter(rule for _, rule in fired)

@@ -66,7 +66,7 @@ def k6_settings(config: DfaasConfig) -> K6Settings:
         env=config.k6_env,
         secrets={name: os.environ[name] for name in config.k6_env_from},
         options=config.k6_options,
-        folder=Path(config.output_dir) / "k6",
+        folder=Path(config.output_dir).absolute() / "k6",
         ca_file=Path(ca_file).expanduser() if ca_file else None,
         dashboard=config.k6_dashboard,
         log=config.k6_log,
