@@ -23,7 +23,7 @@ from peva_env.memory import (
     summarize_memory,
     verify,
 )
-from peva_env.memory.parquet import ParquetCheckpoint, export_tables, merge_memories
+from peva_env.memory.parquet import ParquetCheckpoint, export_tables, merge_memories, require_export_folder
 from peva_env.system import one_line
 
 _MAX_SHOWN = 100
@@ -86,11 +86,13 @@ def export(
         raise ConfigError("give --core, --debug or both: the folders to export to")
     if core and debug and os.path.realpath(core) == os.path.realpath(debug):
         raise ConfigError(f"--core and --debug are both {core}: give each a folder of its own")
+    asked = [(tables, folder) for tables, folder in ((CORE_TABLES, core), (DEBUG_TABLES, debug)) if folder]
     with reading(memory, schema_version) as connection:
-        for tables, folder in ((CORE_TABLES, core), (DEBUG_TABLES, debug)):
-            if folder:
-                export_tables(connection, tables, folder)
-                write(f"wrote {folder}")
+        for tables, folder in asked:
+            require_export_folder(connection, tables, folder)
+        for tables, folder in asked:
+            export_tables(connection, tables, folder)
+            write(f"wrote {folder}")
 
 
 @app.command()

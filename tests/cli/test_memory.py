@@ -368,7 +368,7 @@ def test_a_circle_of_links_is_one_line() -> None:
     Path("loop").symlink_to("loop")
     memory("m.duckdb", "run")
     complaint(peva("memory", "merge", "m.duckdb", "loop"), 1)
-    complaint(peva("memory", "export", "m.duckdb", "--core", "loop", "--debug", "other"), 1)
+    complaint(peva("memory", "export", "m.duckdb", "--core", "loop", "--debug", "other"), 2)
 
 
 @pytest.mark.parametrize(
@@ -431,6 +431,16 @@ def test_a_name_from_a_stranger_cannot_lead_the_terminal_astray() -> None:
         shown = peva("memory", command, "m.duckdb")
         assert "\x1b" not in shown.stdout + shown.stderr
         assert "\x07" not in shown.stdout + shown.stderr
+
+
+def test_neither_folder_is_written_where_one_is_none() -> None:
+    path = memory("m.duckdb", "run")
+    Path("a_file").touch()
+    Path("nowhere").symlink_to("not_there")
+    for name in ("a_file", "nowhere"):
+        ended = peva("memory", "export", path, "--core", "new", "--debug", name)
+        assert f"cannot export to {name}: is not a folder; give another one" in complaint(ended, 2)
+        assert not Path("new").exists()
 
 
 def test_either_folder_may_be_exported_alone_but_one_must_be_named() -> None:

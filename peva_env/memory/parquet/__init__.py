@@ -11,7 +11,7 @@ What must always hold:
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.parquet.memory_merge import merge_memories
 from peva_env.memory.parquet.recording import Recording, StoredEvents, load_recording
-from peva_env.memory.parquet.table_export import export_tables, one_file
+from peva_env.memory.parquet.table_export import export_tables, one_file, require_export_folder
 from peva_env.memory.parquet.table_merge import Incoming, MergeCount, merge_tables
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "merge_memories",
     "merge_tables",
     "one_file",
+    "require_export_folder",
 ]

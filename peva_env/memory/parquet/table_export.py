@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,11 +35,9 @@ def export_tables(
         ConfigError: the folder is a file, or a file with the name of a table is there that was not exported.
         MemoryStoreError: the folder cannot be written, or a table not be read.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"cannot export to {folder}: is a file; give another folder")
+    require_export_folder(connection, tables, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _require_own(connection, tables, folder)
         _clear_leftovers(folder, tables)
         metadata = _metadata(connection, run_ids)
         with ExitStack() as renames:
@@ -51,9 +50,15 @@ def export_tables(
         raise MemoryStoreError(f"cannot export to {folder}: {error.strerror}") from error
 
 
-def _require_own(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path) -> None:
-    """Raise ``ConfigError`` if a file in the place of a table was not exported by this package."""
-    for table in tables:
+def require_export_folder(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], folder: Path) -> None:
+    """Check that tables can be exported to a folder without taking the place of anything else.
+
+    Raises:
+        ConfigError: it is no folder, or a file in the place of a table was not exported by this package.
+    """
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise ConfigError(f"cannot export to {folder}: is not a folder; give another one")
+    for table in tables if folder.is_dir() else ():
         output_file(
             "cannot export to",
             folder / f"{table}.parquet",

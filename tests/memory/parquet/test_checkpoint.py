@@ -142,7 +142,7 @@ def test_a_table_of_somebody_else_is_not_replaced(
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(full_memory: DuckDBMemoryStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ConfigError, match=r"cannot export to .*file: is a file; give another folder"):
+    with pytest.raises(ConfigError, match=r"cannot export to .*file: is not a folder; give another one"):
         ParquetCheckpoint(full_memory, core_dir=tmp_path / "file").export_core()
     with pytest.raises(MemoryStoreError, match="cannot export"):
         ParquetCheckpoint(full_memory, core_dir=tmp_path / "file" / "core").export_core()
