@@ -62,6 +62,9 @@ class PolicyUpdate:
 class DuckDBMemoryStore:
     """Reads and writes the memory's tables. ``path`` may be ``:memory:``.
 
+    Threads that store wait for each other. A thread must not read while another one stores or reads: they share a
+    connection, and DuckDB gives one the rows of the other.
+
     Args:
         path: the database file; ``startup`` creates it and its folder if they do not exist.
         schema_version: the label that the file must carry.
