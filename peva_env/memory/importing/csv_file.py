@@ -27,9 +27,6 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAX_SHOWN = 60
 """Characters of a value, or of a column's name, that a message shows."""
 
-_ROWS_COUNTED = 2
-"""From so many lines on, first cells that count them may be row numbers."""
-
 _NAMES_OF_HEADER = 2
 """A line of so many column names, and no number, is a header."""
 
@@ -175,6 +172,7 @@ def read_csv(path: Path) -> CsvFile:
     lines = [_line(number, text, separator) for number, text in texts if text.strip() or separator in text]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
     n_own = _n_own(lines)
+    repeated = {line.number for line in lines[1:n_own] if _is_repeated(line.cells, lines[0].cells)}
     is_comma_separated = separator == ","
     have_no_marks = is_comma_separated and '"' not in source.text
     cells = set() if have_no_marks else {cell for line in lines[1:] for cell in line.cells}
@@ -187,7 +185,7 @@ def read_csv(path: Path) -> CsvFile:
     header = header._replace(cells=_without_last_empty(header.cells, 0))
     below = _fitted(lines[1:n_own], len(header.cells))
     if not ends_with_separator:
-        below = _without_row_numbers(below, lines[1:n_own])
+        below = _without_row_numbers(below, [line for line in lines[1:n_own] if line.number not in repeated], header)
     if any(len(short.cells) < len(long.cells) for short, long in zip((header, *below), lines, strict=False)):
         found.append("trailing separators")
     below += _of_other_header(lines[n_own:])
@@ -249,6 +247,13 @@ def _is_other_header(cells: Sequence[str], own: Sequence[str], names: Collection
     return not any(is_number(cell) and cell not in own for cell in cells)
 
 
+def _is_repeated(cells: Sequence[str], header: Sequence[str]) -> bool:
+    """Tell whether a line has the cells of the header, but for the empty ones at the end, and a byte order mark."""
+    if not cells or not header or cells[0].removeprefix(_BOM) != header[0]:  # as the usual line
+        return False
+    return _without_last_empty(list(cells[1:]), 0) == _without_last_empty(list(header[1:]), 0)
+
+
 def _of_other_header(lines: Sequence[Line]) -> list[Line]:
     """Return another header and the lines below it, each with a problem."""
     return [
@@ -279,21 +284,20 @@ def _fitted(lines: Sequence[Line], n_columns: int) -> list[Line]:
     ]
 
 
-def _without_row_numbers(fitted: list[Line], lines: Sequence[Line]) -> list[Line]:
-    """Return the fitted lines of a header that does not end with a separator, as each line does.
+def _without_row_numbers(fitted: list[Line], lines: Sequence[Line], header: Line) -> list[Line]:
+    """Return the fitted lines of a header that does not end with a separator.
 
-    Where the first cells are 1, 2, 3 and so on, the separator at the end may stand before an empty last column, and the
-    header may lack the column of row numbers: each line gets a problem.
+    Where each of ``lines``, which are those that do not repeat the header, ends with one and begins with a number, that
+    separator may stand before an empty last column, and the header may lack the column of row numbers: all get a
+    problem. Lines with too few cells, or without any value, tell nothing.
     """
-    firsts = [line.cells[0] if line.cells else "" for line in lines]
-    counted = [[str(number) for number in range(first, first + len(lines))] for first in (0, 1)]
-    if len(lines) < _ROWS_COUNTED or firsts not in counted:
-        return fitted
-    if any(len(short.cells) == len(long.cells) for short, long in zip(fitted, lines, strict=True)):
+    n_columns = len(header.cells)
+    telling = [line.cells for line in lines if len(line.cells) >= n_columns and any(line.cells)]
+    if not telling or any(len(cells) == n_columns or not is_number(cells[0]) for cells in telling):
         return fitted
     problem = (
-        "the first cells count the lines, which all end with a separator and the header does not: the cells may be "
-        "shifted; name the first column, or end the header with a separator, too"
+        "all lines, but not the header, end with a separator: the header may lack the column of row numbers, so that "
+        "the cells may be shifted; name the first column, or end the header with a separator, too"
     )
     return [line._replace(problem=line.problem or problem) for line in fitted]
 

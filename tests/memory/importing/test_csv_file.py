@@ -238,20 +238,35 @@ def test_lines_may_be_shifted_where_any_line_has_a_value_beyond_the_header(tmp_p
     ]
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_row_numbers_without_a_name_are_no_first_column(tmp_path: Path, first: int) -> None:
-    header, below = "rate,cpu,note", [f"{number},10,20," for number in range(first, first + 3)]
-    unclear = saved(tmp_path, "\n".join((header, *below)).encode())
-    for line, row in enumerate(rows(unclear), 2):
-        assert isinstance(row, Refusal)
-        assert (row.line, "the first cells count the lines" in row.reason) == (line, True)
-    for clear in (
-        (f"{header},", *below),
-        (f"number,{header}", *below),
-        (header, *below, "7,10,20,"),
-        (header, below[0]),
-    ):
-        assert all(isinstance(row, dict) for row in rows(saved(tmp_path, "\n".join(clear).encode())))
+@pytest.mark.parametrize(
+    "below",
+    [
+        ("1,10,20,",),
+        ("0,10,20,", "1,11,21,", "2,12,22,"),
+        ("0,10,20,", "1,11,21,", "3,12,22,"),
+        ("0.0,10,20,", "1.0,11,21,"),
+        ("00,10,20,", "01,11,21,,"),
+        ("9,10,20,", "8,11,21,"),
+        ("10,10,20,", "20,11,21,"),
+        ("1,10,20,", ",,,", "2,11,21,"),
+        ("1,10,20,", ",,", "2,11,21,"),
+        ("1,10,20,", "rate,cpu,note", "2,11,21,"),
+        ("1,10,20,", '2,"11,21,', "3,12,22,"),
+        ("1,10,20,", "2,11"),
+    ],
+)
+def test_first_cells_may_be_row_numbers_where_all_lines_but_not_the_header_end_with_a_separator(
+    tmp_path: Path, below: tuple[str, ...]
+) -> None:
+    header = "rate,cpu,note"
+    found = rows(saved(tmp_path, "\n".join((header, *below)).encode()))
+    assert all(isinstance(row, Refusal) for row in found)
+    first = found[0]
+    assert isinstance(first, Refusal)
+    assert "the header may lack the column of row numbers" in first.reason
+    for clear in ((f"{header},", *below), (f"number,{header}", *below), (header, *below, "a,10,20,")):
+        assert isinstance(rows(saved(tmp_path, "\n".join(clear).encode()))[0], dict)
+    assert isinstance(rows(saved(tmp_path, "\n".join((header, *below, "7,10,20")).encode()))[0], dict)
 
 
 OTHER_HEADER = (
@@ -273,7 +288,7 @@ OTHER_HEADER = (
 )
 def test_lines_below_another_header_have_other_columns_and_are_refused(tmp_path: Path, other: str) -> None:
     header = "rate,cpu,ram,0.5" if "0.5" in other else "rate,cpu,ram"
-    own, cells = f"{header}\n10,20,30,,\n11,21,31,,\n", {"rate": "10", "cpu": "20", "ram": "30"}
+    own, cells = f"{header},\n10,20,30,,\n11,21,31,,\n", {"rate": "10", "cpu": "20", "ram": "30"}
     first, _, *refused = rows(saved(tmp_path, gzip.compress(own.encode()) + gzip.compress(other.encode())))
     assert isinstance(first, dict)
     assert first.items() >= cells.items()
@@ -321,7 +336,7 @@ def test_a_line_with_numbers_and_one_that_equals_the_header_are_no_other_header(
 def test_row_numbers_without_a_name_are_found_above_another_header(tmp_path: Path) -> None:
     found = rows(saved(tmp_path, b"rate,cpu,note\n1,10,20,\n2,11,21,\ncpu,rate,note\n20,10,\n"))
     reasons = [row.reason if isinstance(row, Refusal) else "none" for row in found]
-    assert ["count the lines" in reason for reason in reasons] == [True, True, False, False]
+    assert ["column of row numbers" in reason for reason in reasons] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
