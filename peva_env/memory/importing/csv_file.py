@@ -28,11 +28,12 @@ _MAX_SHOWN = 60
 """Characters of a value, or of a column's name, that a message shows."""
 
 _NAMES_OF_HEADER = 2
-"""A line of so many column names, and no number, is a header."""
+"""A line of so many column names, and fewer numbers than names, is a header."""
 
 _BOM = "\ufeff"
 """Joined files may each begin with it."""
 
+_BETWEEN_WORDS = re.compile(r'[,;\t|"\0]')
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
@@ -169,9 +170,10 @@ def read_csv(path: Path) -> CsvFile:
     source = read_source(path)
     texts = list(dropwhile(lambda line: not line[1].strip(), enumerate(_NEWLINE.split(source.text), 1)))
     separator = _separator(texts[0][1] if texts else "")
-    lines = [_line(number, text, separator) for number, text in texts if text.strip() or separator in text]
+    texts = [(number, text) for number, text in texts if text.strip() or separator in text]
+    lines = [_line(number, text, separator) for number, text in texts]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
-    n_own = _n_own(lines)
+    n_own = _n_own(lines, [text for _, text in texts])
     repeated = {line.number for line in lines[1:n_own] if _is_repeated(line.cells, lines[0].cells)}
     is_comma_separated = separator == ","
     have_no_marks = is_comma_separated and '"' not in source.text
@@ -228,12 +230,18 @@ def _separator(header: str) -> str:
     return max(_SEPARATORS, key=lambda separator: len(_line(1, header, separator).cells))
 
 
-def _n_own(lines: Sequence[Line]) -> int:
-    """Return the number of lines above another header, that of the file's own columns among them."""
+def _n_own(lines: Sequence[Line], texts: Sequence[str]) -> int:
+    """Return the number of lines above another header, that of the file's own columns among them.
+
+    It may be damaged, or separated otherwise: of a line without several cells, the words of its text count.
+    """
     own = _without_last_empty(lines[0].cells, 0) if lines else []
     names = {column for column in own if column and not is_number(column)}
-    for index, line in enumerate(lines):
-        if not names.isdisjoint(line.cells):  # the usual line has no such cell
+    for index, line in enumerate(lines[1:], 1):
+        if len(line.cells) < _NAMES_OF_HEADER:
+            if len(names & _words(texts[index])) >= _NAMES_OF_HEADER:
+                return index
+        elif not names.isdisjoint(line.cells):  # the usual line has no such cell
             cells = _without_last_empty([cell.removeprefix(_BOM) for cell in line.cells], 0)
             joined = cells[len(own) :]  # to a last line without a newline, which took the first of its cells
             if _is_other_header(cells, own, names) or _is_other_header(joined, own[1:], names):
@@ -241,10 +249,15 @@ def _n_own(lines: Sequence[Line]) -> int:
     return len(lines)
 
 
+def _words(text: str) -> set[str]:
+    return {word.strip().removeprefix(_BOM) for word in _BETWEEN_WORDS.split(text)}
+
+
 def _is_other_header(cells: Sequence[str], own: Sequence[str], names: Collection[str]) -> bool:
-    if cells == own or sum(cell in names for cell in cells) < _NAMES_OF_HEADER:
+    n_names = len(set(cells).intersection(names))
+    if cells == own or n_names < _NAMES_OF_HEADER:
         return False
-    return not any(is_number(cell) and cell not in own for cell in cells)
+    return n_names > sum(is_number(cell) and cell not in own for cell in cells)
 
 
 def _is_repeated(cells: Sequence[str], header: Sequence[str]) -> bool:

@@ -305,6 +305,35 @@ def test_another_header_may_stand_at_the_end_of_a_last_line_without_a_newline(tm
     assert same[1] == {"rate": "30", "cpu": "85", "ram": "32"}
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        '"ram,rate,cpu',
+        '"ram,"rate",cpu',
+        "ram,ra\0te,cpu,\0",
+        "\0ram,rate,cpu",
+        "ram;rate;cpu",
+        "ram\trate\tcpu",
+        "ram|rate|1",
+        "rate,cpu,2024",
+        "ram,rate,cpu,2023,2024",
+        '"rate,cpu,ram',
+        "rate;cpu;ram",
+        '10,20,"30ram,rate,cpu',
+    ],
+)
+def test_another_header_may_be_damaged_or_separated_otherwise_or_have_numbers(tmp_path: Path, other: str) -> None:
+    found = rows(saved(tmp_path, f"rate,cpu,ram\n1,2,3\n4,5,6\n{other}\n30,20,10\n".encode()))
+    assert found[2:] == [Refusal(tmp_path / "results.csv", line, OTHER_HEADER) for line in (4, 5)]
+
+
+@pytest.mark.parametrize("line", ['"a,10,rate', '"rate,rate,10', "a\0,rate", "rate", "rate;rate", "\0"])
+def test_a_damaged_line_that_is_no_other_header_is_refused_alone(tmp_path: Path, line: str) -> None:
+    found = rows(saved(tmp_path, f"rate,cpu,ram\n{line}\n10,20,30\n".encode()))
+    assert isinstance(found[0], Refusal)
+    assert found[1:] == [{"rate": "10", "cpu": "20", "ram": "30"}]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_header_below_may_begin_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
     own, other = "rate,cpu\n1,2\n3,4\n".encode(encoding), "cpu,rate\n2,1\n".encode(encoding)
