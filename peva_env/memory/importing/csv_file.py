@@ -174,20 +174,21 @@ def read_csv(path: Path) -> CsvFile:
     lines = [_line(number, text, separator) for number, text in texts]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
     n_own = _n_own(lines, [text for _, text in texts])
-    repeated = {line.number for line in lines[1:n_own] if _is_repeated(line.cells, lines[0].cells)}
     is_comma_separated = separator == ","
     have_no_marks = is_comma_separated and '"' not in source.text
-    cells = set() if have_no_marks else {cell for line in lines[1:] for cell in line.cells}
+    own = [index for index, line in enumerate(lines[:n_own]) if index and not _is_repeated(line.cells, lines[0].cells)]
+    cells = set() if have_no_marks else {cell for index in own for cell in lines[index].cells}
     marks = number_marks(cells, is_comma_separated=is_comma_separated)
     if marks.decimal == ",":
-        lines[1:] = [line._replace(cells=list(map(with_point, line.cells))) for line in lines[1:]]
+        for index in own:
+            lines[index] = lines[index]._replace(cells=list(map(with_point, lines[index].cells)))
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
     ends_with_separator = header.cells[-1:] == [""]
     header = header._replace(cells=_without_last_empty(header.cells, 0))
     below = _fitted(lines[1:n_own], len(header.cells))
     if not ends_with_separator:
-        below = _without_row_numbers(below, [line for line in lines[1:n_own] if line.number not in repeated], header)
+        below = _without_row_numbers(below, [lines[index] for index in own], header)
     if any(len(short.cells) < len(long.cells) for short, long in zip((header, *below), lines, strict=False)):
         found.append("trailing separators")
     below += _of_other_header(lines[n_own:])

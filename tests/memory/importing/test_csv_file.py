@@ -157,6 +157,21 @@ def test_the_names_of_columns_stay_as_they_are_written_and_are_no_numbers(
     assert rows(file) == [dict(zip(names, cells, strict=True))]
 
 
+@pytest.mark.parametrize(
+    ("header", "other"), [("G;0.5", "G;0.5"), ("G;0.5", "G;0.5;;"), ("G;x", "x;G;0.5"), ("G;x", "x;G\n1.5;2")]
+)
+def test_a_header_inside_the_file_and_the_lines_below_another_one_tell_nothing_of_its_decimal_mark(
+    tmp_path: Path, header: str, other: str
+) -> None:
+    file = saved(tmp_path, f"{header}\n1,5;2,5\n{other}\n".encode())
+    assert "decimal commas" in file.found
+    assert list(file.lines[0].cells) == ["1.5", "2.5"]
+
+
+def test_a_repeated_header_keeps_the_names_of_its_columns(tmp_path: Path) -> None:
+    assert rows(saved(tmp_path, b"G;x;0,5\n1,5;2;2,5\nG;x;0,5\n"))[1] == {"G": "G", "x": "x", "0,5": "0,5"}
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_a_cell_may_be_of_any_length(tmp_path: Path, quote: str) -> None:
     log = "x" * 300_000
