@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -169,7 +169,7 @@ def read_csv(path: Path) -> CsvFile:
     """
     source = read_source(path)
     texts = list(dropwhile(lambda line: not line[1].strip(), enumerate(_NEWLINE.split(source.text), 1)))
-    separator = _separator(texts[0][1] if texts else "")
+    separator = _separator(list(islice((text for _, text in texts if text.strip()), 2)))
     texts = [(number, text) for number, text in texts if text.strip() or separator in text]
     lines = [_line(number, text, separator) for number, text in texts]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
@@ -226,9 +226,19 @@ def _cells(text: str, separator: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _separator(header: str) -> str:
-    """Return the separator that splits a header into the most columns; a comma if none does."""
-    return max(_SEPARATORS, key=lambda separator: len(_line(1, header, separator).cells))
+def _separator(texts: Sequence[str]) -> str:
+    """Return the separator that splits the header and the line below it into the same columns, the most of them.
+
+    If none does, that line tells nothing: return the one that splits the header into the most; a comma if none does.
+    """
+
+    def n_columns(separator: str) -> tuple[int, int]:
+        cells = [_line(1, text, separator).cells for text in texts]
+        n_common = min(map(len, cells), default=0)
+        fits = n_common > 1 and not any(any(line[n_common:]) for line in cells)
+        return n_common if fits else 0, len(cells[0]) if cells else 0
+
+    return max(_SEPARATORS, key=n_columns)
 
 
 def _n_own(lines: Sequence[Line], texts: Sequence[str]) -> int:

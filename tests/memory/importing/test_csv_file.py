@@ -172,6 +172,20 @@ def test_a_repeated_header_keeps_the_names_of_its_columns(tmp_path: Path) -> Non
     assert rows(saved(tmp_path, b"G;x;0,5\n1,5;2;2,5\nG;x;0,5\n"))[1] == {"G": "G", "x": "x", "0,5": "0,5"}
 
 
+@pytest.mark.parametrize("note", ["note (a,b,c,d,e,f,g,h)", "a,b,c,d,e,f,g;"])
+@pytest.mark.parametrize("line", ["1,5;2;x", "1;2;x;", "1;2;x,y,z", "1;2;;;", "\n\t\n1;2;"])
+def test_the_first_line_below_the_header_tells_the_separator_too(tmp_path: Path, note: str, line: str) -> None:
+    file = saved(tmp_path, f"rate;cpu;{note}\n{line}\n".encode())
+    assert (file.found[1], file.header.cells) == ("semicolons", ["rate", "cpu", note.rstrip(";")])
+
+
+@pytest.mark.parametrize("line", ["", "1", "1,2,3,4,5", '"1,2,3', "1;2"])
+def test_a_line_that_fits_no_separator_tells_nothing(tmp_path: Path, line: str) -> None:
+    file = saved(tmp_path, f"rate,cpu,a;b;c;d\n{line}\n".encode())
+    assert "semicolons" in file.found
+    assert "commas" in saved(tmp_path, f"rate,cpu,note\n{line}\n".encode()).found
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_a_cell_may_be_of_any_length(tmp_path: Path, quote: str) -> None:
     log = "x" * 300_000
