@@ -2,10 +2,10 @@
 
 For each function X of a plan there are the columns ``function_X`` (its name, empty where it was absent) and
 ``rate_function_X``, and in results ``success_rate_function_X`` and more. The order of columns does not matter. Unknown
-columns are ignored; but a file with a function's column in other letters, such as ``Function X``, is refused. The files
-lack the unit of latencies and the number of cores over which CPU percentages are summed, and those of 2023-06 the size
-of the RAM: ``Units`` holds them. Those files have neither latencies nor power, and a row at rate 0 for each function
-that was not loaded.
+columns are ignored; but a file with a function's columns in other letters, such as ``Function X`` and ``Rate function
+X``, is refused. The files lack the unit of latencies and the number of cores over which CPU percentages are summed, and
+those of 2023-06 the size of the RAM: ``Units`` holds them. Those files have neither latencies nor power, and a row at
+rate 0 for each function that was not loaded.
 """
 
 from collections.abc import Sequence
@@ -133,12 +133,15 @@ def _miswritten(columns: Sequence[str], functions: Sequence[str]) -> str | None:
     """Return which column is one of a function, but for upper case, blanks or hyphens, and what to write."""
     known = {f"{column}_{name}" for name in functions for column in (*_NEEDED, *_OF_FUNCTION)}
     by_plain = {plain_column(column): column for column in known}
+    plain_columns = set(map(plain_column, columns))
     for column in columns:
         plain = plain_column(column)
         right = by_plain.get(plain)
         for first in (f"{needed}_" for needed in _NEEDED):
-            if plain.startswith(first) and not column.startswith(first):  # of a function that may have no other column
-                right = first + column[len(first) :]
+            if plain.startswith(first) and not column.startswith(first):  # of a function, if that has another one
+                name = plain.removeprefix(first)
+                if len(plain_columns.intersection(f"{needed}_{name}" for needed in _NEEDED)) > 1:
+                    right = first + column[len(first) :]
         if right and column not in known:
             return f"column {shortened(column)!r} is one of a function, but not written so: write {shortened(right)!r}"
     return None

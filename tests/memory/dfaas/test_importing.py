@@ -237,7 +237,8 @@ def test_a_functions_columns_that_are_written_otherwise_are_no_other_columns(
 ) -> None:
     both = row({"a": "10", "b": "20"})
     cells = {renamed(column) if column.endswith("_b") else column: cell for column, cell in both.items()}
-    paths = write(tmp_path / STAMPED, cells), write(tmp_path / "skipped.csv", *(skip(a="10") | {written: "b"},))
+    skipped = skip(a="10") | {written: "b", renamed("rate_function_b"): "20"}
+    paths = write(tmp_path / STAMPED, cells), write(tmp_path / "skipped.csv", skipped)
     report = bring(store, *paths)
     reason = f"column {written!r} is one of a function, but not written so: write {right!r}"
     assert report.refusals == tuple((path, line, reason) for path in sorted(paths) for line in (1, 2))
@@ -264,6 +265,23 @@ def test_columns_that_are_like_those_of_no_function_are_passed_over(store: DuckD
     others = {"Replica set": "x", "Overloaded_Function_a": "1", "CPU_usage_node": "1", "my function_a": "1"}
     report = bring(store, write(tmp_path / STAMPED, row({"a": "10", "A": "20", "a-1": "5", "a_1": "5"}) | others))
     assert (report.n_runs, report.refusals) == (1, ())
+
+
+@pytest.mark.parametrize("other", ["Function name", "function-id", "Rate function used", "Success rate function"])
+def test_a_single_column_that_is_like_one_of_a_function_is_none(
+    store: DuckDBMemoryStore, tmp_path: Path, other: str
+) -> None:
+    report = bring(store, write(tmp_path / STAMPED, row({"a": "10"}) | {other: "x"}))
+    assert (report.n_runs, report.refusals) == (1, ())
+
+
+@pytest.mark.parametrize("pair", [("Function b", "Rate function b"), ("rate-function-b", "success-rate-function-b")])
+def test_two_columns_that_are_like_those_of_a_function_are_of_one(
+    store: DuckDBMemoryStore, tmp_path: Path, pair: tuple[str, str]
+) -> None:
+    path = write(tmp_path / STAMPED, row({"a": "10"}) | dict.fromkeys(pair, "x"))
+    reasons = [refusal.reason for refusal in bring(store, path).refusals]
+    assert [reason.startswith(f"column {pair[0]!r} is one of a function") for reason in reasons] == [True, True]
 
 
 def test_a_missing_column_of_the_node_is_told_with_the_one_that_is_like_it(
