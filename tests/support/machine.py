@@ -33,8 +33,8 @@ _RAM_DISK = Path("/dev/shm")
 _ENOUGH_BYTES = 4 * 2**30
 _NICENESS = 10
 _MAX_CORES = 4
-_CYCLE = 7
-"""The kinds of workers repeat: of seven, every other one, beginning with the first, waits; the others compute."""
+_CYCLE = 5
+"""The kinds of workers repeat: of five, every other one, beginning with the first, waits; the others compute."""
 
 WAITING, COMPUTING, ALONE = "waits", "computes", "alone"
 """The kinds of tests; the workers are of the first two."""
@@ -66,7 +66,7 @@ def machine(*, exclusive: bool) -> Iterator[None]:
 
 
 def n_workers() -> int:
-    """Return how many workers ``-n auto`` starts: for two cores three that compute and four that wait."""
+    """Return how many workers ``-n auto`` starts: for two cores two that compute and three that wait."""
     return _CYCLE * min(os.cpu_count() or 1, _MAX_CORES) // 2
 
 
