@@ -10,10 +10,18 @@ from itertools import dropwhile, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from peva_env.memory.importing.header_fit import (
+    Line,
+    count_own,
+    fitted,
+    is_repeated,
+    of_other_header,
+    without_last_empty,
+    without_row_numbers,
+)
 from peva_env.memory.importing.number_marks import (
     NumberMarks,
     have_commas,
-    is_number,
     number_marks,
     thousands_problem,
     with_point,
@@ -27,13 +35,6 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAX_SHOWN = 60
 """Characters of a value, or of a column's name, that a message shows."""
 
-_NAMES_OF_HEADER = 2
-"""A line of so many column names, and fewer numbers than names, is a header."""
-
-_BOM = "\ufeff"
-"""Joined files may each begin with it."""
-
-_BETWEEN_WORDS = re.compile(r'[,;\t|"\0]')
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
@@ -53,14 +54,6 @@ class Refusal(NamedTuple):
     path: Path
     line: int
     reason: str
-
-
-class Line(NamedTuple):
-    """A line that is not blank: its number in the file, its cells, and why it cannot be read, if it cannot."""
-
-    number: int
-    cells: list[str]
-    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +166,10 @@ def read_csv(path: Path) -> CsvFile:
     texts = [(number, text) for number, text in texts if text.strip() or separator in text]
     lines = [_line(number, text, separator) for number, text in texts]
     found = [*source.found, _SEPARATORS[separator]] if lines else ["empty file"]
-    n_own = _n_own(lines, [text for _, text in texts])
+    n_own = count_own(lines, [text for _, text in texts])
     is_comma_separated = separator == ","
     have_no_marks = is_comma_separated and '"' not in source.text
-    own = [index for index, line in enumerate(lines[:n_own]) if index and not _is_repeated(line.cells, lines[0].cells)]
+    own = [index for index, line in enumerate(lines[:n_own]) if index and not is_repeated(line.cells, lines[0].cells)]
     cells = set() if have_no_marks else {cell for index in own for cell in lines[index].cells}
     marks = number_marks(cells, is_comma_separated=is_comma_separated)
     if marks.decimal == ",":
@@ -185,13 +178,13 @@ def read_csv(path: Path) -> CsvFile:
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
     ends_with_separator = header.cells[-1:] == [""]
-    header = header._replace(cells=_without_last_empty(header.cells, 0))
-    below = _fitted(lines[1:n_own], len(header.cells))
+    header = header._replace(cells=without_last_empty(header.cells, 0))
+    below = fitted(lines[1:n_own], len(header.cells))
     if not ends_with_separator:
-        below = _without_row_numbers(below, [lines[index] for index in own], header)
+        below = without_row_numbers(below, [lines[index] for index in own], header)
     if any(len(short.cells) < len(long.cells) for short, long in zip((header, *below), lines, strict=False)):
         found.append("trailing separators")
-    below += _of_other_header(lines[n_own:])
+    below += of_other_header(lines[n_own:])
     if lines and not below:
         found.append("header only")
     digest = _digest((header, *below))
@@ -239,99 +232,6 @@ def _separator(texts: Sequence[str]) -> str:
         return n_common if fits else 0, len(cells[0]) if cells else 0
 
     return max(_SEPARATORS, key=n_columns)
-
-
-def _n_own(lines: Sequence[Line], texts: Sequence[str]) -> int:
-    """Return the number of lines above another header, that of the file's own columns among them.
-
-    It may be damaged, or separated otherwise: of a line without several cells, the words of its text count.
-    """
-    own = _without_last_empty(lines[0].cells, 0) if lines else []
-    names = {column for column in own if column and not is_number(column)}
-    for index, line in enumerate(lines[1:], 1):
-        if len(line.cells) < _NAMES_OF_HEADER:
-            if len(names & _words(texts[index])) >= _NAMES_OF_HEADER:
-                return index
-        elif not names.isdisjoint(line.cells):  # the usual line has no such cell
-            cells = _without_last_empty([cell.removeprefix(_BOM) for cell in line.cells], 0)
-            joined = cells[len(own) :]  # to a last line without a newline, which took the first of its cells
-            if _is_other_header(cells, own, names) or _is_other_header(joined, own[1:], names):
-                return index
-    return len(lines)
-
-
-def _words(text: str) -> set[str]:
-    return {word.strip().removeprefix(_BOM) for word in _BETWEEN_WORDS.split(text)}
-
-
-def _is_other_header(cells: Sequence[str], own: Sequence[str], names: Collection[str]) -> bool:
-    n_names = len(set(cells).intersection(names))
-    if cells == own or n_names < _NAMES_OF_HEADER:
-        return False
-    return n_names > sum(is_number(cell) and cell not in own for cell in cells)
-
-
-def _is_repeated(cells: Sequence[str], header: Sequence[str]) -> bool:
-    """Tell whether a line has the cells of the header, but for the empty ones at the end, and a byte order mark."""
-    if not cells or not header or cells[0].removeprefix(_BOM) != header[0]:  # as the usual line
-        return False
-    return _without_last_empty(list(cells[1:]), 0) == _without_last_empty(list(header[1:]), 0)
-
-
-def _of_other_header(lines: Sequence[Line]) -> list[Line]:
-    """Return another header and the lines below it, each with a problem."""
-    return [
-        line._replace(
-            problem=f"line {lines[0].number} is another header: the lines from there on have other columns; import "
-            "that part as a file of its own"
-        )
-        for line in lines
-    ]
-
-
-def _fitted(lines: Sequence[Line], n_columns: int) -> list[Line]:
-    """Return lines without the empty cells beyond the header's columns, which separators at their ends made.
-
-    Where any line has a value there, the header lacks a column, such as that of row numbers: a line that only fits
-    without its last cell is shifted, and gets a problem.
-    """
-    if not any(any(line.cells[n_columns:]) for line in lines):
-        return [line._replace(cells=_without_last_empty(line.cells, n_columns)) for line in lines]
-    return [
-        line
-        if len(line.cells) <= n_columns or any(line.cells[n_columns:])
-        else line._replace(
-            problem=f"{len(line.cells)} cells instead of {n_columns}, and another line has a value beyond the header's "
-            "columns: the cells may be shifted"
-        )
-        for line in lines
-    ]
-
-
-def _without_row_numbers(fitted: list[Line], lines: Sequence[Line], header: Line) -> list[Line]:
-    """Return the fitted lines of a header that does not end with a separator.
-
-    Where each of ``lines``, which are those that do not repeat the header, ends with one and begins with a number, that
-    separator may stand before an empty last column, and the header may lack the column of row numbers: all get a
-    problem. Lines with too few cells, or without any value, tell nothing.
-    """
-    n_columns = len(header.cells)
-    telling = [line.cells for line in lines if len(line.cells) >= n_columns and any(line.cells)]
-    if not telling or any(len(cells) == n_columns or not is_number(cells[0]) for cells in telling):
-        return fitted
-    problem = (
-        "all lines, but not the header, end with a separator: the header may lack the column of row numbers, so that "
-        "the cells may be shifted; name the first column, or end the header with a separator, too"
-    )
-    return [line._replace(problem=line.problem or problem) for line in fitted]
-
-
-def _without_last_empty(cells: list[str], n_columns: int) -> list[str]:
-    """Return a line without the empty cells beyond its last column."""
-    n = len(cells)
-    while n > n_columns and not cells[n - 1]:
-        n -= 1
-    return cells[:n]
 
 
 def _digest(lines: Iterable[Line]) -> str:
