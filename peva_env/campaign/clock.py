@@ -15,22 +15,22 @@ class CampaignClock:
     was set back between two runs, the times go on from the last one instead, until the machine's clock is there again.
     """
 
-    _latest: float = 0.0
+    _latest_s: float = 0.0
 
     def begin(self, history: Iterable[ExecutionEvent], completed_at: float) -> None:
         """Start from the events of a campaign, and from when it was last complete (s since the epoch; 0 if never)."""
-        times = (time for event in history for time in (event.started_at, event.ended_at))
-        self._latest = max(self._latest, completed_at, *times)
+        stored_s = (moment_s for event in history for moment_s in (event.started_at, event.ended_at))
+        self._latest_s = max(self._latest_s, completed_at, *stored_s)
 
     def now(self) -> float:
         """Return the time."""
-        self._latest = max(self._latest, time.time())
-        return self._latest
+        self._latest_s = max(self._latest_s, time.time())
+        return self._latest_s
 
     def ordered(self, event: ExecutionEvent) -> ExecutionEvent:
         """Return an event as one that began after everything before it."""
-        late_s = max(0.0, self._latest - event.started_at)
+        late_s = max(0.0, self._latest_s - event.started_at)
         if late_s:
             event = replace(event, started_at=event.started_at + late_s, ended_at=event.ended_at + late_s)
-        self._latest = max(event.started_at, event.ended_at)  # the clock may have been set back during the run
+        self._latest_s = max(event.started_at, event.ended_at)  # the clock may have been set back during the run
         return event

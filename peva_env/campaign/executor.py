@@ -60,7 +60,7 @@ class DfaasConfigExecutor:
     iterations: int = 1
     canary: Canary | None = None
     confirmation: Confirmation | None = None
-    clock: CampaignClock = field(default_factory=CampaignClock)
+    _clock: CampaignClock = field(init=False, default_factory=CampaignClock)
     _not_run: NotRunRecorder = field(init=False)
     _suspicion: Suspicion | None = field(init=False, default=None)
     _check: NodeCheck | None = field(init=False, default=None)
@@ -69,12 +69,12 @@ class DfaasConfigExecutor:
 
     def __post_init__(self) -> None:
         self._not_run = NotRunRecorder(
-            self.memory, self.artifacts, self.known, self.context, self.context_hash, self.clock
+            self.memory, self.artifacts, self.known, self.context, self.context_hash, self._clock
         )
         self._disagreements = Disagreements(self.memory, self.known, self.iterations)
         if self.canary:
-            self.canary.clock = self.clock.now
-            self._suspicion = Suspicion(self.canary, self.memory, self.artifacts, self.known, self.clock)
+            self.canary.clock = self._clock.now
+            self._suspicion = Suspicion(self.canary, self.memory, self.artifacts, self.known, self._clock)
             self._check = NodeCheck(self.canary, self._suspicion, self.budget, self.max_invalid_retries)
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
@@ -84,7 +84,7 @@ class DfaasConfigExecutor:
         the overload rules have changed since.
         """
         history = list(history)
-        self.clock.begin(self.memory.stored_history, self.memory.completed_at)
+        self._clock.begin(self.memory.stored_history, self.memory.completed_at)
         if self._suspicion:
             self._suspicion.begin(history)
         keys = dict.fromkeys(event.config_key for event in history)
@@ -280,7 +280,7 @@ class DfaasConfigExecutor:
             repetition=self.context.repetition,
             context_hash=self.context_hash,
         )
-        event = self.clock.ordered(event)
+        event = self._clock.ordered(event)
         with uninterrupted():
             self.budget.spend(event.cost_s)
             self.memory.ingest_event(event)

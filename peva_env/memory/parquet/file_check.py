@@ -5,7 +5,6 @@ needs is estimated before it is loaded; the estimate itself unpacks nothing.
 """
 
 import os
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -85,10 +84,11 @@ def _check_label(path: Path, labels: Sequence[str], schema_version: str) -> None
 
 
 def _metadata(connection: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, Sequence[str]]:
-    """Return the values of the keys in a file's metadata, by key."""
-    found = defaultdict(list)
-    query = f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({one_file(path)})"  # noqa: S608
-    for key, value in connection.execute(query).fetchall():
+    """Return the values of the two keys in a file's metadata that are checked, by key."""
+    found: dict[str, list[str]] = {"schema_version": [], "export_id": []}
+    pairs = f"SELECT decode(key) AS name, decode(value) FROM parquet_kv_metadata({one_file(path)})"  # noqa: S608
+    rows = connection.execute(f"{pairs} WHERE list_contains(?, name)", [list(found)])
+    for key, value in rows.fetchall():
         found[key].append(value)
     return found
 

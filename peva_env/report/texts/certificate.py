@@ -1,13 +1,12 @@
 """The highest OK loads, the certificate and the contradictions of a map, as texts of a report."""
 
 from collections.abc import Iterator, Sequence
-from operator import le
 
 from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps import LEVEL, WHY_ADDING_HELPS, NodeMap, added_functions
 from peva_env.report.texts.formats import confidence_text, count_text, load_text
 from peva_env.report.texts.summary import scope_text
-from peva_env.space import Config, config_key, config_pairs
+from peva_env.space import Config, config_key, config_pairs, no_lower
 
 _MAX_GROUPED = 20_000
 """Largest number of unknown configurations for which the runs left are computed; ten times as many take minutes."""
@@ -29,21 +28,27 @@ def load_to_plan_with(node_map: NodeMap) -> Config | None:
     one whose verdict is not sure, is returned if there is no other of as many functions. Loads above an overloaded one
     of the same functions are left out: the two verdicts contradict each other.
     """
-    highest = [config for config in highest_ok(node_map) if not overloaded_below(node_map.known, config)]
+    contradicted = {config_key(high) for _, high in contradicted_pairs(node_map.known)}
+    highest = [config for config in highest_ok(node_map) if config_key(config) not in contradicted]
     helped = {config_key(one.ok) for one in added_functions(node_map.known)}
     plain = [config for config in highest if config_key(config) not in helped] or highest
     surest_first = sorted(plain, key=lambda config: (-len(config), not is_sure(node_map.confidence(config))))
     return next(iter(surest_first), None)
 
 
-def overloaded_below(known: MonotoneMap, config: Config) -> list[Config]:
-    """Return the lowest overloaded configurations of the same functions at no higher rates.
+def contradicted_pairs(known: MonotoneMap) -> list[tuple[Config, Config]]:
+    """Return the pairs of a lowest overloaded configuration and a highest OK one of the same functions above it.
 
-    Where nothing is inferred OK, such a configuration and an OK one above it are both on the frontier.
+    Where nothing is inferred OK, both are on the frontier.
     """
-    names, rates = config_key(config)
-    lowest = map(config_key, known.frontier()[0])
-    return [config_pairs(low) for low in lowest if low[0] == names and all(map(le, low[1], rates))]
+    lowest, highest = (list(map(config_key, configs)) for configs in known.frontier())
+    below = {names: [low for low in lowest if low[0] == names] for names in {low[0] for low in lowest}}
+    return [
+        (config_pairs(low), config_pairs(high))
+        for high in highest
+        for low in below.get(high[0], ())
+        if no_lower(high[1], low[1])
+    ]
 
 
 def is_sure(confidence: float | None) -> bool:

@@ -8,7 +8,7 @@ from peva_env.config import LATENCIES
 from peva_env.contracts import Verdict
 from peva_env.maps import NodeMap
 from peva_env.memory import rules_in
-from peva_env.report.texts.certificate import highest_ok, is_sure, load_to_plan_with, overloaded_below
+from peva_env.report.texts.certificate import contradicted_pairs, is_sure, load_to_plan_with
 from peva_env.report.texts.formats import confidence_text, isolated, load_text
 from peva_env.rules import MEAN_SUCCESS, SUCCESS_OF, WHOLE_RUN
 from peva_env.space import Config, config_key
@@ -52,10 +52,8 @@ def _bears(node_map: NodeMap, config: Config) -> str:
 
 def _but(node_map: NodeMap) -> str:
     """Return which OK load does not count, if there is one: an overloaded one below it contradicts it."""
-    for config in highest_ok(node_map):
-        for low in overloaded_below(node_map.known, config):
-            high = load_text(config)
-            return f" that nothing contradicts: {high} was OK, but the lower {load_text(low)} was overloaded"
+    for low, high in contradicted_pairs(node_map.known)[:1]:
+        return f" that nothing contradicts: {load_text(high)} was OK, but the lower {load_text(low)} was overloaded"
     return ""
 
 
@@ -78,9 +76,10 @@ def _breaks_first(node_map: NodeMap) -> str:
 
     Those that an OK load above them contradicts do not count.
     """
-    lowest, ok = node_map.known.frontier()
-    refuted = [low for high in ok for low in overloaded_below(node_map.known, high)]
-    fired = [(config, rule) for config in lowest if config not in refuted for rule in _rules_of(node_map, config)]
+    lowest, _ = node_map.known.frontier()
+    refuted = {config_key(low) for low, _ in contradicted_pairs(node_map.known)}
+    counted = [config for config in lowest if config_key(config) not in refuted]
+    fired = [(config, rule) for config in counted for rule in _rules_of(node_map, config)]
     if not fired:
         return ""
     counts = Counter(rule for _, rule in fired)
