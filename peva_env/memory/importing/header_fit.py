@@ -1,4 +1,4 @@
-"""The lines of a CSV file as its header has them: other headers, shifted cells, and empty cells at the ends of lines."""
+"""How the lines of a CSV file fit its header: other headers, shifted cells, and empty cells at the ends of lines."""
 
 import re
 from collections.abc import Collection, Sequence
