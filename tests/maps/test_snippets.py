@@ -179,7 +179,8 @@ def test_k6_ends_by_the_rules(tmp_path: Path, known: NodeMap, service: Service, 
         for threshold in broken:
             assert threshold in ended.stderr
     assert {path for path, _ in service.requests} == {"/shop/a", "/shop/b"}
-    assert len(service.requests) == pytest.approx(LIMIT_A + LIMIT_B, abs=2)
+    n_requests = LIMIT_A + LIMIT_B
+    assert len(service.requests) == pytest.approx(n_requests, rel=0.1)  # a busy machine begins a few more or fewer
 
 
 def test_k6_has_the_rules_and_requests_of_the_campaign(known: NodeMap) -> None:
