@@ -50,9 +50,10 @@ class Server:
             n_answered = 0
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                what = head.split()[1].decode().strip("/")
+                path = head.split()[1].decode().strip("/")
+                what = path.partition("?")[0]
                 status, _, at_first = what.partition("-")
-                if at_first and time.monotonic() > self._first.setdefault(what, time.monotonic()) + AT_THE_START_S:
+                if at_first and time.monotonic() > self._first.setdefault(path, time.monotonic()) + AT_THE_START_S:
                     status = "200"
                 if what == "race" and n_answered:
                     return  # the connection ends just as the next request arrives on it
@@ -89,7 +90,9 @@ def measured(server: Server, path: str, method: str = "GET", duration_s: float =
     ],
 )
 def test_what_an_answer_that_is_no_success_becomes(server: Server, path: str, kind: str, verdict: Verdict) -> None:
-    function = measured(server, path)
+    # On a busy machine k6 can stand still, which makes a run invalid: it is repeated then, as a campaign does.
+    runs = (measured(server, f"{path}?run={number}") for number in range(20))
+    function = next(function for function in runs if not function.held_up)
     assert set(function.failed) == {kind}
     assert judge([function], CALM, OverloadConfig()).verdict is verdict
 
