@@ -18,6 +18,11 @@ _GZIP = b"\x1f\x8b"
 _UNPACK = "unpack it, or pack it by gzip"
 _OTHER_KINDS = {
     rb"PK\x03\x04": "a ZIP archive or an Excel file; save its table as CSV",
+    rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel file; save its table as CSV",
+    rb"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it",
+    rb"Rar!\x1a\x07": "a RAR archive; unpack it",
+    rb"(?s:.{257})ustar(?:\x00|  \x00)": "a tar archive; unpack it",
+    rb"(?s:.{8}DUCK..)\x00{6}": "a DuckDB file; peva-env memory merge reads those that peva-env wrote",
     rb"BZh[1-9]1AY&SY": f"packed by bzip2; {_UNPACK}",
     rb"\xfd7zXZ\x00": f"packed by xz; {_UNPACK}",
     rb"\x28\xb5\x2f\xfd": f"packed by zstd; {_UNPACK}",

@@ -2,8 +2,10 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import re
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,15 @@ ROWS = [{"name": "figlet", "rate": "10", "share": "0.95"}, {"name": "naïve", "r
 
 def rows(file: CsvFile) -> list[dict[str, str] | Refusal]:
     return [row for _, row in file.read(None, dict)]
+
+
+def archive(data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        member = tarfile.TarInfo("a.csv")
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
 
 
 def saved(folder: Path, data: bytes, name: str = "results.csv") -> CsvFile:
@@ -406,6 +417,12 @@ def test_row_numbers_without_a_name_are_found_above_another_header(tmp_path: Pat
         (bz2.compress(TEXT.encode()), "is packed by bzip2; unpack it, or pack it by gzip"),
         (lzma.compress(TEXT.encode()), "is packed by xz; unpack it, or pack it by gzip"),
         (b"\x28\xb5\x2f\xfd and so on", "is packed by zstd; unpack it, or pack it by gzip"),
+        (b"7z\xbc\xaf\x27\x1c and so on", "is a 7z archive; unpack it"),
+        (b"Rar!\x1a\x07\x01\x00 and so on", "is a RAR archive; unpack it"),
+        (archive(TEXT.encode()), "is a tar archive; unpack it"),
+        (gzip.compress(archive(TEXT.encode()), mtime=0), "is a tar archive; unpack it"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and so on", "is an Excel file; save its table as CSV"),
+        (bytes(8) + b"DUCK\xe7\x03" + bytes(6), "is a DuckDB file; peva-env memory merge reads those"),
         (
             b"PAR1\x15\x00\x0a and so on PAR1",
             "is a Parquet file; peva-env memory preload reads a folder of such files ",
