@@ -95,10 +95,12 @@ def from_peva_faas(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _sections(data: Mapping[str, Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    common = data.get("common") or {}
-    plugins = data.get("plugins") or {}
+    common, plugins = ({} if data.get(key) is None else data[key] for key in _SECTIONS)
     section = plugins.get("peva_faas", None if plugins else {}) if isinstance(plugins, dict) else None
     if not isinstance(common, dict) or not isinstance(section, dict):
+        names = [] if section is not None or not isinstance(plugins, dict) else map(str, plugins)
+        if misspelt := nearest_name("peva_faas", names, cutoff=_NEAR):
+            raise ConfigError(f"{path_text(['plugins', misspelt])}: unknown key; did you mean 'peva_faas'?")
         raise ConfigError(
             "a PEVA-FAAS file has keys in its sections 'common' and 'plugins.peva_faas'; "
             "with 'peva_faas: {}' under 'plugins' all have their defaults"

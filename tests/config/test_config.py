@@ -348,7 +348,10 @@ def test_paths_are_taken_relative_to_the_file(tmp_path: Path) -> None:
         ("a.yml", "", "must hold keys and values, each as `key: value`; it holds nothing"),
         ("a.yml", "- 1", "must hold keys and values"),
         ("a.yml", "plugins: {other: {}}", "sections 'common' and 'plugins.peva_faas'"),
+        ("a.yml", "plugins: {other: {}, Peva-FaaS: {}}", "plugins.Peva-FaaS: unknown key; did you mean 'peva_faas'?"),
         ("a.yml", "plugins: 5", "sections 'common' and 'plugins.peva_faas'"),
+        ("a.yml", "plugins: []", "sections 'common' and 'plugins.peva_faas'"),
+        ("a.yml", "common: 0", "sections 'common' and 'plugins.peva_faas'"),
         ("a.yml", "common: [5]", "sections 'common' and 'plugins.peva_faas'"),
         (
             "a.yml",
