@@ -12,7 +12,8 @@ from typing import Any
 
 from peva_env.errors import LoadGeneratorError
 from peva_env.sources.k6.binary import find_k6, k6_version
-from peva_env.sources.k6.execution import Ended, Job, execute
+from peva_env.sources.k6.execution import execute
+from peva_env.sources.k6.job import Ended, Job
 from peva_env.sources.k6.live_counts import LiveCounts, Watcher
 from peva_env.sources.k6.plan import STOP_MARGIN_S, FunctionLoad, k6_options, k6_requests, scenario
 from peva_env.sources.k6.result import LoadResult

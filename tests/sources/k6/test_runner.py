@@ -17,7 +17,8 @@ from peva_env.contracts import FunctionMeasurement
 from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.sources.k6 import runner as k6_module
 from peva_env.sources.k6.binary import find_k6, k6_version
-from peva_env.sources.k6.execution import Execution, Job
+from peva_env.sources.k6.execution import Execution
+from peva_env.sources.k6.job import Job
 from peva_env.sources.k6.plan import FAILURE_KINDS, FunctionLoad, k6_options, k6_requests, virtual_users
 from peva_env.sources.k6.runner import K6
 from peva_env.sources.k6.settings import K6Settings

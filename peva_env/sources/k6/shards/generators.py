@@ -9,7 +9,7 @@ from typing import Any
 
 from peva_env.config import GENERATOR_TAG
 from peva_env.errors import ConfigError, LoadGeneratorError
-from peva_env.sources.k6.execution import Ended, Job, Share
+from peva_env.sources.k6.job import Ended, Job, Share
 from peva_env.sources.k6.log import tell
 from peva_env.sources.k6.settings import K6Settings
 from peva_env.sources.k6.shards.merge import SHARD_TREND_STATS, merged

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.sources.k6.binary import find_k6, k6_version
-from peva_env.sources.k6.execution import End, Execution, Job
+from peva_env.sources.k6.execution import Execution
 from peva_env.sources.k6.gate import Gate
+from peva_env.sources.k6.job import End, Job
 from peva_env.sources.k6.settings import K6Settings, require_accepted
 from peva_env.system import Moment, processes
 

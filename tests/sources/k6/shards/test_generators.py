@@ -10,7 +10,7 @@ import pytest
 
 from peva_env.errors import ConfigError, LoadGeneratorError
 from peva_env.sources.k6.cpu_trace import CpuUse
-from peva_env.sources.k6.execution import End, Job
+from peva_env.sources.k6.job import End, Job
 from peva_env.sources.k6.settings import K6Settings
 from peva_env.sources.k6.shards import Generators
 from peva_env.sources.k6.shards.worker import About, WorkerEnd
