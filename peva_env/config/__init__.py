@@ -12,6 +12,7 @@ from peva_env.config.campaign import DfaasConfig
 from peva_env.config.confidence import require_level
 from peva_env.config.duration import duration_seconds
 from peva_env.config.explain import explain_problem
+from peva_env.config.function import ExpectConfig, FunctionConfig, require_function_name
 from peva_env.config.k6 import FILE_OUTPUTS, GENERATOR_TAG
 from peva_env.config.loading import load_config, parse_config, parse_config_beside, read_mapping, validated
 from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverloadConfig, OverloadConfig
@@ -34,15 +35,12 @@ from peva_env.config.sections import (
     CanaryConfig,
     CombinationConfig,
     CooldownConfig,
-    ExpectConfig,
-    FunctionConfig,
     GrafanaConfig,
     HttpConfig,
     MemoryConfig,
     OpenFaasConfig,
-    require_function_name,
-    require_sendable,
 )
+from peva_env.config.sendable import require_sendable
 
 __all__ = [
     "FILE_OUTPUTS",

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, field_va
 
 from peva_env.config.confidence import LEVEL_WANTED, is_level
 from peva_env.config.duration import WANTED, duration_seconds
+from peva_env.config.function import FunctionConfig
 from peva_env.config.k6 import (
     MOST_GENERATORS,
     as_text,
@@ -28,13 +29,12 @@ from peva_env.config.sections import (
     CanaryConfig,
     CombinationConfig,
     CooldownConfig,
-    FunctionConfig,
     GrafanaConfig,
     HttpConfig,
     MemoryConfig,
     OpenFaasConfig,
-    plain_url,
 )
+from peva_env.config.sendable import plain_url
 from peva_env.space import Dominance
 from peva_env.system import local_path
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
-from peva_env.config.sections import require_no_placeholder
+from peva_env.config.sendable import require_no_placeholder
 
 FILE_OUTPUTS = ("csv", "json")
 """Outputs that write a file; each run of k6 overwrites it."""

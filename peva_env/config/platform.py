@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
+from peva_env.config.function import FunctionConfig
 from peva_env.config.overload import RULES_ON_USE, OverloadConfig
-from peva_env.config.sections import FunctionConfig
 
 PLATFORMS = ("local", "openfaas", "http")
 """The kinds of node that come with the package."""

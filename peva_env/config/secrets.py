@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from peva_env.config.sections import FunctionConfig
+from peva_env.config.function import FunctionConfig
 from peva_env.errors import ConfigError
 
 
