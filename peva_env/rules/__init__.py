@@ -11,19 +11,10 @@ What must always hold:
 
 from peva_env.rules.again import judge_again, judge_stored, saturation
 from peva_env.rules.arrays import ArrayRules, labels, majority_labels
+from peva_env.rules.checks import COUNTS, MEAN_SUCCESS, NOT_MEASURED, SUCCESS_OF
 from peva_env.rules.early_abort import ABORTED, judge_aborted, most_failures
 from peva_env.rules.evidence import WHOLE_RUN, Evidence, RunMargins, Scatter, evidence_of, run_margins
-from peva_env.rules.judge import (
-    COUNTS,
-    MEAN_SUCCESS,
-    NOT_MEASURED,
-    SUCCESS_OF,
-    Judgement,
-    apply_rules,
-    is_decided,
-    judge,
-    majority,
-)
+from peva_env.rules.judge import Judgement, apply_rules, is_decided, judge, majority
 from peva_env.rules.other_causes import IN_DOUBT, is_in_doubt
 from peva_env.rules.sequential import (
     LEAST_GROWTH,

@@ -9,8 +9,9 @@ measurement stays INVALID.
 
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
+from peva_env.rules.checks import NOT_MEASURED
 from peva_env.rules.early_abort import ABORTED, judge_aborted
-from peva_env.rules.judge import NOT_MEASURED, Judgement, judge
+from peva_env.rules.judge import Judgement, judge
 from peva_env.rules.other_causes import IN_DOUBT
 from peva_env.rules.sequential import STOPPED, judge_stopped
 

@@ -1,4 +1,4 @@
-"""The overload rules of ``peva_env.rules.judge`` for many runs at once.
+"""The overload rules of ``peva_env.rules.checks`` for many runs at once.
 
 Notation: ``n`` runs, ``F`` functions; ``success`` is (F, n), 1 where a function is absent from a run. Sums and
 quotients are taken as ``judge`` takes them, so that labels and margins are the same to the last bit.
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peva_env.config import LATENCIES, OverloadConfig
-from peva_env.rules.judge import NO_LATENCY_MARGIN
+from peva_env.rules.checks import NO_LATENCY_MARGIN
 
 type Floats = NDArray[np.float64]
 

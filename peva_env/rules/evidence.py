@@ -30,7 +30,8 @@ from statistics import NormalDist, fmean
 from peva_env.config import OverloadConfig
 from peva_env.contracts import ExecutionEvent, FunctionMeasurement, Verdict
 from peva_env.rules.again import judge_stored
-from peva_env.rules.judge import MEAN_SUCCESS, SUCCESS_OF, majority
+from peva_env.rules.checks import MEAN_SUCCESS, SUCCESS_OF
+from peva_env.rules.judge import majority
 
 LEAST_SCATTER = 0.03
 """Lowest standard deviation of a margin from run to run. Measured: 0.032 for CPU margins between 0 and 0.15, in 243

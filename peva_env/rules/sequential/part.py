@@ -21,19 +21,9 @@ from statistics import fmean
 
 from peva_env.config import LATENCIES, OverloadConfig
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement, Verdict
+from peva_env.rules.checks import MEAN_SUCCESS, SUCCESS_OF, Check, not_measured, rule_checks
 from peva_env.rules.early_abort import planned
-from peva_env.rules.judge import (
-    CLEARLY_OVER,
-    MEAN_SUCCESS,
-    SUCCESS_OF,
-    Check,
-    Judgement,
-    absent,
-    apply_rules,
-    caused_by_load,
-    not_measured,
-    rule_checks,
-)
+from peva_env.rules.judge import CLEARLY_OVER, Judgement, absent, apply_rules, caused_by_load
 from peva_env.rules.sequential.bounds import LEAST_DESIGN_EFFECT, Bounds, share_bounds
 
 STOPPED = "stopped after "
