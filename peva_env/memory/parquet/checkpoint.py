@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from peva_env.errors import MemoryStoreError
 from peva_env.memory import schema
-from peva_env.memory.parquet.file_check import check_files
+from peva_env.memory.parquet.file_check import check_files, unchanged
 from peva_env.memory.parquet.table_export import export_tables, one_file
 from peva_env.memory.parquet.table_merge import Incoming, merge_tables
 from peva_env.memory.store import DuckDBMemoryStore
@@ -56,8 +56,8 @@ class ParquetCheckpoint:
 
         Raises:
             SchemaMismatchError: a folder is of another schema version, or a table's columns differ.
-            MemoryStoreError: a file is missing or cannot be read, the files are not of one export, or campaigns or
-            measurements conflict.
+            MemoryStoreError: a file is missing, cannot be read, or is written meanwhile, the files are not of one
+                export, or campaigns or measurements conflict.
         """
         folders = ((self.core_dir, self.CORE_TABLES), (self.debug_dir, self.DEBUG_TABLES))
         self._preload([(folder, tables) for folder, tables in folders if folder], rename, before_commit)
@@ -85,13 +85,19 @@ class ParquetCheckpoint:
             before_commit()
             return
         files = {table: folder / f"{table}.parquet" for folder, tables in folders for table in tables}
-        check_files(self._database.connection, files, self._database.schema_version)
         origin = " and ".join(str(folder) for folder, _ in folders)
         sources = {table: f"read_parquet({one_file(path)})" for table, path in files.items()}
-        merge_tables(
-            self._database,
-            [Incoming(origin, sources)],
-            purpose=f"preload {origin}",
-            rename=rename,
-            before_commit=before_commit,
-        )
+        with unchanged(files.values()) as require_unchanged:
+
+            def last_checks() -> None:
+                require_unchanged()
+                before_commit()
+
+            check_files(self._database.connection, files, self._database.schema_version)
+            merge_tables(
+                self._database,
+                [Incoming(origin, sources)],
+                purpose=f"preload {origin}",
+                rename=rename,
+                before_commit=last_checks,
+            )

@@ -5,13 +5,14 @@ needs is estimated before it is loaded; the estimate itself unpacks nothing.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import psutil
 
-from peva_env.errors import MemoryStoreError, SchemaMismatchError
+from peva_env.errors import MemoryStoreError, PevaError, SchemaMismatchError
 from peva_env.memory.duckdb_errors import duckdb_problem
 from peva_env.memory.parquet.checksum import is_as_written
 from peva_env.memory.parquet.table_export import one_file
@@ -25,6 +26,38 @@ _TEXT_BYTES = {
     "VARCHAR": "sum(strlen({column}))",
     "VARCHAR[]": "sum(list_sum(list_transform({column}, lambda text: strlen(text))))",
 }
+
+
+@contextmanager
+def unchanged(files: Iterable[Path]) -> Iterator[Callable[[], None]]:
+    """Yield a check that files are still those of the beginning of the block.
+
+    A file is opened for each query of it, and another process may export to its folder in between: what is read then is
+    of two exports, or looks damaged. An error of the block is told as that of a file that has changed, if one has.
+
+    Raises:
+        MemoryStoreError: a file has changed.
+    """
+    before = {path: _state(path) for path in files}
+
+    def require() -> None:
+        for path, state in before.items():
+            if _state(path) != state:
+                raise MemoryStoreError(f"{path}: was written while it was read; load it again when that has ended")
+
+    try:
+        yield require
+    except (PevaError, duckdb.Error, OSError):
+        require()
+        raise
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def check_files(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Path], schema_version: str) -> None:

@@ -14,7 +14,7 @@ from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.memory.connecting import connect_duckdb
 from peva_env.memory.contexts import earlier_hashes, show_with_present_hashes
 from peva_env.memory.duckdb_errors import duckdb_problem
-from peva_env.memory.parquet.file_check import check_files
+from peva_env.memory.parquet.file_check import check_files, unchanged
 from peva_env.memory.parquet.table_export import one_file
 from peva_env.memory.schema import TABLES
 from peva_env.memory.suspects import relation_as_read
@@ -45,15 +45,17 @@ def open_checked(paths: Sequence[Path], schema_version: str) -> Iterator[duckdb.
     Raises:
         ConfigError: a folder or a file is missing.
         SchemaMismatchError: a file is of another schema version, or its columns differ.
-        MemoryStoreError: a file cannot be read, needs more memory than is free, or holds impossible events; or the
-            files of a folder are not of one export.
+        MemoryStoreError: a file cannot be read, is written meanwhile, needs more memory than is free, or holds
+            impossible events; or the files of a folder are not of one export.
     """
     for path in paths:
         _check_folder(path)
-    with _connected(paths) as connection:
+    files = [path / f"{table}.parquet" for path in paths for table in _TABLES]
+    with unchanged(files) as require_unchanged, _connected(paths) as connection:
         _check_files(connection, paths, schema_version)
         _show_recording(connection, paths)
         yield connection
+        require_unchanged()
 
 
 @contextmanager

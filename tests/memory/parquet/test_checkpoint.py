@@ -19,7 +19,9 @@ from peva_env.contracts import EndStatus
 from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.parquet.checksum import is_as_written
+from peva_env.memory.parquet.table_merge import merge_tables
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
+from peva_env.system import replacing
 from tests.support.builders import event, full, rewrite_table, session, small_disk
 
 CORE = ("memory_schema_meta", "run_sessions", "config_catalog", "execution_events", "policy_updates")
@@ -429,6 +431,26 @@ def test_a_file_of_another_export_is_refused(
         ParquetCheckpoint(empty, core_dir=into / "core", debug_dir=into / "debug").preload_all()
     assert f"{table}.parquet" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert content(empty) == before
+
+
+@pytest.mark.parametrize("is_whole", [True, False], ids=["another export", "half of a file"])
+def test_a_folder_that_is_written_while_it_is_read_is_refused(
+    empty: DuckDBMemoryStore, exported: Path, later: Path, monkeypatch: pytest.MonkeyPatch, is_whole: bool
+) -> None:
+    def export_and_merge(*args: Any, **options: Any) -> Any:
+        for table in CORE:
+            file = exported / "core" / f"{table}.parquet"
+            data = (later / "core" / file.name).read_bytes()
+            with replacing(file) as partial_file:
+                partial_file.write_bytes(data if is_whole else data[: len(data) // 2])
+        return merge_tables(*args, **options)
+
+    monkeypatch.setattr("peva_env.memory.parquet.checkpoint.merge_tables", export_and_merge)
+    before = content(empty)
+    told = r"core/memory_schema_meta\.parquet: was written while it was read; load it again when that has ended$"
+    with pytest.raises(MemoryStoreError, match=told):
+        ParquetCheckpoint(empty, core_dir=exported / "core").preload_all()
     assert content(empty) == before
 
 

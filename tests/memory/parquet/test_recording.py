@@ -14,6 +14,7 @@ from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.parquet.recording import Recording, load_recording
+from peva_env.memory.session_rules import session_rules
 from peva_env.memory.store import DuckDBMemoryStore
 from tests.support.builders import event, function, rewrite_table, write_recording
 from tests.support.strategies import events
@@ -193,6 +194,19 @@ def test_other_nonsense_is_one_line_too(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1 no parquet PAR1")
     with pytest.raises(MemoryStoreError, match="cannot preload"):
         load_recording(tmp_path)
+
+
+def test_a_folder_that_is_written_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    older = write_recording(tmp_path / "older", event(), contexts={"ctx": {}})
+    folder = write_recording(tmp_path / "core", event(), event(iteration=1), contexts={"ctx": {}})
+
+    def replaced_before(connection: Any) -> Any:
+        shutil.copy(older / "run_sessions.parquet", folder)
+        return session_rules(connection)
+
+    monkeypatch.setattr("peva_env.memory.parquet.recording.session_rules", replaced_before)
+    with pytest.raises(MemoryStoreError, match=r"core/run_sessions\.parquet: was written while it was read; load"):
+        load_recording(folder)
 
 
 def test_a_folder_that_is_written_anew_in_between_is_noticed(tmp_path: Path) -> None:
