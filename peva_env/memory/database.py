@@ -54,7 +54,8 @@ class Database:
         self._log: Identity | None = _NOWHERE
         self._is_new = self._was_empty = False
         self._process = os.getpid()
-        self._in_transaction = threading.RLock()
+        self._threads_wait = threading.RLock()
+        self._in_transaction = False
 
     @property
     def is_open(self) -> bool:
@@ -224,11 +225,17 @@ class Database:
         All threads share the connection, and it has one transaction at a time: another thread waits for the end of it.
 
         Raises:
-            MemoryStoreError: DuckDB refused, and the message names the purpose; or the file is no longer there.
+            MemoryStoreError: DuckDB refused, and the message names the purpose; or the file is no longer there; or this
+                thread is in a transaction already, which goes on.
             KeyboardInterrupt: Ctrl-C came during a query.
         """
         connection = self.connection
-        with self._in_transaction:
+        with self._threads_wait:
+            if self._in_transaction:
+                raise MemoryStoreError(
+                    f"memory {self.path}: cannot {purpose} within another transaction; end that first"
+                )
+            self._in_transaction = True
             try:
                 connection.begin()
                 yield connection
@@ -242,6 +249,8 @@ class Database:
                 if isinstance(error, duckdb.Error):
                     raise MemoryStoreError(f"memory {self.path}: cannot {purpose}: {duckdb_problem(error)}") from error
                 raise
+            finally:
+                self._in_transaction = False
 
     def _require_file(self) -> None:
         # DuckDB keeps writing to a deleted file, and all of it is lost when the file is closed.

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from peva_env.errors import MemoryStoreError
-from peva_env.system import processes
+from peva_env.system import processes, raise_end
 
 _WRAPPED = re.compile(r'\{"exception_type":.*"exception_message":"(?P<message>(?:[^"\\]|\\.)*)"')
 """An error of a thread of DuckDB within the text of another error, as JSON."""
@@ -42,6 +42,7 @@ def naming(memory: str | Path, *, shown_instead_of: Path | None = None) -> Itera
 
     Raises:
         MemoryStoreError: DuckDB raised; the message names the memory.
+        KeyboardInterrupt: Ctrl-C came during a query.
     """
     try:
         yield
@@ -50,6 +51,9 @@ def naming(memory: str | Path, *, shown_instead_of: Path | None = None) -> Itera
         if shown_instead_of:
             problem = problem.replace(str(shown_instead_of), str(memory))
         raise MemoryStoreError(f"memory {memory}: {problem}") from error
+    except RuntimeError as error:
+        raise_end(error)
+        raise
 
 
 def duckdb_problem(error: duckdb.Error) -> str:

@@ -1,5 +1,6 @@
 """The memory at work: stores events, keeps ledger and tensors up to date, and drives the policy's updates."""
 
+import threading
 from collections.abc import Callable, Sequence, Set
 from functools import partial
 
@@ -22,7 +23,7 @@ class InProcessMemoryEngine:
     """Store, ledger, tensor cache and policy in one process.
 
     Events of another context or repetition than the session's are stored only: they enter neither ledger nor policy.
-    Without a session every event counts.
+    Without a session every event counts. Threads that ingest events wait for each other, also for the policy's update.
 
     Args:
         store: the DuckDB store; ``startup`` opens it.
@@ -53,6 +54,7 @@ class InProcessMemoryEngine:
         self._log = PolicyLog(store, schedule.mode)
         self._updates = PolicyUpdates(schedule)
         self._session: Session | None = None
+        self._threads_wait = threading.RLock()
 
     def startup(self, session: Callable[[], Session] | None = None) -> None:
         """Open the store and merge in the preloaded folders.
@@ -143,23 +145,25 @@ class InProcessMemoryEngine:
             MemoryStoreError: the event cannot be stored.
             PolicyError: the policy raised; the event is stored.
         """
-        is_ours = self._belongs(event)
-        teaches = is_ours and event.is_valid
-        due = self._updates.due(event) if teaches else []
-        row = self._log.row(self._updates.policy_name, len(due))
-        if not self.store.insert_events([event], [row] if row else []):
-            return
-        self.tensors.add(event)
-        if is_ours:
-            self.ledger.record(event)
-        if teaches:
-            self._log.run(row, lambda: self._updates.learn(event, due))
+        with self._threads_wait:
+            is_ours = self._belongs(event)
+            teaches = is_ours and event.is_valid
+            due = self._updates.due(event) if teaches else []
+            row = self._log.row(self._updates.policy_name, len(due))
+            if not self.store.insert_events([event], [row] if row else []):
+                return
+            self.tensors.add(event)
+            if is_ours:
+                self.ledger.record(event)
+            if teaches:
+                self._log.run(row, lambda: self._updates.learn(event, due))
 
     def ingest_skips(self, events: Sequence[ExecutionEvent]) -> None:
         """Store events of configurations that need not be run, in one transaction."""
-        self.store.insert_events(events)
-        for event in filter(self._belongs, events):
-            self.ledger.record(event)
+        with self._threads_wait:
+            self.store.insert_events(events)
+            for event in filter(self._belongs, events):
+                self.ledger.record(event)
 
     def ingest_marks(self, marks: Sequence[ExecutionEvent]) -> list[ExecutionEvent]:
         """Store marks of suspect runs, in one transaction, and return the history of this session as it is now.
@@ -185,10 +189,11 @@ class InProcessMemoryEngine:
 
     def _flush(self) -> None:
         """Hand pending events to the policy."""
-        row = self._log.row(self._updates.policy_name, self._updates.n_pending)
-        if row:
-            self.store.insert_events([], [row])
-        self._log.run(row, self._updates.flush)
+        with self._threads_wait:
+            row = self._log.row(self._updates.policy_name, self._updates.n_pending)
+            if row:
+                self.store.insert_events([], [row])
+            self._log.run(row, self._updates.flush)
 
     def _load(self, session: Session) -> list[ExecutionEvent]:
         """Read the events that the context and repetition of a session have, and begin the ledger with them."""

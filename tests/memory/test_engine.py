@@ -1,6 +1,7 @@
 """The engine: what is complete, what a policy is taught and when, and that storing comes first."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -356,6 +357,23 @@ def test_a_namesake_that_the_memory_has_is_not_told_to_come_from_the_preload(tmp
     engine = InProcessMemoryEngine(store, preload=ParquetCheckpoint(store, core_dir=tmp_path / "core"))
     with pytest.raises(MemoryStoreError, match=r"mine\.duckdb: run_id 'camp' is that of another campaign, .* before, "):
         engine.startup(lambda: session("camp"))
+
+
+def test_threads_that_ingest_events_wait_for_each_other(bench: Bench) -> None:
+    n_each = 20
+    with closing(bench.start(iterations=n_each)) as engine:
+
+        def ingest(rate: int) -> None:
+            for iteration in range(n_each):
+                engine.ingest_event(event([("a", rate)], iteration))
+
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(ingest, (10, 20, 30)))
+        numbers = engine.store.database.connection.execute(
+            "SELECT update_index FROM policy_updates ORDER BY ALL"
+        ).fetchall()
+        assert numbers == [(number,) for number in range(3 * n_each)]
+        assert engine.tensor_cache_size() == len(bench.policy.online) == 3 * n_each
 
 
 # Tensor cache

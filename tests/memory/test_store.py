@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from peva_env.contracts import EndStatus, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory import reading, schema
-from peva_env.memory.duckdb_errors import duckdb_problem
+from peva_env.memory.duckdb_errors import duckdb_problem, naming
 from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
 from tests.support.builders import event, full, function, session, small_disk, without_privileges
 from tests.support.running_memory import RunningMemory, held
@@ -722,6 +722,25 @@ def test_ctrl_c_during_a_query_is_ctrl_c(path: Path) -> None:
     store.startup()
     with pytest.raises(KeyboardInterrupt), store.database.transaction("count"):
         raise RuntimeError("Query interrupted")  # what DuckDB makes of it
+    with pytest.raises(KeyboardInterrupt), naming(path):
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="of another kind"), naming(path):
+        raise RuntimeError("of another kind")
+    store.insert_events([event()])
+    store.close()
+
+
+def test_a_transaction_within_another_is_refused_and_the_other_one_goes_on(path: Path) -> None:
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    store.open_session(session())
+    with store.database.transaction("mark") as connection:
+        connection.execute("UPDATE run_sessions SET detail = 'first'")
+        with pytest.raises(MemoryStoreError, match="cannot store an event within another transaction; end that first"):
+            store.insert_events([event()])
+        connection.execute("UPDATE run_sessions SET agent = 'second'")
+    found = store.database.connection.execute("SELECT detail, agent FROM run_sessions").fetchall()
+    assert (found, store.events("ctx")) == ([("first", "second")], [])
     store.insert_events([event()])
     store.close()
 
