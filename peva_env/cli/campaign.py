@@ -21,7 +21,7 @@ from peva_env.contracts import EndStatus, EventKind
 from peva_env.env import PevaEnv
 from peva_env.memory import as_read
 from peva_env.planning import campaign_loop
-from peva_env.system import FirstInterrupt, command_text
+from peva_env.system import FirstInterrupt, command_text, same_folder
 
 
 class CampaignRun:
@@ -52,7 +52,7 @@ class CampaignRun:
 
     def run(self, options: dict[str, Any]) -> EndStatus:
         """Run the campaign to its end; ``options`` are those of the environment's ``reset``."""
-        with self._progress:
+        with same_folder(), self._progress:  # a policy may change the working folder
             status: EndStatus = campaign_loop()(
                 self._env, self._agent, seed=self._settings.seed, options=options
             ).status

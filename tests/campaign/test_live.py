@@ -220,12 +220,19 @@ def write_policy(name: str, update: str = "pass") -> str:
     return f"my_policies:{name}"
 
 
-def test_a_policy_of_the_users_own_decides_what_runs_in_which_order() -> None:
-    write(campaign(rates=[10, 20, 30], algorithm_entrypoint=write_policy("LastFirst")))
-    code, _, errors = run()
+def test_a_policy_of_the_users_own_decides_what_runs_in_which_order_but_not_where_the_results_are(
+    tmp_path: Path,
+) -> None:
+    Path("elsewhere").mkdir()
+    policy = write_policy("LastFirst", update=f"__import__('os').chdir({str(tmp_path / 'elsewhere')!r})")
+    write(campaign(rates=[10, 20, 30], algorithm_entrypoint=policy, k6_outputs=["csv=k6.csv"], refine="50%"))
+    code, output, errors = run()
     assert (code, errors) == (0, "")
     assert [rates for rates, *_ in runs()] == [[30], [20], [10]]
-    assert query("SELECT agent FROM run_sessions") == [("my_policies:LastFirst",)]
+    assert query("SELECT agent FROM run_sessions ORDER BY started_at") == [("my_policies:LastFirst",), ("bisection",)]
+    assert output.count(f"--memory {MEMORY}") == 2
+    assert len(list(Path().glob("k6-*.csv"))) == 3
+    assert list(Path("elsewhere").iterdir()) == []
 
 
 def test_a_policy_that_raises_stops_the_campaign_and_what_was_measured_is_kept() -> None:

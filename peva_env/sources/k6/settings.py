@@ -61,16 +61,22 @@ def k6_settings(config: DfaasConfig) -> K6Settings:
             raise ConfigError(f"k6_env_from: {name} is not set in the environment; export it, or leave it out")
     ca_file = config.ca_file
     return K6Settings(
-        outputs=tuple(config.k6_outputs),
+        outputs=tuple(map(_at_this_folder, config.k6_outputs)),
         tags=config.k6_tags,
         env=config.k6_env,
         secrets={name: os.environ[name] for name in config.k6_env_from},
         options=config.k6_options,
         folder=Path(config.output_dir).absolute() / "k6",
-        ca_file=Path(ca_file).expanduser() if ca_file else None,
+        ca_file=Path(ca_file).expanduser().absolute() if ca_file else None,
         dashboard=config.k6_dashboard,
         log=config.k6_log,
     )
+
+
+def _at_this_folder(output: str) -> str:
+    """Return an output whose file stays the same where a policy changes the working folder."""
+    kind, _, file = output.partition("=")
+    return f"{kind}={Path(file).absolute()}" if kind in FILE_OUTPUTS and file else output
 
 
 def require_accepted(binary: Path, version: str, settings: K6Settings) -> None:
