@@ -59,6 +59,8 @@ def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging
         MemoryStoreError: a file differs from a campaign of the memory in the unit of its latencies only.
     """
     events = sources["execution_events"]
+    if len({run_id for run_id, _ in staging.files}) == 1 and not _has_earlier(database, events):
+        return [], 0  # there is nothing to compare with
     same = database.connection.execute(_same_parts(events)).fetchall()
     known = {(run_id, kind) for run_id, kind, original, _ in same if original == run_id}
     copied = [part for part in same if part[:2] not in known]
@@ -143,6 +145,11 @@ def _before(events: str) -> str:
         f"run_id IN (SELECT run_id FROM run_sessions WHERE agent = '{IMPORTED}') "  # noqa: S608
         f"AND context_hash IN (SELECT context_hash FROM {events})"
     )
+
+
+def _has_earlier(database: Database, events: str) -> bool:
+    query = f"SELECT EXISTS (FROM execution_events WHERE {_before(events)})"
+    return database.connection.execute(query).fetchone() == (True,)
 
 
 def _changed(database: Database, statement: str, parameters: Iterable[str]) -> int:
