@@ -16,7 +16,7 @@ from tests.support.gateway import Served, StandIn, serving
 
 
 class TestLocalNode(PlatformContract):
-    functions = ("fetch", "primes")
+    functions = ("fetch",)
 
     def make(self) -> Platform:
         return LocalNode([FunctionConfig(name=name) for name in self.functions])
