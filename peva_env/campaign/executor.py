@@ -12,7 +12,6 @@ from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.budget import Budget
 from peva_env.campaign.campaign import quarantine_finished
 from peva_env.campaign.canary import Canary
-from peva_env.campaign.clock import CampaignClock
 from peva_env.campaign.confirmation import Confirmation
 from peva_env.campaign.disagreement import Disagreements
 from peva_env.campaign.node_check import NodeCheck, require_valid
@@ -60,7 +59,6 @@ class DfaasConfigExecutor:
     iterations: int = 1
     canary: Canary | None = None
     confirmation: Confirmation | None = None
-    _clock: CampaignClock = field(init=False, default_factory=CampaignClock)
     _not_run: NotRunRecorder = field(init=False)
     _suspicion: Suspicion | None = field(init=False, default=None)
     _check: NodeCheck | None = field(init=False, default=None)
@@ -68,13 +66,11 @@ class DfaasConfigExecutor:
     _to_finish: dict[ConfigKey, None] = field(init=False, default_factory=dict)  # measured, but not final any more
 
     def __post_init__(self) -> None:
-        self._not_run = NotRunRecorder(
-            self.memory, self.artifacts, self.known, self.context, self.context_hash, self._clock
-        )
+        self._not_run = NotRunRecorder(self.memory, self.artifacts, self.known, self.context, self.context_hash)
         self._disagreements = Disagreements(self.memory, self.known, self.iterations)
         if self.canary:
-            self.canary.clock = self._clock.now
-            self._suspicion = Suspicion(self.canary, self.memory, self.artifacts, self.known, self._clock)
+            self.canary.clock = self.memory.clock.now
+            self._suspicion = Suspicion(self.canary, self.memory, self.artifacts, self.known)
             self._check = NodeCheck(self.canary, self._suspicion, self.budget, self.max_invalid_retries)
 
     def restore(self, history: Iterable[ExecutionEvent]) -> None:
@@ -84,7 +80,6 @@ class DfaasConfigExecutor:
         the overload rules have changed since.
         """
         history = list(history)
-        self._clock.begin(self.memory.stored_history, self.memory.completed_at)
         if self._suspicion:
             self._suspicion.begin(history)
         keys = dict.fromkeys(event.config_key for event in history)
@@ -280,7 +275,7 @@ class DfaasConfigExecutor:
             repetition=self.context.repetition,
             context_hash=self.context_hash,
         )
-        event = self._clock.ordered(event)
+        event = self.memory.clock.ordered(event)
         with uninterrupted():
             self.budget.spend(event.cost_s)
             self.memory.ingest_event(event)

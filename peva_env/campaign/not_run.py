@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.campaign import why_known
-from peva_env.campaign.clock import CampaignClock
 from peva_env.contracts import NOT_RUN, DfaasRunContext, EventKind, ExecutionEvent
 from peva_env.inference import MonotoneMap
 from peva_env.memory import InProcessMemoryEngine
@@ -22,7 +21,6 @@ class NotRunRecorder:
     known: MonotoneMap
     context: DfaasRunContext
     context_hash: str
-    clock: CampaignClock
 
     def record(self, configs: Sequence[Config]) -> None:
         """Record once each known configuration that was not run."""
@@ -36,7 +34,7 @@ class NotRunRecorder:
     def _event(self, config: Config) -> ExecutionEvent:
         verdict = self.known.verdict(config)
         assert verdict is not None  # noqa: S101 - callers pass known configurations only
-        now = self.clock.now()
+        now = self.memory.clock.now()
         return ExecutionEvent(
             config_key=config_key(config),
             iteration=NOT_RUN[verdict].iteration,

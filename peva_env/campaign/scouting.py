@@ -146,7 +146,7 @@ def _scouted(
 
     def store_one(event: ExecutionEvent) -> None:
         with uninterrupted():
-            store.insert_events([event])
+            store.insert_events([store.clock.ordered(event)])
 
     ray_scout = RayScout(
         source=source,

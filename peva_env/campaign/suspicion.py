@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.campaign.canary import CONTRADICTED, Canary, lightest_ok
-from peva_env.campaign.clock import CampaignClock
 from peva_env.campaign.disagreement import Pair
 from peva_env.contracts import CampaignObserver, DoubtingObserver, ExecutionEvent, Verdict
 from peva_env.inference import MonotoneMap
@@ -23,7 +22,6 @@ class Suspicion:
     memory: InProcessMemoryEngine
     artifacts: ArtifactWriter
     known: MonotoneMap
-    clock: CampaignClock
     n_marked: int = 0
 
     def begin(self, history: Iterable[ExecutionEvent]) -> None:
@@ -77,7 +75,7 @@ class Suspicion:
         return [key for key in keys if config_pairs(key) in disputed]
 
     def _mark(self, runs: Sequence[ExecutionEvent], why: str, observers: Sequence[CampaignObserver]) -> None:
-        marks = [mark(run, why, self.clock.now()) for run in runs]
+        marks = [mark(run, why, self.memory.clock.now()) for run in runs]
         with uninterrupted():
             history = self.memory.ingest_marks(marks)
             self.artifacts.record_marks(marks)

@@ -8,6 +8,7 @@ What must always hold:
 - A merge is one transaction: every event of every input is there afterwards, or nothing has changed; merging twice is
   merging once.
 - The row of a policy update is stored in one transaction with the event that triggers the update.
+- Campaigns and events are later than all that the memory held when they began, whatever the machine's clock says.
 """
 
 from peva_env.memory.contexts import REFINED, RULES, context_hash, digest, node_name, parsed_context, show_as_read

@@ -6,6 +6,7 @@ from functools import partial
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Ledger, PolicyAlgorithm
 from peva_env.errors import MemoryStoreError, PolicyError
+from peva_env.memory.clock import MemoryClock
 from peva_env.memory.duckdb_errors import naming
 from peva_env.memory.event_rows import stream_events
 from peva_env.memory.ledger import RunLedger
@@ -79,6 +80,11 @@ class InProcessMemoryEngine:
         except BaseException:
             self.store.discard()
             raise
+
+    @property
+    def clock(self) -> MemoryClock:
+        """The times of events, since a session was opened."""
+        return self.store.clock
 
     def attach_policy(self, policy: PolicyAlgorithm, *, agent: str) -> None:
         """Update this policy from now on, and enter the agent in the session."""

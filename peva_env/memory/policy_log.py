@@ -1,6 +1,5 @@
 """The log of policy updates: each is stored in one transaction with the event that triggers it."""
 
-import time
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
@@ -38,7 +37,9 @@ class PolicyLog:
         """
         if self._session is None or not n_events:
             return None
-        return PolicyUpdate(self._session.run_id, self._next_index, time.time(), policy, self._mode, n_events)
+        return PolicyUpdate(
+            self._session.run_id, self._next_index, self._store.clock.now(), policy, self._mode, n_events
+        )
 
     def run(self, row: PolicyUpdate | None, update: Callable[[], Any]) -> None:
         """Run an update whose row is stored, and store the score that it returns, if it is a number.

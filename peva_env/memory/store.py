@@ -4,7 +4,6 @@ Every write is one transaction; when a method that writes returns, DuckDB has fl
 """
 
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import batched
@@ -15,6 +14,7 @@ import duckdb
 
 from peva_env.contracts import EndReason, EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
+from peva_env.memory.clock import MemoryClock
 from peva_env.memory.contexts import campaign_text, hashes_of, parsed_context
 from peva_env.memory.database import Database, insert, insert_rows
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_record, event_row, read_events
@@ -30,6 +30,14 @@ _ROWS_AT_A_TIME = 1000
 _LOG_ONLY = "SET wal_autocheckpoint = '1TB'"
 """During a campaign DuckDB only appends to its log, and checkpoints it when the memory is closed: one of some 2,500
 processes that were killed during constant checkpoints left a torn block."""
+
+_LATEST = """
+    SELECT max(moment) FROM (
+        SELECT unnest([started_at, ended_at]) AS moment FROM run_sessions
+        UNION ALL SELECT unnest([started_at, ended_at]) FROM execution_events
+    ) WHERE isfinite(moment)
+"""
+"""The latest time that a memory holds; NULL if it holds none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +76,13 @@ class DuckDBMemoryStore:
     Args:
         path: the database file; ``startup`` creates it and its folder if they do not exist.
         schema_version: the label that the file must carry.
+
+    ``clock`` gives the times of the sessions and of the events that are measured for them.
     """
 
     def __init__(self, path: str | Path, schema_version: str = DEFAULT_SCHEMA_VERSION) -> None:
         self.database = Database(str(path), schema_version)
+        self.clock = MemoryClock()
         self._catalogued: set[str] = set()
 
     def startup(self) -> None:
@@ -214,6 +225,8 @@ class DuckDBMemoryStore:
     def open_session(self, session: Session) -> None:
         """Record that a campaign starts, or continues if its run_id and context are known.
 
+        Its times, or those of its continuation, follow all that the memory holds, though the clock was set back since.
+
         Raises:
             MemoryStoreError: the run_id belongs to a campaign of another context or repetition.
         """
@@ -221,13 +234,15 @@ class DuckDBMemoryStore:
         known = session.run_id in self.run_ids()
         self.append_only()
         with self.database.transaction("open a session") as connection:
+            (latest_s,) = connection.execute(_LATEST).fetchall()[0]
+            self.clock.begin(latest_s or 0.0)
             if known:
                 connection.execute(
                     "UPDATE run_sessions SET status = ?, ended_at = NULL, detail = NULL WHERE run_id = ?",
                     [EndStatus.RUNNING, session.run_id],
                 )
             else:
-                insert(connection, "run_sessions", _session_record(session))
+                insert(connection, "run_sessions", _session_record(session, self.clock.now()))
 
     def name_agent(self, run_id: str, agent: str) -> None:
         """Record which agent drives a campaign."""
@@ -235,12 +250,11 @@ class DuckDBMemoryStore:
             connection.execute("UPDATE run_sessions SET agent = ? WHERE run_id = ?", [agent, run_id])
 
     def close_session(self, run_id: str, status: EndStatus, detail: str | None = None) -> None:
-        """Record how a campaign ended: now, but not before its last event, as where the clock was set back since."""
+        """Record how a campaign ended."""
         with self.database.transaction("close a session") as connection:
             connection.execute(
-                "UPDATE run_sessions SET status = ?, detail = ?, ended_at = greatest(?, "
-                "(SELECT max(greatest(started_at, ended_at)) FROM execution_events WHERE run_id = ?)) WHERE run_id = ?",
-                [status, detail, time.time(), run_id, run_id],
+                "UPDATE run_sessions SET status = ?, detail = ?, ended_at = ? WHERE run_id = ?",
+                [status, detail, self.clock.now(), run_id],
             )
         self.database.connection.execute("RESET wal_autocheckpoint")
 
@@ -324,11 +338,11 @@ def _catalogue(connection: duckdb.DuckDBPyConnection, keys: Mapping[str, ConfigK
     insert_rows(connection, "config_catalog", rows)
 
 
-def _session_record(session: Session) -> dict[str, Any]:
+def _session_record(session: Session, started_at: float) -> dict[str, Any]:
     return {
         "run_id": session.run_id,
         "repetition": session.repetition,
-        "started_at": time.time(),
+        "started_at": started_at,
         "status": str(EndStatus.RUNNING),
         "selection_mode": session.selection_mode,
         "seed": session.seed,

@@ -11,7 +11,7 @@ What must always hold:
 """
 
 from peva_env.system import processes
-from peva_env.system.clock import Moment
+from peva_env.system.clock import Moment, elapsed_s
 from peva_env.system.cluster import answers, end_with_raylet, head_address, is_own_raylet_lost, ray_cluster
 from peva_env.system.cores import busy_s, urgent_pct, usable_cores, waited_s
 from peva_env.system.files import local_path, replacing, write_text
@@ -34,6 +34,7 @@ __all__ = [
     "begins_with",
     "busy_s",
     "command_text",
+    "elapsed_s",
     "end_with_raylet",
     "exception_text",
     "failure_text",

@@ -20,6 +20,11 @@ _TOLERANCE_S = 0.2
 which moves the monotonic clock, too, and sets the clock for larger differences."""
 
 
+def elapsed_s() -> float:
+    """Return the seconds since some moment, also those of sleep. Setting the wall clock does not change them."""
+    return time.monotonic() if _ALL_TIME is None else time.clock_gettime(_ALL_TIME)
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One moment on three clocks, in seconds: ``wall_s`` since the epoch, ``all_s`` with sleep, ``awake_s`` without."""
@@ -42,7 +47,7 @@ class Moment:
     def _read(cls) -> tuple[float, Self]:
         """Return how long the reading took, and the clocks."""
         awake_s = time.monotonic()
-        all_s = awake_s if _ALL_TIME is None else time.clock_gettime(_ALL_TIME)
+        all_s = elapsed_s()
         wall_s = time.time()
         return time.monotonic() - awake_s, cls(wall_s, all_s, awake_s)
 

@@ -17,7 +17,9 @@ from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import CanaryError, ConfigError, InvalidRunError
 from peva_env.inference import MonotoneMap
 from peva_env.memory import verify
+from peva_env.memory.clock import MemoryClock
 from peva_env.space import Config, ConfigSpace
+from peva_env.system import elapsed_s
 from tests.support.builders import ScriptedSource, event
 from tests.support.executor import REST_S, SPACE, Campaign
 
@@ -180,6 +182,21 @@ def test_minutes_are_counted_from_the_first_unconfirmed_run() -> None:
     now[0] = 1120.0
     assert canary.is_due(key)
     assert not canary.is_due(event([("a", 20)]).config_key), "its own OK run is as good as a canary"
+
+
+@pytest.mark.parametrize("back_s", [0, 3600])
+def test_minutes_count_though_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch, back_s: float) -> None:
+    machine_s, passed_s = time.time(), elapsed_s()
+    monkeypatch.setattr(time, "time", lambda: machine_s)
+    monkeypatch.setattr("peva_env.memory.clock.elapsed_s", lambda: passed_s)
+    clock = MemoryClock()
+    clock.now()
+    canary = Canary(CanaryConfig(every_minutes=10), 1, clock=clock.now)
+    canary.record(clock.ordered(event([("a", 20)], started_at=machine_s - 30, ended_at=machine_s)))
+    machine_s, passed_s = machine_s - back_s + 300, passed_s + 300
+    assert not canary.is_due(event().config_key)
+    machine_s, passed_s = machine_s + 300, passed_s + 300
+    assert canary.is_due(event().config_key)
 
 
 @pytest.mark.parametrize("back_s", [0, 3600])

@@ -1,9 +1,12 @@
 """Scoutings of the real command line: real k6, real functions on 127.0.0.1."""
 
 import signal
+from contextlib import closing
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 
+import duckdb
 import pytest
 
 pytest.importorskip("functions_framework")
@@ -90,6 +93,12 @@ def test_a_campaign_scouts_first_and_keeps_its_rates_whatever_is_scouted_later()
     kinds = query("SELECT kind, repetition, count(*) FROM execution_events GROUP BY ALL ORDER BY ALL")
     assert [(kind, repetition) for kind, repetition, _ in kinds] == [("measured", 1), ("scouted", 0)]
 
+    with closing(duckdb.connect(str(MEMORY))) as memory:  # the clock was a day ahead then, and was set right since
+        for table in ("run_sessions", "execution_events"):
+            memory.execute(
+                f"UPDATE {table} SET started_at = started_at + 86400, ended_at = ended_at + 86400 "  # noqa: S608
+                "WHERE run_id IN (SELECT run_id FROM execution_events WHERE kind = 'measured')"
+            )
     code, output, _ = scout("--max-rate", "4")
     assert code == 0
     assert "limited: never overloaded, up to limited 4 rps" in output
@@ -99,6 +108,8 @@ def test_a_campaign_scouts_first_and_keeps_its_rates_whatever_is_scouted_later()
     assert code == 3
     assert "scouting" not in output
     assert statuses().count("budget") == 2
+    in_order = query("SELECT kind FROM execution_events ORDER BY started_at")
+    assert [kind for (kind,), _ in groupby(in_order)] == ["scouted", "measured", "scouted", "measured"]
 
 
 def test_a_scouting_of_quick_functions_finds_no_limit_and_is_handed_to_agents() -> None:

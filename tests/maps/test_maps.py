@@ -1,6 +1,8 @@
 """What a memory says of a node: its map, questions to it, and the difference of two."""
 
+import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -527,6 +529,30 @@ def test_the_rules_of_the_last_campaign_judge_the_runs_of_all(tmp_path: Path) ->
     assert node_map.context["overload"]["p95_ms_max"] == 70
     assert "judged anew by the rules of the last campaign: 9 runs of campaigns with other rules" in node_map.notes
     assert read_map(path, rules=OverloadConfig()).known.verdict(pair(30, 30)) is OK
+
+
+def test_the_last_campaign_is_the_one_that_began_last_though_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = tmp_path / "m.duckdb", time.time
+    with monkeypatch.context() as ahead:
+        ahead.setattr(time, "time", lambda: read() + 86400)
+        remember_latencies(path)
+    strict = LATENCY_CONTEXT | {"overload": OverloadConfig(p95_ms_max=70).as_context()}
+    moved = LATENCY_CONTEXT | {"node": {"name": "moved"}}
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        ran_at = time.time() + 86400
+        store.database.connection.execute("UPDATE execution_events SET started_at = $1, ended_at = $1", [ran_at])
+        store.open_session(Session("strict", 1, context_hash(strict), strict))
+        assert read_map(path).context["overload"]["p95_ms_max"] == 70
+        store.close_session("strict", EndStatus.COMPLETE)
+        of = context_hash(moved)
+        store.open_session(Session("moved", 1, of, moved))
+        now = time.time()
+        run = event(pair(10, 10), run_id="moved", context_hash=of, started_at=now, ended_at=now + 1)
+        store.insert_events([store.clock.ordered(run)])
+    assert read_map(path).context["node"] == {"name": "moved"}
 
 
 @pytest.mark.parametrize("status", [EndStatus.BUDGET, EndStatus.INTERRUPTED, EndStatus.RUNNING])

@@ -1,5 +1,6 @@
 """Steps of a scouting: stored, exported and merged like other events, and no label for any reader."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -103,6 +104,23 @@ def test_the_last_complete_scouting_before_the_first_run_decides_and_no_later_on
     measure(engine, 30.0)
     scout(engine, "third", 40.0, 40)
     assert deciding(engine) == second
+
+
+@pytest.mark.parametrize("back_s", [3600, -3600])
+def test_a_scouting_after_the_first_run_does_not_decide_though_the_clock_was_set(
+    engine: InProcessMemoryEngine, monkeypatch: pytest.MonkeyPatch, back_s: float
+) -> None:
+    read, store = time.time, engine.store
+    ran: list[str] = []
+    for set_back_s, (name, kind) in enumerate([("first", 0), ("second", 0), ("run", 1), ("third", 0)]):
+        monkeypatch.setattr(time, "time", lambda by_s=set_back_s * back_s: read() - by_s)
+        store.open_session(session(name, repetition=kind))
+        now = time.time()
+        one = step(name, 20, now) if kind == 0 else event(run_id=name, started_at=now, ended_at=now + 1)
+        store.insert_events([store.clock.ordered(one)])
+        store.close_session(name, EndStatus.COMPLETE)
+        ran += [one.run_id for one in deciding(engine)]
+    assert ran == ["first", "second", "second", "second"]
 
 
 def test_a_scouting_after_the_first_run_decides_if_there_was_none_before(engine: InProcessMemoryEngine) -> None:

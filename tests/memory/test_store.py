@@ -10,9 +10,11 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ def store(path: Path) -> Iterator[DuckDBMemoryStore]:
         yield store
 
 
-def query(store: DuckDBMemoryStore, sql: str) -> list[tuple[object, ...]]:
+def query(store: DuckDBMemoryStore, sql: str) -> list[tuple[Any, ...]]:
     return store.database.connection.execute(sql).fetchall()
 
 
@@ -705,16 +707,62 @@ sys.stdin.readline()
 """
 
 
-def test_a_campaign_does_not_end_before_its_last_event(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_campaign_does_not_end_before_its_last_event(
+    store: DuckDBMemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Though the clock was set back since."""
-    store = DuckDBMemoryStore(path)
-    store.startup()
     store.open_session(session())
-    store.insert_events([event(started_at=1000.0, ended_at=1010.0)])
+    last = store.clock.ordered(event(started_at=time.time(), ended_at=time.time() + 10))
+    store.insert_events([last])
     monkeypatch.setattr("time.time", lambda: 500.0)
     store.close_session("run", EndStatus.COMPLETE)
-    assert store.completed_at("ctx", 1) == 1010.0
-    store.close()
+    assert store.completed_at("ctx", 1) >= last.ended_at
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_begins_after_the_clock_was_set_back_is_later_than_all_before(
+    store: DuckDBMemoryStore, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    begun: list[str] = []
+    for machine_s in (3000.0, 2000.0, 2000.0, 4000.0, 1000.0):
+        monkeypatch.setattr("time.time", lambda now=machine_s: now)
+        run_id = str(machine_s + len(begun))
+        store.open_session(session(run_id))
+        begun.append(run_id)
+        store.insert_events([store.clock.ordered(event(run_id=run_id, started_at=machine_s, ended_at=machine_s + 2))])
+        if ends:
+            store.close_session(run_id, EndStatus.COMPLETE)
+    in_order = query(store, "SELECT run_id FROM run_sessions ORDER BY started_at")
+    assert [run_id for (run_id,) in in_order] == begun
+    times = query(
+        store,
+        "SELECT s.started_at, e.started_at, e.ended_at FROM run_sessions s JOIN execution_events e USING (run_id) "
+        "ORDER BY s.started_at",
+    )
+    assert all(began <= ran < ended for began, ran, ended in times)
+    assert all(before[-1] < after[0] for before, after in pairwise(times))
+
+
+def test_a_campaign_that_goes_on_keeps_its_start_and_its_events_follow_all_others(
+    store: DuckDBMemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.open_session(session("first"))
+    (begun,) = query(store, "SELECT started_at FROM run_sessions")
+    other = event(run_id="other", started_at=time.time() + 3600, ended_at=time.time() + 3602)
+    store.insert_events([other])
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    store.open_session(session("first"))
+    assert query(store, "SELECT started_at FROM run_sessions") == [begun]
+    assert store.clock.ordered(event(started_at=1000.0, ended_at=1002.0)).started_at > other.ended_at
+
+
+def test_a_time_that_is_no_number_is_not_the_latest(store: DuckDBMemoryStore) -> None:
+    store.open_session(session("damaged"))
+    store.database.connection.execute("UPDATE run_sessions SET started_at = 'nan', ended_at = 'inf'")
+    before = time.time()
+    store.open_session(session("next"))
+    ((begun,),) = query(store, "SELECT started_at FROM run_sessions WHERE run_id = 'next'")
+    assert before - 1 < begun < time.time() + 1
 
 
 def test_ctrl_c_during_a_query_is_ctrl_c(path: Path) -> None:
