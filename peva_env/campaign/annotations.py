@@ -74,12 +74,11 @@ class GrafanaAnnotations:
         agreeing = [event for event in self._runs if event.verdict is verdict]
         reasons = "; ".join(agreeing[-1].reasons) if agreeing else ""
         overload = "overload" if verdict is Verdict.OVERLOADED else "ok"
-        times = (self._runs[0].started_at, self._runs[-1].ended_at) if self._runs else None
         self._post(
             f"{config_text(config)}: {verdict}{f' ({reasons})' if reasons else ''}",
             "configuration",
             overload,
-            times=times,
+            times=self._times(),
         )
         self._runs.clear()
 
@@ -92,6 +91,17 @@ class GrafanaAnnotations:
         poster, self._poster = self._poster, None
         if poster and (problem := poster.close(self._close_timeout_s)):
             LOGGER.warning("grafana: %s", problem)
+
+    def _times(self) -> tuple[float, float] | None:
+        """Return when the runs of the current configuration began and ended, by the clock that Grafana's metrics have.
+
+        The memory's clock may be ahead of it, but no run has ended in the future.
+        """
+        if not self._runs:
+            return None
+        started_at, ended_at = self._runs[0].started_at, self._runs[-1].ended_at
+        ahead_s = max(0.0, ended_at - time.time())
+        return started_at - ahead_s, ended_at - ahead_s
 
     def _post(self, text: str, *tags: str, times: tuple[float, float] | None = None) -> None:
         if self._poster is None:

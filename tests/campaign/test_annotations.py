@@ -85,6 +85,20 @@ def test_suspect_runs_are_annotated_and_a_canary_is_no_run_of_a_configuration() 
     assert fine["time"] == 1_000_000
 
 
+def test_runs_that_the_memory_has_in_the_future_are_annotated_where_they_were() -> None:
+    before_s = time.time()
+    ahead: ExecutionEvent = event(started_at=before_s + 86400 - 2, ended_at=before_s + 86400)
+    with serving(Grafana()) as grafana:
+        annotations = patient(GrafanaConfig(url=grafana.url), None)
+        annotations.begin("run-1", "begins")
+        annotations.measured(ahead)
+        annotations.concluded(ahead.config_pairs, Verdict.OK, 1)
+        annotations.close()
+    run = grafana.posts[-1]
+    assert before_s * 1000 - 1 <= run["timeEnd"] <= time.time() * 1000 + 1
+    assert run["timeEnd"] - run["time"] == pytest.approx(2000, abs=1)
+
+
 def test_one_dashboard_can_be_annotated_without_a_token() -> None:
     with serving(Grafana()) as grafana:
         annotations = patient(GrafanaConfig(url=grafana.url, dashboard_uid="abc"), None)
