@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
-_COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(?:,\d{3}){2,}", re.ASCII)
+_COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3})*,(?:\d{2,3},\d{3}|\d{3}\.\d*(?:[eE][+-]?\d+)?)", re.ASCII)
+"""A number with several marks, of which the commas separate thousands, also in groups of two digits as in India."""
+
 _POINT_GROUPS = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+|\.\d{3})", re.ASCII)
 """A number with several marks, of which the points separate thousands."""
 
@@ -31,10 +33,11 @@ class NumberMarks(NamedTuple):
 def number_marks(cells: set[str], *, is_comma_separated: bool) -> NumberMarks:
     """Return the marks in a file's numbers.
 
-    The decimal mark is a comma if there are numbers with one, and none with a point, or with several commas, and if no
-    comma separates the cells. Thousands are out of the question only where no number has a comma, and one has a point
-    that separates none, such as ``0.95``; or where commas separate the cells. The marks are mixed where there are
-    points and what shows decimal commas, such as ``12,5``, or where nothing shows which of the two is the decimal mark.
+    The decimal mark is a comma if there are numbers with one, and none with a point, or with a comma before another
+    mark, such as ``1,234.5``, and if no comma separates the cells. Thousands are out of the question only where no
+    number has a comma, and one has a point that separates none, such as ``0.95``; or where commas separate the cells.
+    The marks are mixed where there are points and what shows decimal commas, such as ``12,5``, or where nothing shows
+    which of the two is the decimal mark.
     """
     commas, points = set(filter(_DECIMAL_COMMA.fullmatch, cells)), set(filter(_DECIMAL_POINT.fullmatch, cells))
     shows_comma = not all(map(_THOUSANDS.fullmatch, commas)) or any(map(_POINT_GROUPS.fullmatch, cells))

@@ -444,6 +444,19 @@ def test_any_number_that_may_be_thousands_is_refused_where_there_are_decimal_com
     assert report.refusals[0].reason == (f"{column} is '1.234', which could be 1234 or 1.234: write 1234 or 1.2340")
 
 
+@pytest.mark.parametrize("shown", ["1,234.5", "1,234,567.8"])
+def test_a_number_with_thousands_is_no_small_one_where_another_shows_the_decimal_point(
+    store: DuckDBMemoryStore, tmp_path: Path, shown: str
+) -> None:
+    changes = [{"power_usage_node": "12"}, {"power_usage_node": "8!9"}, {"power_usage_node": "7!8"}]
+    path = write(tmp_path / STAMPED, *(row({"a": "10"}, **change) for change in changes))
+    whole = re.sub(r"\.\d+", "", path.read_text())  # no other number has a mark
+    path.write_text(whole.replace(",", ";").replace("8!9", shown).replace("7!8", "2,345"))
+    report = bring(store, path)
+    assert (report.n_runs, [refusal.line for refusal in report.refusals]) == (1, [3, 4])
+    assert report.refusals[1].reason.startswith("power_usage_node is '2,345', not a number")
+
+
 def test_a_skipped_rate_that_may_be_thousands_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     path = german(write(tmp_path / "skipped-x.csv", skip(a="1.000"), skip(a="20")))
     report = bring(store, path)

@@ -88,6 +88,16 @@ def test_several_commas_in_a_number_separate_thousands_and_so_does_a_single_one(
     assert rows(file) == [{"a": "1,000,000", "b": "1,5"}]
 
 
+@pytest.mark.parametrize("shown", ["1,234.5", "-1,234,567.8", "1,234.5e3", "12,34,567.8", "12,34,567", "1,234."])
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_comma_before_another_mark_shows_that_no_comma_is_a_decimal_mark(
+    tmp_path: Path, shown: str, separator: str
+) -> None:
+    file = saved(tmp_path, f"a;b\n{shown};1\n2,345;1\n".replace(";", separator).encode())
+    assert "decimal commas" not in file.found
+    assert rows(file) == [{"a": shown, "b": "1"}, {"a": "2,345", "b": "1"}]
+
+
 @pytest.mark.parametrize(
     ("text", "refused"),
     [
