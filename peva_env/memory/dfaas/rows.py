@@ -30,6 +30,7 @@ from peva_env.memory.importing import (
     kind_in_name,
     latency_ms,
     number,
+    offered_requests,
     plain_column,
     rest_s,
     rounded,
@@ -226,8 +227,8 @@ def _run(row: Row, functions: Sequence[str], units: Units) -> RecordedRun:
 
 
 def _function(row: Row, name: str, rate_rps: int, units: Units) -> FunctionMeasurement:
-    offered = round(rate_rps * units.duration_s)
-    success_rate = _success_rate(row, name) if offered else 1.0
+    offered = offered_requests(rate_rps, units.duration_s)
+    success_rate = _success_rate(row, name) if rate_rps else 1.0
     succeeded = round(success_rate * offered)
     cpu_pct = number(row, f"cpu_usage_function_{name}")
     return function_of_counts(

@@ -22,7 +22,8 @@ A ``results`` file and its ``skipped`` file are one campaign. Values that they l
   before it ended; without a time in the name, the last ended when the file was last changed. A file that continues a
   campaign but has that one's start in its name is so dated too early.
 - *Requests* that were not counted: offered = sent = rate x duration, succeeded = success rate x sent, the others failed
-  as ``other``, none was dropped. The success rate is as recorded, 1 for a function at rate 0.
+  as ``other``, none was dropped. The success rate is as recorded, 1 for a function at rate 0; a line is refused where
+  rate x duration rounds to 0 at another rate.
 - The *verdict* is by ``peva_env.rules.judge``. Where the recording says otherwise, the last reason says so.
 """
 
@@ -39,6 +40,7 @@ from peva_env.memory.importing.recording import (
     accepted,
     function_of_counts,
     latency_ms,
+    offered_requests,
     rest_s,
     share_pct,
 )
@@ -63,6 +65,7 @@ __all__ = [
     "kind_in_name",
     "latency_ms",
     "number",
+    "offered_requests",
     "plain_column",
     "read_csv",
     "rest_s",

@@ -68,6 +68,19 @@ def function_of_counts(
     )
 
 
+def offered_requests(rate_rps: int, duration_s: float) -> int:
+    """Return the requests that a run offers a function, which the file does not tell.
+
+    Raises:
+        ValueError: there is none, although the rate is not 0, so that no success rate can be right.
+    """
+    offered = round(rate_rps * duration_s)
+    if rate_rps and not offered:
+        said = f"{rate_rps} rps in {duration_s:g} s are {rate_rps * duration_s:g} requests"
+        raise ValueError(f"{said}, which rounds to none; is --duration right?")
+    return offered
+
+
 def latency_ms(row: Row, column: str, unit: LatencyUnit, duration_s: float) -> float | None:
     """Return a cell's latency in milliseconds, None if it is missing.
 

@@ -17,6 +17,7 @@ from peva_env.memory.importing import (
     is_missing,
     latency_ms,
     number,
+    offered_requests,
     rest_s,
     share_pct,
     shortened,
@@ -164,7 +165,7 @@ def _success(row: Row, function: FunctionMap, rate_rps: int, duration_s: float) 
         success_rate = _value(row, function.success_rate)
         if success_rate is None or success_rate > 1:
             raise ValueError(f"{_said(row, function.success_rate)}: success_rate is within 0 and 1")
-        offered = round(rate_rps * duration_s)
+        offered = offered_requests(rate_rps, duration_s)
         return offered, round(success_rate * offered), success_rate
     requests, failures = _whole(row, function.requests), _whole(row, function.failures)
     if not requests or failures is None or failures > requests:

@@ -375,6 +375,20 @@ def test_a_row_that_cannot_be_right_is_refused_with_its_reason(
     assert report.n_runs == 2
 
 
+@pytest.mark.parametrize("success_rate", ["0.2", "1"])
+def test_a_run_without_a_single_request_at_a_rate_is_refused(
+    store: DuckDBMemoryStore, tmp_path: Path, success_rate: str
+) -> None:
+    rows = (row({"a": rate}, success_rate_function_a=success_rate) for rate in ("1", "0", "2"))
+    path = write(tmp_path / STAMPED, *rows)
+    report = bring(store, path, duration_s=0.4, rules=OverloadConfig(cpu_overload_pct_of_capacity=None))
+    reason = "1 rps in 0.4 s are 0.4 requests, which rounds to none; is --duration right?"
+    assert report.refusals == ((path, 2, reason),)
+    found = [(run.functions[0].offered, run.functions[0].success_rate) for run in events(store)]
+    assert found == [(0, 1.0), (1, float(success_rate))]
+    assert [*verify(store.database.connection)] == []
+
+
 @pytest.mark.parametrize("options", [{}, {"ram_gib": 16}])
 @pytest.mark.parametrize(
     ("column", "cell", "rest"),

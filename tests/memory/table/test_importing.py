@@ -132,6 +132,14 @@ def test_the_function_may_stand_in_a_column(store: DuckDBMemoryStore, tmp_path: 
     assert report.found[tmp_path / "runs.csv"] == ("UTF-8", "commas")
 
 
+def test_a_run_without_a_single_request_at_a_rate_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    table = ONE_A_ROW_TABLE.replace(",10,", ",1,")
+    report = bring(store, tmp_path, ONE_A_ROW, table, duration_s=0.4, rules=SUCCESS_ONLY)
+    reason = "1 rps in 0.4 s are 0.4 requests, which rounds to none; is --duration right?"
+    assert [(refusal.line, refusal.reason) for refusal in report.refusals] == [(2, reason), (4, reason)]
+    assert (report.n_runs, [*verify(store.database.connection)]) == (1, [])
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
