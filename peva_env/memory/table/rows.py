@@ -29,6 +29,12 @@ _MAX_LISTED = 1000
 
 _MAX_INT32 = 2**31 - 1
 
+_WHOLE_UP_TO, _WHOLE_WITHIN = 1e-9, 1e-3
+"""The share and the amount by which a whole number may be missed, such as 16.1 x 60 in floating-point numbers."""
+
+_SCALED_UP_TO = 1e-6
+"""By so much a scaled success rate may be above 1: a factor such as 0.0166666667 has so few digits."""
+
 
 def read_recording(file: CsvFile, table: TableMap, duration_s: float) -> Recording:
     """Return the runs of a table.
@@ -162,7 +168,7 @@ def _success(row: Row, function: FunctionMap, rate_rps: int, duration_s: float) 
     if not rate_rps:
         return 0, 0, 1.0
     if function.requests is None or function.failures is None:
-        success_rate = _value(row, function.success_rate)
+        success_rate = _success_rate(row, function.success_rate)
         if success_rate is None or success_rate > 1:
             raise ValueError(f"{_said(row, function.success_rate)}: success_rate is within 0 and 1")
         offered = offered_requests(rate_rps, duration_s)
@@ -172,6 +178,13 @@ def _success(row: Row, function: FunctionMap, rate_rps: int, duration_s: float) 
         said = f"{_said(row, function.requests)}, {_said(row, function.failures)}"
         raise ValueError(f"{said}: there are requests, and no more failures than those")
     return requests, requests - failures, (requests - failures) / requests
+
+
+def _success_rate(row: Row, value: Value | None) -> float | None:
+    found = _value(row, value)
+    if value is None or found is None or value.scale == 1:
+        return found
+    return 1.0 if 1 < found <= 1 + _SCALED_UP_TO else found
 
 
 def _latencies(row: Row, function: FunctionMap, duration_s: float) -> list[float | None]:
@@ -201,11 +214,13 @@ def _share_pct(row: Row, value: Value | None) -> float | None:
 
 
 def _whole(row: Row, value: Value | None, *, is_rounded: bool = False, most: int = _MAX_INT32) -> int | None:
-    """Return a value that is whole, or the nearest whole number."""
+    """Return a value that is whole, up to the error of floating-point numbers, or the nearest whole number."""
     found = _value(row, value)
     if found is None:
         return None
-    if found > most or not (is_rounded or found.is_integer()):
+    nearest = found if is_rounded else round(found)
+    is_whole = math.isclose(found, nearest, rel_tol=_WHOLE_UP_TO) and abs(found - nearest) <= _WHOLE_WITHIN
+    if found > most or not is_whole:
         raise ValueError(f"{_said(row, value)}, not a whole number up to {most}")
     return round(found)
 

@@ -132,6 +132,59 @@ def test_the_function_may_stand_in_a_column(store: DuckDBMemoryStore, tmp_path: 
     assert report.found[tmp_path / "runs.csv"] == ("UTF-8", "commas")
 
 
+COUNTED = """
+functions:
+- name: a
+  rate_rps: {constant: 10}
+  requests: {column: rps, scale: SCALE}
+  failures: {column: lost, scale: SCALE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("scale", "rps", "requests"),
+    [(60, "16.1", 966), (60, "33.3", 1998), (3600, "4.35", 15660), (100, "1.1", 110), (1, "966.0000000000001", 966)],
+)
+def test_a_count_is_whole_up_to_the_error_of_floating_point_numbers(
+    store: DuckDBMemoryStore, tmp_path: Path, scale: int, rps: str, requests: int
+) -> None:
+    mapping = COUNTED.replace("SCALE", str(scale))
+    report = bring(store, tmp_path, mapping, f"rps,lost\n{rps},{rps}\n{rps},0\n", rules=SUCCESS_ONLY)
+    assert report.refusals == ()
+    assert [(run.functions[0].offered, run.functions[0].succeeded) for run in events(store)] == [
+        (requests, 0),
+        (requests, requests),
+    ]
+
+
+@pytest.mark.parametrize(("scale", "rps"), [(60, "16.11"), (1, "966.00001"), (1, "2000000000.5"), (0.5, "2000000001")])
+def test_a_count_that_is_not_whole_is_refused(store: DuckDBMemoryStore, tmp_path: Path, scale: float, rps: str) -> None:
+    mapping = COUNTED.replace("SCALE", str(scale))
+    report = bring(store, tmp_path, mapping, f"rps,lost\n{rps},0\n", rules=SUCCESS_ONLY)
+    assert ["not a whole number" in refusal.reason for refusal in report.refusals] == [True]
+
+
+@pytest.mark.parametrize(
+    ("scale", "ok", "success_rate"),
+    [
+        ("0.0166666667", "60", 1.0),
+        ("0.01666667", "60", 1.0),
+        ("0.0166666667", "30", 0.5000000010),
+        ("0.0167", "60", None),
+        ("0.001", "1000.1", None),
+        ("1", "1.0000001", None),
+    ],
+)
+def test_a_success_rate_is_1_up_to_the_precision_of_its_scale(
+    store: DuckDBMemoryStore, tmp_path: Path, scale: str, ok: str, success_rate: float | None
+) -> None:
+    mapping = f"functions: [{{name: a, rate_rps: rps, success_rate: {{column: ok, scale: {scale}}}}}]"
+    report = bring(store, tmp_path, mapping, f"rps,ok\n10,{ok}\n", rules=SUCCESS_ONLY)
+    assert [run.functions[0].success_rate for run in events(store)] == [success_rate][: report.n_runs]
+    assert (report.n_runs, len(report.refusals)) == ((0, 1) if success_rate is None else (1, 0))
+    assert list(verify(store.database.connection)) == []
+
+
 def test_a_run_without_a_single_request_at_a_rate_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     table = ONE_A_ROW_TABLE.replace(",10,", ",1,")
     report = bring(store, tmp_path, ONE_A_ROW, table, duration_s=0.4, rules=SUCCESS_ONLY)
