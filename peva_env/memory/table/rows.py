@@ -166,6 +166,9 @@ def _function(row: Row, function: FunctionMap, name: str, rate_rps: int, duratio
 def _success(row: Row, function: FunctionMap, rate_rps: int, duration_s: float) -> tuple[int, int, float]:
     """Return offered requests, succeeded requests, and the success rate, which is 1 at rate 0."""
     if not rate_rps:
+        for value in (function.requests, function.failures):
+            if _whole(row, value):
+                raise ValueError(f"{_said(row, value)} at rate 0: without a rate there are no requests")
         return 0, 0, 1.0
     if function.requests is None or function.failures is None:
         success_rate = _success_rate(row, function.success_rate)

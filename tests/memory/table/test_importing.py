@@ -185,6 +185,25 @@ def test_a_success_rate_is_1_up_to_the_precision_of_its_scale(
     assert list(verify(store.database.connection)) == []
 
 
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        ("500,500", "sent is '500' at rate 0: without a rate there are no requests"),
+        ("500,0", "sent is '500' at rate 0: without a rate there are no requests"),
+        ("0,500", "lost is '500' at rate 0: without a rate there are no requests"),
+        ("0,0", None),
+        (",-", None),
+    ],
+)
+def test_requests_at_rate_0_are_refused(
+    store: DuckDBMemoryStore, tmp_path: Path, counts: str, reason: str | None
+) -> None:
+    mapping = "functions: [{name: a, rate_rps: rps, requests: sent, failures: lost}]"
+    report = bring(store, tmp_path, mapping, f"rps,sent,lost\n0,{counts}\n", rules=SUCCESS_ONLY)
+    assert [refusal.reason for refusal in report.refusals] == ([reason] if reason else [])
+    assert report.n_runs + len(report.refusals) == 1
+
+
 def test_a_run_without_a_single_request_at_a_rate_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     table = ONE_A_ROW_TABLE.replace(",10,", ",1,")
     report = bring(store, tmp_path, ONE_A_ROW, table, duration_s=0.4, rules=SUCCESS_ONLY)
