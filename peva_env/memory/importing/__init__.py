@@ -19,8 +19,8 @@ A ``results`` file and its ``skipped`` file are one campaign. Values that they l
   again, or has grown since, adds only what is new.
 - An *iteration* is a further row of the same configuration in the same file.
 - *Times*: the first run began at the time in the name (``YYYY-MM-DD_HH-MM-SS``, taken as UTC), each other when the one
-  before it ended; without a time in the name, the last ended when the file was last changed. A file that continues a
-  campaign but has that one's start in its name is so dated too early.
+  before it ended; without a time in the name, the last ended when the file was last changed. None began
+  before 1970. A file that continues a campaign but has that one's start in its name is so dated too early.
 - *Requests* that were not counted: offered = sent = rate x duration, succeeded = success rate x sent, the others failed
   as ``other``, none was dropped. The success rate is as recorded, 1 for a function at rate 0; a line is refused where
   rate x duration rounds to 0 at another rate.

@@ -125,7 +125,14 @@ def _name(file: CsvFile) -> str:
 
 
 def began_at(file: CsvFile, took_s: float) -> float:
-    """Return when a file's campaign began, in seconds since the epoch; ``took_s`` is the time of all its lines."""
+    """Return when a file's campaign began, in seconds since the epoch; ``took_s`` is the time of all its lines.
+
+    It is not before the epoch: a file that says so has lost its time, as in an archive without times.
+    """
+    return max(0.0, _told_begin(file, took_s))
+
+
+def _told_begin(file: CsvFile, took_s: float) -> float:
     stamps = _STAMP.findall(f"{file.path.absolute().parent.name}/{file.path.name}")
     if stamps:
         try:

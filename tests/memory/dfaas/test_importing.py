@@ -141,6 +141,19 @@ def test_without_a_time_in_the_name_the_last_run_ended_when_the_file_was_last_ch
     assert {run.run_id for run in events(store)} == {f"light-{tmp_path.name}"}
 
 
+@pytest.mark.parametrize(
+    ("name", "changed_at"), [("results-x.csv", 0), ("results-x.csv", -1e9), ("results-1969-12-31_23-00-00.csv", 5000)]
+)
+def test_no_run_began_before_1970(store: DuckDBMemoryStore, tmp_path: Path, name: str, changed_at: float) -> None:
+    path = write(tmp_path / name, row({"a": "1"}), row({"a": "1"}))
+    skipped = write(tmp_path / name.replace("results", "skipped"), skip(a="9"))
+    for file in (path, skipped):
+        os.utime(file, (changed_at, changed_at))
+    bring(store, path, skipped)
+    assert sorted(event.started_at for event in events(store)) == [0, 0, 40]
+    assert list(verify(store.database.connection)) == []
+
+
 def test_the_verdict_is_that_of_the_rules_and_what_the_recording_says_instead_is_a_reason(
     store: DuckDBMemoryStore, tmp_path: Path
 ) -> None:
