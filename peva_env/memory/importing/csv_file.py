@@ -35,6 +35,8 @@ _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAX_SHOWN = 60
 """Characters of a value, or of a column's name, that a message shows."""
 
+_DESCRIPTORS = ("/dev/fd", "/dev/stdin", "/proc")
+
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
@@ -149,9 +151,24 @@ class CsvFile:
 
 
 def unique_paths(paths: Iterable[str | Path]) -> list[Path]:
-    """Return each file once, sorted; files by their resolved path, pipes and what is missing by the given one."""
-    given = (Path(path) for path in paths)
-    return sorted({path.resolve() if path != STDIN and path.is_file() else path for path in given})
+    """Return each file once, sorted, by the path that was given: its own rather than one of links to it.
+
+    Pipes, and what is missing, are returned as they were given.
+    """
+    given = set(map(Path, paths))
+    files = {path for path in given if path != STDIN and path.is_file()}
+    named: dict[Path, Path] = {}
+    for path in sorted(map(_absolute, files), key=lambda path: (path != path.resolve(), path)):
+        named.setdefault(path.resolve(), path)
+    return sorted({*named.values(), *(given - files)})
+
+
+def _absolute(path: Path) -> Path:
+    """Return a file's path from the root. A descriptor, such as ``/dev/stdin``, is a link without a name of its own."""
+    absolute = path.absolute()
+    if any(map(absolute.is_relative_to, _DESCRIPTORS)):
+        return path.resolve()
+    return path.parent.resolve() / path.name if ".." in path.parts else absolute
 
 
 def read_csv(path: Path) -> CsvFile:

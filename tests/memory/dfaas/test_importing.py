@@ -834,6 +834,14 @@ def test_another_unit_is_an_error_where_it_would_refuse_every_line(store: DuckDB
         bring(store, path, latency_unit="ms")
 
 
+def test_a_link_to_a_file_is_called_as_the_link(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    link = tmp_path / STAMPED
+    link.symlink_to(write(tmp_path / "download-17", row({"a": "10"})))
+    report = bring(store, link)
+    (run,) = events(store)
+    assert ([*report.found], run.run_id, run.started_at) == ([link], f"light-{STAMPED[8:-4]}", STARTED_AT)
+
+
 def test_a_file_that_was_touched_changes_nothing(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     path = write(tmp_path / "results.csv", row({"a": "10"}))
     bring(store, path)

@@ -459,11 +459,27 @@ def test_the_name_of_a_file_is_without_its_endings(tmp_path: Path) -> None:
     assert names == {"a.csv": "a", "a.csv.gz": "a", "a.b.csv": "a.b", "a": "a"}
 
 
-def test_each_file_is_read_once(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("")
-    (tmp_path / "b.csv").symlink_to(tmp_path / "a.csv")
-    given: list[str | Path] = [tmp_path / "a.csv", tmp_path / "b.csv", tmp_path / "." / "a.csv", "-", "-", "nope.csv"]
-    assert unique_paths(given) == [tmp_path / "a.csv", Path("-"), Path("nope.csv")]
+def test_each_file_is_read_once_by_the_path_that_was_given(tmp_path: Path) -> None:
+    real, sub = tmp_path / "b.csv", tmp_path / "sub"
+    real.write_text("")
+    sub.mkdir()
+    for name in ("a.csv", "c.csv"):
+        (tmp_path / name).symlink_to(real)
+    (tmp_path / "link").symlink_to(sub)
+    (sub / "d.csv").write_text("")
+    given: list[str | Path] = [tmp_path / "a.csv", real, tmp_path / "." / "b.csv", "-", "-", "nope.csv"]
+    assert unique_paths(given) == [real, Path("-"), Path("nope.csv")]
+    assert unique_paths([tmp_path / "c.csv", tmp_path / "a.csv"]) == [tmp_path / "a.csv"]
+    assert unique_paths([tmp_path / "link" / "d.csv"]) == [tmp_path / "link" / "d.csv"]
+    assert unique_paths([tmp_path / "link" / "d.csv", sub / "d.csv"]) == [sub / "d.csv"]
+    assert unique_paths([tmp_path / "link" / ".." / "a.csv"]) == [tmp_path / "a.csv"]
+
+
+def test_a_descriptor_of_a_file_is_called_by_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("")
+    with path.open() as file:
+        assert unique_paths([f"/dev/fd/{file.fileno()}"]) == [path]
 
 
 # --- cells ----------------------------------------------------------------------------------------------------------
