@@ -2,15 +2,18 @@
 
 For each function X of a plan there are the columns ``function_X`` (its name, empty where it was absent) and
 ``rate_function_X``, and in results ``success_rate_function_X`` and more. The order of columns does not matter. Unknown
-columns are ignored; but a file with a function's columns in other letters, such as ``Function X`` and ``Rate function
-X``, is refused. The files lack the unit of latencies and the number of cores over which CPU percentages are summed, and
-those of 2023-06 the size of the RAM: ``Units`` holds them. Those files have neither latencies nor power, and a row at
-rate 0 for each function that was not loaded.
+columns are ignored; but a file with a function's columns written otherwise, such as ``Function X`` and
+``x.rate.function.X``, is refused. The files lack the unit of latencies and the number of cores over which CPU
+percentages are summed, and those of 2023-06 the size of the RAM: ``Units`` holds them. Those files have neither
+latencies nor power, and a row at rate 0 for each function that was not loaded.
 """
 
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from unicodedata import normalize
 
 from peva_env.config import OverloadConfig, require_function_name
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
@@ -43,6 +46,12 @@ REPEATED = "the configuration of an earlier line once more"
 
 _FUNCTION, _RATE, _LATENCY = "function_", "rate_function_", "medium_latency_function_"
 _NEEDED = ("function", "rate_function", "success_rate_function")
+_NAME_IN = {
+    column: re.compile(rf"{r'[\W_]*'.join((*column.replace('_', ''), ''))}(.*[^\W_])", re.IGNORECASE | re.DOTALL)
+    for column in _NEEDED
+}
+"""The function's name in a column that is like one that a function needs."""
+
 _OF_FUNCTION = (
     "cpu_usage_function",
     "ram_usage_function",
@@ -131,21 +140,39 @@ def _problem(file: CsvFile, functions: Sequence[str], per_function: Sequence[str
 
 
 def _miswritten(columns: Sequence[str], functions: Sequence[str]) -> str | None:
-    """Return which column is one of a function, but for upper case, blanks or hyphens, and what to write."""
+    """Return which column is one of a function, but for what is no letter or digit, or upper case; and what to write.
+
+    A function of the file has any column that is like one of its own. Two columns that are like those of another
+    function are of that one. So are its name and its rate with anything before them.
+    """
     known = {f"{column}_{name}" for name in functions for column in (*_NEEDED, *_OF_FUNCTION)}
     by_plain = {plain_column(column): column for column in known}
-    plain_columns = set(map(plain_column, columns))
-    for column in columns:
-        plain = plain_column(column)
-        right = by_plain.get(plain)
-        for first in (f"{needed}_" for needed in _NEEDED):
-            if plain.startswith(first) and not column.startswith(first):  # of a function, if that has another one
-                name = plain.removeprefix(first)
-                if len(plain_columns.intersection(f"{needed}_{name}" for needed in _NEEDED)) > 1:
-                    right = first + column[len(first) :]
-        if right and column not in known:
+    names = set(map(plain_column, functions))
+    others = [column for column in columns if column not in known]
+    found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for column in others:
+        for needed, key in _like_needed(column):
+            found[key].add(needed)
+    for column in others:
+        right = by_plain.get(plain_column(column))
+        for needed, (before, name) in _like_needed(column):
+            are_needed = found[before, name]
+            is_whole = name not in names and are_needed.issuperset(("function", "rate_function"))
+            if not right and (is_whole if before else len(are_needed) > 1):
+                written = _NAME_IN[needed].search(normalize("NFKC", column))
+                right = f"{needed}_{written[1] if written else name}"
+        if right:
             return f"column {shortened(column)!r} is one of a function, but not written so: write {shortened(right)!r}"
     return None
+
+
+def _like_needed(column: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield each column that a function needs and this one is like, with what stands before it, and the function."""
+    plain = plain_column(column)
+    for needed in _NEEDED:
+        before, is_there, name = plain.partition(plain_column(needed))
+        if is_there and name:
+            yield needed, (before, name)
 
 
 def _node_problem(file: CsvFile, units: Units, rules: OverloadConfig) -> str | None:

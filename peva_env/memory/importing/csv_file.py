@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import dropwhile, islice
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 from peva_env.memory.importing.header_fit import (
     Line,
@@ -46,8 +47,8 @@ def shortened(text: str) -> str:
 
 
 def plain_column(column: str) -> str:
-    """Return a column's name in lower case, with underscores for blanks and hyphens."""
-    return column.casefold().replace(" ", "_").replace("-", "_")
+    """Return the letters and digits of a column's name, in lower case, whatever the Unicode forms of its characters."""
+    return "".join(filter(str.isalnum, normalize("NFKC", column).casefold()))
 
 
 class Refusal(NamedTuple):
@@ -98,9 +99,14 @@ class CsvFile:
 
     def missing(self, column: str) -> str:
         """Return that a column is missing, and which one that is there may be meant."""
-        there = next((cell for cell in self.header.cells if plain_column(cell) == plain_column(column)), None)
+        there = self.like(column)
         but = "" if there is None else f", but {shortened(there)!r} is there: rename it"
         return f"column {shortened(column)} is missing{but}"
+
+    def like(self, column: str) -> str | None:
+        """Return a column that has the letters and digits of another name."""
+        plain = plain_column(column)
+        return next((cell for cell in self.header.cells if plain and plain_column(cell) == plain), None)
 
     def column_counts(self) -> Counter[str]:
         """Return how often each column is in the header."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from unicodedata import normalize
 
 from peva_env.config import OverloadConfig, require_function_name
 from peva_env.contracts import FunctionMeasurement, NodeMeasurement
@@ -91,9 +92,17 @@ def _require_columns(file: CsvFile, table: TableMap) -> None:
     for key, column in table.columns():
         n = counts[column]
         if n != 1:
-            there = ", ".join(filter(None, counts))
-            where = f"is there {n} times" if n else f"is missing; there are {there:.{_MAX_LISTED}}"
+            where = f"is there {n} times" if n else _missing(file, column)
             raise ConfigError(f"{file.path}: column {shortened(column)!r}, which the map names as {key}, {where}")
+
+
+def _missing(file: CsvFile, column: str) -> str:
+    there = ", ".join(filter(None, file.header.cells))
+    like = file.like(column)
+    if like is None:
+        return f"is missing; there are {there:.{_MAX_LISTED}}"
+    form = ", in another Unicode form" if normalize("NFC", like) == normalize("NFC", column) else ""
+    return f"is missing, but {shortened(like)!r} is there{form}: copy that name into the map"
 
 
 def _run(row: Row, table: TableMap, duration_s: float) -> RecordedRun:

@@ -257,6 +257,47 @@ def test_a_functions_columns_that_are_written_otherwise_are_no_other_columns(
     assert report.refusals == tuple((path, line, reason) for path in sorted(paths) for line in (1, 2))
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2009", "  ", ".", "/", ":", "\u2013", "\uff3f", "", "__"])
+def test_a_functions_columns_are_found_by_their_letters_and_digits(
+    store: DuckDBMemoryStore, tmp_path: Path, blank: str
+) -> None:
+    both = row({"a": "10", "b": "20"})
+    cells = {column.replace("_", blank) if column.endswith("_b") else column: cell for column, cell in both.items()}
+    report = bring(store, write(tmp_path / STAMPED, cells))
+    assert (report.n_runs, len(report.refusals)) == (0, 2)
+    said = f"{'rate_function' if blank == '__' else 'function'}_b".replace("_", blank)
+    assert report.refusals[0].reason.startswith(f"column {said!r} is one of a function, but not written so: write ")
+
+
+@pytest.mark.parametrize("around", ["'{}'", "`{}`", "[{}]", "\ufeff{}", "x.{}", "PEVA {}"])
+@pytest.mark.parametrize("names", ["ab", "b"])
+def test_a_functions_columns_are_found_within_quotes_and_behind_a_prefix(
+    store: DuckDBMemoryStore, tmp_path: Path, around: str, names: str
+) -> None:
+    both = row(dict.fromkeys(names, "20"))
+    cells = {around.format(column) if column.endswith("function_b") else column: both[column] for column in both}
+    path = write(tmp_path / STAMPED, {"number": "1"} | cells)
+    reason = f"column {around.format('function_b')!r} is one of a function, but not written so: write 'function_b'"
+    assert {refusal.reason for refusal in bring(store, path).refusals} == {reason}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ("max_function_a", "max_rate_function_a", "max_success_rate_function_a"),
+        ("success_function_a", "Success total function a"),
+        ("max rate function", "max function"),
+        ("min_rate_function_c", "min_success_rate_function_c"),
+        ("my_function", "my_functions"),
+    ],
+)
+def test_columns_that_are_derived_from_those_of_a_function_are_passed_over(
+    store: DuckDBMemoryStore, tmp_path: Path, others: tuple[str, ...]
+) -> None:
+    report = bring(store, write(tmp_path / STAMPED, row({"a": "10"}) | dict.fromkeys(others, "1")))
+    assert (report.n_runs, report.refusals) == (1, ())
+
+
 @pytest.mark.parametrize(
     ("column", "right"),
     [
@@ -303,6 +344,7 @@ def test_a_missing_column_of_the_node_is_told_with_the_one_that_is_like_it(
     cells = row({"a": "10"})
     for missing, there, rest in (
         ("cpu_usage_node", "CPU usage node", ""),
+        ("cpu_usage_node", "cpu.usage (node)", ""),
         ("ram_usage_node_percentage", "RAM_usage_node_percentage", "; --ram-gib N computes it"),
     ):
         path = write(tmp_path / STAMPED, {there if column == missing else column: cells[column] for column in cells})

@@ -339,6 +339,24 @@ LONG = "x" * 1_000_000
 
 
 @pytest.mark.parametrize(
+    ("named", "there", "said"),
+    [
+        ("ra\u0308te", "r\u00e4te", "missing, but 'r\u00e4te' is there, in another Unicode form: copy"),
+        ("Rate rps", "rate_rps", "missing, but 'rate_rps' is there: copy"),
+        ("%", "", "missing; there are"),
+    ],
+)
+def test_a_column_that_is_written_otherwise_is_named(
+    store: DuckDBMemoryStore, tmp_path: Path, named: str, there: str, said: str
+) -> None:
+    mapping = f"functions: [{{name: a, rate_rps: '{named}', success_rate: ok}}]"
+    with pytest.raises(
+        ConfigError, match=re.escape(f"column {named!r}, which the map names as functions[0].rate_rps, is {said}")
+    ):
+        bring(store, tmp_path, mapping, f"{there},ok\n10,1\n", rules=SUCCESS_ONLY)
+
+
+@pytest.mark.parametrize(
     ("mapping", "table"),
     [
         ("[{name: a, rate_rps: LONG, success_rate: ok}]", "rps,ok\n1,1\n"),
