@@ -194,7 +194,7 @@ def _skips(file: CsvFile, functions: Sequence[str]) -> list[Rates | Refusal]:
     """
     problem = _problem(file, functions, ("function", "rate_function"))
     whole_numbers = [f"{_RATE}{name}" for name in functions]
-    lines = list(file.read(problem, lambda row: _rates(row, functions), whole=whole_numbers))
+    lines = list(file.read(problem, lambda row: _rates(row, functions), whole=whole_numbers, numeric=whole_numbers))
     whole = len(functions) if _in_pieces([skip for _, skip in lines], len(functions)) else 1
     seen: set[tuple[tuple[str, int], ...]] = set()
     return [_once(file, line, skip, whole, seen) for line, skip in lines]

@@ -64,7 +64,8 @@ class CsvFile:
     """A CSV file: its header, the lines below it, and what was found in it.
 
     ``digest`` identifies the cells, whatever the encoding and the separators. ``header`` is without cells if it cannot
-    be read, and line 0 if the file is empty. ``marks`` are those of the file; in the cells the decimal mark is a point.
+    be read, and line 0 if the file is empty. ``marks`` are those of the file; numbers in the rows that are read have
+    a decimal point.
     """
 
     path: Path
@@ -118,7 +119,7 @@ class CsvFile:
         parse: Callable[[Row], T],
         *,
         whole: Collection[str] = (),
-        numeric: Collection[str] = (),
+        numeric: Collection[str] | None = None,
     ) -> Iterator[tuple[int, T | Refusal]]:
         """Yield each line's number with the result of ``parse``, or a refusal with the ``ValueError`` that it raises.
 
@@ -127,22 +128,27 @@ class CsvFile:
             parse: parses a line's cells.
             whole: columns of whole numbers: a line is refused where one of them may have thousands, such as ``1,000``;
                 in other columns that is a number with three decimals.
-            numeric: all columns of numbers: they are the ones where the file has both decimal commas and points, and
-                there is a number with a comma in one of them.
+            numeric: all columns of numbers, every column where None: cells of others stay as they are written. They are
+                the columns of thousands where the file has both decimal commas and points, and there is a number with
+                a comma in one of them.
         """
         if problem and self.header.number:
             yield self.header.number, Refusal(self.path, self.header.number, problem)
         n_columns = len(self.header.cells)
         of_thousands = whole if self.marks.may_have_thousands else ()
-        if self.marks.are_mixed and have_commas(self._cells(numeric)):
-            of_thousands = numeric
+        if self.marks.are_mixed and have_commas(self._cells(numeric or ())):
+            of_thousands = numeric or ()
+        columns = self.header.cells
+        with_commas = set(columns if numeric is None else numeric) if self.marks.decimal == "," else ()
         for number, cells, damage in self.lines:
             try:
                 if problem or damage:
                     raise ValueError(problem or damage)
                 if len(cells) != n_columns:
                     raise ValueError(f"{len(cells)} cells instead of {n_columns}")
-                row = dict(zip(self.header.cells, cells, strict=True))
+                row = dict(zip(columns, cells, strict=True))
+                if with_commas and not is_repeated(cells, columns):
+                    row |= {column: with_point(row[column]) for column in with_commas if column in row}
                 for column in of_thousands:
                     if unclear := thousands_problem(row.get(column, ""), self.marks.decimal):
                         raise ValueError(f"{shortened(column)} {unclear}")
@@ -196,8 +202,6 @@ def read_csv(path: Path) -> CsvFile:
     cells = set() if have_no_marks else {cell for index in own for cell in lines[index].cells}
     marks = number_marks(cells, is_comma_separated=is_comma_separated)
     if marks.decimal == ",":
-        for index in own:
-            lines[index] = lines[index]._replace(cells=list(map(with_point, lines[index].cells)))
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
     ends_with_separator = header.cells[-1:] == [""]
@@ -210,7 +214,7 @@ def read_csv(path: Path) -> CsvFile:
     below += of_other_header(lines[n_own:])
     if lines and not below:
         found.append("header only")
-    digest = _digest((header, *below))
+    digest = _digest((header, *below), marks.decimal)
     return CsvFile(
         path=path,
         header=header,
@@ -257,8 +261,9 @@ def _separator(texts: Sequence[str]) -> str:
     return max(_SEPARATORS, key=n_columns)
 
 
-def _digest(lines: Iterable[Line]) -> str:
+def _digest(lines: Iterable[Line], decimal_mark: str) -> str:
     digest = hashlib.sha256()
     for line in lines:
-        digest.update("\x1f".join((*line.cells, line.problem or "", "\n")).encode(errors="replace"))
+        cells = map(with_point, line.cells) if decimal_mark == "," else line.cells
+        digest.update("\x1f".join((*cells, line.problem or "", "\n")).encode(errors="replace"))
     return digest.hexdigest()

@@ -204,6 +204,12 @@ def test_requests_at_rate_0_are_refused(
     assert report.n_runs + len(report.refusals) == 1
 
 
+def test_a_name_stays_as_it_is_written_in_a_file_with_decimal_commas(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    report = bring(store, tmp_path, ONE_A_ROW, "function;rps;ok\n1,5;10;0,95\na;10,0;0,95\n", rules=SUCCESS_ONLY)
+    assert [refusal.reason[:21] for refusal in report.refusals] == ["function is '1,5': mus"]
+    assert [run.config_key for run in events(store)] == [(("a",), (10,))]
+
+
 def test_a_run_without_a_single_request_at_a_rate_is_refused(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     table = ONE_A_ROW_TABLE.replace(",10,", ",1,")
     report = bring(store, tmp_path, ONE_A_ROW, table, duration_s=0.4, rules=SUCCESS_ONLY)
