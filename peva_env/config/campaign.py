@@ -22,7 +22,7 @@ from peva_env.config.overload import FunctionOverloadConfig, OverloadConfig
 from peva_env.config.percent import percent_share
 from peva_env.config.platform import require_own_keys, require_platform, without_rules_on_use
 from peva_env.config.rates import AutoRates, LinearRates, RandomRates, RateStrategy, migrate_rates
-from peva_env.config.section import LARGEST_COUNT, Section
+from peva_env.config.section import LARGEST_COUNT, Section, require_no_truth
 from peva_env.config.sections import (
     DEFAULT_OUTPUT_DIR,
     MEMORY_FILE,
@@ -51,7 +51,7 @@ class DfaasConfig(Section):
     )
     rate_strategy: RateStrategy = Field(default_factory=LinearRates, description="rates to offer, in requests/s")
     combinations: CombinationConfig = Field(default_factory=CombinationConfig)
-    configurations: list[dict[str, int]] | None = Field(
+    configurations: list[dict[str, Annotated[int, BeforeValidator(require_no_truth)]]] | None = Field(
         None,
         min_length=1,
         description="only these configurations of the plan, each as function: rate; default: all combinations",

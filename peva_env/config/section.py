@@ -39,8 +39,8 @@ class Section(BaseModel):
         return values
 
 
-def require_no_truth(value: object) -> None:
-    """Refuse ``true`` and ``false`` where a number is due.
+def require_no_truth[T](value: T) -> T:
+    """Return a value that is neither ``true`` nor ``false``, where a number is due.
 
     Raises:
         ValueError: the value is one of them.
@@ -49,6 +49,7 @@ def require_no_truth(value: object) -> None:
         raise ValueError(
             f"must be a number, not {str(value).lower()} (YAML reads yes and on as true, no and off as false)"
         )
+    return value
 
 
 def require_ordered[T: Section](section: T, low: str, high: str) -> T:

@@ -142,6 +142,11 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
         ({"iterations": True}, "iterations: must be a number, not true (YAML reads yes and on as true"),
         ({"functions": [{"name": "a", "max_rate": False}]}, "functions[0].max_rate: must be a number, not false"),
         ({"rate_strategy": {"type": "custom", "rates": [5, True]}}, "rates = [5, True]: must be a number, not true"),
+        (
+            {"configurations": [{"fetch": 10}, {"fetch": True}]},
+            "configurations[1].fetch = True: must be a number, not true (YAML reads yes and on as true",
+        ),
+        ({"configurations": [{"fetch": False}]}, "configurations[0].fetch = False: must be a number, not false"),
         ({"cooldown": {"max_wait_seconds": float("inf")}}, "cooldown.max_wait_seconds = inf: must be a finite number"),
         (
             {"cooldown": {"sleep_step_seconds": 1e300}},
