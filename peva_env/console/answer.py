@@ -57,6 +57,8 @@ def print_answer(console: Console, node_map: NodeMap, answer: LoadAnswer) -> Non
 
 def _lacking(answer: LoadAnswer) -> str:
     """Return which measurements a prediction would need."""
+    if not any(rate for _, rate in answer.config):
+        return f"no measured configuration without load is {Verdict.OVERLOADED}"
     lacking = ((answer.never_ok, Verdict.OK), (answer.never_overloaded, Verdict.OVERLOADED))
     return " and ".join(
         f"no measured load with {', '.join(map(one_line, functions))} is {verdict}"

@@ -55,11 +55,11 @@ class LoadAnswer:
     is the more likely verdict, None where measurements contradict each other. Both are None where the basis is
     ``unknown``: the prediction rests on no measurement. It is OK, but ``never_ok``, some of the functions, are in no
     measured configuration that is OK; or it is overloaded, but ``never_overloaded``, all of them, are in none that is
-    overloaded. ``because`` are the measured configurations from which the verdict follows, or that contradict each
-    other; ``nearest`` the nearest measured configuration of each verdict. ``beyond`` are the functions whose rate is
-    higher than any measured rate of theirs: a prediction there is a guess. ``confidence`` is that of the verdict of
-    ``because``, 0..1, None where the configuration is neither measured nor inferred, or its runs have no margins; see
-    ``peva_env.rules.evidence``.
+    overloaded, or have no load, and none without load is. ``because`` are the measured configurations from which the
+    verdict follows, or that contradict each other; ``nearest`` the nearest measured configuration of each verdict.
+    ``beyond`` are the functions whose rate is higher than any measured rate of theirs: a prediction there is a guess.
+    ``confidence`` is that of the verdict of ``because``, 0..1, None where the configuration is neither measured nor
+    inferred, or its runs have no margins; see ``peva_env.rules.evidence``.
     """
 
     config: Config

@@ -64,16 +64,29 @@ def never_ok(node_map: NodeMap, configs: Sequence[Config]) -> list[list[str]]:
 
 
 def never_overloaded(node_map: NodeMap, configs: Sequence[Config]) -> list[list[str]]:
-    """Return for each configuration its functions with load, if none has any in a measured overloaded configuration."""
+    """Return for each configuration its functions with load, if none has any in a measured overloaded configuration.
+
+    Of a configuration without load: all its functions, if no measured configuration without load is overloaded.
+    """
     overloaded = _loaded(node_map, Verdict.OVERLOADED)
-    loaded = [[name for name, rate in config if rate] for config in configs]
-    return [[] if overloaded.intersection(names) else names for names in loaded]
+    is_idle_overloaded = any(not any(rate for _, rate in one) for one in _measured(node_map, Verdict.OVERLOADED))
+
+    def lacking(config: Config) -> list[str]:
+        loaded = [name for name, rate in config if rate]
+        if loaded:
+            return [] if overloaded.intersection(loaded) else loaded
+        return [] if is_idle_overloaded else [name for name, _ in config]
+
+    return list(map(lacking, configs))
 
 
 def _loaded(node_map: NodeMap, verdict: Verdict) -> set[str]:
     """Return the functions that have load in the measured configurations of a verdict."""
-    measured = node_map.known.measured.items()
-    return {name for key, found in measured if found is verdict for name, rate in config_pairs(key) if rate}
+    return {name for config in _measured(node_map, verdict) for name, rate in config if rate}
+
+
+def _measured(node_map: NodeMap, verdict: Verdict) -> list[Config]:
+    return [config_pairs(key) for key, found in node_map.known.measured.items() if found is verdict]
 
 
 @dataclass(frozen=True, slots=True)

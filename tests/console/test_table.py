@@ -80,3 +80,13 @@ def test_an_answer_without_a_basis_is_unknown(tmp_path: Path) -> None:
     assert text.getvalue().startswith(
         "a 9 + b 9: unknown, nothing measured supports a prediction: no measured load with a, b is OK\n"
     )
+
+
+def test_an_answer_about_no_load_says_that_no_such_configuration_was_overloaded(tmp_path: Path) -> None:
+    path = remember(tmp_path / "x.duckdb", [event(pair(40, 40))])
+    console, text = screen(200)
+    node_map = read_map(path, configs=[[("a", 0)]], at_least="within_sets")
+    print_answer(console, node_map, ask(node_map, [("a", 0)]))
+    assert text.getvalue().startswith(
+        "a 0: unknown, nothing measured supports a prediction: no measured configuration without load is OVERLOADED\n"
+    )

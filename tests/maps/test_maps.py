@@ -394,6 +394,22 @@ def test_nothing_is_predicted_overloaded_above_ok_measurements_alone(memory: Pat
         assert (answer.verdict, answer.basis, answer.never_overloaded) == (None, "unknown", ("a",))
 
 
+@pytest.mark.parametrize("dominance", ["one_sided", "within_sets"])
+def test_nothing_is_predicted_overloaded_without_load(memory: Path, dominance: Dominance) -> None:
+    remember(memory, [event(pair(40, 40))], status=EndStatus.BUDGET)
+    node_map = read_map(memory, configs=[[("a", 0)]], dominance=dominance)
+    assert np.isnan(predict(node_map, [[("a", 0)]])).all()
+    answer = ask(node_map, [("a", 0)])
+    assert (answer.verdict, answer.basis, answer.overloaded) == (None, "unknown", None)
+    assert (answer.never_ok, answer.never_overloaded) == ((), ("a",))
+
+
+def test_an_overload_without_load_supports_the_prediction_of_another(memory: Path) -> None:
+    remember(memory, [event([("a", 0)], verdict=OVERLOADED), event([("b", 10)])], status=EndStatus.BUDGET)
+    answer = ask(read_map(memory, configs=[[("b", 0)]], dominance="one_sided"), [("b", 0)])
+    assert (answer.basis, answer.never_overloaded) == ("predicted", ())
+
+
 def test_an_overloaded_function_supports_the_prediction_of_a_mix(memory: Path) -> None:
     remember(memory, [event([("a", 10)]), event([("b", 10)], verdict=OVERLOADED)], status=EndStatus.BUDGET)
     answer = ask(read_map(memory, configs=[pair(10, 10)], dominance="within_sets"), pair(10, 10))
