@@ -8,7 +8,7 @@ A measurement in quarantine has its own label again, but implies no other label.
 outside quarantine, so that a measurement is never believed only because it came first. The quarantine of a measurement
 ends when its contradiction ends.
 
-One-sided dominance has no contradictions: a measured label outranks an inferred one.
+One-sided dominance has no contradictions, unless the map ``doubts``: a measured label outranks an inferred one.
 """
 
 from collections.abc import Iterable

@@ -26,7 +26,8 @@ class MonotoneMap:
 
     ``labels`` is None for spaces beyond ``DENSE_LIMIT``; methods that need it say so. ``recorded`` (N,) marks the
     configurations that count, because they can be measured or are in the plan; by default all. Only these get labels
-    and count in ``n_unknown``. A measurement of another configuration is evidence all the same.
+    and count in ``n_unknown``. A measurement of another configuration is evidence all the same. Contradictions are
+    searched for unless the dominance is one-sided; with ``doubts`` then, too.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class MonotoneMap:
         dominance: Dominance = "one_sided",
         grid: RateGrid | None = None,
         recorded: NDArray[np.bool_] | None = None,
+        doubts: bool = False,
     ) -> None:
         self.space = space
         self.dominance: Dominance = dominance
@@ -43,6 +45,7 @@ class MonotoneMap:
         self.n_configs = space.n_configs if recorded is None else int(np.count_nonzero(recorded))
         self.n_unknown = self.n_configs
         self.recorded = recorded
+        self._has_doubts = doubts or dominance != "one_sided"
         self._evidence: Evidence | None = None
         if self.labels is not None:
             self._grid = grid or RateGrid(space)
@@ -114,9 +117,9 @@ class MonotoneMap:
             has_changed = self._evidence.labels.get(index, label) != label
             self._evidence.labels[index] = label
             self._entered.append(index)
-            if self.dominance == "one_sided" and has_changed:
+            if not self._has_doubts and has_changed:
                 resolved = self._infer_anew(self.labels, self._evidence)
-            elif self.dominance == "one_sided" or is_new:
+            elif not self._has_doubts or (is_new and self.dominance != "one_sided"):
                 resolved = self._spread(self.labels, index, label)
             elif known == label and not self._evidence.contradicting:
                 resolved = np.array([], np.int64)
@@ -128,7 +131,7 @@ class MonotoneMap:
     def update_all(self, verdicts: Mapping[ConfigKey, Verdict]) -> None:
         """Enter many measured verdicts; same result as ``update`` for each, but only one search for contradictions."""
         labels = {self.space.index(config_pairs(key)): LABELS[verdict] for key, verdict in verdicts.items()}
-        if self.labels is None or self._evidence is None or self.dominance == "one_sided":
+        if self.labels is None or self._evidence is None or not self._has_doubts:
             for index, label in labels.items():
                 self.enter(index, label)
             return
@@ -150,7 +153,7 @@ class MonotoneMap:
         self.recorded = self.recorded | cells
         self.n_configs += n_more
         self.n_unknown += n_more
-        infer = self._infer_anew if self.dominance == "one_sided" else self._settle
+        infer = self._settle if self._has_doubts else self._infer_anew
         resolved = infer(labels, evidence)
         self.n_unknown -= len(resolved)
         return resolved
@@ -290,7 +293,7 @@ class MonotoneMap:
         was_unknown = labels == UNKNOWN_LABEL
         evidence.look_for_contradictions()
         labels[:] = UNKNOWN_LABEL
-        for label in VERDICTS:
+        for label in (OVERLOADED_LABEL,) if self.dominance == "one_sided" else VERDICTS:
             for index in evidence.proof(label):
                 scope = self._grid.scope(int(index), self.dominance)
                 labels[scope][self._grid.reached(int(index), label, scope, self.dominance)] = label

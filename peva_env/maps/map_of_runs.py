@@ -25,6 +25,7 @@ def map_of_runs(
     recorded: NDArray[np.bool_] | None = None,
     *,
     is_uneven: bool = False,
+    doubts: bool = False,
 ) -> MonotoneMap:
     """Return the map in which each configuration has the majority verdict of its runs.
 
@@ -37,8 +38,9 @@ def map_of_runs(
         rule: how verdicts are inferred.
         recorded: (N,), which configurations count; None for all.
         is_uneven: whether some configurations were run more often than was asked for all.
+        doubts: whether contradictions are searched for under one-sided dominance, too.
     """
-    known = MonotoneMap(space, dominance=rule, recorded=recorded)
+    known = MonotoneMap(space, dominance=rule, recorded=recorded, doubts=doubts)
     known.update_all({key: majority(run.verdict for run in own) for key, own in runs.items()})
     disputed = known.disputed()
     if disputed:

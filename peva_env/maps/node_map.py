@@ -1,16 +1,16 @@
 """The map of one node, and the runs that it is made of."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from peva_env.contracts import UNEVEN, EndStatus, ExecutionEvent
 from peva_env.inference import MonotoneMap
-from peva_env.maps.map_of_runs import expected_runs
+from peva_env.maps.map_of_runs import expected_runs, map_of_runs
 from peva_env.memory import fleet_node, is_suspect, node_name, rules_in
 from peva_env.rules import Evidence, RunMargins, Scatter, evidence_of, run_margins
-from peva_env.space import Config, ConfigKey, Dominance, config_key, config_pairs
+from peva_env.space import Config, ConfigKey, Dominance, config_key, config_pairs, no_lower
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,28 @@ class NodeMap:
     def cost_s(self) -> float:
         """Machine time of all runs but the canaries, in seconds: cooldown plus run."""
         return sum(event.cost_s for event in self.events)
+
+    def doubting(self) -> "NodeMap":
+        """Return this map with its contradictions, which one-sided inference does not search for, as a reader needs it.
+
+        Under one-sided dominance a campaign believes each measurement. Of an overloaded load and an OK one above it, a
+        reader can believe neither: both, and all between them, are unknown here.
+        """
+        known = self.known
+        if known.dominance != "one_sided" or known.labels is None or not _is_contradicted(known):
+            return self
+        is_uneven = are_uneven(self.campaigns)
+        doubtful = map_of_runs(
+            known.space, self.runs, known.dominance, known.recorded, is_uneven=is_uneven, doubts=True
+        )
+        return replace(self, known=doubtful)
+
+
+def _is_contradicted(known: MonotoneMap) -> bool:
+    """Tell whether an OK configuration lies above an overloaded one of the same functions: then two extremes do."""
+    lowest, highest = (list(map(config_key, configs)) for configs in known.frontier())
+    below = {names: [low for low in lowest if low[0] == names] for names in {low[0] for low in lowest}}
+    return any(no_lower(high[1], low[1]) for high in highest for low in below.get(high[0], ()))
 
 
 def are_complete(campaigns: Sequence[CampaignRecord]) -> bool:

@@ -112,6 +112,7 @@ def render(node_map: NodeMap, *, made_at: float) -> str:
     Raises:
         ConfigError: jinja2 or plotly is not installed.
     """
+    node_map = node_map.doubting()
     environment, plotly_script, script = _environment(), _plotly_script(), _script(_SCRIPTS)
     text: str = environment.get_template("page.html.j2").render(
         policy=_policy(plotly_script, script),
@@ -130,6 +131,7 @@ def render_fleet(maps: Mapping[str, NodeMap], *, made_at: float) -> str:
     Raises:
         ConfigError: jinja2 or plotly is not installed.
     """
+    maps = {name: one.doubting() for name, one in maps.items()}
     environment, plotly_script, script = _environment(), _plotly_script(), _script(_SCRIPTS)
     fleet_script, choose_script = _script(_FLEET_SCRIPTS), _script(["choose"])
     functions = fleet.functions_of(maps)

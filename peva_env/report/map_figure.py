@@ -38,6 +38,7 @@ def map_figure(node_map: NodeMap) -> "Axes":
         ConfigError: the map is too large to list or to draw, or matplotlib is not installed.
     """
     require_matplotlib()
+    node_map = node_map.doubting()
     known, predicted = node_map.known, _predicted(node_map)
     if len(known.space.functions) <= _PAIR or known.space.max_functions <= _PAIR:
         return overload_map(known, predicted=predicted, begun=node_map.begun)
@@ -51,7 +52,7 @@ def fleet_figure(maps: Mapping[str, NodeMap]) -> "Axes":
         ConfigError: a map is too large to list or to draw, or matplotlib is not installed.
     """
     require_matplotlib()
-    shown = dict(list(maps.items())[:MAX_NODES])
+    shown = {name: one.doubting() for name, one in list(maps.items())[:MAX_NODES]}
     parts = zip(shown.items(), fleet_parts(shown.values()), strict=True)
     pieces = [_piece(name, one, *part) for (name, one), part in parts]
     return slice_panels(pieces, f"{len(shown)} of {len(maps):,} nodes" if len(shown) < len(maps) else "")[0]

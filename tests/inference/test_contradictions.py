@@ -122,6 +122,36 @@ def test_in_quarantine_a_measurement_keeps_its_label_and_tells_of_nothing() -> N
         known.quarantine(mix(40, 30))
 
 
+def test_a_doubting_map_searches_for_contradictions_where_nothing_is_inferred_ok() -> None:
+    known = MonotoneMap(GRID, dominance="one_sided", doubts=True)
+    known.update(mix(20, 20), OVERLOADED)
+    known.update(mix(40, 20), OK)
+    known.update(mix(10, 20), OK)
+    assert known.disputes() == [Dispute(mix(20, 20), mix(40, 20), "open")]
+    assert [known.verdict(mix(a, 20)) for a in (10, 20, 30, 40)] == [OK, None, None, None]
+    assert known.verdict(mix(40, 30)) is None
+    assert known.verdict(mix(10, 10)) is None
+    known.update(mix(40, 20), OVERLOADED)
+    assert [known.verdict(mix(a, 30)) for a in (10, 20, 40)] == [None, OVERLOADED, OVERLOADED]
+    assert known.n_unknown == 12 - 1 - 6
+
+
+@given(entries=st.lists(st.tuples(st.integers(0, 11), st.booleans()), max_size=8))
+def test_a_doubting_map_is_the_same_however_it_was_entered_and_without_contradictions_as_any(
+    entries: list[tuple[int, bool]],
+) -> None:
+    by_update, at_once = (MonotoneMap(GRID, dominance="one_sided", doubts=True) for _ in range(2))
+    trusting = MonotoneMap(GRID, dominance="one_sided")
+    for index, is_ok in entries:
+        for known in (by_update, trusting):
+            known.update(GRID.config(index), OK if is_ok else OVERLOADED)
+    at_once.update_all({config_key(GRID.config(index)): OK if is_ok else OVERLOADED for index, is_ok in entries})
+    assert [by_update.verdict(one) for one in GRID] == [at_once.verdict(one) for one in GRID]
+    assert by_update.n_unknown == at_once.n_unknown == sum(at_once.verdict(one) is None for one in GRID)
+    if not at_once.contradictions():
+        assert [at_once.verdict(one) for one in GRID] == [trusting.verdict(one) for one in GRID]
+
+
 def test_a_quarantine_ends_with_its_contradiction() -> None:
     known = two_sided()
     known.update(mix(20, 20), OVERLOADED)

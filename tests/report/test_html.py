@@ -187,6 +187,10 @@ def test_what_is_in_quarantine_stands_for_itself() -> None:
     assert "and the highest that are OK (1), except 2 measured configurations that contradict each other." in (
         certificate.certificate_text(one)
     )
+    assert (
+        "2 measured configurations contradict each other after they were measured again: each has its own verdict on "
+        "the map, and nothing is inferred from it."
+    ) in told(page_of(one))
 
 
 def test_other_sets_of_functions_are_not_compared_and_said_so() -> None:
@@ -258,9 +262,13 @@ def test_notes_are_sentences() -> None:
     assert "Other contexts: x, ... Ends. Ends. Campaign" in told(page)
 
 
-def test_contradictions_are_told() -> None:
+@pytest.mark.parametrize("dominance", ["one_sided", "within_sets"])
+def test_contradictions_are_told(dominance: Dominance) -> None:
     events = [*runs([("a", 10)], Verdict.OVERLOADED), *runs([("a", 30)], Verdict.OK)]
-    page = page_of(node_map(SPACE, events))
+    page = page_of(node_map(SPACE, events, dominance=dominance))
+    assert "0 of " in told(page)
+    assert "highest OK loads" not in told(page)
+    assert "contradicted 3: measured runs contradict each other, so these count as unknown" in told(page)
     assert "1 pair of configurations of which the higher one was OK" in told(page)
     assert page.data["disputes"] == [[1, 3, "open"]]
     assert list(unpacked(page.data["cells"])[:4]) == [Cell.UNKNOWN, *3 * [Cell.CONTRADICTED]]

@@ -14,7 +14,7 @@ from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdi
 from peva_env.errors import ConfigError
 from peva_env.inference import MonotoneMap
 from peva_env.maps import Capacity
-from peva_env.report import figure_file, write_figure
+from peva_env.report import figure_file, fleet_figure, map_figure, write_figure
 from peva_env.report.figures.style import short_name
 from peva_env.report.plots import (
     budget_curves,
@@ -27,6 +27,7 @@ from peva_env.report.plots import (
 )
 from peva_env.space import Config, ConfigSpace, Dominance
 from tests.support.builders import event, function
+from tests.support.report_maps import node_map, runs
 
 pyplot = pytest.importorskip("matplotlib.pyplot", reason="needs the extra `report`")
 colors = pytest.importorskip("matplotlib.colors")
@@ -151,6 +152,14 @@ def test_what_is_contradicted_is_hatched() -> None:
     assert fills(ax)[1][1] == fills(ax)[1][2] == CONTRADICTED
     (hatched,) = (one for one in ax.collections if one.get_label() == "contradicted")
     assert hatched.get_hatch()
+
+
+def test_the_figure_of_a_node_shows_what_is_contradicted_where_nothing_is_inferred_ok() -> None:
+    events = [*runs([("a", 10), ("b", 10)], OVERLOADED), *runs([("a", 10), ("b", 20)], OK)]
+    one = node_map(ConfigSpace({"a": [10, 20], "b": [10, 20]}, max_functions=3), events, dominance="one_sided")
+    assert "contradicted" in legend(map_figure(one))
+    (of_fleet,) = fleet_figure({"n": one, "m": one}).figure.legends
+    assert "contradicted" in [text.get_text() for text in of_fleet.get_texts()]
 
 
 def test_measurements_in_quarantine_are_hatched_over_their_verdicts() -> None:

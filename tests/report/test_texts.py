@@ -3,13 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.maps import NodeMap
 from peva_env.report.data.canary_data import canary_data
 from peva_env.report.data.curve_data import curve_data
 from peva_env.report.texts import certificate, headline
 from peva_env.report.texts.failures import failures_of
-from peva_env.space import Config, ConfigSpace
+from peva_env.report.texts.summary import map_counts
+from peva_env.space import Config, ConfigSpace, Dominance
 from tests.support.builders import function
 from tests.support.report_maps import CONTEXT, node_map, runs
 from tests.support.report_pages import unpacked
@@ -70,20 +73,61 @@ def test_the_headline_does_not_boast_of_a_mix_that_only_a_further_function_makes
 
 
 def test_the_headline_does_not_boast_of_a_load_above_an_overloaded_one() -> None:
-    """Where nothing is inferred OK, the map has no contradictions: that is for the reader to be told."""
+    """Where nothing is inferred OK, the campaign searches for no contradictions: that is for the reader to be told."""
     contradicted = [*slow([("a", 10), ("b", 10)], 90), *slow([("a", 30), ("b", 30)], 40)]
     one = node_map(SPACE, contradicted, context=OBJECTIVE, dominance="one_sided")
-    assert next(iter(headline(one))) == (
+    assert next(iter(headline(one.doubting()))) == (
         "No load that node-7 bears was found that nothing contradicts: a 30 + b 30 was OK, but the lower a 10 + b 10 "
         "was overloaded."
     )
     one = node_map(SPACE, [*contradicted, *slow([("a", 20)], 40)], context=OBJECTIVE, dominance="one_sided")
-    assert next(iter(headline(one))).startswith("node-7 bears a 20 requests/s")
+    assert next(iter(headline(one.doubting()))).startswith("node-7 bears a 20 requests/s")
+
+
+@pytest.mark.parametrize("dominance", ["one_sided", "within_sets"])
+def test_what_is_contradicted_is_unknown_in_all_parts_of_a_report(dominance: Dominance) -> None:
+    """A campaign that infers nothing OK believes each measurement; the page said that the map is known."""
+    space = ConfigSpace({"a": [10, 15, 20, 30]})
+    events = [*slow([("a", 10)], 90), *slow([("a", 20)], 40)]
+    one = node_map(space, events, context=OBJECTIVE, dominance=dominance).doubting()
+    assert " ".join(headline(one)) == (
+        "No load that node-7 bears was found that nothing contradicts: a 20 was OK, but the lower a 10 was overloaded. "
+        "0 of 4 configurations of the map are known; 2 were measured."
+    )
+    assert certificate.highest_ok(one) == []
+    counts = dict(map_counts(one))
+    assert (counts["OK"], counts["OVERLOADED"]) == ("0: 0 measured, 0 inferred",) * 2
+    assert counts["contradicted"] == "3: measured runs contradict each other, so these count as unknown"
+    assert "follows from the lowest overloaded (0)" in certificate.certificate_text(one)
+    assert certificate.certificate_text(one).endswith("must be measured to know the rest.")
+    said = certificate.contradictions_text(one, one.known.disputes())
+    assert said.startswith("1 pair of configurations of which the higher one was OK and the lower one OVERLOADED.")
+
+
+def test_what_is_contradicted_and_what_follows_from_it_is_unknown_alone() -> None:
+    """Of the rest of the map all is as the campaign inferred it."""
+    events = [*slow([("a", 10)], 90), *slow([("a", 20)], 40), *slow([("b", 10)], 40), *slow([("b", 20)], 90)]
+    one = node_map(SPACE, events, context=OBJECTIVE, dominance="one_sided")
+    assert [one.known.n_unknown, one.doubting().known.n_unknown] == [9, 12]
+    assert one.doubting().known.verdict([("b", 30)]) is Verdict.OVERLOADED
+    assert certificate.highest_ok(one.doubting()) == [[("b", 10)]]
+    plain = node_map(SPACE, [*slow([("a", 10)], 40), *slow([("a", 20)], 90)], dominance="one_sided")
+    assert plain.doubting() is plain
+
+
+def test_what_was_measured_twice_as_often_is_in_quarantine_where_nothing_is_inferred_ok_too() -> None:
+    events = [*slow([("a", 10)], 90) * 2, *slow([("a", 20)], 40) * 2, *slow([("b", 10)], 40)]
+    one = node_map(SPACE, events, context=OBJECTIVE, dominance="one_sided").doubting()
+    assert [dispute.state for dispute in one.known.disputes()] == ["quarantine"]
+    assert one.known.verdict([("a", 20)]) is Verdict.OK
+    assert one.known.verdict([("a", 30)]) is None
+    assert certificate.highest_ok(one) == [[("b", 10)]]
+    assert ", except 2 measured configurations that contradict each other." in certificate.certificate_text(one)
 
 
 def test_what_an_ok_load_above_contradicts_is_not_what_breaks_first() -> None:
     events = [*slow([("a", 10)], 90), *slow([("a", 30)], 40), *slow([("b", 30)], 90, success_rate=0.5)]
-    _, breaks, _ = headline(node_map(SPACE, events, context=OBJECTIVE, dominance="one_sided"))
+    _, breaks, _ = headline(node_map(SPACE, events, context=OBJECTIVE, dominance="one_sided").doubting())
     assert ": b 30 was overloaded" in breaks
 
 

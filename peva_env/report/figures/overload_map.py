@@ -45,7 +45,7 @@ def overload_map(
     drawn as a row of rates for each function.
 
     Args:
-        known: the map.
+        known: the map. That of a one-sided campaign has no contradictions; see ``NodeMap.doubting``.
         ax: the axes to draw on; None for new ones.
         functions: the function across and the one upwards; None for the first two. Of a plan that loads one at a time,
             any number.

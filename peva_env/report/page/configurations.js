@@ -162,7 +162,7 @@ function drawFrontier(jump) {
 }
 
 const STATES = {
-  open: "open: will be measured again",
+  open: "open: unknown until one is measured again",
   quarantine: "quarantine: measured again and still contradicted, nothing is inferred from either",
   settled: "settled: measured again, and one verdict changed",
 };

@@ -6,7 +6,7 @@ from peva_env.inference import Dispute, MonotoneMap
 from peva_env.maps import LEVEL, WHY_ADDING_HELPS, NodeMap, added_functions
 from peva_env.report.texts.formats import confidence_text, count_text, load_text
 from peva_env.report.texts.summary import scope_text
-from peva_env.space import Config, config_key, config_pairs, no_lower
+from peva_env.space import Config, config_key
 
 _MAX_GROUPED = 20_000
 """Largest number of unknown configurations for which the runs left are computed; ten times as many take minutes."""
@@ -25,30 +25,13 @@ def load_to_plan_with(node_map: NodeMap) -> Config | None:
     """Return the first of ``highest_ok`` that is no mix with a helping function, and whose verdict is sure; None: none.
 
     A mix that the node bears only because it has a further function would mislead whoever plans with it. Such a mix, or
-    one whose verdict is not sure, is returned if there is no other of as many functions. Loads above an overloaded one
-    of the same functions are left out: the two verdicts contradict each other.
+    one whose verdict is not sure, is returned if there is no other of as many functions.
     """
-    contradicted = {config_key(high) for _, high in contradicted_pairs(node_map.known)}
-    highest = [config for config in highest_ok(node_map) if config_key(config) not in contradicted]
+    highest = highest_ok(node_map)
     helped = {config_key(one.ok) for one in added_functions(node_map.known)}
     plain = [config for config in highest if config_key(config) not in helped] or highest
     surest_first = sorted(plain, key=lambda config: (-len(config), not is_sure(node_map.confidence(config))))
     return next(iter(surest_first), None)
-
-
-def contradicted_pairs(known: MonotoneMap) -> list[tuple[Config, Config]]:
-    """Return the pairs of a lowest overloaded configuration and a highest OK one of the same functions above it.
-
-    Where nothing is inferred OK, both are on the frontier.
-    """
-    lowest, highest = (list(map(config_key, configs)) for configs in known.frontier())
-    below = {names: [low for low in lowest if low[0] == names] for names in {low[0] for low in lowest}}
-    return [
-        (config_pairs(low), config_pairs(high))
-        for high in highest
-        for low in below.get(high[0], ())
-        if no_lower(high[1], low[1])
-    ]
 
 
 def is_sure(confidence: float | None) -> bool:
@@ -61,13 +44,14 @@ def certificate_text(node_map: NodeMap) -> str:
     known = node_map.known
     overloaded, ok = known.frontier()
     lowest, highest = f"the lowest overloaded ({len(overloaded):,})", f"the highest that are OK ({len(ok):,})"
+    n_alone = len(known.quarantined())
+    alone = f", except {n_alone:,} measured configurations that contradict each other" if n_alone else ""
     if known.dominance == "one_sided":
-        said = f"Everything overloaded follows from {lowest}. Nothing is inferred OK: each was measured, see {highest}."
+        measured = f"Nothing is inferred OK: each was measured, see {highest}."
+        said = f"Everything overloaded follows from {lowest}{alone}. {measured}"
     else:
-        n_alone = len(known.quarantined())
-        alone = f", except {n_alone:,} measured configurations that contradict each other"
         n_known = count_text(known.n_configs - known.n_unknown, "configuration")
-        said = f"Everything known, {n_known}, follows from {lowest} and {highest}{alone if n_alone else ''}."
+        said = f"Everything known, {n_known}, follows from {lowest} and {highest}{alone}."
     return " ".join([said, *_least_sure(node_map), _left(known, scope_text(node_map))])
 
 
@@ -93,10 +77,7 @@ def _left(known: MonotoneMap, scope: str) -> str:
 
 def contradictions_text(node_map: NodeMap, disputes: Sequence[Dispute]) -> str:
     """Say how many contradictions were found, and how they are treated."""
-    if node_map.known.dominance == "one_sided":
-        said = "None are searched for: verdicts are inferred upwards only, and a measurement outranks an inference."
-        return f"{said} {_across_sets(node_map)}"
-    is_within = node_map.known.dominance == "within_sets"
+    is_within = node_map.known.dominance != "two_sided"
     if disputes:
         said = (
             f"{count_text(len(disputes), 'pair')} of configurations of which the higher one was OK and the lower one "
@@ -106,6 +87,17 @@ def contradictions_text(node_map: NodeMap, disputes: Sequence[Dispute]) -> str:
         same = " of the same functions" if is_within else ""
         said = f"None: no OK configuration lies above an overloaded one{same}."
     return f"{said} {_across_sets(node_map)}" if is_within else said
+
+
+def quarantine_text(node_map: NodeMap) -> str:
+    """Say how many configurations of the map are drawn with a verdict that another measurement contradicts."""
+    n_apart = len(node_map.known.quarantined())
+    return (
+        f"{n_apart:,} measured configurations contradict each other after they were measured again: each has its own "
+        "verdict on the map, and nothing is inferred from it."
+        if n_apart
+        else ""
+    )
 
 
 def _across_sets(node_map: NodeMap) -> str:

@@ -8,7 +8,7 @@ from peva_env.config import LATENCIES
 from peva_env.contracts import Verdict
 from peva_env.maps import NodeMap
 from peva_env.memory import rules_in
-from peva_env.report.texts.certificate import contradicted_pairs, is_sure, load_to_plan_with
+from peva_env.report.texts.certificate import is_sure, load_to_plan_with
 from peva_env.report.texts.formats import confidence_text, isolated, load_text
 from peva_env.rules import MEAN_SUCCESS, SUCCESS_OF, WHOLE_RUN
 from peva_env.space import Config, config_key
@@ -52,8 +52,10 @@ def _bears(node_map: NodeMap, config: Config) -> str:
 
 def _but(node_map: NodeMap) -> str:
     """Return which OK load does not count, if there is one: an overloaded one below it contradicts it."""
-    for low, high in contradicted_pairs(node_map.known)[:1]:
-        return f" that nothing contradicts: {load_text(high)} was OK, but the lower {load_text(low)} was overloaded"
+    for one in node_map.known.disputes():
+        if one.state != "settled":
+            ok, overloaded = load_text(one.ok), load_text(one.overloaded)
+            return f" that nothing contradicts: {ok} was OK, but the lower {overloaded} was overloaded"
     return ""
 
 
@@ -72,14 +74,9 @@ def _latency(node_map: NodeMap, config: Config) -> str:
 
 
 def _breaks_first(node_map: NodeMap) -> str:
-    """Say which rule fires in most of the lowest overloaded configurations, and name the lowest of them.
-
-    Those that an OK load above them contradicts do not count.
-    """
+    """Say which rule fires in most of the lowest overloaded configurations, and name the lowest of them."""
     lowest, _ = node_map.known.frontier()
-    refuted = {config_key(low) for low, _ in contradicted_pairs(node_map.known)}
-    counted = [config for config in lowest if config_key(config) not in refuted]
-    fired = [(config, rule) for config in counted for rule in _rules_of(node_map, config)]
+    fired = [(config, rule) for config in lowest for rule in _rules_of(node_map, config)]
     if not fired:
         return ""
     counts = Counter(rule for _, rule in fired)
