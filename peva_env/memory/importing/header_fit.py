@@ -12,7 +12,9 @@ _NAMES_OF_HEADER = 2
 _BOM = "\ufeff"
 """Joined files may each begin with it."""
 
-_BETWEEN_WORDS = re.compile(r'[,;\t|"\0]')
+_BETWEEN_WORDS = re.compile(r"""[,;\t|"'`\[\]\0]""")
+_BETWEEN_ANY_WORDS = re.compile(r"""[\s:,;|"'`\[\]\0]""")
+_MARKED = re.compile(r"['`\[]")
 
 
 class Line(NamedTuple):
@@ -26,24 +28,37 @@ class Line(NamedTuple):
 def count_own(lines: Sequence[Line], texts: Sequence[str]) -> int:
     """Return the number of lines above another header, that of the file's own columns among them.
 
-    It may be damaged, or separated otherwise: of a line without several cells, the words of its text count.
+    It may be damaged, separated otherwise, or have its names in quotes or brackets: of a line without several cells,
+    the words of its text count, and of one with too few cells or with such marks, if they are more than its numbers.
     """
     own = without_last_empty(lines[0].cells, 0) if lines else []
     names = {column for column in own if column and not is_number(column)}
     for index, line in enumerate(lines[1:], 1):
         if len(line.cells) < _NAMES_OF_HEADER:
-            if len(names & _words(texts[index])) >= _NAMES_OF_HEADER:
+            if len(names.intersection(_words(texts[index]))) >= _NAMES_OF_HEADER or _are_names(texts[index], names):
                 return index
-        elif not names.isdisjoint(line.cells):  # the usual line has no such cell
+            continue
+        if not names.isdisjoint(line.cells):  # the usual line has no such cell
             cells = without_last_empty([cell.removeprefix(_BOM) for cell in line.cells], 0)
             joined = cells[len(own) :]  # to a last line without a newline, which took the first of its cells
             if _is_other_header(cells, own, names) or _is_other_header(joined, own[1:], names):
                 return index
+        is_odd = len(line.cells) < len(own) or _MARKED.search(texts[index])
+        if is_odd and (_is_other_header(_words(texts[index]), own, names) or _are_names(texts[index], names)):
+            return index
     return len(lines)
 
 
-def _words(text: str) -> set[str]:
-    return {word.strip().removeprefix(_BOM) for word in _BETWEEN_WORDS.split(text)}
+def _words(text: str, between: re.Pattern[str] = _BETWEEN_WORDS) -> list[str]:
+    words = (word.strip().removeprefix(_BOM) for word in between.split(text))
+    return list(filter(None, words))
+
+
+def _are_names(text: str, names: set[str]) -> bool:
+    """Tell whether several column names are most words of a text, of which blanks and colons are separators, too."""
+    words = _words(text, _BETWEEN_ANY_WORDS)
+    n_names = len(names.intersection(words))
+    return n_names >= _NAMES_OF_HEADER and 2 * n_names > len(words)
 
 
 def _is_other_header(cells: Sequence[str], own: Sequence[str], names: Collection[str]) -> bool:
@@ -64,8 +79,9 @@ def of_other_header(lines: Sequence[Line]) -> list[Line]:
     """Return another header and the lines below it, each with a problem."""
     return [
         line._replace(
-            problem=f"line {lines[0].number} is another header: the lines from there on have other columns; import "
-            "that part as a file of its own"
+            problem=f"line {lines[0].number} holds names of columns, as another header does: the lines from there on "
+            "may have other columns; import that part as a file of its own, or complete that line if it was cut, or "
+            "rename the columns if it is a row"
         )
         for line in lines
     ]

@@ -322,7 +322,8 @@ def test_first_cells_may_be_row_numbers_where_all_lines_but_not_the_header_end_w
 
 
 OTHER_HEADER = (
-    "line 4 is another header: the lines from there on have other columns; import that part as a file of its own"
+    "line 4 holds names of columns, as another header does: the lines from there on may have other columns; import "
+    "that part as a file of its own, or complete that line if it was cut, or rename the columns if it is a row"
 )
 
 
@@ -372,6 +373,15 @@ def test_another_header_may_stand_at_the_end_of_a_last_line_without_a_newline(tm
         '"rate,cpu,ram',
         "rate;cpu;ram",
         '10,20,"30ram,rate,cpu',
+        "'ram','rate','cpu'",
+        "`ram`,`rate`,`cpu`",
+        "[ram],[rate],[cpu]",
+        "ram;rate;cpu;note (x,y)",
+        ",ram;rate;cpu",
+        "ram   rate   cpu",
+        "ram:rate:cpu",
+        "ram,rate  cpu",
+        "ram\trate\tcpu\tnote, place",
     ],
 )
 def test_another_header_may_be_damaged_or_separated_otherwise_or_have_numbers(tmp_path: Path, other: str) -> None:
@@ -379,7 +389,9 @@ def test_another_header_may_be_damaged_or_separated_otherwise_or_have_numbers(tm
     assert found[2:] == [Refusal(tmp_path / "results.csv", line, OTHER_HEADER) for line in (4, 5)]
 
 
-@pytest.mark.parametrize("line", ['"a,10,rate', '"rate,rate,10', "a\0,rate", "rate", "rate;rate", "\0"])
+@pytest.mark.parametrize(
+    "line", ['"a,10,rate', '"rate,rate,10', "a\0,rate", "rate", "rate;rate", "\0", "the rate of the cpu", "rate 10"]
+)
 def test_a_damaged_line_that_is_no_other_header_is_refused_alone(tmp_path: Path, line: str) -> None:
     found = rows(saved(tmp_path, f"rate,cpu,ram\n{line}\n10,20,30\n".encode()))
     assert isinstance(found[0], Refusal)
