@@ -206,7 +206,7 @@ def test_requests_at_rate_0_are_refused(
 
 def test_a_name_stays_as_it_is_written_in_a_file_with_decimal_commas(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     report = bring(store, tmp_path, ONE_A_ROW, "function;rps;ok\n1,5;10;0,95\na;10,0;0,95\n", rules=SUCCESS_ONLY)
-    assert [refusal.reason[:21] for refusal in report.refusals] == ["function is '1,5': mus"]
+    assert [refusal.reason.startswith("function is '1,5': ") for refusal in report.refusals] == [True]
     assert [run.config_key for run in events(store)] == [(("a",), (10,))]
 
 
