@@ -200,9 +200,10 @@ def _writable(folder: Path) -> str:
 
 def _memory(config: DfaasConfig) -> str:
     path = Path(config.memory.db_path)
-    if not path.exists():
-        return f"{path} will be made; {_writable(path.parent)}"
     database = Database(str(path), config.memory.schema_version)
+    if not path.exists():
+        database.require_place()
+        return f"{path} will be made; {_writable(path.parent)}"
     database.open()
     database.close()
     return f"{path} is a memory of schema {config.memory.schema_version}"

@@ -78,6 +78,14 @@ class Database:
             )
         return self._connection
 
+    def require_place(self) -> None:
+        """Check that ``open`` can begin a memory where there is no file, as far as that shows without making one.
+
+        Raises:
+            MemoryStoreError: its name is that of a log, or there is a log of a memory that is gone.
+        """
+        existing_file.require_place(os.path.realpath(self._named), self.path)
+
     def open(self) -> None:
         """Open the file, or create it, and check its schema.
 

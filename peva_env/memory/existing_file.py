@@ -29,12 +29,22 @@ def make_folder(file: str, shown_as: str) -> None:
         MemoryPathError: the file has the name of a log.
         MemoryStoreError: the folder cannot be created.
     """
-    if file.endswith(LOG_ENDINGS):
-        raise MemoryPathError(f"memory {shown_as}: DuckDB gives such a name to its logs; {ANOTHER_FILE}")
+    _require_no_log_name(file, shown_as)
     try:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MemoryStoreError(f"memory {shown_as}: its folder cannot be created: {error.strerror}") from error
+
+
+def require_place(file: str, shown_as: str) -> None:
+    """Check that a memory can begin where there is no file.
+
+    Raises:
+        MemoryPathError: the file has the name of a log.
+        MemoryStoreError: there is a log of a memory that is gone.
+    """
+    _require_no_log_name(file, shown_as)
+    _require_no_log(file, shown_as)
 
 
 def is_to_begin(file: str) -> bool:
@@ -108,6 +118,11 @@ def is_without_data(file: str) -> bool:
 def may_be_replayed(file: str) -> bool:
     """Tell whether a log that DuckDB might replay lies beside the file."""
     return any(_size(f"{file}{end}") is not None for end in LOG_ENDINGS)
+
+
+def _require_no_log_name(file: str, shown_as: str) -> None:
+    if file.endswith(LOG_ENDINGS):
+        raise MemoryPathError(f"memory {shown_as}: DuckDB gives such a name to its logs; {ANOTHER_FILE}")
 
 
 def _require_no_log(file: str, shown_as: str) -> None:

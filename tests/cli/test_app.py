@@ -239,6 +239,29 @@ def test_doctor_says_what_to_do_about_each_failure() -> None:
         assert remedy in failures[name]
 
 
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("x.wal", "memory x.wal: DuckDB gives such a name to its logs; choose another db_path"),
+        ("link", "memory link: DuckDB gives such a name to its logs; choose another db_path"),
+        ("lost", "memory lost: there is only its log, lost.wal, which can hold runs; put the memory back"),
+    ],
+)
+def test_a_memory_that_no_run_can_begin_is_no_memory_that_will_be_made(path: str, problem: str) -> None:
+    needs_node()
+    Path("link").symlink_to("y.wal")
+    Path("lost.wal").write_text("runs")
+    config, before = write(SMALL | {"memory": {"db_path": path}}), files()
+    run, dry = peva("run", "-c", config, "--budget-runs", "1"), peva("run", "-c", config, "--dry-run")
+    doctor = peva("doctor", "-c", config)
+    assert problem in run.stderr
+    for ended in (dry, doctor):
+        assert ended.returncode == 1
+        assert f"FAILED memory: {problem}" in ended.stdout
+        assert "will be made" not in ended.stdout
+    assert files() == {*before, Path.cwd() / "peva.yml"}
+
+
 PEVA_FAAS = """
 common:
   duration: 30s
