@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, StrictBool, ValidationInfo, field_validator, model_validator
 
 from peva_env.config.confidence import LEVEL_WANTED, is_level
 from peva_env.config.duration import WANTED, duration_seconds
@@ -68,7 +68,7 @@ class DfaasConfig(Section):
         None,
         description="run the certificate of a complete map again until its verdicts have this confidence, such as 0.95",
     )
-    early_abort: bool = Field(
+    early_abort: StrictBool = Field(
         False, description="end a run as soon as its remaining requests can no longer prevent the verdict OVERLOADED"
     )
     stop_early: Literal["sequential"] | None = Field(
@@ -116,7 +116,7 @@ class DfaasConfig(Section):
     queries_path: str | None = Field(
         None, min_length=1, description="file of Prometheus queries; the built-in queries without it"
     )
-    scaphandre_enabled: bool = Field(False, description="read Scaphandre's power metrics from Prometheus")
+    scaphandre_enabled: StrictBool = Field(False, description="read Scaphandre's power metrics from Prometheus")
     function_pid_regexes: dict[str, str] = Field(
         default_factory=dict,
         description="for a function's power: a regular expression of its process ids or command lines",
@@ -142,8 +142,8 @@ class DfaasConfig(Section):
     k6_options: dict[str, JsonValue] = Field(
         default_factory=dict, description="k6 options for sending requests, such as insecureSkipTLSVerify"
     )
-    k6_dashboard: bool = Field(False, description="write k6's HTML report of each run")
-    k6_log: bool = Field(False, description="show k6's warnings and errors while it runs")
+    k6_dashboard: StrictBool = Field(False, description="write k6's HTML report of each run")
+    k6_log: StrictBool = Field(False, description="show k6's warnings and errors while it runs")
     grafana: GrafanaConfig | None = Field(None, description="where to annotate the campaign")
     seed: int | None = Field(None, ge=0, le=2**63 - 1)
     output_dir: str = Field(DEFAULT_OUTPUT_DIR, min_length=1, description="where artifacts and memory are written")

@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import Field, StrictBool, field_validator
 
 from peva_env.config.section import LARGEST_COUNT, Section
 
@@ -39,7 +39,7 @@ class FunctionOverloadConfig(_LatencyLimits):
     replicas_overload_threshold: int | None = Field(
         None, ge=1, le=LARGEST_COUNT, description="replicas that overload it"
     )
-    backlog: bool | None = Field(None, description="whether a growing queue overloads it")
+    backlog: StrictBool | None = Field(None, description="whether a growing queue overloads it")
 
     def with_rules(self, others: "FunctionOverloadConfig", own_path: str, other_path: str) -> "FunctionOverloadConfig":
         """Return these rules and some others of the same function; the paths are where they stand, for errors.
@@ -87,7 +87,7 @@ class OverloadConfig(_LatencyLimits):
         0.90, ge=0, le=1, description="null: no rule on a function's success"
     )
     replicas_overload_threshold: int | None = Field(15, ge=1, le=LARGEST_COUNT, description="null: no rule on replicas")
-    backlog: bool | None = Field(
+    backlog: StrictBool | None = Field(
         True, description="a function whose queue grows during the run is overloaded; false or null: no rule on it"
     )
     functions: dict[str, FunctionOverloadConfig] = Field(

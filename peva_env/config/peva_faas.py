@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from peva_env.config.campaign import DfaasConfig
@@ -90,6 +90,10 @@ def from_peva_faas(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         del kept["algorithm_entrypoint"]
     for key in ("gateway_url", "prometheus_url"):
         kept[key] = _at_node(kept[key], host)
+    _read_truth(kept, "scaphandre_enabled")
+    if isinstance(kept.get("memory"), dict):
+        kept["memory"] = dict(kept["memory"])
+        _read_truth(kept["memory"], "preload_raw_debug")
     ignored |= _drop_overridden(kept)
     return kept, sorted(ignored | _drop_unknown(kept))
 
@@ -137,6 +141,14 @@ def _is_host(text: str) -> bool:
     except ValueError:
         return False
     return text[0] == "[" and text[-1] == "]"
+
+
+def _read_truth(section: dict[str, Any], key: str) -> None:
+    """Replace a text or number by the truth value that PEVA-FAAS takes it for; here only truth values are."""
+    try:
+        section[key] = TypeAdapter(bool).validate_python(section[key])
+    except (KeyError, ValidationError):  # not there, or no truth value, as its own check will say
+        return
 
 
 def _at_node(url: Any, host: str | None) -> Any:

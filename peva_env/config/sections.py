@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 
 from peva_env.config.section import LARGEST_COUNT, LONGEST_S, Section
 from peva_env.config.sendable import plain_url
@@ -61,7 +61,7 @@ class MemoryConfig(Section):
     preload_core_parquet_dir: str | None = Field(None, description="folder of core tables to merge in at the start")
     export_core_parquet_dir: str | None = Field(None, description="folder for the export of the core tables")
     export_raw_debug_parquet_dir: str | None = Field(None, description="folder for the export of the raw k6 summaries")
-    preload_raw_debug: bool = Field(False, description="merge in the raw k6 summaries too")
+    preload_raw_debug: StrictBool = Field(False, description="merge in the raw k6 summaries too")
     schema_version: str = Field("peva_faas_mem_v1", min_length=1, description="schema label of the memory")
 
     @field_validator("db_path", "preload_core_parquet_dir", "export_core_parquet_dir", "export_raw_debug_parquet_dir")

@@ -146,6 +146,15 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
             {"configurations": [{"fetch": 10}, {"fetch": True}]},
             "configurations[1].fetch = True: must be a number, not true (YAML reads yes and on as true",
         ),
+        ({"early_abort": "yes"}, "early_abort = 'yes': must be true or false"),
+        ({"k6_log": "true"}, "k6_log = 'true': must be true or false"),
+        ({"overload": {"backlog": "no"}}, "overload.backlog = 'no': must be true or false"),
+        ({"overload": {"backlog": 1}}, "overload.backlog = 1: must be true or false"),
+        ({"memory": {"preload_raw_debug": "on"}}, "memory.preload_raw_debug = 'on': must be true or false"),
+        (
+            {"functions": [{"name": "a", "overload": {"backlog": "yes"}}]},
+            "functions[0].overload.backlog = 'yes': must be true or false",
+        ),
         ({"configurations": [{"fetch": False}]}, "configurations[0].fetch = False: must be a number, not false"),
         ({"cooldown": {"max_wait_seconds": float("inf")}}, "cooldown.max_wait_seconds = inf: must be a finite number"),
         (

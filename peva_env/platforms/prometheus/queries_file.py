@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, StrictBool, ValidationError, field_validator
 
 from peva_env.config import Section, duration_seconds, explain_problem, read_mapping
 from peva_env.errors import ConfigError
@@ -58,7 +58,7 @@ def load_queries(path: str | Path | None) -> dict[str, Query]:
 class _Entry(Section):
     name: str
     query: str = Field(min_length=1)
-    range: bool = True
+    range: StrictBool = True
     step: str | int = "10s"
     enabled_if: Literal["scaphandre"] | None = None
 
