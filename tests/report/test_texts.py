@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
-from peva_env.maps import NodeMap
+from peva_env.maps import NodeMap, savings_of
 from peva_env.report.data.canary_data import canary_data
 from peva_env.report.data.curve_data import curve_data
 from peva_env.report.texts import certificate, headline
 from peva_env.report.texts.failures import failures_of
+from peva_env.report.texts.savings import savings_entries
 from peva_env.report.texts.summary import map_counts
 from peva_env.space import Config, ConfigSpace, Dominance
 from tests.support.builders import function
@@ -139,6 +140,28 @@ def test_a_node_that_bears_nothing_is_told_so() -> None:
         "No load that node-7 bears was found.",
         "0 of 15 configurations of the map are known; 0 were measured.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("n_rates", "n_measured", "said"),
+    [
+        (1, 1, "The only configuration of the map is known; 1 was measured."),
+        (1, 0, "0 of 1 configuration of the map is known; 0 were measured."),
+        (2, 2, "All 2 configurations of the map are known; 2 were measured."),
+        (2, 1, "1 of 2 configurations of the map is known; 1 was measured."),
+    ],
+)
+def test_how_much_is_known_reads_well_of_one_configuration_too(n_rates: int, n_measured: int, said: str) -> None:
+    space = ConfigSpace({"a": range(1, n_rates + 1)})
+    one = node_map(
+        space, [run for a in range(1, n_measured + 1) for run in slow([("a", a)], 40)], dominance="one_sided"
+    )
+    assert list(headline(one))[-1] == said
+
+
+def test_one_run_more_than_the_cartesian_agent_made_reads_well() -> None:
+    one = node_map(SPACE, [*slow([("a", 10)], 90)[:1], *slow([("a", 20)], 90)[:1]], dominance="one_sided")
+    assert dict(savings_entries(savings_of(one)))["saved so far"] == "nothing; 1 run more was made"
 
 
 def test_failures_are_counted_by_function_and_kind_by_rule_and_by_why_a_run_measured_nothing() -> None:

@@ -6,10 +6,11 @@ from statistics import fmean
 
 from peva_env.config import LATENCIES
 from peva_env.contracts import Verdict
+from peva_env.inference import MonotoneMap
 from peva_env.maps import NodeMap
 from peva_env.memory import rules_in
 from peva_env.report.texts.certificate import is_sure, load_to_plan_with
-from peva_env.report.texts.formats import confidence_text, isolated, load_text
+from peva_env.report.texts.formats import confidence_text, count_text, isolated, load_text
 from peva_env.rules import MEAN_SUCCESS, SUCCESS_OF, WHOLE_RUN
 from peva_env.space import Config, config_key
 
@@ -34,11 +35,18 @@ def headline(node_map: NodeMap) -> Iterator[str]:
     broken = _breaks_first(node_map)
     if broken:
         yield broken
-    known = node_map.known
-    n_known, n_measured = known.n_configs - known.n_unknown, len(node_map.runs)
-    what = "All" if not known.n_unknown else f"{n_known:,} of"
-    are = "is" if known.n_configs == 1 else "are"
-    yield f"{what} {known.n_configs:,} configurations of the map {are} known; {n_measured:,} were measured."
+    yield _how_much_is_known(node_map.known, len(node_map.runs))
+
+
+def _how_much_is_known(known: MonotoneMap, n_measured: int) -> str:
+    n_known, configurations = known.n_configs - known.n_unknown, count_text(known.n_configs, "configuration")
+    if known.n_unknown:
+        what = f"{n_known:,} of {configurations}"
+    else:
+        what = "The only configuration" if known.n_configs == 1 else f"All {configurations}"
+    are = "is" if 1 in (n_known, known.n_configs) else "are"
+    were = "was" if n_measured == 1 else "were"
+    return f"{what} of the map {are} known; {n_measured:,} {were} measured."
 
 
 def _bears(node_map: NodeMap, config: Config) -> str:

@@ -16,7 +16,9 @@ def savings_entries(savings: Savings) -> Iterator[Entry]:
         share = savings.runs_saved / savings.runs
         yield term, f"{count_text(savings.runs_saved, 'run')} ({100 * share:.1f} %), {span_text(savings.saved_s)}"
     else:
-        yield term, f"nothing; {-savings.runs_saved:,} runs more were made" if savings.runs_saved else "nothing"
+        n_more = -savings.runs_saved
+        more = f"; {count_text(n_more, 'run')} more {'was' if n_more == 1 else 'were'} made" if n_more else ""
+        yield term, f"nothing{more}"
 
 
 def method_text(node_map: NodeMap, savings: Savings) -> str:
