@@ -84,9 +84,12 @@ def ask(node_map: NodeMap, config: Iterable[tuple[str, int]]) -> LoadAnswer:
         ConfigError: the configuration is not on the map, or the map has no valid run.
     """
     known = node_map.known
-    asked = sorted(config)
-    if asked not in known.space:  # a function without load is absent, unless campaigns have it at rate 0
-        asked = [pair for pair in asked if pair[1]]
+    rates_rps = dict(zip(known.space.functions, known.space.rates_rps, strict=True))
+    whole = sorted(config)
+    # A function without load is absent, unless campaigns have it at rate 0.
+    present = [(name, rate) for name, rate in whole if rate or 0 in rates_rps.get(name, ())]
+    loaded = [(name, rate) for name, rate in present if rate]
+    asked = next((one for one in (whole, present, loaded) if one in known.space), whole)
     if asked not in known.space:
         raise ConfigError(f"{asked} is not on this map; read_map(memory, configs=[...]) reads one that has it")
     if not node_map.runs:

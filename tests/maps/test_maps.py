@@ -443,6 +443,13 @@ def test_a_contradicted_one_names_what_contradicts(memory: Path) -> None:
     assert [one.config for one in answer.because] == [pair(10, 10), pair(30, 30)]
 
 
+def test_a_question_without_load_is_about_the_functions_that_campaigns_have_at_rate_0(memory: Path) -> None:
+    remember(memory, [event([("a", 0)]), event([("b", 10)])])
+    nothing = [("a", 0), ("b", 0)]
+    answer = ask(read_map(memory, configs=[nothing]), nothing)
+    assert (answer.config, answer.verdict) == ([("a", 0)], OK)
+
+
 def test_a_question_off_the_map_says_how_to_ask_it(asked: NodeMap) -> None:
     with pytest.raises(ConfigError, match="not on this map; read_map"):
         ask(asked, pair(11, 10))
