@@ -11,7 +11,7 @@ from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.maps.node_map import CampaignRecord
 from peva_env.maps.recorded_space import RecordedRates, read_recorded
-from peva_env.memory import RECHECK_AGENT, REFINED, fleet_node, node_name, parsed_context, read_events
+from peva_env.memory import LAST_S, RECHECK_AGENT, REFINED, fleet_node, node_name, parsed_context, read_events
 from peva_env.space import ConfigKey
 
 _MANY = 5
@@ -92,8 +92,8 @@ class RecordedCampaigns:
             MemoryStoreError: it is no JSON object.
         """
         query = (
-            "SELECT context_json FROM run_sessions WHERE context_hash = ? "
-            "ORDER BY repetition = ? DESC, started_at DESC, run_id DESC LIMIT 1"
+            "SELECT context_json FROM run_sessions s WHERE context_hash = ? "  # noqa: S608
+            f"ORDER BY repetition = ? DESC, {LAST_S} DESC, run_id DESC LIMIT 1"
         )
         row = self.connection.execute(query, self._parameters).fetchone()
         try:

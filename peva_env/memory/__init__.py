@@ -22,7 +22,7 @@ from peva_env.memory.ledger import RunLedger
 from peva_env.memory.recheck_ledger import RecheckLedger
 from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, MAX_REPETITION, RECHECK_AGENT, TABLES
 from peva_env.memory.scoutings import NO_REPETITION, scouted_steps
-from peva_env.memory.session_rules import SessionRules, judged_by, other_rules, rules_in, session_rules
+from peva_env.memory.session_rules import LAST_S, SessionRules, judged_by, other_rules, rules_in, session_rules
 from peva_env.memory.snapshot import memory_files, reading
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION, DuckDBMemoryStore, Session
 from peva_env.memory.summary import CampaignSummary, ContextSummary, MemorySummary, summarize_memory
@@ -36,6 +36,7 @@ __all__ = [
     "DEBUG_TABLES",
     "DEFAULT_SCHEMA_VERSION",
     "EVENT_COLUMNS",
+    "LAST_S",
     "MAX_REPETITION",
     "NO_REPETITION",
     "RECHECK_AGENT",

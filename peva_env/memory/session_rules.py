@@ -12,6 +12,10 @@ from peva_env.contracts import EventKind, ExecutionEvent
 from peva_env.memory.contexts import RULES, parsed_context
 from peva_env.rules import judge_again
 
+LAST_S = """greatest(s.started_at, s.ended_at,
+    (SELECT max(e.ended_at) FROM execution_events e WHERE e.run_id = s.run_id))"""
+"""SQL expression of when a session ``s`` last did something: a campaign of a name goes on later than it began."""
+
 
 class SessionRules(NamedTuple):
     """The overload rules of a campaign, and how long its runs were to last in seconds."""

@@ -15,7 +15,8 @@ from peva_env.contracts import UNEVEN, EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.inference import MonotoneMap
 from peva_env.maps import NodeMap, ask, cartesian_configs, compare, predict, read_map
-from peva_env.memory import DuckDBMemoryStore, Session, context_hash
+from peva_env.memory import CORE_TABLES, DuckDBMemoryStore, Session, context_hash
+from peva_env.memory.parquet import export_tables, load_recording
 from peva_env.space import ConfigSpace, Dominance, config_key
 from tests.support.builders import event, function
 from tests.support.maps import LATENCY_CONTEXT, RATES, clear_run, not_run, pair, remember, remember_latencies, square
@@ -552,6 +553,28 @@ def test_the_rules_of_the_last_campaign_judge_the_runs_of_all(tmp_path: Path) ->
     assert node_map.context["overload"]["p95_ms_max"] == 70
     assert "judged anew by the rules of the last campaign: 9 runs of campaigns with other rules" in node_map.notes
     assert read_map(path, rules=OverloadConfig()).known.verdict(pair(30, 30)) is OK
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["complete", "killed"])
+def test_a_campaign_of_a_name_that_goes_on_is_the_last_one_again(tmp_path: Path, ends: bool) -> None:
+    """Rules that were changed and changed back, under one name: the first campaign goes on."""
+    path = remember_latencies(tmp_path / "m.duckdb")
+    strict = LATENCY_CONTEXT | {"overload": OverloadConfig(p95_ms_max=70).as_context()}
+    of = context_hash(LATENCY_CONTEXT)
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        store.open_session(Session("strict", 1, of, strict))
+        store.close_session("strict", EndStatus.COMPLETE)
+        store.open_session(Session(f"run-{of}", 1, of, LATENCY_CONTEXT))
+        if ends:
+            store.close_session(f"run-{of}", EndStatus.COMPLETE)
+        else:
+            run = event(pair(10, 10), 9, run_id=f"run-{of}", context_hash=of)
+            store.insert_events([store.clock.ordered(run)])
+        folder = tmp_path / "core"
+        export_tables(store.database.connection, CORE_TABLES, folder)
+    assert read_map(path).context["overload"] == LATENCY_CONTEXT["overload"]
+    assert load_recording(folder).contexts[of]["overload"] == LATENCY_CONTEXT["overload"]
 
 
 def test_the_last_campaign_is_the_one_that_began_last_though_the_clock_was_set_back(

@@ -23,7 +23,7 @@ from peva_env.memory.parquet.recording_files import (
     open_recording,
     recording_title,
 )
-from peva_env.memory.session_rules import SessionRules, rules_in, session_rules
+from peva_env.memory.session_rules import LAST_S, SessionRules, rules_in, session_rules
 from peva_env.memory.store import DEFAULT_SCHEMA_VERSION
 from peva_env.memory.tensors import EVENT_QUERY, RUN_QUANTITIES, Codebook, Coded, Rows, rows_of_batch
 from peva_env.rules import judge_again
@@ -169,7 +169,8 @@ def load_recording(
 
 
 def _contexts(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> Contexts:
-    query = "SELECT context_hash, arg_max(context_json, (started_at, run_id)) FROM run_sessions GROUP BY ALL"
+    sessions = f"SELECT *, {LAST_S} AS last_s FROM run_sessions s"  # noqa: S608
+    query = f"SELECT context_hash, arg_max(context_json, (last_s, run_id)) FROM ({sessions}) GROUP BY ALL"  # noqa: S608
     contexts = {}
     for name, text in connection.execute(query).fetchall():
         try:
