@@ -3,10 +3,9 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from itertools import count
-from typing import Any
 
 import duckdb
 
@@ -16,6 +15,7 @@ from peva_env.memory import existing_file, file_locks
 from peva_env.memory.connecting import connect_duckdb
 from peva_env.memory.duckdb_errors import ANOTHER_FILE, duckdb_problem, naming
 from peva_env.memory.file_locks import Identity
+from peva_env.memory.inserts import insert
 from peva_env.memory.schema import TABLES
 from peva_env.memory.schema_check import inspect_database
 from peva_env.system import local_path, raise_end, uninterrupted
@@ -287,26 +287,6 @@ class Database:
                 "memory_schema_meta",
                 {"schema_version": self.schema_version, "created_at": time.time(), "package_version": __version__},
             )
-
-
-def insert(connection: duckdb.DuckDBPyConnection, table: str, record: Mapping[str, Any]) -> None:
-    """Insert one row given as a mapping from column to value."""
-    marks = ", ".join("?" * len(record))
-    connection.execute(f"INSERT INTO {table} ({', '.join(record)}) VALUES ({marks})", list(record.values()))  # noqa: S608
-
-
-def insert_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows, each with a value for every column, by one statement.
-
-    Several rows are a list for each column: DuckDB takes longer to plan a row of values than to insert it.
-    """
-    if len(rows) == 1:  # for which lists take longer
-        marks = ", ".join("?" * len(rows[0]))
-        connection.execute(f"INSERT INTO {table} VALUES ({marks})", list(rows[0]))  # noqa: S608
-    elif rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        each = ", ".join(["unnest(?)"] * len(columns))
-        connection.execute(f"INSERT INTO {table} SELECT {each}", columns)
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

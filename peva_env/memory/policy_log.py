@@ -4,7 +4,8 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
+from peva_env.memory.event_writer import PolicyUpdate
+from peva_env.memory.store import DuckDBMemoryStore, Session
 
 
 class PolicyLog:

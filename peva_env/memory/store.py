@@ -4,28 +4,23 @@ Every write is one transaction; when a method that writes returns, DuckDB has fl
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
-from itertools import batched
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from peva_env.contracts import EndReason, EndStatus, ExecutionEvent
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.clock import MemoryClock
 from peva_env.memory.contexts import campaign_text, hashes_of, parsed_context
-from peva_env.memory.database import Database, insert, insert_rows
-from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_record, event_row, read_events
+from peva_env.memory.database import Database
+from peva_env.memory.event_rows import read_events
+from peva_env.memory.event_writer import EventWriter, PolicyUpdate
+from peva_env.memory.inserts import insert
 from peva_env.memory.schema import RECHECK_AGENT
 from peva_env.memory.session_rules import SessionRules, session_rules
-from peva_env.space import ConfigKey
 
 DEFAULT_SCHEMA_VERSION = "peva_faas_mem_v1"
-
-_ROWS_AT_A_TIME = 1000
-"""Rows of one INSERT, which are in RAM twice."""
 
 _LOG_ONLY = "SET wal_autocheckpoint = '1TB'"
 """During a campaign DuckDB only appends to its log, and checkpoints it when the memory is closed: one of some 2,500
@@ -54,19 +49,6 @@ class Session:
     package_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyUpdate:
-    """One update of a policy: its time (seconds since the epoch), mode, number of events, and the score it reported."""
-
-    run_id: str
-    update_index: int
-    updated_at: float
-    policy: str
-    mode: str
-    n_events: int
-    score: float | None = None
-
-
 class DuckDBMemoryStore:
     """Reads and writes the memory's tables. ``path`` may be ``:memory:``.
 
@@ -83,7 +65,7 @@ class DuckDBMemoryStore:
     def __init__(self, path: str | Path, schema_version: str = DEFAULT_SCHEMA_VERSION) -> None:
         self.database = Database(str(path), schema_version)
         self.clock = MemoryClock()
-        self._catalogued: set[str] = set()
+        self._writer = EventWriter(self.database)
 
     def startup(self) -> None:
         """Open the file, or create it, and check its schema. Sessions still marked as running are marked as crashed.
@@ -95,7 +77,7 @@ class DuckDBMemoryStore:
         if self.database.is_open:
             return
         self.database.open()
-        self._catalogued = set()  # the file may be another one than before
+        self._writer.begin()
         self.mark_crashed_sessions()
 
     def mark_crashed_sessions(self) -> None:
@@ -137,13 +119,7 @@ class DuckDBMemoryStore:
         Raises:
             MemoryStoreError: a different event is stored under the same key, or the file cannot be written.
         """
-        try:
-            return self._insert(events, batched(events, _ROWS_AT_A_TIME), updates)
-        except MemoryStoreError as error:
-            # Only now check for repeats: a check before each insert, or INSERT OR IGNORE, would double its cost.
-            if isinstance(error.__cause__, duckdb.ConstraintException):
-                return self._insert(events, ((event,) for event in events if not self._has(event)), updates)
-            raise
+        return self._writer.insert(events, updates)
 
     def events(self, context_hash: str, repetition: int | None = None) -> list[ExecutionEvent]:
         """Return the events of a context, of one repetition or of all, in the order of their measurement.
@@ -275,67 +251,6 @@ class DuckDBMemoryStore:
 
     def _stored_hashes(self, context_hash: str) -> list[str]:
         return hashes_of(self.database.connection, context_hash)
-
-    def _insert(
-        self,
-        events: Sequence[ExecutionEvent],
-        new: Iterable[Sequence[ExecutionEvent]],
-        updates: Sequence[PolicyUpdate],
-    ) -> int:
-        """Store those of the events that are ``new``, some at a time, and return how many these were."""
-        n_new = 0
-        catalogued = set(self._catalogued)
-        with self.database.transaction("store an event") as connection:
-            for some in new:
-                _insert_events(connection, some, catalogued)
-                n_new += len(some)
-            for update in updates if n_new or not events else ():
-                connection.execute("INSERT INTO policy_updates VALUES (?, ?, ?, ?, ?, ?, ?)", list(astuple(update)))
-        self._catalogued = catalogued
-        return n_new
-
-    def _has(self, event: ExecutionEvent) -> bool:
-        row = self.database.connection.execute(
-            f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events "  # noqa: S608
-            "WHERE config_id = ? AND iteration = ? AND repetition = ? AND run_id = ?",
-            list(event.event_key),
-        ).fetchone()
-        if row is None:
-            return False
-        if event_from_record(dict(zip(EVENT_COLUMNS, row, strict=True))) != event_from_record(event_record(event)):
-            raise MemoryStoreError(
-                f"memory {self.database.path}: another event is stored under {event.event_key}; events never change"
-            )
-        return True
-
-
-def _insert_events(
-    connection: duckdb.DuckDBPyConnection, events: Sequence[ExecutionEvent], catalogued: set[str]
-) -> None:
-    insert_rows(connection, "execution_events", [event_row(event) for event in events])
-    _catalogue(connection, {event.config_id: event.config_key for event in events if event.config_id not in catalogued})
-    catalogued.update(event.config_id for event in events)
-    summaries = [
-        [*event.event_key, json.dumps(event.raw_summary, separators=(",", ":"))]
-        for event in events
-        if event.raw_summary is not None
-    ]
-    insert_rows(connection, "k6_raw_summaries", summaries)
-
-
-def _catalogue(connection: duckdb.DuckDBPyConnection, keys: Mapping[str, ConfigKey]) -> None:
-    """Describe configurations that the catalogue lacks. INSERT OR IGNORE would take twice as long as to look first."""
-    if not keys:
-        return
-    marks = ", ".join("?" * len(keys))
-    there = connection.execute(f"SELECT config_id FROM config_catalog WHERE config_id IN ({marks})", list(keys))  # noqa: S608
-    described = {config_id for (config_id,) in there.fetchall()}
-    rows = [
-        [config_id, list(names), list(rates), len(names), sum(rates)]
-        for config_id, (names, rates) in keys.items()
-        if config_id not in described
-    ]
-    insert_rows(connection, "config_catalog", rows)
 
 
 def _session_record(session: Session, started_at: float) -> dict[str, Any]:

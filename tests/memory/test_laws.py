@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peva_env.contracts import EndStatus, ExecutionEvent
+from peva_env.memory.event_writer import PolicyUpdate
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.schema import TABLES
-from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
+from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.tensors.cache import TensorCache
 from tests.support.builders import event, session
 from tests.support.strategies import events

@@ -26,7 +26,8 @@ from peva_env.contracts import EndStatus, ExecutionEvent, NodeMeasurement, Verdi
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
 from peva_env.memory import reading, schema
 from peva_env.memory.duckdb_errors import duckdb_problem, naming
-from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate, Session
+from peva_env.memory.event_writer import PolicyUpdate
+from peva_env.memory.store import DuckDBMemoryStore, Session
 from tests.support.builders import event, full, function, session, small_disk, without_privileges
 from tests.support.running_memory import RunningMemory, held
 from tests.support.strategies import events

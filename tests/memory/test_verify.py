@@ -9,7 +9,8 @@ import pytest
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.memory.contexts import context_hash
-from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
+from peva_env.memory.event_writer import PolicyUpdate
+from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.summary import summarize_memory
 from peva_env.memory.verify import Discrepancy, verify
 from peva_env.rules import apply_rules, judge, judge_aborted

@@ -17,10 +17,11 @@ import pytest
 
 from peva_env.contracts import EndStatus
 from peva_env.errors import ConfigError, MemoryStoreError, SchemaMismatchError
+from peva_env.memory.event_writer import PolicyUpdate
 from peva_env.memory.parquet.checkpoint import ParquetCheckpoint
 from peva_env.memory.parquet.checksum import is_as_written
 from peva_env.memory.parquet.table_merge import merge_tables
-from peva_env.memory.store import DuckDBMemoryStore, PolicyUpdate
+from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.system import replacing
 from tests.support.builders import event, full, rewrite_table, session, small_disk
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
 from peva_env.errors import MemoryStoreError
 from peva_env.memory import CORE_TABLES, DEBUG_TABLES, DuckDBMemoryStore, Session, verify
+from peva_env.memory.event_writer import PolicyUpdate
 from peva_env.memory.parquet import ParquetCheckpoint, campaign_names, load_recording, merge_memories
 from peva_env.memory.schema import IMPORTED
-from peva_env.memory.store import PolicyUpdate
 from tests.support.builders import event, rewrite_table, session
 
 STARTED_AT = 1_790_000_000.0
