@@ -54,7 +54,9 @@ def test_the_application_is_measured_and_asked_as_the_page_says() -> None:
     (code,) = (block.text for block in _BLOCKS if block.language == "python")
     Path("app.py").write_text(code)
     port = free_port()
-    write(_OWN | {"duration": "1s", "cooldown": {"sleep_step_seconds": 0.2}}, port)
+    assert _OWN["rate_strategy"] == {"type": "linear", "min_rate": 40, "max_rate": 160, "step": 40}
+    short = {"rate_strategy": {"type": "custom", "rates": [80, 160]}, "duration": "1s"}  # two of the page's four rates
+    write(_OWN | short | {"cooldown": {"sleep_step_seconds": 0.2}}, port)
     server = subprocess.Popen([sys.executable, "-m", "uvicorn", "app:app", "--port", str(port), "--log-level", "error"])
     try:
         assert wait_until(lambda: answers(port))
