@@ -35,10 +35,14 @@ def diff(
     functions: Functions = None,
     context: Annotated[
         tuple[str, str] | None,
-        typer.Option(help="Names of nodes, or context hashes or prefixes, before and after; default: measured last."),
+        typer.Option(
+            metavar="BEFORE AFTER",
+            help="Names of nodes, or context hashes or prefixes, before and after; default: measured last.",
+        ),
     ] = None,
     repetition: Annotated[
-        tuple[int, int] | None, typer.Option(help="Repetitions before and after; default: the last.")
+        tuple[int, int] | None,
+        typer.Option(metavar="BEFORE AFTER", help="Repetitions before and after; default: the last."),
     ] = None,
     tolerate: Annotated[
         float,

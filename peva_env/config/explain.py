@@ -20,6 +20,7 @@ _LONGEST_WORD = 120
 """Characters of a name that a message shows: a key of a file may have millions."""
 
 _TEXT = "must be text; where YAML reads something else, write it in quotes"
+_KEYS_AND_VALUES = "must hold keys and values, each as `key: value`"
 _REMEDIES = {
     "string_type": _TEXT,
     "bool_type": "must be true or false",
@@ -30,10 +31,10 @@ _REMEDIES = {
     "float_type": "must be a number",
     "float_parsing": "must be a number",
     "finite_number": "must be a finite number",
-    "list_type": "must be a list, for example [a, b]",
-    "dict_type": "must hold keys and values",
-    "model_type": "must hold keys and values",
-    "model_attributes_type": "must hold keys and values",
+    "list_type": "must be a list: its values in [ ], or each on a line of its own after '- '",
+    "dict_type": _KEYS_AND_VALUES,
+    "model_type": _KEYS_AND_VALUES,
+    "model_attributes_type": _KEYS_AND_VALUES,
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "recursion_loop": "must not contain itself",

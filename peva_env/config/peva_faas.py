@@ -99,8 +99,9 @@ def from_peva_faas(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _sections(data: Mapping[str, Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    common, plugins = ({} if data.get(key) is None else data[key] for key in _SECTIONS)
-    section = plugins.get("peva_faas", None if plugins else {}) if isinstance(plugins, dict) else None
+    common, plugins = (_or_empty(data.get(key)) for key in _SECTIONS)
+    has_section = isinstance(plugins, dict) and ("peva_faas" in plugins or not plugins)
+    section = _or_empty(plugins.get("peva_faas")) if has_section else None
     if not isinstance(common, dict) or not isinstance(section, dict):
         names = [] if section is not None or not isinstance(plugins, dict) else map(str, plugins)
         if misspelt := nearest_name("peva_faas", names, cutoff=_NEAR):
@@ -110,6 +111,11 @@ def _sections(data: Mapping[str, Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
             "with 'peva_faas: {}' under 'plugins' all have their defaults"
         )
     return common, section
+
+
+def _or_empty(section: Any) -> Any:
+    """Return a section, with no keys where YAML reads nothing: each of its lines may be a comment."""
+    return {} if section is None else section
 
 
 def _merge(base: Mapping[Any, Any], override: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -34,7 +34,8 @@ def output_file(
     if target in [Path(os.path.realpath(one)) for one in inputs]:
         raise ConfigError(f"{option} {path}: is another file of this command; give another name")
     try:
-        is_taken = target.exists() and not (target.is_file() and is_own(target))
+        # Not of the target: the path of a pipe, as of /dev/stdout, does not lead to it.
+        is_taken = path.exists() and not (path.is_file() and is_own(target))
     except OSError as error:
         raise PevaError(f"{option} {path}: cannot be read: {error.strerror}; give another name") from error
     if is_taken:

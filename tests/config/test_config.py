@@ -104,6 +104,8 @@ def test_the_memory_lies_beside_the_artifacts_unless_it_is_placed() -> None:
             "functions[0].rate_strategy.max: unknown key; did you mean 'max_rate'?",
         ),
         ({"functions": []}, "functions = []"),
+        ({"functions": {"fetch": {}}}, "functions: must be a list: its values in [ ], or each on a line of its own"),
+        ({"functions": ["fetch"]}, "functions[0] = 'fetch': must hold keys and values, each as `key: value`"),
         ({"functions": [{"name": "a", "method": "FETCH"}]}, "functions[0].method = 'FETCH'"),
         ({"functions": [{"name": "a", "source": "main.py"}]}, "functions/hello.py:hello"),
         ({"functions": [{"name": "a", "port": 70000}]}, "functions[0].port = 70000"),

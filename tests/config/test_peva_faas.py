@@ -156,7 +156,16 @@ def test_our_own_keys_keep_their_rules_in_it(tmp_path: Path) -> None:
         section(tmp_path, dominance="both")
 
 
-@pytest.mark.parametrize("text", ["common:", "plugins:", "plugins: {peva_faas: {}}", "common: {}\nplugins: {}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "common:",
+        "plugins:",
+        "plugins: {peva_faas: {}}",
+        "plugins:\n  peva_faas:\n    # duration: 3s",
+        "common: {}\nplugins: {}",
+    ],
+)
 def test_a_file_without_keys_has_the_defaults_of_peva_faas(tmp_path: Path, text: str) -> None:
     config, ignored = load(tmp_path, text)
     assert ignored == ""

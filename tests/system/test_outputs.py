@@ -49,6 +49,17 @@ def test_what_is_no_regular_file_is_refused_unread(tmp_path: Path) -> None:
             output_file("--out", taken, what="a list", is_own=lambda path: pytest.fail(f"{path} would be read"))
 
 
+def test_a_pipe_that_a_descriptor_names_is_refused() -> None:
+    """As ``--out /dev/stdout`` before ``| cat``: the path of the link does not lead there."""
+    reading, writing = os.pipe()
+    try:
+        with pytest.raises(ConfigError, match="exists and is not a list; give another name"):
+            asked(Path(f"/dev/fd/{writing}"))
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
 def test_a_file_of_the_command_is_refused_whatever_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_bytes(MARK)

@@ -102,7 +102,8 @@ def _problem(file: CsvFile, functions: Sequence[str], per_function: Sequence[str
         optional=(*_OF_NODE, *(f"{column}_{name}" for name in functions for column in _OF_FUNCTION)),
     )
     if damage or not functions:
-        return damage or "there is no column function_X"
+        header = ", ".join(file.header.cells)
+        return damage or f"there is no column function_X in the header, which is {shortened(header)!r}"
     for name in functions:
         try:
             require_function_name(name)

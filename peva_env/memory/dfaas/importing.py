@@ -41,10 +41,10 @@ def import_dfaas(
         MemoryStoreError: a file cannot be read, or lacks runs of its campaign in the memory, or has other values of
             them, or the memory cannot be written; nothing is changed.
     """
-    if not 1 <= cores <= LARGEST_COUNT or not (ram_gib is None or 0 < ram_gib <= LARGEST_COUNT):
-        raise ConfigError(
-            f"cores = {cores}, ram_gib = {ram_gib}: a node needs 1 to {LARGEST_COUNT:,} cores, and as many GiB of RAM"
-        )
+    if not 1 <= cores <= LARGEST_COUNT:
+        raise ConfigError(f"cores = {cores}: a node needs 1 to {LARGEST_COUNT:,}")
+    if ram_gib is not None and not 0 < ram_gib <= LARGEST_COUNT:
+        raise ConfigError(f"ram_gib = {ram_gib:g}: must be above 0 and at most {LARGEST_COUNT:,}")
     units = Units(latency_unit, cores, duration_s, None if ram_gib is None else ram_gib * 2**30)
     rules = rules or OverloadConfig()
     return import_recordings(

@@ -126,8 +126,8 @@ def _rates(row: Row, functions: Sequence[str]) -> Rates:
         if said != name and not is_absent:
             raise ValueError(f"function_{name} is {shortened(said)!r}, an unknown function")
         if is_absent != (rate is None):
-            rate_said = shortened(row[f"rate_function_{name}"])
-            raise ValueError(f"rate_function_{name} is {rate_said!r}, function_{name} {shortened(said)!r}")
+            there, missing = (RATE, "function_") if is_absent else ("function_", RATE)
+            raise ValueError(f"{there}{name} is {shortened(row[there + name])!r}, but {missing}{name} is missing")
         if rate is not None:
             rates[name] = rate
     if not rates:
@@ -170,7 +170,9 @@ def _function(row: Row, name: str, rate_rps: int, units: Units) -> FunctionMeasu
 def _success_rate(row: Row, name: str) -> float:
     column = f"success_rate_function_{name}"
     success_rate = number(row, column)
-    if success_rate is None or success_rate > 1:
+    if success_rate is None:
+        raise ValueError(f"{column} is missing")
+    if success_rate > 1:
         raise ValueError(f"{column} is {shortened(row[column])!r}, not within 0 and 1")
     return success_rate
 

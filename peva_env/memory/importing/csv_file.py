@@ -38,6 +38,9 @@ _MAX_SHOWN = 60
 
 _DESCRIPTORS = ("/dev/fd", "/dev/stdin", "/proc")
 
+_TOLD_SEPARATOR = re.compile(r'"?sep=[,;\t|]?"?\s*', re.IGNORECASE)
+"""A first line that tells Excel the separator."""
+
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
@@ -191,6 +194,8 @@ def read_csv(path: Path) -> CsvFile:
     """
     source = read_source(path)
     texts = list(dropwhile(lambda line: not line[1].strip(), enumerate(_NEWLINE.split(source.text), 1)))
+    if texts and _TOLD_SEPARATOR.fullmatch(texts[0][1]):
+        del texts[0]  # the lines below it tell as much
     separator = _separator(list(islice((text for _, text in texts if text.strip()), 2)))
     texts = [(number, text) for number, text in texts if text.strip() or separator in text]
     lines = [_line(number, text, separator) for number, text in texts]

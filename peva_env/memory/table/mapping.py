@@ -28,7 +28,11 @@ class Value(Section):
 
 
 def _column(value: object) -> object:
-    return {"column": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"column": value}
+    if not isinstance(value, dict | Value):  # a column's name that YAML reads as a number, a date, true or false
+        raise ValueError("must be the name of a column, in quotes, or hold column or constant")
+    return value
 
 
 Mapped = Annotated[Value, BeforeValidator(_column)]

@@ -57,8 +57,9 @@ def parse_node(node: Mapping[str, Any] | str) -> SimulatedNode:
         ConfigError: a key or value is wrong, the preset is unknown, or the file cannot be read; the message is one line
             that names it.
     """
+    file = ""
     if isinstance(node, str) and node.endswith(".json"):
-        node = _read(node)
+        file, node = f"{node}: ", _read(node)
     elif isinstance(node, str):
         if node not in PRESETS:
             presets = ", ".join(sorted(PRESETS))
@@ -67,7 +68,7 @@ def parse_node(node: Mapping[str, Any] | str) -> SimulatedNode:
     try:
         return SimulatedNode.model_validate(node)
     except ValidationError as error:
-        raise ConfigError(_first(error)) from error
+        raise ConfigError(f"{file}{_first(error)}") from error
 
 
 def _read(path: str) -> Any:

@@ -58,6 +58,9 @@ GERMAN = TEXT.replace(",", ";").replace("0.95", "0,95")
         (TEXT.replace("\n", "\r\n").encode(), ("UTF-8", "commas")),
         (TEXT.replace("\n", "\r").encode(), ("UTF-8", "commas")),
         (TEXT.replace(",", " , ").replace("\n", "\n\n").encode(), ("UTF-8", "commas")),
+        (f"sep=,\r\n{TEXT}".encode(), ("UTF-8", "commas")),
+        (f'"sep=;"\n\n{GERMAN}'.encode("utf-8-sig"), ("UTF-8 with BOM", "semicolons", "decimal commas")),
+        (("sep=\t\n" + TEXT.replace(",", "\t")).encode(), ("UTF-8", "tabs")),
         (TEXT.replace("figlet", '"figlet"').replace("rate", '"rate"').encode(), ("UTF-8", "commas")),
     ],
 )

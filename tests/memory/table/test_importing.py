@@ -295,7 +295,18 @@ def test_numbers_that_contradict_each_other_are_refused(
             "functions: [{name: a, rate_rps: x, success_rate: y, latency: {units: ms}}]",
             "functions\\[0\\].latency.units: unknown key; did you mean 'unit'",
         ),
-        ("functions: [{name: a, rate_rps: 2024-01-01, success_rate: y}]", "rate_rps = 2024-01-01: must hold keys"),
+        (
+            "functions: [{name: a, rate_rps: 2024-01-01, success_rate: y}]",
+            "rate_rps = 2024-01-01: must be the name of a column, in quotes",
+        ),
+        (
+            "functions: [{name: a, rate_rps: yes, success_rate: y}]",
+            "rate_rps = True: must be the name of a column, in quotes",
+        ),
+        (
+            "functions: [{name: a, rate_rps: x, success_rate: y, cpu_pct: 2}]",
+            "cpu_pct = 2: must be the name of a column, in",
+        ),
         ("functions: [{name: a, success_rate: y}]", "functions\\[0\\].rate_rps: is required"),
         ("functions: [{rate_rps: x, success_rate: y}]", "functions\\[0\\]: give name or name_column"),
         ("functions: [{name: a, rate_rps: x}]", "functions\\[0\\]: give success_rate, or requests and failures"),
