@@ -126,5 +126,5 @@ def test_a_file_with_latencies_needs_their_unit(store: DuckDBMemoryStore, tmp_pa
 
 @pytest.mark.parametrize("ram_gib", [0, -1, float("nan"), float("inf"), 1e308])
 def test_a_node_has_ram(store: DuckDBMemoryStore, tmp_path: Path, ram_gib: float) -> None:
-    with pytest.raises(ConfigError, match="ram_gib = .*: must be above 0 and at most 1,000,000"):
+    with pytest.raises(ConfigError, match=r"ram_gib = .*: must be above 0 and at most 1,000,000"):
         bring(store, write(tmp_path / "results.csv", old_row({"a": 10})), ram_gib=ram_gib)

@@ -297,11 +297,11 @@ def test_numbers_that_contradict_each_other_are_refused(
         ),
         (
             "functions: [{name: a, rate_rps: 2024-01-01, success_rate: y}]",
-            "rate_rps = 2024-01-01: must be the name of a column, in quotes",
+            "rate_rps = 2024-01-01: must be the name",
         ),
         (
             "functions: [{name: a, rate_rps: yes, success_rate: y}]",
-            "rate_rps = True: must be the name of a column, in quotes",
+            "rate_rps = True: must be the name",
         ),
         (
             "functions: [{name: a, rate_rps: x, success_rate: y, cpu_pct: 2}]",
