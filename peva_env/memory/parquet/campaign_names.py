@@ -1,7 +1,8 @@
 """Under which name the campaigns of one memory enter another.
 
 A campaign is identified by its context, its repetition and the moment of its start. Its ``run_id`` is a name: a
-configuration may choose it, and two nodes may be configured alike.
+configuration may choose it, and two nodes may be configured alike. The start of an import follows from the name or the
+age of its file, and two files may be alike in both: an import is identified by its runs.
 """
 
 import hashlib
@@ -74,8 +75,8 @@ def settle_names(
     """Return the names under which incoming campaigns enter a memory, and the clashes.
 
     A campaign that the memory has already, perhaps under its longer name, keeps the name that it has there. A campaign
-    whose name another one has gets its longer name, and is a clash. An import that agrees with the import of its name,
-    or of a longer one, is the same campaign: the same file at another time.
+    whose name another one has gets its longer name, and is a clash. An import is the same campaign as one of its name,
+    or of a longer one, if their runs agree: the same file, perhaps at another time.
 
     Args:
         stored: the campaigns of the memory.
@@ -92,8 +93,8 @@ def settle_names(
     names, clashes = {}, []
     for campaign in incoming:
         alike = by_kind.get((campaign.context_hash, campaign.repetition), [])
-        same = [known.run_id for known in alike if campaign.is_same(known)]
-        same = same or [known.run_id for known in alike if _is_same_import(campaign, known, agree)]
+        of_its_start_first = sorted(alike, key=lambda known: known.started_at != campaign.started_at)
+        same = [known.run_id for known in of_its_start_first if _are_same(campaign, known, agree)]
         if campaign.run_id in same:
             continue
         if same:
@@ -118,9 +119,11 @@ def doubled_name(
     return next(iter(sorted(doubled + taken)), None)
 
 
-def _is_same_import(one: CampaignIdentity, other: CampaignIdentity, agree: Callable[[str, str], bool]) -> bool:
+def _are_same(one: CampaignIdentity, other: CampaignIdentity, agree: Callable[[str, str], bool]) -> bool:
+    if not (one.is_import and other.is_import):
+        return one.is_same(other)
     short, long = sorted((one, other), key=lambda campaign: len(campaign.run_id))
-    if not (one.is_import and other.is_import and long.run_id.startswith(short.run_id)):
+    if not long.run_id.startswith(short.run_id):
         return False
     fits = long.run_id in (short.run_id, replace(long, run_id=short.run_id).longer_name)
     return fits and agree(one.run_id, other.run_id)

@@ -107,6 +107,7 @@ class _Merge:
         self._problem = f"memory {path}: cannot merge {incoming.origin}"
         self._sources = dict(incoming.tables)
         self._same_by = same_by
+        self._with_news: set[str] | None = None
 
     def run(self, *, rename: bool) -> dict[str, MergeCount]:
         """Check all rows, then insert them."""
@@ -159,7 +160,7 @@ class _Merge:
         are compared apart.
         """
         source = self._sources.get("execution_events")
-        if source is None:
+        if source is None or (run_id == stored_as and run_id not in self._campaigns_with_news(source)):
             return True
         own = f"(SELECT * REPLACE ({quoted(stored_as)} AS run_id) FROM {source} WHERE run_id = {quoted(run_id)})"  # noqa: S608
         if self._difference("execution_events", own) is not None:
@@ -170,6 +171,18 @@ class _Merge:
             "HAVING count_if(mine.started_at IS NULL) > 0 AND count_if(theirs.started_at IS NULL) > 0"
         ).fetchone()
         return apart is None
+
+    def _campaigns_with_news(self, source: str) -> set[str]:
+        """Return the campaigns with an event that the memory has otherwise, or not at all, under their own names."""
+        if self._with_news is None:
+            mine, theirs = self._compared("execution_events")
+            rows = self._connection.execute(
+                f"SELECT DISTINCT run_id FROM {source} theirs LEFT JOIN execution_events mine "  # noqa: S608
+                f"USING ({', '.join(TABLES['execution_events'].key)}) "
+                f"WHERE mine.kind IS NULL OR {mine} IS DISTINCT FROM {theirs}"
+            ).fetchall()
+            self._with_news = {run_id for (run_id,) in rows}
+        return self._with_news
 
     def _check_equal(self, table: str, source: str) -> None:
         """Raise ``MemoryStoreError`` if a row differs from that of its key in the memory."""
@@ -186,19 +199,25 @@ class _Merge:
     def _difference(self, table: str, source: str) -> tuple[str, str, str, int] | None:
         """Return the first row that differs from that of its key in the memory, both contexts, and how many differ."""
         key = TABLES[table].key
-        fixed = [column for column in TABLES[table].columns if column not in (*key, *_MUTABLE.get(table, ()))]
-        compared = [f"{{side}}.{column}" for column in self._same_by.get(table, fixed)]
-        if table == "execution_events" and table not in self._same_by:
-            compared.append(_TIMES)
-        if not compared:
+        mine, theirs = self._compared(table)
+        if mine == theirs:
             return None
-        mine, theirs = (f"row({', '.join(compared)})".format(side=side) for side in ("mine", "theirs"))
         contexts = "mine.context_hash, theirs.context_hash" if "context_hash" in TABLES[table].columns else "'', ''"
         found: tuple[str, str, str, int] | None = self._connection.execute(
             f"SELECT concat_ws('/', {', '.join(key)}), {contexts}, count(*) OVER () FROM {table} mine "  # noqa: S608
             f"JOIN {source} theirs USING ({', '.join(key)}) WHERE {mine} IS DISTINCT FROM {theirs} ORDER BY 1 LIMIT 1"
         ).fetchone()
         return found
+
+    def _compared(self, table: str) -> tuple[str, str]:
+        """Return SQL expressions of what must not differ between two rows of one key, of mine and theirs."""
+        apart = (*TABLES[table].key, *_MUTABLE.get(table, ()))
+        fixed = [column for column in TABLES[table].columns if column not in apart]
+        compared = [f"{{side}}.{column}" for column in self._same_by.get(table, fixed)]
+        if table == "execution_events" and table not in self._same_by:
+            compared.append(_TIMES)
+        mine, theirs = (f"row({', '.join(compared)})".format(side=side) for side in ("mine", "theirs"))
+        return mine, theirs
 
     def _insert(self, table: str, source: str, n_offered: int, n_stored: int) -> MergeCount:
         key = ", ".join(TABLES[table].key)
@@ -223,9 +242,13 @@ class _Merge:
 def _clash_text(clashes: Sequence[NameClash]) -> str:
     incoming, stored = clashes[0].incoming, clashes[0].stored
     more = f" (and {len(clashes) - 1} more)" if len(clashes) > 1 else ""
+    if str(incoming) == str(stored):
+        differs = f"both of {stored}, but their runs differ, so that they are of two files"
+    else:
+        differs = f"{incoming} instead of {stored}"
     return (
-        f"its campaign {incoming.run_id!r}{more} is not the campaign of that name in the memory, {incoming} instead of "
-        f"{stored}; `peva-env memory merge` and `preload` with --rename add it as {incoming.longer_name!r}"
+        f"its campaign {incoming.run_id!r}{more} is not the campaign of that name in the memory, {differs}; "
+        f"`peva-env memory merge` and `preload` with --rename add it as {incoming.longer_name!r}"
     )
 
 

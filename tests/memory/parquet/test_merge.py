@@ -300,13 +300,14 @@ def test_one_file_that_was_imported_on_two_machines_or_has_grown_is_one_campaign
             assert len(store.events("ctx")) == 3
 
 
+@pytest.mark.parametrize("changed_at", [1000.0, 5000.0], ids=["of one time", "of two times"])
 @pytest.mark.parametrize(
     "other", [event(verdict=Verdict.OVERLOADED, margin=-1.0), event([("f", 77)])], ids=["other values", "other runs"]
 )
-def test_two_files_of_one_name_are_two_campaigns(tmp_path: Path, other: ExecutionEvent) -> None:
+def test_two_files_of_one_name_are_two_campaigns(tmp_path: Path, other: ExecutionEvent, changed_at: float) -> None:
     with memory(tmp_path / "a.duckdb") as a, memory(tmp_path / "b.duckdb") as b:
         add_import(a, event(), changed_at=1000.0)
-        add_import(b, other, changed_at=5000.0)
+        add_import(b, other, changed_at=changed_at)
         b.close()
         with pytest.raises(MemoryStoreError, match="is not the campaign of that name"):
             merge_memories(a, [tmp_path / "b.duckdb"])
