@@ -4,7 +4,8 @@
   and the processes that it spawns can be ended with it.
 - A *guard*, a tiny process beside this one, knows every live group and every temporary folder. It reads a pipe whose
   only writer is this process: when this process dies, even by SIGKILL, the guard reads the end of the pipe, kills the
-  groups and removes the folders.
+  groups and removes the folders. A child that this process was just starting, and could not register any more, is
+  found by a mark in its environment where there is ``/proc``, as on Linux.
 
 PR_SET_PDEATHSIG is no alternative: it fires when the *thread* that started the child ends, and macOS does not have it.
 """
@@ -12,6 +13,7 @@ PR_SET_PDEATHSIG is no alternative: it fires when the *thread* that started the 
 import atexit
 import contextlib
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -33,20 +35,39 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _FULL_DISK_BYTES = 1 << 20
 """A disk on which a write failed that names no file counts as full below this: a write takes less at once."""
 
+_MARK = "PEVA_ENV_CHILD"
+_NUMBERS = itertools.count()
+
 _GUARD_SCRIPT = """
-import json, os, signal, sys
+import json, os, signal, sys, time
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
 held = set()
 for line in sys.stdin:
     (held.add if line[0] == "+" else held.discard)(json.loads(line[1:]))
+def kill(group):
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except OSError:
+        pass
 for group in held:
     if isinstance(group, int):
+        kill(group)
+starting = {one.encode() for one in held if isinstance(one, str) and not os.path.isabs(one)}
+for _ in range(100):  # a child has its environment some milliseconds after it was begun
+    if not starting or not os.path.isdir("/proc"):
+        break
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            os.killpg(group, signal.SIGKILL)
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                marks = starting.intersection(file.read().split(b"\\0"))
+            if marks:
+                kill(os.getpgid(int(pid)))
         except OSError:
-            pass
-import shutil, time
+            continue
+        starting -= marks
+    time.sleep(0.02)
+import shutil
 for folder in held:
     for _ in range(50):  # the processes just killed may still write
         if isinstance(folder, int) or not os.path.lexists(folder):
@@ -57,7 +78,7 @@ for folder in held:
 
 
 class _Guard:
-    """Registers process groups (by number) and folders (by path) with the guard process.
+    """Registers process groups (by number), folders (by path) and children that are starting (by mark).
 
     The guard process is started when it is first needed, and again if it dies.
     """
@@ -66,6 +87,16 @@ class _Guard:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._held: set[int | str] = set()
+
+    @contextlib.contextmanager
+    def starting(self) -> Iterator[str]:
+        """Give the value of the mark of a child that is started and registered in a block."""
+        value = f"{os.getpid()}.{time.time_ns()}.{next(_NUMBERS)}"
+        self.add(f"{_MARK}={value}")
+        try:
+            yield value
+        finally:
+            self.discard(f"{_MARK}={value}")
 
     def ensure(self) -> None:
         with self._lock:
@@ -153,13 +184,13 @@ def start(
         OSError: the program cannot be started.
     """
     _guard.ensure()
-    with uninterrupted():  # else a Ctrl-C between the two would leave an unregistered child
+    with uninterrupted(), _guard.starting() as mark:  # else a Ctrl-C could leave an unregistered child
         process = subprocess.Popen(
             args,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            env=env,
+            env={**(os.environ if env is None else env), _MARK: mark},
             cwd=cwd,
             pass_fds=pass_fds,
             start_new_session=True,

@@ -119,6 +119,24 @@ def test_children_and_grandchildren_end_with_a_killed_parent(parent: StartParent
     assert wait_until(lambda: all(map(is_gone, pids)))
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="nothing tells here which processes were starting")
+def test_a_child_ends_with_a_parent_that_is_killed_while_it_starts(parent: StartParent) -> None:
+    _, (child,) = parent(
+        """
+        import subprocess
+        class KilledMeanwhile(subprocess.Popen):
+            def __init__(self, args, **options):
+                super().__init__(args, **options)
+                if args[0] == "sleep":
+                    say(self.pid)
+                    os.kill(os.getpid(), signal.SIGKILL)
+        subprocess.Popen = KilledMeanwhile
+        sleeper()
+        """
+    )
+    assert wait_until(lambda: is_gone(child), 20)  # before the child ends by itself
+
+
 def test_children_end_with_a_parent_that_forgets_them(parent: StartParent) -> None:
     process, pids = parent("say(sleeper().pid)")
     assert process.wait(10) == 0
