@@ -7,7 +7,7 @@ age of its file, and two files may be alike in both: an import is identified by 
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -15,6 +15,10 @@ import duckdb
 
 from peva_env.memory.contexts import campaign_text
 from peva_env.memory.schema import IMPORTED
+
+_DIGITS = 8
+_SUFFIX = 1 + _DIGITS
+"""Characters that a longer name has more: a hyphen, and hexadecimal digits of the identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,15 @@ class CampaignIdentity:
     def longer_name(self) -> str:
         """The name with 8 hex digits of the identity appended: the same wherever the campaign is merged."""
         identity = f"{self.context_hash}/{self.repetition}/{self.started_at!r}"
-        return f"{self.run_id}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+        return f"{self.run_id}-{hashlib.sha256(identity.encode()).hexdigest()[:_DIGITS]}"
+
+    @property
+    def short_name(self) -> str:
+        """The name without the digits of its identity, as often as they were appended."""
+        name = self.run_id
+        while replace(self, run_id=(shorter := name[:-_SUFFIX])).longer_name == name:
+            name = shorter
+        return name
 
     def is_same(self, other: Self) -> bool:
         """Tell whether both are one campaign, under the same name or one under its longer name."""
@@ -52,10 +64,11 @@ class CampaignIdentity:
 
 @dataclass(frozen=True, slots=True)
 class NameClash:
-    """An incoming campaign whose name another campaign of the memory has."""
+    """An incoming campaign whose name another campaign of the memory has, and the name that it would get."""
 
     incoming: CampaignIdentity
     stored: CampaignIdentity
+    new_name: str
 
 
 def campaigns(connection: duckdb.DuckDBPyConnection, sessions: str) -> list[CampaignIdentity]:
@@ -90,18 +103,27 @@ def settle_names(
     by_kind: dict[tuple[str, int], list[CampaignIdentity]] = {}
     for campaign in by_name.values():
         by_kind.setdefault((campaign.context_hash, campaign.repetition), []).append(campaign)
-    names, clashes = {}, []
+    incoming = list(incoming)
+    taken = by_name.keys() | {campaign.run_id for campaign in incoming}
+    names: dict[str, str] = {}
+    clashes: list[NameClash] = []
+    known_again: set[str] = set()  # two imports may both be grown from one that is there: the first is that one
     for campaign in incoming:
         alike = by_kind.get((campaign.context_hash, campaign.repetition), [])
         of_its_start_first = sorted(alike, key=lambda known: known.started_at != campaign.started_at)
         same = [known.run_id for known in of_its_start_first if _are_same(campaign, known, agree)]
-        if campaign.run_id in same:
-            continue
-        if same:
-            names[campaign.run_id] = same[0]
-        elif campaign.run_id in by_name:
-            names[campaign.run_id] = campaign.longer_name
-            clashes.append(NameClash(campaign, by_name[campaign.run_id]))
+        if campaign.is_import:
+            same = [name for name in same if name not in known_again]
+        name = campaign.run_id
+        if same and name not in same:
+            name = same[0]
+        elif not same and name in by_name:
+            name = _new_name(campaign, taken)
+            clashes.append(NameClash(campaign, by_name[campaign.run_id], name))
+        known_again.update({name} if same else ())
+        if name != campaign.run_id:
+            names[campaign.run_id] = name
+            taken |= {name}
     return names, clashes
 
 
@@ -115,15 +137,19 @@ def doubled_name(
     there = {campaign.run_id for campaign in stored}
     final = Counter(names.get(campaign.run_id, campaign.run_id) for campaign in incoming)
     doubled = [name for name, n in final.items() if n > 1]
-    taken = [clash.incoming.longer_name for clash in clashes if clash.incoming.longer_name in there]
+    taken = [clash.new_name for clash in clashes if clash.new_name in there]
     return next(iter(sorted(doubled + taken)), None)
 
 
 def _are_same(one: CampaignIdentity, other: CampaignIdentity, agree: Callable[[str, str], bool]) -> bool:
     if not (one.is_import and other.is_import):
         return one.is_same(other)
-    short, long = sorted((one, other), key=lambda campaign: len(campaign.run_id))
-    if not long.run_id.startswith(short.run_id):
-        return False
-    fits = long.run_id in (short.run_id, replace(long, run_id=short.run_id).longer_name)
-    return fits and agree(one.run_id, other.run_id)
+    return one.short_name == other.short_name and agree(one.run_id, other.run_id)
+
+
+def _new_name(campaign: CampaignIdentity, taken: Collection[str]) -> str:
+    """Return the longer name; that of an import as often longer as others have it: their starts tell them not apart."""
+    longer = replace(campaign, run_id=campaign.longer_name)
+    while campaign.is_import and longer.run_id in taken:
+        longer = replace(longer, run_id=longer.longer_name)
+    return longer.run_id

@@ -242,13 +242,13 @@ class _Merge:
 def _clash_text(clashes: Sequence[NameClash]) -> str:
     incoming, stored = clashes[0].incoming, clashes[0].stored
     more = f" (and {len(clashes) - 1} more)" if len(clashes) > 1 else ""
-    if str(incoming) == str(stored):
+    if incoming.is_alike(stored) and incoming.started_at == stored.started_at:
         differs = f"both of {stored}, but their runs differ, so that they are of two files"
     else:
         differs = f"{incoming} instead of {stored}"
     return (
         f"its campaign {incoming.run_id!r}{more} is not the campaign of that name in the memory, {differs}; "
-        f"`peva-env memory merge` and `preload` with --rename add it as {incoming.longer_name!r}"
+        f"`peva-env memory merge` and `preload` with --rename add it as {clashes[0].new_name!r}"
     )
 
 

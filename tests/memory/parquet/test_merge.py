@@ -316,6 +316,35 @@ def test_two_files_of_one_name_are_two_campaigns(tmp_path: Path, other: Executio
             assert len(a.events("ctx")) == 2
 
 
+def test_files_of_one_name_and_time_are_as_many_campaigns_however_they_are_joined(tmp_path: Path) -> None:
+    files = {name: event([("f", rate)]) for name, rate in (("east", 10), ("west", 20), ("north", 30))}
+    for round_, order in enumerate((("east", "west", "north"), ("north", "west", "east"))):
+        with memory(tmp_path / f"all{round_}.duckdb") as joined:
+            for name in order:
+                with memory(tmp_path / f"{name}{round_}.duckdb") as one:
+                    add_import(one, files[name], changed_at=1000.0 * (1 + round_))  # all were touched meanwhile
+                merge_memories(joined, [tmp_path / f"{name}{round_}.duckdb"], rename=True)
+            assert len(joined.events("ctx")) == 3
+    for into, other in ((0, 1), (1, 0)):
+        with memory(tmp_path / f"all{into}.duckdb") as joined:
+            merge_memories(joined, [tmp_path / f"all{other}.duckdb"], rename=True)
+            assert len(joined.events("ctx")) == 3
+            assert len(joined.run_ids()) == 3
+
+
+def test_two_files_that_begin_alike_are_two_campaigns_in_any_order(tmp_path: Path) -> None:
+    begin, *ends = (event([("f", rate)]) for rate in (10, 20, 30))
+    for name, its in (("begin", [begin]), ("a", [begin, ends[0]]), ("b", [begin, ends[1]])):
+        with memory(tmp_path / f"{name}.duckdb") as one:
+            add_import(one, *its, changed_at=1000.0)
+    with memory(tmp_path / "a.duckdb") as both:
+        merge_memories(both, [tmp_path / "b.duckdb"], rename=True)
+    for into, other in (("begin", "a"), ("a", "begin")):
+        with memory(tmp_path / f"{into}.duckdb") as store:
+            merge_memories(store, [tmp_path / f"{other}.duckdb"], rename=True)
+            assert (len(store.events("ctx")), len(store.run_ids())) == (4, 2)
+
+
 def test_a_file_that_was_renamed_is_known_again_when_it_was_touched_or_has_grown(tmp_path: Path) -> None:
     grown = [event(iteration=iteration) for iteration in range(3)]
     with memory(tmp_path / "a.duckdb") as a:
