@@ -1,11 +1,15 @@
 """The time of a memory, which never goes back."""
 
 import math
+import random
 import time
 from dataclasses import dataclass, replace
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.system import elapsed_s
+
+_CHANCE = random.SystemRandom()
+"""No user's seed makes it alike on two nodes, and it takes nothing from their random numbers."""
 
 
 @dataclass(slots=True)
@@ -21,8 +25,13 @@ class MemoryClock:
     _lead_s: float = -math.inf  # of this clock before ``elapsed_s``: the greatest that was seen
 
     def begin(self, stored_s: float) -> None:
-        """Start just after the latest time that the memory holds, in seconds since the epoch; 0 if it holds none."""
-        self._latest_s = math.nextafter(stored_s, math.inf)
+        """Start after the latest time that the memory holds, in seconds since the epoch; 0 if it holds none.
+
+        By chance up to a second after it where the machine's clock is behind: nodes that go on from copies of one
+        memory must not begin at one moment, which identifies their campaigns.
+        """
+        pause_s = _CHANCE.random() if time.time() <= stored_s else 0.0
+        self._latest_s = math.nextafter(stored_s + pause_s, math.inf)
         self._lead_s = self._latest_s - elapsed_s()
 
     def now(self) -> float:

@@ -7,20 +7,17 @@ is ``/proc``, as on Linux.
 """
 
 import contextlib
-import itertools
 import json
-import os
 import subprocess
 import sys
 import threading
-import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 _EXIT_S = 2.0
 
 _MARK = "PEVA_ENV_CHILD"
-_NUMBERS = itertools.count()
 
 _SCRIPT = """
 import json, os, signal, sys, time
@@ -47,7 +44,7 @@ for _ in range(100):  # a child has its environment some milliseconds after it w
                 marks = starting.intersection(file.read().split(b"\\0"))
             if marks:
                 kill(os.getpgid(int(pid)))
-        except OSError:
+        except OSError:  # it has ended, or is of another user
             continue
         starting -= marks
     time.sleep(0.02)
@@ -75,7 +72,7 @@ class Guard:
     @contextlib.contextmanager
     def starting(self) -> Iterator[dict[str, str]]:
         """Give the mark for the environment of a child that is started and added in a block."""
-        value = f"{os.getpid()}.{time.time_ns()}.{next(_NUMBERS)}"
+        value = uuid.uuid4().hex
         self.add(f"{_MARK}={value}")
         try:
             yield {_MARK: value}
@@ -90,17 +87,17 @@ class Guard:
                 for held in self._held:
                     self._send("+", held)
 
-    def add(self, group_or_folder: int | str) -> None:
+    def add(self, held: int | str) -> None:
         """Let the guard end a process group, or remove a folder, when this process dies."""
         with self._lock:
-            self._held.add(group_or_folder)
-            self._send("+", group_or_folder)
+            self._held.add(held)
+            self._send("+", held)
 
-    def discard(self, group_or_folder: int | str) -> None:
+    def discard(self, held: int | str) -> None:
         """Let the guard leave what was added."""
         with self._lock:
-            self._held.discard(group_or_folder)
-            self._send("-", group_or_folder)
+            self._held.discard(held)
+            self._send("-", held)
 
     def holds(self, group: int) -> bool:
         """Tell whether a process group was added, and not discarded."""
@@ -144,8 +141,8 @@ class Guard:
             start_new_session=True,
         )
 
-    def _send(self, sign: str, group_or_folder: int | str) -> None:
+    def _send(self, sign: str, held: int | str) -> None:
         pipe = self._process.stdin if self._process is not None else None
         if pipe is not None and not pipe.closed:
             with contextlib.suppress(BrokenPipeError):
-                pipe.write(f"{sign}{json.dumps(group_or_folder)}\n".encode())
+                pipe.write(f"{sign}{json.dumps(held)}\n".encode())

@@ -67,6 +67,11 @@ def test_it_begins_just_after_the_latest_stored_time_and_goes_on_from_there(mach
     assert clock.now() == 1600.0, "another memory"
 
 
+def test_copies_of_a_memory_that_is_ahead_do_not_begin_at_one_moment(machine: Machine) -> None:
+    assert len({begun(1000.0 + DAY_S).now() for _ in range(30)}) == 30
+    assert begun(999.9).now() == 1000.0, "where the clock is right, it is that"
+
+
 def test_an_event_begins_after_everything_before_it(machine: Machine) -> None:
     clock = begun(1000.0)
     first = clock.ordered(event(started_at=990.0, ended_at=992.0))
