@@ -18,7 +18,6 @@ from peva_env.memory.importing.header_fit import (
     is_repeated,
     of_other_header,
     without_last_empty,
-    without_row_numbers,
 )
 from peva_env.memory.importing.number_marks import (
     NumberMarks,
@@ -209,11 +208,8 @@ def read_csv(path: Path) -> CsvFile:
     if marks.decimal == ",":
         found.append("decimal commas")
     header = lines[0] if lines else Line(0, [], "the file is empty")
-    ends_with_separator = header.cells[-1:] == [""]
+    below = fitted(lines[1:n_own], header)
     header = header._replace(cells=without_last_empty(header.cells, 0))
-    below = fitted(lines[1:n_own], len(header.cells))
-    if not ends_with_separator:
-        below = without_row_numbers(below, [lines[index] for index in own], header)
     if any(len(short.cells) < len(long.cells) for short, long in zip((header, *below), lines, strict=False)):
         found.append("trailing separators")
     below += of_other_header(lines[n_own:])

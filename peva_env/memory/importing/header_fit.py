@@ -87,41 +87,34 @@ def of_other_header(lines: Sequence[Line]) -> list[Line]:
     ]
 
 
-def fitted(lines: Sequence[Line], n_columns: int) -> list[Line]:
+def fitted(lines: Sequence[Line], header: Line) -> list[Line]:
     """Return lines without the empty cells beyond the header's columns, which separators at their ends made.
 
-    Where any line has a value there, the header lacks a column, such as that of row numbers: a line that only fits
-    without its last cell is shifted, and gets a problem.
+    A line with more cells than the header or another whole line has may be shifted, though its last ones are empty: by
+    a separator within a value, or by row numbers without a name, before an empty last column. So may each line where
+    another one has a value beyond the header's columns, which then lacks a column. Such a line gets a problem.
     """
-    if not any(any(line.cells[n_columns:]) for line in lines):
-        return [line._replace(cells=without_last_empty(line.cells, n_columns)) for line in lines]
-    return [
-        line
-        if len(line.cells) <= n_columns or any(line.cells[n_columns:])
-        else line._replace(
-            problem=f"{len(line.cells)} cells instead of {n_columns}, and another line has a value beyond the header's "
-            "columns: the cells may be shifted"
-        )
-        for line in lines
-    ]
+    n_columns = len(without_last_empty(header.cells, 0))
+    lacks_column = any(any(line.cells[n_columns:]) for line in lines)
+    whole = (len(line.cells) for line in lines if len(line.cells) >= n_columns and any(line.cells))
+    n_least = min([len(header.cells), *whole])
 
+    def fit(line: Line) -> Line:
+        n_cells = len(line.cells)
+        if n_cells <= n_columns or any(line.cells[n_columns:]):
+            return line
+        if lacks_column:
+            why = "and another line has a value beyond the header's columns: the cells may be shifted"
+        elif n_cells > n_least and any(line.cells):
+            why = (
+                "and the last is empty: a separator in a value, or row numbers without a name, may have shifted them; "
+                "if not, end the header and all lines with as many separators"
+            )
+        else:
+            return line._replace(cells=line.cells[:n_columns])
+        return line._replace(problem=line.problem or f"{n_cells} cells instead of {n_columns}, {why}")
 
-def without_row_numbers(fitted: list[Line], lines: Sequence[Line], header: Line) -> list[Line]:
-    """Return the fitted lines of a header that does not end with a separator.
-
-    Where each of ``lines``, which are those that do not repeat the header, ends with one and begins with a number, that
-    separator may stand before an empty last column, and the header may lack the column of row numbers: all get a
-    problem. Lines with too few cells, or without any value, tell nothing.
-    """
-    n_columns = len(header.cells)
-    telling = [line.cells for line in lines if len(line.cells) >= n_columns and any(line.cells)]
-    if not telling or any(len(cells) == n_columns or not is_number(cells[0]) for cells in telling):
-        return fitted
-    problem = (
-        "all lines, but not the header, end with a separator: the header may lack the column of row numbers, so that "
-        "the cells may be shifted; name the first column, or end the header with a separator, too"
-    )
-    return [line._replace(problem=line.problem or problem) for line in fitted]
+    return [fit(line) for line in lines]
 
 
 def without_last_empty(cells: list[str], n_columns: int) -> list[str]:
