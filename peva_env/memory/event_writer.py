@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import batched
 
 import duckdb
@@ -41,13 +41,24 @@ class EventWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._catalogued: set[str] = set()
+        self._earlier_hashes: dict[str, str] = {}
 
     def begin(self) -> None:
         """Begin with a file that was just opened: it may be another one than before."""
         self._catalogued = set()
+        self._earlier_hashes = {}
+
+    def store_under(self, earlier_hash: str, run_id: str) -> None:
+        """Give the events of a campaign that an earlier release began the context hash that it stored."""
+        self._earlier_hashes[run_id] = earlier_hash
 
     def insert(self, events: Sequence[ExecutionEvent], updates: Sequence[PolicyUpdate]) -> int:
         """Store events and policy updates; see ``DuckDBMemoryStore.insert_events``."""
+        if self._earlier_hashes:
+            events = [
+                replace(event, context_hash=self._earlier_hashes.get(event.run_id, event.context_hash))
+                for event in events
+            ]
         try:
             return self._insert(events, batched(events, _ROWS_AT_A_TIME), updates)
         except MemoryStoreError as error:

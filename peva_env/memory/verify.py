@@ -6,18 +6,18 @@ not recomputed: most of their causes, such as a failed k6, leave no data to comp
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
 from peva_env.contracts import ExecutionEvent
-from peva_env.memory.contexts import possible_hashes
+from peva_env.memory.contexts import earlier_hashes, possible_hashes
 from peva_env.memory.event_rows import stream_events
 from peva_env.memory.importing import RECORDED_AS
 from peva_env.memory.session_rules import SessionRules, session_rules
-from peva_env.memory.verify_queries import CHECKS, UNREADABLE, failing
+from peva_env.memory.verify_queries import CHECKS, GAPS, UNREADABLE, failing
 from peva_env.rules import COUNTS, IN_DOUBT, NOT_MEASURED, Judgement, apply_rules, judge_stored
 
 
@@ -35,10 +35,18 @@ class Discrepancy:
 def verify(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:
     """Yield every discrepancy between stored and recomputed values. The cost is linear in the number of events."""
     for query in failing(connection, CHECKS):
-        for row in connection.execute(query).fetchall():
-            yield Discrepancy(*map(str, row))
+        yield from _found(connection, query)
+    present = earlier_hashes(connection)
+    yield from _found(connection, GAPS, {"stored": list(present), "present": list(present.values())})
     yield from _contexts(connection)
     yield from _verdicts(connection)
+
+
+def _found(
+    connection: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, list[str]] | None = None
+) -> Iterator[Discrepancy]:
+    for row in connection.execute(query, values).fetchall():
+        yield Discrepancy(*map(str, row))
 
 
 def _contexts(connection: duckdb.DuckDBPyConnection) -> Iterator[Discrepancy]:

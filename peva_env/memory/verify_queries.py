@@ -236,15 +236,19 @@ _SENT = f"""
 
 _NOT_JUDGED = f"(verdict = '{Verdict.INVALID}' OR kind IN ('{EventKind.SKIPPED}', '{EventKind.INFERRED}'))"
 
-# Iterations of a configuration are numbered without gaps within a context and repetition.
-_GAPS = """
+GAPS = """
     SELECT 'execution_events', concat_ws('/', config_id, '*', repetition, run_id), 'iteration',
         concat('up to ', last), concat(runs, ' runs')
     FROM (
         SELECT config_id, repetition, max(iteration) AS last, count(DISTINCT iteration) AS runs, max(run_id) AS run_id
-        FROM execution_events WHERE kind IN ('measured', 'canary') GROUP BY config_id, repetition, context_hash
+        FROM execution_events WHERE kind IN ('measured', 'canary')
+        GROUP BY config_id, repetition, coalesce($present[list_position($stored, context_hash)], context_hash)
     )
     WHERE last <> runs - 1 ORDER BY 2
+"""
+"""Iterations of a configuration are numbered without gaps within a context and repetition.
+
+``$present`` are the present hashes of the contexts that are stored under those of earlier releases, ``$stored``.
 """
 
 CHECKS: tuple[RowCheck | str, ...] = (
@@ -262,7 +266,6 @@ CHECKS: tuple[RowCheck | str, ...] = (
     _SENT,
     _SUCCESS,
     *(f"{of_session(column)} ORDER BY 2" for column in ("context_hash", "repetition")),
-    _GAPS,
     MARKS_WITHOUT_RUN,
     _orphans("execution_events", _EVENT_KEY, "config_id", "config_catalog", ("config_id",)),
     _orphans("execution_events", _EVENT_KEY, "run_id", "run_sessions", ("run_id",)),

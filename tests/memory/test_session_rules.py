@@ -109,6 +109,43 @@ def test_the_session_of_the_last_release_can_be_resumed_by_its_name(path: Path) 
     store.close()
 
 
+def test_runs_of_a_resumed_session_of_the_last_release_have_the_hash_that_it_has(path: Path) -> None:
+    """Else verify, merge and preload would take them for runs of another campaign."""
+    _as_the_last_release_wrote_it(path)
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    resumed = _session("before", _DEFAULT)
+    run = _slow_run(resumed, 20)
+    for known in (0, 1):
+        store.open_session(resumed)
+        assert store.insert_events([run]) == 1 - known
+        store.close()
+        store.startup()
+
+    assert not [found for found in verify(store.database.connection) if found.column == "context_hash"]
+    (stored,) = store.database.connection.execute("SELECT DISTINCT context_hash FROM execution_events").fetchall()
+    assert stored == store.database.connection.execute("SELECT context_hash FROM run_sessions").fetchone()
+    assert run in store.events(resumed.context_hash)
+    store.close()
+
+
+def test_runs_are_numbered_on_from_those_of_the_last_release(path: Path) -> None:
+    _as_the_last_release_wrote_it(path)
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    again = _session("again", _STRICT)
+    store.open_session(again)
+
+    gaps = []
+    for iteration in (1, 3):
+        store.insert_events([_slow_run(again, iteration=iteration)])
+        found = verify(store.database.connection)
+        gaps.append([(gap.stored, gap.recomputed) for gap in found if gap.column == "iteration"])
+
+    assert gaps == [[], [("up to 3", "3 runs")]]
+    store.close()
+
+
 def test_a_memory_of_the_last_release_is_sound_and_its_readers_see_the_present_hash(path: Path) -> None:
     now = _session("before", _DEFAULT).context_hash
     _as_the_last_release_wrote_it(path)
