@@ -147,18 +147,17 @@ class PolicyAgent:
     def _choose(self, candidates: Sequence[Config]) -> list[Any]:
         chosen: list[Config] = self._guarded("choose_batch", self._chosen, candidates)
         self._has_chosen |= bool(chosen)
-        taken = set()
-        for config in chosen:
-            key = self._guarded("choose_batch", config_key, config)
-            if key in taken or sorted(config) not in candidates:
-                raise PolicyError(
-                    f"policy {self.name}: choose_batch returned {config!r}, which is not a candidate, or not any more"
-                )
-            taken.add(key)
         return [self._campaign.action(config) for config in chosen]
 
     def _chosen(self, candidates: Sequence[Config]) -> list[Config]:
-        return list(self.policy.choose_batch(candidates=candidates, desired_size=self._batch_size))
+        chosen = list(self.policy.choose_batch(candidates=candidates, desired_size=self._batch_size))
+        taken = set()
+        for config in chosen:
+            key = config_key(config)
+            if key in taken or sorted(config) not in candidates:
+                raise PolicyError(f"choose_batch returned {config!r}, which is not a candidate, or not any more")
+            taken.add(key)
+        return chosen
 
     def _guarded(self, method: str, call: Any, *args: Any, **kwargs: Any) -> Any:
         try:

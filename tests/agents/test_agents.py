@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from peva_agents.bandit import BanditAgent
@@ -130,6 +131,10 @@ class OwnExit(SystemExit):
         ([[("z", 1)]], r"policy Chooses: choose_batch returned \[\('z', 1\)\], which is not a candidate"),
         ([[("a", 10)], [("a", 10)]], "which is not a candidate"),
         ([3], "policy Chooses failed in choose_batch: TypeError"),
+        ([[("a", [10])]], "policy Chooses failed in choose_batch: TypeError"),
+        ([[("a", np.array([10, 20]))]], "policy Chooses failed in choose_batch: TypeError"),
+        ([{"a": 10}], "policy Chooses failed in choose_batch: ValueError"),
+        (np.array([[("a", 10), ("b", 10)]], object), "policy Chooses failed in choose_batch: ValueError"),
         (ValueError("boom"), r"policy Chooses failed in choose_batch: ValueError\('boom'\)"),
         (SystemExit(0), r"policy Chooses failed in choose_batch: SystemExit\(0\)"),
         (OwnExit(0), r"policy Chooses failed in choose_batch: OwnExit\(0\)"),
