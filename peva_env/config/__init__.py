@@ -14,11 +14,12 @@ from peva_env.config.duration import duration_seconds
 from peva_env.config.explain import explain_problem
 from peva_env.config.function import ExpectConfig, FunctionConfig, require_function_name
 from peva_env.config.k6 import FILE_OUTPUTS, GENERATOR_TAG
-from peva_env.config.loading import load_config, parse_config, parse_config_beside, read_mapping, validated
+from peva_env.config.loading import load_config, parse_config, parse_config_beside, validated
 from peva_env.config.overload import LATENCIES, FunctionLimits, FunctionOverloadConfig, OverloadConfig
 from peva_env.config.percent import percent_share
 from peva_env.config.platform import PLATFORM_GROUP, PLATFORMS
 from peva_env.config.rates import AutoRates
+from peva_env.config.reading import read_mapping
 from peva_env.config.rule_changes import (
     AskedRules,
     RuleChanges,

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peva_env.config.loading import load_config, read_mapping, validated
+from peva_env.config.loading import load_config, validated
 from peva_env.config.overload import OverloadConfig
+from peva_env.config.reading import read_mapping
 from peva_env.errors import ConfigError
 
 type RuleChanges = Mapping[str, Any]
