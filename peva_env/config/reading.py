@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +17,7 @@ class _DuplicateKeyError(Exception):
     """A key stands twice in one mapping: the parsers would silently take the last of its values."""
 
 
-_SIGNS = [f"tag:yaml.org,2002:{sign}" for sign in ("merge", "value")]
+_MERGE, _VALUE = (f"tag:yaml.org,2002:{sign}" for sign in ("merge", "value"))
 """The tags of << and =, which YAML 1.1 reads as something other than text."""
 
 
@@ -33,6 +34,7 @@ class _Loader(yaml.SafeLoader):
     def get_single_node(self) -> Any:
         # Called before any value is built: aliases of aliases could fill the machine's memory.
         root = super().get_single_node()
+        self._flat: set[int] = set()
         sizes: dict[int, float] = {}
         if root is not None and _size(root, sizes) > len(sizes) + _MAX_REPEATED:
             problem = f"its aliases (*) expand to more than {_MAX_REPEATED:,} values, or an alias holds itself"
@@ -40,17 +42,38 @@ class _Loader(yaml.SafeLoader):
         return root
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        # Called before << merges other mappings in, whose keys may be there already.
-        lines: dict[Any, int] = {}
-        for key_node, _ in node.value:
-            if isinstance(key_node, yaml.ScalarNode) and key_node.tag not in _SIGNS:
-                key, line = self.construct_object(key_node), key_node.start_mark.line + 1
-                if key in lines:
-                    raise _DuplicateKeyError(
-                        f"line {line}: the key {shown(key):.60} stands on line {lines[key]} already"
-                    )
-                lines[key] = line
-        super().flatten_mapping(node)
+        # Replaces that of PyYAML 6.0.4, which may take the value of another mapping where several have a key.
+        if id(node) in self._flat:
+            return
+        self._flat.add(id(node))
+        own = self._own_keys(node)
+        sources = own.pop(_MERGE, (None, None))[1]
+        for source in sources.value if isinstance(sources, yaml.SequenceNode) else [sources] if sources else ():
+            if not isinstance(source, yaml.MappingNode):
+                problem = "<< merges mappings, and this is none"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=source.start_mark)
+            self.flatten_mapping(source)
+            for key, pair in self._own_keys(source).items():
+                own.setdefault(key, pair)  # the first mapping that has the key
+        node.value = list(own.values())
+
+    def _own_keys(self, node: yaml.MappingNode) -> dict[Any, tuple[yaml.Node, yaml.Node]]:
+        """Return the pairs of a mapping by the values of their keys, which must differ; that of << by its tag."""
+        pairs: dict[Any, tuple[yaml.Node, yaml.Node]] = {}
+        for pair in node.value:
+            key_node = pair[0]
+            if key_node.tag == _VALUE:
+                key_node.tag = "tag:yaml.org,2002:str"
+            key = _MERGE if key_node.tag == _MERGE else self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                problem = "a list or a mapping cannot be a key"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key_node.start_mark)
+            if key in pairs:
+                line, first = (one.start_mark.line + 1 for one in (key_node, pairs[key][0]))
+                told = "'<<'" if key is _MERGE else f"{shown(key):.60}"
+                raise _DuplicateKeyError(f"line {line}: the key {told} stands on line {first} already")
+            pairs[key] = pair
+        return pairs
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -79,7 +102,7 @@ def _refuse(_loader: _Loader, _node: yaml.Node) -> NoReturn:
     raise ValueError
 
 
-for _sign in _SIGNS:
+for _sign in (_MERGE, _VALUE):
     _Loader.add_constructor(_sign, _refuse)
 
 

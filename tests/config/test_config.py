@@ -510,6 +510,11 @@ def test_a_rule_that_cannot_be_meant_is_refused(data: dict[str, Any], said: str)
         ("a.yml", "functions:\n- name: b\n  name: c\n", "line 3: the key 'name' stands on line 2 already"),
         ("a.yml", "a: 1\n'a': 2\n", "line 2: the key 'a' stands on line 1 already"),
         ("a.yml", "b: &b {x: 1}\nc: {<<: *b, y: 2, y: 3}\n", "line 2: the key 'y' stands on line 2 already"),
+        (
+            "a.yml",
+            "a: &a {x: 1}\nb: &b {x: 2}\nc:\n  <<: *a\n  <<: *b\n",
+            "line 5: the key '<<' stands on line 4 already",
+        ),
         ("a.json", '{"duration": "1s",\n"duration": "3s"}', "the key 'duration' stands twice in one object"),
     ],
 )
@@ -518,6 +523,34 @@ def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path, name: 
     with pytest.raises(ConfigError) as caught:
         read_mapping(path)
     assert str(caught.value) == f"{path}: {said}"
+
+
+def test_a_mapping_that_overrides_a_merged_key_can_be_merged_itself(tmp_path: Path) -> None:
+    text = "a: &a {x: 1, y: 1}\nb: &b {<<: *a, x: 2}\nc: {<<: *b, y: 3}\n"
+    assert read_mapping(write(tmp_path, text, "a.yml"))["c"] == {"x": 2, "y": 3}
+
+
+@pytest.mark.parametrize("key", ["x", "rate"])
+def test_of_several_mappings_the_first_that_has_a_key_gives_its_value(tmp_path: Path, key: str) -> None:
+    text = f"a: &a {{{key}: 1}}\nb: &b {{{key}: 2, y: 2}}\nc: {{<<: [*a, *b]}}\nd: {{<<: [*b, *a]}}\n"
+    data = read_mapping(write(tmp_path, text, "a.yml"))
+    assert (data["c"], data["d"]) == ({key: 1, "y": 2}, {key: 2, "y": 2})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: {<<: 5}", "line 2 is not valid YAML: << merges mappings, and this is none"),
+        ("a: 1\nb: {<<: [{x: 1}, 5]}", "line 2 is not valid YAML: << merges mappings, and this is none"),
+        ("a: 1\nb: {<<: null}", "line 2 is not valid YAML: << merges mappings, and this is none"),
+        ("a: 1\n? [b]\n: 2", "line 2 is not valid YAML: a list or a mapping cannot be a key"),
+        ("a: 1\n? {b: 2}\n: 2", "line 2 is not valid YAML: a list or a mapping cannot be a key"),
+    ],
+)
+def test_a_wrong_merge_or_key_is_told_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_mapping(write(tmp_path, text, "a.yml"))
+    assert str(caught.value).endswith(said)
 
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -543,7 +576,7 @@ def test_only_values_that_aliases_repeat_are_limited(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_merged_in_may_be_replaced(tmp_path: Path) -> None:
-    text = "b: &b {x: 1}\nd: &d {y: 1}\nc:\n  <<: *b\n  <<: *d\n  x: 2\n"
+    text = "b: &b {x: 1}\nd: &d {y: 1}\nc:\n  <<: [*b, *d]\n  x: 2\n"
     assert read_mapping(write(tmp_path, text))["c"] == {"x": 2, "y": 1}
 
 
