@@ -1,12 +1,13 @@
 """Durations as text, for example ``30s``."""
 
 import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator
 
 from peva_env.config.section import LONGEST_S
 
-WANTED = "must be a number and a unit (ms, s, m, h), for example 30s"
-"""What is wrong with a text that is no duration."""
-
+_WANTED = "must be a number and a unit (ms, s, m, h), for example 30s"
 _SECONDS_PER_UNIT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 
@@ -19,10 +20,25 @@ def duration_seconds(text: str) -> float:
     """
     match = _DURATION.fullmatch(text.strip())
     if not match:
-        raise ValueError(WANTED)
+        raise ValueError(_WANTED)
     seconds = float(match[1]) * _SECONDS_PER_UNIT[match[2]]
     if seconds <= 0:
         raise ValueError("must be longer than zero, for example 30s")
     if seconds > LONGEST_S:
         raise ValueError(f"must be at most {LONGEST_S / _SECONDS_PER_UNIT['h']:.0f}h")
     return seconds
+
+
+def _require_text(value: object) -> object:
+    if not isinstance(value, str):  # 30, or 1:30, which YAML reads as 90
+        raise ValueError(_WANTED)
+    return value
+
+
+def _require_duration(text: str) -> str:
+    duration_seconds(text)
+    return text.strip()
+
+
+Duration = Annotated[str, BeforeValidator(_require_text), AfterValidator(_require_duration)]
+"""The value of a key that is a duration."""

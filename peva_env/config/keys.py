@@ -3,14 +3,14 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue, StrictBool, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, JsonValue, StrictBool, field_validator
 
 from peva_env.config.confidence import LEVEL_WANTED, is_level
-from peva_env.config.duration import WANTED, duration_seconds
+from peva_env.config.duration import Duration, duration_seconds
 from peva_env.config.function import FunctionConfig
 from peva_env.config.k6 import MOST_GENERATORS, as_text
 from peva_env.config.overload import OverloadConfig
-from peva_env.config.percent import percent_share
+from peva_env.config.percent import Percentage, percent_share
 from peva_env.config.platform import require_platform
 from peva_env.config.rates import AutoRates, LinearRates, RateStrategy
 from peva_env.config.section import LARGEST_COUNT, Section, require_no_truth
@@ -44,12 +44,12 @@ class CampaignKeys(Section):
         min_length=1,
         description="only these configurations of the plan, each as function: rate; default: all combinations",
     )
-    duration: str = Field("30s", description="length of one run")
+    duration: Duration = Field("30s", description="length of one run")
     iterations: int = Field(3, ge=1, le=LARGEST_COUNT, description="runs of each configuration; the majority decides")
     repeats: Literal["all", "adaptive"] = Field(
         "all", description="all: run every iteration; adaptive: stop as soon as the verdict is decided"
     )
-    refine: str | None = Field(
+    refine: Percentage | None = Field(
         None, description="when the map is complete: how exactly each limit is measured then, for example 5%"
     )
     confirm: float | None = Field(
@@ -62,10 +62,10 @@ class CampaignKeys(Section):
     stop_early: Literal["sequential"] | None = Field(
         None, description="sequential: end a run as soon as a sequential test decides its verdict, OK or OVERLOADED"
     )
-    warm_up: str | None = Field(
+    warm_up: Duration | None = Field(
         None, description="load before each run that is sent but not judged, for example 2s; default: none"
     )
-    timeout: str = Field("5s", description="timeout of a request; a slower request counts as failed")
+    timeout: Duration = Field("5s", description="timeout of a request; a slower request counts as failed")
     cooldown: CooldownConfig = Field(default_factory=CooldownConfig)
     canary: CanaryConfig = Field(
         default_factory=CanaryConfig, description="whether and how often a known configuration tests the node"
@@ -175,30 +175,6 @@ class CampaignKeys(Section):
         if level is not None and not is_level(level):
             raise ValueError(LEVEL_WANTED)
         return level
-
-    @field_validator("duration", "timeout", "warm_up", mode="before")
-    @classmethod
-    def _is_text(cls, value: object, info: ValidationInfo) -> object:
-        is_optional = value is None and info.field_name == "warm_up"
-        if not isinstance(value, str) and not is_optional:  # 30, or 1:30, which YAML reads as 90
-            raise ValueError(WANTED)
-        return value
-
-    @field_validator("duration", "timeout", "warm_up")
-    @classmethod
-    def _is_duration(cls, text: str | None) -> str | None:
-        if text is None:
-            return None
-        duration_seconds(text)
-        return text.strip()
-
-    @field_validator("refine")
-    @classmethod
-    def _is_percentage(cls, text: str | None) -> str | None:
-        if text is None:
-            return None
-        percent_share(text)
-        return text.strip()
 
     @field_validator("duration")
     @classmethod

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from peva_env.config.duration import duration_seconds
+from peva_env.config.duration import Duration, duration_seconds
 from peva_env.config.section import Section, require_no_truth, require_ordered
 
 MAX_RATE_RPS = 100_000
@@ -130,8 +130,8 @@ class AutoRates(Section):
     max_rate: int = Field(
         1000, ge=1, le=MAX_RATE_RPS, description="highest rate that a scouting offers a function, in requests/s"
     )
-    step: str = Field("5s", description="length of a step of a scouting")
-    max_time: str = Field("10m", description="longest time of a scouting")
+    step: Duration = Field("5s", description="length of a step of a scouting")
+    max_time: Duration = Field("10m", description="longest time of a scouting")
 
     @property
     def step_s(self) -> float:
@@ -142,12 +142,6 @@ class AutoRates(Section):
     def max_time_s(self) -> float:
         """Longest time of a scouting in seconds."""
         return duration_seconds(self.max_time)
-
-    @field_validator("step", "max_time")
-    @classmethod
-    def _is_duration(cls, text: str) -> str:
-        duration_seconds(text)
-        return text.strip()
 
     @field_validator("step")
     @classmethod
