@@ -57,6 +57,20 @@ def hashes_of(connection: duckdb.DuckDBPyConnection, context_hash: str) -> list[
     return [context_hash, *(stored for stored, present in earlier.items() if present == context_hash)]
 
 
+def stored_hash(connection: duckdb.DuckDBPyConnection, run_id: str, context_hash: str) -> str | None:
+    """Return the hash under which the events of a campaign and context are stored; None if there is no such campaign.
+
+    It is that of an earlier release if the campaign is of this context and began with such a release.
+    """
+    row = connection.execute(
+        "SELECT context_hash, context_json FROM run_sessions WHERE run_id = ?", [run_id]
+    ).fetchone()
+    if row is None:
+        return None
+    stored, text = row
+    return str(stored) if possible_hashes(parsed_context(text)) == (context_hash, stored) else context_hash
+
+
 def show_as_read(connection: duckdb.DuckDBPyConnection) -> None:
     """Let the queries of a connection find present hashes in place of earlier ones, and suspect runs as INVALID.
 

@@ -9,6 +9,7 @@ import duckdb
 
 from peva_env.contracts import ExecutionEvent
 from peva_env.errors import MemoryStoreError
+from peva_env.memory.contexts import stored_hash
 from peva_env.memory.database import Database
 from peva_env.memory.event_rows import EVENT_COLUMNS, event_from_record, event_record, event_row
 from peva_env.memory.inserts import insert_rows
@@ -41,24 +42,15 @@ class EventWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._catalogued: set[str] = set()
-        self._earlier_hashes: dict[str, str] = {}
+        self._stored_hashes: dict[tuple[str, str], str] = {}
 
     def begin(self) -> None:
         """Begin with a file that was just opened: it may be another one than before."""
         self._catalogued = set()
-        self._earlier_hashes = {}
-
-    def store_under(self, earlier_hash: str, run_id: str) -> None:
-        """Give the events of a campaign that an earlier release began the context hash that it stored."""
-        self._earlier_hashes[run_id] = earlier_hash
+        self._stored_hashes = {}
 
     def insert(self, events: Sequence[ExecutionEvent], updates: Sequence[PolicyUpdate]) -> int:
         """Store events and policy updates; see ``DuckDBMemoryStore.insert_events``."""
-        if self._earlier_hashes:
-            events = [
-                replace(event, context_hash=self._earlier_hashes.get(event.run_id, event.context_hash))
-                for event in events
-            ]
         try:
             return self._insert(events, batched(events, _ROWS_AT_A_TIME), updates)
         except MemoryStoreError as error:
@@ -78,15 +70,32 @@ class EventWriter:
         catalogued = set(self._catalogued)
         with self._database.transaction("store an event") as connection:
             for some in new:
-                _insert_events(connection, some, catalogued)
+                _insert_events(connection, self._with_stored_hashes(connection, some), catalogued)
                 n_new += len(some)
             for update in updates if n_new or not events else ():
                 connection.execute("INSERT INTO policy_updates VALUES (?, ?, ?, ?, ?, ?, ?)", list(astuple(update)))
         self._catalogued = catalogued
         return n_new
 
+    def _with_stored_hashes(
+        self, connection: duckdb.DuckDBPyConnection, events: Sequence[ExecutionEvent]
+    ) -> Sequence[ExecutionEvent]:
+        """Return events with the hashes under which their campaigns are stored, perhaps by an earlier release."""
+        contexts = {(event.run_id, event.context_hash) for event in events}
+        for run_id, context_hash in contexts - self._stored_hashes.keys():
+            if stored := stored_hash(connection, run_id, context_hash):
+                self._stored_hashes[run_id, context_hash] = stored
+        if all(self._stored_hashes.get(one, one[1]) == one[1] for one in contexts):
+            return events
+        return [
+            replace(event, context_hash=self._stored_hashes.get((event.run_id, event.context_hash), event.context_hash))
+            for event in events
+        ]
+
     def _has(self, event: ExecutionEvent) -> bool:
-        row = self._database.connection.execute(
+        connection = self._database.connection
+        (event,) = self._with_stored_hashes(connection, [event])
+        row = connection.execute(
             f"SELECT {', '.join(EVENT_COLUMNS)} FROM execution_events "  # noqa: S608
             "WHERE config_id = ? AND iteration = ? AND repetition = ? AND run_id = ?",
             list(event.event_key),

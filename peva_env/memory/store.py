@@ -207,22 +207,18 @@ class DuckDBMemoryStore:
             MemoryStoreError: the run_id belongs to a campaign of another context or repetition.
         """
         self.require_name(session)
-        stored = self.database.connection.execute(
-            "SELECT context_hash FROM run_sessions WHERE run_id = ?", [session.run_id]
-        ).fetchone()
+        known = session.run_id in self.run_ids()
         self.append_only()
         with self.database.transaction("open a session") as connection:
             (latest_s,) = connection.execute(_LATEST).fetchall()[0]
             self.clock.begin(latest_s or 0.0)
-            if stored:
+            if known:
                 connection.execute(
                     "UPDATE run_sessions SET status = ?, ended_at = NULL, detail = NULL WHERE run_id = ?",
                     [EndStatus.RUNNING, session.run_id],
                 )
             else:
                 insert(connection, "run_sessions", _session_record(session, self.clock.now()))
-        if stored and stored[0] != session.context_hash:
-            self._writer.store_under(stored[0], session.run_id)
 
     def name_agent(self, run_id: str, agent: str) -> None:
         """Record which agent drives a campaign."""

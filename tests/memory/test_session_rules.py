@@ -11,6 +11,7 @@ from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.memory import DuckDBMemoryStore, Session, context_hash, reading, session_rules, show_as_read, verify
 from peva_env.memory.contexts import possible_hashes
+from peva_env.memory.suspects import mark
 from tests.support.builders import event, function
 from tests.support.engines import make_engine
 
@@ -126,6 +127,20 @@ def test_runs_of_a_resumed_session_of_the_last_release_have_the_hash_that_it_has
     (stored,) = store.database.connection.execute("SELECT DISTINCT context_hash FROM execution_events").fetchall()
     assert stored == store.database.connection.execute("SELECT context_hash FROM run_sessions").fetchone()
     assert run in store.events(resumed.context_hash)
+    store.close()
+
+
+def test_the_mark_of_a_run_of_the_last_release_has_the_hash_of_that_run(path: Path) -> None:
+    _as_the_last_release_wrote_it(path)
+    store = DuckDBMemoryStore(path)
+    store.startup()
+    again = _session("again", _DEFAULT)
+    store.open_session(again)
+    (run,) = (one for one in store.events(again.context_hash) if one.kind is EventKind.MEASURED)
+
+    store.insert_events([mark(run, "the canary is overloaded", 2e9)])
+
+    assert not [found for found in verify(store.database.connection) if found.column == "context_hash"]
     store.close()
 
 
