@@ -65,9 +65,9 @@ class Refusal(NamedTuple):
 class CsvFile:
     """A CSV file: its header, the lines below it, and what was found in it.
 
-    ``digest`` identifies the cells, whatever the encoding and the separators. ``header`` is without cells if it cannot
-    be read, and line 0 if the file is empty. ``marks`` are those of the file; numbers in the rows that are read have
-    a decimal point.
+    ``digest`` identifies what is read, whatever the encoding and the separators. ``header`` is without cells if it
+    cannot be read, and line 0 if the file is empty. ``marks`` are those of the file; numbers in the rows that are read
+    have a decimal point.
     """
 
     path: Path
@@ -146,10 +146,12 @@ class CsvFile:
             try:
                 if problem or damage:
                     raise ValueError(problem or damage)
+                if is_repeated(cells, columns):
+                    raise ValueError("it is the header once more")
                 if len(cells) != n_columns:
                     raise ValueError(f"{len(cells)} cells instead of {n_columns}")
                 row = dict(zip(columns, cells, strict=True))
-                if with_commas and not is_repeated(cells, columns):
+                if with_commas:
                     row |= {column: with_point(row[column]) for column in with_commas if column in row}
                 for column in of_thousands:
                     if unclear := thousands_problem(row.get(column, ""), self.marks.decimal):
@@ -215,7 +217,7 @@ def read_csv(path: Path) -> CsvFile:
     below += of_other_header(lines[n_own:])
     if lines and not below:
         found.append("header only")
-    digest = _digest((header, *below), marks.decimal)
+    digest = _digest((header, *below), marks)
     return CsvFile(
         path=path,
         header=header,
@@ -262,9 +264,10 @@ def _separator(texts: Sequence[str]) -> str:
     return max(_SEPARATORS, key=n_columns)
 
 
-def _digest(lines: Iterable[Line], decimal_mark: str) -> str:
+def _digest(lines: Iterable[Line], marks: NumberMarks) -> str:
     digest = hashlib.sha256()
+    if marks != NumberMarks():  # the same cells may be read otherwise
+        digest.update(repr(marks).encode())
     for line in lines:
-        cells = map(with_point, line.cells) if decimal_mark == "," else line.cells
-        digest.update("\x1f".join((*cells, line.problem or "", "\n")).encode(errors="replace"))
+        digest.update("\x1f".join((*line.cells, line.problem or "", "\n")).encode(errors="surrogatepass"))
     return digest.hexdigest()

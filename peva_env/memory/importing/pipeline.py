@@ -12,7 +12,7 @@ from peva_env.memory.contexts import parsed_context, possible_hashes
 from peva_env.memory.database import Database
 from peva_env.memory.importing.campaign import ImportedCampaign, campaign_of
 from peva_env.memory.importing.copies import MEASURED, Copy, content, drop_copies
-from peva_env.memory.importing.csv_file import Refusal, shortened
+from peva_env.memory.importing.csv_file import CsvFile, Refusal, shortened
 from peva_env.memory.importing.recording import Recording
 from peva_env.memory.importing.staging import LATENCIES_IN, Staging, loaded
 from peva_env.memory.parquet import Incoming, MergeCount, merge_tables
@@ -29,8 +29,8 @@ _SAME_BY = {"run_sessions": ("context_hash", "agent"), "execution_events": MEASU
 class ImportReport:
     """The result of an import: runs, skipped configurations, refused lines, and how many recorded verdicts agree.
 
-    ``found`` says how each file is written, ``copies`` are files with content that was imported before. For
-    ``n_compared`` and ``n_disagreeing`` see ``Staging``.
+    The counts are of what the files hold, copies too. ``found`` says how each file is written, ``copies`` are files
+    whose content the memory or another file has. For ``n_compared`` and ``n_disagreeing`` see ``Staging``.
     """
 
     n_runs: int
@@ -112,12 +112,11 @@ class _Files:
     def __init__(self) -> None:
         self.found: dict[Path, tuple[str, ...]] = {}
         self.copies: list[Copy] = []
-        self._by_content: dict[str, Path] = {}
-        self._parts: dict[tuple[str, bool], Path] = {}
+        self._parts: dict[tuple[str, bool], CsvFile] = {}
         self._contexts: dict[str, tuple[str, Path]] = {}
 
     def is_new(self, recording: Recording, campaign: ImportedCampaign) -> bool:
-        """Note a file; return whether no other one has the same content.
+        """Note a file; return whether it is no copy of the same name. ``drop_copies`` finds those of other names.
 
         Raises:
             ConfigError: two files would be the same part of a campaign, or one campaign would have two contexts.
@@ -126,13 +125,12 @@ class _Files:
         self.found[path] = recording.file.found
         if not recording.runs and not recording.skips:
             return True  # nothing is imported of it
-        original = self._by_content.setdefault(recording.file.digest, path)
-        if original != path:
-            self.copies.append(Copy(path, str(original)))
+        other = self._parts.setdefault((campaign.run_id, recording.is_results), recording.file)
+        if other.path != path and other.digest == recording.file.digest:
+            self.copies.append(Copy(path, str(other.path)))
             return False
-        other = self._parts.setdefault((campaign.run_id, recording.is_results), path)
-        if other != path:
-            raise ConfigError(f"{other} and {path} would both be campaign {campaign.run_id!r}; rename one of them")
+        if other.path != path:
+            raise ConfigError(f"{other.path} and {path} would both be campaign {campaign.run_id!r}; rename one of them")
         context, first = self._contexts.setdefault(campaign.run_id, (campaign.context_hash, path))
         if context != campaign.context_hash:
             raise ConfigError(f"{first} and {path} have the name of one campaign, but different functions")

@@ -23,6 +23,7 @@ _OTHER_KINDS = {
     rb"Rar!\x1a\x07": "a RAR archive; unpack it",
     rb"(?s:.{257})ustar(?:\x00|  \x00)": "a tar archive; unpack it",
     rb"(?s:.{8}DUCK..)\x00{6}": "a DuckDB file; peva-env memory merge reads those that peva-env wrote",
+    re.escape(_GZIP): "packed by gzip twice; unpack it once",
     rb"BZh[1-9]1AY&SY": f"packed by bzip2; {_UNPACK}",
     rb"\xfd7zXZ\x00": f"packed by xz; {_UNPACK}",
     rb"\x28\xb5\x2f\xfd": f"packed by zstd; {_UNPACK}",

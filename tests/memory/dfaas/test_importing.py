@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -764,8 +765,43 @@ def test_of_two_files_with_the_same_content_one_is_imported(store: DuckDBMemoryS
     path = write(tmp_path / STAMPED, row({"a": "10"}), row({"a": "20"}))
     copy = tmp_path / "results-other.csv"
     copy.write_text(path.read_text().replace(",", ";"))
-    report = bring(store, path, copy)
-    assert (report.n_runs, report.copies) == (2, ((copy, str(path)),))
+    (tmp_path / "z").mkdir()
+    of_its_name = Path(shutil.copy(path, tmp_path / "z"))
+    report = bring(store, path, copy, of_its_name)
+    assert set(report.copies) == {(copy, str(path)), (of_its_name, str(path))}
+    assert report.merged["execution_events"].inserted == 2
+
+
+def test_a_file_that_is_read_where_another_way_to_write_it_is_refused_is_no_copy(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    # With decimal commas, a rate of 40,000 could be thousands.
+    second = write(tmp_path / "results-b.csv", row({"a": "10"}), row({"a": "40.000"}))
+    first = tmp_path / "results-a.csv"
+    first.write_text(second.read_text().translate(str.maketrans(",.", ";,")))
+    report = bring(store, first, second)
+    assert (len(report.refusals), report.copies) == (1, ())
+    assert Counter(run.run_id for run in events(store)) == {"light-a": 1, "light-b": 2}
+
+
+def test_skipped_configurations_of_two_campaigns_are_of_both_though_equal(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    skips = [write(tmp_path / f"skipped-{name}.csv", skip(a="50", b="")) for name in "xy"]
+    results = [
+        write(tmp_path / f"results-{name}.csv", row({"a": rate, "b": ""})) for name, rate in (("x", "10"), ("y", "20"))
+    ]
+    report = bring(store, *skips, *results)
+    assert (report.copies, report.merged["execution_events"].inserted) == ((), 4)
+    assert Counter(run.run_id for run in events(store)) == {"light-x": 2, "light-y": 2}
+
+
+def test_a_copy_of_a_whole_campaign_is_found_beside_it(store: DuckDBMemoryStore, tmp_path: Path) -> None:
+    skips = [write(tmp_path / f"skipped-{name}.csv", skip(a="50", b="")) for name in "xy"]
+    results = [write(tmp_path / f"results-{name}.csv", row({"a": "10", "b": ""})) for name in "xy"]
+    report = bring(store, *skips, *results)
+    assert set(report.copies) == {(results[1], str(results[0])), (skips[1], str(skips[0]))}
+    assert {run.run_id for run in events(store)} == {"light-x"}
 
 
 def test_of_two_files_with_the_same_runs_in_another_order_one_is_imported(

@@ -69,7 +69,8 @@ def test_the_same_table_is_read_however_it_is_written_and_the_way_is_named(
 ) -> None:
     file = saved(tmp_path, data)
     assert (file.found, rows(file)) == (found, ROWS)
-    assert file.digest == saved(tmp_path, TEXT.encode()).digest
+    has_other_cells = "decimal commas" in file.found
+    assert (file.digest != saved(tmp_path, TEXT.encode()).digest) is has_other_cells
 
 
 @pytest.mark.parametrize(
@@ -194,8 +195,11 @@ def test_a_header_inside_the_file_and_the_lines_below_another_one_tell_nothing_o
     assert [*first.values()] == ["1.5", "2.5"]
 
 
-def test_a_repeated_header_keeps_the_names_of_its_columns(tmp_path: Path) -> None:
-    assert rows(saved(tmp_path, b"G;x;0,5\n1,5;2;2,5\nG;x;0,5\n"))[1] == {"G": "G", "x": "x", "0,5": "0,5"}
+def test_a_repeated_header_is_no_row(tmp_path: Path) -> None:
+    first, again = rows(saved(tmp_path, b"G;x;0,5\n1,5;2;2,5\nG;x;0,5\n"))
+    assert first == {"G": "1.5", "x": "2", "0,5": "2.5"}
+    assert isinstance(again, Refusal)
+    assert (again.line, again.reason) == (3, "it is the header once more")
 
 
 @pytest.mark.parametrize("note", ["note (a,b,c,d,e,f,g,h)", "a,b,c,d,e,f,g;"])
@@ -450,6 +454,7 @@ def test_row_numbers_without_a_name_are_found_above_another_header(tmp_path: Pat
         (gzip.compress(TEXT.encode(), mtime=0)[:-9], "is a damaged gzip file"),
         (b"PK\x03\x04 and so on", "is a ZIP archive or an Excel file; save its table as CSV"),
         (gzip.compress(b"PK\x03\x04 and so on", mtime=0), "is a ZIP archive or an Excel file; save its table as CSV"),
+        (gzip.compress(gzip.compress(TEXT.encode())), "is packed by gzip twice; unpack it once"),
         (bz2.compress(TEXT.encode()), "is packed by bzip2; unpack it, or pack it by gzip"),
         (lzma.compress(TEXT.encode()), "is packed by xz; unpack it, or pack it by gzip"),
         (b"\x28\xb5\x2f\xfd and so on", "is packed by zstd; unpack it, or pack it by gzip"),

@@ -486,6 +486,15 @@ def test_however_numbers_are_written_a_rate_is_right_or_refused(
     ]
 
 
+def test_a_header_that_is_repeated_is_no_run_where_the_map_reads_names_only(
+    store: DuckDBMemoryStore, tmp_path: Path
+) -> None:
+    mapping = "functions: [{name_column: function, rate_rps: {constant: 10}, success_rate: {constant: 1}}]"
+    report = bring(store, tmp_path, mapping, "function,note\nfiglet,x\nfunction,note\n", rules=SUCCESS_ONLY)
+    assert [run.config_key for run in events(store)] == [(("figlet",), (10,))]
+    assert [(refusal.line, refusal.reason) for refusal in report.refusals] == [(3, "it is the header once more")]
+
+
 def test_another_scale_of_the_rates_of_the_same_table_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     bring(store, tmp_path, PODS, PODS_TABLE)
     with pytest.raises(
