@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, combinations, product
 from operator import index as as_index
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,7 @@ class ConfigSpace(Sequence[Config]):
 
     Plan order: by number of functions, then functions lexicographically, then rates. Index to configuration and back
     cost O(F) additions and multiplications, and the memory is O(F^2) numbers, whatever the number of configurations.
+    A space never changes: a campaign, its policy and its reports share one.
 
     Args:
         rates_rps: rates of each function in requests per second; duplicates and order are ignored.
@@ -116,6 +117,12 @@ class ConfigSpace(Sequence[Config]):
         self._size_offsets = dict(zip(sizes, accumulate((self._tail[0][k] for k in sizes), initial=0), strict=False))
         self.n_configs: int = sum(self._tail[0][k] for k in sizes)
         self.is_dense: bool = self.n_configs <= dense_limit
+        self._is_complete = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_is_complete" in self.__dict__:
+            raise AttributeError(f"{name} of a configuration space cannot be changed; make another ConfigSpace")
+        super().__setattr__(name, value)
 
     def _count_tails(self) -> list[list[int]]:
         tails = [[1] + [0] * self.max_functions]

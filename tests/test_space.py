@@ -1,6 +1,7 @@
 """The space of configurations: order, addressing, and its size being no matter."""
 
 import pickle
+from copy import deepcopy
 from itertools import combinations, product
 
 import numpy as np
@@ -91,6 +92,15 @@ def test_it_is_a_sequence() -> None:
     assert space[1:] == [[("a", 2)], [("a", 3)]]
     assert [("a", 2)] in space
     assert [("a", 4)] not in space
+
+
+def test_it_never_changes_and_a_copy_is_the_same_space() -> None:
+    space = ConfigSpace({"a": [1, 2], "b": [3]}, max_functions=3)
+    for name in ("functions", "max_functions", "anything"):
+        with pytest.raises(AttributeError, match=f"{name} of a configuration space cannot be changed; make another"):
+            setattr(space, name, ())
+    for copied in (deepcopy(space), pickle.loads(pickle.dumps(space))):  # noqa: S301 - its own
+        assert list(copied) == list(space)
 
 
 @pytest.mark.parametrize("index", [-1, 3])

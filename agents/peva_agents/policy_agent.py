@@ -18,7 +18,7 @@ from peva_env.contracts import (
 )
 from peva_env.errors import PevaError, PolicyError
 from peva_env.planning import Candidates, load_policy_algorithm
-from peva_env.space import Config, ConfigSpace, config_key
+from peva_env.space import Config, ConfigKey, ConfigSpace, config_key
 from peva_env.system import exception_text, raise_end
 
 _EMPTY_CHOICES = 1000
@@ -111,6 +111,8 @@ class PolicyAgent:
         if not isinstance(self.policy, PredictingPolicy):
             return None
         returned = self._guarded("predict", self.policy.predict, configs)
+        if np.iscomplexobj(returned):  # NumPy would drop their imaginary parts
+            raise PolicyError(f"policy {self.name}: predict returned complex numbers, not 0..1")
         likely: NDArray[np.float64] = self._guarded("predict", np.asarray, returned, np.float64)
         if likely.shape != (len(configs),):
             raise PolicyError(f"policy {self.name}: predict returned shape {likely.shape}, not {(len(configs),)}")
@@ -150,14 +152,13 @@ class PolicyAgent:
         return [self._campaign.action(config) for config in chosen]
 
     def _chosen(self, candidates: Sequence[Config]) -> list[Config]:
-        chosen = list(self.policy.choose_batch(candidates=candidates, desired_size=self._batch_size))
-        taken = set()
-        for config in chosen:
+        chosen: dict[ConfigKey, Config] = {}
+        for config in self.policy.choose_batch(candidates=candidates, desired_size=self._batch_size):  # may be endless
             key = config_key(config)
-            if key in taken or sorted(config) not in candidates:
+            if key in chosen or sorted(config) not in candidates:
                 raise PolicyError(f"choose_batch returned {config!r}, which is not a candidate, or not any more")
-            taken.add(key)
-        return chosen
+            chosen[key] = config
+        return list(chosen.values())
 
     def _guarded(self, method: str, call: Any, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -12,15 +12,17 @@ from peva_env.space import Config, ConfigSpace
 class Candidates(Sequence[Config]):
     """Some configurations of a space: a simple policy reads the configurations, a fast policy their ``indices``.
 
-    ``indices`` (k,) are distinct indices of the plan, in the order of the candidates. Their type is int64, or Python's
-    int in a space with more configurations than int64 can number.
+    ``indices`` (k,) are distinct indices of the plan, in the order of the candidates, and read-only. Their type is
+    int64, or Python's int in a space with more configurations than int64 can number.
     """
 
     def __init__(self, space: ConfigSpace, indices: Sequence[int] | NDArray[np.int64]) -> None:
         self.space = space
         # NumPy would round indices beyond int64 to floats, which are other indices.
         kind = np.int64 if space.n_configs <= np.iinfo(np.int64).max else np.object_
-        self.indices: NDArray[np.int64] = np.asarray(indices, kind)
+        given: NDArray[np.int64] = np.asarray(indices, kind)
+        self.indices = given.view()
+        self.indices.flags.writeable = False
 
     @classmethod
     def of(cls, space: ConfigSpace, configs: Sequence[Config]) -> "Candidates":

@@ -3,6 +3,7 @@
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ class OwnExit(SystemExit):
     [
         ([[("z", 1)]], r"policy Chooses: choose_batch returned \[\('z', 1\)\], which is not a candidate"),
         ([[("a", 10)], [("a", 10)]], "which is not a candidate"),
+        (repeat([("a", 10)]), "which is not a candidate, or not any more"),
         ([3], "policy Chooses failed in choose_batch: TypeError"),
         ([[("a", [10])]], "policy Chooses failed in choose_batch: TypeError"),
         ([[("a", np.array([10, 20]))]], "policy Chooses failed in choose_batch: TypeError"),
@@ -173,6 +175,38 @@ def test_a_policy_that_never_chooses_is_stopped(make_host: MakeHost) -> None:
     host = make_host(ConfigSpace({"a": range(2000)}))
     with pytest.raises(PolicyError, match="returned nothing 1000 times in a row"):
         run_campaign(PevaEnv(host), PolicyAgent(Chooses([]), CartesianScheduler(), batch_size=1))
+
+
+class Vandal(NoOpPolicy):
+    """Changes what it shares with the campaign."""
+
+    def __init__(self, change: Callable[[PolicyContext | Sequence[Config]], None]) -> None:
+        self._change = change
+
+    def setup(self, context: PolicyContext) -> None:
+        self._change(context)
+
+    def choose_batch(self, *, candidates: Sequence[Config], desired_size: int) -> Sequence[Config]:
+        self._change(candidates)
+        return candidates[:desired_size]
+
+
+def _swap(given: Any) -> None:
+    if isinstance(given, Candidates):
+        given.indices[:] = 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda given: setattr(given.space, "functions", ()), "functions of a configuration space cannot be changed"),
+        (_swap, "policy Vandal failed in choose_batch: ValueError"),
+    ],
+)
+def test_a_policy_cannot_change_what_the_campaign_reads(make_host: MakeHost, change: Any, said: str) -> None:
+    host = make_host()
+    with pytest.raises(PolicyError, match=said):
+        run_campaign(PevaEnv(host), PolicyAgent(Vandal(change)))
 
 
 class RaisesOnUpdate(NoOpPolicy):
@@ -288,6 +322,8 @@ def test_what_a_policy_predicts_is_told_and_one_that_predicts_nothing_says_none(
         ([0.5, float("nan")], r"policy Predicts: predict returned nan for \[\('a', 20\)\], not 0..1"),
         ([0.5, 1.5], r"predict returned 1.5 for \[\('a', 20\)\]"),
         ([0.5], r"predict returned shape \(1,\), not \(2,\)"),
+        ([0.5 + 1j, 0], "predict returned complex numbers"),
+        (np.array([0.5 + 1j, 0]), "predict returned complex numbers"),
         (["often", "never"], "policy Predicts failed in predict: ValueError"),
         (RuntimeError("boom"), r"policy Predicts failed in predict: RuntimeError\('boom'\)"),
     ],
