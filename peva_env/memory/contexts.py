@@ -51,6 +51,15 @@ def earlier_hashes(connection: duckdb.DuckDBPyConnection, sessions: str = "run_s
     return present
 
 
+def as_present(present: Mapping[str, str]) -> str:
+    """Return the SQL expression of ``context_hash`` with present hashes in place of earlier ones.
+
+    ``present`` is the result of ``earlier_hashes``.
+    """
+    cases = "".join(f" WHEN '{stored}' THEN '{now}'" for stored, now in present.items())
+    return f"CASE context_hash{cases} ELSE context_hash END" if cases else "context_hash"
+
+
 def hashes_of(connection: duckdb.DuckDBPyConnection, context_hash: str) -> list[str]:
     """Return the hashes under which the events of a context are stored: the present one and earlier ones."""
     earlier = earlier_hashes(connection)

@@ -1,6 +1,5 @@
 """Rules are not context: campaigns under other rules share what was measured, and each judges it by its own."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ import pytest
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.memory import DuckDBMemoryStore, Session, context_hash, reading, session_rules, show_as_read, verify
-from peva_env.memory.contexts import possible_hashes
 from peva_env.memory.suspects import mark
 from tests.support.builders import event, function
+from tests.support.earlier_release import store_as_earlier_release
 from tests.support.engines import make_engine
 
 _CONTEXT: dict[str, Any] = {"node": {"name": "n"}, "functions": {"a": {}}, "duration_s": 2.0}
@@ -44,18 +43,6 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "m.duckdb"
 
 
-def _as_the_last_release_wrote_it(path: Path) -> None:
-    """Store each context under the hash that includes the rules."""
-    store = DuckDBMemoryStore(path)
-    store.startup()
-    connection = store.database.connection
-    for run_id, text in connection.execute("SELECT run_id, context_json FROM run_sessions").fetchall():
-        _, earlier = possible_hashes(json.loads(text))
-        for table in ("run_sessions", "execution_events"):
-            connection.execute(f"UPDATE {table} SET context_hash = ? WHERE run_id = ?", [earlier, run_id])  # noqa: S608
-    store.close()
-
-
 def test_rules_leave_a_context_as_it_is_and_nothing_else_does() -> None:
     one, other = _session("x", _DEFAULT), _session("y", _STRICT)
 
@@ -66,7 +53,7 @@ def test_rules_leave_a_context_as_it_is_and_nothing_else_does() -> None:
 @pytest.mark.parametrize("written_by", ["this release", "the last release"])
 def test_a_campaign_with_other_rules_goes_on_from_what_was_measured(path: Path, written_by: str) -> None:
     if written_by == "the last release":
-        _as_the_last_release_wrote_it(path)
+        store_as_earlier_release(path)
     engine = make_engine(DuckDBMemoryStore(path))
     engine.startup()
     strict = _session("strict", _STRICT)
@@ -86,7 +73,7 @@ def test_a_campaign_with_other_rules_goes_on_from_what_was_measured(path: Path, 
 
 
 def test_a_campaign_with_the_same_rules_goes_on_with_all_as_it_was(path: Path) -> None:
-    _as_the_last_release_wrote_it(path)
+    store_as_earlier_release(path)
     engine = make_engine(DuckDBMemoryStore(path))
     engine.startup()
 
@@ -99,7 +86,7 @@ def test_a_campaign_with_the_same_rules_goes_on_with_all_as_it_was(path: Path) -
 
 
 def test_the_session_of_the_last_release_can_be_resumed_by_its_name(path: Path) -> None:
-    _as_the_last_release_wrote_it(path)
+    store_as_earlier_release(path)
     store = DuckDBMemoryStore(path)
     store.startup()
 
@@ -112,7 +99,7 @@ def test_the_session_of_the_last_release_can_be_resumed_by_its_name(path: Path) 
 
 def test_runs_of_a_resumed_session_of_the_last_release_have_the_hash_that_it_has(path: Path) -> None:
     """Else verify, merge and preload would take them for runs of another campaign."""
-    _as_the_last_release_wrote_it(path)
+    store_as_earlier_release(path)
     store = DuckDBMemoryStore(path)
     store.startup()
     resumed = _session("before", _DEFAULT)
@@ -131,7 +118,7 @@ def test_runs_of_a_resumed_session_of_the_last_release_have_the_hash_that_it_has
 
 
 def test_the_mark_of_a_run_of_the_last_release_has_the_hash_of_that_run(path: Path) -> None:
-    _as_the_last_release_wrote_it(path)
+    store_as_earlier_release(path)
     store = DuckDBMemoryStore(path)
     store.startup()
     again = _session("again", _DEFAULT)
@@ -145,7 +132,7 @@ def test_the_mark_of_a_run_of_the_last_release_has_the_hash_of_that_run(path: Pa
 
 
 def test_runs_are_numbered_on_from_those_of_the_last_release(path: Path) -> None:
-    _as_the_last_release_wrote_it(path)
+    store_as_earlier_release(path)
     store = DuckDBMemoryStore(path)
     store.startup()
     again = _session("again", _STRICT)
@@ -163,7 +150,7 @@ def test_runs_are_numbered_on_from_those_of_the_last_release(path: Path) -> None
 
 def test_a_memory_of_the_last_release_is_sound_and_its_readers_see_the_present_hash(path: Path) -> None:
     now = _session("before", _DEFAULT).context_hash
-    _as_the_last_release_wrote_it(path)
+    store_as_earlier_release(path)
 
     with reading(path, "peva_faas_mem_v1") as connection:
         sums = [found for found in verify(connection) if found.column == "context_hash"]

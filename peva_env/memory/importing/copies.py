@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from peva_env.contracts import EventKind
 from peva_env.errors import MemoryStoreError
+from peva_env.memory.contexts import as_present, earlier_hashes
 from peva_env.memory.database import Database
 from peva_env.memory.importing.campaign import RECORDED_AS
 from peva_env.memory.importing.staging import Staging
@@ -22,6 +23,7 @@ _NOT_MEASURED = {
 MEASURED = tuple(column for column in TABLES["execution_events"].columns if column not in _NOT_MEASURED)
 """Columns of an event that a line determines, whatever its file is called."""
 
+_IMPORTS = f"(SELECT run_id FROM run_sessions WHERE agent = '{IMPORTED}')"  # noqa: S608
 _LATENCIES = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
 _UNIT_EXPONENTS = (3, 6, 9)
 """Two units of latencies differ by a factor of ten to the power of one of these."""
@@ -59,16 +61,18 @@ def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging
         MemoryStoreError: a file differs from a campaign of the memory in the unit of its latencies only.
     """
     events = sources["execution_events"]
-    if len({run_id for run_id, _ in staging.files}) == 1 and not _has_earlier(database, events):
+    new, old = _compared(database, events)
+    is_first = database.connection.execute(f"SELECT 1 FROM {old} LIMIT 1").fetchone() is None  # noqa: S608
+    if is_first and len({run_id for run_id, _ in staging.files}) == 1:
         return [], 0  # there is nothing to compare with
-    same = database.connection.execute(_same_parts(events)).fetchall()
+    same = database.connection.execute(_same_parts(new, old)).fetchall()
     known = {(run_id, kind) for run_id, kind, original, _ in same if original == run_id}
     copied = [part for part in same if part[:2] not in known]
     originals = {part[:2]: part[2:] for part in reversed(copied) if part[1] == EventKind.MEASURED}
     for run_id, kind, *original in copied:
         if originals.get((run_id, EventKind.MEASURED)) == tuple(original):
             originals[run_id, kind] = tuple(original)
-    _check_units(database, events, staging)
+    _check_units(database, new, old, staging)
     n_events = sum(
         _changed(database, f"DELETE FROM {events} WHERE run_id = ? AND kind = ?", part)  # noqa: S608
         for part in originals
@@ -85,19 +89,32 @@ def drop_copies(database: Database, sources: Mapping[str, str], staging: Staging
     return copies, n_events
 
 
-def _same_parts(events: str) -> str:
+def _compared(database: Database, events: str) -> tuple[str, str]:
+    """Return the SQL relations of staged events, and of those that were imported before in their contexts.
+
+    Both have present context hashes: an earlier release may have imported some.
+    """
+    present_hash = as_present(earlier_hashes(database.connection))
+    new, imported = (
+        f"(SELECT * REPLACE ({present_hash} AS context_hash) FROM {table})"  # noqa: S608
+        for table in (events, f"execution_events SEMI JOIN {_IMPORTS} USING (run_id)")
+    )
+    return new, f"(FROM {imported} SEMI JOIN {new} USING (context_hash))"
+
+
+def _same_parts(new: str, old: str) -> str:
     """Return the query of staged results and skipped configurations that another campaign has line by line.
 
     It tells each with that campaign, and whether the memory has it, which comes first, or another staged file.
     """
     lines = (
         "SELECT *, count(*) OVER (PARTITION BY run_id, kind) AS n_lines FROM (SELECT run_id, kind, "  # noqa: S608
-        f"context_hash, config_id, {content('event')} AS content, count(*) AS n_alike "
-        "FROM {table} event WHERE {which} GROUP BY ALL)"
+        f"context_hash, config_id, {content('event')} AS content, count(*) AS n_alike FROM {{events}} event "
+        "GROUP BY ALL)"
     )
     return f"""
-        WITH new AS ({lines.format(table=events, which="true")}), old AS (
-            SELECT *, true AS is_stored FROM ({lines.format(table="execution_events", which=_before(events))})
+        WITH new AS ({lines.format(events=new)}), old AS (
+            SELECT *, true AS is_stored FROM ({lines.format(events=old)})
             UNION ALL SELECT *, false AS is_stored FROM new
         )
         SELECT new.run_id, kind, old.run_id, is_stored
@@ -108,11 +125,11 @@ def _same_parts(events: str) -> str:
     """  # noqa: S608
 
 
-def _check_units(database: Database, events: str, staging: Staging) -> None:
+def _check_units(database: Database, new_events: str, old_events: str, staging: Staging) -> None:
     """Raise ``MemoryStoreError`` if all latencies of staged results are those of a campaign times a factor of units."""
     runs = (
-        "(SELECT *, count(*) OVER (PARTITION BY run_id) AS n_runs FROM {table} "  # noqa: S608
-        f"WHERE {{which}} AND kind = '{EventKind.MEASURED}')"
+        "(SELECT *, count(*) OVER (PARTITION BY run_id) AS n_runs FROM {events} "  # noqa: S608
+        f"WHERE kind = '{EventKind.MEASURED}')"
     )
     new, old = (content(side, without=_LATENCIES) for side in ("new", "old"))
     old_ms, new_ms = (f"flatten([{', '.join(f'{side}.{name}' for name in _LATENCIES)}])" for side in ("old", "new"))
@@ -123,8 +140,8 @@ def _check_units(database: Database, events: str, staging: Staging) -> None:
             lambda ms: CASE WHEN ms[1] > 0 AND ms[2] > 0 THEN round(abs(log10(ms[1] / ms[2])), 9)
                 WHEN ms[1] IS DISTINCT FROM ms[2] THEN 0 END
         )))) AS exponents
-        FROM {runs.format(table=events, which="true")} new
-        JOIN {runs.format(table="execution_events", which=_before(events))} old
+        FROM {runs.format(events=new_events)} new
+        JOIN {runs.format(events=old_events)} old
             USING (config_id, iteration, repetition, context_hash, n_runs)
         WHERE new.run_id <> old.run_id AND {new} IS NOT DISTINCT FROM {old}
         GROUP BY new.run_id, old.run_id HAVING count(*) = any_value(n_runs) ORDER BY ALL
@@ -137,19 +154,6 @@ def _check_units(database: Database, events: str, staging: Staging) -> None:
                 f"{database.path}, but in another unit of latencies; give the same unit as then, or import into "
                 "another memory"
             )
-
-
-def _before(events: str) -> str:
-    """Return the SQL condition on events that were imported before, in a context of the staged ones."""
-    return (
-        f"run_id IN (SELECT run_id FROM run_sessions WHERE agent = '{IMPORTED}') "  # noqa: S608
-        f"AND context_hash IN (SELECT context_hash FROM {events})"
-    )
-
-
-def _has_earlier(database: Database, events: str) -> bool:
-    query = f"SELECT EXISTS (FROM execution_events WHERE {_before(events)})"
-    return database.connection.execute(query).fetchone() == (True,)
 
 
 def _changed(database: Database, statement: str, parameters: Iterable[str]) -> int:

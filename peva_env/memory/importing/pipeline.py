@@ -8,7 +8,7 @@ from typing import Any
 from peva_env.config import LONGEST_S, OverloadConfig
 from peva_env.contracts import EventKind
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.memory.contexts import parsed_context, possible_hashes
+from peva_env.memory.contexts import parsed_context, stored_hash
 from peva_env.memory.database import Database
 from peva_env.memory.importing.campaign import ImportedCampaign, campaign_of
 from peva_env.memory.importing.copies import MEASURED, Copy, content, drop_copies
@@ -138,11 +138,9 @@ class _Files:
 
 
 def _with_stored_hash(campaign: ImportedCampaign, database: Database) -> ImportedCampaign:
-    """Return the campaign under the hash that an earlier release stored for its context, if the memory has such one."""
-    _, earlier = possible_hashes(campaign.context)
-    query = "SELECT 1 FROM run_sessions WHERE context_hash = ? LIMIT 1"
-    is_stored = database.connection.execute(query, [earlier]).fetchone()
-    return replace(campaign, context_hash=earlier) if is_stored else campaign
+    """Return the campaign under the hash under which the memory has it, perhaps that of an earlier release."""
+    stored = stored_hash(database.connection, campaign.run_id, campaign.context_hash)
+    return replace(campaign, context_hash=stored) if stored else campaign
 
 
 def _check_unit(database: Database, recording: Recording, campaign: ImportedCampaign) -> None:

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,20 @@ from peva_env.campaign.artifacts import ArtifactWriter
 from peva_env.config import OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
-from peva_env.memory.contexts import context_hash
+from peva_env.memory.contexts import context_hash, show_as_read
 from peva_env.memory.dfaas import import_dfaas
 from peva_env.memory.dfaas.rows import PIECE, REPEATED
 from peva_env.memory.importing import ImportReport
 from peva_env.memory.parquet import merge_memories
 from peva_env.memory.schema import IMPORTED
+from peva_env.memory.snapshot import reading
 from peva_env.memory.store import DuckDBMemoryStore
 from peva_env.memory.verify import verify
 from peva_env.rules import judge
 from peva_env.space import MAX_RATE_RPS
 from tests.support.builders import event, function
 from tests.support.dfaas_files import STAMPED, STARTED_AT, row, write
+from tests.support.earlier_release import store_as_earlier_release
 
 
 def skip(**rates: str) -> dict[str, str]:
@@ -897,6 +900,40 @@ def test_a_part_of_a_campaign_is_no_copy_of_it_nor_are_skipped_configurations_al
     assert (report.copies, report.merged["execution_events"].inserted) == ((), 1)
     copy = write(tmp_path / "results-y.csv", *rows[:2])
     assert bring(store, copy).copies == ((copy, "campaign light-x"),)
+
+
+@pytest.mark.parametrize("is_merged", [False, True], ids=["imported here", "merged with a memory of today"])
+def test_what_an_earlier_release_imported_is_known_again(tmp_path: Path, *, is_merged: bool) -> None:
+    path, other = tmp_path / "m.duckdb", tmp_path / "other.duckdb"
+    first, second = (
+        write(tmp_path / f"results-{name}.csv", row({"a": rate})) for name, rate in (("x", "10"), ("y", "20"))
+    )
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        bring(store, first)
+    store_as_earlier_release(path)
+    with closing(DuckDBMemoryStore(path)) as store:
+        store.startup()
+        if is_merged:
+            with closing(DuckDBMemoryStore(other)) as of_today:
+                of_today.startup()
+                bring(of_today, second)
+            merge_memories(store, [other])
+        else:
+            bring(store, second)
+        before = contents(store)
+        for file, name in ((first, "light-x"), (second, "light-y")):
+            copy = Path(shutil.copy(file, tmp_path / "results-z.csv"))
+            assert bring(store, file, copy).copies == ((copy, f"campaign {name}"),)
+            with pytest.raises(MemoryStoreError, match="in another unit of latencies"):
+                bring(store, copy, latency_unit="us")
+        assert contents(store) == before
+        write(first, row({"a": "10"}), row({"a": "30"}))
+        assert bring(store, first).merged["execution_events"].inserted == 1
+        assert list(verify(store.database.connection)) == []
+    with reading(path, "peva_faas_mem_v1") as connection:
+        show_as_read(connection)
+        assert len(connection.execute("SELECT DISTINCT context_hash FROM execution_events").fetchall()) == 1
 
 
 def test_a_copy_with_another_unit_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:
