@@ -7,13 +7,14 @@ age of its file, and two files may be alike in both: an import is identified by 
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Self
 
 import duckdb
 
-from peva_env.memory.contexts import campaign_text
+from peva_env.memory.contexts import as_present, campaign_text, earlier_hashes
 from peva_env.memory.schema import IMPORTED
 
 _DIGITS = 8
@@ -23,7 +24,10 @@ _SUFFIX = 1 + _DIGITS
 
 @dataclass(frozen=True, slots=True)
 class CampaignIdentity:
-    """A campaign: its name, what identifies it, and its context as JSON."""
+    """A campaign: its name, what identifies it, and its context as JSON.
+
+    ``context_hash`` may be that of an earlier release, ``present_hash`` is that of this one.
+    """
 
     run_id: str
     context_hash: str
@@ -31,6 +35,12 @@ class CampaignIdentity:
     started_at: float  # seconds since the epoch
     context_json: str
     is_import: bool  # its times are derived from a file's name or age, and tell nothing
+    present_hash: str
+
+    @property
+    def context_key(self) -> tuple[str, int]:
+        """What all campaigns of one context and repetition share."""
+        return self.present_hash, self.repetition
 
     @property
     def longer_name(self) -> str:
@@ -55,11 +65,18 @@ class CampaignIdentity:
 
     def is_alike(self, other: Self) -> bool:
         """Tell whether both have one context and one repetition."""
-        return (self.context_hash, self.repetition) == (other.context_hash, other.repetition)
+        return self.context_key == other.context_key
 
     def __str__(self) -> str:
         """Return what tells the campaign from another one of its name."""
         return campaign_text(self.context_json, self.context_hash, self.repetition, self.started_at)
+
+
+class Fit(Enum):
+    """How the runs of an import fit those of another one of its name, if none has another value."""
+
+    WITHIN = "the other one has all of them"
+    BEYOND = "it has all runs of the other one, and more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +88,28 @@ class NameClash:
     new_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Under which names incoming campaigns enter a memory.
+
+    ``names`` holds the new name of each. ``clashes`` are those whose names others have. Each of ``torn`` is an import
+    that goes on from several of the memory, with their names. ``spare`` are imports of which the memory has all runs,
+    and which would be the same campaign of the memory as another incoming one.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+    clashes: list[NameClash] = field(default_factory=list)
+    torn: list[tuple[CampaignIdentity, list[str]]] = field(default_factory=list)
+    spare: set[str] = field(default_factory=set)
+
+
 def campaigns(connection: duckdb.DuckDBPyConnection, sessions: str) -> list[CampaignIdentity]:
     """Return the campaigns of an SQL relation with the columns of ``run_sessions``, in the order of their names."""
+    present_hash = as_present(earlier_hashes(connection, sessions))
     rows = connection.execute(
         "SELECT run_id, coalesce(context_hash, ''), coalesce(repetition, 0), coalesce(started_at, 0), "  # noqa: S608
-        f"coalesce(context_json, ''), coalesce(agent, '') = '{IMPORTED}' FROM {sessions} ORDER BY run_id"
+        f"coalesce(context_json, ''), coalesce(agent, '') = '{IMPORTED}', coalesce({present_hash}, '') "
+        f"FROM {sessions} ORDER BY run_id"
     ).fetchall()
     return [CampaignIdentity(*row) for row in rows]
 
@@ -83,68 +117,71 @@ def campaigns(connection: duckdb.DuckDBPyConnection, sessions: str) -> list[Camp
 def settle_names(
     stored: Iterable[CampaignIdentity],
     incoming: Iterable[CampaignIdentity],
-    agree: Callable[[str, str], bool] = lambda _, __: False,
-) -> tuple[dict[str, str], list[NameClash]]:
-    """Return the names under which incoming campaigns enter a memory, and the clashes.
+    fit: Callable[[CampaignIdentity, CampaignIdentity], Fit | None] = lambda _, __: None,
+) -> Settlement:
+    """Return under which names incoming campaigns enter a memory.
 
     A campaign that the memory has already, perhaps under its longer name, keeps the name that it has there. A campaign
     whose name another one has gets its longer name, and is a clash. An import is the same campaign as one of its name,
-    or of a longer one, if their runs agree: the same file, perhaps at another time.
+    or of a longer one, if their runs fit: the same file, perhaps at another time.
 
     Args:
         stored: the campaigns of the memory.
         incoming: the others.
-        agree: tells of the names of an incoming and a stored campaign whether the runs of both may be of one file.
-
-    Returns:
-        The new name of each campaign whose name changes, and the campaigns whose names clash.
+        fit: tells how the runs of an incoming import fit those of a stored one, None if they are of two files.
     """
     by_name = {campaign.run_id: campaign for campaign in stored}
-    by_kind: dict[tuple[str, int], list[CampaignIdentity]] = {}
+    by_context: dict[tuple[str, int], list[CampaignIdentity]] = {}
     for campaign in by_name.values():
-        by_kind.setdefault((campaign.context_hash, campaign.repetition), []).append(campaign)
+        by_context.setdefault(campaign.context_key, []).append(campaign)
     incoming = list(incoming)
     taken = by_name.keys() | {campaign.run_id for campaign in incoming}
-    names: dict[str, str] = {}
-    clashes: list[NameClash] = []
-    known_again: set[str] = set()  # two imports may both be grown from one that is there: the first is that one
+    settled = Settlement()
+    grown: set[str] = set()  # two imports may both have grown from one that is there: the first is that one
+    within: dict[str, list[str]] = {}
     for campaign in incoming:
-        alike = by_kind.get((campaign.context_hash, campaign.repetition), [])
+        alike = by_context.get(campaign.context_key, [])
         of_its_start_first = sorted(alike, key=lambda known: known.started_at != campaign.started_at)
-        same = [known.run_id for known in of_its_start_first if _are_same(campaign, known, agree)]
-        if campaign.is_import:
-            same = [name for name in same if name not in known_again]
+        fits = {known.run_id: _fit(campaign, known, fit) for known in of_its_start_first}
+        same = [name for name, its in fits.items() if its is Fit.WITHIN]
+        if not same:
+            same = [name for name, its in fits.items() if its is Fit.BEYOND and name not in grown]
+            if len(same) > 1:
+                settled.torn.append((campaign, same))
         name = campaign.run_id
         if same and name not in same:
             name = same[0]
         elif not same and name in by_name:
             name = _new_name(campaign, taken)
-            clashes.append(NameClash(campaign, by_name[campaign.run_id], name))
-        known_again.update({name} if same else ())
-        if name != campaign.run_id:
-            names[campaign.run_id] = name
-            taken |= {name}
-    return names, clashes
+            settled.clashes.append(NameClash(campaign, by_name[campaign.run_id], name))
+        if same and campaign.is_import and fits[name] is Fit.WITHIN:
+            within.setdefault(name, []).append(campaign.run_id)
+        elif same:
+            grown.add(name)
+        settled.names[campaign.run_id] = name
+        taken |= {name}
+    for name, its in within.items():  # the memory has all their runs; two sessions cannot become one
+        settled.spare.update(its if name in grown else its[1:])
+    return settled
 
 
-def doubled_name(
-    stored: Iterable[CampaignIdentity],
-    incoming: Iterable[CampaignIdentity],
-    names: Mapping[str, str],
-    clashes: Iterable[NameClash],
-) -> str | None:
+def doubled_name(stored: Iterable[CampaignIdentity], settled: Settlement) -> str | None:
     """Return a name that two campaigns would have under the new names, or None."""
     there = {campaign.run_id for campaign in stored}
-    final = Counter(names.get(campaign.run_id, campaign.run_id) for campaign in incoming)
+    final = Counter(name for run_id, name in settled.names.items() if run_id not in settled.spare)
     doubled = [name for name, n in final.items() if n > 1]
-    taken = [clash.new_name for clash in clashes if clash.new_name in there]
+    taken = [clash.new_name for clash in settled.clashes if clash.new_name in there]
     return next(iter(sorted(doubled + taken)), None)
 
 
-def _are_same(one: CampaignIdentity, other: CampaignIdentity, agree: Callable[[str, str], bool]) -> bool:
-    if not (one.is_import and other.is_import):
-        return one.is_same(other)
-    return one.short_name == other.short_name and agree(one.run_id, other.run_id)
+def _fit(
+    incoming: CampaignIdentity,
+    stored: CampaignIdentity,
+    fit: Callable[[CampaignIdentity, CampaignIdentity], Fit | None],
+) -> Fit | None:
+    if not (incoming.is_import and stored.is_import):
+        return Fit.WITHIN if incoming.is_same(stored) else None
+    return fit(incoming, stored) if incoming.short_name == stored.short_name else None
 
 
 def _new_name(campaign: CampaignIdentity, taken: Collection[str]) -> str:

@@ -1,8 +1,8 @@
 """Merging rows into a memory's tables: every row of every input is there afterwards, or nothing is changed.
 
 Measurements never change, so that two different rows of one key are of two campaigns: they are refused. Only what is
-written after a row (the end of a campaign, the score of an update) is taken from the newest. The times of an event are
-not compared, because those of an import follow the age of its file; an event keeps those that the memory has.
+written after a row (the end of a campaign, the score of an update) is taken from the newest. The times of imported
+events are not compared, because they follow the age of a file: the earliest stay, whatever is merged first.
 """
 
 from collections import Counter
@@ -13,7 +13,14 @@ import duckdb
 
 from peva_env.errors import MemoryStoreError
 from peva_env.memory.database import Database
-from peva_env.memory.parquet.campaign_names import NameClash, campaigns, doubled_name, settle_names
+from peva_env.memory.parquet.campaign_names import (
+    CampaignIdentity,
+    Fit,
+    NameClash,
+    campaigns,
+    doubled_name,
+    settle_names,
+)
 from peva_env.memory.parquet.merge_checks import MergeChecks
 from peva_env.memory.parquet.table_export import quoted
 from peva_env.memory.schema import IMPORTED, TABLES
@@ -22,17 +29,24 @@ _RENAMED = "renamed_campaigns"
 
 _MUTABLE = {
     "memory_schema_meta": ("created_at", "package_version"),  # of the file itself
-    "run_sessions": ("ended_at", "status", "detail", "agent", "started_at"),  # a campaign ends, and is resumed
+    # A campaign ends, and is resumed; two releases may import one file.
+    "run_sessions": ("ended_at", "status", "detail", "agent", "started_at", "package_version"),
     "execution_events": ("started_at", "ended_at"),  # of an import, derived from the age of its file; see _TIMES
     "policy_updates": ("score",),  # stored after the row
 }
-"""The columns that may differ between two copies of a row. An event keeps those that the memory has."""
+"""The columns that may differ between two copies of a row."""
 
 _TIMES = (
     f"CASE WHEN mine.run_id NOT IN (SELECT run_id FROM run_sessions WHERE agent = '{IMPORTED}') "  # noqa: S608
     "THEN row({side}.started_at, {side}.ended_at) END"
 )
 """SQL expression of the times of an event, which are its own unless it is imported."""
+
+_EARLIEST = (
+    "ON CONFLICT DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at "
+    "WHERE excluded.started_at < execution_events.started_at"
+)
+"""What becomes of an event that is there; only those of imports can have other times."""
 
 _NEWNESS = {
     "memory_schema_meta": "-{row}.created_at",  # the first one made the memory
@@ -133,44 +147,78 @@ class _Merge:
         stored, incoming = (
             campaigns(self._connection, sessions) for sessions in ("run_sessions", self._sources["run_sessions"])
         )
-        names, clashes = settle_names(stored, incoming, self._agree)
-        if clashes and not rename:
-            raise MemoryStoreError(f"{self._problem}: {_clash_text(clashes)}")
-        doubled = doubled_name(stored, incoming, names, clashes)
+        settled = settle_names(stored, incoming, self._fit)
+        if settled.torn:
+            raise MemoryStoreError(f"{self._problem}: {_torn_text(*settled.torn[0])}")
+        if settled.clashes and not rename:
+            raise MemoryStoreError(f"{self._problem}: {_clash_text(settled.clashes)}")
+        doubled = doubled_name(stored, settled)
         if doubled:
             raise MemoryStoreError(
                 f"{self._problem}: two different campaigns would have the name {doubled!r}; keep the two memories apart"
             )
-        if not names:
-            return
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {_RENAMED} (run_id VARCHAR, new_run_id VARCHAR)")
-        self._connection.executemany(f"INSERT INTO {_RENAMED} VALUES (?, ?)", list(names.items()))  # noqa: S608
-        for table, source in self._sources.items():
-            if "run_id" in TABLES[table].columns:
-                columns = ", ".join(
-                    f"coalesce(new_run_id, {column}) AS {column}" if column == "run_id" else column
-                    for column in TABLES[table].columns
-                )
-                self._sources[table] = f"(SELECT {columns} FROM {source} LEFT JOIN {_RENAMED} USING (run_id))"  # noqa: S608
+        hashes = {campaign.run_id: campaign.context_hash for campaign in stored}
+        self._rename(
+            [
+                (one.run_id, None if one.run_id in settled.spare else name, one.context_hash, hashes.get(name))
+                for one in incoming
+                if (name := settled.names[one.run_id]) != one.run_id
+                or one.run_id in settled.spare
+                or hashes.get(name, one.context_hash) != one.context_hash
+            ]
+        )
 
-    def _agree(self, run_id: str, stored_as: str) -> bool:
-        """Tell whether one side has all runs of a campaign that the other has, equal but for their times: a grown file.
+    def _rename(self, campaigns: Sequence[tuple[str, str | None, str, str | None]]) -> None:
+        """Let campaigns enter under other names, and under the context hashes of the memory's campaigns of these names.
 
-        In the memory the campaign has the name ``stored_as``. Measured and skipped configurations are of two files, and
-        are compared apart.
+        Args:
+            campaigns: the run_id of each, its new one, or None if it does not enter; its context hash, and that of the
+                memory's campaign, or None.
         """
-        source = self._sources.get("execution_events")
-        if source is None or (run_id == stored_as and run_id not in self._campaigns_with_news(source)):
-            return True
-        own = f"(SELECT * REPLACE ({quoted(stored_as)} AS run_id) FROM {source} WHERE run_id = {quoted(run_id)})"  # noqa: S608
+        if not campaigns:
+            return
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_RENAMED} "
+            "(run_id VARCHAR, new_run_id VARCHAR, old_hash VARCHAR, new_hash VARCHAR)"
+        )
+        self._connection.executemany(f"INSERT INTO {_RENAMED} VALUES (?, ?, ?, ?)", campaigns)  # noqa: S608
+        new = {
+            "run_id": "coalesce(new_run_id, t.run_id) AS run_id",
+            "context_hash": "if(context_hash = old_hash, coalesce(new_hash, old_hash), context_hash) AS context_hash",
+        }
+        for table, source in self._sources.items():
+            columns = TABLES[table].columns
+            if "run_id" in columns:
+                self._sources[table] = (
+                    f"(SELECT {', '.join(new.get(column, f't.{column}') for column in columns)} "  # noqa: S608
+                    f"FROM {source} t LEFT JOIN {_RENAMED} r ON t.run_id = r.run_id "
+                    "WHERE r.run_id IS NULL OR new_run_id IS NOT NULL)"
+                )
+
+    def _fit(self, incoming: CampaignIdentity, stored: CampaignIdentity) -> Fit | None:
+        """Tell how the runs of an import fit those of one of the memory, equal but for their times: a grown file.
+
+        Measured and skipped configurations are of two files, and are compared apart.
+        """
+        source, run_id, stored_as = self._sources.get("execution_events"), incoming.run_id, quoted(stored.run_id)
+        if source is None or (run_id == stored.run_id and run_id not in self._campaigns_with_news(source)):
+            return Fit.WITHIN
+        own = (
+            f"(SELECT * REPLACE ({stored_as} AS run_id, if(context_hash = {quoted(incoming.context_hash)}, "  # noqa: S608
+            f"{quoted(stored.context_hash)}, context_hash) AS context_hash) FROM {source} "
+            f"WHERE run_id = {quoted(run_id)})"
+        )
         if self._difference("execution_events", own) is not None:
-            return False
-        apart = self._connection.execute(
-            f"SELECT kind FROM (FROM execution_events WHERE run_id = {quoted(stored_as)}) mine "  # noqa: S608
-            f"FULL JOIN {own} theirs USING ({', '.join(TABLES['execution_events'].key)}, kind) GROUP BY kind "
-            "HAVING count_if(mine.started_at IS NULL) > 0 AND count_if(theirs.started_at IS NULL) > 0"
-        ).fetchone()
-        return apart is None
+            return None
+        found = self._connection.execute(
+            f"SELECT count_if(mine.kind IS NULL), count_if(theirs.kind IS NULL) "  # noqa: S608
+            f"FROM (FROM execution_events WHERE run_id = {stored_as}) mine "
+            f"FULL JOIN {own} theirs USING ({', '.join(TABLES['execution_events'].key)}) "
+            "GROUP BY coalesce(mine.kind, theirs.kind)"
+        ).fetchall()
+        if any(n_new and n_missing for n_new, n_missing in found):
+            return None
+        return Fit.BEYOND if any(n_new for n_new, _ in found) else Fit.WITHIN
 
     def _campaigns_with_news(self, source: str) -> set[str]:
         """Return the campaigns with an event that the memory has otherwise, or not at all, under their own names."""
@@ -226,7 +274,7 @@ class _Merge:
             raise MemoryStoreError(f"{self._problem}: its {table} has {n_offered - n_distinct:,} keys twice")
         columns = ", ".join(TABLES[table].columns)
         # Nothing conflicts in an empty table, and a plain insert is several times faster.
-        conflict = _on_conflict(table) if n_stored else ""
+        conflict = _on_conflict(table, is_import=table in self._same_by) if n_stored else ""
         row = self._connection.execute(f"INSERT INTO {table} SELECT {columns} FROM {source} {conflict}").fetchone()  # noqa: S608
         written = int(row[0]) if row else 0
         (n_now,) = self._counts([table])
@@ -237,6 +285,14 @@ class _Merge:
         """Return the number of rows of each relation, by one query."""
         counts = ", ".join(f"(SELECT count(*) FROM {relation})" for relation in relations)  # noqa: S608
         return tuple(map(int, self._connection.execute(f"SELECT {counts}").fetchall()[0])) if counts else ()
+
+
+def _torn_text(incoming: CampaignIdentity, stored: Sequence[str]) -> str:
+    names = ", ".join(map(repr, sorted(stored)))
+    return (
+        f"its import {incoming.run_id!r} goes on from {len(stored)} imports of the memory, {names}, which would become "
+        "one; begin a new memory with this input, and merge the others into it"
+    )
 
 
 def _clash_text(clashes: Sequence[NameClash]) -> str:
@@ -252,8 +308,13 @@ def _clash_text(clashes: Sequence[NameClash]) -> str:
     )
 
 
-def _on_conflict(table: str) -> str:
-    """Return what becomes of a row whose key is there: it gets the newest mutable columns."""
+def _on_conflict(table: str, *, is_import: bool) -> str:
+    """Return what becomes of a row whose key is there: it gets the newest mutable columns, an event the earliest times.
+
+    Events that are imported again leave the memory as it is.
+    """
+    if table == "execution_events" and not is_import:
+        return _EARLIEST
     if table not in _NEWNESS:
         return "ON CONFLICT DO NOTHING"
     key = TABLES[table].key

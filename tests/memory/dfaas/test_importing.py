@@ -936,6 +936,31 @@ def test_what_an_earlier_release_imported_is_known_again(tmp_path: Path, *, is_m
         assert len(connection.execute("SELECT DISTINCT context_hash FROM execution_events").fetchall()) == 1
 
 
+@pytest.mark.parametrize("has_grown", [False, True], ids=["alike", "grown since"])
+@pytest.mark.parametrize("into", ["earlier", "today"])
+def test_a_file_that_two_releases_imported_is_one_campaign_where_their_memories_are_merged(
+    tmp_path: Path, into: str, *, has_grown: bool
+) -> None:
+    rows = [row({"a": "10"}), row({"a": "20"})]
+    file = write(tmp_path / "results-x.csv", *(rows[:1] if has_grown else rows))
+    paths = {name: tmp_path / f"{name}.duckdb" for name in ("earlier", "today")}
+    for name, path in paths.items():
+        with closing(DuckDBMemoryStore(path)) as store:
+            store.startup()
+            bring(store, file)
+            store.database.connection.execute("UPDATE run_sessions SET package_version = ?", [name])
+        write(file, *rows)
+    store_as_earlier_release(paths["earlier"])
+    other = paths.pop(into)
+    with closing(DuckDBMemoryStore(other)) as store:
+        store.startup()
+        for _ in ("once", "twice"):
+            merge_memories(store, paths.values())
+            assert [event.run_id for event in events(store)] == ["light-x"] * 2
+            assert list(verify(store.database.connection)) == []
+        assert bring(store, file).merged["execution_events"].inserted == 0
+
+
 def test_a_copy_with_another_unit_is_an_error(store: DuckDBMemoryStore, tmp_path: Path) -> None:
     rows = [row({"a": "10"}, medium_latency_function_a="2000")]
     bring(store, write(tmp_path / "results-x.csv", *rows))

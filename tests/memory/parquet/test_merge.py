@@ -1,13 +1,14 @@
 """Merges: every event of every memory is in the result, bit for bit, or the merge is refused and changes nothing."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from peva_env.contracts import EndStatus, EventKind, ExecutionEvent, Verdict
@@ -343,6 +344,64 @@ def test_two_files_that_begin_alike_are_two_campaigns_in_any_order(tmp_path: Pat
         with memory(tmp_path / f"{into}.duckdb") as store:
             merge_memories(store, [tmp_path / f"{other}.duckdb"], rename=True)
             assert (len(store.events("ctx")), len(store.run_ids())) == (4, 2)
+
+
+def lines_of(store: DuckDBMemoryStore) -> list[set[int]]:
+    """Return the rates of each import."""
+    rows = store.database.connection.execute(
+        "SELECT list(rates_rps[1]) FROM execution_events GROUP BY run_id"
+    ).fetchall()
+    return [set(rates) for (rates,) in rows]
+
+
+parts = st.sets(st.integers(1, 4), min_size=1)
+
+
+@settings(max_examples=4, deadline=None)
+@given(files=st.lists(st.lists(parts, min_size=1, max_size=2), min_size=2, max_size=3))
+@example(files=[[{1, 2}], [{3, 4}], [{1, 2, 3, 4}]])  # each part was there for itself, and once more in the whole
+@example(files=[[{1, 2, 3, 4}], [{1, 2}, {3, 4}]])
+@example(files=[[{1}], [{1, 2}, {1, 3}, {1}]])
+def test_no_import_is_within_another_one_in_whatever_order_parts_of_a_file_are_merged(
+    tmp_path_factory: pytest.TempPathFactory, files: list[list[set[int]]]
+) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    there: list[set[int]] = []
+    with memory() as joined:
+        for i, its in enumerate(files):
+            for j, lines in enumerate(its):  # each memory is itself made of several
+                with memory(folder / f"{i}-{j}.duckdb") as one:
+                    add_import(one, *(event([("f", line)]) for line in lines), changed_at=1000.0 + i)
+            with memory(folder / f"{i}-0.duckdb") as other:
+                given = [its[0]]
+                for j in range(1, len(its)):
+                    with suppress(MemoryStoreError):
+                        merge_memories(other, [folder / f"{i}-{j}.duckdb"], rename=True)
+                        given.append(its[j])
+            before = content(joined)
+            with suppress(MemoryStoreError):
+                for _ in ("once", "twice"):
+                    merge_memories(joined, [folder / f"{i}-0.duckdb"], rename=True)
+                there += given
+            assert content(joined) == before or all(any(lines <= its for its in lines_of(joined)) for lines in given)
+            found = lines_of(joined)
+            assert all(lines in there for lines in found)
+            assert all(any(lines <= its for its in found) for lines in there)
+            assert not any(one <= other for one, other in permutations(found, 2))
+
+
+def test_the_times_of_an_import_do_not_depend_on_the_order_of_merges(tmp_path: Path) -> None:
+    found = []
+    for order in ((1000.0, 5000.0, 3000.0), (5000.0, 3000.0, 1000.0)):
+        with memory() as joined:
+            for changed_at in order:
+                path = tmp_path / f"{order[0]}-{changed_at}.duckdb"
+                with memory(path) as one:
+                    add_import(one, event(), changed_at=changed_at)
+                merge_memories(joined, [path])
+            (one_event,) = joined.events("ctx")
+            found.append((one_event.started_at, one_event.ended_at))
+    assert found == [(1000.0, 1001.0)] * 2
 
 
 def test_a_file_that_was_renamed_is_known_again_when_it_was_touched_or_has_grown(tmp_path: Path) -> None:
