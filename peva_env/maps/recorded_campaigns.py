@@ -11,7 +11,7 @@ from peva_env.contracts import EndStatus, ExecutionEvent, Verdict
 from peva_env.errors import ConfigError, MemoryStoreError
 from peva_env.maps.node_map import CampaignRecord
 from peva_env.maps.recorded_space import RecordedRates, read_recorded
-from peva_env.memory import LAST_S, RECHECK_AGENT, REFINED, fleet_node, node_name, parsed_context, read_events
+from peva_env.memory import ENDED_AT, LAST_S, RECHECK_AGENT, REFINED, fleet_node, node_name, parsed_context, read_events
 from peva_env.space import ConfigKey
 
 _MANY = 5
@@ -104,8 +104,8 @@ class RecordedCampaigns:
 
     def campaigns(self) -> tuple[CampaignRecord, ...]:
         """Return the campaigns in the order of their starts."""
-        columns = ", ".join(field.name for field in fields(CampaignRecord))
-        query = f"SELECT {columns} FROM run_sessions WHERE {_CONTEXT} ORDER BY started_at, run_id"  # noqa: S608
+        columns = ", ".join(ENDED_AT if field.name == "ended_at" else field.name for field in fields(CampaignRecord))
+        query = f"SELECT {columns} FROM run_sessions s WHERE {_CONTEXT} ORDER BY started_at, run_id"  # noqa: S608
         return tuple(CampaignRecord(*row) for row in self.connection.execute(query, self._parameters).fetchall())
 
     def runs(self) -> list[ExecutionEvent]:

@@ -20,7 +20,7 @@ from peva_env.memory.file_locks import is_in_use
 from peva_env.memory.fleet_names import fleet_node, fleet_run_id
 from peva_env.memory.ledger import RunLedger
 from peva_env.memory.recheck_ledger import RecheckLedger
-from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, MAX_REPETITION, RECHECK_AGENT, TABLES
+from peva_env.memory.schema import CORE_TABLES, DEBUG_TABLES, ENDED_AT, MAX_REPETITION, RECHECK_AGENT, TABLES
 from peva_env.memory.scoutings import NO_REPETITION, scouted_steps
 from peva_env.memory.session_rules import LAST_S, SessionRules, judged_by, other_rules, rules_in, session_rules
 from peva_env.memory.snapshot import memory_files, reading
@@ -35,6 +35,7 @@ __all__ = [
     "CORE_TABLES",
     "DEBUG_TABLES",
     "DEFAULT_SCHEMA_VERSION",
+    "ENDED_AT",
     "EVENT_COLUMNS",
     "LAST_S",
     "MAX_REPETITION",

@@ -16,6 +16,12 @@ class TableSchema:
         return f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({', '.join(self.key)}))"
 
 
+ENDED_AT = "if(s.status IN ('running', 'crashed'), NULL, s.ended_at)"
+"""SQL expression of when a session ``s`` ended; NULL while it runs, or if it was killed.
+
+``ended_at`` is then that of its last end before it went on, if there was one.
+"""
+
 MAX_REPETITION = 2**31 - 1
 """The highest number of a repetition: what an INTEGER column of DuckDB holds."""
 

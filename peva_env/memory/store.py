@@ -213,8 +213,9 @@ class DuckDBMemoryStore:
             (latest_s,) = connection.execute(_LATEST).fetchall()[0]
             self.clock.begin(latest_s or 0.0)
             if known:
+                # Its last end stays, by which a merge knows that this row is newer than one that ended then.
                 connection.execute(
-                    "UPDATE run_sessions SET status = ?, ended_at = NULL, detail = NULL WHERE run_id = ?",
+                    "UPDATE run_sessions SET status = ?, detail = NULL WHERE run_id = ?",
                     [EndStatus.RUNNING, session.run_id],
                 )
             else:

@@ -13,6 +13,7 @@ from peva_env.contracts import EventKind
 from peva_env.memory.contexts import node_name, show_as_read
 from peva_env.memory.event_rows import stream_events
 from peva_env.memory.fleet_names import fleet_node
+from peva_env.memory.schema import ENDED_AT
 from peva_env.memory.session_rules import SessionRules, session_rules
 from peva_env.rules import judge_again
 
@@ -81,8 +82,8 @@ def summarize_memory(connection: duckdb.DuckDBPyConnection, rules: AskedRules = 
     """
     show_as_read(connection)
     campaigns = connection.execute(
-        "SELECT s.run_id, s.status, s.agent, s.repetition, s.context_hash, s.started_at, s.ended_at, "
-        "count(e.run_id) FILTER (kind = 'measured'), s.detail "
+        "SELECT s.run_id, s.status, s.agent, s.repetition, s.context_hash, s.started_at, "  # noqa: S608
+        f"{ENDED_AT}, count(e.run_id) FILTER (kind = 'measured'), s.detail "
         "FROM run_sessions s LEFT JOIN execution_events e USING (run_id) "
         "GROUP BY ALL ORDER BY s.started_at, s.run_id"
     ).fetchall()

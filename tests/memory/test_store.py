@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 
 from peva_env.contracts import EndStatus, ExecutionEvent, NodeMeasurement, Verdict
 from peva_env.errors import MemoryStoreError, SchemaMismatchError
-from peva_env.memory import reading, schema
+from peva_env.memory import reading, schema, summarize_memory
 from peva_env.memory.duckdb_errors import duckdb_problem, naming
 from peva_env.memory.event_writer import PolicyUpdate
 from peva_env.memory.store import DuckDBMemoryStore, Session
@@ -479,7 +479,8 @@ def test_a_session_of_the_same_run_and_context_goes_on(store: DuckDBMemoryStore)
     store.open_session(session())
     store.close_session("run", EndStatus.INTERRUPTED, "Ctrl-C")
     store.open_session(session())
-    assert query(store, "SELECT run_id, status, ended_at, detail FROM run_sessions") == [("run", "running", None, None)]
+    assert query(store, "SELECT run_id, status, detail FROM run_sessions") == [("run", "running", None)]
+    assert [one.ended_at for one in summarize_memory(store.database.connection).campaigns] == [None]
 
 
 @pytest.mark.parametrize("other", [session(context_hash="moved"), session(repetition=2)])

@@ -50,7 +50,8 @@ _EARLIEST = (
 
 _NEWNESS = {
     "memory_schema_meta": "-{row}.created_at",  # the first one made the memory
-    "run_sessions": "(coalesce({row}.ended_at, 0), {row}.status <> 'running')",  # an end outranks a start
+    # An end outranks a start, what went on since an end outranks it, and what was killed then is the latest.
+    "run_sessions": "(coalesce({row}.ended_at, 0), {row}.status IN ('running', 'crashed'), {row}.status <> 'running')",
     "policy_updates": "{row}.score IS NOT NULL",
 }
 """Decides which of two rows of one key gives its mutable columns; if equal, the columns themselves decide."""

@@ -267,6 +267,23 @@ def test_a_killed_campaign_is_merged_once(tmp_path: Path, alpha: Path) -> None:
             assert merge_memories(merged, [alpha])["run_sessions"].updated == 0
 
 
+def test_a_copy_from_before_a_campaign_went_on_does_not_end_it(tmp_path: Path, alpha: Path) -> None:
+    earlier = tmp_path / "earlier.duckdb"
+    earlier.write_bytes(alpha.read_bytes())
+    with memory(alpha) as store:
+        store.open_session(on_node("ctx A"))  # and the process is killed
+        store.insert_events([event(iteration=1, run_id="nightly", context_hash="ctx A")])
+    found = []
+    for order in ((earlier, alpha), (alpha, earlier)):
+        with memory() as merged:
+            merge_memories(merged, order)
+            found += merged.database.connection.execute("SELECT status FROM run_sessions").fetchall()
+    with memory(alpha) as store:
+        merge_memories(store, [earlier])
+        found += store.database.connection.execute("SELECT status FROM run_sessions").fetchall()
+    assert found == [("running",), ("running",), ("crashed",)]
+
+
 def test_a_folder_with_a_key_twice_is_refused(tmp_path: Path, alpha: Path) -> None:
     with memory(alpha) as store:
         folder = exported(store, tmp_path / "twice")
