@@ -2,19 +2,24 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import duckdb
 from pydantic import ValidationError
 
 from peva_env.config import OverloadConfig
-from peva_env.contracts import EventKind, ExecutionEvent
+from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.memory.contexts import RULES, parsed_context
-from peva_env.rules import judge_again
+from peva_env.rules import Judgement, judge_again, majority
+from peva_env.space import ConfigKey
 
 LAST_S = """greatest(s.started_at, s.ended_at,
     (SELECT max(e.ended_at) FROM execution_events e WHERE e.run_id = s.run_id))"""
 """SQL expression of when a session ``s`` last did something: a campaign of a name goes on later than it began."""
+
+
+_NO_CANARY = "by these rules its configuration was not known to be OK"
 
 
 class SessionRules(NamedTuple):
@@ -64,21 +69,36 @@ def judged_by(
 ) -> list[ExecutionEvent]:
     """Return events as they are under some rules, in the same order.
 
-    Runs of campaigns with other rules are judged anew. The skipped and inferred configurations of these campaigns are
-    left out, because they follow from verdicts that may be others now. All other events stay as they are.
+    Runs and canaries of campaigns with other rules are judged anew. The skipped and inferred configurations of these
+    campaigns are left out, because they follow from verdicts that may be others now. All other events stay as they are.
 
     Args:
         rules: the rules of the question.
-        events: events of any campaigns.
+        events: events of any campaigns, in the order of their measurement.
         others: the campaigns with other rules, see ``other_rules``.
     """
     found = []
+    verdicts: dict[ConfigKey, list[Verdict]] = {}  # of the valid runs so far
     for event in events:
-        own = others.get(event.run_id)
-        if own is None:
-            found.append(event)
-        elif event.kind is EventKind.MEASURED:
-            found.append(judge_again(event, rules, own.duration_s))
-        elif event.kind not in (EventKind.SKIPPED, EventKind.INFERRED):
-            found.append(event)
+        now, own = event, others.get(event.run_id)
+        if own and event.kind in (EventKind.SKIPPED, EventKind.INFERRED):
+            continue
+        if own and event.kind is EventKind.MEASURED:
+            now = judge_again(event, rules, own.duration_s)
+        elif own and event.kind is EventKind.CANARY:
+            now = _canary_again(event, rules, own.duration_s, was=majority(verdicts.get(event.config_key, ())))
+        if now.is_valid:
+            verdicts.setdefault(now.config_key, []).append(now.verdict)
+        found.append(now)
     return found
+
+
+def _canary_again(event: ExecutionEvent, rules: OverloadConfig, duration_s: float, *, was: Verdict) -> ExecutionEvent:
+    """Return a canary as it is under some rules; ``was`` is the verdict of its configuration before, by these rules.
+
+    It says nothing about the node if it is overloaded, and its configuration was not known to be OK.
+    """
+    run = judge_again(replace(event, kind=EventKind.MEASURED), rules, duration_s)
+    if run.verdict is Verdict.OVERLOADED and was is not Verdict.OK:
+        run = Judgement(Verdict.INVALID, (_NO_CANARY,)).given_to(run)
+    return replace(run, kind=EventKind.CANARY)

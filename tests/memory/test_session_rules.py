@@ -1,15 +1,18 @@
 """Rules are not context: campaigns under other rules share what was measured, and each judges it by its own."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from peva_env.config import OverloadConfig
+from peva_env.campaign.canary import Canary
+from peva_env.config import CanaryConfig, OverloadConfig
 from peva_env.contracts import EventKind, ExecutionEvent, Verdict
 from peva_env.memory import DuckDBMemoryStore, Session, context_hash, reading, session_rules, show_as_read, verify
 from peva_env.memory.suspects import mark
+from peva_env.rules import judge_again
 from tests.support.builders import event, function
 from tests.support.earlier_release import store_as_earlier_release
 from tests.support.engines import make_engine
@@ -70,6 +73,48 @@ def test_a_campaign_with_other_rules_goes_on_from_what_was_measured(path: Path, 
     assert {run.context_hash for run in (*history, *engine.stored_history)} == {strict.context_hash}
     assert engine.store.last_repetition(strict.context_hash) == 1
     engine.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "first_ms", "canary_ms", "expected"),
+    [
+        (_DEFAULT, _STRICT, 100.0, 250.0, Verdict.OVERLOADED),  # it was OK, and is not by these rules
+        (_DEFAULT, _STRICT, 100.0, 150.0, Verdict.OK),
+        (_DEFAULT, _STRICT, 250.0, 300.0, Verdict.INVALID),  # it never was OK by these rules: no canary
+        (_DEFAULT, _STRICT, 250.0, 100.0, Verdict.OK),
+        (_STRICT, _DEFAULT, 100.0, 250.0, Verdict.OK),
+        (_STRICT, _STRICT, 100.0, 250.0, Verdict.OVERLOADED),
+    ],
+)
+def test_a_canary_is_judged_anew_by_other_rules(
+    tmp_path: Path, before: OverloadConfig, now: OverloadConfig, first_ms: float, canary_ms: float, expected: Verdict
+) -> None:
+    started = _session("before", before)
+    events = [
+        judge_again(_run(started, rate, p95_ms, at), before, 2.0)
+        for rate, p95_ms, at in ((10, first_ms, 1000.0), (20, 120.0, 1010.0), (10, canary_ms, 1020.0))
+    ]
+    events[-1] = replace(events[-1], kind=EventKind.CANARY, iteration=1)
+    with closing(DuckDBMemoryStore(tmp_path / "m.duckdb")) as store:
+        store.startup()
+        store.open_session(started)
+        store.insert_events(events)
+    engine = make_engine(DuckDBMemoryStore(tmp_path / "m.duckdb"))
+    engine.startup()
+    history = engine.open_session(_session("now", now))
+    engine.close()
+    assert [(event.verdict, event.iteration) for event in history if event.kind is EventKind.CANARY] == [(expected, 1)]
+    canary = Canary(CanaryConfig(every_runs=5), iterations=1)
+    canary.begin(history, 0.0)
+    assert canary.has_failed is (expected is Verdict.OVERLOADED)
+    suspect = [run.config_key for run in canary.unconfirmed(canary.key)] if canary.has_failed else []
+    assert suspect == ([(("a",), (20,))] if canary.has_failed else [])
+
+
+def _run(of: Session, rate_rps: int, p95_ms: float, started_at: float) -> ExecutionEvent:
+    measured = (function("a", rate_rps, p95_ms=p95_ms),)
+    times = {"started_at": started_at, "ended_at": started_at + 2.0}
+    return _slow_run(of, rate_rps, functions=measured, **times)
 
 
 def test_a_campaign_with_the_same_rules_goes_on_with_all_as_it_was(path: Path) -> None:
