@@ -94,7 +94,7 @@ class Settlement:
 
     ``names`` holds the new name of each. ``clashes`` are those whose names others have. Each of ``torn`` is an import
     that goes on from several of the memory, with their names. ``spare`` are imports of which the memory has all runs,
-    and which would be the same campaign of the memory as another incoming one.
+    and which are the same campaign of the memory as another incoming one.
     """
 
     names: dict[str, str] = field(default_factory=dict)
@@ -160,7 +160,7 @@ def settle_names(
             grown.add(name)
         settled.names[campaign.run_id] = name
         taken |= {name}
-    for name, its in within.items():  # the memory has all their runs; two sessions cannot become one
+    for name, its in within.items():
         settled.spare.update(its if name in grown else its[1:])
     return settled
 

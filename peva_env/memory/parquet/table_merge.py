@@ -6,7 +6,7 @@ events are not compared, because they follow the age of a file: the earliest sta
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -47,6 +47,9 @@ _EARLIEST = (
     "WHERE excluded.started_at < execution_events.started_at"
 )
 """What becomes of an event that is there; only those of imports can have other times."""
+
+_FIRST = {"run_sessions": "ended_at DESC", "execution_events": "started_at"}
+"""The order of several rows of one import; the first of them counts."""
 
 _NEWNESS = {
     "memory_schema_meta": "-{row}.created_at",  # the first one made the memory
@@ -161,20 +164,26 @@ class _Merge:
         hashes = {campaign.run_id: campaign.context_hash for campaign in stored}
         self._rename(
             [
-                (one.run_id, None if one.run_id in settled.spare else name, one.context_hash, hashes.get(name))
+                (one.run_id, name, one.context_hash, hashes.get(name, one.context_hash))
                 for one in incoming
                 if (name := settled.names[one.run_id]) != one.run_id
-                or one.run_id in settled.spare
                 or hashes.get(name, one.context_hash) != one.context_hash
             ]
         )
+        self._join({settled.names[run_id] for run_id in settled.spare})
 
-    def _rename(self, campaigns: Sequence[tuple[str, str | None, str, str | None]]) -> None:
+    def _join(self, names: Collection[str]) -> None:
+        """Let several imports enter as the one of their name, with the earliest times of each event."""
+        for table in _FIRST.keys() & self._sources.keys() if names else ():
+            self._sources[table] = (
+                f"(FROM {self._sources[table]} QUALIFY NOT list_contains([{', '.join(map(quoted, names))}], run_id) "
+                f"OR row_number() OVER (PARTITION BY {', '.join(TABLES[table].key)} ORDER BY {_FIRST[table]}) = 1)"
+            )
+
+    def _rename(self, campaigns: Sequence[tuple[str, str, str, str]]) -> None:
         """Let campaigns enter under other names, and under the context hashes of the memory's campaigns of these names.
 
-        Args:
-            campaigns: the run_id of each, its new one, or None if it does not enter; its context hash, and that of the
-                memory's campaign, or None.
+        ``campaigns`` holds the run_id of each, its new one, its context hash, and the new one of that.
         """
         if not campaigns:
             return
@@ -185,15 +194,14 @@ class _Merge:
         self._connection.executemany(f"INSERT INTO {_RENAMED} VALUES (?, ?, ?, ?)", campaigns)  # noqa: S608
         new = {
             "run_id": "coalesce(new_run_id, t.run_id) AS run_id",
-            "context_hash": "if(context_hash = old_hash, coalesce(new_hash, old_hash), context_hash) AS context_hash",
+            "context_hash": "if(context_hash = old_hash, new_hash, context_hash) AS context_hash",
         }
         for table, source in self._sources.items():
             columns = TABLES[table].columns
             if "run_id" in columns:
                 self._sources[table] = (
                     f"(SELECT {', '.join(new.get(column, f't.{column}') for column in columns)} "  # noqa: S608
-                    f"FROM {source} t LEFT JOIN {_RENAMED} r ON t.run_id = r.run_id "
-                    "WHERE r.run_id IS NULL OR new_run_id IS NOT NULL)"
+                    f"FROM {source} t LEFT JOIN {_RENAMED} r ON t.run_id = r.run_id)"
                 )
 
     def _fit(self, incoming: CampaignIdentity, stored: CampaignIdentity) -> Fit | None:
@@ -270,9 +278,9 @@ class _Merge:
 
     def _insert(self, table: str, source: str, n_offered: int, n_stored: int) -> MergeCount:
         key = ", ".join(TABLES[table].key)
-        (n_distinct,) = self._counts([f"(SELECT DISTINCT {key} FROM {source})"])  # noqa: S608
-        if n_distinct < n_offered:
-            raise MemoryStoreError(f"{self._problem}: its {table} has {n_offered - n_distinct:,} keys twice")
+        n_rows, n_distinct = self._counts([source, f"(SELECT DISTINCT {key} FROM {source})"])  # noqa: S608
+        if n_distinct < n_rows:
+            raise MemoryStoreError(f"{self._problem}: its {table} has {n_rows - n_distinct:,} keys twice")
         columns = ", ".join(TABLES[table].columns)
         # Nothing conflicts in an empty table, and a plain insert is several times faster.
         conflict = _on_conflict(table, is_import=table in self._same_by) if n_stored else ""

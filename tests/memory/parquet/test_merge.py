@@ -407,6 +407,31 @@ def test_no_import_is_within_another_one_in_whatever_order_parts_of_a_file_are_m
             assert not any(one <= other for one, other in permutations(found, 2))
 
 
+def test_a_file_whose_parts_are_there_is_refused_and_the_parts_are_merged_into_it(tmp_path: Path) -> None:
+    paths = {name: tmp_path / f"{name}.duckdb" for name in ("begin", "end", "whole")}
+    for path, lines, changed_at in zip(
+        paths.values(), ((1, 2), (3, 4), (1, 2, 3, 4)), (500.0, 3000.0, 2000.0), strict=True
+    ):
+        with memory(path) as one:
+            add_import(one, *(event([("f", line)]) for line in lines), changed_at=changed_at)
+    with memory(tmp_path / "parts.duckdb") as parts:
+        merge_memories(parts, [paths["begin"], paths["end"]], rename=True)
+        before = content(parts)
+        said = (
+            r"its import 'n-night' goes on from 2 imports of the memory, 'n-night', 'n-night-\w{8}', which would become"
+        )
+        with pytest.raises(MemoryStoreError, match=said):
+            merge_memories(parts, [paths["whole"]], rename=True)
+        assert content(parts) == before
+    with memory(paths["whole"]) as whole:
+        merged = merge_memories(whole, [tmp_path / "parts.duckdb"])
+        assert (merged["execution_events"].inserted, merged["run_sessions"].inserted) == (0, 0)
+        assert lines_of(whole) == [{1, 2, 3, 4}]
+        times = whole.database.connection.execute("SELECT rates_rps[1], started_at FROM execution_events").fetchall()
+        assert sorted(times) == [(1, 500.0), (2, 500.0), (3, 2000.0), (4, 2000.0)]
+        assert whole.database.connection.execute("SELECT ended_at FROM run_sessions").fetchall()[0][0] > 1e9
+
+
 def test_the_times_of_an_import_do_not_depend_on_the_order_of_merges(tmp_path: Path) -> None:
     found = []
     for order in ((1000.0, 5000.0, 3000.0), (5000.0, 3000.0, 1000.0)):
